@@ -1,0 +1,53 @@
+# One command for each chore. `make results` and `make test` build the environment that they need.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+CONFIG ?=
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help env results test lint format docs report lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+env: $(STAMP) ## build the locked environment in .venv
+
+$(STAMP): envs/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and f"kohorte needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+results: $(STAMP) ## run the default study, or CONFIG=config/other.yaml
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+report: $(STAMP) ## write report.html of the finished study
+	$(BIN)/snakemake --report report.html $(if $(CONFIG),--configfile $(CONFIG))
+
+test: lint ## lint, then unit, property and workflow tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(STAMP) ## check format and style of Python and Snakemake code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check --quiet Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(STAMP) ## put code into the common format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+docs: $(STAMP) ## write docs/configuration.md from the schema
+	$(BIN)/python scripts/write_configuration_page.py
+
+lock: ## make envs/requirements.txt from requirements.in again, with uv
+	uv pip compile envs/requirements.in -o envs/requirements.txt --upgrade --universal \
+	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+clean: ## remove the environment and all results
+	rm -rf $(VENV) results .snakemake report.html

@@ -1,0 +1,39 @@
+# The kohorte workflow: table -> maps -> labels -> overlaps -> significance -> consensus -> figures.
+# One study per run: config/config.yaml, with the keys of a --configfile on top of it.
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+pathvars:
+    results=f"results/{STUDY.name}",
+    logs=f"results/{STUDY.name}/logs",
+    benchmarks=f"results/{STUDY.name}/benchmarks",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/realizations.smk"
+include: "workflow/rules/ensemble.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    input:
+        "<results>/summary.txt",
+        rules.tables.input,
+        rules.figures.input,
+    default_target: True
+
+
+onsuccess:
+    show_summary()

@@ -1,0 +1,47 @@
+"""Train the maps of one batch that are not there yet, and write the index of the batch."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kohorte import store
+from kohorte.logs import job_log
+from kohorte.maps.realization import resolve_parameters, run_realization
+from kohorte.provenance import digest_of, file_digest
+
+
+def train_realizations(index, *, data, members, directory, library, threads, log):
+    """Write `directory/<id>.h5` of every member; then `index`, which lists them with checksums."""
+    table = store.read_data(data)
+
+    def train(member):
+        path = Path(directory, f"{member['id']}.h5")
+        fingerprint = digest_of(table.digest, library, member)
+        if store.has_fingerprint(path, fingerprint):
+            log.info("%s: kept", member["id"])
+        else:
+            parameters = resolve_parameters(member["parameters"], table.features)
+            realization = run_realization(table.features, parameters, member["seed"])
+            resolved = {**member, "parameters": parameters.as_dict()}
+            store.write_realization(path, realization, fingerprint=fingerprint, **resolved)
+            log.info("%s: trained in %.2f s", member["id"], sum(realization.seconds.values()))
+        return {"id": member["id"], "file": path.name, "sha256": file_digest(path)}
+
+    # One map never uses more than one core; maps are independent and their kernels free the GIL.
+    with ThreadPoolExecutor(threads) as pool:
+        entries = list(pool.map(train, members))
+    with store.replacing(index) as temporary:
+        temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]) as logger:
+        train_realizations(
+            snakemake.output.index,
+            data=snakemake.input.data,
+            members=snakemake.params.members,
+            directory=snakemake.params.directory,
+            library=snakemake.params.library,
+            threads=snakemake.threads,
+            log=logger,
+        )

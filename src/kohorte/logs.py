@@ -1,0 +1,37 @@
+"""Logging of a job: to its log file, with errors that are meant for a person kept free of traces."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+
+from kohorte.errors import KohorteError
+
+
+@contextlib.contextmanager
+def job_log(path: str) -> Iterator[logging.Logger]:
+    """Send log messages and warnings of a block to a file.
+
+    A `KohorteError` is written to the file and to standard error without a traceback, and ends the
+    process with status 1. Any other error is written with its traceback and raised again.
+    """
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    logging.captureWarnings(True)
+    logger = logging.getLogger("kohorte")
+    try:
+        yield logger
+    except KohorteError as error:
+        logger.error("%s", error)
+        print(f"\nkohorte: {error}\n", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+    except Exception:
+        logger.exception("this is a fault of kohorte or of its environment")
+        raise

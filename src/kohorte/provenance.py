@@ -1,0 +1,65 @@
+"""What a result was made from: digests of code, data and settings, and the versions of libraries."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import kohorte
+
+#: Libraries whose release can change a number.
+NUMERIC_LIBRARIES = ("numpy", "scipy", "numba", "jax", "scikit-learn", "pandas", "h5py")
+
+
+@functools.cache
+def library_digest(*parts: str) -> str:
+    """Digest of the source of parts of the library.
+
+    Workflow rules carry it as a parameter, so that an edit of `src/kohorte/maps` makes stale what
+    the maps package computed, and nothing else.
+
+    Args:
+        parts: subpackages (`"maps"`) or modules (`"evaluation"`) of kohorte.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    root = Path(kohorte.__file__).parent
+    digest = hashlib.sha256()
+    for part in parts:
+        folder, module = root / part, root / f"{part}.py"
+        files = sorted(folder.rglob("*.py")) if folder.is_dir() else [module]
+        for file in files:
+            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
+
+
+def digest_of(*values: Any) -> str:
+    """Digest of plain values (by their JSON) and arrays (by type, shape and bytes)."""
+    digest = hashlib.sha256()
+    for value in values:
+        if hasattr(value, "dtype"):
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            digest.update(memoryview(value).cast("B"))
+        else:
+            digest.update(json.dumps(value, sort_keys=True, default=list).encode())
+    return digest.hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def versions() -> Mapping[str, str]:
+    """Releases of kohorte and of the libraries that its numbers come from."""
+    return {"kohorte": kohorte.__version__} | {
+        name: metadata.version(name) for name in NUMERIC_LIBRARIES
+    }

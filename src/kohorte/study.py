@@ -1,0 +1,214 @@
+"""From a checked configuration to realizations with ids, parameters and seeds.
+
+Nothing here depends on the data or on the machine, and only the standard library is imported, so
+that a workflow can expand a study of thousands of realizations while it plans.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kohorte.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Where a parameter of a map stands in the configuration, and how it is written in an id."""
+
+    section: str
+    code: str
+    kind: type
+    always: bool = False
+
+
+#: The parameters of one map by name. Those marked `always` are part of every id, the others only
+#: where they differ from the schema's default: so an id depends on nothing but its own parameters.
+PARAMETERS: dict[str, Parameter] = {
+    "xdim": Parameter("lattice", "x", int, always=True),
+    "ydim": Parameter("lattice", "y", int, always=True),
+    "ratio": Parameter("lattice", "ratio", float),
+    "topology": Parameter("lattice", "", str),
+    "trainer": Parameter("training", "", str),
+    "steps": Parameter("training", "steps", int, always=True),
+    "alpha": Parameter("training", "alpha", float, always=True),
+    "learning_rate": Parameter("training", "", str),
+    "initial": Parameter("training", "start-", str),
+    "metric": Parameter("training", "", str),
+    "method": Parameter("segmentation", "", str),
+    "smoothing": Parameter("segmentation", "smooth", float),
+    "merge": Parameter("segmentation", "merge", float),
+    "n_clusters": Parameter("segmentation", "k-", int),
+}
+
+
+@dataclass(frozen=True)
+class RealizationPlan:
+    """One map to be trained.
+
+    Attributes:
+        id: readable and stable name: a function of the parameters and the repeat alone.
+        parameters: every name of `PARAMETERS` with its value.
+        repeat: 1 .. repeats.
+        seed: this realization's own seed, derived from the study's seed and the id.
+    """
+
+    id: str
+    parameters: Mapping[str, Any]
+    repeat: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as planned: its name, its realizations in order, and which parameters vary."""
+
+    name: str
+    seed: int
+    realizations: tuple[RealizationPlan, ...]
+    swept: tuple[str, ...]
+
+    def __getitem__(self, identifier: str) -> RealizationPlan:
+        for plan in self.realizations:
+            if plan.id == identifier:
+                return plan
+        raise ConfigError(
+            f"study {self.name!r} has no realization {identifier!r}; "
+            f"it has {len(self.realizations)}, the first is {self.realizations[0].id!r}"
+        )
+
+
+def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
+    """Expand a configuration into its realizations.
+
+    Args:
+        config: a configuration that `kohorte.config.check_config` returned.
+        defaults: the schema's default of each parameter, as `parameter_defaults` gives it.
+
+    Returns:
+        The realizations in the order of the sweep (last parameter fastest, then repeats).
+
+    Raises:
+        ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
+            `realizations.explicit` leaves a swept parameter open, two realizations are the same, or
+            `figures` names a parameter or realization that the study does not have.
+    """
+    values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
+    explicit = config["realizations"]["explicit"]
+    combinations = _product(values) if explicit is None else _explicit(values, explicit)
+    plans: list[RealizationPlan] = []
+    first_with: dict[str, int] = {}
+    for number, chosen in enumerate(combinations):
+        _check_dimensions(chosen)
+        for repeat in range(1, config["realizations"]["repeats"] + 1):
+            identifier = realization_id(chosen, repeat, defaults)
+            if identifier in first_with:
+                raise ConfigError(
+                    f"realizations.explicit[{number}] is the same as entry "
+                    f"{first_with[identifier]} ({identifier}); use realizations.repeats "
+                    "for several maps with the same parameters"
+                )
+            first_with[identifier] = number
+            seed = realization_seed(config["seed"], identifier)
+            plans.append(RealizationPlan(identifier, chosen, repeat, seed))
+    swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
+    study = Study(config["study"], config["seed"], tuple(plans), swept)
+    _check_figures(config["figures"], study)
+    return study
+
+
+def parameter_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema's default of every parameter of a map."""
+    sections = schema["properties"]
+    return {n: sections[p.section]["properties"][n]["default"] for n, p in PARAMETERS.items()}
+
+
+def realization_id(parameters: Mapping[str, Any], repeat: int, defaults: Mapping[str, Any]) -> str:
+    """The readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``."""
+    parts = [
+        f"{p.code}{_text(parameters[name])}"
+        for name, p in PARAMETERS.items()
+        if p.always or parameters[name] != defaults[name]
+    ]
+    return "_".join([*parts, f"r{repeat}"])
+
+
+def realization_seed(study_seed: int, identifier: str) -> int:
+    """A seed of 52 bits from the study's seed and a realization's id.
+
+    It is a hash and not a running number, so that a realization keeps its seed when others are
+    added; 52 bits pass unharmed through CSV readers that hold numbers as float64.
+    """
+    digest = hashlib.sha256(f"{study_seed}/{identifier}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 12
+
+
+def batches(plans: Sequence[RealizationPlan], size: int) -> dict[str, tuple[str, ...]]:
+    """Cut realizations into jobs of at most `size`: names of the jobs and the ids in each."""
+    count = -(-len(plans) // size)
+    width = max(3, len(str(count - 1)))
+    ids = [plan.id for plan in plans]
+    return {f"{k:0{width}d}": tuple(ids[k * size : (k + 1) * size]) for k in range(count)}
+
+
+def _product(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    axes = [v if isinstance(v, list) else [v] for v in values.values()]
+    return [_typed(dict(zip(values, point, strict=True))) for point in itertools.product(*axes)]
+
+
+def _explicit(
+    values: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    combinations = []
+    for number, entry in enumerate(entries):
+        chosen = {**values, **entry}
+        open_lists = [name for name, value in chosen.items() if isinstance(value, list)]
+        if open_lists:
+            name = open_lists[0]
+            raise ConfigError(
+                f"realizations.explicit[{number}] does not say which {name} to use, and "
+                f"{PARAMETERS[name].section}.{name} is the list {chosen[name]}; "
+                f"give {name} in every entry, or one value in {PARAMETERS[name].section}"
+            )
+        combinations.append(_typed(chosen))
+    return combinations
+
+
+def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers in the type of their parameter, so that 10000.0 and 10000 are one realization."""
+    return {
+        name: value if isinstance(value, str) else PARAMETERS[name].kind(value)
+        for name, value in parameters.items()
+    }
+
+
+def _check_dimensions(parameters: Mapping[str, Any]) -> None:
+    automatic = [name for name in ("xdim", "ydim") if parameters[name] == "auto"]
+    if len(automatic) == 1:
+        raise ConfigError(
+            f"lattice.{automatic[0]} is 'auto' but the other dimension is a number; "
+            "give both as numbers or both as 'auto'"
+        )
+
+
+def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
+    color_by = figures["color_by"]
+    if color_by is not None and color_by not in PARAMETERS:
+        raise ConfigError(
+            f"figures.color_by: {color_by!r} is not a parameter; "
+            f"this study varies: {', '.join(study.swept) or 'none'}"
+        )
+    if figures["realization"] is not None:
+        try:
+            study[figures["realization"]]
+        except ConfigError as error:
+            raise ConfigError(f"figures.realization: {error}") from None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("_", "-")
+    return format(value, "d") if isinstance(value, int) else format(value, ".15g")

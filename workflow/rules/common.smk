@@ -1,0 +1,71 @@
+"""The study that this run is about, and the functions that rules use."""
+
+import os
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from kohorte.config import check_config, load_schema
+from kohorte.errors import ConfigError
+from kohorte.provenance import library_digest
+from kohorte.study import batches, parameter_defaults, plan_study
+
+ROOT = Path(workflow.basedir)
+
+# Scripts find the library also in an environment that holds only its dependencies (--sdm conda).
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+try:
+    SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    config.update(check_config(config, SCHEMA))
+    STUDY = plan_study(config, parameter_defaults(SCHEMA))
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
+
+
+wildcard_constraints:
+    batch=r"\d+",
+
+
+def realization_file(identifier):
+    """Where a realization lies, relative to the working directory."""
+    return f"results/{STUDY.name}/realizations/{identifier}.h5"
+
+
+def batch_members(wildcards):
+    """The realizations of one training job: id, seed and parameters of each."""
+    members = set(BATCHES[wildcards.batch])
+    return [
+        {"id": p.id, "seed": p.seed, "repeat": p.repeat, "parameters": p.parameters}
+        for p in STUDY.realizations
+        if p.id in members
+    ]
+
+
+def lost_members(wildcards):
+    """Realizations whose batch was finished but whose file is gone: they are trained again.
+
+    Snakemake follows the index of a batch and not the files that it lists, so it learns of a
+    deleted one through the change of this parameter.
+    """
+    index = Path(f"results/{STUDY.name}/realizations/batches/{wildcards.batch}.json")
+    if not index.exists():
+        return []
+    return [i for i in BATCHES[wildcards.batch] if not Path(realization_file(i)).exists()]
+
+
+def source_file(wildcards):
+    """The file that the table is read from; nothing for sources that are installed packages."""
+    source = config["data"]["source"]
+    return [] if ":" in source else source
+
+
+def show_summary():
+    """Print the summary of the study, if this run came as far."""
+    summary = Path(f"results/{STUDY.name}/summary.txt")
+    if summary.exists():
+        print("\n" + summary.read_text(encoding="utf-8"), flush=True)

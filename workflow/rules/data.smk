@@ -1,0 +1,24 @@
+"""Data: any source -> results/<study>/data.h5, the checked and scaled table."""
+
+
+rule prepare_data:
+    input:
+        source=source_file,
+    output:
+        data="<results>/data.h5",
+    log:
+        "<logs>/prepare_data.log",
+    benchmark:
+        "<benchmarks>/prepare_data.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input: 1000 + int(4 * input.size_mb),
+        runtime=30,
+    params:
+        options=config["data"],
+        seed=config["seed"],
+        library=library_digest("data"),
+    script:
+        "../../scripts/prepare_data.py"
