@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from kohorte.config import check_config, load_schema
+from kohorte.study import parameter_defaults, plan_study
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Compiling a kernel inside an example would break any deadline; examples are the same every time.
+settings.register_profile(
+    "kohorte",
+    deadline=None,
+    derandomize=True,
+    max_examples=int(os.environ.get("KOHORTE_EXAMPLES", "40")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("kohorte")
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The top of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """The schema of the configuration."""
+    return load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+
+
+@pytest.fixture
+def plan(schema):
+    """Plan a study from a configuration that leaves most keys to their defaults."""
+
+    def make(**config):
+        config = {"study": "a", "data": {"source": "sklearn:iris"}, **config}
+        return plan_study(check_config(config, schema), parameter_defaults(schema))
+
+    return make

@@ -1,0 +1,146 @@
+"""The configuration: defaults, errors a person can act on, and no drift between schema and docs."""
+
+import copy
+import runpy
+
+import pytest
+import yaml
+
+from kohorte.config import check_config, describe_values, iter_keys
+from kohorte.errors import ConfigError
+from kohorte.study import PARAMETERS
+
+MINIMAL = {"study": "a", "data": {"source": "sklearn:iris"}}
+
+
+def error_of(config, schema):
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, schema)
+    return str(caught.value)
+
+
+def with_value(dotted, value):
+    config = copy.deepcopy(MINIMAL)
+    *sections, key = dotted.split(".")
+    target = config
+    for section in sections:
+        target = target.setdefault(section, {})
+    target[key] = value
+    return config
+
+
+def test_every_default_is_filled_in_and_valid(schema):
+    filled = check_config(MINIMAL, schema)
+    for name, entry in iter_keys(schema):
+        value = filled
+        for part in name.split("."):
+            value = value[part]
+        if "default" in entry and "properties" not in entry:
+            assert value == entry["default"], name
+    assert check_config(filled, schema) == filled
+
+
+def test_the_given_configuration_is_not_changed(schema):
+    config = copy.deepcopy(MINIMAL)
+    check_config(config, schema)
+    assert config == MINIMAL
+
+
+def test_shipped_configurations_are_valid(root, schema):
+    files = sorted((root / "config").glob("*.yaml"))
+    assert files
+    base = yaml.safe_load((root / "config" / "config.yaml").read_text())
+    for file in files:
+        check_config({**base, **yaml.safe_load(file.read_text())}, schema)
+
+
+def test_every_key_says_what_it_means(schema):
+    for name, entry in iter_keys(schema):
+        assert entry.get("description"), name
+        assert "default" in entry or name in ("study", "data", "data.source"), name
+        assert "properties" in entry or describe_values(entry), name
+
+
+def test_the_schema_is_closed_everywhere(schema):
+    sections = [schema, *(entry for _, entry in iter_keys(schema) if "properties" in entry)]
+    assert all(section["additionalProperties"] is False for section in sections)
+
+
+def test_parameters_are_those_of_the_schema(schema):
+    sections = ("lattice", "training", "segmentation")
+    in_schema = {
+        (section, key) for section in sections for key in schema["properties"][section]["properties"]
+    }
+    assert in_schema == {(p.section, name) for name, p in PARAMETERS.items()}
+    explicit = schema["properties"]["realizations"]["properties"]["explicit"]
+    assert list(explicit["items"]["properties"]) == list(PARAMETERS)
+
+
+def test_every_map_parameter_takes_a_list(schema):
+    for name, parameter in PARAMETERS.items():
+        default = schema["properties"][parameter.section]["properties"][name]["default"]
+        check_config(with_value(f"{parameter.section}.{name}", [default]), schema)
+
+
+def test_documentation_page_is_the_schema(root, schema):
+    script = runpy.run_path(str(root / "scripts" / "write_configuration_page.py"))
+    assert (root / "docs" / "configuration.md").read_text() == script["page"](schema), "run make docs"
+
+
+@pytest.mark.parametrize(
+    ("key", "suggestion"),
+    [("stduy", "study"), ("data.scalling", "scaling"), ("training.alpah", "alpha")],
+)
+def test_misspelt_key_is_named_with_the_right_one(schema, key, suggestion):
+    message = error_of(with_value(key, 1), schema)
+    assert f"{key}: unknown key; did you mean '{suggestion}'?" in message
+
+
+def test_strange_key_lists_the_known_ones(schema):
+    assert "figures.zzz: unknown key; known keys: color_by" in error_of(
+        with_value("figures.zzz", 1), schema
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parts"),
+    [
+        ("training.alpha", 2, ["training.alpha: 2", "above 0 and at most 1"]),
+        ("training.alpha", [0.1, -1], ["training.alpha[1]: -1", "above 0"]),
+        ("training.alpha", [], ["training.alpha: []"]),
+        ("training.alpha", [0.1, 0.1], ["training.alpha: [0.1, 0.1] names a value twice"]),
+        ("training.alpha", float("nan"), ["training.alpha: nan is not a finite number"]),
+        ("training.steps", "1e4", ["training.steps: '1e4'", "10000 or 1.0e+4"]),
+        ("training.steps", 10.5, ["training.steps: 10.5", "whole number"]),
+        ("lattice.xdim", "big", ["lattice.xdim: 'big'", "'auto'"]),
+        ("lattice.topology", "round", ["lattice.topology: 'round'", "'rectangular'"]),
+        ("ensemble.identical", "both", ["'resolved' or 'reference'"]),
+        ("ensemble.threshold", 0, ["ensemble.threshold: 0", "below 0"]),
+        ("data", "iris.csv", ["data: 'iris.csv'", "a mapping of keys"]),
+        ("study", "../outside", ["study: '../outside'"]),
+        ("study", ".hidden", ["study: '.hidden'"]),
+        ("seed", -1, ["seed: -1"]),
+        ("figures.features", ["a"], ["a list of 2"]),
+        ("realizations.explicit", [{"xdmi": 3}], ["realizations.explicit[0].xdmi", "'xdim'"]),
+        ("realizations.explicit", [{"xdim": [3]}], ["realizations.explicit[0].xdim: [3]"]),
+    ],
+)
+def test_bad_value_is_named_with_what_is_allowed(schema, key, value, parts):
+    message = error_of(with_value(key, value), schema)
+    for part in parts:
+        assert part in message
+
+
+def test_all_faults_are_reported_at_once(schema):
+    message = error_of({"study": "a", "data": {"source": "x", "strid": 1}, "seed": -1}, schema)
+    assert message.count("\n  - ") == 2
+
+
+def test_missing_required_keys(schema):
+    message = error_of({}, schema)
+    assert "study: this key is required" in message
+    assert "data: this key is required" in message
+
+
+def test_not_a_mapping(schema):
+    assert "must be a mapping" in error_of(["study"], schema)

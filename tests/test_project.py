@@ -1,0 +1,114 @@
+"""What the files of the project promise to each other."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+
+import numpy as np
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from kohorte import __version__, provenance
+from kohorte.provenance import digest_of, library_digest
+
+
+def locked(root):
+    text = (root / "envs" / "requirements.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, flags=re.MULTILINE))
+
+
+def direct(root):
+    lines = (root / "envs" / "requirements.in").read_text().splitlines()
+    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+
+
+def test_lock_covers_the_direct_dependencies_with_hashes_and_no_hosts(root):
+    text = (root / "envs" / "requirements.txt").read_text()
+    assert direct(root) <= set(locked(root))
+    entries = re.split(r"\n(?=[a-z0-9-]+==)", text)[1:]
+    assert len(entries) == len(locked(root))
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "http" not in text
+    assert "index" not in re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+
+
+def test_conda_environment_is_equal_to_the_lock(root):
+    environment = yaml.safe_load((root / "envs" / "kohorte.yaml").read_text())
+    pins = dict(item.split("=") for item in environment["dependencies"] if "=" in item)
+    assert pins.pop("python") == "3.11"
+    pins["matplotlib"] = pins.pop("matplotlib-base")
+    assert pins == {name: locked(root)[name] for name in direct(root)}
+
+
+def test_package_dependencies_are_locked(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    for text in project["dependencies"]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(locked(root)[requirement.name])
+        assert requirement.name in direct(root)
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = ["numpy", "numba", "jax", "matplotlib", "pandas", "h5py", "scipy", "sklearn"]
+    code = f"import sys, kohorte, kohorte.study; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize(
+    ("part", "forbidden"),
+    [
+        ("", ["snakemake"]),
+        ("maps", ["kohorte.ensemble", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
+        ("ensemble", ["kohorte.maps", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
+        ("data", ["kohorte.maps", "kohorte.ensemble", "kohorte.figures", "matplotlib"]),
+    ],
+)
+def test_dependencies_point_one_way(root, part, forbidden):
+    for path in (root / "src" / "kohorte" / part).rglob("*.py"):
+        for name in imports(path):
+            assert not any(name == f or name.startswith(f"{f}.") for f in forbidden), (path, name)
+
+
+def test_scripts_are_thin(root):
+    for path in (root / "scripts").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 80, path
+
+
+def test_library_digest_follows_the_source(tmp_path, monkeypatch):
+    package = tmp_path / "kohorte"
+    (package / "maps").mkdir(parents=True)
+    (package / "maps" / "a.py").write_text("x = 1\n")
+    (package / "other.py").write_text("y = 1\n")
+    monkeypatch.setattr(provenance.kohorte, "__file__", str(package / "__init__.py"))
+
+    def digest(*parts):
+        library_digest.cache_clear()
+        return library_digest(*parts)
+
+    before = digest("maps"), digest("other")
+    (package / "maps" / "a.py").write_bytes(b"x = 1\r\n")
+    assert digest("maps") == before[0]
+    (package / "maps" / "a.py").write_text("x = 2\n")
+    assert digest("maps") != before[0]
+    assert digest("other") == before[1]
+    library_digest.cache_clear()
+
+
+def test_digest_tells_values_types_and_shapes_apart():
+    array = np.arange(6, dtype=np.int32)
+    variants = [array, array.astype(np.int64), array.reshape(2, 3), array[::-1].copy(), array + 1]
+    assert len({digest_of(a) for a in variants}) == len(variants)
+    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    assert digest_of("a", "b") != digest_of("b", "a")

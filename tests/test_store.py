@@ -1,0 +1,140 @@
+"""Result files: whole or not there, and what is wrong with them is said."""
+
+import json
+import os
+import stat
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from kohorte import store
+from kohorte.errors import ResultError
+
+
+def small_data():
+    return store.PreparedData(
+        features=np.arange(6, dtype=np.float32).reshape(3, 2),
+        names=("länge", "b"),
+        offset=np.array([1.0, 2.0]),
+        scale=np.array([0.5, 0.25]),
+        truth=np.array([0, 1, 1]),
+        class_names=("x", "y"),
+        rows=np.array([0, 4, 5]),
+        digest="d",
+    )
+
+
+def test_data_round_trip(tmp_path):
+    path = tmp_path / "deep" / "data.h5"
+    store.write_data(path, small_data(), seed=3, options={"stride": 1})
+    read = store.read_data(path)
+    for name, value in vars(small_data()).items():
+        np.testing.assert_array_equal(getattr(read, name), value)
+    with h5py.File(path) as file:
+        assert file.attrs["seed"] == 3
+        assert json.loads(file.attrs["options"]) == {"stride": 1}
+        assert set(json.loads(file.attrs["versions"])) >= {"kohorte", "numpy", "numba"}
+        file.visititems(
+            lambda name, item: (
+                None if isinstance(item, h5py.Group) else item.attrs["unit"].strip() or 1 / 0
+            )
+        )
+
+
+def test_same_content_gives_the_same_bytes(tmp_path):
+    for name in "ab":
+        store.write_data(tmp_path / name, small_data())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_data_without_truth(tmp_path):
+    data = small_data()
+    store.write_data(
+        tmp_path / "d.h5", store.PreparedData(**{**vars(data), "truth": None, "class_names": None})
+    )
+    read = store.read_data(tmp_path / "d.h5")
+    assert read.truth is None
+    assert read.class_names is None
+
+
+def test_an_error_while_writing_leaves_nothing(tmp_path):
+    path = tmp_path / "data.h5"
+    with pytest.raises(ZeroDivisionError), store.create(path, "data") as file:
+        store.put(file, {"features": np.zeros((2, 2))})
+        1 / 0  # noqa: B018
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_while_writing_keeps_the_old_file(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), store.replacing(path) as temporary:
+        temporary.write_text("new")
+        1 / 0  # noqa: B018
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["x.txt"]
+
+
+def test_results_can_be_read_by_others(tmp_path):
+    with store.replacing(tmp_path / "x") as temporary:
+        temporary.write_text("x")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o666 & ~umask
+
+
+def test_missing_truncated_and_foreign_files_are_named(tmp_path):
+    path = tmp_path / "data.h5"
+    with pytest.raises(ResultError, match=r"data\.h5: this result does not exist"):
+        store.read_data(path)
+    store.write_data(path, small_data())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ResultError, match=r"data\.h5: not a whole HDF5 file.*delete it"):
+        store.read_data(path)
+    with store.create(path, "ensemble"):
+        pass
+    with pytest.raises(ResultError, match=r"expected a data file of layout 1, found ensemble"):
+        store.read_data(path)
+    with h5py.File(path, "w") as file:
+        file["features"] = np.zeros(3)
+    with pytest.raises(ResultError, match=r"found none"):
+        store.read_data(path)
+
+
+def test_fingerprint(tmp_path):
+    path = tmp_path / "r.h5"
+    assert not store.has_fingerprint(path, "f")
+    with store.create(path, "realization", fingerprint="f"):
+        pass
+    assert store.has_fingerprint(path, "f")
+    assert not store.has_fingerprint(path, "g")
+    path.write_bytes(path.read_bytes()[:100])
+    assert not store.has_fingerprint(path, "f")
+
+
+def test_index_names_lost_and_changed_files(tmp_path):
+    index = tmp_path / "batches" / "000.json"
+    file = tmp_path / "r.h5"
+    index.parent.mkdir()
+    with store.create(file, "realization"):
+        pass
+    entry = {"id": "r", "file": "r.h5", "sha256": store.provenance.file_digest(file)}
+    index.write_text(json.dumps([entry]))
+    assert store.listed_realizations([index], verify=True) == [file]
+    with open(file, "ab") as stream:
+        stream.write(b"x")
+    assert store.listed_realizations([index]) == [file]
+    with pytest.raises(ResultError, match=r"r\.h5: its content is not what was written"):
+        store.listed_realizations([index], verify=True)
+    file.unlink()
+    with pytest.raises(ResultError, match=r"r\.h5: finished before but gone now"):
+        store.listed_realizations([index])
+
+
+def test_csv_keeps_every_bit(tmp_path):
+    table = pd.DataFrame({"a": [0.1 + 0.2, 1 / 3], "b": [2**52 - 1, 1]})
+    store.write_csv(table, tmp_path / "t.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), table, check_exact=True)

@@ -1,0 +1,123 @@
+"""The plan of a study: sweeps, ids and seeds."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kohorte.config import check_config
+from kohorte.errors import ConfigError
+from kohorte.study import batches, parameter_defaults, plan_study, realization_seed
+
+SWEEP = {
+    "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
+    "training": {"alpha": [0.1, 0.5], "steps": [10000, 50000, 100000]},
+}
+
+
+def ids(study):
+    return [plan.id for plan in study.realizations]
+
+
+def test_default_study_is_the_published_iris_ensemble(root, schema):
+    config = yaml.safe_load((root / "config" / "config.yaml").read_text())
+    study = plan_study(check_config(config, schema), parameter_defaults(schema))
+    assert len(study.realizations) == 36
+    assert study.swept == ("xdim", "ydim", "steps", "alpha")
+    assert study.realizations[0].id == "x38_y14_steps10000_alpha0.1_r1"
+    assert {p.parameters["merge"] for p in study.realizations} == {0.2}
+
+
+def test_ids_and_seeds_are_distinct(plan):
+    study = plan(**SWEEP, realizations={"repeats": 5})
+    assert len(study.realizations) == 180
+    assert len(set(ids(study))) == 180
+    assert len({p.seed for p in study.realizations}) == 180
+
+
+def test_seeds_pass_through_a_float(plan):
+    for p in plan(**SWEEP).realizations:
+        assert int(float(p.seed)) == p.seed
+
+
+def test_adding_values_leaves_existing_realizations_alone(plan):
+    before = plan(**SWEEP)
+    longer = {
+        "lattice": {"xdim": [36, 38, 40, 41, 42], "ydim": [14, 15, 16]},
+        "training": {"alpha": [0.1, 0.2, 0.5], "steps": [10000, 50000, 100000], "initial": "uniform"},
+        "segmentation": {"merge": [0.2, 0.3]},
+        "realizations": {"repeats": 2},
+    }
+    after = {p.id: p for p in plan(**longer).realizations}
+    for p in before.realizations:
+        assert after[p.id] == p
+
+
+def test_turning_one_value_into_a_list_keeps_its_realization(plan):
+    one = plan(lattice={"xdim": 5, "ydim": 4}, segmentation={"smoothing": 1.5})
+    two = plan(lattice={"xdim": 5, "ydim": 4}, segmentation={"smoothing": [0, 1.5]})
+    assert ids(one) == ["x5_y4_steps100000_alpha0.1_smooth1.5_r1"]
+    assert one.realizations[0] in two.realizations
+
+
+def test_another_study_seed_gives_other_seeds(plan):
+    one, two = plan(seed=1), plan(seed=2)
+    assert ids(one) == ids(two)
+    assert one.realizations[0].seed != two.realizations[0].seed
+
+
+def test_seed_is_the_documented_hash():
+    # First 52 bits of SHA-256 of "42/x1": printf 42/x1 | sha256sum
+    import hashlib
+
+    digest = hashlib.sha256(b"42/x1").hexdigest()
+    assert realization_seed(42, "x1") == int(digest[:13], 16)
+
+
+def test_number_written_in_two_ways_is_one_realization(plan):
+    assert ids(plan(training={"steps": 10000.0})) == ids(plan(training={"steps": 10000}))
+
+
+def test_explicit_list(plan):
+    entries = [{"xdim": 5, "ydim": 4}, {"xdim": 6, "ydim": 4, "method": "kmeans", "n_clusters": 3}]
+    study = plan(realizations={"explicit": entries, "repeats": 2})
+    assert ids(study) == [
+        "x5_y4_steps100000_alpha0.1_r1",
+        "x5_y4_steps100000_alpha0.1_r2",
+        "x6_y4_steps100000_alpha0.1_kmeans_k-3_r1",
+        "x6_y4_steps100000_alpha0.1_kmeans_k-3_r2",
+    ]
+    assert study.swept == ("xdim", "method", "n_clusters")
+
+
+def test_explicit_entry_must_settle_every_list(plan):
+    with pytest.raises(ConfigError, match=r"explicit\[0\] does not say which alpha to use"):
+        plan(training={"alpha": [0.1, 0.5]}, realizations={"explicit": [{"steps": 100}]})
+    study = plan(training={"alpha": [0.1, 0.5]}, realizations={"explicit": [{"alpha": 0.3}]})
+    assert len(study.realizations) == 1
+
+
+def test_explicit_duplicates_are_named(plan):
+    with pytest.raises(ConfigError, match=r"explicit\[1\] is the same as entry 0 .*repeats"):
+        plan(realizations={"explicit": [{"steps": 100}, {"steps": 100, "alpha": 0.1}]})
+
+
+def test_half_automatic_lattice(plan):
+    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other dimension"):
+        plan(lattice={"xdim": 5})
+
+
+def test_figures_must_name_what_exists(plan):
+    with pytest.raises(ConfigError, match=r"color_by: 'alfa' is not a parameter"):
+        plan(figures={"color_by": "alfa"})
+    with pytest.raises(ConfigError, match=r"figures\.realization: .*no realization 'x'"):
+        plan(figures={"realization": "x"})
+
+
+@given(count=st.integers(1, 60), size=st.integers(1, 70))
+def test_batches_hold_every_realization_once_in_order(plan, count, size):
+    study = plan(realizations={"repeats": count})
+    jobs = batches(study.realizations, size)
+    assert [i for members in jobs.values() for i in members] == ids(study)
+    assert all(1 <= len(members) <= size for members in jobs.values())
+    assert list(jobs) == sorted(jobs)
