@@ -1,6 +1,7 @@
 """What cannot be used is refused with a message that names the file, the column and the row."""
 
 import re
+import struct
 
 import h5py
 import numpy as np
@@ -62,7 +63,7 @@ class TestFiles:
     def test_missing_file(self, tmp_path):
         refused(str(tmp_path / "gone.csv"), "no such file")
 
-    @pytest.mark.parametrize("name", ["t.txt", "t"])
+    @pytest.mark.parametrize("name", ["t.foo", "t"])
     def test_unknown_extension(self, write, name):
         refused(write(name, "a\n1\n2\n"), "unknown extension", ".csv", ".parquet", ".h5")
 
@@ -104,12 +105,13 @@ class TestFiles:
         (tmp_path / f"t.{suffix}").write_bytes(whole[: int(len(whole) * keep)])
         refused(source)
 
-    def test_damaged_archive(self, tmp_path):
-        np.savez_compressed(
-            tmp_path / "t.npz", features=np.random.default_rng(0).normal(size=(500, 3))
-        )
+    @pytest.mark.parametrize("offset", [0, 2000])
+    def test_damaged_archive(self, tmp_path, offset):
+        values = np.random.default_rng(0).normal(size=(500, 3))
+        np.savez_compressed(tmp_path / "t.npz", features=values)
         content = bytearray((tmp_path / "t.npz").read_bytes())
-        content[2000:2100] = bytes(100)
+        start = 30 + sum(struct.unpack("<HH", content[26:30])) + offset
+        content[start : start + 50] = b"\xff" * 50
         (tmp_path / "t.npz").write_bytes(content)
         refused(str(tmp_path / "t.npz"), "'features'", "damaged")
 
@@ -270,13 +272,17 @@ class TestNames:
         source = write(name, {"features": GOOD, "names": NAMES})
         refused(source, "'featurs'", "did you mean 'features'?", feature_dataset="featurs")
         refused(source, "'nmes'", "did you mean 'names'?", names_dataset="nmes")
-        refused(source, "'truth'", "there are 'features', 'names'", label_dataset="truth")
 
     def test_unknown_feature_and_label(self, write):
-        source = write("t.h5", {"features": GOOD, "names": NAMES})
+        source = write("t.parquet", {"j_par": [1, 2], "b_perp": [3, 4]})
         refused(source, "no feature 'J_per'", "did you mean 'j_par'", features=["J_per"])
-        says = "no label 'class'; there are 'j_par', 'b_perp', 'e_par'"
-        refused(source, says, label="class")
+        refused(source, "no label 'class'; there are 'j_par', 'b_perp'", label="class")
+
+    @pytest.mark.parametrize(("name", "what"), [("t.h5", "dataset"), ("t.npz", "array")])
+    def test_unknown_label_array(self, write, name, what):
+        source = write(name, {"features": GOOD, "names": NAMES, "truth": np.arange(4)})
+        refused(source, f"no {what} or column 'turth'", "did you mean 'truth'?", label="turth")
+        refused(source, f"no {what} or column 'b_prep'", "mean 'b_perp'?", label="b_prep")
 
 
 class TestHdf5:
@@ -342,12 +348,16 @@ class TestLabels:
     )
     def test_bad_labels(self, write, labels, says):
         source = write("t.h5", {"features": GOOD, "truth": labels})
-        refused(source, "label, ", says, label_dataset="truth")
+        refused(source, "label 'truth', ", says, label="truth")
+
+    def test_the_row_is_that_of_the_source(self, write):
+        source = write("t.h5", {"features": GOOD, "truth": np.array([0, 1, np.nan, 2])})
+        refused(source, "data row 2: missing label", label="truth", stride=2)
 
     @pytest.mark.parametrize("shape", [(3,), (4, 1)])
     def test_one_label_per_row(self, write, shape):
         source = write("t.h5", {"features": GOOD, "truth": np.zeros(shape, int)})
-        refused(source, f"labels have shape {shape}", "4 rows", label_dataset="truth")
+        refused(source, f"labels have shape {shape}", "4 rows", label="truth")
 
     def test_missing_labels_in_tables(self, write):
         source = write("t.csv", "a,y\n1,no\n2,yes\n3,\n")
@@ -369,8 +379,7 @@ class TestLabels:
         ({"features": []}, "features is an empty list"),
         ({"features": ["a", "b", "a"]}, "features names 'a' twice"),
         ({"features": ["a"], "label": "a"}, "'a' is the label"),
-        ({"label": "target"}, "labels are given already"),
-        ({"label_dataset": "target"}, "label_dataset is for HDF5 and .npz"),
+        ({"label": "target"}, "brings its own labels"),
         ({"delimiter": ";"}, "delimiter is for text files"),
     ],
 )
@@ -382,9 +391,3 @@ def test_arguments_out_of_bounds(choice, says):
 def test_a_delimiter_is_one_character(write, delimiter):
     source = write("t.csv", "a,b\n1,2\n3,4\n")
     refused(source, "delimiter must be one character", error=ConfigError, delimiter=delimiter)
-
-
-def test_label_and_label_dataset_exclude_each_other(write):
-    source = write("t.h5", {"features": GOOD, "truth": np.arange(4)})
-    choice = {"label": "feature_0", "label_dataset": "truth"}
-    refused(source, "labels are given already", error=ConfigError, **choice)

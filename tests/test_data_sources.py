@@ -63,6 +63,7 @@ WRITERS = {
     "t.csv": write_text,
     "T.CSV": write_text,
     "t.tsv": lambda path: write_text(path, "\t"),
+    "t.txt": lambda path: write_text(path, "\t"),
     "t.parquet": write_parquet,
 }
 
@@ -214,7 +215,7 @@ def test_other_dataset_names(tmp_path):
         tmp_path / "t.h5",
         feature_dataset="step 5/fields",
         names_dataset="step 5/called",
-        label_dataset="/step 5/truth",
+        label="/step 5/truth",
         stride=3,
     )
     assert table.names == NAMES
@@ -227,7 +228,12 @@ def test_soft_links_inside_the_file_are_followed(tmp_path):
         file["run/data"] = VALUES
         file["latest"] = h5py.SoftLink("run")
         file["features"] = h5py.SoftLink("/latest/./data")
-    np.testing.assert_array_equal(read_table(tmp_path / "t.h5").values, VALUES)
+        file["links/absolute"] = h5py.SoftLink("/features")
+        file["links/relative"] = h5py.SoftLink("absolute")
+    for key in ("features", "links/absolute", "links/relative"):
+        np.testing.assert_array_equal(
+            read_table(tmp_path / "t.h5", feature_dataset=key).values, VALUES
+        )
 
 
 def test_a_virtual_dataset_inside_the_file_is_read(tmp_path):
@@ -337,8 +343,7 @@ class TestLabels:
                 truth=pa.array(CLASSES.tolist()).dictionary_encode(),
                 y=VALUES[:, 1],
             )
-        key = "label_dataset" if how in ("h5", "npz") else "label"
-        table = read_table(source, **{key: "truth"})
+        table = read_table(source, label="truth")
         assert "truth" not in table.names
         assert table.label_names == ("background", "double sheet", "sheet")
         assert table.labels.dtype == np.int64
@@ -346,7 +351,7 @@ class TestLabels:
 
     def test_only_classes_of_chosen_rows_are_named(self, tmp_path):
         source = write_npz(tmp_path / "t.npz", truth=CLASSES)
-        table = read_table(source, label_dataset="truth", stride=2)
+        table = read_table(source, label="truth", stride=2)
         assert table.label_names == ("double sheet", "sheet")
         np.testing.assert_array_equal(table.labels, [1, 0] * 10)
 
@@ -366,8 +371,9 @@ class TestLabels:
     )
     def test_codes_and_names(self, tmp_path, values, names, codes):
         source = write_npz(tmp_path / "t.npz", VALUES[:3], truth=values)
-        table = read_table(source, label_dataset="truth")
+        table = read_table(source, label="truth")
         assert table.label_names == names
+        assert table.labels.dtype == np.int64
         np.testing.assert_array_equal(table.labels, codes)
 
     def test_a_column_of_an_array_can_be_the_label(self, tmp_path):
@@ -375,6 +381,16 @@ class TestLabels:
         table = read_table(write_npy(tmp_path / "t.npy", values), label="feature_1")
         assert table.names == ("feature_0", "feature_2")
         np.testing.assert_array_equal(table.values, values[:, [0, 2]])
+        np.testing.assert_array_equal(table.labels, [2, 0, 2, 1])
+
+    @pytest.mark.parametrize("writer", [write_h5, write_npz])
+    def test_a_column_goes_before_an_array_of_its_name(self, tmp_path, writer):
+        values = np.column_stack([VALUES[:4, 0], [3.0, 1.0, 3.0, 2.0]])
+        suffix = writer.__name__.removeprefix("write_")
+        more = {"truth": np.zeros(4, int)}
+        source = writer(tmp_path / f"t.{suffix}", values, ("x", "truth"), **more)
+        table = read_table(source, label="truth")
+        assert table.names == ("x",)
         np.testing.assert_array_equal(table.labels, [2, 0, 2, 1])
 
     @pytest.mark.parametrize(
@@ -412,6 +428,26 @@ def test_gathered_rows_are_those_of_fancy_indexing(shape, chunk, block_bytes, da
         patch.setattr(reading, "BLOCK_BYTES", block_bytes)
         gather_rows(array, np.array(rows, dtype=np.int64), columns, out)
     np.testing.assert_array_equal(out, np.asarray(array)[np.ix_(rows, columns)])
+
+
+def test_no_storage_chunk_is_read_twice(monkeypatch):
+    """A compressed chunk costs as much to read in part as in whole."""
+
+    class Recorded:
+        shape, dtype, chunks = VALUES.shape, VALUES.dtype, (7, 3)
+
+        def __getitem__(self, part):
+            slices.append(part)
+            return VALUES[part]
+
+    slices = []
+
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 10 * VALUES[0].nbytes)
+    rows, out = np.arange(1, 40), np.empty((39, 3))
+    gather_rows(Recorded(), rows, [0, 1, 2], out)
+    np.testing.assert_array_equal(out, VALUES[1:])
+    chunks = [row // 7 for part in slices for row in (part.start, part.stop - 1)]
+    assert chunks == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
 @pytest.mark.parametrize("writer", [write_h5, write_npy])

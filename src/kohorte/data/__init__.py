@@ -1,0 +1,1 @@
+"""Tables of features from any source, and their scaling."""

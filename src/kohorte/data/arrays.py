@@ -1,0 +1,91 @@
+"""Sources that are NumPy arrays: .npy and .npz files, and the data sets of scikit-learn."""
+
+import zipfile
+import zlib
+from contextlib import contextmanager
+
+import numpy as np
+
+from kohorte.data.reading import ArraySource, decode_names, suggest
+from kohorte.errors import ConfigError, DataError
+
+# The data sets that ship inside scikit-learn, by the name after "sklearn:".
+SKLEARN_SETS = {
+    "iris": "load_iris",
+    "wine": "load_wine",
+    "breast_cancer": "load_breast_cancer",
+    "digits": "load_digits",
+}
+
+
+@contextmanager
+def open_sklearn(title, name, options):
+    """A data set of scikit-learn with its target as the ground truth."""
+    if name not in SKLEARN_SETS:
+        raise DataError(
+            f"{title}: unknown scikit-learn data set {name!r}; {suggest(name, SKLEARN_SETS)}"
+        )
+    if options.label is not None:
+        raise ConfigError(f"{title} brings its own labels; leave label out")
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, SKLEARN_SETS[name])()
+    names = decode_names(title, bunch.feature_names, "feature_names")
+    classes = np.array([str(target) for target in bunch.target_names])
+    source = ArraySource(title, bunch.data, names, f"data set {name!r}")
+    source.add_labels(classes[bunch.target])
+    yield source
+
+
+@contextmanager
+def open_npy(title, path, options):
+    """One array in a .npy file, mapped so that only what is chosen gets read."""
+    with open(path, "rb") as stream:
+        if stream.read(6) != b"\x93NUMPY":
+            raise DataError(f"{title}: is not a .npy file, or is a pickle, which is never loaded")
+    with _numpy_faults(title):
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    yield ArraySource(title, array)
+
+
+@contextmanager
+def open_npz(title, path, options):
+    """The arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz file."""
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{title}: is not a .npz file, or it is truncated")
+    with _numpy_faults(title), np.load(path, allow_pickle=False) as archive:
+
+        def member(key, columns=()):
+            if key not in archive.files:
+                there = suggest(key, [*archive.files, *columns])
+                raise DataError(
+                    f"{title}: no array {'or column ' if columns else ''}{key!r}; {there}"
+                )
+            with _numpy_faults(f"{title}: array {key!r}"):
+                return archive[key]
+
+        features = member(options.feature_dataset)
+        names = None
+        if options.names_dataset in archive.files or options.names_dataset not in (None, "names"):
+            key = options.names_dataset
+            names = decode_names(title, member(key), f"array {key!r}")
+        source = ArraySource(title, features, names, f"array {options.feature_dataset!r}")
+        if options.label is not None and options.label not in source.names:
+            source.add_labels(member(options.label, source.names))
+    yield source
+
+
+@contextmanager
+def _numpy_faults(title):
+    """Turn what NumPy says about a broken or pickled file into a DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        objects = "pickle" in str(error).lower() or "python objects" in str(error).lower()
+        raise DataError(
+            f"{title}: holds pickled Python objects, which are never loaded; save plain numbers"
+            if objects
+            else f"{title}: is truncated or damaged ({error})"
+        ) from error

@@ -1,0 +1,193 @@
+"""What all sources of data share: the interface, and reading chosen rows and columns of arrays."""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.errors import DataError
+
+# Rows are read in blocks of about this size, so that choosing few of many rows or columns never
+# holds the whole file in memory.
+BLOCK_BYTES = 8 << 20
+
+# Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
+NUMERIC_KINDS = "biuf"
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to find the table inside a file; each format uses what applies to it."""
+
+    features: tuple[str, ...] | None = None
+    label: str | None = None
+    feature_dataset: str = "features"
+    names_dataset: str | None = "names"
+    delimiter: str | None = None
+
+
+class Source(ABC):
+    """An opened source of `n_rows` rows whose columns have `names`.
+
+    `columns` are positions in `names`; `rows` are ascending 0-based row numbers, int64.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    n_rows: int
+    has_labels: bool = False  # the source itself says what the ground truth is
+
+    @abstractmethod
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Chosen numbers, (len(rows), len(columns)), float32 where that is exact, else float64."""
+
+    @abstractmethod
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """One column, (len(rows),), as it is: numbers, or text as str, bytes or object."""
+
+    def read_labels(self, rows: np.ndarray) -> np.ndarray:
+        """The ground truth that comes with the source, (len(rows),), where `has_labels`."""
+        raise NotImplementedError(f"{self.title} has no labels of its own")
+
+    def place(self, row: int) -> str:
+        """How a person finds `row` in the source."""
+        return f"data row {row}"
+
+
+class ArraySource(Source):
+    """A source that is one (N, F) array: in memory, mapped from a file, or an HDF5 dataset.
+
+    Args:
+        title: the source, as error messages name it.
+        array: anything with shape, dtype and slices of rows.
+        names: F column names; None counts them, feature_0 and so on.
+        part: where in the source the array lies, such as "dataset 'features'".
+    """
+
+    def __init__(self, title, array, names=None, part="array"):
+        self.title = title
+        shape = array.shape
+        if shape is None or len(shape) != 2:
+            raise DataError(
+                f"{title}: {part} has shape {shape}, but a table needs two dimensions, "
+                "rows x features" + _reshape_hint(shape)
+            )
+        if array.dtype.kind not in NUMERIC_KINDS:
+            raise DataError(
+                f"{title}: {part} holds {array.dtype} from data row 0 on, "
+                "but features must be integer or floating-point numbers"
+            )
+        if names is None:
+            names = [f"feature_{column}" for column in range(shape[1])]
+        if len(names) != shape[1]:
+            transposed = len(names) == shape[0]
+            raise DataError(
+                f"{title}: {part} has shape {shape}, so {shape[1]} columns, but there are "
+                f"{len(names)} names"
+                + (" (is it transposed? Rows are points)" if transposed else "")
+            )
+        self.names = tuple(names)
+        self.n_rows = shape[0]
+        self._array = array
+        self._labels = None
+
+    def add_labels(self, labels):
+        """Take `labels`, an (N,) array or dataset, for the ground truth."""
+        if labels.shape != (self.n_rows,):
+            raise DataError(
+                f"{self.title}: labels have shape {labels.shape}, but there are {self.n_rows} "
+                "rows: one label per row is needed"
+            )
+        self.has_labels = True
+        self._labels = labels
+
+    def read(self, columns, rows):
+        dtype = float_type(self._array.dtype)
+        everything = len(rows) == self.n_rows and list(columns) == list(range(len(self.names)))
+        if everything and type(self._array) is np.ndarray:
+            return np.ascontiguousarray(self._array, dtype=dtype)
+        out = np.empty((len(rows), len(columns)), dtype=dtype)
+        gather_rows(self._array, rows, columns, out)
+        return out
+
+    def read_column(self, column, rows):
+        out = np.empty((len(rows), 1), dtype=self._array.dtype)
+        gather_rows(self._array, rows, [column], out)
+        return out[:, 0]
+
+    def read_labels(self, rows):
+        return np.asarray(self._labels[()])[rows]
+
+
+def float_type(dtype) -> np.dtype:
+    """The smaller of float32 and float64 that holds all numbers of `dtype`.
+
+    64-bit integers and extended floats are rounded to float64.
+    """
+    promoted = np.promote_types(dtype, np.float32)
+    return np.dtype(np.float32 if promoted == np.float32 else np.float64)
+
+
+def gather_rows(array, rows, columns, out) -> None:
+    """Copy `array[rows][:, columns]` into `out`, block by block.
+
+    HDF5 is slow at picking scattered rows but fast at slices, so a block is one slice that covers
+    its rows. Blocks end where storage chunks do, so that none is decompressed twice.
+    """
+    row_bytes = max(1, array.shape[1] * array.dtype.itemsize)
+    block = max(1, BLOCK_BYTES // row_bytes)
+    chunks = getattr(array, "chunks", None)
+    if chunks:
+        block = max(1, block // chunks[0]) * chunks[0]
+    all_columns = list(columns) == list(range(array.shape[1]))
+    for start in range(0, array.shape[0], block):
+        low, high = np.searchsorted(rows, (start, start + block))
+        if low == high:
+            continue
+        first, last = int(rows[low]), int(rows[high - 1])
+        part = array[first : last + 1]
+        if high - low < len(part):
+            part = part[rows[low:high] - first]
+        out[low:high] = part if all_columns else part[:, list(columns)]
+
+
+def decode_text(value) -> str:
+    """A str from the str or bytes that files give; raises UnicodeDecodeError."""
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def decode_names(title: str, values, part: str) -> tuple[str, ...]:
+    """Column names from an array of str or bytes.
+
+    Raises:
+        DataError: they are not text.
+    """
+    flat = np.asarray(values).ravel()
+    if flat.dtype.kind not in "SUO":
+        raise DataError(f"{title}: {part} holds {flat.dtype}, but column names must be text")
+    try:
+        return tuple(decode_text(value).strip() for value in flat)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{title}: {part} holds a name that is not UTF-8 text") from error
+
+
+def suggest(name: str, options: Iterable[str]) -> str:
+    """A sentence that helps someone who asked for `name`: close names, or what there is."""
+    options = list(options)
+    by_lower = {option.lower(): option for option in options}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.65)
+    if close:
+        return "did you mean " + " or ".join(repr(by_lower[match]) for match in close) + "?"
+    shown = ", ".join(repr(option) for option in options[:12])
+    more = f" and {len(options) - 12} more" if len(options) > 12 else ""
+    return f"there are {shown}{more}" if options else "there are none"
+
+
+def _reshape_hint(shape) -> str:
+    if shape is None or len(shape) == 0:
+        return ""
+    if len(shape) == 1:
+        return f"; a single feature has shape ({shape[0]}, 1)"
+    return "; flatten a grid to one row per cell, or an image to one row per image"

@@ -1,0 +1,222 @@
+"""Bring features to a common scale, and back."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.data.reading import suggest
+from kohorte.errors import ConfigError, DataError
+
+_log = logging.getLogger(__name__)
+
+_BLOCK_ROWS = 1 << 16
+
+CONSTANT_FEATURES = ("error", "drop")
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """scaled = (value - offset) / scale for each feature that is kept.
+
+    Attributes:
+        method: key of SCALINGS.
+        names: the F kept features.
+        offset: (F,) float64, in the units of the features.
+        scale: (F,) float64, > 0, in the units of the features.
+        kept: (F0,) bool, which of the F0 features of the table are kept; F of them are.
+    """
+
+    method: str
+    names: tuple[str, ...]
+    offset: np.ndarray
+    scale: np.ndarray
+    kept: np.ndarray
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Scale (N, F0) values in the units of the table to (N, F) contiguous float32.
+
+        Computed in float64 and rounded once, in blocks, so that no float64 copy of a large
+        table is made.
+
+        Raises:
+            DataError: `values` has another number of features, or leaves the range of float32.
+        """
+        values = np.asarray(values)
+        if values.ndim != 2 or values.shape[1] != len(self.kept):
+            raise DataError(
+                f"this scaling was fitted to {len(self.kept)} features, "
+                f"so it needs values of shape (rows, {len(self.kept)}), got {values.shape}"
+            )
+        columns = np.flatnonzero(self.kept)
+        out = np.empty((len(values), len(columns)), dtype=np.float32)
+        for start in range(0, len(values), _BLOCK_ROWS):
+            block = values[start : start + _BLOCK_ROWS]
+            chosen = block if self.kept.all() else block[:, columns]
+            scaled = chosen - self.offset
+            scaled /= self.scale
+            with np.errstate(over="ignore"):
+                out[start : start + _BLOCK_ROWS] = scaled
+        finite = np.isfinite(out)
+        if not finite.all():
+            row, column = divmod(int(np.argmin(finite)), len(columns))
+            raise DataError(
+                f"feature {self.names[column]!r}, row {row}: "
+                f"{values[row, columns[column]]} scaled by {self.method!r} is not a finite "
+                "float32 number; choose another scaling or other units"
+            )
+        return out
+
+    def invert(self, scaled: np.ndarray) -> np.ndarray:
+        """Bring (..., F) scaled values back to the units of the features, float64.
+
+        Raises:
+            DataError: the last axis is not the F kept features.
+        """
+        scaled = np.asarray(scaled, dtype=np.float64)
+        if scaled.ndim == 0 or scaled.shape[-1] != len(self.names):
+            raise DataError(
+                f"this scaling kept {len(self.names)} features, so it needs an array whose last "
+                f"axis has {len(self.names)} entries, got shape {scaled.shape}"
+            )
+        return scaled * self.scale + self.offset
+
+
+def fit_scaling(
+    values: np.ndarray,
+    names: Sequence[str],
+    method: str = "two_sigma",
+    constant_features: str = "error",
+) -> Scaling:
+    """Find the offset and the scale of each feature.
+
+    With population standard deviation (ddof = 0):
+
+        two_sigma  (x - mean) / (2 std)      (Ha, Nättilä & Davelaar 2025)
+        standard   (x - mean) / std
+        min_max    (x - min) / (max - min)
+        robust     (x - median) / (75 % quantile - 25 % quantile), linear quantiles
+        none       x
+
+    A feature is constant if its values differ by no more than a few roundings of their own
+    type, or if its scale is zero: it cannot separate points, so it is refused under any method.
+
+    Args:
+        values: (N, F0) finite numbers, N >= 2.
+        names: F0 feature names.
+        method: key of SCALINGS.
+        constant_features: "error", or "drop" to leave them out, which is logged.
+
+    Raises:
+        ConfigError: `method` or `constant_features` is unknown.
+        DataError: `values` and `names` do not fit, values are not finite or too large, a feature
+            is constant and is not to be dropped, or all features are constant.
+    """
+    if method not in SCALINGS:
+        raise ConfigError(f"unknown scaling {method!r}; {suggest(str(method), SCALINGS)}")
+    if constant_features not in CONSTANT_FEATURES:
+        raise ConfigError(f"constant_features must be 'error' or 'drop', got {constant_features!r}")
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != len(names) or values.shape[1] == 0:
+        raise DataError(
+            f"scaling needs values of shape (rows, {len(names)}), one column for each name, "
+            f"got {values.shape}"
+        )
+    if len(values) < 2:
+        raise DataError(f"scaling needs at least 2 rows, got {len(values)}")
+
+    n_features = len(names)
+    offset, scale = np.empty(n_features), np.empty(n_features)
+    kept = np.ones(n_features, dtype=bool)
+    for index, name in enumerate(names):
+        # One contiguous float64 column at a time: NumPy then sums pairwise, which it does not
+        # along the first axis, and memory holds no float64 copy of the whole table.
+        column = np.ascontiguousarray(values[:, index], dtype=np.float64)
+        offset[index], scale[index], fault = _fit_feature(column, name, method, values.dtype)
+        if fault is not None:
+            if constant_features == "error":
+                raise DataError(f"{fault}; leave it out, or set constant_features to 'drop'")
+            _log.warning("%s; dropped", fault)
+            kept[index] = False
+    if not kept.any():
+        raise DataError(f"all {n_features} features are constant: {', '.join(names)}")
+    return Scaling(
+        method=method,
+        names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+        offset=offset[kept],
+        scale=scale[kept],
+        kept=kept,
+    )
+
+
+def _fit_feature(column, name, method, dtype):
+    """(offset, scale, None), or what makes the feature constant in place of None."""
+    low, high = column.min(), column.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        row = int(np.argmin(np.isfinite(column)))
+        raise DataError(f"feature {name!r}, row {row}: {column[row]} is not a finite number")
+    precision = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
+    with np.errstate(over="ignore"):
+        spread = high - low
+    if spread <= 4 * precision * max(abs(low), abs(high)):
+        return low, 0.0, f"feature {name!r} is constant: all values are {low:.10g}"
+    with np.errstate(over="ignore", invalid="ignore"):
+        offset, scale = SCALINGS[method](column)
+    if not (np.isfinite(offset) and np.isfinite(scale)):
+        raise DataError(
+            f"feature {name!r}: values from {low:.3g} to {high:.3g} are too large to scale; "
+            "choose other units"
+        )
+    if scale == 0:
+        return (
+            offset,
+            scale,
+            (
+                f"feature {name!r} has no {method!r} scale: so many values are {offset:.10g} "
+                "that their spread is 0"
+            ),
+        )
+    return offset, scale, None
+
+
+def _mean_and_deviation(column):
+    """Mean and population standard deviation in two passes, so that offsets do not cancel.
+
+    A power of two, which costs no accuracy, keeps the squares of very small or large numbers in
+    range.
+    """
+    mean = column.mean()
+    deviations = column - mean
+    _, exponent = np.frexp(np.abs(deviations).max())
+    deviations = np.ldexp(deviations, -exponent)
+    return mean, np.ldexp(np.sqrt(np.mean(deviations * deviations)), exponent)
+
+
+def _two_sigma(column):
+    mean, deviation = _mean_and_deviation(column)
+    return mean, 2 * deviation
+
+
+def _min_max(column):
+    low = column.min()
+    return low, column.max() - low
+
+
+def _robust(column):
+    lower, median, upper = np.quantile(column, (0.25, 0.5, 0.75))
+    return median, upper - lower
+
+
+def _none(column):
+    return 0.0, 1.0
+
+
+# Each takes one (N,) float64 feature and gives its offset and its scale.
+SCALINGS = {
+    "two_sigma": _two_sigma,
+    "standard": _mean_and_deviation,
+    "min_max": _min_max,
+    "robust": _robust,
+    "none": _none,
+}

@@ -1,0 +1,286 @@
+"""Read any source of data into a Table.
+
+A source is `sklearn:<name>` or a file whose extension tells its format; READERS lists both.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kohorte.data.arrays import open_npy, open_npz, open_sklearn
+from kohorte.data.hdf5 import open_hdf5
+from kohorte.data.reading import ReadOptions, Source, decode_text, suggest
+from kohorte.data.table import Table
+from kohorte.data.tabular import open_csv, open_parquet, open_tsv
+from kohorte.errors import ConfigError, DataError
+
+
+class Reader(NamedTuple):
+    """How to open one kind of source.
+
+    `open(title, place, options)` is a context manager that gives a Source; `place` is the path of
+    a file, or what follows the colon of a scheme.
+    """
+
+    open: object
+    is_text: bool = False
+
+
+# By scheme, which ends in a colon, or by file extension, lower case.
+READERS = {
+    "sklearn:": Reader(open_sklearn),
+    ".h5": Reader(open_hdf5),
+    ".hdf5": Reader(open_hdf5),
+    ".npy": Reader(open_npy),
+    ".npz": Reader(open_npz),
+    ".csv": Reader(open_csv, is_text=True),
+    ".tsv": Reader(open_tsv, is_text=True),
+    ".txt": Reader(open_tsv, is_text=True),
+    ".parquet": Reader(open_parquet),
+}
+
+
+def read_table(
+    source: str | os.PathLike,
+    *,
+    features: Sequence[str] | None = None,
+    label: str | None = None,
+    sample: int | None = None,
+    stride: int = 1,
+    seed: int = 0,
+    feature_dataset: str = "features",
+    names_dataset: str | None = "names",
+    delimiter: str | None = None,
+) -> Table:
+    """Read features, and the ground truth where there is one, from any source.
+
+    Only the chosen rows and columns are read into memory and checked, except that all records of
+    a text file must have as many fields as its header. Numbers stay float32 where the source
+    holds no more than that.
+
+    Args:
+        source: `sklearn:<iris|wine|breast_cancer|digits>`, or a file: HDF5 (.h5, .hdf5), NumPy
+            (.npy, .npz), text with a header (.csv, .tsv, .txt), Parquet (.parquet).
+        features: names of the feature columns, whose order is kept; None takes all but the label.
+        label: name of the column with the true class, as text or whole numbers; in HDF5 and .npz
+            also of an array of N classes, if no column is called so.
+        sample: number of rows to draw without replacement from those that `stride` leaves; they
+            keep the order of the source. None keeps all.
+        stride: keep rows 0, stride, 2 stride, ...
+        seed: of the draw of `sample` rows.
+        feature_dataset: HDF5, .npz: the array of N x F numbers.
+        names_dataset: HDF5, .npz: the F column names, text or bytes; if there is no dataset
+            "names", or None is given, columns are called feature_0, feature_1, ...
+        delimiter: text: the character between fields; None is a comma in .csv, else a tab.
+
+    Returns:
+        A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number
+        if all are whole numbers, else by text. Data sets of scikit-learn bring their labels.
+
+    Raises:
+        ConfigError: an argument is out of bounds or does not apply to this source.
+        DataError: the source cannot be used; the message names it, the column and the first row.
+    """
+    title = os.fspath(source)
+    reader, place = _find_reader(title)
+    _check_arguments(title, reader, features, label, sample, stride, delimiter)
+    options = ReadOptions(
+        features=None if features is None else tuple(features),
+        label=label,
+        feature_dataset=feature_dataset,
+        names_dataset=names_dataset,
+        delimiter=delimiter,
+    )
+    try:
+        with reader.open(title, place, options) as opened:
+            return _read(opened, features, label, sample, stride, seed)
+    except OSError as error:
+        raise DataError(f"{title}: cannot be read ({error})") from error
+
+
+def _choose_rows(title: str, n_rows: int, stride: int, sample: int | None, seed: int) -> np.ndarray:
+    """Ascending 0-based rows: every stride-th, and `sample` of those without replacement.
+
+    Raises:
+        DataError: fewer than `sample`, or fewer than two, rows are left.
+    """
+    rows = np.arange(0, n_rows, stride, dtype=np.int64)
+    kept = f"of its {n_rows} rows, stride {stride} leaves {len(rows)}"
+    if len(rows) < 2:
+        raise DataError(f"{title}: too few rows: {kept}, but at least 2 are needed")
+    if sample is None:
+        return rows
+    if sample > len(rows):
+        raise DataError(f"{title}: too few rows for a sample of {sample}: {kept}")
+    drawn = np.random.default_rng(seed).choice(len(rows), sample, replace=False, shuffle=False)
+    drawn.sort()
+    return rows[drawn]
+
+
+def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarray):
+    """Codes 0..C-1, (N,) int64, and the C class names of `values`, text or whole numbers.
+
+    Raises:
+        DataError: a label is missing or is a fraction; the message says where.
+    """
+
+    def fault(index, text):
+        where = source.place(int(rows[index]))
+        return DataError(f"{source.title}: {what}, {where}: {text}")
+
+    if values.dtype.kind == "f":
+        strange = np.flatnonzero(~np.isfinite(values) | (values != np.floor(values)))
+        if strange.size:
+            value = values[strange[0]]
+            text = "missing label" if np.isnan(value) else f"label {value!s} is no whole number"
+            raise fault(strange[0], f"{text}; labels are text or whole numbers")
+        values = values.astype(np.int64)
+    if values.dtype.kind in "iu":
+        classes, codes = np.unique(values, return_inverse=True)
+        return codes.astype(np.int64), tuple(str(value) for value in classes)
+    if values.dtype.kind not in "bSUO":
+        raise fault(0, f"labels of type {values.dtype} cannot be used; save them as text")
+
+    texts = []
+    for index, value in enumerate(values.tolist()):
+        try:
+            text = "" if value is None else decode_text(value).strip()
+        except UnicodeDecodeError as error:
+            raise fault(index, "the label is not UTF-8 text") from error
+        if not text:
+            raise fault(index, "missing label")
+        texts.append(text)
+    distinct = set(texts)
+    classes = sorted(distinct, key=int if all(map(_is_whole, distinct)) else None)
+    code_of = {text: code for code, text in enumerate(classes)}
+    return np.fromiter(map(code_of.__getitem__, texts), np.int64, len(texts)), tuple(classes)
+
+
+def _find_reader(title):
+    """The Reader of a source, and what it is to open."""
+    scheme, colon, rest = title.partition(":")
+    if scheme + colon in READERS and colon:
+        return READERS[scheme + colon], rest
+    path = Path(title).expanduser()
+    if not path.exists():
+        if colon and not path.suffix and len(scheme) > 1:
+            schemes = [key for key in READERS if key.endswith(":")]
+            raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, schemes)}")
+        raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
+    if path.is_dir():
+        raise DataError(f"{title}: is a directory, but a file is needed")
+    suffix = path.suffix.lower()
+    if suffix not in READERS or suffix == "":
+        extensions = ", ".join(key for key in READERS if key.startswith("."))
+        raise DataError(f"{title}: unknown extension {suffix!r}; readable are {extensions}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{title}: is an empty file")
+    return READERS[suffix], path
+
+
+def _check_arguments(title, reader, features, label, sample, stride, delimiter):
+    if not _is_count(stride) or stride < 1:
+        raise ConfigError(f"stride must be a whole number of at least 1, got {stride!r}")
+    if sample is not None and (not _is_count(sample) or sample < 2):
+        raise ConfigError(f"sample must be a whole number of at least 2, got {sample!r}")
+    if features is not None:
+        if isinstance(features, str):
+            raise ConfigError(f"features must be a list of names, got the text {features!r}")
+        if not features:
+            raise ConfigError("features is an empty list; name at least one, or leave it out")
+        twice = _first_duplicate(features)
+        if twice is not None:
+            raise ConfigError(f"features names {twice!r} twice")
+        if label in features:
+            raise ConfigError(f"column {label!r} is the label; it cannot be a feature as well")
+    if delimiter is not None:
+        if not reader.is_text:
+            raise ConfigError(f"delimiter is for text files; {title} is none")
+        if len(delimiter) != 1 or delimiter in '"\r\n ':
+            raise ConfigError(f"delimiter must be one character, such as ';', got {delimiter!r}")
+
+
+def _read(source, features, label, sample, stride, seed):
+    label_column = None
+    if label is not None and not source.has_labels:
+        label_column = _find_column(source, "label", label)
+    columns = _feature_columns(source, features, label_column)
+    rows = _choose_rows(source.title, source.n_rows, stride, sample, seed)
+
+    labels = label_names = None
+    if label_column is not None:
+        found = source.read_column(label_column, rows)
+        labels, label_names = _encode_labels(source, f"label {label!r}", found, rows)
+    elif source.has_labels:
+        found = source.read_labels(rows)
+        what = "label" if label is None else f"label {label!r}"
+        labels, label_names = _encode_labels(source, what, found, rows)
+
+    names = tuple(source.names[column] for column in columns)
+    values = source.read(columns, rows)
+    _check_finite(source, values, names, rows)
+    return Table(values, names, labels, label_names, rows)
+
+
+def _feature_columns(source, features, label_column):
+    twice = _first_duplicate([name for name in source.names if name])
+    if twice is not None:
+        positions = [i for i, name in enumerate(source.names) if name == twice]
+        raise DataError(
+            f"{source.title}: columns {positions[0]} and {positions[1]} are both called {twice!r}; "
+            "give each its own name"
+        )
+    if features is not None:
+        return [_find_column(source, "feature", name) for name in features]
+    columns = [column for column in range(len(source.names)) if column != label_column]
+    if not columns:
+        raise DataError(f"{source.title}: has no feature columns")
+    unnamed = next((column for column in columns if not source.names[column]), None)
+    if unnamed is not None:
+        raise DataError(
+            f"{source.title}: column {unnamed} has no name; name it, or choose features"
+        )
+    return columns
+
+
+def _find_column(source, role, name):
+    if name not in source.names:
+        raise DataError(f"{source.title}: no {role} {name!r}; {suggest(name, source.names)}")
+    return source.names.index(name)
+
+
+def _check_finite(source, values, names, rows):
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    index, column = divmod(int(np.argmin(finite)), len(names))
+    value = values[index, column]
+    fault = "missing value (NaN)" if np.isnan(value) else f"infinite value ({value})"
+    raise DataError(
+        f"{source.title}: feature {names[column]!r}, {source.place(int(rows[index]))}: {fault}; "
+        "fill it or leave the row out"
+    )
+
+
+def _first_duplicate(names):
+    seen = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _is_count(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _is_whole(text):
+    """Whether text is a whole number as str() writes it: 7 and -7, but not 07 or +7."""
+    try:
+        return str(int(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,58 @@
+"""The table of features that every map is trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """N points with F named features, and the true class of each point where it is known.
+
+    Attributes:
+        values: (N, F) float32 or float64, C-contiguous, all finite, in the units of the source.
+        names: F different feature names, in the order of the columns.
+        labels: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
+        label_names: C class names, or None without ground truth.
+        rows: (N,) int64, the 0-based row of the source that each point was read from.
+
+    Raises:
+        DataError: the parts do not fit together.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    labels: np.ndarray | None
+    label_names: tuple[str, ...] | None
+    rows: np.ndarray
+
+    def __post_init__(self):
+        if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):
+            raise DataError(
+                "a table needs values of shape (rows, features) in float32 or float64, "
+                f"got shape {self.values.shape} in {self.values.dtype}"
+            )
+        n_rows, n_features = self.values.shape
+        if len(self.names) != n_features or len(set(self.names)) != n_features:
+            raise DataError(
+                f"a table of {n_features} features needs as many different names, "
+                f"got {list(self.names)}"
+            )
+        if self.rows.shape != (n_rows,):
+            raise DataError(f"a table of {n_rows} rows has {self.rows.shape} source rows")
+        if (self.labels is None) != (self.label_names is None):
+            raise DataError("a table has either both labels and their names, or neither")
+        if self.labels is not None and self.labels.shape != (n_rows,):
+            raise DataError(f"a table of {n_rows} rows has labels of shape {self.labels.shape}")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of points, N."""
+        return self.values.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, F."""
+        return self.values.shape[1]

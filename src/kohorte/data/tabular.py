@@ -1,0 +1,252 @@
+"""Sources with one type per column: delimited text and Parquet."""
+
+import csv
+from contextlib import contextmanager
+from itertools import islice
+
+import numpy as np
+
+from kohorte.data.reading import Source, float_type
+from kohorte.errors import DataError
+
+# Records held as text at a time; small blocks stay in the processor's cache.
+_BLOCK_ROWS = 1 << 10
+
+# Entries of a text file that say "no value here", lower case.
+_MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "null", "none"})
+
+
+class TextSource(Source):
+    """A text file with a header line and one record per row, quoted as CSV is.
+
+    Blank lines are skipped. The file is read once to count and check its records, and again for
+    the chosen ones, so that memory holds numbers only.
+    """
+
+    def __init__(self, title, path, delimiter, options):
+        self.title = title
+        self._path = path
+        self._delimiter = delimiter
+        if options.delimiter is None:
+            self._check_delimiter()
+        with self._records() as records:
+            header = next(records, None)
+            if header is None:
+                raise DataError(f"{title}: is empty; a header line and rows are needed")
+            self.names = tuple(name.strip() for name in header)
+            self._check_header(options)
+            self.n_rows = self._count(records)
+        if self.n_rows == 0:
+            raise DataError(f"{title}: has a header line but no data rows")
+
+    def read(self, columns, rows):
+        out = np.empty((len(rows), len(columns)))
+        for low, high, block in self._chosen(rows):
+            tokens = [record[column] for record in block for column in columns]
+            try:
+                # float() takes 1_000 for a number, which is text in a data file.
+                if "_" in "".join(tokens):
+                    raise ValueError("an underscore is no part of a number")
+                numbers = np.fromiter(map(float, tokens), np.float64, len(tokens))
+            except ValueError:
+                raise self._fault(tokens, columns, rows[low:high]) from None
+            out[low:high] = numbers.reshape(high - low, len(columns))
+        return out
+
+    def read_column(self, column, rows):
+        out = np.empty(len(rows), dtype=object)
+        for low, high, block in self._chosen(rows):
+            out[low:high] = [record[column] for record in block]
+        return out
+
+    def place(self, row):
+        return f"data row {row} (line {self._line(row)})"
+
+    def _check_delimiter(self):
+        """Refuse a first line that some other delimiter divides: better than one long column."""
+        with self._open() as stream:
+            line = stream.readline()
+        if self._delimiter in line:
+            return
+        other = next((mark for mark in ";\t|," if mark in line), None)
+        if other is not None:
+            raise DataError(
+                f"{self.title}: line 1 has no {self._delimiter!r} in it; "
+                f"set the delimiter, which seems to be {other!r}"
+            )
+
+    def _check_header(self, options):
+        if options.features is None and all(_is_number(name) for name in self.names):
+            raise DataError(
+                f"{self.title}: line 1 holds only numbers, but must name the columns; "
+                "add a header line, or choose features by these names"
+            )
+
+    def _count(self, records):
+        width, n_rows = len(self.names), 0
+        while block := list(islice(records, _BLOCK_ROWS)):
+            if set(map(len, block)) != {width}:
+                offset = next(i for i, record in enumerate(block) if len(record) != width)
+                fields = len(block[offset])
+                raise DataError(
+                    f"{self.title}: {self.place(n_rows + offset)} has {fields} "
+                    f"field{'s' if fields != 1 else ''}, but the header names {width} columns"
+                )
+            n_rows += len(block)
+        return n_rows
+
+    def _chosen(self, rows):
+        """Yield (low, high, records) so that the records are those of rows[low:high]."""
+        with self._records() as records:
+            next(records)
+            start, high = 0, 0
+            while high < len(rows):
+                block = list(islice(records, _BLOCK_ROWS))
+                low, high = high, int(np.searchsorted(rows, start + len(block)))
+                if low < high:
+                    yield low, high, [block[row] for row in (rows[low:high] - start).tolist()]
+                start += len(block)
+
+    def _fault(self, tokens, columns, rows):
+        """The DataError for the first token, row by row, that is not a number."""
+        position = next(i for i, token in enumerate(tokens) if not _is_number(token))
+        token = tokens[position]
+        row, column = divmod(position, len(columns))
+        fault = (
+            f"missing value ({token!r}); fill it or leave the row out"
+            if token.strip().lower() in _MISSING
+            else f"text {token!r} in a numeric column; choose numeric features"
+        )
+        name, where = self.names[columns[column]], self.place(int(rows[row]))
+        return DataError(f"{self.title}: feature {name!r}, {where}: {fault}")
+
+    def _line(self, row):
+        """The 1-based line where data row `row` begins; found by reading up to it."""
+        with self._reader() as reader:
+            ended, record_number = 0, -1
+            for record in reader:
+                if record:
+                    if record_number == row:
+                        break
+                    record_number += 1
+                ended = reader.line_num
+            return ended + 1
+
+    @contextmanager
+    def _records(self):
+        with self._reader() as reader:
+            yield filter(None, reader)
+
+    @contextmanager
+    def _reader(self):
+        with self._open() as stream:
+            reader = csv.reader(stream, delimiter=self._delimiter, strict=True)
+            try:
+                yield reader
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.title}: line {reader.line_num} is not delimited text ({error})"
+                ) from error
+
+    @contextmanager
+    def _open(self):
+        with open(self._path, encoding="utf-8-sig", newline="") as stream:
+            try:
+                yield stream
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{self.title}: is not UTF-8 text ({error.reason} in byte "
+                    f"{error.object[error.start]:#04x}); convert the file to UTF-8"
+                ) from error
+
+
+class ParquetSource(Source):
+    """A Parquet file, read one column at a time."""
+
+    def __init__(self, title, file):
+        self.title = title
+        self._file = file
+        self.names = tuple(file.schema_arrow.names)
+        self.n_rows = file.metadata.num_rows
+
+    def read(self, columns, rows):
+        types = [self._number_type(column) for column in columns]
+        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*types))
+        for position, (column, dtype) in enumerate(zip(columns, types, strict=True)):
+            out[:, position] = self._numbers(column, dtype)[rows]
+        return out
+
+    def read_column(self, column, rows):
+        import pyarrow
+
+        kind = self._file.schema_arrow.types[column]
+        if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+            return self._load(column).to_numpy()[rows]
+        out = np.empty(self.n_rows, dtype=object)
+        out[:] = self._load(column).to_pylist()
+        return out[rows]
+
+    def _load(self, column):
+        name = self.names[column]
+        # A name with a dot also matches fields inside a column, hence the choice after reading.
+        return self._file.read(columns=[name]).column(name)
+
+    def _number_type(self, column):
+        import pyarrow
+
+        kind = self._file.schema_arrow.types[column]
+        types = pyarrow.types
+        if types.is_integer(kind) or types.is_floating(kind):
+            return float_type(kind.to_pandas_dtype())
+        if types.is_boolean(kind) or types.is_decimal(kind):
+            return np.dtype(np.float64)
+        raise DataError(
+            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, "
+            "but features must be integer or floating-point numbers; choose numeric features"
+        )
+
+    def _numbers(self, column, dtype):
+        """The whole column as floats, with NaN where it is null."""
+        import pyarrow
+
+        data = self._load(column)
+        kind = data.type
+        if pyarrow.types.is_boolean(kind):
+            data = data.cast(pyarrow.uint8())
+        elif pyarrow.types.is_decimal(kind):
+            data = data.cast(pyarrow.float64())
+        return data.to_numpy().astype(dtype, copy=False)
+
+
+@contextmanager
+def open_csv(title, path, options):
+    """Comma-separated text, or any other delimiter that the options name."""
+    yield TextSource(title, path, options.delimiter or ",", options)
+
+
+@contextmanager
+def open_tsv(title, path, options):
+    """Tab-separated text, or any other delimiter that the options name."""
+    yield TextSource(title, path, options.delimiter or "\t", options)
+
+
+@contextmanager
+def open_parquet(title, path, options):
+    """A Parquet file with one column per feature."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield ParquetSource(title, file)
+    except pyarrow.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{title}: is not a readable Parquet file ({reason})") from error
+
+
+def _is_number(token):
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return "_" not in token
