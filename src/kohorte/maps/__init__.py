@@ -1,0 +1,1 @@
+"""Self-organizing maps: lattices, training, winners, U-matrix, clusters of nodes and quality."""

@@ -1,0 +1,33 @@
+"""The plane of largest variance of a table."""
+
+import numpy as np
+
+from kohorte.maps._threads import single_threaded
+
+_BLOCK_ENTRIES = 1 << 22
+
+
+def principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (F,), the two largest variances (2,) and their directions (2, F), all float64.
+
+    points: (N, F) float32. Variances are eigenvalues of the covariance (divided by N). The largest
+    component of a direction is positive, so that its sign is fixed; for F = 1 the second variance
+    and direction are zero.
+    """
+    n_points, n_features = points.shape
+    mean = points.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((n_features, n_features))
+    n_rows = max(1, _BLOCK_ENTRIES // n_features)
+    with single_threaded():
+        for start in range(0, n_points, n_rows):
+            centred = points[start : start + n_rows] - mean
+            covariance += centred.T @ centred
+        eigenvalues, eigenvectors = np.linalg.eigh(covariance / n_points)
+    variances = np.zeros(2)
+    directions = np.zeros((2, n_features))
+    for axis in range(min(2, n_features)):
+        direction = eigenvectors[:, -1 - axis]
+        largest = direction[np.argmax(np.abs(direction))]
+        variances[axis] = max(eigenvalues[-1 - axis], 0.0)
+        directions[axis] = direction * np.sign(largest)
+    return mean, variances, directions

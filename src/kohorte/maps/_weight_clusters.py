@@ -1,0 +1,131 @@
+"""Clusters of nodes by their weights alone, through scikit-learn.
+
+Each method takes weights (M, F) float64, the lattice, n_clusters and a seed, and returns arbitrary
+integer ids (M,). scikit-learn is imported when one is called. One thread each: with more, the
+order of its sums, and so the result, would depend on their number.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from kohorte.errors import ConfigError
+from kohorte.maps._threads import single_threaded
+from kohorte.maps.lattice import Lattice
+
+LARGEST_CHOICE = 10
+"""Largest number of clusters that is tried where the number is chosen by a score."""
+
+KMEANS_STARTS = 10
+MIXTURE_STARTS = 3
+"""Random starts, of which the best is taken; a mixture starts from k-means."""
+
+SMALLEST_CLUSTER = 5
+"""Fewest nodes of a cluster for HDBSCAN."""
+
+
+def _silhouette(weights: np.ndarray, ids: np.ndarray) -> float:
+    from sklearn.metrics import silhouette_score
+
+    return float(silhouette_score(weights, ids))
+
+
+def _davies_bouldin(weights: np.ndarray, ids: np.ndarray) -> float:
+    from sklearn.metrics import davies_bouldin_score
+
+    return -float(davies_bouldin_score(weights, ids))
+
+
+SCORES = {"silhouette": _silhouette, "davies_bouldin": _davies_bouldin}
+"""Scores of (weights, ids), larger is better."""
+
+
+def kmeans(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
+    """k-means, best of several k-means++ starts."""
+    from sklearn.cluster import KMeans
+
+    def fit(count: int) -> np.ndarray:
+        return KMeans(count, n_init=KMEANS_STARTS, random_state=seed).fit_predict(weights)
+
+    return _with_number(fit, weights, n_clusters)
+
+
+def agglomerative(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
+    """Ward's linkage that joins only clusters which touch on the lattice."""
+    from scipy.sparse import csr_array
+    from sklearn.cluster import AgglomerativeClustering
+
+    node, column = np.nonzero(lattice.neighbours() >= 0)
+    links = (node, lattice.neighbours()[node, column])
+    linked = csr_array((np.ones(node.size), links), shape=(lattice.n_nodes, lattice.n_nodes))
+
+    def fit(count: int) -> np.ndarray:
+        return AgglomerativeClustering(count, connectivity=linked).fit_predict(weights)
+
+    return _with_number(fit, weights, n_clusters)
+
+
+def gaussian_mixture(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
+    """The most probable component of a mixture of Gaussians with full covariances."""
+    from sklearn.mixture import GaussianMixture
+
+    # The floor of the covariances must follow the scale of the data.
+    floor = max(1e-6 * float(weights.var(axis=0).mean()), np.finfo(np.float64).tiny)
+
+    def fit(count: int) -> np.ndarray:
+        model = GaussianMixture(
+            count, n_init=MIXTURE_STARTS, max_iter=1000, reg_covar=floor, random_state=seed
+        )
+        return model.fit_predict(weights)
+
+    return _with_number(fit, weights, n_clusters)
+
+
+def hdbscan(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
+    """HDBSCAN; noise joins the nearest node that is not noise, all noise is one cluster."""
+    from scipy.spatial import cKDTree
+    from sklearn.cluster import HDBSCAN
+
+    if n_clusters is not None:
+        raise ConfigError(
+            "n_clusters has no meaning for segmentation 'hdbscan', which finds the number itself; "
+            "leave it out"
+        )
+    if weights.shape[0] < 2:
+        return np.zeros(weights.shape[0], dtype=np.int64)
+    with single_threaded():
+        model = HDBSCAN(min_cluster_size=min(SMALLEST_CLUSTER, weights.shape[0]), copy=True)
+        ids = model.fit_predict(weights)
+    noise = ids < 0
+    if noise.all():
+        return np.zeros(ids.size, dtype=np.int64)
+    _, nearest = cKDTree(weights[~noise]).query(weights[noise])
+    ids[noise] = ids[~noise][nearest]
+    return ids
+
+
+def _with_number(fit: Callable[[int], np.ndarray], weights, n_clusters) -> np.ndarray:
+    """fit(count) for a given count, or for the count whose result has the best score."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    n_different = np.unique(weights, axis=0).shape[0]
+    with single_threaded(), warnings.catch_warnings():
+        # Fewer clusters than asked for are legal here: nearly equal weights.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if isinstance(n_clusters, int | np.integer):
+            return _labels(fit, min(n_clusters, n_different), weights)
+        score = SCORES["silhouette" if n_clusters is None else n_clusters]
+        best, best_score = np.zeros(weights.shape[0], dtype=np.int64), -np.inf
+        for count in range(2, min(LARGEST_CHOICE, n_different) + 1):
+            ids = _labels(fit, count, weights)
+            # The scores need more than one cluster and more nodes than clusters.
+            if 1 < np.unique(ids).size < weights.shape[0]:
+                value = score(weights, ids)
+                if value > best_score:
+                    best, best_score = ids, value
+        return best
+
+
+def _labels(fit: Callable[[int], np.ndarray], count: int, weights) -> np.ndarray:
+    return fit(count) if count > 1 else np.zeros(weights.shape[0], dtype=np.int64)

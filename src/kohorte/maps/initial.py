@@ -1,0 +1,53 @@
+"""Starting weights of a map."""
+
+import numpy as np
+
+from kohorte.maps._principal import principal_axes
+from kohorte.maps._validation import as_points, choose
+from kohorte.maps.lattice import Lattice
+
+PCA_EXTENT = 2.0
+"""Half-width of the principal plane's grid, in standard deviations."""
+
+
+def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
+    return rng.random((lattice.n_nodes, points.shape[1]), dtype=np.float32)
+
+
+def _sample(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
+    return points[rng.integers(points.shape[0], size=lattice.n_nodes)]
+
+
+def _pca(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
+    mean, variances, directions = principal_axes(points)
+    coordinates = lattice.coordinates()
+    # The longer side of the lattice takes the direction of larger variance.
+    sides = (1, 0) if np.ptp(coordinates[:, 1]) > np.ptp(coordinates[:, 0]) else (0, 1)
+    weights = np.tile(mean, (lattice.n_nodes, 1))
+    for side, variance, direction in zip(sides, variances, directions, strict=True):
+        position = coordinates[:, side]
+        length = np.ptp(position)
+        if length > 0:
+            grid = PCA_EXTENT * (2 * (position - position.min()) / length - 1)
+            weights += np.outer(grid * np.sqrt(variance), direction)
+    return weights.astype(np.float32)
+
+
+INITIALS = {"uniform": _uniform, "sample": _sample, "pca": _pca}
+
+
+def initial_weights(
+    features, lattice: Lattice, initial: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Starting weights (M, F) float32 for a map of `features` (N, F).
+
+    initial: 'uniform': U(0, 1) per entry. 'sample': M rows of the data, drawn with replacement.
+    'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over the
+    lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors, the
+    first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is not
+    used by 'pca'. Source: Kohonen, Self-Organizing Maps (2001).
+
+    Raises ConfigError for an unknown name and DataError for features that cannot be used.
+    """
+    start = choose(INITIALS, initial, "initial weights")
+    return start(as_points(features), lattice, rng)

@@ -1,0 +1,195 @@
+"""How well a map keeps ranks of distances and the distribution of its data."""
+
+import numpy as np
+from scipy import special, stats
+from scipy.spatial.distance import cdist
+
+from kohorte.errors import ConfigError, DataError
+from kohorte.maps._validation import as_count, as_nodes, as_number, as_points, as_weights
+from kohorte.maps.lattice import Lattice
+
+NEIGHBOURS = 10
+CONFIDENCE = 0.95
+
+
+def evenly_spaced(n_rows: int, at_most: int) -> np.ndarray:
+    """Row numbers (min(n_rows, at_most),) int64, ascending, at even distances."""
+    count = min(as_count(n_rows, "n_rows", 1), as_count(at_most, "rows", 1))
+    return np.arange(count, dtype=np.int64) * n_rows // count
+
+
+def topographic_product(weights, lattice: Lattice, *, rows: int = 1000) -> float:
+    """Topographic product P of the map, 0 where the lattice has the dimension of the data.
+
+    With n_k^A(j) and n_k^V(j) the k-th nearest node of node j on the lattice and by weights, and
+    d^A and d^V these (Euclidean) distances,
+
+        Q1(j, l) = d^V(j, n_l^A(j)) / d^V(j, n_l^V(j)),  Q2(j, l) = d^A(j, n_l^A) / d^A(j, n_l^V),
+        P = mean over j and k = 1..M-1 of 1/(2k) sum_{l <= k} ln(Q1(j, l) Q2(j, l)).
+
+    P < 0: too few lattice dimensions, P > 0: too many. j runs over at most `rows` nodes, evenly
+    spaced. Nodes at the same distance are taken in the order of their index; a ratio with a
+    distance of zero (nodes with the same weights) counts as 1. NaN for a map of one node.
+    weights: (M, F). Source: Bauer & Pawelzik, IEEE Trans. Neural Networks 3 (1992) 570.
+    """
+    n_nodes = lattice.n_nodes
+    weights = as_weights(weights, n_nodes).astype(np.float64)
+    nodes = evenly_spaced(n_nodes, rows)
+    if n_nodes == 1:
+        return float("nan")
+    ranks = np.arange(1, n_nodes)
+    total = 0.0
+    for node in nodes:
+        on_lattice = np.delete(lattice.distances_from(node), node)
+        by_weights = np.delete(cdist(weights[[node]], weights)[0], node)
+        lattice_order = np.argsort(on_lattice, kind="stable")
+        weight_order = np.argsort(by_weights, kind="stable")
+        logs = _log_ratio(by_weights[lattice_order], by_weights[weight_order])
+        logs += _log_ratio(on_lattice[lattice_order], on_lattice[weight_order])
+        total += float(np.mean(np.cumsum(logs) / (2 * ranks)))
+    return total / nodes.size
+
+
+def _log_ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    usable = (above > 0) & (below > 0)
+    return np.log(np.where(usable, above, 1.0)) - np.log(np.where(usable, below, 1.0))
+
+
+def rank_preservation(
+    features, winners, lattice: Lattice, *, neighbours: int = NEIGHBOURS, rows: int = 1000
+) -> tuple[float, float]:
+    """Trustworthiness and neighbourhood preservation (continuity) of the projection, in [0, 1].
+
+    With n points, k neighbours, and r(i, j) the rank of j by distance from i among the data, and
+    q(i, j) that among the lattice positions of their winners (Euclidean),
+
+        trustworthiness = 1 - c sum_i sum_{q(i,j) <= k} max(r(i, j) - k, 0),
+        preservation    = 1 - c sum_i sum_{r(i,j) <= k} max(q(i, j) - k, 0),
+        c = 2 / (n k (2 n - 3 k - 1)).
+
+    Tied distances: the mean over all orders of the tied points (on a map most ranks are tied). The
+    sums run over at most `rows` rows, evenly spaced, and k is at most (n - 1) div 2. NaN for fewer
+    than three points. features: (N, F), winners: (N,).
+    Source: Venna & Kaski, Proc. ICANN (2001) 485.
+    """
+    points = as_points(features)
+    winners = as_nodes(winners, lattice.n_nodes, "winners")
+    if winners.shape != points.shape[:1]:
+        raise DataError(f"winners must have shape ({points.shape[0]},), got {winners.shape}")
+    taken = evenly_spaced(points.shape[0], rows)
+    count = taken.size
+    k = min(as_count(neighbours, "neighbours", 1), (count - 1) // 2)
+    if k < 1:
+        return float("nan"), float("nan")
+    points = points[taken].astype(np.float64)
+    positions = lattice.coordinates()[winners[taken]]
+    untrue = lost = 0.0
+    for i in range(count):
+        near_data = _Ranks(np.delete(cdist(points[[i]], points, "sqeuclidean")[0], i), k)
+        near_map = _Ranks(np.delete(((positions - positions[i]) ** 2).sum(axis=1), i), k)
+        untrue += float(near_map.inside @ near_data.excess)
+        lost += float(near_data.inside @ near_map.excess)
+    scale = 2 / (count * k * (2 * count - 3 * k - 1))
+    return 1 - scale * untrue, 1 - scale * lost
+
+
+class _Ranks:
+    """Ranks of distances, tied ones in all orders: chance of a rank <= k, mean of (rank - k)+."""
+
+    def __init__(self, distances: np.ndarray, k: int):
+        _, group, sizes = np.unique(distances, return_inverse=True, return_counts=True)
+        last = np.cumsum(sizes)
+        before = last - sizes
+        inside = np.clip(k - before, 0, sizes) / sizes
+        # Sum of 1..(last - k), less the part below the group's first rank.
+        beyond, short = np.maximum(last - k, 0), np.maximum(before - k, 0)
+        excess = (beyond * (beyond + 1) - short * (short + 1)) / (2 * sizes)
+        self.inside = inside[group]
+        self.excess = excess[group]
+
+
+def embedding_ks(features, weights, *, confidence: float = CONFIDENCE) -> float:
+    """Share of the data's variance in features whose distribution the weights reproduce.
+
+    A feature counts if a two-sample Kolmogorov-Smirnov test between its N values and its M weights
+    does not reject at `confidence` (asymptotic p > 1 - confidence). Constant data: all features
+    weigh the same. features: (N, F), weights: (M, F).
+    Source: the POPSOM package; Hamel, Advances in Self-Organizing Maps, WSOM (2016).
+    """
+    points, weights = _as_samples(features, weights)
+    level = 1 - _as_confidence(confidence)
+    size = points.shape[0] * weights.shape[0] / (points.shape[0] + weights.shape[0])
+    embedded = [
+        special.kolmogorov(np.sqrt(size) * _largest_gap(points[:, f], weights[:, f])) > level
+        for f in range(points.shape[1])
+    ]
+    return _share_of_variance(points, embedded)
+
+
+def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:
+    """Kolmogorov-Smirnov distance of two samples, sorting only the smaller one, `nodes`."""
+    steps, counts = np.unique(nodes, return_counts=True)
+    above = np.cumsum(counts) / nodes.size
+    below = above - counts / nodes.size
+    # Between two steps the values' distribution only grows, so the largest differences are at the
+    # steps and just before them.
+    position = np.searchsorted(steps, values, side="left")
+    equal = steps[np.minimum(position, steps.size - 1)] == values
+    up_to = np.bincount(position, minlength=steps.size + 1)
+    under = np.bincount(position + equal, minlength=steps.size + 1)
+    at_step = np.cumsum(up_to)[:-1] / values.size
+    before_step = np.cumsum(under)[:-1] / values.size
+    return float(max(np.abs(at_step - above).max(), np.abs(before_step - below).max()))
+
+
+def embedding_variance(features, weights, *, confidence: float = CONFIDENCE) -> float:
+    """Share of the data's variance in features whose mean and variance the weights reproduce.
+
+    A feature counts if the confidence interval of the ratio of the variances (F test) contains 1
+    and that of the difference of the means (Welch's t test) contains 0. Constant data: all
+    features weigh the same; a feature that is constant in both counts if the values are equal, and
+    one that is constant in only one of them does not. NaN for one point or one node.
+    features: (N, F), weights: (M, F).
+    Source: Hamel, Advances in Self-Organizing Maps, WSOM (2016); Yuan, thesis, University of Rhode
+    Island (2018).
+    """
+    points, weights = _as_samples(features, weights)
+    tail = (1 - _as_confidence(confidence)) / 2
+    n, m = points.shape[0], weights.shape[0]
+    if n < 2 or m < 2:
+        return float("nan")
+    lowest, highest = stats.f.ppf([tail, 1 - tail], n - 1, m - 1)
+    embedded = []
+    for f in range(points.shape[1]):
+        values, nodes = points[:, f].astype(np.float64), weights[:, f].astype(np.float64)
+        variance, node_variance = values.var(ddof=1), nodes.var(ddof=1)
+        difference = abs(values.mean() - nodes.mean())
+        if variance == 0 or node_variance == 0:
+            embedded.append(variance == node_variance and difference == 0)
+            continue
+        ratio = variance / node_variance
+        spread, node_spread = variance / n, node_variance / m
+        freedom = (spread + node_spread) ** 2 / (spread**2 / (n - 1) + node_spread**2 / (m - 1))
+        reach = stats.t.ppf(1 - tail, freedom) * np.sqrt(spread + node_spread)
+        embedded.append(lowest <= ratio <= highest and difference <= reach)
+    return _share_of_variance(points, embedded)
+
+
+def _share_of_variance(points: np.ndarray, embedded: list[bool]) -> float:
+    variances = np.array([column.var(dtype=np.float64) for column in points.T])
+    total = variances.sum()
+    if total == 0:
+        return float(np.mean(embedded))
+    return float(variances[np.asarray(embedded)].sum() / total)
+
+
+def _as_samples(features, weights) -> tuple[np.ndarray, np.ndarray]:
+    points = as_points(features)
+    return points, as_weights(weights, n_features=points.shape[1])
+
+
+def _as_confidence(confidence: float) -> float:
+    confidence = as_number(confidence, "confidence", positive=True)
+    if confidence >= 1:
+        raise ConfigError(f"confidence must be below 1, got {confidence}")
+    return confidence

@@ -1,0 +1,238 @@
+"""Clusters of the nodes of a map: basins of the U-matrix, merged, or clusters of the weights."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from kohorte.errors import ConfigError
+from kohorte.maps import _weight_clusters
+from kohorte.maps._validation import (
+    as_count,
+    as_node_values,
+    as_nodes,
+    as_number,
+    as_weights,
+    choose,
+)
+from kohorte.maps.lattice import Lattice
+
+SAMPLES_PER_STEP = 5
+_BLOCK_SAMPLES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Clusters of the nodes of a map, and the basins of its U-matrix.
+
+    basins: (M,) int32, the basin 0..C-1 of every node, before merging.
+    centroids: (C,) int32, the node at the bottom of each basin, ascending.
+    node_clusters: (M,) int32, the cluster 0..K-1 of every node.
+    cluster_centroids: (K,) int32, one node for each cluster, ascending: the basin centroid that
+    merging left, or the node of the cluster that is nearest to the cluster's mean weights.
+    """
+
+    basins: np.ndarray
+    centroids: np.ndarray
+    node_clusters: np.ndarray
+    cluster_centroids: np.ndarray
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What a method of SEGMENTATIONS may use; see `segment`."""
+
+    merge: float
+    n_clusters: int | str | None
+    seed: int
+
+
+def find_basins(u, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Basins of `u` (M,) under steepest descent: basins (M,) int32 0..C-1, centroids (C,) int32.
+
+    From each node the descent goes to the neighbour with the smallest u, if that is strictly
+    smaller than its own, the first in the order of Lattice.neighbours on a tie, until it stands in
+    a local minimum, the basin's centroid. Basins are numbered by their centroid's node index.
+    Source: Hamel & Brown, Proc. DMIN (2011); the tie order is that of the published code.
+    """
+    u = as_node_values(u, lattice.n_nodes, "u")
+    target = np.arange(lattice.n_nodes)
+    lowest = u.copy()
+    for column in lattice.neighbours().T:
+        lower = (column >= 0) & (u[column] < lowest)
+        target[lower] = column[lower]
+        lowest[lower] = u[column[lower]]
+    # Each pass doubles the length of the descent that a pointer stands for.
+    while not np.array_equal(target[target], target):
+        target = target[target]
+    centroids, basins = np.unique(target, return_inverse=True)
+    return basins.astype(np.int32), centroids.astype(np.int32)
+
+
+def path_costs(u, lattice: Lattice, centroids) -> np.ndarray:
+    """Cost of the straight path between every two centroids, i < j; (C (C - 1) / 2,) float64.
+
+    Pairs in the order (0, 1), (0, 2), ..., (1, 2), .... The cost is the sum of u^2, by cubic spline
+    (mirrored at the borders), at 5 int(distance) evenly spaced points from one centroid to the
+    other, both included. A sum below zero, an overshoot of the spline, counts as zero.
+    """
+    u = as_node_values(u, lattice.n_nodes, "u")
+    centroids = as_nodes(centroids, lattice.n_nodes, "centroids")
+    plane = (u**2).reshape(lattice.ydim, lattice.xdim)
+    coefficients = ndimage.spline_filter(plane, order=3, mode="mirror")
+    first, second = np.triu_indices(centroids.size, k=1)
+    positions = lattice.coordinates()[centroids]
+    origins = positions[first]
+    steps = positions[second] - origins
+    samples = SAMPLES_PER_STEP * np.sqrt((steps**2).sum(axis=1)).astype(np.int64)
+    costs = np.empty(first.size)
+    ends = np.cumsum(samples)
+    start = 0
+    while start < first.size:
+        taken = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, taken + _BLOCK_SAMPLES, side="right")))
+        counts = samples[start:stop]
+        offsets = np.cumsum(counts) - counts
+        pair = np.repeat(np.arange(start, stop), counts)
+        fraction = (np.arange(counts.sum()) - np.repeat(offsets, counts)) / (samples[pair] - 1)
+        x, y = (origins[pair] + fraction[:, None] * steps[pair]).T
+        heights = ndimage.map_coordinates(
+            coefficients, [y, x], order=3, mode="mirror", prefilter=False
+        )
+        costs[start:stop] = np.add.reduceat(heights, offsets)
+        start = stop
+    return np.maximum(costs, 0.0)
+
+
+def merge_basins(costs, sizes, threshold: float) -> np.ndarray:
+    """Which basin each of C basins ends up in; (C,) int64 basin numbers.
+
+    costs: (C (C - 1) / 2,) >= 0, in the order of path_costs; sizes: (C,) nodes of each basin. Costs
+    are divided by the largest of those between centroids that are left. While the smallest is
+    below `threshold`, that pair is merged (the first such pair on a tie): the centroid of the basin
+    with fewer nodes goes, the second one if both have as many, and its nodes count for the other.
+
+    Defined here where the source is silent: one basin has nothing to merge; costs that are all
+    zero stay zero, as nothing separates the centroids, so that any threshold above zero merges
+    them; threshold 0 merges nothing; the last two centroids are at the normalised cost 1 (or 0)
+    and so merge only for a threshold above 1 (or 0). Source: Ha, Nättilä & Davelaar, JOSS 10
+    (2025) 7613. Raises ConfigError for a negative threshold.
+    """
+    threshold = as_number(threshold, "merge threshold")
+    costs = np.asarray(costs, dtype=np.float64)
+    sizes = np.array(sizes, dtype=np.int64)
+    parents = np.arange(sizes.size)
+    if threshold == 0 or sizes.size < 2:
+        return parents
+    first, second = np.triu_indices(sizes.size, k=1)
+    # Costs belong to pairs and never change: one sort serves all rounds.
+    ranked = np.argsort(costs, kind="stable")
+    first, second, costs = first[ranked], second[ranked], costs[ranked]
+    left = np.ones(sizes.size, dtype=bool)
+    last = costs.size - 1
+    for i, j, cost in zip(first, second, costs, strict=True):
+        if not (left[i] and left[j]):
+            continue
+        while not (left[first[last]] and left[second[last]]):
+            last -= 1
+        largest = costs[last]
+        if (cost / largest if largest > 0 else 0.0) >= threshold:
+            break
+        stays, goes = (j, i) if sizes[i] < sizes[j] else (i, j)
+        left[goes] = False
+        sizes[stays] += sizes[goes]
+        parents[goes] = stays
+    while not np.array_equal(parents[parents], parents):
+        parents = parents[parents]
+    return parents
+
+
+def _merged_basins(weights, lattice, u, basins, centroids, options: SegmentOptions):
+    if options.n_clusters is not None:
+        raise ConfigError(
+            "n_clusters has no meaning for segmentation 'basins', whose number of clusters follows "
+            "from the merge threshold; leave it out"
+        )
+    costs = path_costs(u, lattice, centroids)
+    parents = merge_basins(costs, np.bincount(basins), options.merge)
+    survivors, clusters = np.unique(parents, return_inverse=True)
+    return clusters[basins].astype(np.int32), centroids[survivors]
+
+
+def _by_weights(cluster_weights):
+    def clusters_of_weights(weights, lattice, u, basins, centroids, options: SegmentOptions):
+        raw = cluster_weights(weights.astype(np.float64), lattice, options.n_clusters, options.seed)
+        return _numbered_by_centroid(weights, raw)
+
+    return clusters_of_weights
+
+
+SEGMENTATIONS = {
+    "basins": _merged_basins,
+    "kmeans": _by_weights(_weight_clusters.kmeans),
+    "agglomerative": _by_weights(_weight_clusters.agglomerative),
+    "hdbscan": _by_weights(_weight_clusters.hdbscan),
+    "gaussian_mixture": _by_weights(_weight_clusters.gaussian_mixture),
+}
+
+
+def segment(
+    weights,
+    u,
+    lattice: Lattice,
+    *,
+    method: str = "basins",
+    merge: float = 0.2,
+    n_clusters: int | str | None = None,
+    seed: int = 0,
+) -> Segments:
+    """Clusters of the nodes of a map.
+
+    weights: (M, F). u: (M,), the U-matrix, smoothed or not. Cluster ids follow the node index of
+    the cluster's centroid, whatever the method, and so are a function of the arguments alone.
+
+    method: 'basins' merges the basins of u with the threshold `merge` (see merge_basins). 'kmeans',
+    'agglomerative' (Ward's linkage, only along the links of the lattice), 'gaussian_mixture' (full
+    covariances) and 'hdbscan' cluster the weights through scikit-learn; nodes that HDBSCAN takes
+    for noise go to the cluster of the nearest node that is not.
+    n_clusters: for the first three of those, a number, or 'silhouette' (also for None) or
+    'davies_bouldin': the number from 2 to 10 with the best score, the smallest on a tie; at most
+    the number of different weights. HDBSCAN and 'basins' find the number themselves.
+    seed: of the methods that draw random starts.
+
+    Raises ConfigError for arguments out of range and DataError for arrays that do not fit.
+    """
+    cluster_nodes = choose(SEGMENTATIONS, method, "segmentation")
+    check_n_clusters(n_clusters)
+    weights = as_weights(weights, lattice.n_nodes)
+    u = as_node_values(u, lattice.n_nodes, "u")
+    options = SegmentOptions(
+        as_number(merge, "merge threshold"), n_clusters, as_count(seed, "seed", 0)
+    )
+    basins, centroids = find_basins(u, lattice)
+    node_clusters, cluster_centroids = cluster_nodes(
+        weights, lattice, u, basins, centroids, options
+    )
+    return Segments(basins, centroids, node_clusters, cluster_centroids)
+
+
+def check_n_clusters(n_clusters: int | str | None) -> None:
+    """Raises ConfigError unless n_clusters is None, a number of at least one or a score's name."""
+    if isinstance(n_clusters, str):
+        choose(_weight_clusters.SCORES, n_clusters, "choice of n_clusters")
+    elif n_clusters is not None:
+        as_count(n_clusters, "n_clusters", 1)
+
+
+def _numbered_by_centroid(weights: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters (M,) int32 and their centroids (K,) int32, ascending, from arbitrary ids (M,)."""
+    _, clusters = np.unique(raw, return_inverse=True)
+    centroids = np.empty(clusters.max() + 1, np.int32)
+    for cluster in range(centroids.size):
+        members = np.flatnonzero(clusters == cluster)
+        offsets = weights[members] - weights[members].mean(axis=0, dtype=np.float64)
+        centroids[cluster] = members[np.argmin((offsets**2).sum(axis=1))]
+    order = np.argsort(centroids)
+    new_ids = np.empty(order.size, np.int32)
+    new_ids[order] = np.arange(order.size)
+    return new_ids[clusters], centroids[order]

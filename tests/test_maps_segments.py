@@ -1,0 +1,276 @@
+import itertools
+
+import numpy as np
+import oracles_maps as oracle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kohorte.errors import ConfigError, DataError
+from kohorte.maps import segments
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.segments import (
+    SEGMENTATIONS,
+    find_basins,
+    merge_basins,
+    path_costs,
+    segment,
+)
+from kohorte.maps.umatrix import smooth, u_matrix
+
+SIZES = [(1, 1), (1, 6), (6, 1), (2, 2), (5, 4), (7, 9)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_u_matrix_by_brute_force(size):
+    weights = np.random.default_rng(0).normal(size=(size[0] * size[1], 3)).astype(np.float32)
+    found = u_matrix(weights, Lattice(*size))
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, oracle.u_matrix(weights, *size), rtol=1e-12)
+
+
+def test_u_matrix_by_hand():
+    # A 2 x 2 map: every node has the three others as neighbours.
+    weights = [[0, 0], [3, 4], [0, 0], [0, 12]]
+    far = np.hypot(3, 8)
+    np.testing.assert_allclose(
+        u_matrix(weights, Lattice(2, 2)),
+        [(5 + 0 + 12) / 3, (5 + 5 + far) / 3, (5 + 0 + 12) / 3, (12 + far + 12) / 3],
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("length", [0.5, 2.0, 50.0])
+def test_smoothing_by_brute_force(size, length):
+    u = np.random.default_rng(1).random(size[0] * size[1])
+    np.testing.assert_allclose(smooth(u, Lattice(*size), length), oracle.smooth(u, *size, length))
+
+
+def test_smoothing_keeps_constants_and_length_zero_keeps_all():
+    np.testing.assert_allclose(smooth(np.ones(20), Lattice(5, 4), 1.5), 1)
+    u = np.arange(6.0)
+    for length in (0, 1e-200):
+        kept = smooth(u, Lattice(3, 2), length)
+        np.testing.assert_array_equal(kept, u)
+        assert kept is not u
+
+
+def few_levels():
+    return st.tuples(st.integers(1, 7), st.integers(1, 7)).flatmap(
+        lambda size: st.tuples(
+            st.just(size),
+            st.lists(st.integers(0, 4), min_size=size[0] * size[1], max_size=size[0] * size[1]),
+        )
+    )
+
+
+@given(few_levels())
+def test_basins_with_ties_against_walking_down(case):
+    size, u = case
+    basins, centroids = find_basins(u, Lattice(*size))
+    assert (basins.dtype, centroids.dtype) == (np.int32, np.int32)
+    assert (np.diff(centroids) > 0).all()
+    np.testing.assert_array_equal(centroids[basins], oracle.descend(u, *size))
+    np.testing.assert_array_equal(basins[centroids], np.arange(centroids.size))
+
+
+def test_tie_order_of_the_descent():
+    # From the middle of 3 x 3, all neighbours are as low: (-1, -1), node 0, is the first.
+    basins, centroids = find_basins([0, 0, 0, 0, 1, 0, 0, 0, 0], Lattice(3, 3))
+    assert centroids[basins[4]] == 0
+    # (1, 0) comes before (1, 1), (0, 1), (-1, 1) and (-1, 0).
+    basins, centroids = find_basins([1, 1, 1, 0, 1, 0, 0, 0, 0], Lattice(3, 3))
+    assert centroids[basins[4]] == 5
+
+
+@given(few_levels())
+def test_path_costs_against_map_coordinates(case):
+    size, u = case
+    _, centroids = find_basins(u, Lattice(*size))
+    expected = [
+        oracle.path_cost(u, *size, a, b) for a, b in itertools.combinations(centroids[:12], 2)
+    ]
+    np.testing.assert_allclose(
+        path_costs(u, Lattice(*size), centroids[:12]), expected, rtol=1e-9, atol=1e-9
+    )
+
+
+def test_path_cost_by_hand():
+    # u = 2 everywhere: u^2 = 4 at 5 int(sqrt 13) = 15 points.
+    np.testing.assert_allclose(path_costs(np.full(12, 2.0), Lattice(4, 3), [0, 11]), [60])
+
+
+def test_path_costs_do_not_depend_on_their_blocks(monkeypatch):
+    u = np.random.default_rng(2).random(15 * 12)
+    centroids = find_basins(u, Lattice(15, 12))[1]
+    whole = path_costs(u, Lattice(15, 12), centroids)
+    monkeypatch.setattr(segments, "_BLOCK_SAMPLES", 7)
+    np.testing.assert_array_equal(path_costs(u, Lattice(15, 12), centroids), whole)
+
+
+@given(
+    st.integers(1, 9).flatmap(
+        lambda n: st.tuples(
+            st.lists(
+                st.sampled_from([0.0, 0.1, 0.25, 1.0, 2.0, 7.0]),
+                min_size=n * (n - 1) // 2,
+                max_size=n * (n - 1) // 2,
+            ),
+            st.lists(st.integers(1, 4), min_size=n, max_size=n),
+        )
+    ),
+    st.sampled_from([0, 0.01, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 1.5]),
+)
+def test_merging_against_round_by_round(case, threshold):
+    costs, sizes = case
+    pairs = dict(zip(itertools.combinations(range(len(sizes)), 2), costs, strict=True))
+    np.testing.assert_array_equal(
+        merge_basins(costs, sizes, threshold), oracle.merge(pairs, sizes, threshold)
+    )
+
+
+def test_merging_by_hand():
+    # Pairs (0,1), (0,2), (1,2). 0.1 < 0.2 merges 0 and 1; 1, the larger, stays; then the only cost
+    # left is 1 after normalisation.
+    np.testing.assert_array_equal(merge_basins([1, 10, 5], [3, 4, 1], 0.2), [1, 1, 2])
+    # As many nodes: the first stays.
+    np.testing.assert_array_equal(merge_basins([1, 10, 5], [4, 4, 1], 0.2), [0, 0, 2])
+    # Renormalisation: without basin 1 the largest cost is 4, and 1 / 4 is not below 0.2, though
+    # 1 / 10 was. Pairs (0,1) .5, (0,2) 4, (0,3) 4, (1,2) 10, (1,3) 10, (2,3) 1.
+    np.testing.assert_array_equal(
+        merge_basins([0.5, 4, 4, 10, 10, 1], [5, 1, 1, 1], 0.2), [0, 0, 2, 3]
+    )
+
+
+@pytest.mark.parametrize(
+    ("costs", "sizes", "threshold", "parents"),
+    [
+        ([], [9], 0.5, [0]),
+        ([3.0], [1, 1], 1, [0, 1]),
+        ([3.0], [1, 1], 1.01, [0, 0]),
+        ([0.0, 0.0, 0.0], [1, 1, 1], 0, [0, 1, 2]),
+        ([0.0, 0.0, 0.0], [1, 1, 1], 0.001, [0, 0, 0]),
+        ([0.0], [1, 2], 0.1, [1, 1]),
+    ],
+)
+def test_merging_edge_cases(costs, sizes, threshold, parents):
+    np.testing.assert_array_equal(merge_basins(costs, sizes, threshold), parents)
+
+
+def blobs(seed=0, side=9):
+    """A map whose left, middle and right third hold three separate groups of weights."""
+    rng = np.random.default_rng(seed)
+    third = np.arange(side * side) % side * 3 // side
+    centres = np.array([[0, 0], [10, 0], [0, 10]])
+    return third, (centres[third] + rng.normal(scale=0.3, size=(side * side, 2)))
+
+
+@pytest.mark.parametrize("method", sorted(SEGMENTATIONS))
+@pytest.mark.parametrize("size", SIZES)
+def test_every_segmentation_numbers_its_clusters_by_centroid(method, size):
+    weights = np.random.default_rng(3).normal(size=(size[0] * size[1], 2))
+    lattice = Lattice(*size)
+    u = u_matrix(weights, lattice)
+    found = segment(weights, u, lattice, method=method, seed=1)
+    for array in (found.basins, found.centroids, found.node_clusters, found.cluster_centroids):
+        assert array.dtype == np.int32
+    assert (np.diff(found.cluster_centroids) > 0).all()
+    n_clusters = found.cluster_centroids.size
+    np.testing.assert_array_equal(found.node_clusters[found.cluster_centroids], range(n_clusters))
+    assert found.node_clusters.max() == n_clusters - 1
+    basins, centroids = find_basins(u, lattice)
+    np.testing.assert_array_equal(found.basins, basins)
+    np.testing.assert_array_equal(found.centroids, centroids)
+    if method == "basins":
+        assert set(found.cluster_centroids) <= set(centroids)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "agglomerative", "gaussian_mixture", "hdbscan"])
+def test_separate_groups_of_weights_are_found(method):
+    third, weights = blobs()
+    lattice = Lattice(9, 9)
+    u = u_matrix(weights, lattice)
+    numbers = (None,) if method == "hdbscan" else (None, 3, "silhouette", "davies_bouldin")
+    for n_clusters in numbers:
+        found = segment(weights, u, lattice, method=method, n_clusters=n_clusters, seed=2)
+        assert found.cluster_centroids.size == 3
+        # One cluster for each third, and each centroid the node nearest to its third's mean.
+        pairs = set(zip(third, found.node_clusters, strict=True))
+        assert len(pairs) == 3
+        for group, cluster in pairs:
+            mean = weights[third == group].mean(axis=0)
+            nearest = np.argmin(((weights - mean) ** 2).sum(axis=1))
+            assert found.cluster_centroids[cluster] == nearest
+
+
+def test_agglomerative_clusters_are_connected_on_the_lattice():
+    # Two like halves, far apart on a chain: three clusters of a chain, not two groups of weights.
+    weights = np.array([0, 0.1, 0.2, 9, 9.1, 9.2, 0, 0.1, 0.2])[:, None]
+    found = segment(weights, np.zeros(9), Lattice(9, 1), method="agglomerative", n_clusters=3)
+    np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+
+@pytest.mark.parametrize("method", sorted(SEGMENTATIONS))
+def test_equal_weights(method):
+    found = segment(np.ones((12, 2)), np.zeros(12), Lattice(4, 3), method=method, merge=0.2)
+    assert found.cluster_centroids.size == 1
+    assert found.centroids.size == 12
+
+
+def test_numbers_of_clusters_beyond_the_different_weights():
+    weights = np.repeat([[0.0], [5.0]], 3, axis=0)
+    for method in ("kmeans", "agglomerative", "gaussian_mixture"):
+        found = segment(weights, np.zeros(6), Lattice(6, 1), method=method, n_clusters=4)
+        np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1])
+        found = segment(weights, np.zeros(6), Lattice(6, 1), method=method, n_clusters=1)
+        assert found.cluster_centroids.size == 1
+
+
+def test_noise_of_hdbscan_joins_the_nearest_cluster():
+    third, weights = blobs()
+    weights[4] = [11, 3]
+    found = segment(weights, np.zeros(81), Lattice(9, 9), method="hdbscan")
+    assert found.cluster_centroids.size == 3
+    assert found.node_clusters[4] == found.node_clusters[13]
+    assert third[4] == third[13]
+
+
+def test_the_seed_decides():
+    weights = np.random.default_rng(5).random((60, 2))
+    u = np.zeros(60)
+    for method in ("kmeans", "gaussian_mixture"):
+        runs = [
+            segment(weights, u, Lattice(10, 6), method=method, n_clusters=4, seed=7).node_clusters
+            for _ in range(2)
+        ]
+        np.testing.assert_array_equal(*runs)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"method": "watershed"}, ConfigError, "unknown segmentation 'watershed'"),
+        ({"merge": -0.1}, ConfigError, "merge threshold must be finite and >= 0"),
+        ({"n_clusters": 3}, ConfigError, "no meaning for segmentation 'basins'"),
+        ({"method": "hdbscan", "n_clusters": 3}, ConfigError, "no meaning for segmentation 'hdb"),
+        ({"method": "kmeans", "n_clusters": 0}, ConfigError, "n_clusters must be at least 1"),
+        ({"method": "kmeans", "n_clusters": "gap"}, ConfigError, "unknown choice of n_clusters"),
+        ({"method": "kmeans", "n_clusters": 2.5}, ConfigError, "n_clusters must be an integer"),
+        ({"u": np.zeros(3)}, DataError, r"u must have shape \(4,\)"),
+        ({"u": [0, 1, np.nan, 2]}, DataError, "u is nan at node 2"),
+        ({"weights": np.zeros((3, 1))}, DataError, "lattice has 4 nodes"),
+    ],
+)
+def test_bad_arguments(options, error, message):
+    arguments = {"weights": np.zeros((4, 1)), "u": np.zeros(4)} | options
+    with pytest.raises(error, match=message):
+        segment(lattice=Lattice(2, 2), **arguments)
+
+
+def test_bad_smoothing_and_centroids():
+    with pytest.raises(ConfigError, match="smoothing length"):
+        smooth(np.zeros(4), Lattice(2, 2), -1)
+    with pytest.raises(DataError, match=r"centroids must lie in 0\.\.3"):
+        path_costs(np.zeros(4), Lattice(2, 2), [0, 4])
+    with pytest.raises(DataError, match="integer node indices"):
+        path_costs(np.zeros(4), Lattice(2, 2), [0.5, 1])
