@@ -1,5 +1,5 @@
 # One command for each chore. `make results` and `make test` build the environment that they need.
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))))
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
@@ -33,7 +33,7 @@ test: lint ## lint, then unit, property and workflow tests
 lint: $(STAMP) ## check format and style of Python and Snakemake code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check --quiet Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
 format: $(STAMP) ## put code into the common format

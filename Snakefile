@@ -28,11 +28,11 @@ include: "workflow/rules/figures.smk"
 
 
 rule all:
+    default_target: True
     input:
         "<results>/summary.txt",
         rules.tables.input,
         rules.figures.input,
-    default_target: True
 
 
 onsuccess:

@@ -1,6 +1,5 @@
 """Compare single realizations and the ensemble with the known classes, if there are any."""
 
-import numpy as np
 import pandas as pd
 
 from kohorte import store
@@ -30,18 +29,17 @@ def evaluate_methods(ensemble, truth, realizations):
 
 def method_table(evaluations):
     """One row a method."""
-    rows = [(name, e.ari, e.ami, e.accuracy, e.n_groups) for name, e in evaluations.items()]
+    rows = [(name, e.ari, e.ami, e.accuracy, len(e.clusters)) for name, e in evaluations.items()]
     return pd.DataFrame(rows, columns=METHODS)
 
 
-def class_table(evaluations, class_names, truth):
+def class_table(evaluations, class_names):
     """One row a method and class: precision and recall after the optimal matching."""
-    sizes = [int(np.sum(truth == code)) for code in range(len(class_names))]
     rows = [
-        (method, name, size, precision, recall)
+        (method, class_names[code], size, precision, recall)
         for method, e in evaluations.items()
-        for name, size, precision, recall in zip(
-            class_names, sizes, e.precision, e.recall, strict=True
+        for code, size, precision, recall in zip(
+            e.classes, e.confusion.sum(axis=1), e.precision, e.recall, strict=True
         )
     ]
     return pd.DataFrame(rows, columns=CLASSES)
@@ -61,4 +59,4 @@ if __name__ == "__main__":
                 store.listed_realizations(snakemake.input.indexes),
             )
         store.write_csv(method_table(results), snakemake.output.evaluation)
-        store.write_csv(class_table(results, names, data.truth), snakemake.output.classes)
+        store.write_csv(class_table(results, names), snakemake.output.classes)

@@ -47,6 +47,8 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         combined = store.read_ensemble(snakemake.input.ensemble)
         prepared = store.read_data(snakemake.input.data)
-        store.write_csv(tabulate_realizations(snakemake.input.indexes), snakemake.output.realizations)
+        store.write_csv(
+            tabulate_realizations(snakemake.input.indexes), snakemake.output.realizations
+        )
         store.write_csv(tabulate_clusters(combined), snakemake.output.clusters)
         store.write_csv(tabulate_points(combined, prepared), snakemake.output.points)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kohorte import store
 from kohorte.logs import job_log
-from kohorte.maps.realization import resolve_parameters, run_realization
+from kohorte.maps.realization import run_realization
+from kohorte.maps.resolve import resolve_parameters
 from kohorte.provenance import digest_of, file_digest
 
 
@@ -22,7 +23,8 @@ def train_realizations(index, *, data, members, directory, library, threads, log
         else:
             parameters = resolve_parameters(member["parameters"], table.features)
             realization = run_realization(table.features, parameters, member["seed"])
-            resolved = {**member, "parameters": parameters.as_dict()}
+            sides = {"xdim": parameters.xdim, "ydim": parameters.ydim}
+            resolved = {**member, "parameters": member["parameters"] | sides}
             store.write_realization(path, realization, fingerprint=fingerprint, **resolved)
             log.info("%s: trained in %.2f s", member["id"], sum(realization.seconds.values()))
         return {"id": member["id"], "file": path.name, "sha256": file_digest(path)}

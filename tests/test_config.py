@@ -69,7 +69,9 @@ def test_the_schema_is_closed_everywhere(schema):
 def test_parameters_are_those_of_the_schema(schema):
     sections = ("lattice", "training", "segmentation")
     in_schema = {
-        (section, key) for section in sections for key in schema["properties"][section]["properties"]
+        (section, key)
+        for section in sections
+        for key in schema["properties"][section]["properties"]
     }
     assert in_schema == {(p.section, name) for name, p in PARAMETERS.items()}
     explicit = schema["properties"]["realizations"]["properties"]["explicit"]
@@ -84,7 +86,9 @@ def test_every_map_parameter_takes_a_list(schema):
 
 def test_documentation_page_is_the_schema(root, schema):
     script = runpy.run_path(str(root / "scripts" / "write_configuration_page.py"))
-    assert (root / "docs" / "configuration.md").read_text() == script["page"](schema), "run make docs"
+    assert (root / "docs" / "configuration.md").read_text() == script["page"](schema), (
+        "run make docs"
+    )
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,11 @@ def test_adding_values_leaves_existing_realizations_alone(plan):
     before = plan(**SWEEP)
     longer = {
         "lattice": {"xdim": [36, 38, 40, 41, 42], "ydim": [14, 15, 16]},
-        "training": {"alpha": [0.1, 0.2, 0.5], "steps": [10000, 50000, 100000], "initial": "uniform"},
+        "training": {
+            "alpha": [0.1, 0.2, 0.5],
+            "steps": [10000, 50000, 100000],
+            "initial": "uniform",
+        },
         "segmentation": {"merge": [0.2, 0.3]},
         "realizations": {"repeats": 2},
     }

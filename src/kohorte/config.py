@@ -138,7 +138,9 @@ def describe_values(schema: Schema) -> str:
 def _describe_kind(kind: str, schema: Schema) -> str:
     if kind == "array":
         inner = schema.get("items", {})
-        count = f" of {schema['minItems']}" if schema.get("minItems") == schema.get("maxItems") else ""
+        count = (
+            f" of {schema['minItems']}" if schema.get("minItems") == schema.get("maxItems") else ""
+        )
         what = "mappings of parameters" if inner.get("type") == "object" else describe_values(inner)
         return f"a list{count} ({what})"
     if kind == "null":

@@ -1,4 +1,4 @@
-"""Logging of a job: to its log file, with errors that are meant for a person kept free of traces."""
+"""Logging of a job to its file, with errors that are meant for a person kept free of traces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result was made from: digests of code, data and settings, and the versions of libraries."""
+"""What a result was made from: digests of code, data and settings, versions of libraries."""
 
 from __future__ import annotations
 

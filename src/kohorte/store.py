@@ -23,6 +23,7 @@ import numpy as np
 
 from kohorte import provenance
 from kohorte.errors import ResultError
+from kohorte.maps.lattice import Lattice
 
 #: Number of the layout described here; a reader refuses a file of another.
 FORMAT = 1
@@ -142,7 +143,9 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise ResultError(f"{path}: not a whole HDF5 file ({error}); delete it and run again") from None
+        raise ResultError(
+            f"{path}: not a whole HDF5 file ({error}); delete it and run again"
+        ) from None
     with file:
         if file.attrs.get("kind") != kind or file.attrs.get("format") != FORMAT:
             raise ResultError(
@@ -176,6 +179,11 @@ class PreparedData:
     class_names: tuple[str, ...] | None
     rows: np.ndarray
     digest: str
+
+    def physical(self, columns: Sequence[int]) -> np.ndarray:
+        """Some features of all points in the units of the source, (N, len(columns)) float64."""
+        columns = list(columns)
+        return self.features[:, columns] * self.scale[columns] + self.offset[columns]
 
 
 def write_data(path: str | Path, data: PreparedData, **attributes: Any) -> None:
@@ -249,6 +257,11 @@ class StoredRealization:
     quality: Mapping[str, float]
     seconds: Mapping[str, float]
     arrays: Mapping[str, np.ndarray]
+
+    @property
+    def lattice(self) -> Lattice:
+        """The lattice of the map."""
+        return Lattice(*(self.parameters[name] for name in ("xdim", "ydim", "topology")))
 
 
 #: Datasets of a realization file: the fields of `kohorte.maps.realization.Realization`.
@@ -329,6 +342,14 @@ def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) 
     return paths
 
 
+def find_realization(indexes: Sequence[str | Path], identifier: str) -> Path:
+    """Path of the realization of that id among those that batch indexes list."""
+    for path in listed_realizations(indexes):
+        if path.stem == identifier:
+            return path
+    raise ResultError(f"no batch index lists a realization {identifier!r}")
+
+
 def write_ensemble(path: str | Path, ensemble: Any, *, ids: Sequence[str], options: Any) -> None:
     """Write `ensemble.h5` from a `kohorte.ensemble.combine.Ensemble`.
 
@@ -373,6 +394,12 @@ def write_ensemble(path: str | Path, ensemble: Any, *, ids: Sequence[str], optio
             rule=consensus.rule,
             candidates=dict(consensus.candidates),
         )
+
+
+def read_representative(path: str | Path) -> str:
+    """Id of the realization that agrees best with all others, from `ensemble.h5`."""
+    with open_result(path, "ensemble") as file:
+        return file["realizations"].attrs["representative"]
 
 
 def read_ensemble(path: str | Path) -> SimpleNamespace:

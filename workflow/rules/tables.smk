@@ -24,7 +24,7 @@ rule tabulate_results:
         ),
         clusters=report(
             "<results>/tables/clusters.csv",
-            caption="../report/clusters.rst",
+            caption="../report/cluster_table.rst",
             category="Tables",
             labels={"table": "clusters"},
         ),

@@ -1,0 +1,40 @@
+"""Draw the stacked signal and the consensus labels in two features, beside the truth if known."""
+
+import numpy as np
+
+from kohorte import store
+from kohorte.evaluation import evaluate
+from kohorte.figures.points import choose_features, signal_figure
+from kohorte.figures.style import save_figure
+from kohorte.logs import job_log
+
+
+def plot_signal(ensemble, data, chosen):
+    """In the features named `chosen`, or those that tell the consensus groups apart best."""
+    labels, truth, class_of = ensemble.points.label, data.truth, None
+    if truth is not None:
+        found = evaluate(labels, truth)
+        matched = found.matching >= 0
+        class_of = np.full(int(labels.max()) + 1, -1)
+        class_of[found.clusters[found.matching[matched]]] = found.classes[matched]
+    columns = choose_features(data.features, data.names, labels, chosen)
+    return signal_figure(
+        data.physical(columns),
+        [data.names[k] for k in columns],
+        signal=ensemble.points.signal,
+        labels=labels,
+        truth=truth,
+        class_names=data.class_names,
+        matching=class_of,
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        figure = plot_signal(
+            store.read_ensemble(snakemake.input.ensemble),
+            store.read_data(snakemake.input.data),
+            snakemake.params.features,
+        )
+        for path in snakemake.output:
+            save_figure(figure, path)

@@ -1,0 +1,29 @@
+"""Draw the U-matrix of one map with its basins, centroids and clusters."""
+
+from kohorte import store
+from kohorte.figures.maps import umatrix_figure
+from kohorte.figures.style import save_figure
+from kohorte.logs import job_log
+
+
+def plot_umatrix(indexes, ensemble, chosen):
+    """The figure for realization `chosen`, or for the most representative one."""
+    identifier = chosen or store.read_representative(ensemble)
+    stored = store.read_realization(
+        store.find_realization(indexes, identifier),
+        "u_matrix",
+        "basins",
+        "centroids",
+        "node_clusters",
+        "cluster_centroids",
+    )
+    return umatrix_figure(lattice=stored.lattice, **stored.arrays)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        figure = plot_umatrix(
+            snakemake.input.indexes, snakemake.input.ensemble, snakemake.params.realization
+        )
+        for path in snakemake.output:
+            save_figure(figure, path)

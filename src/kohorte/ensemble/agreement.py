@@ -1,0 +1,69 @@
+"""Agreement of every pair of realizations, from their contingency tables alone."""
+
+import numpy as np
+
+from kohorte.ensemble.overlaps import Overlaps
+
+
+def adjusted_rand(table: np.ndarray) -> float:
+    """Return the adjusted Rand index of two partitions from their contingency table.
+
+    Two partitions for which it has no value (both one cluster, or both all single points) agree:
+    1. Source: Hubert & Arabie, Journal of Classification 2 (1985) 193.
+    """
+    table = np.asarray(table, dtype=np.float64)
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    pairs = _choose_two(table).sum(), _choose_two(rows).sum(), _choose_two(columns).sum()
+    return float(_adjust(*pairs, _choose_two(rows.sum())))
+
+
+def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
+    """Return the adjusted Rand index of all pairs of realizations, (R, R) float64.
+
+    Each is that of adjusted_rand.
+    """
+    pairs = _sum_tables(overlaps, _choose_two(overlaps.counts))
+    within = np.diagonal(pairs)
+    ari = _adjust(pairs, within[:, None], within, _choose_two(overlaps.n_points))
+    np.fill_diagonal(ari, 1.0)
+    return ari
+
+
+def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
+    """Return the normalized mutual information of all pairs of realizations, (R, R) float64.
+
+    The normalization is the arithmetic mean of the entropies. Two realizations of one cluster
+    agree: 1. Source: Vinh, Epps & Bailey, JMLR 11 (2010) 2837.
+    """
+    counts = overlaps.counts.astype(np.float64)
+    # sum n log n over each table: minus N times the joint entropy, but for a constant.
+    plogp = counts * np.log(np.maximum(counts, 1.0))
+    joint = _sum_tables(overlaps, plogp)
+    single = np.diagonal(joint)
+    constant = overlaps.n_points * np.log(overlaps.n_points)
+    information = np.maximum(joint + constant - single[:, None] - single, 0.0)
+    entropy = np.maximum(constant - single, 0.0)
+    mean = (entropy[:, None] + entropy) / 2
+    nmi = np.ones_like(joint)
+    np.divide(information, mean, out=nmi, where=mean != 0)
+    np.fill_diagonal(nmi, 1.0)
+    return np.minimum(nmi, 1.0)
+
+
+def _adjust(both, rows, columns, total):
+    """Return the adjusted Rand index from numbers of pairs of points within cells."""
+    expected = rows * columns / np.maximum(total, 1.0)
+    largest = (rows + columns) / 2
+    index = np.ones(np.shape(both))
+    return np.divide(both - expected, largest - expected, out=index, where=largest != expected)
+
+
+def _choose_two(n: np.ndarray) -> np.ndarray:
+    n = np.asarray(n, dtype=np.float64)
+    return n * (n - 1) / 2
+
+
+def _sum_tables(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
+    """Sum (K, K) values over the block of each pair of realizations: (R, R)."""
+    starts = overlaps.offsets[:-1]
+    return np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1)

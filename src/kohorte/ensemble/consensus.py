@@ -1,0 +1,171 @@
+"""Consensus of an ensemble: clusters of all realizations grouped, points labelled by vote.
+
+Clusters are compared by the Jaccard distance 1 - n / u of their points, which the contingency
+counts give, and joined by average linkage. The tree is cut into a number of groups that is given
+or follows from a rule. A point belongs to the group that most of its clusters are in; the share of
+these votes is its confidence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_tree
+from kohorte.errors import ConfigError
+
+DEFAULT_RULE = "agreement"
+"""Rule that finds the number of groups unless another is named; see tree.RULES for all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Clusters of all realizations in groups, from their counts alone.
+
+    Attributes
+    ----------
+    linkage : (K - 1, 4) float64
+        Average-linkage tree of the clusters in SciPy's form.
+    leaf_order : (K,) int64
+        Clusters in the order of the tree's leaves.
+    groups : (K,) int32
+        Group of each cluster; group 0 has most points in its clusters.
+    n_groups : int
+    rule : str
+        Rule that gave n_groups, or ``given``.
+    candidates : dict[str, int]
+        Number of groups by every rule.
+    """
+
+    linkage: np.ndarray
+    leaf_order: np.ndarray
+    groups: np.ndarray
+    n_groups: int
+    rule: str
+    candidates: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Consensus(Grouping):
+    """Grouped clusters and the labels that their votes give to the points.
+
+    Groups are ordered by number of points, descending; groups of equal number by their lowest
+    cluster index. Groups that win no point therefore go last.
+
+    Attributes
+    ----------
+    labels : (N,) smallest unsigned integer type
+        Group of each point.
+    confidence : (N,) float64
+        Share of the realizations that voted for it.
+    """
+
+    labels: np.ndarray
+    confidence: np.ndarray
+
+
+def find_consensus(
+    labels: Sequence,
+    overlaps: Overlaps,
+    n_groups: int | str = "auto",
+    rule: str = DEFAULT_RULE,
+) -> Consensus:
+    """Group the clusters of all realizations and label the points by vote.
+
+    Parameters
+    ----------
+    labels
+        R label arrays or datasets that ``overlaps`` were counted from.
+    overlaps
+        Their counts.
+    n_groups
+        Number of groups, or ``auto`` to apply ``rule``.
+    rule
+        A name of tree.RULES; used where n_groups is ``auto``.
+
+    Returns
+    -------
+    Consensus
+        Two groups with equal votes for a point: the one with more points in its clusters wins.
+
+    Raises
+    ------
+    ConfigError
+        Unknown rule; n_groups below 1 or above the number of clusters.
+    DataError
+        Labels with clusters that ``overlaps`` lacks.
+    """
+    from kohorte.ensemble.points import vote
+
+    grouping = group_clusters(overlaps, n_groups, rule)
+    winners, votes = vote(labels, overlaps, grouping.groups)
+    won = np.bincount(winners, minlength=grouping.n_groups)
+    new_ids = order_groups(grouping.groups, won)
+    fields = vars(grouping) | {"groups": new_ids[grouping.groups]}
+    return Consensus(
+        **fields,
+        labels=new_ids.astype(winners.dtype)[winners],
+        confidence=votes / overlaps.n_realizations,
+    )
+
+
+def group_clusters(
+    overlaps: Overlaps, n_groups: int | str = "auto", rule: str = DEFAULT_RULE
+) -> Grouping:
+    """Group the clusters without touching a point; parameters and errors as find_consensus."""
+    from scipy.cluster.hierarchy import leaves_list
+
+    _check_n_groups(n_groups, rule, overlaps.n_clusters)
+    distance, tree = build_tree(overlaps)
+    candidates = count_groups(overlaps, distance, tree, list(RULES))
+    chosen, rule = (candidates[rule], rule) if n_groups == "auto" else (int(n_groups), "given")
+    return Grouping(
+        linkage=tree,
+        leaf_order=leaves_list(tree).astype(np.int64) if len(tree) else np.zeros(1, np.int64),
+        groups=_order_by_size(cut_tree(tree, chosen), overlaps),
+        n_groups=chosen,
+        rule=rule,
+        candidates=candidates,
+    )
+
+
+def choose_groups(
+    overlaps: Overlaps, n_groups: int | str = "auto", rule: str = DEFAULT_RULE
+) -> np.ndarray:
+    """Return the groups of group_clusters alone, (K,) int32, at the cost of one rule."""
+    _check_n_groups(n_groups, rule, overlaps.n_clusters)
+    distance, tree = build_tree(overlaps)
+    if n_groups == "auto":
+        n_groups = count_groups(overlaps, distance, tree, [rule])[rule]
+    return _order_by_size(cut_tree(tree, int(n_groups)), overlaps)
+
+
+def order_groups(groups: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the new id of each group, (G,) int32: by points descending, then lowest cluster.
+
+    ``groups`` (K,) holds the group of each cluster, ``points`` (G,) how many points a group has.
+    """
+    lowest_cluster = np.unique(groups, return_index=True)[1]
+    order = np.lexsort([lowest_cluster, -np.asarray(points)])
+    new_ids = np.empty(order.size, dtype=np.int32)
+    new_ids[order] = np.arange(order.size)
+    return new_ids
+
+
+def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:
+    """Renumber groups by the points in their clusters, descending."""
+    return order_groups(groups, np.bincount(groups, weights=overlaps.sizes))[groups]
+
+
+def _check_n_groups(n_groups: int | str, rule: str, n_clusters: int) -> None:
+    if n_groups == "auto":
+        if rule not in RULES:
+            raise ConfigError(f"rule {rule!r} is unknown; choose one of {', '.join(RULES)}")
+        return
+    if isinstance(n_groups, bool | str) or int(n_groups) != n_groups or n_groups < 1:
+        raise ConfigError(f"n_groups must be 'auto' or a positive whole number, not {n_groups!r}")
+    if n_groups > n_clusters:
+        raise ConfigError(
+            f"n_groups = {n_groups}, but all realizations together have {n_clusters} clusters"
+        )

@@ -1,0 +1,113 @@
+"""Which swept parameters matter: who agrees with whom, from the contingency counts alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.ensemble.agreement import pairwise_ari
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterEffect:
+    """How much a swept parameter matters for the partition.
+
+    Attributes
+    ----------
+    values : list
+        Values of the parameter, in ascending order where they have one.
+    agreement : (V, V) float64
+        Mean pairwise adjusted Rand index of realizations with these two values; NaN where there is
+        no pair.
+    within, between : float
+        Mean over all pairs with equal, and with different values; NaN where there is none.
+    p_value : float
+        Share of random assignments of the values to the realizations that set ``within`` as far
+        above ``between`` as observed; NaN where one of them is.
+    """
+
+    values: list
+    agreement: np.ndarray
+    within: float
+    between: float
+    p_value: float
+
+    @property
+    def effect(self) -> float:
+        """within - between: how much more realizations agree that share the value."""
+        return self.within - self.between
+
+
+def parameter_effects(
+    overlaps: Overlaps,
+    parameters: Mapping[str, Sequence],
+    rng: np.random.Generator,
+    *,
+    permutations: int = 999,
+) -> dict[str, ParameterEffect]:
+    """Compare realizations with equal and with different values of each parameter.
+
+    Parameters
+    ----------
+    overlaps
+        Counts of R realizations.
+    parameters
+        Name -> value of each realization, (R,). Parameters with a single value are left out.
+    rng
+        Source of the random assignments of values for the p-value.
+    permutations
+        Number of these; 0 for none, which makes p_value NaN.
+
+    Raises
+    ------
+    DataError
+        Another number of values than of realizations.
+    """
+    ari = pairwise_ari(overlaps)
+    upper = np.triu_indices(overlaps.n_realizations, 1)
+    effects = {}
+    for name, given in parameters.items():
+        if len(given) != overlaps.n_realizations:
+            raise DataError(
+                f"parameter {name!r} has {len(given)} values; expected one for each of the "
+                f"{overlaps.n_realizations} realizations"
+            )
+        values, codes = _encode(given)
+        if len(values) > 1:
+            effects[name] = _measure_effect(ari, upper, values, codes, rng, permutations)
+    return effects
+
+
+def _measure_effect(ari, upper, values, codes, rng, permutations) -> ParameterEffect:
+    matrix = np.full((len(values), len(values)), np.nan)
+    distinct = ~np.eye(len(ari), dtype=bool)
+    for v in range(len(values)):
+        for w in range(v, len(values)):
+            pairs = np.outer(codes == v, codes == w) & distinct
+            if pairs.any():
+                matrix[v, w] = matrix[w, v] = ari[pairs].mean()
+    flat = ari[upper]
+    same = codes[upper[0]] == codes[upper[1]]
+    if not same.any():
+        return ParameterEffect(values, matrix, np.nan, float(flat.mean()), np.nan)
+    within, between = float(flat[same].mean()), float(flat[~same].mean())
+    # Every assignment has as many equal pairs as the observed one: the means need one sum.
+    observed, reached = flat[same].sum(), 0
+    for _ in range(permutations):
+        shuffled = rng.permutation(codes)
+        total = flat[shuffled[upper[0]] == shuffled[upper[1]]].sum()
+        reached += total >= observed - 1e-12 * abs(observed)
+    p_value = (reached + 1) / (permutations + 1) if permutations else np.nan
+    return ParameterEffect(values, matrix, within, between, float(p_value))
+
+
+def _encode(given: Sequence) -> tuple[list, np.ndarray]:
+    """Return the distinct values, sorted where they can be, and the (R,) index of each."""
+    values = list(dict.fromkeys(given))
+    try:
+        values.sort()
+    except TypeError:
+        values.sort(key=str)
+    return values, np.array([values.index(value) for value in given])

@@ -1,0 +1,186 @@
+"""Label arrays of an ensemble: checks, slabs of points that fit in memory, and cluster ids."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.errors import ConfigError, DataError
+
+_LOG = logging.getLogger(__name__)
+
+MAX_BYTES = 2**26
+"""Label bytes held in memory at once unless the caller says otherwise (64 MiB)."""
+
+MAX_SLAB = 2**30
+"""Most points of one slab: its counts then fit in 32 bits."""
+
+_TABLE_RANGE = 2**16
+_PIECE = 2**14
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """R label arrays over the same N points, checked by their shapes and types.
+
+    ``sources`` are one-dimensional and sliceable: arrays, memory maps, HDF5 datasets.
+    """
+
+    sources: tuple
+    n_points: int
+
+    @property
+    def n_realizations(self) -> int:
+        """Number of label arrays."""
+        return len(self.sources)
+
+    def slabs(
+        self, slab: int | None = None, max_bytes: int = MAX_BYTES
+    ) -> Iterator[tuple[int, int, list[np.ndarray]]]:
+        """Yield (start, stop, R arrays of the points start..stop-1), in order.
+
+        What is not in memory already is read one slab ahead, and two slabs together never exceed
+        ``max_bytes``. The arrays are contiguous, of native byte order, and not to be written to.
+        """
+        size = self.slab_size(slab, max_bytes)
+        ranges = [(a, min(a + size, self.n_points)) for a in range(0, self.n_points, size)]
+        if all(_in_memory(source) for source in self.sources):
+            for start, stop in ranges:
+                yield start, stop, self._read(start, stop)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            coming = reader.submit(self._read, *ranges[0])
+            for k, (start, stop) in enumerate(ranges):
+                arrays = coming.result()
+                if k + 1 < len(ranges):
+                    coming = reader.submit(self._read, *ranges[k + 1])
+                yield start, stop, arrays
+                del arrays
+
+    def slab_size(self, slab: int | None = None, max_bytes: int = MAX_BYTES) -> int:
+        """Points per slab: as asked for, or as many as the memory budget allows."""
+        if slab is not None and (isinstance(slab, bool) or int(slab) != slab or slab < 1):
+            raise ConfigError(f"slab must be a positive number of points, not {slab!r}")
+        bytes_per_point = 2 * sum(source.dtype.itemsize for source in self.sources)
+        allowed = int(max_bytes) // bytes_per_point
+        if allowed < 1:
+            raise ConfigError(
+                f"max_bytes = {max_bytes} cannot hold two slabs of one point of "
+                f"{self.n_realizations} realizations; at least {bytes_per_point} bytes are needed"
+            )
+        return min(allowed if slab is None else min(int(slab), allowed), MAX_SLAB, self.n_points)
+
+    def _read(self, start: int, stop: int) -> list[np.ndarray]:
+        return [
+            np.ascontiguousarray(source[start:stop], dtype=source.dtype.newbyteorder("="))
+            for source in self.sources
+        ]
+
+
+class _Row:
+    """Row r of a two-dimensional dataset as if it were a one-dimensional one."""
+
+    def __init__(self, matrix, row: int):
+        self.matrix, self.row = matrix, row
+        self.shape, self.dtype = matrix.shape[1:], matrix.dtype
+
+    def __getitem__(self, key: slice) -> np.ndarray:
+        return self.matrix[self.row, key]
+
+
+def check_labels(labels: Sequence) -> LabelSet:
+    """Check R label arrays of N points by shape and type, without reading them.
+
+    Parameters
+    ----------
+    labels
+        Sequence of R one-dimensional integer arrays, memory maps or HDF5 datasets, or one
+        (R, N) array or dataset. Values are checked when they are read.
+
+    Raises
+    ------
+    DataError
+        No realization, no points, different lengths, not one-dimensional, not integers.
+    """
+    if isinstance(labels, str | bytes | dict) or not hasattr(labels, "__len__"):
+        raise DataError(
+            f"labels must be a sequence of label arrays or an (R, N) array, not {type(labels)}"
+        )
+    if hasattr(labels, "ndim") and labels.ndim != 2:
+        raise DataError(
+            f"labels are one array of shape {tuple(labels.shape)}; expected (R, N), one row per "
+            "realization, or a sequence of R arrays"
+        )
+    if len(labels) == 0:
+        raise DataError("no realization: labels are empty")
+    if isinstance(labels, np.ndarray):
+        sources = tuple(labels)
+    elif hasattr(labels, "ndim"):
+        sources = tuple(_Row(labels, r) for r in range(len(labels)))
+    else:
+        sources = tuple(x if hasattr(x, "dtype") else np.asarray(x) for x in labels)
+    seen: dict[int, int] = {}
+    for r, source in enumerate(sources):
+        if len(source.shape) != 1:
+            raise DataError(f"labels of realization {r} have shape {source.shape}; expected (N,)")
+        if source.shape[0] != sources[0].shape[0]:
+            raise DataError(
+                f"labels of realization {r} have {source.shape[0]} points, those of realization 0 "
+                f"{sources[0].shape[0]}; all must label the same points"
+            )
+        if source.dtype.kind not in "iu" and source.shape[0] > 0:
+            raise DataError(
+                f"labels of realization {r} are {source.dtype}, not integers; replace missing "
+                "values by a cluster id of their own and convert with astype"
+            )
+        twin = seen.setdefault(id(source), r)
+        if twin != r:
+            _LOG.warning("realizations %d and %d are the same array; counted as two", twin, r)
+    if sources[0].shape[0] == 0:
+        raise DataError("labels hold no points")
+    return LabelSet(sources, int(sources[0].shape[0]))
+
+
+def find_ids(array: np.ndarray, realization: int) -> np.ndarray:
+    """Return the ascending int64 ids that occur in ``array``.
+
+    Raises DataError, which names ``realization``, for negative ids and ids above 2^63 - 1.
+    """
+    low, high = int(array.min()), int(array.max())
+    if low < 0:
+        raise DataError(
+            f"labels of realization {realization} hold the negative id {low}; give such points "
+            "(noise, for instance) a non-negative cluster id of their own"
+        )
+    if high > np.iinfo(np.int64).max:
+        raise DataError(f"labels of realization {realization} hold the id {high}, above 2^63 - 1")
+    if high - low >= _TABLE_RANGE:
+        return np.unique(array).astype(np.int64)
+    present = np.zeros(high - low + 1, dtype=bool)
+    for start in range(0, array.size, _PIECE):  # the first piece mostly holds all ids
+        present[_offsets(array[start : start + _PIECE], low)] = True
+        if present.all():
+            break
+    return np.flatnonzero(present) + np.int64(low)
+
+
+def recode(array: np.ndarray, ids: np.ndarray, dtype: type = np.uint16) -> np.ndarray:
+    """Replace every id by its position in the ascending ``ids`` (all of which must be known)."""
+    low, span = int(ids[0]), int(ids[-1] - ids[0]) + 1
+    if span == ids.size:
+        return _offsets(array, low).astype(dtype)
+    if span > _TABLE_RANGE:
+        return np.searchsorted(ids, array).astype(dtype)
+    table = np.zeros(span, dtype=dtype)
+    table[ids - low] = np.arange(ids.size)
+    return table[_offsets(array, low)]
+
+
+def _offsets(array: np.ndarray, low: int) -> np.ndarray:
+    return array if low == 0 else array - array.dtype.type(low)
+
+
+def _in_memory(source) -> bool:
+    return isinstance(source, np.ndarray) and not isinstance(source, np.memmap)

@@ -1,0 +1,312 @@
+"""Overlaps of all pairs of clusters of an ensemble: exact counts, additive over points."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from kohorte.ensemble.labels import MAX_BYTES, LabelSet, check_labels, find_ids
+from kohorte.errors import ConfigError, DataError
+
+_LOG = logging.getLogger(__name__)
+
+MAX_CLUSTERS = 10_000
+"""Most clusters of all realizations together: the counts of all pairs then take 800 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Numbers of points that pairs of clusters share.
+
+    The K clusters of all realizations are ordered by realization, then by id.
+
+    Attributes
+    ----------
+    counts : (K, K) int64
+        counts[A, B] = |A and B|: sizes on the diagonal, 0 between clusters of one realization.
+    realization : (K,) int32
+        Realization of each cluster.
+    cluster : (K,) int64
+        Id of each cluster in its label array.
+    n_points, n_realizations : int
+    """
+
+    counts: np.ndarray
+    realization: np.ndarray
+    cluster: np.ndarray
+    n_points: int
+    n_realizations: int
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(K,) int64 numbers of points of the clusters."""
+        return np.diagonal(self.counts)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number K of clusters of all realizations."""
+        return len(self.cluster)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """(R + 1,) index of the first cluster of each realization, and K."""
+        return np.searchsorted(self.realization, np.arange(self.n_realizations + 1))
+
+
+def count_overlaps(
+    labels: Sequence,
+    *,
+    backend: str = "auto",
+    slab: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    threads: int | None = None,
+) -> Overlaps:
+    """Count the points shared by every pair of clusters, reading each label once.
+
+    Parameters
+    ----------
+    labels
+        R integer arrays, memory maps or HDF5 datasets of N labels, or one (R, N) array or
+        dataset. Ids need not be contiguous; they must not be negative.
+    backend
+        A name of BACKENDS, or ``auto``: JAX where it sees an accelerator, else numba.
+    slab
+        Points per slab; by default as many as ``max_bytes`` allows.
+    max_bytes
+        Most bytes of labels read into memory at once. Working memory beside it does not depend
+        on N. Arrays that are in memory already are not copied.
+    threads
+        Threads of the numba backend; by default all that numba may use.
+
+    Returns
+    -------
+    Overlaps
+        Of the clusters that hold at least one point. The counts are exact and do not depend on
+        backend, slab or threads.
+
+    Raises
+    ------
+    DataError
+        Labels of different lengths, not integers, negative, empty; more than MAX_CLUSTERS.
+    ConfigError
+        Unknown backend; a memory budget that cannot hold one point.
+    """
+    return _count(check_labels(labels), 0, backend, slab, max_bytes, threads)
+
+
+def add_overlaps(a: Overlaps, b: Overlaps) -> Overlaps:
+    """Add the overlaps of the same realizations over two disjoint sets of points.
+
+    A cluster may be missing in one of them. Raises DataError where the number of realizations
+    differs.
+    """
+    if a.n_realizations != b.n_realizations:
+        raise DataError(
+            f"overlaps of {a.n_realizations} and of {b.n_realizations} realizations cannot be "
+            "added; both must come from the same label arrays"
+        )
+    ids_a, ids_b = _split(a), _split(b)
+    ids = [np.union1d(x, y) for x, y in zip(ids_a, ids_b, strict=True)]
+    _check_total(ids)
+    counts = _embed(a.counts, ids_a, ids)
+    where = _positions(ids_b, ids)
+    counts[np.ix_(where, where)] += b.counts
+    return _assemble(counts, ids, a.n_points + b.n_points)
+
+
+def extend_overlaps(
+    old: Overlaps,
+    labels_old: Sequence,
+    labels_new: Sequence,
+    *,
+    backend: str = "auto",
+    slab: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    threads: int | None = None,
+) -> Overlaps:
+    """Add realizations to an ensemble, counting only the tables that involve the new ones.
+
+    Parameters
+    ----------
+    old
+        Overlaps of ``labels_old``.
+    labels_old, labels_new
+        Label arrays of the realizations known already and of those to add, over the same points.
+    backend, slab, max_bytes, threads
+        As for count_overlaps.
+
+    Returns
+    -------
+    Overlaps
+        Of the old realizations, then the new ones: what count_overlaps gives for all of them.
+
+    Raises
+    ------
+    DataError
+        As count_overlaps, and where ``labels_old`` are not the labels that ``old`` was made from.
+    """
+    known, added = check_labels(labels_old), check_labels(labels_new)
+    if known.n_realizations != old.n_realizations or known.n_points != old.n_points:
+        raise DataError(
+            f"old labels have {known.n_realizations} realizations of {known.n_points} points, "
+            f"their overlaps {old.n_realizations} of {old.n_points}"
+        )
+    if added.n_points != known.n_points:
+        raise DataError(
+            f"new labels have {added.n_points} points, the old ones {known.n_points}; all must "
+            "label the same points"
+        )
+    both = LabelSet(known.sources + added.sources, known.n_points)
+    new = _count(both, known.n_realizations, backend, slab, max_bytes, threads)
+    k = old.n_clusters
+    same = np.array_equal(new.realization[:k], old.realization) and np.array_equal(
+        new.cluster[:k], old.cluster
+    )
+    one_added = new.realization == known.n_realizations  # its table holds the old sizes
+    if not same or not np.array_equal(new.counts[:k, one_added].sum(axis=1), old.sizes):
+        raise DataError(
+            "the old labels are not those that the old overlaps were counted from: clusters or "
+            "sizes differ"
+        )
+    new.counts[:k, :k] = old.counts
+    return new
+
+
+def select_realizations(overlaps: Overlaps, realizations: Sequence[int]) -> Overlaps:
+    """Return the overlaps of some realizations, in the given order, without counting again.
+
+    Raises ConfigError for none, an unknown or a repeated realization.
+    """
+    chosen = np.asarray(realizations)
+    valid = chosen.ndim == 1 and chosen.size > 0 and chosen.dtype.kind in "iu"
+    if not valid or np.unique(chosen).size != chosen.size or chosen.min() < 0:
+        raise ConfigError(f"realizations must be distinct indices >= 0, not {realizations!r}")
+    if chosen.max() >= overlaps.n_realizations:
+        raise ConfigError(
+            f"realization {chosen.max()} does not exist; there are {overlaps.n_realizations}"
+        )
+    offsets = overlaps.offsets
+    where = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in chosen])
+    ids = [overlaps.cluster[offsets[r] : offsets[r + 1]] for r in chosen]
+    return _assemble(overlaps.counts[np.ix_(where, where)], ids, overlaps.n_points)
+
+
+def _count(
+    labels: LabelSet,
+    first: int,
+    backend: str,
+    slab: int | None,
+    max_bytes: int,
+    threads: int | None,
+) -> Overlaps:
+    """Count the tables of realizations (i, j), j >= first; the others are 0."""
+    count_slab = BACKENDS[choose_backend(backend)]
+    threads = check_threads(threads)
+    ids = [np.empty(0, dtype=np.int64)] * labels.n_realizations
+    total = np.zeros((0, 0), dtype=np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        for _, _, arrays in labels.slabs(slab, max_bytes):
+            found = list(pool.map(find_ids, arrays, range(len(arrays))))
+            found = [np.union1d(x, y) for x, y in zip(ids, found, strict=True)]
+            if any(x.size != y.size for x, y in zip(ids, found, strict=True)):
+                _check_total(found)
+                total, ids = _embed(total, ids, found), found
+            total += count_slab(arrays, ids, first, threads)
+    return _assemble(total, ids, labels.n_points)
+
+
+def choose_backend(backend: str) -> str:
+    """Return the name of the backend that ``backend`` stands for, and log it.
+
+    Raises ConfigError for a name that is neither ``auto`` nor in BACKENDS.
+    """
+    if backend != "auto" and backend not in BACKENDS:
+        known = ", ".join(["auto", *BACKENDS])
+        raise ConfigError(f"backend {backend!r} is unknown; choose one of {known}")
+    chosen = backend
+    if backend == "auto":
+        chosen = "jax" if _sees_accelerator() else "numba"
+    _LOG.info("counting overlaps with the %s backend (asked for: %s)", chosen, backend)
+    return chosen
+
+
+def _sees_accelerator() -> bool:
+    # Loading JAX takes a second: not worth it where none of its device plugins is installed.
+    if find_spec("jax_plugins") is None and find_spec("libtpu") is None:
+        return False
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+def _count_with_numba(arrays, ids, first, threads):
+    from kohorte.ensemble.popcount import count_slab
+
+    return count_slab(arrays, ids, first, threads)
+
+
+def _count_with_jax(arrays, ids, first, threads):
+    from kohorte.ensemble.onehot import count_slab
+
+    return count_slab(arrays, ids, first)
+
+
+BACKENDS: dict[str, Callable] = {"numba": _count_with_numba, "jax": _count_with_jax}
+"""Name -> function(arrays, ids, first, threads) that counts one slab; see popcount.count_slab."""
+
+
+def check_threads(threads: int | None) -> int:
+    """Return a number of threads: as given, else NUMBA_NUM_THREADS, else all cores."""
+    if threads is None:
+        from numba import config
+
+        return int(config.NUMBA_NUM_THREADS)
+    if isinstance(threads, bool) or int(threads) != threads or threads < 1:
+        raise ConfigError(f"threads must be a positive whole number, not {threads!r}")
+    return int(threads)
+
+
+def _check_total(ids: list[np.ndarray]) -> None:
+    n_clusters = sum(len(x) for x in ids)
+    if n_clusters > MAX_CLUSTERS:
+        widest = max(range(len(ids)), key=lambda r: len(ids[r]))
+        raise DataError(
+            f"{n_clusters} clusters in all realizations are too many: counts of all pairs are kept "
+            f"for at most {MAX_CLUSTERS}; realization {widest} has the most, {len(ids[widest])}"
+        )
+
+
+def _split(overlaps: Overlaps) -> list[np.ndarray]:
+    """Return the cluster ids of each realization."""
+    return np.split(overlaps.cluster, overlaps.offsets[1:-1])
+
+
+def _positions(ids: list[np.ndarray], larger: list[np.ndarray]) -> np.ndarray:
+    """Return where the clusters ``ids`` are among the clusters ``larger``."""
+    starts = np.cumsum([0] + [len(x) for x in larger[:-1]])
+    return np.concatenate(
+        [start + np.searchsorted(y, x) for start, x, y in zip(starts, ids, larger, strict=True)]
+    )
+
+
+def _embed(counts: np.ndarray, ids: list[np.ndarray], larger: list[np.ndarray]) -> np.ndarray:
+    """Return a copy of the counts with empty rows and columns for the clusters not in ``ids``."""
+    n_clusters = sum(len(x) for x in larger)
+    result = np.zeros((n_clusters, n_clusters), dtype=np.int64)
+    where = _positions(ids, larger)
+    result[np.ix_(where, where)] = counts
+    return result
+
+
+def _assemble(counts: np.ndarray, ids: list[np.ndarray], n_points: int) -> Overlaps:
+    widths = [len(x) for x in ids]
+    return Overlaps(
+        counts=counts,
+        realization=np.repeat(np.arange(len(ids), dtype=np.int32), widths),
+        cluster=np.concatenate(ids).astype(np.int64),
+        n_points=n_points,
+        n_realizations=len(ids),
+    )

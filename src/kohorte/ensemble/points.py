@@ -1,0 +1,169 @@
+"""From clusters back to points: stacked signals and votes, one gather per realization."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from kohorte.ensemble.labels import MAX_BYTES, check_labels, recode
+from kohorte.ensemble.overlaps import Overlaps, check_threads
+from kohorte.errors import DataError
+
+_CHUNK = 2**14  # points whose signal and tally stay in the second-level cache
+
+
+@dataclass(frozen=True, eq=False)
+class PointSlab:
+    """What an ensemble says about the points start..stop-1.
+
+    Attributes
+    ----------
+    start, stop : int
+    signal : (n,) float64
+        Sum over realizations of the weight of the cluster that holds the point.
+    winner : (n,) smallest unsigned integer type
+        Group with most votes; the lower one wins a tie.
+    votes : (n,) uint16
+        Number of realizations that voted for the winner.
+    """
+
+    start: int
+    stop: int
+    signal: np.ndarray
+    winner: np.ndarray
+    votes: np.ndarray
+
+
+def stream_points(
+    labels: Sequence,
+    overlaps: Overlaps,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    *,
+    slab: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    threads: int | None = None,
+) -> Iterator[PointSlab]:
+    """Compute signal and votes of all points, slab by slab, reading each label once.
+
+    Parameters
+    ----------
+    labels
+        R label arrays or datasets, as for count_overlaps; any set of points whose clusters are
+        known to ``overlaps``.
+    overlaps
+        Gives the clusters, and their order, that weights and groups belong to.
+    weights : (K,) float64
+        Weight of each cluster, its Gsum for the stacked signal.
+    groups : (K,) integers
+        Group of each cluster, 0..n_groups-1.
+    slab, max_bytes, threads
+        As for count_overlaps.
+
+    Raises
+    ------
+    DataError
+        Another number of realizations than in overlaps, or a label whose cluster it lacks.
+    """
+    points = check_labels(labels)
+    if points.n_realizations != overlaps.n_realizations:
+        raise DataError(
+            f"{points.n_realizations} label arrays, but the overlaps are of "
+            f"{overlaps.n_realizations} realizations"
+        )
+    weights = _check_per_cluster(weights, overlaps, "weights").astype(np.float64)
+    groups = _check_per_cluster(groups, overlaps, "groups").astype(np.int64)
+    n_groups = int(groups.max()) + 1
+    offsets = overlaps.offsets
+    ids = np.split(overlaps.cluster, offsets[1:-1])
+    weights, groups = np.split(weights, offsets[1:-1]), np.split(groups, offsets[1:-1])
+
+    with ThreadPoolExecutor(check_threads(threads)) as pool:
+        for start, stop, arrays in points.slabs(slab, max_bytes):
+            codes = list(pool.map(_find_codes, arrays, ids, range(len(ids))))
+            n = stop - start
+            signal = np.zeros(n)
+            winner = np.empty(n, dtype=np.min_scalar_type(n_groups - 1))
+            votes = np.empty(n, dtype=np.uint16)
+
+            def combine(a, codes=codes, signal=signal, winner=winner, votes=votes):
+                part = slice(a, a + _CHUNK)
+                tally = np.zeros((signal[part].size, n_groups), dtype=np.uint16)
+                for r, code in enumerate(codes):
+                    _add(code[part], weights[r], groups[r], signal[part], tally)
+                _elect(tally, winner[part], votes[part])
+
+            list(pool.map(combine, range(0, n, _CHUNK)))
+            yield PointSlab(start, stop, signal, winner, votes)
+
+
+def gather_signal(
+    labels: Sequence, overlaps: Overlaps, weights: np.ndarray, *, threads: int | None = None
+) -> np.ndarray:
+    """Return the (N,) float64 sums over realizations of the weight of each point's cluster.
+
+    With Gsum as weights this is the stacked signal; with 1 for the clusters of one SCE group and
+    0 for the others, that group's signal map. Parameters and errors as for stream_points.
+    """
+    groups = np.zeros(overlaps.n_clusters, dtype=np.int64)
+    slabs = stream_points(labels, overlaps, weights, groups, threads=threads)
+    return np.concatenate([points.signal for points in slabs])
+
+
+def vote(
+    labels: Sequence, overlaps: Overlaps, groups: np.ndarray, *, threads: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the group with most votes of each point, (N,), and its votes, (N,) uint16.
+
+    Parameters and errors as for stream_points.
+    """
+    weights = np.zeros(overlaps.n_clusters)
+    slabs = stream_points(labels, overlaps, weights, groups, threads=threads)
+    winners, votes = zip(*[(points.winner, points.votes) for points in slabs], strict=True)
+    return np.concatenate(winners), np.concatenate(votes)
+
+
+def _check_per_cluster(values: np.ndarray, overlaps: Overlaps, name: str) -> np.ndarray:
+    values = np.asarray(values)
+    if values.shape != (overlaps.n_clusters,):
+        raise DataError(
+            f"{name} have shape {values.shape}; expected one for each of the "
+            f"{overlaps.n_clusters} clusters"
+        )
+    return values
+
+
+def _find_codes(array: np.ndarray, ids: np.ndarray, realization: int) -> np.ndarray:
+    """Return the position of each label in the ascending ``ids``, all of which must be known."""
+    low, high = int(array.min()), int(array.max())
+    if ids[0] <= low and high <= ids[-1]:
+        if ids[0] == 0 and ids[-1] == ids.size - 1:
+            return array
+        codes = recode(array, ids)
+        if ids[-1] - ids[0] == ids.size - 1 or np.array_equal(ids[codes], array):
+            return codes
+    unknown = np.setdiff1d(array, ids)
+    raise DataError(
+        f"labels of realization {realization} hold cluster {unknown[0]}, which the overlaps lack; "
+        "they were counted from other labels"
+    )
+
+
+@njit(nogil=True, cache=True)
+def _add(codes, weights, groups, signal, tally):
+    for p in range(codes.size):
+        signal[p] += weights[codes[p]]
+        tally[p, groups[codes[p]]] += 1
+
+
+@njit(nogil=True, cache=True)
+def _elect(tally, winner, votes):
+    for p in range(len(tally)):
+        best = 0
+        for g in range(1, tally.shape[1]):
+            if tally[p, g] > tally[p, best]:
+                best = g
+        winner[p] = best
+        votes[p] = tally[p, best]

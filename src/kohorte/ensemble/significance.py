@@ -1,0 +1,236 @@
+"""Significance of clusters by the statistically combined ensemble (SCE).
+
+For cluster A of one realization and B of another, with n = |A and B|, a = |A|, b = |B| and
+u = a + b - n points in either:
+
+    S = n / u,    Q = (u - n) / (a + b),    G = S / Q,    Gsum(A) = sum of G(A, B) over all B
+
+Source: Bussov & Nattila, Signal Processing: Image Communication 99 (2021) 116450. All numbers
+are float64, computed in a fixed order from exact counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.errors import ConfigError, DataError
+
+IDENTICAL: dict[str, float] = {"resolved": 1.0, "reference": np.inf}
+"""Points of disagreement u - n to assume where two clusters are identical and G has no value.
+
+``resolved`` assumes one point, so that G is a + b, the highest that these sizes allow.
+``reference`` gives 0 as the published code does, which ranks the most stable clusters last.
+"""
+
+THRESHOLD = -0.015
+"""Published default of the relative slope that ends an SCE group."""
+
+_ORDER = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """Where the ranked Gsum curve of L clusters falls apart.
+
+    Attributes
+    ----------
+    smoothed : (L,) float64
+        Ranked Gsum after the Savitzky-Golay filter.
+    derivative : (L,) float64
+        Slope of ``smoothed`` per rank, divided by ``smoothed``; 0 where that is 0.
+    minima : (m,) int64
+        Recorded minima of the derivative. The first one separates nothing: it lies within the
+        first group.
+    boundaries : (G + 1,) int64
+        Group g holds the ranks boundaries[g]..boundaries[g + 1] - 1.
+    """
+
+    smoothed: np.ndarray
+    derivative: np.ndarray
+    minima: np.ndarray
+    boundaries: np.ndarray
+
+    @property
+    def n_groups(self) -> int:
+        """Number G of SCE groups, at least 1."""
+        return len(self.boundaries) - 1
+
+
+def overlap(overlaps: Overlaps) -> np.ndarray:
+    """Return S = n / u, (K, K) float64; 0 within a realization and for two empty clusters."""
+    n, union, _ = _terms(overlaps)
+    return _between(overlaps, n / np.maximum(union, 1.0))
+
+
+def disagreement(overlaps: Overlaps) -> np.ndarray:
+    """Return Q = (u - n) / (a + b), (K, K) float64; 0 within a realization and for empty ones."""
+    n, union, total = _terms(overlaps)
+    return _between(overlaps, (union - n) / np.maximum(total, 1.0))
+
+
+def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
+    """Return G = S / Q = n (a + b) / (u (u - n)), (K, K) float64; 0 within a realization.
+
+    ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
+    """
+    floor = _check_identical(identical)
+    return _between(overlaps, _goodness(*_terms(overlaps), floor))
+
+
+def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
+    """Return Gsum, (K,) float64: the sum of G over all clusters of all other realizations.
+
+    ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
+    """
+    floor = _check_identical(identical)
+    sizes = overlaps.sizes.astype(np.float64)
+    total = np.zeros(overlaps.n_clusters)
+    # One cluster after the other: memory for one row, and one order of summation.
+    for b, row in enumerate(overlaps.counts):
+        n = row.astype(np.float64)
+        both = sizes + sizes[b]
+        g = _goodness(n, both - n, both, floor)
+        g[overlaps.realization == overlaps.realization[b]] = 0.0
+        total += g
+    return total
+
+
+def rank_clusters(values: np.ndarray) -> np.ndarray:
+    """Return the (K,) cluster indices by descending value; the lower index wins a tie."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise DataError("Gsum values must be one finite number per cluster")
+    return np.argsort(-values, kind="stable")
+
+
+def separate(ranked: np.ndarray, threshold: float = THRESHOLD) -> Separation:
+    """Cut the ranked Gsum curve into SCE groups where its relative slope has deep minima.
+
+    Parameters
+    ----------
+    ranked : (L,) float64
+        Gsum in descending order.
+    threshold : float < 0
+        Minima of the relative slope count below it, once the slope has been above it.
+
+    Returns
+    -------
+    Separation
+        With one group where the curve has fewer than two minima. The filter's window is L div 10,
+        made odd (an even one shifts the curve by half a rank) and at least 5; a curve of fewer
+        than 5 clusters is not smoothed and stays whole.
+
+    Raises
+    ------
+    ConfigError
+        threshold is not below 0.
+    DataError
+        No values, not finite or not in descending order.
+    """
+    ranked = np.asarray(ranked, dtype=np.float64)
+    if not threshold < 0:
+        raise ConfigError(f"threshold must be below 0, not {threshold}")
+    if ranked.ndim != 1 or ranked.size == 0 or not np.isfinite(ranked).all():
+        raise DataError("ranked Gsum must be one finite number per cluster, at least one")
+    if (np.diff(ranked) > 0).any():
+        raise DataError("ranked Gsum must descend; sort it by rank_clusters first")
+    smoothed, slope = _smooth(ranked)
+    derivative = np.divide(slope, smoothed, out=np.zeros_like(slope), where=smoothed != 0)
+    minima = _find_minima(derivative, threshold)
+    boundaries = np.concatenate([[0], minima[1:], [ranked.size]]).astype(np.int64)
+    return Separation(smoothed, derivative, minima, boundaries)
+
+
+def sce_groups(order: np.ndarray, separation: Separation) -> np.ndarray:
+    """Return the SCE group of each cluster, (K,) int32; group 0 is the most significant one.
+
+    ``order`` is the result of rank_clusters whose values were separated.
+    """
+    order = np.asarray(order)
+    if order.shape != (separation.boundaries[-1],):
+        raise DataError(
+            f"order has shape {order.shape}, the separated curve {separation.boundaries[-1]} ranks"
+        )
+    groups = np.empty(order.size, dtype=np.int32)
+    groups[order] = np.repeat(
+        np.arange(separation.n_groups, dtype=np.int32), np.diff(separation.boundaries)
+    )
+    return groups
+
+
+def stacked_signal(labels: Sequence, overlaps: Overlaps, gsum: np.ndarray) -> np.ndarray:
+    """Return V(p), (N,) float64: the sum over realizations of the Gsum of p's cluster.
+
+    ``labels`` may be a slab of the points that were counted. Raises DataError for labels with
+    clusters that ``overlaps`` lacks.
+    """
+    from kohorte.ensemble.points import gather_signal
+
+    return gather_signal(labels, overlaps, gsum)
+
+
+def group_signals(labels: Sequence, overlaps: Overlaps, groups: np.ndarray) -> np.ndarray:
+    """Return the signal maps of all groups, (G, N) float64.
+
+    Entry (g, p) is the number of realizations whose cluster at point p belongs to group g.
+    Parameters and errors as for stacked_signal; ``groups`` as from sce_groups.
+    """
+    from kohorte.ensemble.points import gather_signal
+
+    groups = np.asarray(groups)
+    maps = [gather_signal(labels, overlaps, groups == g) for g in range(int(groups.max()) + 1)]
+    return np.array(maps)
+
+
+def _check_identical(identical: str) -> float:
+    if identical not in IDENTICAL:
+        raise ConfigError(f"identical = {identical!r} is unknown; choose one of {list(IDENTICAL)}")
+    return IDENTICAL[identical]
+
+
+def _terms(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return n, u and a + b of all pairs."""
+    sizes = overlaps.sizes.astype(np.float64)
+    n = overlaps.counts.astype(np.float64)
+    total = sizes[:, None] + sizes
+    return n, total - n, total
+
+
+def _goodness(n: np.ndarray, union: np.ndarray, total: np.ndarray, floor: float) -> np.ndarray:
+    differing = union - n
+    differing = np.where(differing == 0, floor, differing)
+    return n * total / (np.maximum(union, 1.0) * differing)
+
+
+def _between(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
+    """Set the values of pairs within one realization to 0."""
+    values[overlaps.realization[:, None] == overlaps.realization] = 0.0
+    return values
+
+
+def _smooth(ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smoothed curve and its slope per rank."""
+    from scipy.signal import savgol_filter
+
+    window = max(ranked.size // 10 | 1, _ORDER + 1)
+    if ranked.size < window:
+        slope = np.gradient(ranked) if ranked.size > 1 else np.zeros(1)
+        return ranked.copy(), slope
+    smoothed = savgol_filter(ranked, window, _ORDER)
+    return smoothed, savgol_filter(smoothed, window, _ORDER, deriv=1)
+
+
+def _find_minima(derivative: np.ndarray, threshold: float) -> np.ndarray:
+    """Scan for local minima below the threshold, at most one per excursion from above it."""
+    minima = []
+    armed = False
+    for i in range(1, derivative.size - 1):
+        before, here, after = derivative[i - 1 : i + 2]
+        if armed and here < threshold and here < before and here < after:
+            minima.append(i)
+            armed = False
+        elif here > threshold:
+            armed = True
+    return np.array(minima, dtype=np.int64)

@@ -1,0 +1,166 @@
+"""How many realizations are enough for the consensus of all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.consensus import DEFAULT_RULE, choose_groups
+from kohorte.ensemble.labels import check_labels
+from kohorte.ensemble.overlaps import Overlaps, select_realizations
+from kohorte.ensemble.stability import check_draws
+from kohorte.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Sufficiency:
+    """Agreement of the consensus of subsets of the realizations with that of all of them.
+
+    Attributes
+    ----------
+    sizes : (S,) int64
+        Numbers of realizations in a subset, ascending.
+    ari : (S, D) float64
+        Adjusted Rand index of each drawn subset.
+    mean, low, high : (S,) float64
+        Mean, and the band that holds the share ``level`` of the draws.
+    level, target : float
+    enough : int or None
+        Smallest size from which on ``low`` stays above ``target``; None where there is none.
+    """
+
+    sizes: np.ndarray
+    ari: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    level: float
+    target: float
+    enough: int | None
+
+
+def measure_sufficiency(
+    labels: Sequence,
+    overlaps: Overlaps,
+    rng: np.random.Generator,
+    *,
+    sizes: Sequence[int] | None = None,
+    draws: int = 50,
+    n_groups: int | str = "auto",
+    rule: str = DEFAULT_RULE,
+    level: float = 0.9,
+    target: float = 0.95,
+    max_points: int = 2**16,
+) -> Sufficiency:
+    """Measure how many realizations are enough for the consensus of all of them.
+
+    Subsets are drawn without replacement. Their counts are parts of the counts of all, and points
+    with equal clusters in all realizations vote alike, so that each distinct profile is looked at
+    once. A subset is part of the whole: the curve says how fast the consensus settles, not how
+    near it is to a truth.
+
+    Parameters
+    ----------
+    labels, overlaps
+        R >= 2 label arrays or datasets and their counts.
+    rng
+        Source of the subsets and of the points.
+    sizes
+        Sizes of the subsets, each from 1 to R - 1; by default all, or 16 evenly spaced ones.
+    draws
+        Subsets per size.
+    n_groups, rule
+        As for find_consensus, applied to the whole and to each subset. A given number is lowered
+        for a subset that has fewer clusters.
+    level
+        Share of the draws within the band, 0 < level < 1.
+    target
+        Agreement that the lower end of the band must exceed.
+    max_points
+        Above this number of points, as many randomly chosen ones stand for all.
+
+    Raises
+    ------
+    DataError
+        Fewer than two realizations; labels that are not those of the overlaps.
+    ConfigError
+        A value out of range.
+    """
+    check_draws(draws, level)
+    n = overlaps.n_realizations
+    if n < 2:
+        raise DataError("one realization has no subsets; at least two are needed")
+    sizes = _check_sizes(sizes, n)
+    profiles, multiplicity = _find_profiles(labels, overlaps, max_points, rng)
+    whole = _label_profiles(profiles, overlaps, n_groups, rule)
+    ari = np.empty((sizes.size, draws))
+    for s, size in enumerate(sizes):
+        for d in range(draws):
+            chosen = np.sort(rng.choice(n, size, replace=False))
+            part = select_realizations(overlaps, chosen)
+            found = _label_profiles([profiles[r] for r in chosen], part, n_groups, rule)
+            ari[s, d] = _weighted_ari(whole, found, multiplicity)
+    low, high = np.quantile(ari, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    failing = np.flatnonzero(~(low > target))
+    first = failing[-1] + 1 if failing.size else 0
+    enough = int(sizes[first]) if first < sizes.size else None
+    return Sufficiency(sizes, ari, ari.mean(axis=1), low, high, level, target, enough)
+
+
+def _check_sizes(sizes: Sequence[int] | None, n_realizations: int) -> np.ndarray:
+    if sizes is None:
+        count = min(16, n_realizations - 1)
+        return np.unique(np.linspace(1, n_realizations - 1, count).round().astype(np.int64))
+    sizes = np.unique(np.asarray(sizes))
+    if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes[0] < 1:
+        raise ConfigError("sizes of subsets must be whole numbers of at least 1")
+    if sizes[-1] >= n_realizations:
+        raise ConfigError(
+            f"subsets of {sizes[-1]} realizations are not smaller than the whole, {n_realizations}"
+        )
+    return sizes.astype(np.int64)
+
+
+def _find_profiles(
+    labels: Sequence, overlaps: Overlaps, max_points: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct sets of clusters that points are in, (R, P), and how often they occur."""
+    points = check_labels(labels)
+    if points.n_realizations != overlaps.n_realizations or points.n_points != overlaps.n_points:
+        raise DataError(
+            f"{points.n_realizations} label arrays of {points.n_points} points, but the overlaps "
+            f"are of {overlaps.n_realizations} realizations of {overlaps.n_points} points"
+        )
+    if int(max_points) < 1:
+        raise ConfigError(f"max_points must be at least 1, not {max_points}")
+    chosen = np.arange(points.n_points)
+    if points.n_points > max_points:
+        chosen = np.sort(rng.choice(points.n_points, int(max_points), replace=False, shuffle=False))
+    taken = []
+    for start, stop, arrays in points.slabs():
+        here = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, stop)] - start
+        taken.append(np.array([array[here] for array in arrays]))
+    rows = np.ascontiguousarray(np.concatenate(taken, axis=1).T)
+    profiles, multiplicity = np.unique(rows, axis=0, return_counts=True)
+    return np.ascontiguousarray(profiles.T), multiplicity
+
+
+def _label_profiles(
+    profiles: Sequence, overlaps: Overlaps, n_groups: int | str, rule: str
+) -> np.ndarray:
+    """Return the consensus group of each profile, (P,)."""
+    from kohorte.ensemble.points import vote
+
+    if n_groups != "auto":
+        n_groups = min(n_groups, overlaps.n_clusters)
+    winners, _ = vote(profiles, overlaps, choose_groups(overlaps, n_groups, rule), threads=1)
+    return winners
+
+
+def _weighted_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
+    """Return the adjusted Rand index of two labellings of points that occur ``weights`` times."""
+    shape = int(a.max()) + 1, int(b.max()) + 1
+    cells = a.astype(np.int64) * shape[1] + b
+    table = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
+    return adjusted_rand(table.reshape(shape))

@@ -1,0 +1,194 @@
+"""Average-linkage trees of the clusters of an ensemble, and rules for where to cut them.
+
+All rules work on the contingency counts and never touch a point. They consider 2 groups up to as
+many as the richest realization has clusters, and prefer fewer groups among equals.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.significance import overlap
+
+MAX_GROUPS = 256
+"""Most groups that a rule considers."""
+
+
+def build_tree(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray]:
+    """Return Jaccard distances 1 - n / u, (K, K), and their average-linkage tree, (K - 1, 4).
+
+    Clusters of one realization share no point: their distance is 1. The tree has SciPy's form.
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    distance = 1.0 - overlap(overlaps)
+    np.fill_diagonal(distance, 0.0)
+    if overlaps.n_clusters == 1:
+        return distance, np.empty((0, 4))
+    return distance, linkage(squareform(distance, checks=False), method="average")
+
+
+def cut_tree(tree: np.ndarray, n_groups: int) -> np.ndarray:
+    """Cut a tree of K leaves into exactly n_groups groups, 1 <= n_groups <= K.
+
+    Returns (K,) int32 groups, ordered by their lowest leaf. Of merges at equal height those that
+    the tree lists last are undone first.
+    """
+    n_leaves = len(tree) + 1
+    group = np.arange(2 * n_leaves - n_groups)
+    for k in range(n_leaves - n_groups - 1, -1, -1):
+        group[tree[k, :2].astype(np.int64)] = group[n_leaves + k]
+    _, first, inverse = np.unique(group[:n_leaves], return_index=True, return_inverse=True)
+    order = np.empty(n_groups, dtype=np.int32)
+    order[np.argsort(first)] = np.arange(n_groups)
+    return order[inverse]
+
+
+def count_groups(
+    overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray, rules: list[str]
+) -> dict[str, int]:
+    """Return the number of groups by each of the rules.
+
+    A single realization has nothing to compare: its number of clusters by every rule.
+    """
+    if overlaps.n_realizations == 1:
+        return dict.fromkeys(rules, overlaps.n_clusters)
+    return {name: RULES[name](overlaps, distance, tree) for name in rules}
+
+
+def _agreement(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
+    """Number of groups that agrees best with the realizations, each left out in turn.
+
+    Realization j is compared with the groups made of the clusters of the R - 1 others: entry (g, B)
+    of their table is the number of points of B that lie in clusters of group g, divided by R - 1.
+    The mean over j of the adjusted Rand index of these tables is largest; 1 where it is never
+    positive. A merge of two groups changes the sums of squares by the product of their rows, which
+    makes a step up the tree cost O(K).
+    """
+    most = _most_groups(overlaps)
+    n_leaves, others, starts = (
+        overlaps.n_clusters,
+        overlaps.n_realizations - 1,
+        overlaps.offsets[:-1],
+    )
+    groups = cut_tree(tree, most)
+    tables = np.zeros((most, n_leaves))
+    own = np.zeros((most, overlaps.n_realizations))  # points in a group by realization j itself
+    for a, g in enumerate(groups):
+        tables[g] += overlaps.counts[a]
+        own[g, overlaps.realization[a]] += overlaps.sizes[a]
+    tables[groups, np.arange(n_leaves)] -= overlaps.sizes  # a cluster does not judge itself
+    tables /= others
+    rows = (own.sum(axis=1, keepdims=True) - own) / others
+
+    n, squares = float(overlaps.n_points), overlaps.sizes.astype(np.float64) ** 2
+    column_pairs = _pairs(np.add.reduceat(squares, starts), n)
+    cells = np.add.reduceat((tables**2).sum(axis=0), starts)
+    row_squares = (rows**2).sum(axis=0)
+    best, best_groups = 0.0, 1
+    for n_groups, left, right in _merges(tree, most):
+        score = _adjusted_rand(_pairs(cells, n), _pairs(row_squares, n), column_pairs, n)
+        if score > 0 and score >= best:
+            best, best_groups = score, n_groups
+        cells += 2 * np.add.reduceat(tables[left] * tables[right], starts)
+        row_squares += 2 * rows[left] * rows[right]
+        tables[left] += tables[right]
+        rows[left] += rows[right]
+    return best_groups
+
+
+def _gap(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
+    """Number of groups that lasts over the largest range of heights of the tree."""
+    most = _most_groups(overlaps)
+    if most < 2:
+        return 1
+    heights = np.append(tree[::-1, 2], 0.0)  # heights[g - 1]: where the tree falls to g + 1 groups
+    return int(np.argmax(heights[: most - 1] - heights[1:most])) + 2
+
+
+def _median(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
+    """Median number of clusters of a realization; the lower one of two middle values."""
+    return int(np.sort(_count_clusters(overlaps))[(overlaps.n_realizations - 1) // 2])
+
+
+def _silhouette(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
+    """Number of groups with the largest mean silhouette of the clusters, weighted by their sizes.
+
+    The silhouette of a cluster that is alone in its group is 0. Source: Rousseeuw, Journal of
+    Computational and Applied Mathematics 20 (1987) 53.
+    """
+    most = _most_groups(overlaps)
+    groups = cut_tree(tree, most)
+    each, weights = np.arange(groups.size), overlaps.sizes.astype(np.float64)
+    total = np.zeros((most, groups.size))  # sums of distances to the members of each group
+    for a, g in enumerate(groups):
+        total[g] += distance[a]
+    members = np.bincount(groups)
+    best, best_groups = 0.0, 1
+    for n_groups, left, right in _merges(tree, most):
+        mean = total / np.maximum(members, 1)[:, None]
+        mean[members == 0] = np.inf
+        mean[groups, each] = np.inf
+        nearest = mean.min(axis=0)
+        inside = total[groups, each] / np.maximum(members[groups] - 1, 1)
+        silhouette = (nearest - inside) / np.maximum(nearest, inside)
+        silhouette[members[groups] == 1] = 0.0
+        score = float((silhouette * weights).sum())
+        if score > 0 and score >= best:
+            best, best_groups = score, n_groups
+        total[left] += total[right]
+        members[left] += members[right]
+        members[right] = 0
+        groups[groups == right] = left
+    return best_groups
+
+
+RULES: dict[str, Callable[[Overlaps, np.ndarray, np.ndarray], int]] = {
+    "agreement": _agreement,
+    "gap": _gap,
+    "median": _median,
+    "silhouette": _silhouette,
+}
+"""Rule -> function(overlaps, distance, tree) that returns a number of groups, for R >= 2."""
+
+
+def _count_clusters(overlaps: Overlaps) -> np.ndarray:
+    return np.bincount(overlaps.realization, minlength=overlaps.n_realizations)
+
+
+def _most_groups(overlaps: Overlaps) -> int:
+    return min(int(_count_clusters(overlaps).max()), MAX_GROUPS)
+
+
+def _merges(tree: np.ndarray, most: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (n_groups, left, right) from n_groups = most down to 2.
+
+    Groups left and right, numbered as by cut_tree(tree, most), merge into left at the step from
+    n_groups to n_groups - 1.
+    """
+    n_leaves = len(tree) + 1
+    node = np.arange(2 * n_leaves - most)
+    for k in range(n_leaves - most - 1, -1, -1):
+        node[tree[k, :2].astype(np.int64)] = node[n_leaves + k]
+    groups = cut_tree(tree, most)
+    group_of = dict(zip(node[:n_leaves].tolist(), groups.tolist(), strict=True))
+    for n_groups in range(most, 1, -1):
+        new = 2 * n_leaves - n_groups
+        left, right = (group_of.pop(int(child)) for child in tree[new - n_leaves, :2])
+        group_of[new] = left
+        yield n_groups, left, right
+
+
+def _pairs(squares: np.ndarray, n: float) -> np.ndarray:
+    """Number of pairs of points within cells whose squares sum to ``squares``."""
+    return (squares - n) / 2
+
+
+def _adjusted_rand(cells: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: float) -> float:
+    """Return the mean of the adjusted Rand indices; 0 where one has no value."""
+    expected = rows * columns / max(_pairs(n * n, n), 1.0)
+    range_ = (rows + columns) / 2 - expected
+    index = np.divide(cells - expected, range_, out=np.zeros_like(range_), where=range_ != 0)
+    return float(index.mean())

@@ -1,0 +1,108 @@
+"""Comparison of labels with a known truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How well clusters reproduce classes.
+
+    Attributes
+    ----------
+    ari, ami : float
+        Adjusted Rand index and adjusted mutual information; 1 is perfect, 0 is chance.
+    accuracy : float
+        Share of points in the cluster that is matched with their class, one to one, best overall.
+    classes : (n_classes,) any type
+        Classes, ascending.
+    clusters : (n_clusters,) integers
+        Cluster ids, ascending.
+    confusion : (n_classes, n_clusters) int64
+        Number of points of each class in each cluster.
+    matching : (n_classes,) int64
+        Index into ``clusters`` of the cluster matched with each class; -1 for none.
+    precision, recall : (n_classes,) float64
+        Share of the matched cluster that is of the class, and of the class that is in the matched
+        cluster; 0 for a class with no match.
+    """
+
+    ari: float
+    ami: float
+    accuracy: float
+    classes: np.ndarray
+    clusters: np.ndarray
+    confusion: np.ndarray
+    matching: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
+    """Compare cluster labels with true classes.
+
+    Parameters
+    ----------
+    labels : (N,) integers
+        Cluster of each point; any ids.
+    truth : (N,) integers, booleans or strings
+        Class of each point.
+
+    Raises
+    ------
+    DataError
+        No points, different lengths, labels that are not integers, a missing or fractional class.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+    labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"labels must be one integer per point, not {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.shape != truth.shape:
+        raise DataError(f"{labels.size} labels, but {truth.size} true classes")
+    clusters, k = np.unique(labels, return_inverse=True)
+    classes, c = np.unique(truth, return_inverse=True)
+    shape = (classes.size, clusters.size)
+    confusion = np.bincount(c * clusters.size + k, minlength=shape[0] * shape[1]).reshape(shape)
+    rows, columns = linear_sum_assignment(confusion, maximize=True)
+    matching = np.full(classes.size, -1, dtype=np.int64)
+    matching[rows] = columns
+    hits = np.zeros(classes.size)
+    hits[rows] = confusion[rows, columns]
+    matched_sizes = np.where(matching >= 0, confusion.sum(axis=0)[matching], 1)
+    return Evaluation(
+        ari=float(adjusted_rand_score(c, k)),
+        ami=float(adjusted_mutual_info_score(c, k)),
+        accuracy=float(hits.sum() / labels.size),
+        classes=classes,
+        clusters=clusters,
+        confusion=confusion.astype(np.int64),
+        matching=matching,
+        precision=hits / matched_sizes,
+        recall=hits / confusion.sum(axis=1),
+    )
+
+
+def _check_truth(truth: np.ndarray) -> np.ndarray:
+    if truth.ndim != 1 or truth.size == 0:
+        raise DataError(f"true classes must be one per point, not of shape {truth.shape}")
+    if truth.dtype.kind == "f":
+        bad = np.flatnonzero(~(np.isfinite(truth) & (truth == np.round(truth))))
+        if bad.size:
+            raise DataError(
+                f"true class of point {bad[0]} is {truth[bad[0]]}; leave such points out of the "
+                "evaluation"
+            )
+        return truth.astype(np.int64)
+    if truth.dtype.kind == "O":
+        missing = [p for p, value in enumerate(truth) if not isinstance(value, str | int)]
+        if missing:
+            raise DataError(f"true class of point {missing[0]} is {truth[missing[0]]!r}, no class")
+        return truth.astype(str)
+    return truth

@@ -1,0 +1,253 @@
+"""Figures of who agrees with whom: realizations in pairs, and parameters of the sweep."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from kohorte.errors import ConfigError
+from kohorte.figures.realizations import FEW_VALUES, Levels, find_levels, level_colours
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    SMALL,
+    new_figure,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+
+MAX_STRIPS = 8
+"""Swept parameters shown beside an agreement matrix."""
+
+
+@paper_style()
+def agreement_figure(
+    agreement: np.ndarray,
+    parameters: Mapping[str, Sequence[object]] | None = None,
+    *,
+    label: str = "Adjusted Rand index",
+) -> Figure:
+    """Agreement of all pairs of realizations, ordered by the swept parameters.
+
+    Realizations are sorted by the parameters in the order given, the first varying slowest;
+    strips on the left and above show their values.
+
+    Parameters
+    ----------
+    agreement
+        (R, R) agreement of the labels of two realizations, 1 on the diagonal.
+    parameters
+        (R,) values of each swept parameter, by name; those with a single value are left out.
+    label
+        Name of the measure.
+
+    Raises
+    ------
+    ConfigError
+        The shapes do not fit.
+    """
+    agreement = np.asarray(agreement, dtype=np.float64)
+    n = len(agreement)
+    if agreement.shape != (n, n):
+        raise ConfigError(f"the agreement matrix has shape {agreement.shape}: not square")
+    levels = {}
+    for name, values in (parameters or {}).items():
+        if len(values) != n:
+            raise ConfigError(f"{name} has {len(values)} entries for {n} realizations")
+        found = find_levels(values)
+        if len(found.labels) > 1:
+            levels[name] = found
+    order = np.arange(n)
+    if levels:
+        order = np.lexsort([found.index for found in reversed(levels.values())])
+    matrix = agreement[np.ix_(order, order)]
+    n_swept = len(levels)
+    levels = dict(list(levels.items())[:MAX_STRIPS])
+
+    side, strip = 3.9, 0.13
+    strips = len(levels) * strip + (0.06 if levels else 0.0)
+    left = 0.6 + strips
+    width = left + side + 0.85
+    figure = new_figure(width, 6.0, layout=None)
+    entries, columns = _level_entries(levels)
+    if n_swept > len(levels):
+        entries.append(Line2D([], [], ls="", label=f"{n_swept - len(levels)} more not shown"))
+    legend, below = None, 0.5
+    if entries:
+        legend = figure.legend(
+            handles=entries,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0.5),
+            ncols=columns,
+            borderaxespad=0.0,
+            columnspacing=1.2,
+        )
+        below += legend.get_window_extent(figure.canvas.get_renderer()).height / figure.dpi
+    page = below + side + strips + 0.12
+    figure.set_size_inches(width, page)
+
+    def place(x: float, y: float, w: float, h: float) -> Axes:
+        return figure.add_axes((x / width, y / page, w / width, h / page))
+
+    if legend is not None:
+        legend.set_bbox_to_anchor((0.5, (below - 0.45) / page), figure.transFigure)
+    axes = place(left, below, side, side)
+    apart = matrix[~np.eye(n, dtype=bool)]
+    low = min(0.0, float(np.floor(10 * apart.min(initial=0.0)) / 10))
+    image = axes.imshow(
+        matrix,
+        cmap=sequential_map("viridis", 0.0, 1.0),
+        vmin=low,
+        vmax=1.0,
+        extent=(0.5, n + 0.5, n + 0.5, 0.5),
+        interpolation="antialiased",
+        aspect="auto",
+    )
+    axes.spines[["top", "right"]].set_visible(True)
+    axes.set_xlabel("Realization" + (", sorted by its parameters" if levels else ""))
+    plain_numbers(axes.xaxis, 6, integer=True)
+    bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
+    bar.set_label(label)
+    plain_numbers(bar.ax.yaxis, 6)
+    if levels:
+        axes.tick_params(labelleft=False, left=False)
+    else:
+        axes.set_ylabel("Realization")
+        plain_numbers(axes.yaxis, 6, integer=True)
+    for k, (name, found) in enumerate(levels.items()):
+        colours = ListedColormap(level_colours(found))
+        values = found.index[order]
+        limits = {"vmin": -0.5, "vmax": len(found.labels) - 0.5, "aspect": "auto"}
+        limits |= {"cmap": colours, "interpolation": "nearest"}
+        # the first parameter, the slowest, lies farthest from the matrix
+        offset = (len(levels) - k) * strip + 0.04
+        beside = place(left - offset, below, strip * 0.85, side)
+        beside.imshow(values[:, None], **limits)
+        above = place(left, below + side + offset - strip * 0.85, side, strip * 0.85)
+        above.imshow(values[None, :], **limits)
+        for box in (beside, above):
+            box.set_xticks([])
+            box.set_yticks([])
+            box.spines[:].set(visible=True, linewidth=0.3)
+        above.text(
+            1.01, 0.5, shorten(name, 14), transform=above.transAxes, va="center", fontsize=SMALL
+        )
+    return figure
+
+
+@paper_style()
+def parameter_effects_figure(
+    parameter: Sequence[str],
+    first: Sequence[object],
+    second: Sequence[object],
+    agreement: Sequence[float] | np.ndarray,
+    *,
+    label: str = "Mean adjusted Rand index",
+) -> Figure:
+    """Mean agreement of realizations with the one and the other value of each swept parameter.
+
+    One matrix per parameter: on its diagonal the realizations that share the value, elsewhere
+    those that differ. A parameter matters where the diagonal stands out.
+
+    Parameters
+    ----------
+    parameter, first, second
+        Name of the parameter and the two values, one entry per pair of values; a pair may be
+        given in either order or both.
+    agreement
+        Mean agreement of the pairs of realizations, NaN where there are none.
+    label
+        Name of the measure.
+
+    Raises
+    ------
+    ConfigError
+        The columns differ in length or are empty.
+    """
+    n = len(parameter)
+    if not n or not len(first) == len(second) == len(agreement) == n:
+        raise ConfigError(
+            f"parameter, first, second and agreement have {n}, {len(first)}, {len(second)} and "
+            f"{len(agreement)} entries; they must have as many, and at least one"
+        )
+    values = np.asarray(agreement, dtype=np.float64)
+    names = list(dict.fromkeys(parameter))
+    matrices = {}
+    for name in names:
+        rows = [k for k in range(n) if parameter[k] == name]
+        found = find_levels([first[k] for k in rows] + [second[k] for k in rows])
+        matrix = np.full((len(found.labels),) * 2, np.nan)
+        one, other = found.index[: len(rows)], found.index[len(rows) :]
+        matrix[one, other] = matrix[other, one] = values[rows]
+        matrices[name] = (found, matrix)
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    if high - low < 1e-9:
+        low, high = low - 0.05, high + 0.05
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(min(0.9 + 2.1 * columns, DOUBLE_COLUMN), 0.2 + 2.3 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(names) :]:
+        axes.remove()
+    colours = sequential_map("viridis", 0.0, 1.0)
+    for axes, (name, (found, matrix)) in zip(grid, matrices.items(), strict=False):
+        image = axes.imshow(matrix, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+        _label_matrix(axes, found, matrix, (low + high) / 2)
+        axes.set_title(shorten(name, 24), loc="left")
+    bar = figure.colorbar(image, ax=list(grid[: len(names)]), aspect=26, shrink=0.9)
+    bar.set_label(label)
+    plain_numbers(bar.ax.yaxis, 5)
+    return figure
+
+
+def _level_entries(levels: Mapping[str, Levels]) -> tuple[list[Artist], int]:
+    """Legend entries in one column per parameter: its name, then its values."""
+    columns = []
+    for name, found in levels.items():
+        labels, colours = found.labels, level_colours(found)
+        kept = range(len(labels))
+        if len(labels) > FEW_VALUES:  # ends and middle of a long range
+            kept = [0, len(labels) // 2, len(labels) - 1]
+        column: list[Artist] = [Line2D([], [], ls="", label=shorten(name, 16))]
+        column += [
+            Patch(facecolor=colours[k], edgecolor=INK, lw=0.3, label=labels[k]) for k in kept
+        ]
+        columns.append(column)
+    longest = max(map(len, columns), default=0)
+    blank = [Line2D([], [], ls="", label=" ")]
+    entries = [e for column in columns for e in column + blank * (longest - len(column))]
+    return entries, max(len(columns), 1)
+
+
+def _label_matrix(axes: Axes, found: Levels, matrix: np.ndarray, middle: float) -> None:
+    """Ticks with the values, and the numbers in the cells where they fit."""
+    n = len(found.labels)
+    axes.spines[["top", "right"]].set_visible(True)
+    shown = np.arange(n) if n <= 10 else np.unique(np.linspace(0, n - 1, 6).astype(int))
+    texts = [found.labels[k] for k in shown]
+    axes.set_xticks(shown, texts)
+    axes.set_yticks(shown, texts)
+    if len(shown) * max(map(len, texts)) > 16:
+        axes.tick_params(axis="x", labelrotation=90)
+    if n > 5:
+        return
+    for row in range(n):
+        for column in range(n):
+            if np.isfinite(matrix[row, column]):
+                axes.text(
+                    column,
+                    row,
+                    f"{matrix[row, column]:.2f}",
+                    ha="center",
+                    va="center",
+                    fontsize=SMALL,
+                    color="white" if matrix[row, column] < middle else INK,
+                )

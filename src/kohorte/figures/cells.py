@@ -1,0 +1,316 @@
+"""Lattice nodes as cells on paper: polygons, boundaries between clusters, map axes.
+
+A topology is drawn by the corners of its cell, and nothing else in the figures depends on it.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import Colormap
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
+
+from kohorte.errors import ConfigError
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    EMPTY,
+    INK,
+    SINGLE_COLUMN,
+    fitting_legend,
+    new_figure,
+    plain_numbers,
+)
+
+if TYPE_CHECKING:
+    from kohorte.maps.lattice import Lattice
+
+CORNERS = {
+    "rectangular": np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]),
+}
+"""Corners (V, 2) of a cell around its node, in turn, in lattice units, for each topology."""
+
+MANY_CELLS = 1000
+"""Above this many, cells are rasterized in a PDF."""
+
+
+def cell_polygons(lattice: "Lattice") -> np.ndarray:
+    """Polygon of each node's cell.
+
+    Parameters
+    ----------
+    lattice
+        Lattice with M nodes.
+
+    Returns
+    -------
+    ndarray
+        (M, V, 2) float64 corners, in lattice units.
+
+    Raises
+    ------
+    ConfigError
+        No cell is known for the topology.
+    """
+    if lattice.topology not in CORNERS:
+        raise ConfigError(
+            f"cannot draw a lattice of topology {lattice.topology!r}: "
+            f"cells are known for {', '.join(CORNERS)}"
+        )
+    return np.asarray(lattice.coordinates())[:, None, :] + CORNERS[lattice.topology]
+
+
+def boundary_segments(polygons: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Edges shared by two cells of different ids.
+
+    Parameters
+    ----------
+    polygons
+        (M, V, 2) cells.
+    ids
+        (M,) id of each cell, cluster or basin.
+
+    Returns
+    -------
+    ndarray
+        (S, 2, 2) float64 end points of the S edges.
+    """
+    n_cells, n_corners, _ = polygons.shape
+    start = polygons.reshape(-1, 2)
+    end = np.roll(polygons, -1, axis=1).reshape(-1, 2)
+    # Both cells give the same edge with its ends swapped, equal but for rounding.
+    ends = np.rint(np.stack([start, end], axis=1) * 1024).astype(np.int64)
+    swap = (ends[:, 0, 0] > ends[:, 1, 0]) | (
+        (ends[:, 0, 0] == ends[:, 1, 0]) & (ends[:, 0, 1] > ends[:, 1, 1])
+    )
+    ends[swap] = ends[swap, ::-1]
+    keys = ends.reshape(-1, 4)
+    owner = np.repeat(np.arange(n_cells), n_corners)
+    order = np.lexsort(keys.T)
+    first, second = order[:-1], order[1:]
+    shared = (keys[first] == keys[second]).all(axis=1)
+    between = shared & (ids[owner[first]] != ids[owner[second]])
+    chosen = np.sort(first[between])
+    return np.stack([start[chosen], end[chosen]], axis=1)
+
+
+@dataclass(frozen=True)
+class MapSize:
+    """Size of a map on paper, in inches; `cell` is the width of one lattice unit.
+
+    The cells of a very long lattice are stretched, or it would be too thin to read: what is round
+    on paper has `roundness` times the height of its width in lattice units.
+    """
+
+    width: float
+    height: float
+    cell: float
+    roundness: float
+
+
+def fit_map(
+    lattice: "Lattice",
+    width: float,
+    height: float,
+    *,
+    largest_cell: float = 0.45,
+    longest: float = 5.0,
+) -> MapSize:
+    """Largest size of a map within width x height inches.
+
+    Parameters
+    ----------
+    lattice
+        Lattice with M nodes.
+    width, height
+        Room, in inches.
+    largest_cell
+        Limit of the width of a cell, in inches: a small lattice does not fill the room.
+    longest
+        Limit of the ratio of the sides; cells are stretched beyond it.
+    """
+    low, high = _extent(cell_polygons(lattice))
+    span = high - low
+    ratio = span[1] / span[0]
+    shown = float(np.clip(ratio, 1 / longest, longest))
+    across = min(width, height / shown)
+    if np.isclose(shown, ratio):
+        across = min(across, largest_cell * span[0])
+    return MapSize(across, across * shown, across / span[0], ratio / shown)
+
+
+def map_axes(axes: Axes, lattice: "Lattice", *, labels: bool = True) -> None:
+    """Limits, frame, and axis labels of a map; its size is that given to the axes."""
+    low, high = _extent(cell_polygons(lattice))
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.spines[["top", "right"]].set_visible(True)
+    if labels and lattice.xdim > 1:
+        axes.set_xlabel("Lattice column x")
+        plain_numbers(axes.xaxis, 8, integer=True)
+    else:
+        axes.set_xticks([])
+    if labels and lattice.ydim > 1:
+        axes.set_ylabel("Lattice row y")
+        plain_numbers(axes.yaxis, 6, integer=True)
+    else:
+        axes.set_yticks([])
+
+
+class MapPage:
+    """A figure with one map, its colour bar and the legends under it, laid out in inches.
+
+    Attributes
+    ----------
+    figure, axes
+        The figure, and the axes of the map.
+    size
+        `MapSize` of the map.
+    """
+
+    _LEFT, _TOP, _AXIS, _BAR = 0.55, 0.12, 0.44, 0.12
+
+    def __init__(self, lattice: "Lattice") -> None:
+        self.size = fit_map(lattice, 5.7, 5.6)
+        self.figure = new_figure(DOUBLE_COLUMN, self.size.height + 1.0, layout=None)
+        self.axes = self.figure.add_axes((0.1, 0.1, 0.5, 0.5))
+        map_axes(self.axes, lattice)
+        self._bar: Axes | None = None
+        self._beside = 0.15
+
+    def colour_bar(self, cells: PolyCollection, label: str) -> None:
+        """Add a colour bar to the right of the map."""
+        self._bar = self.figure.add_axes((0.7, 0.1, 0.1, 0.5))
+        lines = textwrap.wrap(label, max(int(self.size.height / 0.068), 10))
+        self.figure.colorbar(cells, cax=self._bar).set_label("\n".join(lines))
+        self._beside = 0.1 + self._BAR + 0.48 + 0.14 * len(lines)
+        plain_numbers(self._bar.yaxis, 6)
+
+    def finish(
+        self, entries: Sequence[Artist], sizes: Sequence[tuple[str, float]] = (), **marker
+    ) -> None:
+        """Place everything, with a legend below the map and a key of symbol sizes below that.
+
+        Parameters
+        ----------
+        entries
+            Entries of the legend.
+        sizes
+            Texts of the key and the width of their symbols, in points.
+        marker
+            Properties of the symbols.
+        """
+        size = self.size
+        needed = self._LEFT + size.width + self._beside
+        width = max(needed, SINGLE_COLUMN)
+        left = self._LEFT + (width - needed) / 2
+        self.figure.set_size_inches(width, size.height + 1.0)
+        legend, legend_height = None, 0.0
+        if entries:
+            legend, legend_height = fitting_legend(self.figure, entries, width - 0.1)
+        key_height = max((points for _, points in sizes), default=0.0) / 72
+        key_height = max(key_height, 0.12) + 0.06 if sizes else 0.0
+        below = self._AXIS + legend_height + key_height + 0.04
+        height = below + size.height + self._TOP
+        self.figure.set_size_inches(width, height)
+        across, up = size.width / width, size.height / height
+        self.axes.set_position((left / width, below / height, across, up))
+        if self._bar is not None:
+            x = (left + size.width + 0.1) / width
+            self._bar.set_position((x, below / height, self._BAR / width, up))
+        if legend is not None:
+            anchor = (0.5, (below - self._AXIS) / height)
+            legend.set_bbox_to_anchor(anchor, self.figure.transFigure)
+        if sizes:
+            self._size_key(sizes, 0.04 + key_height / 2, marker)
+
+    def _size_key(self, sizes: Sequence[tuple[str, float]], y: float, marker: dict) -> None:
+        """A row of symbols with their texts, centred, y inches above the lower edge."""
+        figure = self.figure
+        renderer = figure.canvas.get_renderer()
+        width, height = figure.get_size_inches()
+        texts = [figure.text(0, y / height, label, va="center", fontsize=7) for label, _ in sizes]
+        lengths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
+        x = (width - sum(lengths) - sum(points / 72 + 0.25 for _, points in sizes) + 0.18) / 2
+        for text, length, (_, points) in zip(texts, lengths, sizes, strict=True):
+            symbol = Line2D(
+                [(x + points / 144) / width],
+                [y / height],
+                linestyle="",
+                markersize=points,
+                transform=figure.transFigure,
+                **marker,
+            )
+            figure.add_artist(symbol)
+            x += points / 72 + 0.07
+            text.set_x(x / width)
+            x += length + 0.18
+
+
+def draw_values(
+    axes: Axes,
+    polygons: np.ndarray,
+    values: np.ndarray,
+    cmap: Colormap,
+    limits: tuple[float, float] | None = None,
+    rasterize: bool | None = None,
+) -> PolyCollection:
+    """Fill cells by value; nodes whose value is not finite get the colour of no data.
+
+    Returns
+    -------
+    PolyCollection
+        For a colour bar.
+    """
+    if rasterize is None:
+        rasterize = len(polygons) > MANY_CELLS
+    values = np.asarray(values, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    if limits is None:
+        limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    low, high = limits
+    if not low < high:  # one value only: a range around it
+        margin = max(abs(low) * 0.05, 1e-6)
+        low, high = low - margin, high + margin
+    cells = PolyCollection(
+        polygons,
+        array=np.ma.masked_invalid(values),
+        cmap=cmap.with_extremes(bad=EMPTY),
+        edgecolors="face",  # closes the hairline gaps between neighbouring polygons
+        linewidths=0.2,
+    )
+    if rasterize:  # neighbouring pixels leave no gaps
+        cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
+    cells.set_clim(low, high)
+    axes.add_collection(cells, autolim=False)
+    return cells
+
+
+def draw_boundaries(
+    axes: Axes, polygons: np.ndarray, ids: np.ndarray, width: float = 1.6
+) -> LineCollection | None:
+    """Lines between cells of different ids, dark with a light rim; None where there are none."""
+    segments = boundary_segments(polygons, np.asarray(ids))
+    if not len(segments):
+        return None
+    lines = LineCollection(
+        segments,
+        colors=INK,
+        linewidths=width,
+        capstyle="round",
+        path_effects=[Stroke(linewidth=width * 1.75, foreground="white"), Normal()],
+        zorder=3,
+    )
+    axes.add_collection(lines, autolim=False)
+    return lines
+
+
+def _extent(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lower left and upper right corner of all cells."""
+    corners = polygons.reshape(-1, 2)
+    return corners.min(axis=0), corners.max(axis=0)

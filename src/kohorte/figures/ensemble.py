@@ -1,0 +1,360 @@
+"""Figures of the clusters of all realizations: ranked Gsum and similarity."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import NullLocator
+
+from kohorte.errors import ConfigError
+from kohorte.figures.style import (
+    INK,
+    MAX_GROUPS,
+    MUTED,
+    SMALL,
+    fitting_legend,
+    freeze_layout,
+    group_colour,
+    group_hatch,
+    is_wide,
+    legend_below,
+    log_axis,
+    new_figure,
+    paper_style,
+    place_labels,
+    plain_numbers,
+    sequential_map,
+)
+
+MAX_PIXELS = 1500
+"""A larger similarity matrix is averaged down to at most this many cells a side."""
+
+_SHADES = ("#DCE6F0", "#F7F0DC")
+
+
+@paper_style()
+def ranked_gsum_figure(
+    ranked: np.ndarray,
+    *,
+    smoothed: np.ndarray | None = None,
+    derivative: np.ndarray | None = None,
+    boundaries: Sequence[int] | np.ndarray = (),
+    threshold: float | None = None,
+) -> Figure:
+    """Gsum of all clusters by rank, and the derivative that separates them into SCE groups.
+
+    Parameters
+    ----------
+    ranked
+        (L,) Gsum, descending.
+    smoothed
+        (L,) the smoothed curve.
+    derivative
+        (L,) its derivative divided by itself. None leaves that panel out.
+    boundaries
+        (G + 1,) ranks at which groups begin, from 0, and L at the end.
+    threshold
+        Below which a minimum of the derivative separates two groups.
+
+    Raises
+    ------
+    ConfigError
+        The curves differ in length.
+    """
+    ranked = np.asarray(ranked, dtype=np.float64)
+    for name, curve in {"smoothed": smoothed, "derivative": derivative}.items():
+        if curve is not None and len(curve) != len(ranked):
+            raise ConfigError(f"{name} has {len(curve)} entries for {len(ranked)} clusters")
+    n_clusters, rank = len(ranked), np.arange(1, len(ranked) + 1)
+    panels = 1 if derivative is None else 2
+    figure = new_figure(5.2, 2.9 if panels == 1 else 4.6)
+    grid = figure.subplots(
+        panels, 1, sharex=True, squeeze=False, height_ratios=[3, 2][:panels]
+    ).ravel()
+    edges = np.asarray(boundaries, dtype=np.float64)
+    for axes in grid:
+        _shade_groups(axes, edges)
+        axes.set_xlim(0.5, n_clusters + 0.5)
+    top = grid[0]
+    handles: list[Artist] = []
+    style = {"linestyle": "", "marker": "o", "markersize": 2.8 if n_clusters <= 400 else 1.5}
+    wide = is_wide(ranked)
+    positive = ranked > 0 if wide else np.ones(n_clusters, dtype=bool)
+    top.plot(rank[positive], ranked[positive], color=group_colour(0), **style)
+    handles.append(Line2D([], [], color=group_colour(0), label="Gsum of a cluster", **style))
+    if wide:
+        log_axis(top, "y")
+        if not positive.all():
+            # ranks whose Gsum no logarithm can show, along the lower edge
+            style |= {"marker": "v", "markersize": 3.5, "color": MUTED}
+            edge = np.full(int((~positive).sum()), 0.02)
+            top.plot(rank[~positive], edge, transform=top.get_xaxis_transform(), **style)
+            handles.append(Line2D([], [], label=f"Gsum 0 ({len(edge)} clusters)", **style))
+    else:
+        plain_numbers(top.yaxis, 6)
+    if smoothed is not None:
+        curve = np.asarray(smoothed, dtype=np.float64)
+        if wide:
+            curve = np.where(curve > 0, curve, np.nan)
+        top.plot(rank, curve, color="#D55E00", lw=1.1)
+        handles.append(Line2D([], [], color="#D55E00", lw=1.1, label="smoothed"))
+    top.set_ylabel("Gsum")
+    if derivative is not None:
+        handles += _draw_derivative(grid[1], rank, np.asarray(derivative), threshold)
+    plain_numbers(grid[-1].xaxis, 8, integer=True)
+    grid[-1].set_xlabel("Rank of the cluster")
+    n_groups = max(len(edges) - 1, 0)
+    if n_groups:
+        entry = Patch(facecolor=_SHADES[0], edgecolor=MUTED, lw=0.4, label="SCE group")
+        handles.append(entry)
+        top.set_title(" ", fontsize=SMALL)  # room for the numbers
+    legend_below(figure, handles, most=3)
+    freeze_layout(figure)
+    if n_groups:
+        widths = np.diff(edges)
+        positions = np.stack([(edges[:-1] + edges[1:]) / 2 + 0.5, np.full(n_groups, 1.04)], axis=1)
+        place_labels(
+            top,
+            positions,
+            [str(k) for k in range(n_groups)],
+            np.argsort(-widths, kind="stable"),
+            transform=top.get_xaxis_transform(),
+            fontsize=SMALL,
+        )
+    return figure
+
+
+@paper_style()
+def similarity_figure(
+    similarity: np.ndarray,
+    *,
+    linkage: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Figure:
+    """Similarity of all pairs of clusters in the order of the consensus tree, with the tree.
+
+    Parameters
+    ----------
+    similarity
+        (K, K) Jaccard similarities 0 to 1, rows and columns in the order of the leaves.
+    linkage
+        (K-1, 4) tree in SciPy's form, whose heights are 1 - similarity. The i-th row of
+        `similarity` must be the i-th leaf of the tree drawn with children in the order of the
+        linkage (`scipy.cluster.hierarchy.leaves_list`).
+    groups
+        (K,) integers from 0, consensus group of each row: those of the tree cut at one height,
+        which is drawn.
+
+    Raises
+    ------
+    ConfigError
+        The shapes do not fit.
+    """
+    similarity = np.asarray(similarity, dtype=np.float64)
+    n = len(similarity)
+    if similarity.shape != (n, n):
+        raise ConfigError(f"the similarity matrix has shape {similarity.shape}: not square")
+    if linkage is not None and np.shape(linkage) != (n - 1, 4):
+        raise ConfigError(f"the tree has shape {np.shape(linkage)} for {n} clusters")
+    if groups is not None and len(groups) != n:
+        raise ConfigError(f"groups has {len(groups)} entries for {n} clusters")
+    groups = None if groups is None else np.asarray(groups, dtype=np.int64)
+    tree = linkage is not None and n > 1
+    cut = _cut_height(np.asarray(linkage), groups) if tree and groups is not None else None
+    width, side, left, strip = 5.6, 3.9, 0.62, 0.14
+    above = (0.85 if tree else 0.1) + (strip + 0.22 if groups is not None else 0.0)
+    figure = new_figure(width, 0.5 + side + above, layout=None)
+    legend, below = None, 0.5
+    if groups is not None:
+        counts = np.bincount(groups)
+        entries = _group_entries(counts)
+        if cut is not None:
+            entries.append(Line2D([], [], color=INK, lw=0.9, ls="--", label="cut of the tree"))
+        legend, height = fitting_legend(figure, entries, width - 0.1, most=4)
+        below += height + 0.05
+    page = below + side + above
+    figure.set_size_inches(width, page)
+
+    def place(x: float, y: float, w: float, h: float) -> Axes:
+        return figure.add_axes((x / width, y / page, w / width, h / page))
+
+    if legend is not None:
+        legend.set_bbox_to_anchor((0.5, (below - 0.5) / page), figure.transFigure)
+    axes = place(left, below, side, side)
+    extent = (0.5, n + 0.5, n + 0.5, 0.5)
+    image = axes.imshow(
+        _average_down(similarity),
+        cmap=sequential_map("viridis", 0.0, 1.0),
+        vmin=0.0,
+        vmax=1.0,
+        extent=extent,
+        interpolation="antialiased",
+        aspect="auto",
+    )
+    axes.spines[["top", "right"]].set_visible(True)
+    axes.set_xlabel("Cluster, in the order of the tree")
+    axes.set_ylabel("Cluster, in the order of the tree")
+    plain_numbers(axes.xaxis, 6, integer=True)
+    plain_numbers(axes.yaxis, 6, integer=True)
+    bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
+    bar.set_label("Similarity (Jaccard index of the two sets of points)")
+    y = below + side + 0.04
+    if groups is not None:
+        _draw_group_strip(place(left, y, side, strip + 0.2), groups, strip)
+        y += strip + 0.2
+    if tree:
+        branches = place(left, y, side, 0.75)
+        _draw_tree(branches, np.asarray(linkage), n)
+        if cut is not None:
+            branches.axhline(cut, color=INK, lw=0.9, ls="--")
+    return figure
+
+
+def _shade_groups(axes: Axes, edges: np.ndarray) -> None:
+    """Alternating shades behind the ranks of the groups; the first rank is 1."""
+    for k, (start, end) in enumerate(pairwise(edges)):
+        axes.axvspan(start + 0.5, end + 0.5, facecolor=_SHADES[k % 2], edgecolor="none", zorder=0)
+    for edge in edges[1:-1]:
+        axes.axvline(edge + 0.5, color=MUTED, lw=0.6, zorder=0.5)
+
+
+def _draw_derivative(
+    axes: Axes, rank: np.ndarray, derivative: np.ndarray, threshold: float | None
+) -> list[Artist]:
+    """Relative derivative and threshold; the axis is linear around 0 and logarithmic beyond."""
+    axes.plot(rank, derivative, color=INK, lw=0.9)
+    handles: list[Artist] = [Line2D([], [], color=INK, lw=0.9, label="relative derivative")]
+    finite = derivative[np.isfinite(derivative)]
+    extent = np.abs(finite).max(initial=0.0)
+    unit = abs(threshold) if threshold else extent / 10
+    if extent > 20 * unit > 0:
+        axes.set_yscale("symlog", linthresh=4 * unit, linscale=1.5)
+        decades = 10.0 ** np.arange(np.ceil(np.log10(5 * unit)), np.floor(np.log10(extent)) + 1)
+        decades = decades[:: max(1, -(-len(decades) // 3))]
+        low = -decades[decades <= -finite.min()]
+        axes.set_yticks([*low[::-1], 0.0, *decades[decades <= finite.max()]])
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+    else:
+        plain_numbers(axes.yaxis, 5)
+    axes.axhline(0.0, color=MUTED, lw=0.5, zorder=0.6)
+    if threshold is not None:
+        axes.axhline(threshold, color="#D55E00", lw=0.9, ls="--")
+        text = f"threshold {threshold:g}".replace("-", "\N{MINUS SIGN}")
+        handles.append(Line2D([], [], color="#D55E00", lw=0.9, ls="--", label=text))
+    axes.set_ylabel("Derivative / smoothed")
+    return handles
+
+
+def _cut_height(linkage: np.ndarray, groups: np.ndarray) -> float | None:
+    """Middle of the heights at which the tree has as many branches as there are groups."""
+    n, n_groups = len(groups), len(np.unique(groups))
+    if not 1 < n_groups < n:
+        return None
+    heights = np.sort(linkage[:, 2])
+    return float(heights[n - n_groups - 1] + heights[n - n_groups]) / 2
+
+
+def _average_down(matrix: np.ndarray) -> np.ndarray:
+    """Means over square blocks, as few as make the matrix small enough to draw."""
+    n = len(matrix)
+    block = -(-n // MAX_PIXELS)
+    if block == 1:
+        return matrix
+    starts = np.arange(0, n, block)
+    sums = np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1)
+    lengths = np.diff(np.append(starts, n))
+    return sums / np.outer(lengths, lengths)
+
+
+def _group_entries(counts: np.ndarray) -> list[Artist]:
+    """Legend entries of the groups with most clusters, and one for all others."""
+    named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
+    entries: list[Artist] = [
+        Patch(
+            facecolor=group_colour(k),
+            hatch=group_hatch(k),
+            edgecolor="white",
+            lw=0,
+            label=f"group {k} ({counts[k]} cluster{'s' if counts[k] != 1 else ''})",
+        )
+        for k in named
+        if counts[k]
+    ]
+    rest = np.delete(counts, named)
+    if (rest > 0).any():
+        text = f"{int((rest > 0).sum())} smaller groups ({int(rest.sum())})"
+        entries.append(Line2D([], [], linestyle="", label=text))
+    return entries
+
+
+def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
+    """Coloured strip over the columns of the matrix, with the numbers of the groups above it."""
+    n = len(groups)
+    starts = np.flatnonzero(np.append(True, np.diff(groups) != 0))
+    ends = np.append(starts[1:], n)
+    for start, end in zip(starts, ends, strict=True):
+        group = int(groups[start])
+        axes.add_patch(
+            Rectangle(
+                (start + 0.5, 0.0),
+                end - start,
+                strip,
+                facecolor=group_colour(group),
+                hatch=group_hatch(group),
+                edgecolor="white",
+                linewidth=0.3 if len(starts) < 200 else 0.0,
+            )
+        )
+    axes.set_xlim(0.5, n + 0.5)
+    axes.set_ylim(0, strip + 0.2)
+    axes.set_axis_off()
+    place_labels(
+        axes,
+        np.stack([(starts + ends) / 2 + 0.5, np.full(len(starts), strip + 0.09)], axis=1),
+        [str(groups[start]) for start in starts],
+        np.argsort(starts - ends, kind="stable"),
+        fontsize=SMALL,
+    )
+
+
+def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
+    """The tree over the matrix, without recursion: trees of thousands of leaves can be deep."""
+    children = linkage[:, :2].astype(np.int64)
+    leaves = np.ones(2 * n - 1, dtype=np.int64)
+    leaves[n:] = linkage[:, 3].astype(np.int64)
+    first = np.zeros(2 * n - 1, dtype=np.int64)  # leaves to the left of each branch
+    for k in range(n - 2, -1, -1):
+        left, right = children[k]
+        first[left] = first[n + k]
+        first[right] = first[n + k] + leaves[left]
+    x = np.zeros(2 * n - 1)
+    x[:n] = first[:n] + 1.0
+    height = np.zeros(2 * n - 1)
+    height[n:] = linkage[:, 2]
+    paths = []
+    for k in range(n - 1):
+        left, right = children[k]
+        x[n + k] = (x[left] + x[right]) / 2
+        top = height[n + k]
+        paths.append(
+            [(x[left], height[left]), (x[left], top), (x[right], top), (x[right], height[right])]
+        )
+    axes.add_collection(
+        LineCollection(
+            paths, colors=INK, linewidths=0.6 if n <= 300 else 0.25, rasterized=n > 1000
+        ),
+        autolim=False,
+    )
+    axes.set_xlim(0.5, n + 0.5)
+    axes.set_ylim(0.0, max(float(height.max()), 1e-9) * 1.04)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    plain_numbers(axes.yaxis, 3)
+    axes.set_ylabel("1 \N{MINUS SIGN} similarity")

@@ -1,0 +1,432 @@
+"""Figures of one map: U-matrix with its basins, component planes, hits."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import MaxNLocator
+
+from kohorte.errors import ConfigError
+from kohorte.figures.cells import (
+    MANY_CELLS,
+    MapPage,
+    MapSize,
+    cell_polygons,
+    draw_boundaries,
+    draw_values,
+    fit_map,
+    map_axes,
+)
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    EMPTY,
+    INK,
+    MUTED,
+    PAGE_HEIGHT,
+    ShortNumbers,
+    group_colour,
+    new_figure,
+    paper_style,
+    place_labels,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from kohorte.maps.lattice import Lattice
+
+MAX_CLASSES = 12
+"""Classes of a hit map with a colour of their own; the rarest beyond them are shown together."""
+
+_JOINT = "#D55E00"
+_ABOVE = 0.3  # inches above a component plane, for its title
+
+
+@paper_style()
+def umatrix_figure(
+    u_matrix: np.ndarray,
+    lattice: "Lattice",
+    *,
+    basins: np.ndarray,
+    centroids: np.ndarray,
+    node_clusters: np.ndarray,
+    cluster_centroids: np.ndarray,
+    label: str = "U-matrix (mean distance to neighbours)",
+) -> Figure:
+    """U-matrix, with the basins as starbursts and the clusters that they were merged into.
+
+    A thin line joins each node to the centroid of its basin, a thicker one the centroid of a
+    basin to that of the cluster it belongs to, where they differ. Clusters carry their number as
+    far as numbers fit without overlapping, largest clusters first.
+
+    Parameters
+    ----------
+    u_matrix
+        (M,) heights.
+    lattice
+        Lattice with M nodes.
+    basins
+        (M,) integers, index of each node's basin in `centroids`.
+    centroids
+        (C0,) integers, node index of the centroid of each basin.
+    node_clusters
+        (M,) integers 0..K-1, cluster of each node.
+    cluster_centroids
+        (K,) integers, node index of the centroid of each cluster.
+    label
+        Label of the colour bar.
+
+    Raises
+    ------
+    ConfigError
+        An array does not have one entry per node.
+    """
+    _check_nodes(lattice, u_matrix=u_matrix, basins=basins, node_clusters=node_clusters)
+    basins, centroids = np.asarray(basins), np.asarray(centroids)
+    node_clusters, cluster_centroids = np.asarray(node_clusters), np.asarray(cluster_centroids)
+    positions, polygons = np.asarray(lattice.coordinates()), cell_polygons(lattice)
+    page = MapPage(lattice)
+    axes = page.axes
+    # Valleys pale, so that the starbursts show on them, ridges dark under the rimmed boundaries.
+    cells = draw_values(axes, polygons, u_matrix, sequential_map("bone_r", 0.02, 0.7))
+    page.colour_bar(cells, label)
+    thickness = float(np.clip(2.0 * page.size.cell, 0.35, 0.8))
+    handles = _draw_starbursts(axes, positions, basins, centroids, thickness)
+    handles += _draw_merges(axes, positions, centroids, cluster_centroids[node_clusters[centroids]])
+    if draw_boundaries(axes, polygons, node_clusters):
+        handles.append(Line2D([], [], color=INK, lw=1.8, label="boundary of clusters"))
+    handles.append(Line2D([], [], label="centroid of a cluster", **_disc("white", 7)))
+    page.finish(handles)
+    numbered = place_labels(
+        axes,
+        positions[cluster_centroids],
+        [str(k) for k in range(len(cluster_centroids))],
+        np.argsort(-np.bincount(node_clusters), kind="stable"),
+        padding=2.0,
+        fontsize=6,
+        zorder=6,
+    )
+    axes.plot(*positions[cluster_centroids].T, **_disc("white", 4), zorder=4.8)
+    axes.plot(*positions[cluster_centroids[numbered]].T, **_disc("white", 10), zorder=5)
+    return page.figure
+
+
+@paper_style()
+def component_planes_figure(
+    weights: np.ndarray,
+    names: Sequence[str],
+    lattice: "Lattice",
+    *,
+    offset: np.ndarray | None = None,
+    scale: np.ndarray | None = None,
+    node_clusters: np.ndarray | None = None,
+    max_planes: int = 30,
+) -> Figure:
+    """One small map per feature, coloured by the weights in the units of the data.
+
+    Where there are more features than planes, those are shown whose weights vary most over the
+    map (standard deviation of the scaled weights), in the order of the table, and the figure
+    says so.
+
+    Parameters
+    ----------
+    weights
+        (M, F) weights, scaled as the map was trained.
+    names
+        F names.
+    lattice
+        Lattice with M nodes.
+    offset, scale
+        (F,) of the scaling: data = weights * scale + offset. None leaves the weights as they are.
+    node_clusters
+        (M,) integers; draws the boundaries of clusters, unless they would cover the planes.
+    max_planes
+        Largest number of planes.
+
+    Raises
+    ------
+    ConfigError
+        The weights do not have one row per node, or one column per name.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    _check_nodes(lattice, weights=weights)
+    n_features = weights.shape[1]
+    if n_features != len(names):
+        raise ConfigError(f"{n_features} columns of weights, but {len(names)} names of features")
+    shown = np.arange(n_features)
+    if n_features > max_planes:
+        # ASSUME: rounding makes the choice independent of the last bits of the weights
+        spread = np.round(weights.std(axis=0), 6)
+        shown = np.sort(np.argsort(-spread, kind="stable")[:max_planes])
+    scale = np.ones(n_features) if scale is None else np.asarray(scale)
+    offset = np.zeros(n_features) if offset is None else np.asarray(offset)
+
+    heading = 0.26 if n_features > len(shown) else 0.0
+    values = weights[:, shown] * scale[shown] + offset[shown]
+    beside = _bar_room(values)
+    columns, plane = _plane_grid(lattice, len(shown), beside)
+    panel = (plane.width + beside, plane.height + _ABOVE)
+    rows = -(-len(shown) // columns)
+    bounded = (
+        node_clusters is not None
+        and np.sqrt(plane.width * plane.height / len(np.unique(node_clusters))) > 0.25
+    )
+    page = (columns * panel[0] + 0.1, rows * panel[1] + heading + (0.28 if bounded else 0.08))
+    figure = new_figure(*page, layout=None)
+    polygons, colours = cell_polygons(lattice), sequential_map("viridis", 0.0, 1.0)
+    rasterize = len(polygons) * len(shown) > MANY_CELLS
+    width_in_characters = int(panel[0] * 72 / 4.2)
+    boundaries = None
+    for k, feature in enumerate(shown):
+        left = 0.1 + (k % columns) * panel[0]
+        bottom = page[1] - heading - (k // columns + 1) * panel[1] + 0.06
+
+        def place(x, y, w, h):
+            return figure.add_axes((x / page[0], y / page[1], w / page[0], h / page[1]))
+
+        axes = place(left, bottom, plane.width, plane.height)
+        map_axes(axes, lattice, labels=False)
+        cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
+        if bounded:
+            boundaries = draw_boundaries(axes, polygons, node_clusters, 0.7) or boundaries
+        axes.set_title(
+            shorten(names[feature], width_in_characters), fontsize=7, pad=2.5, loc="left"
+        )
+        bar = figure.colorbar(
+            cells, cax=place(left + plane.width + 0.05, bottom, 0.07, plane.height)
+        )
+        bar.outline.set_linewidth(0.4)
+        plain_numbers(bar.ax.yaxis, 4 if plane.height > 0.8 else 3)
+        bar.ax.tick_params(labelsize=6, pad=1.5, length=2)
+    if heading:
+        figure.text(
+            0.1 / page[0],
+            1 - 0.07 / page[1],
+            f"{len(shown)} of {n_features} features: those that vary most over the map",
+            va="top",
+        )
+    if boundaries is not None:
+        line = Line2D([], [], color=INK, lw=1.0, label="boundary of clusters")
+        anchor = (0.1 / page[0], 0.04 / page[1])
+        figure.legend(handles=[line], loc="lower left", bbox_to_anchor=anchor, borderpad=0)
+    return figure
+
+
+@paper_style()
+def hit_map_figure(
+    hits: np.ndarray,
+    lattice: "Lattice",
+    *,
+    class_counts: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    node_clusters: np.ndarray | None = None,
+) -> Figure:
+    """Points per node; with known classes as pies, else as filled parts of the cells.
+
+    The area of a symbol is proportional to the number of points of its node. The 95th percentile
+    of occupied nodes fills its cell; what lies above is drawn as large, and the key says so.
+
+    Parameters
+    ----------
+    hits
+        (M,) integers, points whose winner the node is.
+    lattice
+        Lattice with M nodes.
+    class_counts
+        (M, C) integers, the same by true class.
+    class_names
+        C names.
+    node_clusters
+        (M,) integers; draws the boundaries of clusters.
+
+    Raises
+    ------
+    ConfigError
+        An array does not have one row per node, or the classes do not fit their names.
+    """
+    hits = np.asarray(hits, dtype=np.int64)
+    _check_nodes(lattice, hits=hits)
+    positions, polygons = np.asarray(lattice.coordinates()), cell_polygons(lattice)
+    occupied = hits > 0
+    # A few crowded nodes must not shrink all others to dots.
+    full = max(int(np.quantile(hits[occupied], 0.95)), 1) if occupied.any() else 1
+    share = np.where(occupied, np.clip(np.sqrt(hits / full), 0.15, 1.0), 0.0)
+    handles: list[Artist] = []
+    if class_counts is not None:
+        _check_nodes(lattice, class_counts=class_counts)
+        counts, labels, class_colours = _fold_classes(np.asarray(class_counts), class_names)
+        handles += [
+            Patch(facecolor=colour, edgecolor=INK, lw=0.3, label=shorten(name, 22))
+            for name, colour in zip(labels, class_colours, strict=True)
+        ]
+    if not occupied.all():
+        handles.append(Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points"))
+    if node_clusters is not None and len(np.unique(node_clusters)) > 1:
+        handles.append(Line2D([], [], color=INK, lw=1.4, label="boundary of clusters"))
+    page = MapPage(lattice)
+    axes = page.axes
+    axes.set_facecolor(EMPTY)
+    dense = len(polygons) > MANY_CELLS
+    axes.add_collection(
+        PolyCollection(
+            polygons[occupied],
+            facecolors="white",
+            edgecolors=EMPTY,
+            linewidths=0.4,
+            rasterized=dense,
+        ),
+        autolim=False,
+    )
+    if class_counts is None:
+        centred = (polygons[occupied] - positions[occupied, None]) * [1.0, page.size.roundness]
+        symbols = positions[occupied, None] + centred * share[occupied, None, None] * 0.96
+        colours = group_colour(0)
+        marker = "s"
+    else:
+        symbols, classes = _pies(positions, counts, share * 0.48, page.size.roundness)
+        colours = [class_colours[c] for c in classes]
+        marker = "o"
+    axes.add_collection(
+        PolyCollection(
+            symbols,
+            facecolors=colours,
+            edgecolors="white",
+            linewidths=0.0 if dense else 0.25,
+            rasterized=dense,
+            zorder=2,
+        ),
+        autolim=False,
+    )
+    if node_clusters is not None:
+        draw_boundaries(axes, polygons, node_clusters, 1.1)
+    crowded = hits.max(initial=0) > full
+    key = [
+        (
+            f"{n} point{'s' if n > 1 else ''}{' or more' if crowded and n == full else ''}",
+            0.96 * 72 * page.size.cell * max(np.sqrt(n / full), 0.15),
+        )
+        for n in sorted({full, max(full // 4, 1)}, reverse=True)
+    ]
+    colour = group_colour(0) if class_counts is None else MUTED
+    page.finish(handles, key, marker=marker, color=colour, markeredgewidth=0)
+    return page.figure
+
+
+def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
+    """Raise where an array does not have one entry per node."""
+    for name, values in arrays.items():
+        if len(values) != lattice.n_nodes:
+            raise ConfigError(
+                f"{name} has {len(values)} entries, but the {lattice.xdim} x {lattice.ydim} "
+                f"lattice has {lattice.n_nodes} nodes"
+            )
+
+
+def _disc(colour: str, size: float) -> dict:
+    return {
+        "linestyle": "",
+        "marker": "o",
+        "color": colour,
+        "markersize": size,
+        "markeredgecolor": INK,
+        "markeredgewidth": 0.7,
+        "clip_on": False,
+    }
+
+
+def _draw_starbursts(axes, positions, basins, centroids, width) -> list[Artist]:
+    """Lines from the nodes to the centroids of their basins, and their legend entry."""
+    rays = np.stack([positions, positions[centroids[basins]]], axis=1)
+    rays = rays[np.arange(len(basins)) != centroids[basins]]
+    if not len(rays):
+        return []
+    lines = LineCollection(
+        rays, colors=INK, linewidths=width, zorder=2.2, rasterized=len(rays) > MANY_CELLS
+    )
+    axes.add_collection(lines, autolim=False)
+    return [Line2D([], [], color=INK, lw=0.6, label="node to the centroid of its basin")]
+
+
+def _draw_merges(axes, positions, centroids, targets) -> list[Artist]:
+    """Lines from merged basins to their clusters, dots on the former, and the legend entries."""
+    merged = targets != centroids
+    if not merged.any():
+        return []
+    joints = np.stack([positions[centroids[merged]], positions[targets[merged]]], axis=1)
+    rim = [Stroke(linewidth=2.4, foreground="white"), Normal()]
+    axes.add_collection(
+        LineCollection(joints, colors=_JOINT, linewidths=1.3, zorder=4, path_effects=rim),
+        autolim=False,
+    )
+    axes.plot(*positions[centroids[merged]].T, **_disc(_JOINT, 3.0), zorder=4.5)
+    handle = Line2D([], [], **(_disc(_JOINT, 3.0) | {"linestyle": "-"}), lw=1.3)
+    handle.set_label("basin to the centroid of its cluster")
+    return [handle]
+
+
+def _bar_room(values: np.ndarray) -> float:
+    """Inches beside each plane for a colour bar with the longest of all tick labels."""
+    locator, formatter = MaxNLocator(nbins=4, min_n_ticks=2), ShortNumbers()
+    ranges = zip(values.min(axis=0), values.max(axis=0), strict=True)
+    labels = [formatter.format_ticks(locator.tick_values(low, high)) for low, high in ranges]
+    return 0.27 + 0.056 * max(len(text) for texts in labels for text in texts)
+
+
+def _plane_grid(lattice: "Lattice", planes: int, beside: float) -> tuple[int, MapSize]:
+    """Number of columns that draws the planes largest, the widest such grid; size of a plane."""
+    best = None
+    for columns in range(1, planes + 1):
+        rows = -(-planes // columns)
+        room = ((DOUBLE_COLUMN - 0.1) / columns - beside, (PAGE_HEIGHT - 0.6) / rows - _ABOVE)
+        if min(room) <= 0.2:
+            continue
+        size = fit_map(lattice, min(room[0], 3.0), min(room[1], 3.0), largest_cell=0.3, longest=3.0)
+        if best is None or size.width >= best[1].width * 0.98:
+            best = (columns, size)
+    if best is None:
+        raise ConfigError(f"{planes} component planes do not fit on a page; lower max_planes")
+    return best
+
+
+def _fold_classes(
+    counts: np.ndarray, names: Sequence[str] | None
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Counts, names, colours of classes; the rarest beyond MAX_CLASSES are added up as the last."""
+    n_classes = counts.shape[1]
+    labels = [f"class {c}" for c in range(n_classes)] if names is None else list(map(str, names))
+    if len(labels) != n_classes:
+        raise ConfigError(f"{n_classes} columns of class counts, but {len(labels)} names")
+    if n_classes <= MAX_CLASSES:
+        return counts, labels, [group_colour(c) for c in range(n_classes)]
+    frequent = np.sort(np.argsort(-counts.sum(axis=0), kind="stable")[: MAX_CLASSES - 1])
+    rest = np.delete(counts, frequent, axis=1).sum(axis=1, keepdims=True)
+    folded = np.hstack([counts[:, frequent], rest])
+    names = [labels[c] for c in frequent] + [f"{n_classes - len(frequent)} rarer classes"]
+    return folded, names, [group_colour(c) for c in range(len(frequent))] + [MUTED]
+
+
+def _pies(
+    positions: np.ndarray, counts: np.ndarray, radii: np.ndarray, roundness: float
+) -> tuple[list[np.ndarray], list[int]]:
+    """Polygons of all sectors, clockwise from the top, and their classes."""
+    sectors, classes = [], []
+    ends = np.cumsum(counts, axis=1)
+    for node in np.flatnonzero(ends[:, -1]):
+        turns = ends[node] / ends[node, -1]
+        for c in np.flatnonzero(counts[node]):
+            start = turns[c - 1] if c else 0.0
+            steps = max(int(40 * (turns[c] - start)), 2) + 1
+            angles = 2 * np.pi * np.linspace(start, turns[c], steps)
+            arc = radii[node] * np.stack([np.sin(angles), roundness * np.cos(angles)], axis=1)
+            if counts[node, c] < ends[node, -1]:
+                arc = np.vstack([arc, [0.0, 0.0]])
+            sectors.append(positions[node] + arc)
+            classes.append(int(c))
+    return sectors, classes

@@ -1,0 +1,232 @@
+"""Panels of points side by side, each with its colour bar or legend underneath, set in inches."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MAX_GROUPS,
+    MUTED,
+    fitting_legend,
+    group_colour,
+    group_marker,
+    marker_handle,
+    new_figure,
+    panel_title,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+
+MAX_POINTS = 20_000
+"""Points drawn in one panel; of more, an evenly random subset, the same on every run."""
+
+
+def choose_points(n_points: int) -> np.ndarray:
+    """Indices of the points to draw, ascending; the same for the same number of points."""
+    if n_points <= MAX_POINTS:
+        return np.arange(n_points)
+    chosen = np.random.default_rng(n_points).choice(n_points, MAX_POINTS, replace=False)
+    return np.sort(chosen)
+
+
+class PanelRow:
+    """A figure with panels side by side.
+
+    Attributes
+    ----------
+    figure, panels
+        The figure and the axes of its panels.
+    """
+
+    _LEFT, _RIGHT, _TOP, _LABELS, _BAR = 0.6, 0.1, 0.26, 0.48, 0.42
+
+    def __init__(self, titles: Sequence[str], gap: float) -> None:
+        """One panel per title, `gap` inches apart."""
+        self.figure = new_figure(DOUBLE_COLUMN, 3.0, layout=None)
+        self.panels = [self.figure.add_subplot(1, len(titles), k + 1) for k in range(len(titles))]
+        for k, (axes, title) in enumerate(zip(self.panels, titles, strict=True)):
+            panel_title(axes, "abcd"[k], title)
+        self._gap = gap
+        self._bars: dict[int, Axes] = {}
+        self._legends: dict[int, Sequence[Artist]] = {}
+        self._shapes: dict[int, tuple[float, float]] = {}
+        self._note = ""
+
+    def feature_axes(self, panel: int, names: Sequence[str]) -> None:
+        """Label the axes of a panel with one or two features; labels of y at the left end only."""
+        axes = self.panels[panel]
+        axes.set_xlabel(shorten(names[0], 26))
+        plain_numbers(axes.xaxis, 5)
+        plain_numbers(axes.yaxis, 5)
+        if len(names) == 1:
+            axes.set_yticks([])
+        if panel == 0:
+            axes.set_ylabel(shorten(names[1], 26) if len(names) == 2 else "(spread at random)")
+        else:
+            axes.tick_params(labelleft=False)
+
+    def say_subset(self, n_shown: int, n_points: int) -> None:
+        """State that only some points are drawn, where that is so."""
+        if n_shown < n_points:
+            self._note = f"{n_shown} of {n_points} points are drawn, chosen at random"
+
+    def colour_bar(self, panel: int, artist, label: str) -> None:
+        """Put a colour bar under a panel."""
+        self._bars[panel] = axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03))
+        self.figure.colorbar(artist, cax=axes, orientation="horizontal").set_label(label)
+        if not isinstance(artist.norm, LogNorm):
+            plain_numbers(axes.xaxis, 4)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+
+    def legend(self, panel: int, entries: Sequence[Artist]) -> None:
+        """Put a legend under a panel; nothing where there are no entries."""
+        if entries:
+            self._legends[panel] = entries
+
+    def shape(self, panel: int, width: float, height: float) -> None:
+        """Give a panel a share of the usual width and height; it hangs from the same top."""
+        self._shapes[panel] = (width, height)
+
+    def finish(self) -> None:
+        """Place everything, once the legends are measured."""
+        n, width = len(self.panels), DOUBLE_COLUMN
+        room = width - self._LEFT - self._RIGHT - self._gap * (n - 1)
+        side = min(room / n, 2.6)
+        start = self._LEFT + (room - n * side) / 2
+        drawn = {
+            k: fitting_legend(self.figure, entries, side + 0.5 * self._gap, most=3)
+            for k, entries in self._legends.items()
+        }
+        deepest = max([height for _, height in drawn.values()] + [self._BAR * bool(self._bars)])
+        note = 0.18 if self._note else 0.0
+        bottom = self._LABELS + deepest + 0.06 + note
+        height = bottom + side + self._TOP
+        self.figure.set_size_inches(width, height)
+        for k, axes in enumerate(self.panels):
+            x = start + k * (side + self._gap)
+            across, up = self._shapes.get(k, (1.0, 1.0))
+            y = bottom + side * (1 - up)
+            axes.set_position((x / width, y / height, side * across / width, side * up / height))
+            top = (y - self._LABELS) / height
+            if k in self._bars:
+                box = (x / width, top - 0.08 / height, side / width, 0.08 / height)
+                self._bars[k].set_position(box)
+            if k in drawn:
+                anchor = ((x + side * across / 2) / width, top)
+                drawn[k][0].set_bbox_to_anchor(anchor, self.figure.transFigure)
+        if self._note:
+            self.figure.text(0.08 / width, 0.06 / height, self._note, fontsize=7, va="bottom")
+
+
+def draw_scale(
+    axes: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    logarithmic: bool = False,
+):
+    """Points coloured by a number between limits; the artist is for a colour bar."""
+    low, high = limits
+    if not low < high:  # one value only: a range around it
+        low, high = low - max(abs(low) * 0.05, 1e-6), high + max(abs(high) * 0.05, 1e-6)
+    return axes.scatter(
+        x,
+        y,
+        c=values,
+        cmap=sequential_map(),
+        norm=(LogNorm if logarithmic else Normalize)(low, high),
+        **_point_style(len(x)),
+    )
+
+
+def draw_groups(
+    axes: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    shown: np.ndarray,
+    names: Sequence[str],
+    colours: Sequence[int] | None = None,
+) -> list[Line2D]:
+    """Points with the colour and marker of their group, the largest group first.
+
+    Parameters
+    ----------
+    axes
+        Axes to draw in.
+    x, y
+        (N,) positions.
+    groups
+        (N,) integers, negative for points without a group.
+    shown
+        Indices of the points to draw.
+    names
+        Names of the groups.
+    colours
+        Number of the colour of each group; its own number by default.
+
+    Returns
+    -------
+    list of Line2D
+        Legend entries, with the number of points of each group (all, not only those drawn).
+    """
+    colours = range(len(names)) if colours is None else colours
+    sizes = np.bincount(groups[groups >= 0], minlength=len(names))
+    order = np.argsort(-sizes, kind="stable")
+    named = order if len(names) <= MAX_GROUPS else order[: MAX_GROUPS - 1]
+    style = _point_style(len(shown))
+    drawn = groups[shown]
+    others = shown[~np.isin(drawn, named)]
+    axes.scatter(x[others], y[others], c=MUTED, marker=".", **style)
+    for k in named:
+        chosen = shown[drawn == k]
+        colour, marker = group_colour(colours[k]), group_marker(colours[k])
+        axes.scatter(x[chosen], y[chosen], c=colour, marker=marker, **style)
+    entries = [
+        marker_handle(
+            f"{shorten(names[k], 18)} ({sizes[k]})",
+            group_colour(colours[k]),
+            group_marker(colours[k]),
+        )
+        for k in np.sort(named)
+        if sizes[k]
+    ]
+    rest = int(sizes.sum() - sizes[named].sum())
+    if rest:
+        text = f"{len(names) - len(named)} smaller groups ({rest})"
+        entries.append(marker_handle(text, MUTED, ".", markeredgewidth=0))
+    n_without = int((groups < 0).sum())
+    if n_without:
+        entries.append(marker_handle(f"none ({n_without})", MUTED, ".", markeredgewidth=0))
+    return entries
+
+
+def mark_points(
+    axes: Axes, x: np.ndarray, y: np.ndarray, label: str, many: bool = False
+) -> list[Line2D]:
+    """Ring points, or cross them where they are many; legend entry."""
+    if many:
+        style = {"marker": "x", "markersize": 2.0, "markeredgewidth": 0.4}
+    else:
+        style = {"marker": "o", "markersize": 6.5, "markeredgewidth": 0.9}
+    style |= {"color": "none", "markeredgecolor": "#B00020", "linestyle": ""}
+    axes.plot(x, y, rasterized=many, **style)
+    return [Line2D([], [], label=label, **style)]
+
+
+def _point_style(n_points: int) -> dict:
+    return {
+        "s": 16.0 if n_points <= 500 else 7.0 if n_points <= 4000 else 2.5,
+        "linewidths": 0.2 if n_points <= 500 else 0.0,
+        "edgecolors": INK,
+        "rasterized": n_points > 1000,
+    }

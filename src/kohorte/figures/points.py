@@ -1,0 +1,315 @@
+"""Figures of points in the plane of two features: signal, consensus labels, confidence."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+
+from kohorte.errors import ConfigError
+from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.panels import PanelRow, choose_points, draw_groups, draw_scale, mark_points
+from kohorte.figures.style import (
+    EMPTY,
+    INK,
+    ShortNumbers,
+    group_colour,
+    is_wide,
+    paper_style,
+    sequential_map,
+)
+
+if TYPE_CHECKING:
+    from kohorte.evaluation import Evaluation
+    from kohorte.maps.lattice import Lattice
+
+_CONFIDENCE = "Share of votes for the label"
+
+
+def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
+    """The two features in which the groups of points lie farthest apart.
+
+    The first has the largest ratio F of the variance between groups to that within them (one-way
+    analysis of variance); the second the next largest among those that do not repeat the first,
+    correlation |r| <= 0.98, if there is one. Ties go to the earlier column.
+
+    Parameters
+    ----------
+    features
+        (N, F) values.
+    labels
+        (N,) integers, group of each point.
+
+    Returns
+    -------
+    tuple of int
+        Two columns, or the only one.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    if features.shape[1] == 1:
+        return (0,)
+    _, group = np.unique(np.asarray(labels), return_inverse=True)
+    sizes = np.bincount(group)
+    centred = features - features.mean(axis=0)
+    total = np.square(centred).sum(axis=0)
+    sums = np.stack([np.bincount(group, weights=column) for column in centred.T], axis=1)
+    between = np.square(sums / np.sqrt(sizes)[:, None]).sum(axis=0)
+    varies = total > 1e-12 * np.maximum(np.square(features).sum(axis=0), 1e-300)
+    # F grows with the explained share between / total, the same for all features: rank by that.
+    share = np.where(varies, between / np.where(varies, total, 1.0), -1.0)
+    order = np.argsort(-np.round(share, 9), kind="stable")
+    first = int(order[0])
+    norms = np.sqrt(np.where(varies, total, 1.0))
+    correlation = np.abs(centred.T @ centred[:, first]) / (norms * norms[first])
+    fresh = [int(k) for k in order[1:] if correlation[k] <= 0.98 and varies[k]]
+    return first, fresh[0] if fresh else int(order[1])
+
+
+def choose_features(
+    features: np.ndarray, names: Sequence[str], labels: np.ndarray, chosen: Sequence[str] | None
+) -> tuple[int, ...]:
+    """Columns of the features named `chosen`, or the most telling ones where it is None.
+
+    Raises
+    ------
+    ConfigError
+        A chosen name is not among the names.
+    """
+    if chosen is None:
+        return most_telling_features(features, labels)
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        raise ConfigError(
+            f"figures.features: there is no feature {unknown[0]!r}; known: {', '.join(names)}"
+        )
+    return tuple(list(names).index(name) for name in chosen)
+
+
+def classes_of_groups(evaluation: "Evaluation", n_groups: int) -> np.ndarray:
+    """Class that each group stands for, as an index into `evaluation.classes`; -1 for none.
+
+    (n_groups,) int64; the groups are numbered as the labels that were evaluated.
+    """
+    classes = np.full(n_groups, -1, dtype=np.int64)
+    matched = np.flatnonzero(evaluation.matching >= 0)
+    classes[evaluation.clusters[evaluation.matching[matched]]] = matched
+    return classes
+
+
+@paper_style()
+def signal_figure(
+    features: np.ndarray,
+    names: Sequence[str],
+    *,
+    signal: np.ndarray,
+    labels: np.ndarray,
+    truth: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    matching: np.ndarray | None = None,
+) -> Figure:
+    """Stacked signal, consensus labels and, where known, true classes, side by side.
+
+    Parameters
+    ----------
+    features
+        (N, 2) two features of each point, or (N, 1): points are then spread at random upwards.
+    names
+        Their names, with units.
+    signal
+        (N,) stacked signal, the sum over realizations of the Gsum of the point's cluster.
+    labels
+        (N,) integers, consensus group; negative means none.
+    truth
+        (N,) integers, true class as an index into `class_names`; negative means unknown.
+    class_names
+        Names of the classes.
+    matching
+        For each group the class that it stands for, or -1, as `classes_of_groups` gives it: the
+        group takes the colour of the class, and points of other classes are marked. Needs `truth`.
+
+    Raises
+    ------
+    ConfigError
+        The arrays differ in length.
+    """
+    features = _as_points(features, names, signal=signal, labels=labels, truth=truth)
+    signal = np.asarray(signal, dtype=np.float64)
+    labels = np.asarray(labels, dtype=np.int64)
+    truth = None if truth is None else np.asarray(truth, dtype=np.int64)
+    shown = choose_points(len(features))
+    x, y = _coordinates(features)
+    row = PanelRow(["stacked signal", "consensus", "truth"][: 2 if truth is None else 3], gap=0.14)
+    row.say_subset(len(shown), len(features))
+    for k in range(len(row.panels)):
+        row.feature_axes(k, names)
+
+    wide = bool(signal.min() > 0) and is_wide(signal)
+    limits = (signal.min(), signal.max())
+    points = draw_scale(row.panels[0], x[shown], y[shown], signal[shown], limits, wide)
+    row.colour_bar(0, points, "Stacked signal (sum of Gsum)")
+
+    matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
+    groups = [f"group {k}" for k in range(int(labels.max(initial=-1)) + 1)]
+    colours = None if matching is None else _matched_colours(matching, truth)
+    entries = draw_groups(row.panels[1], x, y, labels, shown, groups, colours)
+    if truth is not None:
+        classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
+        classes = classes if class_names is None else list(class_names)
+        if matching is not None:
+            entries += _mark_misassigned(row.panels[1], x, y, labels, truth, matching, shown)
+        row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes))
+    row.legend(1, entries)
+    row.finish()
+    return row.figure
+
+
+@paper_style()
+def confidence_figure(
+    features: np.ndarray,
+    names: Sequence[str],
+    *,
+    confidence: np.ndarray,
+    node_confidence: np.ndarray | None = None,
+    lattice: "Lattice | None" = None,
+) -> Figure:
+    """Confidence of the consensus labels: in feature space, on a map, and how it is distributed.
+
+    Parameters
+    ----------
+    features
+        (N, 2) two features of each point, or (N, 1).
+    names
+        Their names, with units.
+    confidence
+        (N,) share of the realizations that vote for the point's label, 0 to 1.
+    node_confidence
+        (M,) mean confidence of the points of each node of a representative map, NaN for a node
+        without points; None leaves the map out.
+    lattice
+        Lattice of that map.
+
+    Raises
+    ------
+    ConfigError
+        The arrays differ in length, or one of map and lattice is missing.
+    """
+    features = _as_points(features, names, confidence=confidence)
+    confidence = np.asarray(confidence, dtype=np.float64)
+    if (node_confidence is None) != (lattice is None):
+        raise ConfigError("node_confidence and lattice must be given together")
+    if lattice is not None and len(node_confidence) != lattice.n_nodes:
+        raise ConfigError(
+            f"node_confidence has {len(node_confidence)} entries, but the lattice has "
+            f"{lattice.n_nodes} nodes"
+        )
+    low = min(np.floor(confidence.min() * 10) / 10, 0.9)
+    shown = choose_points(len(features))
+    x, y = _coordinates(features)
+    titles = ["confidence of the points", "mean of each node", "distribution"]
+    row = PanelRow(titles if lattice is not None else [titles[0], titles[2]], gap=0.62)
+    row.say_subset(len(shown), len(features))
+    row.feature_axes(0, names)
+    # uncertain points last, or the sure ones would hide them
+    order = shown[np.argsort(-confidence[shown], kind="stable")]
+    points = draw_scale(row.panels[0], x[order], y[order], confidence[order], (low, 1.0))
+    row.colour_bar(0, points, _CONFIDENCE + (" (a, b)" if lattice is not None else ""))
+    if lattice is not None:
+        axes, values = row.panels[1], np.asarray(node_confidence, dtype=np.float64)
+        map_axes(axes, lattice)
+        draw_values(axes, cell_polygons(lattice), values, sequential_map(), (low, 1.0))
+        size = fit_map(lattice, 1.0, 1.0, largest_cell=1.0, longest=3.0)
+        row.shape(1, size.width, size.height)
+        if size.height < 0.55:  # lower than the text is long
+            axes.set_ylabel("")
+        if np.isnan(values).any():
+            empty = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points")
+            row.legend(1, [empty])
+    _draw_distribution(row.panels[-1], confidence, low)
+    row.finish()
+    return row.figure
+
+
+def _as_points(features: np.ndarray, names: Sequence[str], **arrays) -> np.ndarray:
+    """The features as (N, 1 or 2); raises where an array has another length."""
+    features = np.asarray(features, dtype=np.float64)
+    if features.ndim != 2 or features.shape[1] not in (1, 2) or features.shape[1] != len(names):
+        raise ConfigError(
+            f"features have shape {features.shape} with {len(names)} names; "
+            "one or two columns are drawn, each with a name"
+        )
+    for name, values in arrays.items():
+        if values is not None and len(values) != len(features):
+            raise ConfigError(f"{name} has {len(values)} entries for {len(features)} points")
+    return features
+
+
+def _coordinates(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if features.shape[1] == 2:
+        return features[:, 0], features[:, 1]
+    return features[:, 0], np.random.default_rng(len(features)).random(len(features))
+
+
+def _matched_colours(matching: np.ndarray, truth: np.ndarray) -> list[int]:
+    """Colour numbers of the groups: that of the class each stands for, else one of its own."""
+    unused = int(max(matching.max(initial=-1), truth.max(initial=-1))) + 1
+    spare = unused + np.cumsum(matching < 0) - 1
+    return np.where(matching >= 0, matching, spare).tolist()
+
+
+def _mark_misassigned(
+    axes: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    labels: np.ndarray,
+    truth: np.ndarray,
+    matching: np.ndarray,
+    shown: np.ndarray,
+) -> list[Line2D]:
+    """Mark points whose class is not the one that their group stands for; legend entry."""
+    stands_for = np.where(labels >= 0, matching[np.maximum(labels, 0)], -1)
+    wrong = (truth >= 0) & (stands_for != truth)
+    n_wrong, n_known = int(wrong.sum()), int((truth >= 0).sum())
+    if not n_wrong:
+        return []
+    chosen = shown[wrong[shown]]
+    text = f"misassigned ({n_wrong}, {100 * n_wrong / n_known:.1f} %)"
+    return mark_points(axes, x[chosen], y[chosen], text, many=len(chosen) > 300)
+
+
+def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
+    """Shares of points by confidence; those on which all realizations agree as a bar apart."""
+    n_points = len(confidence)
+    unanimous = confidence >= 1.0 - 1e-12
+    edges = np.linspace(low, 1.0, 21)
+    heights = np.histogram(confidence[~unanimous], bins=edges)[0] / n_points
+    width = edges[1] - edges[0]
+    axes.bar(
+        edges[:-1], heights, width, align="edge", color=group_colour(0), edgecolor="white", lw=0.4
+    )
+    share = float(unanimous.mean())
+    if share:
+        axes.bar(
+            1.0 + 0.75 * width,
+            share,
+            width,
+            color="white",
+            edgecolor=group_colour(0),
+            hatch="//////",
+            lw=0.6,
+        )
+    heights = np.append(heights, share)
+    if is_wide(heights, 30.0):
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    axes.set_ylim(top=heights.max() * (2.0 if axes.get_yscale() == "log" else 1.12))
+    axes.set_xlim(low - width, 1.0 + 2 * width)
+    ticks = MaxNLocator(5).tick_values(low, 1.0)
+    axes.set_xticks(ticks[(ticks >= low - 1e-9) & (ticks <= 1.0 + 1e-9)])
+    axes.xaxis.set_major_formatter(ShortNumbers())
+    axes.set_xlabel(f"{_CONFIDENCE}\n{100 * share:.1f} % of points at 1.0 (hatched)")
+    axes.set_ylabel("Share of points")

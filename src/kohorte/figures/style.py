@@ -1,0 +1,375 @@
+"""What all figures share: type sizes, colours, markers, axes helpers, and saving to the same bytes.
+
+Nothing here touches pyplot or its global state: figures are `matplotlib.figure.Figure` objects,
+built and saved inside `paper_style()`, so that neither a user's matplotlibrc nor another figure
+can change how they look.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
+
+from kohorte.errors import ConfigError
+
+SINGLE_COLUMN = 3.5
+"""Width of a figure that fills one column of a two-column page, in inches (89 mm)."""
+
+DOUBLE_COLUMN = 7.2
+"""Width of a figure that fills the page, in inches (183 mm)."""
+
+PAGE_HEIGHT = 9.0
+"""Largest height of a figure, in inches; leaves room for a caption."""
+
+SMALL = 6.5
+"""Font size of annotations inside axes, in points; all other text is 7 to 9 points."""
+
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#690069",
+    "#F0E442",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#000000",
+    "#784B4B",
+    "#A569FF",
+    "#2D4B00",
+    "#A5B487",
+    "#0000C3",
+    "#B42D87",
+    "#69E187",
+)
+"""Group colours: the eight of Okabe and Ito (2008) and eight more.
+
+The additions are the farthest points, one after the other, from all earlier colours in Oklab,
+where the distance of two colours is the smallest over normal vision and the three dichromacies
+(Machado, Oliveira and Fernandes, 2009). The order puts colours of different lightness first, so
+that up to four groups can be told apart in a grayscale print.
+"""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h")
+"""Markers of groups; their number shares no factor with that of the colours, so the pair
+(colour, marker) repeats only after 176 groups."""
+
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
+
+MAX_GROUPS = 14
+"""Groups with an entry in a legend; the smallest beyond them are shown alike."""
+
+EMPTY = "#E8E8E8"
+"""Fill of whatever carries no data: lattice nodes without points, for instance."""
+
+MUTED = "#8C8C8C"
+"""Colour of what is shown but not told apart, such as groups beyond those of a legend."""
+
+INK = "#1A1A1A"
+
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "figure.titlesize": 9,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "lines.linewidth": 1.0,
+    "hatch.linewidth": 0.5,
+    "grid.linewidth": 0.4,
+    "grid.color": "#D0D0D0",
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "savefig.dpi": 300,
+    "svg.hashsalt": "kohorte",
+}
+
+# None removes an entry that would carry a date or the version of matplotlib.
+_METADATA = {
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None, "ModDate": None},
+    ".png": {"Software": None},
+}
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Matplotlib's defaults and this package's settings, whatever the user's matplotlibrc says.
+
+    Also a decorator: every figure function is wrapped in it.
+    """
+    with matplotlib.style.context(["default", _RC]):
+        yield
+
+
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
+    """Write a figure as PDF or PNG; the same figure gives the same bytes on every run.
+
+    The file is complete or absent: it is written under a temporary name and renamed.
+
+    Parameters
+    ----------
+    figure
+        Figure made by a function of this package.
+    path
+        Target; its ending, `.pdf` or `.png`, chooses the format. The folder must exist.
+    dpi
+        Dots per inch of a PNG, and of the rasterized parts of a PDF (points, map cells).
+
+    Raises
+    ------
+    ConfigError
+        The ending is neither `.pdf` nor `.png`.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _METADATA:
+        raise ConfigError(
+            f"cannot write the figure {path}: its ending must be one of {', '.join(_METADATA)}"
+        )
+    buffer = io.BytesIO()
+    with paper_style():
+        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(buffer.getvalue())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """An empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
+    figure = Figure(figsize=(width, min(height, PAGE_HEIGHT)), layout=layout)
+    FigureCanvasAgg(figure)  # attaches itself: text can then be measured before the figure is saved
+    return figure
+
+
+def freeze_layout(figure: Figure) -> None:
+    """Run the layout once and keep it, so that positions on the page can be measured."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def group_colour(group: int) -> str:
+    """Colour of group number `group` (from 0)."""
+    return COLOURS[group % len(COLOURS)]
+
+
+def group_marker(group: int) -> str:
+    """Marker of group number `group` (from 0)."""
+    return MARKERS[group % len(MARKERS)]
+
+
+def group_hatch(group: int) -> str:
+    """Hatching of group number `group`: it changes each time the colours begin again."""
+    return HATCHES[(group // len(COLOURS)) % len(HATCHES)]
+
+
+def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) -> Colormap:
+    """The part [low, high] of a perceptually uniform map; by default without its palest end,
+    which does not show on white paper."""
+    base = matplotlib.colormaps[name]
+    return LinearSegmentedColormap.from_list(
+        f"{name}_{low:g}_{high:g}", base(np.linspace(low, high, 256)), N=256
+    )
+
+
+def shorten(text: str, length: int = 28) -> str:
+    """The text, with its middle replaced by an ellipsis where it is longer than `length`."""
+    text = str(text)
+    if len(text) <= length:
+        return text
+    head = (length - 1) * 2 // 3
+    return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
+
+
+class ShortNumbers(Formatter):
+    """Tick labels with just the digits that tell neighbouring ticks apart, and no offset text."""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return self.format_ticks([value])[0]
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        values = np.asarray(values, dtype=np.float64)
+        largest = np.abs(values).max(initial=0.0)
+        exponent = int(np.floor(np.log10(largest))) if largest else 0
+        exponent = 0 if -4 <= exponent <= 5 else 3 * (exponent // 3)
+        scaled = values / 10.0**exponent
+        gaps = np.diff(np.unique(scaled))
+        tolerance = 1e-3 * (gaps.min() if gaps.size else max(np.abs(scaled).max(initial=0.0), 1e-9))
+        digits = next(
+            (
+                d
+                for d in range(12)
+                if np.abs(scaled - np.round(scaled, d)).max(initial=0.0) <= tolerance
+            ),
+            12,
+        )
+        suffix = f"e{exponent}" if exponent else ""
+        return [
+            f"{value:.{digits}f}{suffix}".replace("-", "\N{MINUS SIGN}") if value else "0"
+            for value in scaled
+        ]
+
+
+def value_label(value: object) -> str:
+    """A swept value as a person writes it: 0.5, 10000, 2e6, or a shortened text."""
+    if isinstance(value, bool | str) or not isinstance(value, int | float | np.number):
+        return shorten(str(value), 18)
+    whole = np.isfinite(value) and abs(value) < 1e6 and value == int(value)
+    text = str(int(value)) if whole else f"{value:.4g}"
+    return text.replace("e+0", "e").replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
+
+
+def plain_numbers(axis: Axis, bins: int = 5, integer: bool = False) -> None:
+    """Few, short tick labels without an offset text that could run into a title."""
+    least = 1 if integer else 2
+    axis.set_major_locator(MaxNLocator(nbins=bins, integer=integer, min_n_ticks=least))
+    axis.set_major_formatter(ShortNumbers())
+
+
+def is_wide(values: np.ndarray, ratio: float = 100.0) -> bool:
+    """Whether the positive values span more than `ratio`, so that a logarithmic axis helps."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    return bool(positive.size and positive.max() > ratio * positive.min())
+
+
+def log_axis(axes: Axes, which: str) -> None:
+    """Make the axis `which` ("x" or "y") logarithmic, with labels at powers of ten only."""
+    getattr(axes, f"set_{which}scale")("log", nonpositive="mask")
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def panel_title(axes: Axes, letter: str, text: str) -> None:
+    """Title of a panel, flush left, with its bold letter."""
+    axes.set_title(f"$\\mathbf{{{letter}}}$  {text}", loc="left")
+
+
+def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs) -> Line2D:
+    """Legend entry of a kind of point."""
+    options = {"markeredgecolor": INK, "markeredgewidth": 0.3} | kwargs
+    return Line2D(
+        [], [], linestyle="", marker=marker, color=colour, markersize=size, label=label, **options
+    )
+
+
+def fitting_legend(
+    figure: Figure, entries: Sequence[Artist], width: float, most: int = 5, **kwargs
+) -> tuple[Legend, float]:
+    """A legend in as many columns as fit; its upper centre is at the middle of the figure.
+
+    Parameters
+    ----------
+    figure
+        Figure without a layout engine.
+    entries
+        Legend entries.
+    width
+        Room in inches.
+    most
+        Largest number of columns.
+    kwargs
+        Passed on to `Figure.legend`.
+
+    Returns
+    -------
+    tuple
+        The legend and its height in inches.
+    """
+    options = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "borderaxespad": 0.0}
+    for most_columns in range(min(most, len(entries)), 0, -1):
+        rows = -(-len(entries) // most_columns)
+        columns = -(-len(entries) // rows)
+        legend = figure.legend(handles=list(entries), ncols=columns, **options | kwargs)
+        box = legend.get_window_extent(figure.canvas.get_renderer())
+        if columns == 1 or box.width / figure.dpi <= width:
+            break
+        legend.remove()
+    return legend, box.height / figure.dpi
+
+
+def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> None:
+    """One legend, in as many columns as fit, under all panels of a constrained layout."""
+    if entries:
+        legend, _ = fitting_legend(figure, entries, figure.get_figwidth() - 0.1, most)
+        legend.remove()
+        figure.legend(handles=list(entries), loc="outside lower center", ncols=legend._ncols)
+
+
+def place_labels(
+    axes: Axes,
+    positions: np.ndarray,
+    texts: Sequence[str],
+    order: Sequence[int],
+    padding: float = 1.0,
+    **kwargs,
+) -> list[int]:
+    """Write texts centred at positions, in the given order, leaving out those that would overlap.
+
+    The figure's layout must be frozen.
+
+    Parameters
+    ----------
+    axes
+        Axes to write in.
+    positions
+        (L, 2) positions in data coordinates.
+    texts
+        L texts.
+    order
+        Which text to try first, second, ...
+    padding
+        Room to leave around each text, in points.
+    kwargs
+        Passed on to `Axes.text`.
+
+    Returns
+    -------
+    list of int
+        The texts that were written, in the order of trial.
+    """
+    renderer = axes.figure.canvas.get_renderer()
+    margin = padding * axes.figure.dpi / 72
+    taken = np.empty((0, 4))
+    written = []
+    for k in order:
+        text = axes.text(*positions[k], texts[k], ha="center", va="center", **kwargs)
+        x0, y0, x1, y1 = text.get_window_extent(renderer).padded(margin).extents
+        crossing = (taken[:, 0] < x1) & (taken[:, 2] > x0) & (taken[:, 1] < y1) & (taken[:, 3] > y0)
+        if crossing.any():
+            text.remove()
+        else:
+            taken = np.vstack([taken, [x0, y0, x1, y1]])
+            written.append(int(k))
+    return written

@@ -1,0 +1,159 @@
+"""Figures of the clusters of all realizations."""
+
+import numpy as np
+import oracles_figures as page
+import pytest
+from scipy.cluster.hierarchy import dendrogram, fcluster, leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from kohorte.errors import ConfigError
+from kohorte.figures.ensemble import MAX_PIXELS, ranked_gsum_figure, similarity_figure
+from kohorte.figures.stability import stability_figure, sufficiency_figure
+
+
+def make_tree(n, n_groups):
+    rng = np.random.default_rng(6)
+    centre = rng.integers(0, n_groups, n)
+    distance = np.abs(centre[:, None] - centre) + np.abs(np.subtract.outer(*[rng.random(n)] * 2))
+    similarity = np.exp(-distance)
+    tree = linkage(squareform(1 - similarity, checks=False), "average")
+    order = leaves_list(tree)
+    groups = fcluster(tree, n_groups, "maxclust")[order] - 1
+    return similarity[np.ix_(order, order)], tree, groups
+
+
+@pytest.mark.parametrize(
+    ("n", "n_groups", "spread"),
+    [(5, 1, 0.2), (12, 2, 3.0), (150, 4, 0.2), (150, 4, 3.0), (1500, 40, 3.0)],
+)
+def test_ranked_gsum_figure_is_readable(n, n_groups, spread):
+    rng = np.random.default_rng(7)
+    ranked = np.sort(np.exp(rng.normal(0, spread, n)))[::-1]
+    ranked[-2:] = 0
+    cuts = np.sort(rng.choice(np.arange(1, n), n_groups - 1, replace=False))
+    figure = ranked_gsum_figure(
+        ranked,
+        smoothed=ranked - 0.01,
+        derivative=np.gradient(ranked) / (ranked + 1e-3),
+        boundaries=[0, *cuts, n],
+        threshold=-0.015,
+    )
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert ("Gsum 0 (2 clusters)" in text) == (figure.axes[0].get_yscale() == "log")
+    assert "threshold \N{MINUS SIGN}0.015" in text
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_ranked_gsum_figure_of_equal_clusters(value):
+    figure = ranked_gsum_figure(np.full(3, value))
+    assert not page.text_faults(figure)
+    assert "SCE group" not in page.texts(figure)
+    zero = np.zeros(3)
+    with_curves = ranked_gsum_figure(
+        np.full(3, value), smoothed=zero, derivative=zero, boundaries=[0, 3], threshold=-0.01
+    )
+    assert not page.text_faults(with_curves)
+    with pytest.raises(ConfigError, match="derivative has 2 entries for 3 clusters"):
+        ranked_gsum_figure(np.ones(3), derivative=np.ones(2))
+
+
+@pytest.mark.parametrize(("n", "n_groups"), [(2, 1), (2, 2), (120, 3), (400, 60)])
+def test_similarity_figure_is_readable(n, n_groups):
+    similarity, tree, groups = make_tree(n, n_groups)
+    figure = similarity_figure(similarity, linkage=tree, groups=groups.astype(np.uint8))
+    assert not page.text_faults(figure)
+    assert ("cut of the tree" in page.texts(figure)) == (1 < n_groups < n)
+
+
+def test_similarity_figure_of_one_cluster_and_without_a_tree():
+    one = similarity_figure(np.ones((1, 1)), linkage=np.zeros((0, 4)), groups=np.zeros(1, int))
+    assert not page.text_faults(one)
+    assert not page.text_faults(similarity_figure(np.eye(4)))
+    with pytest.raises(ConfigError, match="not square"):
+        similarity_figure(np.ones((2, 3)))
+    with pytest.raises(ConfigError, match=r"shape \(2, 4\) for 4 clusters"):
+        similarity_figure(np.eye(4), linkage=np.zeros((2, 4)))
+    with pytest.raises(ConfigError, match="3 entries for 4 clusters"):
+        similarity_figure(np.eye(4), groups=[0, 0, 1])
+
+
+def test_tree_is_that_of_scipy():
+    similarity, tree, groups = make_tree(40, 3)
+    figure = similarity_figure(similarity, linkage=tree, groups=groups)
+    drawn = [
+        path.vertices for axes in figure.axes for c in axes.collections for path in c.get_paths()
+    ]
+    drawn = [vertices for vertices in drawn if vertices.shape == (4, 2)]
+    reference = dendrogram(tree, no_plot=True)
+    # SciPy spaces leaves by ten, beginning at five
+    expected = [
+        np.column_stack([(np.array(x) + 5) / 10, y])
+        for x, y in zip(reference["icoord"], reference["dcoord"], strict=True)
+    ]
+    key = lambda vertices: tuple(np.round(vertices, 6).ravel())  # noqa: E731
+    assert sorted(map(key, drawn)) == sorted(map(key, expected))
+
+
+def test_cut_lies_where_the_tree_has_as_many_branches_as_groups():
+    similarity, tree, groups = make_tree(40, 3)
+    figure = similarity_figure(similarity, linkage=tree, groups=groups)
+    dashed = [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "--"]
+    (height,) = set(dashed[0].get_ydata())
+    assert (tree[:, 2] > height).sum() == 2
+
+
+def test_large_similarity_is_averaged_and_deep_trees_are_drawn():
+    n = MAX_PIXELS + 11
+    tree = np.column_stack(
+        [
+            np.append(0, np.arange(n, 2 * n - 2)),
+            np.arange(1, n),
+            np.linspace(0.1, 1, n - 1),
+            np.arange(2, n + 1),
+        ]
+    )
+    figure = similarity_figure(np.full((n, n), 0.25), linkage=tree, groups=np.zeros(n, int))
+    image = figure.axes[0].images[0].get_array()
+    assert image.shape == (756, 756)
+    np.testing.assert_allclose(image, 0.25)
+    assert not page.text_faults(figure)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_groups", "spread"), [(1, 1, 0.1), (30, 2, 0.1), (30, 2, 3.0), (600, 30, 3.0)]
+)
+def test_stability_figure_is_readable(n, n_groups, spread):
+    rng = np.random.default_rng(8)
+    gsum = np.exp(rng.normal(0, spread, n))
+    gsum[0] = 0 if n > 1 else 1
+    width = rng.random(n) * gsum
+    groups = np.arange(n) % n_groups
+    figure = stability_figure(gsum, gsum - width, gsum + width, groups=groups)
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert "95 % confidence interval" in text
+    assert ("group 1" in text) == (n_groups > 1)
+    assert figure.axes[0].get_ylim()[1] >= (gsum + width).max()
+
+
+@pytest.mark.parametrize(
+    ("n", "target", "answer"), [(1, None, None), (2, 0.95, None), (40, 0.95, None), (100, 0.95, 20)]
+)
+def test_sufficiency_figure_is_readable(n, target, answer):
+    sizes = np.arange(1, n + 1) * 2
+    median = 1 - 0.5 / sizes
+    figure = sufficiency_figure(
+        sizes, median, median - 0.1, np.minimum(median + 0.1, 1), target=target, answer=answer
+    )
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert ("20 realizations are enough" in text) == (answer is not None)
+    assert ("target not reached" in text) == (target is not None and answer is None)
+
+
+def test_stability_and_sufficiency_need_matching_arrays():
+    with pytest.raises(ConfigError, match="each of 2 clusters"):
+        stability_figure([1, 2], [1], [1, 2])
+    with pytest.raises(ConfigError, match="differ in length"):
+        sufficiency_figure([1, 2], [1], [1, 2], [1, 2])

@@ -1,0 +1,170 @@
+"""Figures of points in the plane of two features."""
+
+import numpy as np
+import oracles_figures as page
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import f_oneway
+
+from kohorte.errors import ConfigError
+from kohorte.evaluation import evaluate
+from kohorte.figures.panels import MAX_POINTS, choose_points
+from kohorte.figures.points import (
+    classes_of_groups,
+    confidence_figure,
+    most_telling_features,
+    signal_figure,
+)
+from kohorte.maps.lattice import Lattice
+
+
+def blobs(n, n_groups, n_features=2):
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, n_groups, n)
+    features = rng.normal(size=(n, n_features)) + 4.0 * truth[:, None]
+    return rng, features, truth
+
+
+@pytest.mark.parametrize(
+    ("n", "n_groups", "n_features"),
+    [(1, 1, 1), (1, 1, 2), (150, 3, 2), (5000, 40, 1), (25000, 5, 2)],
+)
+def test_signal_figure_is_readable(n, n_groups, n_features):
+    rng, features, truth = blobs(n, n_groups, n_features)
+    labels = truth.astype(np.uint8)
+    labels[rng.random(n) < 0.1] = 0
+    figure = signal_figure(
+        features,
+        ["a feature with a long name (km/s)", "another feature of this kind"][:n_features],
+        signal=np.exp(rng.normal(0, 4, n)),
+        labels=labels,
+        truth=truth,
+        class_names=np.array([f"the species number {c}" for c in range(n_groups)]),
+        matching=np.arange(n_groups),
+    )
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert "truth" in text
+    assert ("20000 of 25000 points" in text) == (n == 25000)
+    assert ("smaller groups" in text) == (n_groups == 40)
+
+
+def test_signal_figure_without_truth_and_with_one_value():
+    _, features, truth = blobs(50, 2)
+    labels = np.where(truth == 0, -1, 0)
+    figure = signal_figure(features, ["x", "y"], signal=np.full(50, 7.0), labels=labels)
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert "truth" not in text
+    assert f"none ({(truth == 0).sum()})" in text
+
+
+def test_misassigned_points_are_counted_by_the_matching():
+    features = np.arange(12.0).reshape(6, 2)
+    truth = np.array([0, 0, 0, 1, 1, -1])
+    labels = np.array([1, 1, 0, 0, 2, 0])
+    figure = signal_figure(
+        features,
+        ["x", "y"],
+        signal=np.arange(1.0, 7),
+        labels=labels,
+        truth=truth,
+        class_names=["cat", "dog"],
+        matching=np.array([1, 0, -1]),
+    )
+    # point 2 is a cat in the dogs' group, point 4 in a group that stands for nothing
+    assert "misassigned (2, 40.0 %)" in page.texts(figure)
+
+
+def test_classes_of_groups_invert_the_matching_of_an_evaluation():
+    truth = np.array([3, 3, 3, 5, 5, 5])
+    labels = np.array([4, 4, 4, 0, 0, 2])
+    assert classes_of_groups(evaluate(labels, truth), 6).tolist() == [1, -1, -1, -1, 0, -1]
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (40, 15), (70, 40), (3, 60)])
+def test_confidence_figure_is_readable(shape):
+    rng, features, _ = blobs(400, 3)
+    lattice = Lattice(*shape)
+    nodes = rng.uniform(0.5, 1, lattice.n_nodes)
+    nodes[::3] = np.nan
+    confidence = np.clip(rng.normal(0.9, 0.2, 400), 0.3, 1)
+    figure = confidence_figure(
+        features, ["x", "y"], confidence=confidence, node_confidence=nodes, lattice=lattice
+    )
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert f"{100 * (confidence == 1).mean():.1f} % of points at 1.0" in text
+    assert "node without points" in text
+
+
+@pytest.mark.parametrize("value", [1.0, 0.25])
+def test_confidence_figure_of_equal_values(value):
+    _, features, _ = blobs(30, 2)
+    figure = confidence_figure(features, ["x", "y"], confidence=np.full(30, value))
+    assert not page.text_faults(figure)
+    share = "100.0" if value == 1 else "0.0"
+    assert f"{share} % of points at 1.0" in page.texts(figure)
+
+
+def test_arrays_must_fit():
+    with pytest.raises(ConfigError, match="signal has 2 entries for 3 points"):
+        signal_figure(np.zeros((3, 2)), ["x", "y"], signal=np.zeros(2), labels=np.zeros(3, int))
+    with pytest.raises(ConfigError, match="one or two columns"):
+        confidence_figure(np.zeros((3, 3)), ["x", "y", "z"], confidence=np.ones(3))
+    with pytest.raises(ConfigError, match="given together"):
+        confidence_figure(
+            np.zeros((3, 1)), ["x"], confidence=np.ones(3), node_confidence=np.ones(1)
+        )
+    with pytest.raises(ConfigError, match="3 entries, but the lattice has 4 nodes"):
+        confidence_figure(
+            np.zeros((3, 1)),
+            ["x"],
+            confidence=np.ones(3),
+            node_confidence=np.ones(3),
+            lattice=Lattice(2, 2),
+        )
+
+
+def test_the_points_that_are_drawn_are_the_same_every_time():
+    assert choose_points(10).tolist() == list(range(10))
+    chosen = choose_points(100_000)
+    assert len(np.unique(chosen)) == MAX_POINTS
+    np.testing.assert_array_equal(chosen, choose_points(100_000))
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_telling_features_are_those_of_the_largest_f_but_not_copies():
+    rng, _, truth = blobs(300, 3)
+    noise = rng.normal(size=(300, 4))
+    features = noise + np.outer(truth, [0.0, 6.0, 2.0, 1.0])
+    features = np.column_stack([features, 2 * features[:, 1] + 1])
+    assert most_telling_features(features, truth) == (1, 2)
+    f = [f_oneway(*(column[truth == c] for c in range(3))).statistic for column in features.T]
+    assert np.argmax(f[:4]) == 1
+    assert np.argsort(f[:4])[-2] == 2
+
+
+def test_telling_features_when_there_is_little_to_choose():
+    truth = np.array([0, 0, 1, 1])
+    assert most_telling_features(np.arange(4.0)[:, None], truth) == (0,)
+    copies = np.outer(np.arange(4.0), [1, 2])
+    assert most_telling_features(copies, truth) == (0, 1)
+    assert most_telling_features(np.ones((4, 3)), truth) == (0, 1)
+    assert most_telling_features(np.eye(4), np.zeros(4, int)) == (0, 1)
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(2, 5)), elements=st.floats(-5, 5)),
+    st.data(),
+)
+def test_telling_features_are_two_columns_and_ignore_the_names_of_groups(features, data):
+    n = len(features)
+    labels = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
+    first, second = most_telling_features(features, labels)
+    assert first != second
+    assert min(first, second) >= 0
+    assert max(first, second) < features.shape[1]
+    assert most_telling_features(features, 7 - labels) == (first, second)

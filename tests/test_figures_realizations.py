@@ -1,0 +1,142 @@
+"""Figures of all realizations, and of who agrees with whom."""
+
+from itertools import combinations_with_replacement, product
+
+import numpy as np
+import oracles_figures as page
+import pytest
+
+from kohorte.errors import ConfigError
+from kohorte.figures.agreement import agreement_figure, parameter_effects_figure
+from kohorte.figures.realizations import clusters_figure, find_levels, quality_figure
+
+SWEEP = np.array(list(product([38, 40, 42], [14, 16], [0.1, 0.5], [1e4, 5e4, 1e5])))
+PARAMETERS = dict(zip(["xdim", "ydim", "alpha", "steps"], SWEEP.T.tolist(), strict=True))
+
+
+def draw(n):
+    rng = np.random.default_rng(4)
+    many = {
+        "learning rate": rng.random(n),
+        "segmentation": rng.choice(["basins", "agglomerative", "gaussian_mixture"], n),
+        "steps": rng.choice([10000, 50000, 100000, 5000000], n),
+        "fixed": [1] * n,
+    }
+    return rng, many
+
+
+@pytest.mark.parametrize(
+    ("n", "colour"),
+    [(1, "steps"), (3, "learning rate"), (36, "segmentation"), (36, "fixed"), (36, None)]
+    + [(1000, "learning rate"), (1000, "steps")],
+)
+def test_quality_figure_is_readable(n, colour):
+    rng, many = draw(n)
+    figure = quality_figure(
+        rng.random(n),
+        rng.random(n),
+        colour_by=many[colour] if colour else None,
+        colour_name=colour or "",
+        marker_by=many["segmentation"],
+        marker_name="segmentation",
+        highlight=0,
+    )
+    assert not page.text_faults(figure)
+    assert "representative realization" in page.texts(figure)
+
+
+def test_quality_figure_of_equal_maps():
+    figure = quality_figure([0.3] * 3, [0.0] * 3, colour_by=["a", None, "b"], colour_name="start")
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert all(f"start {value}" in text for value in ("None", "a", "b"))
+
+
+@pytest.mark.parametrize("n", [1, 3, 1000])
+def test_clusters_figure_is_readable(n):
+    rng, many = draw(n)
+    figure = clusters_figure(rng.poisson(60, n) + 1, many)
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert f"{n} realization" in text
+    assert "fixed" not in text
+
+
+def test_clusters_figure_of_the_published_sweep():
+    figure = clusters_figure(np.arange(36, dtype=np.uint8) % 4 + 2, PARAMETERS)
+    assert not page.text_faults(figure)
+    assert len(figure.axes) == 5
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    assert heights == [9, 9, 9, 9]
+
+
+def test_clusters_figure_says_which_parameters_it_shows():
+    n = 30
+    parameters = {f"parameter {k}": np.arange(n) % 3 for k in range(14)}
+    figure = clusters_figure(np.arange(n) % 5, parameters)
+    assert "first 11 of 14 swept parameters" in page.texts(figure)
+    assert not page.text_faults(figure)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ConfigError, match="topographic_error has 1 entries for 2 realizations"):
+        quality_figure([1, 2], [1])
+    with pytest.raises(ConfigError, match="alpha has 2 entries for 1 realizations"):
+        clusters_figure([1], {"alpha": [1, 2]})
+    with pytest.raises(ConfigError, match="alpha has 2 entries for 1 realizations"):
+        agreement_figure(np.ones((1, 1)), {"alpha": [1, 2]})
+
+
+def test_levels_are_ordered_as_numbers_or_as_texts():
+    levels = find_levels([10.0, 9.0, 10.0])
+    assert levels.labels == ("9", "10")
+    assert levels.index.tolist() == [1, 0, 1]
+    assert find_levels(["b", None, "a"]).labels == ("None", "a", "b")
+    assert find_levels([0.123451, 0.123452]).labels == ("0.123451", "0.123452")
+    many = find_levels([f"v{k:02}" for k in range(20)])
+    assert len(many.labels) == 16
+    assert many.labels[-1] == "5 other values"
+    assert many.index.max() == 15
+
+
+@pytest.mark.parametrize("n", [1, 2, 36, 300])
+def test_agreement_figure_is_readable(n):
+    rng, many = draw(n)
+    matrix = rng.uniform(-0.2, 1, (n, n))
+    parameters = {k: v[:n] for k, v in PARAMETERS.items()} if n == 36 else many
+    figure = agreement_figure(matrix, parameters)
+    assert not page.text_faults(figure)
+    assert ("learning rate" in page.texts(figure)) == (n in (2, 300))
+
+
+def test_agreement_is_sorted_by_the_parameters():
+    matrix = np.array([[1, 0.1, 0.2], [0.1, 1, 0.3], [0.2, 0.3, 1]])
+    figure = agreement_figure(matrix, {"alpha": [3, 1, 2]})
+    image = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(image, matrix[np.ix_([1, 2, 0], [1, 2, 0])])
+
+
+def test_parameter_effects_are_readable():
+    sweep = {
+        "steps": [10000, 50000, 100000],
+        "segmentation": ["basins", "kmeans", "gaussian_mixture"],
+        "alpha": np.linspace(0.1, 1, 20).tolist(),
+        "once": [1],
+    }
+    rows = [
+        (name, a, b, 0.5 + 0.2 * (a == b))
+        for name, values in sweep.items()
+        for a, b in combinations_with_replacement(values, 2)
+    ]
+    figure = parameter_effects_figure(*zip(*rows, strict=True))
+    assert not page.text_faults(figure)
+    assert page.texts(figure).count("0.70") >= 6
+
+
+def test_parameter_effects_fill_both_halves_and_skip_what_is_unknown():
+    figure = parameter_effects_figure(["a"] * 3, [1, 1, 2], [1, 2, 2], [0.9, 0.4, np.nan])
+    image = figure.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(image.filled(-1), [[0.9, 0.4], [0.4, -1]])
+    assert not page.text_faults(figure)
+    with pytest.raises(ConfigError, match="at least one"):
+        parameter_effects_figure([], [], [], [])

@@ -1,0 +1,179 @@
+"""Shared style of the figures: bytes, palette, numbers."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles_figures import text_faults
+
+from kohorte.errors import ConfigError
+from kohorte.figures import style
+from kohorte.figures.stability import sufficiency_figure
+
+SCRIPT = """
+import sys
+import numpy as np
+import kohorte.figures.agreement, kohorte.figures.ensemble, kohorte.figures.maps
+import kohorte.figures.points, kohorte.figures.realizations
+from kohorte.figures.stability import stability_figure
+from kohorte.figures.style import save_figure
+gsum = np.linspace(9, 1, 30)
+figure = stability_figure(gsum, gsum - 0.5, gsum + 0.5, groups=np.arange(30) % 3)
+for path in sys.argv[1:]:
+    save_figure(figure, path, dpi=50)
+assert "matplotlib.pyplot" not in sys.modules
+"""
+
+# Machado, Oliveira & Fernandes (2009), severity 1: normal vision, protanopia, deuteranopia,
+# tritanopia, in linear RGB.
+VISIONS = [
+    np.eye(3),
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.0039, -0.0481, 1.052]],
+    [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.0118, 0.0429, 0.9689],
+    ],
+    [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.1476], [0.004733, 0.691367, 0.3039]],
+]
+
+
+def small_figure():
+    sizes = np.arange(2, 9)
+    median = 1 - 1 / sizes
+    return sufficiency_figure(sizes, median, median - 0.1, median, target=0.8, answer=5)
+
+
+def test_saved_bytes_do_not_depend_on_the_run(tmp_path):
+    digests = set()
+    for seed in ("1", "2"):
+        paths = [tmp_path / f"{seed}.pdf", tmp_path / f"{seed}.png"]
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "SOURCE_DATE_EPOCH": seed}
+        subprocess.run([sys.executable, "-c", SCRIPT, *paths], check=True, env=environment)
+        digests.add(tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths))
+    assert len(digests) == 1
+
+
+def test_saving_twice_gives_the_same_bytes_without_versions_or_dates(tmp_path):
+    figure = small_figure()
+    for suffix in ("pdf", "png"):
+        first, second = tmp_path / f"a.{suffix}", tmp_path / f"b c.{suffix}"
+        style.save_figure(figure, first, dpi=40)
+        style.save_figure(figure, second, dpi=40)
+        content = first.read_bytes()
+        assert content == second.read_bytes()
+        assert matplotlib.__version__.encode() not in content
+        assert b"CreationDate" not in content
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pdf", "a.png", "b c.pdf", "b c.png"]
+
+
+def test_fonts_are_embedded_as_truetype(tmp_path):
+    style.save_figure(small_figure(), tmp_path / "a.pdf")
+    assert b"/Type0" in (tmp_path / "a.pdf").read_bytes()
+    assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()
+
+
+def test_other_endings_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"\.pdf, \.png"):
+        style.save_figure(small_figure(), tmp_path / "a.jpg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_style_of_the_user_does_not_show(tmp_path):
+    style.save_figure(small_figure(), tmp_path / "a.png", dpi=40)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "lines.linewidth": 9}):
+        style.save_figure(small_figure(), tmp_path / "b.png", dpi=40)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_style_leaves_global_settings_alone():
+    before = dict(matplotlib.rcParams)
+    small_figure()
+    assert dict(matplotlib.rcParams) == before
+    assert (
+        "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+    )
+
+
+def oklab(linear):
+    to_cones = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.63]]
+    to_lab = [[0.2105, 0.7936, -0.0041], [1.978, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
+    return np.cbrt(np.clip(linear, 0, 1) @ np.transpose(to_cones)) @ np.transpose(to_lab)
+
+
+def test_colours_differ_for_every_kind_of_vision():
+    rgb = np.array([matplotlib.colors.to_rgb(colour) for colour in style.COLOURS])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    for vision in VISIONS:
+        lab = oklab(linear @ np.transpose(vision))
+        apart = np.linalg.norm(lab[:, None] - lab, axis=-1)
+        np.fill_diagonal(apart, 1)
+        assert apart.min() > 0.05
+    lightness = np.sort(oklab(linear)[:4, 0])
+    assert np.diff(lightness).min() > 0.12  # four groups in a grayscale print
+
+
+def test_colour_and_marker_together_are_unique_for_many_groups():
+    pairs = {(style.group_colour(k), style.group_marker(k)) for k in range(176)}
+    assert len(pairs) == 176
+    assert style.group_hatch(0) != style.group_hatch(16)
+
+
+@given(
+    st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-9),
+    st.sampled_from([1.0, 2.0, 2.5, 5.0]),
+    st.integers(-6, 8),
+    st.integers(2, 6),
+)
+def test_tick_labels_tell_ticks_apart(start, step, exponent, n):
+    step = step * 10.0**exponent
+    ticks = (np.round(start / step) + np.arange(n)) * step
+    labels = style.ShortNumbers().format_ticks(ticks)
+    if abs(ticks).max() / step < 1e8:
+        assert len(set(labels)) == n
+    for label, tick in zip(labels, ticks, strict=True):
+        assert abs(float(label.replace("\N{MINUS SIGN}", "-")) - tick) <= 0.01 * step
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.25, 0.5], ["0", "0.25", "0.50"]),
+        ([1000.0, 1000.5], ["1000.0", "1000.5"]),
+        ([0.0, 2.5e6, 1e7], ["0", "2.5e6", "10.0e6"]),
+        ([-1.0, 0.0], ["\N{MINUS SIGN}1", "0"]),
+        ([], []),
+    ],
+)
+def test_tick_labels_are_short(values, expected):
+    assert style.ShortNumbers().format_ticks(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(10000.0, "10000"), (5e6, "5e6"), (0.1, "0.1"), (True, "True"), (None, "None"), ("x", "x")],
+)
+def test_swept_values_are_written_as_people_do(value, expected):
+    assert style.value_label(value) == expected
+
+
+def test_long_texts_are_shortened_in_the_middle():
+    assert style.shorten("abc", 3) == "abc"
+    assert style.shorten("abcdefghij", 7) == "abcd…ij"
+
+
+def test_labels_that_would_overlap_are_left_out():
+    with style.paper_style():
+        figure = style.new_figure(3, 3, layout=None)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        places = np.array([[0.5, 0.5], [0.51, 0.5], [0.1, 0.9]])
+        written = style.place_labels(axes, places, ["one", "two", "three"], [1, 0, 2])
+    assert written == [1, 2]
+    assert not text_faults(figure)

@@ -1,0 +1,314 @@
+"""The workflow itself: small studies run through Snakemake, in a path with a space."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+TINY = {
+    "study": "tiny",
+    "seed": 7,
+    "data": {"source": "points of mine.csv", "label": "kind"},
+    "lattice": {"xdim": [6, 7], "ydim": 5},
+    "training": {"steps": [400], "alpha": [0.1, 0.3]},
+    "execution": {"realizations_per_job": 3},
+}
+
+
+class Project:
+    """A copy of the workflow in a directory of its own, and a study in it."""
+
+    def __init__(self, root, directory, config):
+        self.directory = directory
+        directory.mkdir(parents=True)
+        for name in ("workflow", "config", "envs", "scripts"):
+            shutil.copytree(root / name, directory / name)
+        shutil.copy(root / "Snakefile", directory)
+        # The library is not copied, so that its compiled kernels are found in their cache.
+        (directory / "src").symlink_to(root / "src")
+        self.configure(config)
+        self.results = directory / "results" / config["study"]
+
+    def configure(self, config, **changes):
+        self.config = {**config, **changes}
+        (self.directory / "study.yaml").write_text(yaml.safe_dump(self.config))
+
+    def run(self, *arguments, cores=2, check=True):
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+        done = subprocess.run(
+            [*command, "--configfile", "study.yaml", *arguments],
+            cwd=self.directory,
+            env={**os.environ, "PYTHONPATH": "src"},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def pending(self, *arguments):
+        """Number of jobs of each rule that a run would start."""
+        text = self.run("--dry-run", "--quiet", "rules", *arguments)
+        table = re.findall(r"^([a-z_]+) +(\d+)$", text, flags=re.MULTILINE)
+        return {rule: int(count) for rule, count in table if rule != "total"}
+
+    def realization(self, identifier):
+        return self.results / "realizations" / f"{identifier}.h5"
+
+
+def write_points(path, seed=0):
+    """Ninety points in three clouds, as text."""
+    rng = np.random.default_rng(seed)
+    kinds = np.repeat(["ash", "birch", "cedar"], 30)
+    centres = {"ash": (0, 0, 0), "birch": (6, 0, 3), "cedar": (0, 6, 6)}
+    values = np.array([centres[k] for k in kinds]) + rng.normal(scale=0.7, size=(90, 3))
+    table = pd.DataFrame(values, columns=["height", "girth", "age"])
+    table["kind"] = kinds
+    table.to_csv(path, index=False)
+
+
+@pytest.fixture(scope="module")
+def make_project(root, tmp_path_factory):
+    def make(config=TINY, name="a study"):
+        project = Project(root, tmp_path_factory.mktemp("project") / name, config)
+        write_points(project.directory / "points of mine.csv")
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def finished(make_project):
+    """The tiny study, run once with two cores; tests must leave it as it is."""
+    project = make_project()
+    project.output = project.run()
+    return project
+
+
+def content(results):
+    """Every number of a study's results, without the times that computing took."""
+    found = {}
+
+    def visit(prefix):
+        def add(name, item):
+            if isinstance(item, h5py.Dataset):
+                found[prefix, name] = item.asstr()[:] if item.dtype.kind == "O" else item[()]
+            if name != "seconds":
+                found.update({(prefix, name, k): v for k, v in item.attrs.items()})
+
+        return add
+
+    for path in sorted(results.rglob("*.h5")):
+        with h5py.File(path) as file:
+            file.visititems(visit(path.relative_to(results).as_posix()))
+    for path in sorted(results.glob("tables/*.csv")):
+        table = pd.read_csv(path, dtype=str).drop(columns="seconds", errors="ignore")
+        found[path.name] = table.to_csv()
+    for path in sorted(results.glob("figures/*")):
+        found[path.name] = path.read_bytes()
+    return found
+
+
+def assert_same(one, two):
+    assert one.keys() == two.keys()
+    for key in one:
+        np.testing.assert_array_equal(one[key], two[key], err_msg=str(key))
+
+
+def test_stable_names(finished):
+    results = finished.results
+    for name in (
+        "data.h5",
+        "ensemble.h5",
+        "summary.txt",
+        "tables/realizations.csv",
+        "tables/clusters.csv",
+        "tables/points.csv",
+        "tables/evaluation.csv",
+        "tables/classes.csv",
+    ):
+        assert (results / name).stat().st_size > 0, name
+    ids = sorted(path.stem for path in (results / "realizations").glob("*.h5"))
+    assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
+    pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
+    assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
+    assert len(pdf) >= 9
+
+
+def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
+    logs = {
+        p.relative_to(finished.results / "logs").with_suffix("") for p in _files(finished, "logs")
+    }
+    marks = {
+        p.relative_to(finished.results / "benchmarks").with_suffix("")
+        for p in _files(finished, "benchmarks")
+    }
+    assert logs == marks
+    assert len(logs) >= 15
+
+
+def _files(project, folder):
+    return [p for p in (project.results / folder).rglob("*") if p.is_file()]
+
+
+def test_the_summary_ends_the_run(finished):
+    summary = (finished.results / "summary.txt").read_text()
+    assert "Study tiny: 90 points, 4 realizations" in summary
+    assert summary in finished.output
+
+
+def test_tables_hold_what_the_files_say(finished):
+    tables = {p.stem: pd.read_csv(p) for p in (finished.results / "tables").glob("*.csv")}
+    realizations = tables["realizations"].set_index("id")
+    with h5py.File(finished.results / "ensemble.h5") as file:
+        np.testing.assert_array_equal(tables["points"]["label"], file["points/label"][:])
+        np.testing.assert_array_equal(tables["points"]["signal"], file["points/signal"][:])
+        assert len(tables["clusters"]) == len(file["clusters/gsum"])
+    for identifier, row in realizations.iterrows():
+        with h5py.File(finished.realization(identifier)) as file:
+            assert row["seed"] == file.attrs["seed"]
+            assert row["qe"] == file["quality"].attrs["quantization_error"]
+            assert row["n_clusters"] == len(np.unique(file["node_clusters"][:]))
+    assert tables["clusters"]["rank"].tolist() == list(range(1, len(tables["clusters"]) + 1))
+    assert tables["clusters"]["gsum"].is_monotonic_decreasing
+    sizes = tables["clusters"].groupby("realization")["size"].sum()
+    assert (sizes == 90).all()
+    evaluation = tables["evaluation"].set_index("method")
+    assert evaluation.loc["consensus", "accuracy"] > 0.9
+    assert set(tables["classes"]["class"]) == {"ash", "birch", "cedar"}
+
+
+def test_a_finished_study_has_nothing_to_do(finished):
+    assert finished.pending() == {}
+
+
+def test_one_core_and_one_realization_a_job_give_the_same_bits(finished, make_project):
+    other = make_project(name="one core")
+    other.configure(TINY, execution={"realizations_per_job": 1})
+    other.run(cores=1)
+    assert_same(content(finished.results), content(other.results))
+
+
+def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_path):
+    project = make_project(name="changed")
+    shutil.rmtree(project.directory)
+    shutil.copytree(finished.directory, project.directory, symlinks=True)
+    assert project.pending() == {}
+
+    project.configure(TINY, ensemble={"threshold": -0.03})
+    jobs = project.pending()
+    assert "combine_realizations" in jobs
+    assert not {"prepare_data", "train_realizations"} & set(jobs)
+
+    project.configure(TINY, figures={"color_by": "xdim"})
+    assert set(project.pending()) == {"all", "plot_quality"}
+
+    project.configure(TINY, data={**TINY["data"], "stride": 2})
+    assert {"prepare_data", "train_realizations", "plot_umatrix"} <= set(project.pending())
+
+
+def test_growing_a_sweep_trains_only_the_new_maps(finished, make_project):
+    project = make_project(name="grown")
+    shutil.rmtree(project.directory)
+    shutil.copytree(finished.directory, project.directory, symlinks=True)
+    old = {p: p.stat().st_mtime_ns for p in project.results.glob("realizations/*.h5")}
+    project.configure(TINY, training={"steps": [400], "alpha": [0.1, 0.2, 0.3]})
+    project.run("results/tiny/tables/realizations.csv")
+    assert len(list(project.results.glob("realizations/*.h5"))) == 6
+    assert {p: p.stat().st_mtime_ns for p in old} == old
+    assert len(pd.read_csv(project.results / "tables" / "realizations.csv")) == 6
+
+    # A map that is lost comes back when it is needed again, the same to the last bit.
+    lost = next(iter(old))
+    with h5py.File(lost) as file:
+        weights = file["weights"][:]
+    lost.unlink()
+    (project.results / "ensemble.h5").unlink()
+    project.run("results/tiny/ensemble.h5")
+    with h5py.File(lost) as file:
+        np.testing.assert_array_equal(file["weights"][:], weights)
+
+    # One that was changed behind our back is named.
+    with h5py.File(lost, "a") as file:
+        file["labels"][0] += 1
+    (project.results / "ensemble.h5").unlink()
+    output = project.run("results/tiny/ensemble.h5", check=False)
+    assert f"{lost.name}: its content is not what was written" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stduy": "x"}, "stduy: unknown key; did you mean 'study'?"),
+        ({"training": {"alpha": "high"}}, "training.alpha: 'high' is not allowed"),
+        ({"data": {"source": "nowhere.csv"}}, "nowhere.csv"),
+    ],
+)
+def test_configuration_faults_stop_before_any_work(make_project, change, message):
+    project = make_project(name="broken")
+    project.configure(TINY, **change)
+    output = project.run("--dry-run", check=False)
+    assert message in output
+    assert "Traceback" not in output
+    assert not project.results.exists()
+
+
+def test_data_faults_are_named_before_training(make_project):
+    project = make_project(name="bad data")
+    source = project.directory / "points of mine.csv"
+    lines = source.read_text().splitlines()
+    lines[4] = lines[4].replace(lines[4].split(",")[1], "tall")
+    source.write_text("\n".join(lines) + "\n")
+    output = project.run(check=False)
+    for part in ("points of mine.csv", "girth", "tall"):
+        assert part in output
+    assert "Traceback" not in output
+    assert not (project.results / "realizations").exists()
+
+
+def test_table_without_truth_and_explicit_realizations(make_project):
+    config = {
+        "study": "free",
+        "data": {"source": "points of mine.csv", "features": ["girth", "age"]},
+        "lattice": {"xdim": "auto", "ydim": "auto"},
+        "training": {"steps": 300, "alpha": 0.2},
+        "realizations": {
+            "explicit": [{"initial": "pca"}, {"method": "kmeans", "n_clusters": 3}],
+            "repeats": 2,
+        },
+    }
+    project = make_project(config, name="free")
+    project.run()
+    assert len(pd.read_csv(project.results / "tables" / "realizations.csv")) == 4
+    evaluation = (project.results / "tables" / "evaluation.csv").read_text()
+    assert evaluation == "method,ari,ami,accuracy,n_groups\n"
+    assert json.loads((project.results / "realizations/batches/000.json").read_text())
+
+
+def test_report(finished, tmp_path):
+    report = tmp_path / "report.html"
+    finished.run("--report", str(report))
+    text = report.read_text()
+    assert "tiny" in text
+    assert "evaluation" in text
+
+
+def test_paths_in_a_study_stay_below_results(finished):
+    outside = {
+        path
+        for path in Path(finished.directory).iterdir()
+        if path.name not in {"Snakefile", "workflow", "config", "envs", "scripts", "src", "results"}
+    }
+    assert {path.name for path in outside} == {".snakemake", "study.yaml", "points of mine.csv"}

@@ -1,0 +1,283 @@
+"""Figures: results/<study>/*.h5 and tables -> results/<study>/figures/*.pdf and *.png."""
+
+FIGURES = [
+    "umatrix",
+    "component_planes",
+    "hits",
+    "quality",
+    "clusters",
+    "ranking",
+    "similarity",
+    "signal",
+    "confidence",
+]
+
+
+rule figures:
+    input:
+        expand(
+            "<results>/figures/{name}.{format}",
+            name=FIGURES,
+            format=["pdf", "png"],
+        ),
+
+
+rule plot_umatrix:
+    input:
+        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        ensemble="<results>/ensemble.h5",
+    output:
+        pdf="<results>/figures/umatrix.pdf",
+        png=report(
+            "<results>/figures/umatrix.png",
+            caption="../report/umatrix.rst",
+            category="Map",
+            labels={"figure": "umatrix"},
+        ),
+    log:
+        "<logs>/plot_umatrix.log",
+    benchmark:
+        "<benchmarks>/plot_umatrix.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        realization=config["figures"]["realization"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_umatrix.py"
+
+
+rule plot_component_planes:
+    input:
+        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/component_planes.pdf",
+        png=report(
+            "<results>/figures/component_planes.png",
+            caption="../report/component_planes.rst",
+            category="Map",
+            labels={"figure": "component planes"},
+        ),
+    log:
+        "<logs>/plot_component_planes.log",
+    benchmark:
+        "<benchmarks>/plot_component_planes.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        realization=config["figures"]["realization"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_component_planes.py"
+
+
+rule plot_hits:
+    input:
+        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/hits.pdf",
+        png=report(
+            "<results>/figures/hits.png",
+            caption="../report/hits.rst",
+            category="Map",
+            labels={"figure": "hits"},
+        ),
+    log:
+        "<logs>/plot_hits.log",
+    benchmark:
+        "<benchmarks>/plot_hits.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        realization=config["figures"]["realization"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_hits.py"
+
+
+rule plot_quality:
+    input:
+        realizations="<results>/tables/realizations.csv",
+        ensemble="<results>/ensemble.h5",
+    output:
+        pdf="<results>/figures/quality.pdf",
+        png=report(
+            "<results>/figures/quality.png",
+            caption="../report/quality.rst",
+            category="Realizations",
+            labels={"figure": "quality"},
+        ),
+    log:
+        "<logs>/plot_quality.log",
+    benchmark:
+        "<benchmarks>/plot_quality.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        swept=STUDY.swept,
+        color_by=config["figures"]["color_by"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_quality.py"
+
+
+rule plot_clusters:
+    input:
+        realizations="<results>/tables/realizations.csv",
+    output:
+        pdf="<results>/figures/clusters.pdf",
+        png=report(
+            "<results>/figures/clusters.png",
+            caption="../report/clusters.rst",
+            category="Realizations",
+            labels={"figure": "clusters"},
+        ),
+    log:
+        "<logs>/plot_clusters.log",
+    benchmark:
+        "<benchmarks>/plot_clusters.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        swept=STUDY.swept,
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_clusters.py"
+
+
+rule plot_ranking:
+    input:
+        ensemble="<results>/ensemble.h5",
+    output:
+        pdf="<results>/figures/ranking.pdf",
+        png=report(
+            "<results>/figures/ranking.png",
+            caption="../report/ranking.rst",
+            category="Ensemble",
+            labels={"figure": "ranking"},
+        ),
+    log:
+        "<logs>/plot_ranking.log",
+    benchmark:
+        "<benchmarks>/plot_ranking.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_ranking.py"
+
+
+rule plot_similarity:
+    input:
+        ensemble="<results>/ensemble.h5",
+    output:
+        pdf="<results>/figures/similarity.pdf",
+        png=report(
+            "<results>/figures/similarity.png",
+            caption="../report/similarity.rst",
+            category="Ensemble",
+            labels={"figure": "similarity"},
+        ),
+    log:
+        "<logs>/plot_similarity.log",
+    benchmark:
+        "<benchmarks>/plot_similarity.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_similarity.py"
+
+
+rule plot_signal:
+    input:
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/signal.pdf",
+        png=report(
+            "<results>/figures/signal.png",
+            caption="../report/signal.rst",
+            category="Ensemble",
+            labels={"figure": "signal"},
+        ),
+    log:
+        "<logs>/plot_signal.log",
+    benchmark:
+        "<benchmarks>/plot_signal.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        features=config["figures"]["features"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_signal.py"
+
+
+rule plot_confidence:
+    input:
+        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/confidence.pdf",
+        png=report(
+            "<results>/figures/confidence.png",
+            caption="../report/confidence.rst",
+            category="Ensemble",
+            labels={"figure": "confidence"},
+        ),
+    log:
+        "<logs>/plot_confidence.log",
+    benchmark:
+        "<benchmarks>/plot_confidence.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        features=config["figures"]["features"],
+        realization=config["figures"]["realization"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_confidence.py"
