@@ -28,7 +28,7 @@ report: $(STAMP) ## write report.html of the finished study
 	$(BIN)/snakemake --report report.html $(if $(CONFIG),--configfile $(CONFIG))
 
 test: lint ## lint, then unit, property and workflow tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP) ## check format and style of Python and Snakemake code
 	$(BIN)/ruff check .

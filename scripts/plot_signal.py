@@ -1,22 +1,18 @@
 """Draw the stacked signal and the consensus labels in two features, beside the truth if known."""
 
-import numpy as np
-
 from kohorte import store
 from kohorte.evaluation import evaluate
-from kohorte.figures.points import choose_features, signal_figure
+from kohorte.figures.points import choose_features, classes_of_groups, signal_figure
 from kohorte.figures.style import save_figure
 from kohorte.logs import job_log
 
 
 def plot_signal(ensemble, data, chosen):
     """In the features named `chosen`, or those that tell the consensus groups apart best."""
-    labels, truth, class_of = ensemble.points.label, data.truth, None
+    labels, truth = ensemble.points.label, data.truth
+    matching = None
     if truth is not None:
-        found = evaluate(labels, truth)
-        matched = found.matching >= 0
-        class_of = np.full(int(labels.max()) + 1, -1)
-        class_of[found.clusters[found.matching[matched]]] = found.classes[matched]
+        matching = classes_of_groups(evaluate(labels, truth), ensemble.consensus.n_groups)
     columns = choose_features(data.features, data.names, labels, chosen)
     return signal_figure(
         data.physical(columns),
@@ -25,7 +21,7 @@ def plot_signal(ensemble, data, chosen):
         labels=labels,
         truth=truth,
         class_names=data.class_names,
-        matching=class_of,
+        matching=matching,
     )
 
 

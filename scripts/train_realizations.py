@@ -8,11 +8,11 @@ from kohorte import store
 from kohorte.logs import job_log
 from kohorte.maps.realization import run_realization
 from kohorte.maps.resolve import resolve_parameters
-from kohorte.provenance import digest_of, file_digest
+from kohorte.provenance import digest_of
 
 
 def train_realizations(index, *, data, members, directory, library, threads, log):
-    """Write `directory/<id>.h5` of every member; then `index`, which lists them with checksums."""
+    """Write `directory/<id>.h5` of every member; then `index`, which lists them with digests of their content."""
     table = store.read_data(data)
 
     def train(member):
@@ -27,7 +27,7 @@ def train_realizations(index, *, data, members, directory, library, threads, log
             resolved = {**member, "parameters": member["parameters"] | sides}
             store.write_realization(path, realization, fingerprint=fingerprint, **resolved)
             log.info("%s: trained in %.2f s", member["id"], sum(realization.seconds.values()))
-        return {"id": member["id"], "file": path.name, "sha256": file_digest(path)}
+        return store.list_realization(path)
 
     # One map never uses more than one core; maps are independent and their kernels free the GIL.
     with ThreadPoolExecutor(threads) as pool:

@@ -24,7 +24,7 @@ def make_tree(n, n_groups):
 
 @pytest.mark.parametrize(
     ("n", "n_groups", "spread"),
-    [(5, 1, 0.2), (12, 2, 3.0), (150, 4, 0.2), (150, 4, 3.0), (1500, 40, 3.0)],
+    [(5, 1, 0.2), (150, 4, 0.2), (150, 4, 3.0), (1500, 40, 3.0)],
 )
 def test_ranked_gsum_figure_is_readable(n, n_groups, spread):
     rng = np.random.default_rng(7)
@@ -58,7 +58,7 @@ def test_ranked_gsum_figure_of_equal_clusters(value):
         ranked_gsum_figure(np.ones(3), derivative=np.ones(2))
 
 
-@pytest.mark.parametrize(("n", "n_groups"), [(2, 1), (2, 2), (120, 3), (400, 60)])
+@pytest.mark.parametrize(("n", "n_groups"), [(2, 2), (120, 3), (400, 60)])
 def test_similarity_figure_is_readable(n, n_groups):
     similarity, tree, groups = make_tree(n, n_groups)
     figure = similarity_figure(similarity, linkage=tree, groups=groups.astype(np.uint8))
@@ -120,9 +120,7 @@ def test_large_similarity_is_averaged_and_deep_trees_are_drawn():
     assert not page.text_faults(figure)
 
 
-@pytest.mark.parametrize(
-    ("n", "n_groups", "spread"), [(1, 1, 0.1), (30, 2, 0.1), (30, 2, 3.0), (600, 30, 3.0)]
-)
+@pytest.mark.parametrize(("n", "n_groups", "spread"), [(1, 1, 0.1), (30, 2, 3.0), (600, 30, 3.0)])
 def test_stability_figure_is_readable(n, n_groups, spread):
     rng = np.random.default_rng(8)
     gsum = np.exp(rng.normal(0, spread, n))

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from typing import ClassVar
 
 import h5py
 import numpy as np
@@ -104,28 +105,66 @@ def test_missing_truncated_and_foreign_files_are_named(tmp_path):
         store.read_data(path)
 
 
+class SmallRealization:
+    quality: ClassVar = {"quantization_error": 0.5, "topographic_product": float("nan")}
+
+    def __init__(self, train=1.0):
+        self.seconds = {"train": train}
+        for number, name in enumerate(store.REALIZATION_ARRAYS):
+            setattr(self, name, np.full(4, number, dtype=np.int32))
+
+
+def write_small(path, train=1.0):
+    parameters = {"xdim": 2, "ydim": 3, "topology": "rectangular"}
+    described = {"id": path.stem, "seed": 5, "repeat": 1, "parameters": parameters}
+    store.write_realization(path, SmallRealization(train), fingerprint="f", **described)
+
+
+def test_realization_round_trip(tmp_path):
+    path = tmp_path / "r.h5"
+    write_small(path)
+    stored = store.read_realization(path, "labels", "hits")
+    assert (stored.id, stored.seed, stored.repeat, stored.n_clusters) == ("r", 5, 1, 4)
+    assert (stored.lattice.xdim, stored.lattice.ydim) == (2, 3)
+    assert stored.seconds == {"train": 1.0}
+    assert stored.quality["quantization_error"] == 0.5
+    assert list(stored.arrays) == ["labels", "hits"]
+    np.testing.assert_array_equal(stored.arrays["labels"], np.full(4, 7))
+
+
 def test_fingerprint(tmp_path):
     path = tmp_path / "r.h5"
     assert not store.has_fingerprint(path, "f")
-    with store.create(path, "realization", fingerprint="f"):
-        pass
+    write_small(path)
     assert store.has_fingerprint(path, "f")
     assert not store.has_fingerprint(path, "g")
+    with h5py.File(path, "a") as file:
+        file["labels"][0] += 1
+    assert not store.has_fingerprint(path, "f")
+    write_small(path)
     path.write_bytes(path.read_bytes()[:100])
     assert not store.has_fingerprint(path, "f")
+
+
+def test_the_index_does_not_depend_on_times(tmp_path):
+    for folder, train in (("a", 1.0), ("b", 2.0)):
+        write_small(tmp_path / folder / "r.h5", train)
+    one, two = (store.list_realization(tmp_path / folder / "r.h5") for folder in "ab")
+    assert one == two
 
 
 def test_index_names_lost_and_changed_files(tmp_path):
     index = tmp_path / "batches" / "000.json"
     file = tmp_path / "r.h5"
     index.parent.mkdir()
-    with store.create(file, "realization"):
-        pass
-    entry = {"id": "r", "file": "r.h5", "sha256": store.provenance.file_digest(file)}
-    index.write_text(json.dumps([entry]))
+    write_small(file)
+    index.write_text(json.dumps([store.list_realization(file)]))
     assert store.listed_realizations([index], verify=True) == [file]
-    with open(file, "ab") as stream:
-        stream.write(b"x")
+    assert store.find_realization([index], "r") == file
+    with pytest.raises(ResultError, match="no batch index lists a realization 'q'"):
+        store.find_realization([index], "q")
+    with h5py.File(file, "a") as opened:
+        opened["labels"][0] += 1
     assert store.listed_realizations([index]) == [file]
     with pytest.raises(ResultError, match=r"r\.h5: its content is not what was written"):
         store.listed_realizations([index], verify=True)

@@ -291,6 +291,7 @@ def write_realization(path: str | Path, realization: Any, **attributes: Any) -> 
         put_attributes(file.create_group("quality"), **realization.quality)
         seconds = file.create_group("seconds")
         put_attributes(seconds, unit="s", **realization.seconds)
+        file.attrs["content"] = content_digest(file)
 
 
 def read_realization(path: str | Path, *names: str) -> StoredRealization:
@@ -309,12 +310,28 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
 
 
 def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
-    """Whether a whole realization file is there that was made from just these inputs."""
+    """Whether a realization file is there, unharmed, that was made from just these inputs."""
     try:
         with open_result(path, "realization") as file:
-            return file.attrs.get("fingerprint") == fingerprint
-    except ResultError:
+            made_from = file.attrs.get("fingerprint")
+            return made_from == fingerprint and file.attrs.get("content") == content_digest(file)
+    except (ResultError, OSError, KeyError):
         return False
+
+
+def content_digest(file: h5py.File) -> str:
+    """Digest of all datasets of a realization file and of its measures: all but the times."""
+    arrays = {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+    quality = sorted((name, float(value)) for name, value in file["quality"].attrs.items())
+    return provenance.digest_of(
+        *(part for item in sorted(arrays.items()) for part in item), quality
+    )
+
+
+def list_realization(path: str | Path) -> dict[str, str]:
+    """The entry of a realization in the index of its batch."""
+    with open_result(path, "realization") as file:
+        return {"id": file.attrs["id"], "file": path.name, "content": file.attrs["content"]}
 
 
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
@@ -322,7 +339,7 @@ def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) 
 
     Args:
         indexes: paths of `realizations/batches/<batch>.json`.
-        verify: compare each file with the checksum in its index.
+        verify: compare the content of each file with the digest in its index.
 
     Raises:
         ResultError: when a listed file is missing, or is not the one that was listed.
@@ -333,11 +350,14 @@ def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) 
             path = index.parent.parent / entry["file"]
             if not path.exists():
                 raise ResultError(f"{path}: finished before but gone now; run the workflow again")
-            if verify and provenance.file_digest(path) != entry["sha256"]:
-                raise ResultError(
-                    f"{path}: its content is not what was written (checksum in {index}); "
-                    "delete it and run the workflow again"
-                )
+            if verify:
+                with open_result(path, "realization") as file:
+                    whole = content_digest(file) == entry["content"]
+                if not whole:
+                    raise ResultError(
+                        f"{path}: its content is not what was written (digest in {index}); "
+                        "delete it and run the workflow again"
+                    )
             paths.append(path)
     return paths
 

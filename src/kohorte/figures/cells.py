@@ -212,7 +212,7 @@ class MapPage:
         self.figure.set_size_inches(width, size.height + 1.0)
         legend, legend_height = None, 0.0
         if entries:
-            legend, legend_height = fitting_legend(self.figure, entries, width - 0.1)
+            legend, _, legend_height = fitting_legend(self.figure, entries)
         key_height = max((points for _, points in sizes), default=0.0) / 72
         key_height = max(key_height, 0.12) + 0.06 if sizes else 0.0
         below = self._AXIS + legend_height + key_height + 0.04

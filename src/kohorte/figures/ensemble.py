@@ -176,7 +176,7 @@ def similarity_figure(
         entries = _group_entries(counts)
         if cut is not None:
             entries.append(Line2D([], [], color=INK, lw=0.9, ls="--", label="cut of the tree"))
-        legend, height = fitting_legend(figure, entries, width - 0.1, most=4)
+        legend, _, height = fitting_legend(figure, entries, most=4)
         below += height + 0.05
     page = below + side + above
     figure.set_size_inches(width, page)

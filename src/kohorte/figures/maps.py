@@ -360,13 +360,13 @@ def _draw_merges(axes, positions, centroids, targets) -> list[Artist]:
     if not merged.any():
         return []
     joints = np.stack([positions[centroids[merged]], positions[targets[merged]]], axis=1)
-    rim = [Stroke(linewidth=2.4, foreground="white"), Normal()]
+    rim = [Stroke(linewidth=3.0, foreground="white"), Normal()]
     axes.add_collection(
-        LineCollection(joints, colors=_JOINT, linewidths=1.3, zorder=4, path_effects=rim),
+        LineCollection(joints, colors=_JOINT, linewidths=1.7, zorder=4, path_effects=rim),
         autolim=False,
     )
     axes.plot(*positions[centroids[merged]].T, **_disc(_JOINT, 3.0), zorder=4.5)
-    handle = Line2D([], [], **(_disc(_JOINT, 3.0) | {"linestyle": "-"}), lw=1.3)
+    handle = Line2D([], [], **(_disc(_JOINT, 3.0) | {"linestyle": "-"}), lw=1.7)
     handle.set_label("basin to the centroid of its cluster")
     return [handle]
 
@@ -380,19 +380,18 @@ def _bar_room(values: np.ndarray) -> float:
 
 
 def _plane_grid(lattice: "Lattice", planes: int, beside: float) -> tuple[int, MapSize]:
-    """Number of columns that draws the planes largest, the widest such grid; size of a plane."""
-    best = None
+    """Most columns that draw the planes not much smaller than any other; size of a plane."""
+    grids = []
     for columns in range(1, planes + 1):
         rows = -(-planes // columns)
         room = ((DOUBLE_COLUMN - 0.1) / columns - beside, (PAGE_HEIGHT - 0.6) / rows - _ABOVE)
-        if min(room) <= 0.2:
-            continue
-        size = fit_map(lattice, min(room[0], 3.0), min(room[1], 3.0), largest_cell=0.3, longest=3.0)
-        if best is None or size.width >= best[1].width * 0.98:
-            best = (columns, size)
-    if best is None:
+        if min(room) > 0.2:
+            room = (min(room[0], 3.0), min(room[1], 3.0))
+            grids.append((columns, fit_map(lattice, *room, largest_cell=0.3, longest=3.0)))
+    if not grids:
         raise ConfigError(f"{planes} component planes do not fit on a page; lower max_planes")
-    return best
+    largest = max(size.width for _, size in grids)
+    return [grid for grid in grids if grid[1].width >= 0.85 * largest][-1]
 
 
 def _fold_classes(

@@ -105,7 +105,7 @@ class PanelRow:
             k: fitting_legend(self.figure, entries, side + 0.5 * self._gap, most=3)
             for k, entries in self._legends.items()
         }
-        deepest = max([height for _, height in drawn.values()] + [self._BAR * bool(self._bars)])
+        deepest = max([height for _, _, height in drawn.values()] + [self._BAR * bool(self._bars)])
         note = 0.18 if self._note else 0.0
         bottom = self._LABELS + deepest + 0.06 + note
         height = bottom + side + self._TOP

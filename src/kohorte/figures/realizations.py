@@ -64,7 +64,7 @@ def find_levels(values: Sequence[object] | np.ndarray) -> Levels:
         array = np.array([str(value) for value in values])
     distinct, index = np.unique(array, return_inverse=True)
     labels = [value_label(value) for value in distinct.tolist()]
-    if len(set(labels)) < len(labels):  # values that differ only far behind the point
+    if len(set(labels)) < len(labels) <= FEW_VALUES:  # differ only far behind the point
         labels = [str(value) for value in distinct.tolist()]
     if not numeric and len(labels) > MOST_CATEGORIES:
         rest = len(labels) - MOST_CATEGORIES + 1

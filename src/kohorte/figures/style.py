@@ -285,46 +285,48 @@ def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwa
 
 
 def fitting_legend(
-    figure: Figure, entries: Sequence[Artist], width: float, most: int = 5, **kwargs
-) -> tuple[Legend, float]:
+    figure: Figure,
+    entries: Sequence[Artist],
+    width: float | None = None,
+    most: int = 5,
+) -> tuple[Legend, int, float]:
     """A legend in as many columns as fit; its upper centre is at the middle of the figure.
 
     Parameters
     ----------
     figure
-        Figure without a layout engine.
+        Figure.
     entries
-        Legend entries.
+        Legend entries, at least one.
     width
-        Room in inches.
+        Room in inches; by default that of the figure.
     most
         Largest number of columns.
-    kwargs
-        Passed on to `Figure.legend`.
 
     Returns
     -------
     tuple
-        The legend and its height in inches.
+        The legend, its number of columns, and its height in inches.
     """
+    width = figure.get_figwidth() - 0.1 if width is None else width
     options = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "borderaxespad": 0.0}
-    for most_columns in range(min(most, len(entries)), 0, -1):
-        rows = -(-len(entries) // most_columns)
-        columns = -(-len(entries) // rows)
-        legend = figure.legend(handles=list(entries), ncols=columns, **options | kwargs)
+    for limit in range(min(most, len(entries)), 0, -1):
+        rows = -(-len(entries) // limit)
+        columns = -(-len(entries) // rows)  # as even as can be
+        legend = figure.legend(handles=list(entries), ncols=columns, **options)
         box = legend.get_window_extent(figure.canvas.get_renderer())
         if columns == 1 or box.width / figure.dpi <= width:
             break
         legend.remove()
-    return legend, box.height / figure.dpi
+    return legend, columns, box.height / figure.dpi
 
 
 def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> None:
     """One legend, in as many columns as fit, under all panels of a constrained layout."""
     if entries:
-        legend, _ = fitting_legend(figure, entries, figure.get_figwidth() - 0.1, most)
+        legend, columns, _ = fitting_legend(figure, entries, most=most)
         legend.remove()
-        figure.legend(handles=list(entries), loc="outside lower center", ncols=legend._ncols)
+        figure.legend(handles=list(entries), loc="outside lower center", ncols=columns)
 
 
 def place_labels(
