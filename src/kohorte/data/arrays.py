@@ -40,12 +40,16 @@ def open_sklearn(title, name, options):
 @contextmanager
 def open_npy(title, path, options):
     """One array in a .npy file, mapped so that only what is chosen gets read."""
+    yield ArraySource(title, open_npy_array(title, path))
+
+
+def open_npy_array(title, path) -> np.ndarray:
+    """The array of a .npy file, mapped; DataError if it is something else."""
     with open(path, "rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise DataError(f"{title}: is not a .npy file, or is a pickle, which is never loaded")
     with _numpy_faults(title):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    yield ArraySource(title, array)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 @contextmanager

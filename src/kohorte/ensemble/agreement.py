@@ -24,9 +24,7 @@ def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
     """
     pairs = _sum_tables(overlaps, _choose_two(overlaps.counts))
     within = np.diagonal(pairs)
-    ari = _adjust(pairs, within[:, None], within, _choose_two(overlaps.n_points))
-    np.fill_diagonal(ari, 1.0)
-    return ari
+    return _mirror(_adjust(pairs, within[:, None], within, _choose_two(overlaps.n_points)))
 
 
 def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
@@ -41,13 +39,14 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     joint = _sum_tables(overlaps, plogp)
     single = np.diagonal(joint)
     constant = overlaps.n_points * np.log(overlaps.n_points)
-    information = np.maximum(joint + constant - single[:, None] - single, 0.0)
     entropy = np.maximum(constant - single, 0.0)
+    entropy[np.bincount(overlaps.realization) == 1] = 0.0  # not what rounding has left of it
+    information = np.maximum(entropy[:, None] + (joint - single), 0.0)
+    information = np.minimum(information, np.minimum(entropy[:, None], entropy))
     mean = (entropy[:, None] + entropy) / 2
     nmi = np.ones_like(joint)
     np.divide(information, mean, out=nmi, where=mean != 0)
-    np.fill_diagonal(nmi, 1.0)
-    return np.minimum(nmi, 1.0)
+    return _mirror(nmi)
 
 
 def _adjust(both, rows, columns, total):
@@ -56,6 +55,12 @@ def _adjust(both, rows, columns, total):
     largest = (rows + columns) / 2
     index = np.ones(np.shape(both))
     return np.divide(both - expected, largest - expected, out=index, where=largest != expected)
+
+
+def _mirror(values: np.ndarray) -> np.ndarray:
+    """Return the upper triangle and its mirror image, with 1 on the diagonal."""
+    upper = np.triu(values, 1)
+    return upper + upper.T + np.eye(len(values))
 
 
 def _choose_two(n: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ MAX_SLAB = 2**30
 """Most points of one slab: its counts then fit in 32 bits."""
 
 _TABLE_RANGE = 2**16
-_PIECE = 2**14
+_PIECE = 2**11  # points looked at first for all ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,22 +42,27 @@ class LabelSet:
         """Yield (start, stop, R arrays of the points start..stop-1), in order.
 
         What is not in memory already is read one slab ahead, and two slabs together never exceed
-        ``max_bytes``. The arrays are contiguous, of native byte order, and not to be written to.
+        ``max_bytes``. The arrays are contiguous, of native byte order and not to be written to;
+        they are overwritten once the slab after the next is asked for.
         """
         size = self.slab_size(slab, max_bytes)
         ranges = [(a, min(a + size, self.n_points)) for a in range(0, self.n_points, size)]
         if all(_in_memory(source) for source in self.sources):
             for start, stop in ranges:
-                yield start, stop, self._read(start, stop)
+                yield start, stop, [_native(x[start:stop]) for x in self.sources]
             return
+        # Reading into the same buffers again spares the system the clearing of new pages.
+        buffers = [
+            [np.empty(size, dtype=x.dtype.newbyteorder("=")) for x in self.sources]
+            for _ in ranges[:2]
+        ]
         with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self._read, *ranges[0])
+            coming = reader.submit(self._read, *ranges[0], buffers[0])
             for k, (start, stop) in enumerate(ranges):
                 arrays = coming.result()
                 if k + 1 < len(ranges):
-                    coming = reader.submit(self._read, *ranges[k + 1])
+                    coming = reader.submit(self._read, *ranges[k + 1], buffers[(k + 1) % 2])
                 yield start, stop, arrays
-                del arrays
 
     def slab_size(self, slab: int | None = None, max_bytes: int = MAX_BYTES) -> int:
         """Points per slab: as asked for, or as many as the memory budget allows."""
@@ -72,11 +77,14 @@ class LabelSet:
             )
         return min(allowed if slab is None else min(int(slab), allowed), MAX_SLAB, self.n_points)
 
-    def _read(self, start: int, stop: int) -> list[np.ndarray]:
-        return [
-            np.ascontiguousarray(source[start:stop], dtype=source.dtype.newbyteorder("="))
-            for source in self.sources
-        ]
+    def _read(self, start: int, stop: int, buffers: list[np.ndarray]) -> list[np.ndarray]:
+        arrays = [buffer[: stop - start] for buffer in buffers]
+        for source, array in zip(self.sources, arrays, strict=True):
+            if hasattr(source, "read_direct"):
+                source.read_direct(array, np.s_[start:stop])
+            else:
+                array[:] = source[start:stop]
+        return arrays
 
 
 class _Row:
@@ -159,10 +167,10 @@ def find_ids(array: np.ndarray, realization: int) -> np.ndarray:
     if high - low >= _TABLE_RANGE:
         return np.unique(array).astype(np.int64)
     present = np.zeros(high - low + 1, dtype=bool)
-    for start in range(0, array.size, _PIECE):  # the first piece mostly holds all ids
-        present[_offsets(array[start : start + _PIECE], low)] = True
-        if present.all():
-            break
+    start, size = 0, _PIECE
+    while start < array.size and not present.all():  # the first piece mostly holds all ids
+        present[_offsets(array[start : start + size], low)] = True
+        start, size = start + size, min(2 * size, 2**16)
     return np.flatnonzero(present) + np.int64(low)
 
 
@@ -170,7 +178,7 @@ def recode(array: np.ndarray, ids: np.ndarray, dtype: type = np.uint16) -> np.nd
     """Replace every id by its position in the ascending ``ids`` (all of which must be known)."""
     low, span = int(ids[0]), int(ids[-1] - ids[0]) + 1
     if span == ids.size:
-        return _offsets(array, low).astype(dtype)
+        return _offsets(array, low).astype(dtype, copy=False)
     if span > _TABLE_RANGE:
         return np.searchsorted(ids, array).astype(dtype)
     table = np.zeros(span, dtype=dtype)
@@ -180,6 +188,10 @@ def recode(array: np.ndarray, ids: np.ndarray, dtype: type = np.uint16) -> np.nd
 
 def _offsets(array: np.ndarray, low: int) -> np.ndarray:
     return array if low == 0 else array - array.dtype.type(low)
+
+
+def _native(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
 def _in_memory(source) -> bool:

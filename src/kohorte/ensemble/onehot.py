@@ -38,23 +38,25 @@ def count_slab(arrays: list[np.ndarray], ids: list[np.ndarray], first: int) -> n
     rows = -(-n_clusters // _PADDED_CLUSTERS) * _PADDED_CLUSTERS
     realization = np.zeros(rows, dtype=np.int32)
     realization[:n_clusters] = np.repeat(np.arange(len(ids)), widths)
-    code = np.full(rows, np.iinfo(np.uint16).max, dtype=np.uint16)  # no label has this code
+    dtype = np.uint8 if max(widths) < np.iinfo(np.uint8).max else np.uint16
+    no_label, no_cluster = np.iinfo(dtype).max - 1, np.iinfo(dtype).max  # of padded points, rows
+    code = np.full(rows, no_cluster, dtype=dtype)
     code[:n_clusters] = np.concatenate([np.arange(width) for width in widths])
     n = arrays[0].size
     one_hot, product = _product()
     size = max(1024, min(_MAX_POINTS, _ONE_HOT_BYTES // (rows * one_hot.itemsize)))
     size = min(1 << (size.bit_length() - 1), 1 << max(10, (n - 1).bit_length()))
-    new = slice(old // _PADDED_CLUSTERS * _PADDED_CLUSTERS, rows)
-    counts = np.zeros((rows - new.start, rows), dtype=np.int64)
-    block = np.empty((len(arrays), size), dtype=np.uint16)
+    first_row = old // _PADDED_CLUSTERS * _PADDED_CLUSTERS
+    counts = np.zeros((rows - first_row, rows), dtype=np.int64)
+    block = np.empty((len(arrays), size), dtype=dtype)
     for start in range(0, n, size):
         stop = min(start + size, n)
-        block[:, stop - start :] = np.iinfo(np.uint16).max - 1  # matches no code either
+        block[:, stop - start :] = no_label
         for r, array in enumerate(arrays):
-            block[r, : stop - start] = recode(array[start:stop], ids[r])
-        counts += np.asarray(product(block, realization, code, new.start))
+            block[r, : stop - start] = recode(array[start:stop], ids[r], dtype)
+        counts += np.asarray(product(block, realization, code, first_row))
     full = np.zeros((n_clusters, n_clusters), dtype=np.int64)
-    full[old:] = counts[old - new.start : n_clusters - new.start, :n_clusters]
+    full[old:] = counts[old - first_row : n_clusters - first_row, :n_clusters]
     full[:old, old:] = full[old:, :old].T
     return full
 

@@ -32,6 +32,11 @@ class Overlaps:
     cluster : (K,) int64
         Id of each cluster in its label array.
     n_points, n_realizations : int
+
+    Raises
+    ------
+    DataError
+        Shapes that do not fit, or clusters that are not ordered by realization.
     """
 
     counts: np.ndarray
@@ -39,6 +44,23 @@ class Overlaps:
     cluster: np.ndarray
     n_points: int
     n_realizations: int
+
+    def __post_init__(self):
+        k = len(self.cluster)
+        if self.counts.shape != (k, k) or self.realization.shape != (k,):
+            raise DataError(
+                f"overlaps of {k} clusters have counts of shape {self.counts.shape} and "
+                f"realizations of shape {self.realization.shape}"
+            )
+        expected = np.arange(self.n_realizations)
+        if (
+            not np.array_equal(np.unique(self.realization), expected)
+            or (np.diff(self.realization) < 0).any()
+        ):
+            raise DataError(
+                f"clusters of overlaps must be ordered by realization, each of "
+                f"0..{self.n_realizations - 1} with at least one cluster"
+            )
 
     @property
     def sizes(self) -> np.ndarray:

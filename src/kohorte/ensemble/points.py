@@ -11,7 +11,7 @@ from kohorte.ensemble.labels import MAX_BYTES, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps, check_threads
 from kohorte.errors import DataError
 
-_CHUNK = 2**14  # points whose signal and tally stay in the second-level cache
+_CHUNK = 2**16  # points of one task: their signal and tally nearly fit the second-level cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +76,12 @@ def stream_points(
     weights = _check_per_cluster(weights, overlaps, "weights").astype(np.float64)
     groups = _check_per_cluster(groups, overlaps, "groups").astype(np.int64)
     n_groups = int(groups.max()) + 1
-    offsets = overlaps.offsets
-    ids = np.split(overlaps.cluster, offsets[1:-1])
-    weights, groups = np.split(weights, offsets[1:-1]), np.split(groups, offsets[1:-1])
+    bits = 8 if overlaps.n_realizations < 2**8 else 16
+    splits = overlaps.offsets[1:-1]
+    ids, weights = np.split(overlaps.cluster, splits), np.split(weights, splits)
+    ballots = [
+        np.ascontiguousarray(x) for x in np.split(_make_ballots(groups, bits), splits, axis=1)
+    ]
 
     with ThreadPoolExecutor(check_threads(threads)) as pool:
         for start, stop, arrays in points.slabs(slab, max_bytes):
@@ -90,10 +93,10 @@ def stream_points(
 
             def combine(a, codes=codes, signal=signal, winner=winner, votes=votes):
                 part = slice(a, a + _CHUNK)
-                tally = np.zeros((signal[part].size, n_groups), dtype=np.uint16)
+                tally = np.zeros((len(ballots[0]), signal[part].size), dtype=np.uint64)
                 for r, code in enumerate(codes):
-                    _add(code[part], weights[r], groups[r], signal[part], tally)
-                _elect(tally, winner[part], votes[part])
+                    _add(code[part], weights[r], ballots[r], signal[part], tally)
+                _elect(tally, bits, n_groups, winner[part], votes[part])
 
             list(pool.map(combine, range(0, n, _CHUNK)))
             yield PointSlab(start, stop, signal, winner, votes)
@@ -151,19 +154,41 @@ def _find_codes(array: np.ndarray, ids: np.ndarray, realization: int) -> np.ndar
     )
 
 
+def _make_ballots(groups: np.ndarray, bits: int) -> np.ndarray:
+    """Return what each cluster adds to the votes of its points, (words, K) uint64.
+
+    The votes of a point are counted in fields of ``bits`` bits, one per group, packed in words.
+    """
+    per_word = 64 // bits
+    ballots = np.zeros((int(groups.max()) // per_word + 1, groups.size), dtype=np.uint64)
+    shifts = (groups % per_word * bits).astype(np.uint64)
+    ballots[groups // per_word, np.arange(groups.size)] = np.uint64(1) << shifts
+    return ballots
+
+
 @njit(nogil=True, cache=True)
-def _add(codes, weights, groups, signal, tally):
+def _add(codes, weights, ballots, signal, tally):
+    """Add one realization's weights and votes to those of its points."""
+    first, ballot = tally[0], ballots[0]
     for p in range(codes.size):
         signal[p] += weights[codes[p]]
-        tally[p, groups[codes[p]]] += 1
+        first[p] += ballot[codes[p]]
+    for w in range(1, len(tally)):
+        word, ballot = tally[w], ballots[w]
+        for p in range(codes.size):
+            word[p] += ballot[codes[p]]
 
 
 @njit(nogil=True, cache=True)
-def _elect(tally, winner, votes):
-    for p in range(len(tally)):
-        best = 0
-        for g in range(1, tally.shape[1]):
-            if tally[p, g] > tally[p, best]:
-                best = g
-        winner[p] = best
-        votes[p] = tally[p, best]
+def _elect(tally, bits, n_groups, winner, votes):
+    """Find the group with most votes of each point; the lower one wins a tie."""
+    mask = np.uint64(2**bits - 1)
+    winner[:] = 0
+    votes[:] = 0
+    for g in range(n_groups):
+        word, shift = tally[g * bits // 64], np.uint64(g * bits % 64)
+        for p in range(word.size):
+            n = (word[p] >> shift) & mask
+            if n > votes[p]:
+                votes[p] = n
+                winner[p] = g

@@ -17,26 +17,41 @@ from numba.extending import intrinsic
 
 from kohorte.ensemble.labels import recode
 
-WIDE = 20
+WIDE = 28
 """Realizations with more clusters are counted by histogram instead of by bit masks."""
 
 _WORDS = 256  # words of a bit row in one block: some 100 rows stay in a 1 MB second-level cache
 _BLOCKS = 4  # blocks packed by one call: keeps the share of Python's overhead low
 _CHUNK = 64 * _WORDS * _BLOCKS
 _ROWS_IN_CACHE = 96  # rows that are compared with all others before the next ones are loaded
+_CELLS_IN_CACHE = 2**17  # cells of four histograms that are filled together
 _ACCUMULATOR_BYTES = 2**28  # private accumulators of all threads together; above, they share one
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Which cluster is which bit row, and which realizations are counted how."""
+    """Which cluster is which bit row, and which pairs of realizations get a histogram."""
 
     offsets: np.ndarray  # (R + 1,) first cluster of each realization
     first: int  # only pairs whose second realization is >= first are counted
     narrow: list[int]  # realizations counted by bit masks
     row_starts: np.ndarray  # (len(narrow) + 1,) first bit row of each of them
-    cells: np.ndarray  # (rows,) cluster of each bit row; K for the empty rows at the end
-    pairs: np.ndarray  # (n, 2) pairs of realizations counted by histogram
+    clusters: np.ndarray  # cluster of each bit row
+    pairs: np.ndarray  # (P, 2) pairs of realizations counted by histogram
+    cell_starts: np.ndarray  # (P + 1,) first cell of each of their tables
+
+    @property
+    def n_rows(self) -> int:
+        """Bit rows, filled up with empty ones to a multiple of four."""
+        return -(-self.clusters.size // 4) * 4
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Accumulators: counts of pairs of bit rows, and the tables of the pairs of a plan."""
+
+    rows: np.ndarray
+    cells: np.ndarray
 
 
 def count_slab(
@@ -60,12 +75,19 @@ def count_slab(
     (K, K) int64, symmetric.
     """
     plan = _make_plan(ids, first)
-    n, n_clusters = arrays[0].size, int(plan.offsets[-1])
-    lanes = min(threads, -(-n // _CHUNK), _ACCUMULATOR_BYTES // (4 * n_clusters**2))
-    lanes = max(1, lanes)
+    n = arrays[0].size
+    size = 4 * (plan.n_rows**2 + int(plan.cell_starts[-1]))
+    # Threads take lanes of points and have sums of their own, or, where these are too large,
+    # bands of rows and tables within the sums that they share.
+    lanes = max(1, min(threads, -(-n // _CHUNK), _ACCUMULATOR_BYTES // max(size, 1)))
     bands = max(1, threads // lanes) if n > _CHUNK else 1
-    # One row and column more than clusters: where the empty bit rows go.
-    sums = [np.zeros((n_clusters + 1, n_clusters + 1), dtype=np.int32) for _ in range(lanes)]
+    sums = [
+        _Sums(
+            np.zeros((plan.n_rows, plan.n_rows), dtype=np.int32),
+            np.zeros(plan.cell_starts[-1], dtype=np.int32),
+        )
+        for _ in range(lanes)
+    ]
     tasks = [
         (sums[lane], _share(n, lane, lanes), band, bands)
         for lane in range(lanes)
@@ -76,30 +98,35 @@ def count_slab(
     else:
         with ThreadPoolExecutor(len(tasks)) as pool:
             list(pool.map(lambda task: _count_task(arrays, ids, plan, *task), tasks))
-    counts = sums[0][:-1, :-1].astype(np.int64)
     for other in sums[1:]:
-        counts += other[:-1, :-1]
-    return _complete(counts, plan, n)
+        sums[0].rows[:] += other.rows
+        sums[0].cells[:] += other.cells
+    return _complete(sums[0], plan, n)
 
 
 def _make_plan(ids: list[np.ndarray], first: int) -> _Plan:
-    widths = [len(x) for x in ids]
-    offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
-    narrow = [r for r, width in enumerate(widths) if width <= WIDE]
-    row_starts = np.concatenate([[0], np.cumsum([widths[r] - 1 for r in narrow])]).astype(np.int64)
-    cells = np.full(-(-int(row_starts[-1]) // 4) * 4, offsets[-1])
-    for k, r in enumerate(narrow):
-        start, stop = row_starts[k : k + 2]
-        cells[start:stop] = offsets[r] + np.arange(stop - start)
-    is_narrow = set(narrow)
+    widths = np.array([len(x) for x in ids])
+    offsets = np.concatenate([[0], np.cumsum(widths)])
+    is_narrow = widths <= WIDE
+    narrow = np.flatnonzero(is_narrow).tolist()
     pairs = [
         (i, j)
         for j in range(first, len(ids))
         for i in range(j + 1)
-        if not (i in is_narrow and j in is_narrow)
+        if not (is_narrow[i] and is_narrow[j])
     ]
     pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return _Plan(offsets, first, narrow, row_starts, cells, pairs)
+    return _Plan(
+        offsets=offsets,
+        first=first,
+        narrow=narrow,
+        row_starts=np.concatenate([[0], np.cumsum(widths[narrow] - 1)]).astype(np.int64),
+        clusters=np.concatenate(
+            [np.empty(0, np.int64), *(np.arange(offsets[r], offsets[r + 1] - 1) for r in narrow)]
+        ),
+        pairs=pairs,
+        cell_starts=np.concatenate([[0], np.cumsum(widths[pairs].prod(axis=1))]).astype(np.int64),
+    )
 
 
 def _share(n: int, lane: int, lanes: int) -> tuple[int, int]:
@@ -109,26 +136,36 @@ def _share(n: int, lane: int, lanes: int) -> tuple[int, int]:
 
 
 def _count_task(arrays, ids, plan, sums, points, band, bands) -> None:
-    """Count one lane of points; of its rows and pairs only every ``bands``-th."""
+    """Count one lane of points; of its rows and tables only every ``bands``-th."""
     values = [x.astype(array.dtype) for x, array in zip(ids, arrays, strict=True)]
-    packed = np.zeros((_BLOCKS, plan.cells.size, _WORDS), dtype=np.uint64)
-    codes = np.empty((len(arrays), _CHUNK if len(plan.pairs) else 0), dtype=np.uint16)
+    packed = np.zeros((_BLOCKS, plan.n_rows, _WORDS), dtype=np.uint64)
     first_row = plan.row_starts[np.searchsorted(plan.narrow, plan.first)] // 4 * 4
+    codes = np.empty((len(arrays), _CHUNK if len(plan.pairs) else 0), dtype=np.uint16)
+    tables = np.arange(band, len(plan.pairs), bands)
+    widths = np.diff(plan.offsets)
     for start in range(*points, _CHUNK):
         stop = min(start + _CHUNK, points[1])
         for k, r in enumerate(plan.narrow):
             _pack(arrays[r][start:stop], values[r], packed, plan.row_starts[k])
-        _count_bits(packed, stop - start, plan.cells, first_row, band, bands, sums)
-        if len(plan.pairs):
+        _count_rows(packed, stop - start, first_row, band, bands, sums.rows)
+        if tables.size:
             for r, array in enumerate(arrays):
                 codes[r, : stop - start] = recode(array[start:stop], ids[r])
-            pairs = plan.pairs[band::bands]
-            _count_cells(codes, stop - start, pairs, plan.offsets.astype(np.uint64), sums)
+            _count_cells(
+                codes, stop - start, plan.pairs, tables, widths, plan.cell_starts, sums.cells
+            )
 
 
-def _complete(counts: np.ndarray, plan: _Plan, n: int) -> np.ndarray:
-    """Derive the last clusters of the realizations counted by bit masks; make it symmetric."""
+def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
+    """Return all counts: derive the last cluster of each realization counted by bit masks."""
+    n_clusters = int(plan.offsets[-1])
     clusters = [slice(a, b) for a, b in pairwise(plan.offsets)]
+    counts = np.zeros((n_clusters, n_clusters), dtype=np.int64)
+    n_rows = plan.clusters.size
+    counts[np.ix_(plan.clusters, plan.clusters)] = sums.rows[:n_rows, :n_rows]
+    for (i, j), (start, stop) in zip(plan.pairs, pairwise(plan.cell_starts), strict=True):
+        table = counts[clusters[i], clusters[j]]
+        table[:] = sums.cells[start:stop].reshape(table.shape)
     sizes = np.diagonal(counts).copy()
     for r in plan.narrow:
         last = clusters[r].stop - 1
@@ -138,12 +175,12 @@ def _complete(counts: np.ndarray, plan: _Plan, n: int) -> np.ndarray:
             table = counts[clusters[i], clusters[j]]
             table[:-1, -1] = sizes[clusters[i]][:-1] - table[:-1, :-1].sum(axis=1)
             table[-1] = sizes[clusters[j]] - table[:-1].sum(axis=0)
+    # Rows are counted in tiles, which reach over the diagonal and into tables not asked for.
     old = plan.offsets[plan.first]
     counts[:old, :old] = 0
-    counts[np.diag_indices_from(counts)] = 0
-    counts = np.triu(counts)
-    counts += counts.T
-    counts[np.arange(old, sizes.size), np.arange(old, sizes.size)] = sizes[old:]
+    for a in range(1, n_clusters):
+        counts[a, :a] = counts[:a, a]
+    counts[np.arange(old, n_clusters), np.arange(old, n_clusters)] = sizes[old:]
     return counts
 
 
@@ -197,27 +234,27 @@ def _pack(labels, values, packed, first_row):
 
 
 @njit(nogil=True, cache=True)
-def _count_bits(packed, n, cells, first_row, band, bands, sums):
+def _count_rows(packed, n, first_row, band, bands, sums):
     """Add the population counts of the pairs of rows (a, b), a <= b, b >= first_row.
 
     Of the rows before first_row, which is a multiple of four, only the sizes are counted.
     """
-    n_rows = cells.size
+    n_rows = packed.shape[1]
     for block in range(-(-n // (64 * _WORDS))):
         words = min(_WORDS, -(-(n - block * 64 * _WORDS) // 64))
         rows = packed[block]
         for a in range(4 * band, first_row, 4 * bands):
-            _count_tile(rows, words, a, a, cells, sums)
-            _count_tile(rows, words, a, a + 2, cells, sums)
+            _count_tile(rows, words, a, a, sums)
+            _count_tile(rows, words, a, a + 2, sums)
         for tile in range(first_row, n_rows, _ROWS_IN_CACHE):
             tile_end = min(tile + _ROWS_IN_CACHE, n_rows)
             for a in range(4 * band, tile_end, 4 * bands):
                 for b in range(max(a, tile), tile_end, 2):
-                    _count_tile(rows, words, a, b, cells, sums)
+                    _count_tile(rows, words, a, b, sums)
 
 
 @njit(nogil=True, cache=True)
-def _count_tile(rows, words, a, b, cells, sums):
+def _count_tile(rows, words, a, b, sums):
     """Add the counts of four rows against two: six loads feed eight counts."""
     # One-dimensional views: LLVM does not vectorise the loop over two-dimensional indices.
     a0, a1, a2, a3 = rows[a], rows[a + 1], rows[a + 2], rows[a + 3]
@@ -234,53 +271,46 @@ def _count_tile(rows, words, a, b, cells, sums):
         s11 += _popcount(q & y)
         s21 += _popcount(r & y)
         s31 += _popcount(s & y)
-    left, right = cells[b], cells[b + 1]
-    sums[cells[a], left] += s00
-    sums[cells[a + 1], left] += s10
-    sums[cells[a + 2], left] += s20
-    sums[cells[a + 3], left] += s30
-    sums[cells[a], right] += s01
-    sums[cells[a + 1], right] += s11
-    sums[cells[a + 2], right] += s21
-    sums[cells[a + 3], right] += s31
+    sums[a, b] += s00
+    sums[a + 1, b] += s10
+    sums[a + 2, b] += s20
+    sums[a + 3, b] += s30
+    sums[a, b + 1] += s01
+    sums[a + 1, b + 1] += s11
+    sums[a + 2, b + 1] += s21
+    sums[a + 3, b + 1] += s31
 
 
 @njit(nogil=True, cache=True)
-def _count_cells(codes, n, pairs, offsets, sums):
-    """Add the two-dimensional histograms of pairs of realizations.
+def _count_cells(codes, n, pairs, tables, widths, starts, cells):
+    """Add the two-dimensional histograms of the pairs listed in ``tables``.
 
-    Four pairs at a time: neighbouring points are often in the same clusters, and adding to the
-    same cell again and again would wait for each addition to reach memory.
+    Four small ones at a time: neighbouring points are often in the same clusters, and adding to
+    the same cell again and again would wait for each addition to reach memory.
     """
-    flat = sums.reshape(sums.size)
-    width = np.uint64(sums.shape[1])
     k = 0
-    while k + 4 <= len(pairs):
-        x0, x1, x2, x3 = (
-            codes[pairs[k, 0]],
-            codes[pairs[k + 1, 0]],
-            codes[pairs[k + 2, 0]],
-            codes[pairs[k + 3, 0]],
-        )
-        y0, y1, y2, y3 = (
-            codes[pairs[k, 1]],
-            codes[pairs[k + 1, 1]],
-            codes[pairs[k + 2, 1]],
-            codes[pairs[k + 3, 1]],
-        )
-        c0 = offsets[pairs[k, 0]] * width + offsets[pairs[k, 1]]
-        c1 = offsets[pairs[k + 1, 0]] * width + offsets[pairs[k + 1, 1]]
-        c2 = offsets[pairs[k + 2, 0]] * width + offsets[pairs[k + 2, 1]]
-        c3 = offsets[pairs[k + 3, 0]] * width + offsets[pairs[k + 3, 1]]
+    while k < tables.size:
+        t0 = tables[k]
+        x0, y0, w0 = codes[pairs[t0, 0]], codes[pairs[t0, 1]], np.uint64(widths[pairs[t0, 1]])
+        c0 = cells[starts[t0] : starts[t0 + 1]]
+        size = c0.size
+        for t in tables[k + 1 : k + 4]:
+            size += starts[t + 1] - starts[t]
+        if k + 4 > tables.size or size > _CELLS_IN_CACHE:
+            for p in range(n):
+                c0[x0[p] * w0 + y0[p]] += 1
+            k += 1
+            continue
+        t1, t2, t3 = tables[k + 1], tables[k + 2], tables[k + 3]
+        x1, y1, w1 = codes[pairs[t1, 0]], codes[pairs[t1, 1]], np.uint64(widths[pairs[t1, 1]])
+        x2, y2, w2 = codes[pairs[t2, 0]], codes[pairs[t2, 1]], np.uint64(widths[pairs[t2, 1]])
+        x3, y3, w3 = codes[pairs[t3, 0]], codes[pairs[t3, 1]], np.uint64(widths[pairs[t3, 1]])
+        c1 = cells[starts[t1] : starts[t1 + 1]]
+        c2 = cells[starts[t2] : starts[t2 + 1]]
+        c3 = cells[starts[t3] : starts[t3 + 1]]
         for p in range(n):
-            flat[c0 + x0[p] * width + y0[p]] += 1
-            flat[c1 + x1[p] * width + y1[p]] += 1
-            flat[c2 + x2[p] * width + y2[p]] += 1
-            flat[c3 + x3[p] * width + y3[p]] += 1
+            c0[x0[p] * w0 + y0[p]] += 1
+            c1[x1[p] * w1 + y1[p]] += 1
+            c2[x2[p] * w2 + y2[p]] += 1
+            c3[x3[p] * w3 + y3[p]] += 1
         k += 4
-    for rest in range(k, len(pairs)):
-        i, j = pairs[rest]
-        x, y = codes[i], codes[j]
-        corner = offsets[i] * width + offsets[j]
-        for p in range(n):
-            flat[corner + x[p] * width + y[p]] += 1

@@ -73,17 +73,17 @@ def _agreement(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> in
         overlaps.n_realizations - 1,
         overlaps.offsets[:-1],
     )
-    groups = cut_tree(tree, most)
+    groups, sizes = cut_tree(tree, most), overlaps.sizes
     tables = np.zeros((most, n_leaves))
     own = np.zeros((most, overlaps.n_realizations))  # points in a group by realization j itself
     for a, g in enumerate(groups):
         tables[g] += overlaps.counts[a]
-        own[g, overlaps.realization[a]] += overlaps.sizes[a]
-    tables[groups, np.arange(n_leaves)] -= overlaps.sizes  # a cluster does not judge itself
+        own[g, overlaps.realization[a]] += sizes[a]
+    tables[groups, np.arange(n_leaves)] -= sizes  # a cluster does not judge itself
     tables /= others
     rows = (own.sum(axis=1, keepdims=True) - own) / others
 
-    n, squares = float(overlaps.n_points), overlaps.sizes.astype(np.float64) ** 2
+    n, squares = float(overlaps.n_points), sizes.astype(np.float64) ** 2
     column_pairs = _pairs(np.add.reduceat(squares, starts), n)
     cells = np.add.reduceat((tables**2).sum(axis=0), starts)
     row_squares = (rows**2).sum(axis=0)

@@ -1,0 +1,237 @@
+"""Grouping of clusters, rules for the number of groups, votes and streams of points."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles_ensemble import agreement_of_groups, silhouette_of_groups, vote_by_loops
+
+from kohorte.ensemble.consensus import choose_groups, find_consensus, group_clusters, order_groups
+from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.points import gather_signal, stream_points, vote
+from kohorte.ensemble.significance import gsum
+from kohorte.ensemble.tree import RULES, build_tree, cut_tree
+from kohorte.errors import ConfigError, DataError
+
+
+def noisy_ensemble(truth, n_realizations, noise, seed, split=0.0):
+    """Copies of a partition with relabelled clusters, random errors and sometimes a split."""
+    rng = np.random.default_rng(seed)
+    k = int(truth.max()) + 1
+    labels = []
+    for _ in range(n_realizations):
+        copy = rng.permutation(k)[truth]
+        wrong = rng.random(truth.size) < noise
+        copy[wrong] = rng.integers(0, k, wrong.sum())
+        if rng.random() < split:
+            copy[(copy == 0) & (rng.random(truth.size) < 0.5)] = k
+        labels.append(copy.astype(np.uint8))
+    return labels
+
+
+def count(labels):
+    return count_overlaps(labels, backend="numba")
+
+
+def partition(values):
+    """The partition as the index of the first member of each point's group."""
+    return [list(values).index(v) for v in values]
+
+
+def test_tiny_ensemble_by_hand():
+    # Three realizations agree on {0..3}, {4, 5}, {6}; the second splits the first cluster.
+    labels = [[0, 0, 0, 0, 1, 1, 2], [3, 3, 7, 7, 5, 5, 9], [1, 1, 1, 1, 0, 0, 2]]
+    found = find_consensus(labels, count(labels), 3)
+    assert found.labels.tolist() == [0, 0, 0, 0, 1, 1, 2]
+    # Half of the first cluster is at Jaccard distance 1/2, nearer than anything else.
+    np.testing.assert_array_equal(found.confidence, 1.0)
+    assert found.groups.tolist() == [0, 1, 2, 0, 1, 0, 2, 1, 0, 2]
+    assert (found.n_groups, found.rule) == (3, "given")
+    assert sorted(found.leaf_order) == list(range(10))
+    np.testing.assert_allclose(found.linkage[:4, 2], 0.0, atol=1e-15)
+    # Four groups: the halves become groups of their own, or one of them; two of three still agree.
+    assert find_consensus(labels, count(labels), 4).confidence.min() == pytest.approx(2 / 3)
+
+
+def test_average_linkage_heights_by_hand():
+    labels = [[0, 0, 0, 1], [0, 0, 1, 1]]
+    _, tree = build_tree(count(labels))
+    # Jaccard distances: 00 1/3, 11 1/2, 01 3/4, 10 1; the last join averages 1, 1, 3/4, 1.
+    np.testing.assert_allclose(tree[:, 2], [1 / 3, 1 / 2, (1 + 3 / 4 + 1 + 1) / 4])
+
+
+def test_groups_are_ordered_by_points_and_empty_ones_are_last():
+    assert order_groups(np.array([0, 1, 2, 1]), np.array([5, 9, 5])).tolist() == [1, 0, 2]
+    assert order_groups(np.array([2, 0, 1]), np.array([4, 4, 4])).tolist() == [1, 2, 0]
+    # The odd cluster of the last realization wins no point against two votes.
+    labels = [[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 2, 1, 1]]
+    found = find_consensus(labels, count(labels), 3)
+    assert found.labels.tolist() == [0, 0, 0, 1, 1]
+    assert found.groups.tolist() == [0, 1, 0, 1, 0, 1, 2]
+    assert found.confidence[2] == 2 / 3
+
+
+def test_one_realization_is_its_own_consensus():
+    labels = [[7, 7, 7, 2, 2, 4]]
+    found = find_consensus(labels, count(labels))
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 2]
+    assert set(found.candidates.values()) == {3}
+    np.testing.assert_array_equal(found.confidence, 1.0)
+
+
+def test_one_cluster_everywhere():
+    for labels in ([[3, 3, 3]], [[3, 3, 3], [1, 1, 1]], [[0], [0], [5]]):
+        found = find_consensus(labels, count(labels))
+        assert set(found.labels.tolist()) == {0}
+        assert found.n_groups == 1
+        assert set(found.candidates.values()) == {1}
+
+
+def test_all_one_cluster_realization_among_others():
+    truth = np.repeat([0, 1, 2], 20)
+    labels = [np.zeros(60, dtype=np.uint8), *noisy_ensemble(truth, 6, 0.0, 1)]
+    found = find_consensus(labels, count(labels))
+    assert partition(found.labels) == partition(truth)
+    np.testing.assert_allclose(found.confidence.min(), 6 / 7)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_rules_find_clear_groups(rule):
+    truth = np.repeat([0, 1, 2, 3], [70, 40, 30, 10])
+    labels = noisy_ensemble(truth, 9, 0.03, seed=3)
+    found = find_consensus(labels, count(labels), rule=rule)
+    assert found.rule == rule
+    assert found.n_groups == found.candidates[rule] == 4
+    assert np.mean(found.labels == truth) > 0.99
+
+
+def test_unrelated_realizations_agree_on_one_group():
+    # Every pair of clusters shares as many points as chance says: no grouping agrees with any.
+    x, y = np.divmod(np.arange(36), 6)
+    labels = [x, y]
+    assert group_clusters(count(labels)).candidates["agreement"] == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), noise=st.floats(0, 0.6), n_realizations=st.integers(2, 6))
+def test_rules_against_plain_loops(seed, noise, n_realizations):
+    truth = np.random.default_rng(seed).integers(0, 4, 40)
+    labels = noisy_ensemble(truth, n_realizations, noise, seed, split=0.5)
+    overlaps = count(labels)
+    _, tree = build_tree(overlaps)
+    candidates = group_clusters(overlaps).candidates
+    widths = np.bincount(overlaps.realization)
+    numbers = range(2, max(widths) + 1)
+    cuts = {g: cut_tree(tree, g).tolist() for g in numbers}
+    for rule, score in (("agreement", agreement_of_groups), ("silhouette", silhouette_of_groups)):
+        scores = {1: 0.0} | {g: score(labels, cuts[g]) for g in numbers}
+        assert scores[candidates[rule]] == pytest.approx(max(scores.values()), abs=1e-9)
+    assert candidates["median"] == sorted(widths)[(len(widths) - 1) // 2]
+    heights = [*tree[::-1, 2], 0.0]
+    gaps = {g: heights[g - 2] - heights[g - 1] for g in numbers}
+    assert candidates["gap"] == max(gaps, key=gaps.get)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_cuts_are_nested_and_exact(seed):
+    rng = np.random.default_rng(seed)
+    overlaps = count([rng.integers(0, rng.integers(1, 6), 30) for _ in range(4)])
+    _, tree = build_tree(overlaps)
+    finer = cut_tree(tree, overlaps.n_clusters)
+    np.testing.assert_array_equal(finer, np.arange(overlaps.n_clusters))
+    for g in range(overlaps.n_clusters - 1, 0, -1):
+        cut = cut_tree(tree, g)
+        assert np.unique(cut).tolist() == list(range(g))
+        assert len(set(zip(finer.tolist(), cut.tolist(), strict=True))) == g + 1
+        first = [cut.tolist().index(k) for k in range(g)]
+        assert first == sorted(first)
+        finer = cut
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), n_realizations=st.integers(1, 5))
+def test_votes_and_signals_against_loops(seed, n_realizations):
+    rng = np.random.default_rng(seed)
+    labels = [rng.choice([2, 3, 9, 40], 50).astype(np.uint8) for _ in range(n_realizations)]
+    overlaps = count(labels)
+    n_groups = int(rng.integers(1, 20))
+    groups = rng.integers(0, n_groups, overlaps.n_clusters)
+    winners, votes = vote(labels, overlaps, groups)
+    expected = vote_by_loops(labels, groups, n_groups)
+    np.testing.assert_array_equal(winners, expected[0])
+    np.testing.assert_array_equal(votes, expected[1])
+    weights = rng.random(overlaps.n_clusters)
+    by_mask = sum(
+        weights[k] * (np.asarray(labels[overlaps.realization[k]]) == overlaps.cluster[k])
+        for k in range(overlaps.n_clusters)
+    )
+    np.testing.assert_allclose(gather_signal(labels, overlaps, weights), by_mask, rtol=1e-12)
+
+
+def test_more_than_255_votes():
+    labels = [np.array([0, 0, 1], dtype=np.uint8)] * 300 + [np.array([1, 1, 0], dtype=np.uint8)]
+    overlaps = count(labels)
+    _, votes = vote(labels, overlaps, np.tile([0, 4], 301))
+    assert votes.tolist() == [300, 300, 300]
+
+
+def test_stream_does_not_depend_on_slabs_or_threads():
+    rng = np.random.default_rng(5)
+    labels = [rng.integers(0, 7, 50_000).astype(np.uint8) for _ in range(6)]
+    overlaps = count(labels)
+    grouping = group_clusters(overlaps)
+    results = []
+    for options in ({}, {"threads": 3}, {"slab": 999}, {"max_bytes": 12 * 500, "threads": 2}):
+        slabs = list(stream_points(labels, overlaps, gsum(overlaps), grouping.groups, **options))
+        assert [s.start for s in slabs[1:]] == [s.stop for s in slabs[:-1]]
+        results.append(
+            [np.concatenate([getattr(s, n) for s in slabs]) for n in ("signal", "winner", "votes")]
+        )
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_consensus_follows_points_and_ignores_names(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 3, 60)
+    labels = noisy_ensemble(truth, 5, 0.2, seed)
+    found = find_consensus(labels, count(labels))
+    again = find_consensus([x.copy() for x in labels], count(labels))
+    np.testing.assert_array_equal(found.labels, again.labels)
+    points = rng.permutation(60)
+    moved = [x[points] for x in labels]
+    np.testing.assert_array_equal(find_consensus(moved, count(moved)).labels, found.labels[points])
+    renamed = [(x * 3 + 1).astype(np.uint8) for x in labels]  # keeps the order of ids
+    np.testing.assert_array_equal(find_consensus(renamed, count(renamed)).labels, found.labels)
+    won = np.bincount(found.labels, minlength=found.n_groups)
+    assert (np.diff(won) <= 0).all()
+    assert found.labels.dtype == np.uint8
+    np.testing.assert_array_equal(
+        choose_groups(count(labels)), group_clusters(count(labels)).groups
+    )
+
+
+def test_bad_requests_are_named():
+    labels = [[0, 1, 1], [0, 0, 1]]
+    overlaps = count(labels)
+    for bad in (0, 1.5, True, "many"):
+        with pytest.raises(ConfigError, match="n_groups must be"):
+            find_consensus(labels, overlaps, bad)
+    with pytest.raises(ConfigError, match="together have 4 clusters"):
+        find_consensus(labels, overlaps, 5)
+    with pytest.raises(ConfigError, match="choose one of agreement, gap"):
+        find_consensus(labels, overlaps, rule="elbow")
+    with pytest.raises(DataError, match="1 label arrays"):
+        find_consensus(labels[:1], overlaps)
+    for other in ([[0, 1, 1], [0, 2, 1]], [[0, 1, 1], [5, 0, 1]]):
+        with pytest.raises(DataError, match="realization 1 hold cluster"):
+            vote(other, overlaps, np.zeros(4, dtype=int))
+    gaps = count([[0, 3, 3]])
+    with pytest.raises(DataError, match="realization 0 hold cluster 1, which"):
+        vote([[0, 1, 3]], gaps, np.zeros(2, dtype=int))
+    with pytest.raises(DataError, match="groups have shape"):
+        vote(labels, overlaps, np.zeros(3, dtype=int))
