@@ -1,28 +1,47 @@
-"""Combine the labels of all realizations into one ensemble."""
+"""Combine the overlaps of all slabs into significance and consensus, and label the points."""
 
-from contextlib import ExitStack
+from functools import reduce
 
 from kohorte import store
 from kohorte.ensemble.combine import combine
+from kohorte.ensemble.overlaps import add_overlaps
 from kohorte.logs import job_log
 
 
-def combine_realizations(path, *, indexes, options):
-    """Read the labels that the indexes list; write the ensemble to `path`."""
-    files = store.listed_realizations(indexes, verify=True)
-    with ExitStack() as stack:
-        opened = [stack.enter_context(store.open_result(f, "realization")) for f in files]
-        result = combine([file["labels"] for file in opened], **options)
-        ids = [file.attrs["id"] for file in opened]
-    store.write_ensemble(path, result, ids=ids, options=options)
-    return result
+def combine_realizations(path, slabs, labels, *, options, memory_mb, threads):
+    """Write the ensemble of `labels`, whose overlaps are in the files `slabs`, to `path`."""
+    overlaps = reduce(add_overlaps, (store.read_overlaps(slab)[0] for slab in slabs))
+    ensemble = combine(
+        overlaps,
+        identical=options["identical"],
+        threshold=options["threshold"],
+        groups=options["groups"],
+    )
+    store.write_ensemble(
+        path,
+        ensemble,
+        labels.arrays,
+        ids=labels.ids,
+        options=options,
+        memory_mb=memory_mb,
+        threads=threads,
+    )
+    return ensemble
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]) as log:
-        ensemble = combine_realizations(
+    with (
+        job_log(snakemake.log[0]) as log,
+        store.open_label_arrays(
+            snakemake.input.labels, snakemake.params.files, snakemake.params.label_name
+        ) as opened,
+    ):
+        result = combine_realizations(
             snakemake.output.ensemble,
-            indexes=snakemake.input.indexes,
+            snakemake.input.overlaps,
+            opened,
             options=snakemake.params.options,
+            memory_mb=snakemake.params.memory_mb,
+            threads=snakemake.threads,
         )
-        log.info("%d consensus groups", ensemble.consensus.n_groups)
+        log.info("%d groups by rule %s", result.grouping.n_groups, result.grouping.rule)

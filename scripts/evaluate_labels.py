@@ -3,6 +3,8 @@
 import pandas as pd
 
 from kohorte import store
+from kohorte.ensemble.combine import VOTES, vote_weights
+from kohorte.ensemble.points import vote
 from kohorte.evaluation import evaluate
 from kohorte.logs import job_log
 
@@ -10,21 +12,31 @@ METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
 CLASSES = ["method", "class", "points", "precision", "recall"]
 
 
-def evaluate_methods(ensemble, truth, realizations):
-    """Evaluations by name of method: the single maps of lowest, median and highest ARI, the most
-    representative one, and the ensemble's consensus."""
-    single = {}
-    for path in realizations:
-        stored = store.read_realization(path, "labels")
-        single[stored.id] = evaluate(stored.arrays["labels"], truth)
+def evaluate_methods(ensemble, truth, labels):
+    """Evaluations by name of method: the single realizations of lowest, median and highest ARI, the
+    most representative one, and the ensemble's consensus by equal and by weighted votes."""
+    single = dict(
+        zip(labels.ids, (evaluate(array[:], truth) for array in labels.arrays), strict=True)
+    )
     by_ari = sorted(single.values(), key=lambda e: e.ari)
     return {
         "single_min": by_ari[0],
         "single_median": by_ari[(len(by_ari) - 1) // 2],
         "single_max": by_ari[-1],
         "representative": single[ensemble.realizations.representative],
-        "consensus": evaluate(ensemble.points.label, truth),
+        **{
+            f"consensus_{votes}": evaluate(consensus(ensemble, labels, votes), truth)
+            for votes in VOTES
+        },
     }
+
+
+def consensus(ensemble, labels, votes):
+    """Consensus labels by a kind of votes, from the groups that the ensemble has."""
+    clusters = ensemble.clusters
+    weights = vote_weights(clusters.gsum, votes)
+    overlaps = store.read_overlaps_of(ensemble)
+    return vote(labels.arrays, overlaps, clusters.consensus_group, weights=weights)[0]
 
 
 def method_table(evaluations):
@@ -46,17 +58,19 @@ def class_table(evaluations, class_names):
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]) as log:
-        data = store.read_data(snakemake.input.data)
+    with (
+        job_log(snakemake.log[0]) as log,
+        store.open_label_arrays(
+            snakemake.input.labels, snakemake.params.files, snakemake.params.label_name
+        ) as opened,
+    ):
+        data = store.read_data(snakemake.input.data) if snakemake.input.get("data") else None
         results, names = {}, ()
-        if data.truth is None:
+        if data is None or data.truth is None:
             log.info("no label in the data: the tables have a header only")
         else:
             names = data.class_names
-            results = evaluate_methods(
-                store.read_ensemble(snakemake.input.ensemble),
-                data.truth,
-                store.listed_realizations(snakemake.input.indexes),
-            )
+            combined = store.read_ensemble(snakemake.input.ensemble)
+            results = evaluate_methods(combined, data.truth, opened)
         store.write_csv(method_table(results), snakemake.output.evaluation)
         store.write_csv(class_table(results, names), snakemake.output.classes)

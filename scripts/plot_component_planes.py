@@ -25,7 +25,7 @@ def plot_component_planes(indexes, ensemble, data, chosen):
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         figure = plot_component_planes(
-            snakemake.input.indexes,
+            snakemake.input.labels,
             snakemake.input.ensemble,
             snakemake.input.data,
             snakemake.params.realization,

@@ -9,29 +9,36 @@ from kohorte.logs import job_log
 
 
 def plot_confidence(ensemble, data, stored, chosen):
-    """On the map of a stored realization, in the features named `chosen` or the most telling."""
-    confidence, hits = ensemble.points.confidence, stored.arrays["hits"]
+    """In the features named `chosen` or the most telling, and on the map of a stored realization
+    where there is one."""
+    confidence = ensemble.points.confidence
     columns = choose_features(data.features, data.names, ensemble.points.label, chosen)
-    total = np.bincount(stored.arrays["winners"], weights=confidence, minlength=hits.size)
+    node_confidence = lattice = None
+    if stored is not None:
+        lattice, hits = stored.lattice, stored.arrays["hits"]
+        total = np.bincount(stored.arrays["winners"], weights=confidence, minlength=hits.size)
+        node_confidence = np.where(hits > 0, total / np.maximum(hits, 1), np.nan)
     return confidence_figure(
         data.physical(columns),
         [data.names[k] for k in columns],
         confidence=confidence,
-        node_confidence=np.where(hits > 0, total / np.maximum(hits, 1), np.nan),
-        lattice=stored.lattice,
+        node_confidence=node_confidence,
+        lattice=lattice,
     )
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        combined = store.read_ensemble(snakemake.input.ensemble)
-        identifier = snakemake.params.realization or combined.realizations.representative
+        combined = store.read_ensemble(snakemake.input.ensemble, points=True)
+        realization = None
+        if snakemake.params.has_maps:
+            identifier = snakemake.params.realization or combined.realizations.representative
+            file = store.find_realization(snakemake.input.labels, identifier)
+            realization = store.read_realization(file, "winners", "hits")
         figure = plot_confidence(
             combined,
             store.read_data(snakemake.input.data),
-            store.read_realization(
-                store.find_realization(snakemake.input.indexes, identifier), "winners", "hits"
-            ),
+            realization,
             snakemake.params.features,
         )
         for path in snakemake.output:

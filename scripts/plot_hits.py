@@ -31,7 +31,7 @@ def plot_hits(indexes, ensemble, data, chosen):
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         figure = plot_hits(
-            snakemake.input.indexes,
+            snakemake.input.labels,
             snakemake.input.ensemble,
             snakemake.input.data,
             snakemake.params.realization,

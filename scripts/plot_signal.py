@@ -28,7 +28,7 @@ def plot_signal(ensemble, data, chosen):
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         figure = plot_signal(
-            store.read_ensemble(snakemake.input.ensemble),
+            store.read_ensemble(snakemake.input.ensemble, points=True),
             store.read_data(snakemake.input.data),
             snakemake.params.features,
         )

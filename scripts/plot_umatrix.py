@@ -23,7 +23,7 @@ def plot_umatrix(indexes, ensemble, chosen):
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         figure = plot_umatrix(
-            snakemake.input.indexes, snakemake.input.ensemble, snakemake.params.realization
+            snakemake.input.labels, snakemake.input.ensemble, snakemake.params.realization
         )
         for path in snakemake.output:
             save_figure(figure, path)

@@ -6,32 +6,46 @@ from kohorte import store
 from kohorte.logs import job_log
 
 
-def summary_lines(ensemble, realizations, evaluation, *, study, results):
+def summary_lines(ensemble, realizations, evaluation, sufficiency, *, study, results):
     """The summary as lines of text."""
     clusters, consensus = ensemble.clusters, ensemble.consensus
     per_map = realizations["n_clusters"]
     lines = [
         f"Study {study}: {ensemble.n_points} points, {len(realizations)} realizations",
-        f"  maps        {per_map.min()} to {per_map.max()} clusters each (median "
-        f"{per_map.median():g}), quantization error {realizations['qe'].min():.4f} to "
-        f"{realizations['qe'].max():.4f}, {realizations['seconds'].sum():.1f} s of training",
-        f"  ensemble    {len(clusters.gsum)} clusters, Gsum {clusters.gsum.min():.4g} to "
+        f"  realizations {per_map.min()} to {per_map.max()} clusters each (median "
+        f"{per_map.median():g})",
+    ]
+    if "qe" in realizations:
+        qe = realizations["qe"]
+        lines[-1] += (
+            f", quantization error {qe.min():.4f} to {qe.max():.4f}, "
+            f"{realizations['seconds'].sum():.1f} s of training"
+        )
+    lines += [
+        f"  ensemble     {len(clusters.gsum)} clusters, Gsum {clusters.gsum.min():.4g} to "
         f"{clusters.gsum.max():.4g}, {len(set(clusters.sce_group))} SCE groups",
-        f"  consensus   {consensus.n_groups} groups ({consensus.rule}), mean confidence "
-        f"{ensemble.points.confidence.mean():.3f}",
+        f"  consensus    {consensus.n_groups} groups (rule: {consensus.rule}), mean confidence "
+        f"{ensemble.points.mean_confidence:.3f}",
+        f"  enough       {_enough(sufficiency, len(realizations))}",
     ]
     if len(evaluation):
         scores = evaluation.set_index("method")
         single = scores.loc[["single_min", "single_median", "single_max"]]
-        found = scores.loc["consensus"]
+        found = scores.loc[f"consensus_{ensemble.options['votes']}"]
         lines += [
-            "  truth       accuracy of the consensus "
-            f"{found.accuracy:.2%}; of single maps (worst, median, best by ARI) "
-            + ", ".join(f"{value:.2%}" for value in single["accuracy"]),
-            f"              adjusted Rand index of the consensus {found.ari:.3f}; of single maps "
-            + ", ".join(f"{value:.3f}" for value in single["ari"]),
+            f"  truth        accuracy of the consensus {found.accuracy:.2%}; of single ones "
+            "(worst, median, best by ARI) " + ", ".join(f"{v:.2%}" for v in single["accuracy"]),
+            f"               adjusted Rand index of the consensus {found.ari:.3f}; of single ones "
+            + ", ".join(f"{v:.3f}" for v in single["ari"]),
         ]
-    return [*lines, f"  figures     {results}/figures/", f"  tables      {results}/tables/"]
+    return [*lines, f"  figures      {results}/figures/", f"  tables       {results}/tables/"]
+
+
+def _enough(sufficiency, count):
+    reached = sufficiency.loc[sufficiency["enough"].astype(bool), "realizations"]
+    if reached.empty:
+        return f"fewer than all {count} realizations do not give the same consensus reliably"
+    return f"{reached.iloc[0]} of the {count} realizations give nearly the same consensus"
 
 
 if __name__ == "__main__":
@@ -40,6 +54,7 @@ if __name__ == "__main__":
             store.read_ensemble(snakemake.input.ensemble),
             pd.read_csv(snakemake.input.realizations),
             pd.read_csv(snakemake.input.evaluation),
+            pd.read_csv(snakemake.input.sufficiency),
             study=snakemake.params.study,
             results=snakemake.params.results,
         )

@@ -9,8 +9,8 @@ from kohorte.logs import job_log
 MAX_POINT_ROWS = 1_000_000
 
 
-def tabulate_realizations(indexes):
-    """One row a realization: id, every parameter, seed, quality, clusters and time."""
+def tabulate_maps(indexes):
+    """One row a trained map: id, every parameter, seed, quality, clusters and time."""
     stored = [store.read_realization(f) for f in store.listed_realizations(indexes)]
     return pd.DataFrame(
         {
@@ -28,6 +28,12 @@ def tabulate_realizations(indexes):
     )
 
 
+def tabulate_files(ensemble, files):
+    """One row a label file."""
+    counts = pd.Series(ensemble.clusters.realization).value_counts().sort_index()
+    return pd.DataFrame({"id": list(files), "file": list(files.values()), "n_clusters": counts})
+
+
 def tabulate_clusters(ensemble):
     """One row a cluster of a realization, by descending significance."""
     clusters = pd.DataFrame(vars(ensemble.clusters))
@@ -36,19 +42,25 @@ def tabulate_clusters(ensemble):
     return clusters.sort_values("rank")[columns]
 
 
-def tabulate_points(ensemble, data):
+def tabulate_points(ensemble, rows):
     """One row a point, with the row of the source that it came from."""
-    points = pd.DataFrame({"row": data.rows, **vars(ensemble.points)})
-    columns = ["row", "label", "confidence", "signal"]
-    return points[columns] if len(points) <= MAX_POINT_ROWS else points[columns].head(0)
+    columns = ["label", "confidence", "signal"]
+    if ensemble.n_points > MAX_POINT_ROWS:
+        return pd.DataFrame(columns=["row", *columns])
+    points = ensemble.points
+    return pd.DataFrame({"row": rows, **{name: getattr(points, name) for name in columns}})
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         combined = store.read_ensemble(snakemake.input.ensemble)
-        prepared = store.read_data(snakemake.input.data)
-        store.write_csv(
-            tabulate_realizations(snakemake.input.indexes), snakemake.output.realizations
+        if combined.n_points <= MAX_POINT_ROWS:
+            combined = store.read_ensemble(snakemake.input.ensemble, points=True)
+        files, data = snakemake.params.files, snakemake.input.get("data")
+        realizations = (
+            tabulate_files(combined, files) if files else tabulate_maps(snakemake.input.labels)
         )
+        rows = store.read_data(data).rows if data else range(combined.n_points)
+        store.write_csv(realizations, snakemake.output.realizations)
         store.write_csv(tabulate_clusters(combined), snakemake.output.clusters)
-        store.write_csv(tabulate_points(combined, prepared), snakemake.output.points)
+        store.write_csv(tabulate_points(combined, rows), snakemake.output.points)

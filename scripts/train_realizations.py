@@ -12,7 +12,7 @@ from kohorte.provenance import digest_of
 
 
 def train_realizations(index, *, data, members, directory, library, threads, log):
-    """Write `directory/<id>.h5` of every member; then `index`, which lists them with digests of their content."""
+    """Write `directory/<id>.h5` of every member, then `index`, which lists them with digests."""
     table = store.read_data(data)
 
     def train(member):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_ensemble import agreement_of_groups, silhouette_of_groups, vote_by_loops
 
-from kohorte.ensemble.consensus import choose_groups, find_consensus, group_clusters, order_groups
+from kohorte.ensemble.consensus import choose_groups, find_consensus, group_clusters
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import gather_signal, stream_points, vote
 from kohorte.ensemble.significance import gsum
@@ -60,9 +60,10 @@ def test_average_linkage_heights_by_hand():
     np.testing.assert_allclose(tree[:, 2], [1 / 3, 1 / 2, (1 + 3 / 4 + 1 + 1) / 4])
 
 
-def test_groups_are_ordered_by_points_and_empty_ones_are_last():
-    assert order_groups(np.array([0, 1, 2, 1]), np.array([5, 9, 5])).tolist() == [1, 0, 2]
-    assert order_groups(np.array([2, 0, 1]), np.array([4, 4, 4])).tolist() == [1, 2, 0]
+def test_groups_are_ordered_by_the_points_in_their_clusters():
+    # Two groups of six points each over both maps, one of eight: the tie goes to the first cluster.
+    tied = [[0, 0, 0, 1, 1, 1, 1, 2, 2, 2]] * 2
+    assert group_clusters(count(tied), 3).groups.tolist() == [1, 0, 2] * 2
     # The odd cluster of the last realization wins no point against two votes.
     labels = [[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 2, 1, 1]]
     found = find_consensus(labels, count(labels), 3)
@@ -207,8 +208,8 @@ def test_consensus_follows_points_and_ignores_names(seed):
     np.testing.assert_array_equal(find_consensus(moved, count(moved)).labels, found.labels[points])
     renamed = [(x * 3 + 1).astype(np.uint8) for x in labels]  # keeps the order of ids
     np.testing.assert_array_equal(find_consensus(renamed, count(renamed)).labels, found.labels)
-    won = np.bincount(found.labels, minlength=found.n_groups)
-    assert (np.diff(won) <= 0).all()
+    held = np.bincount(found.groups, weights=count(labels).sizes)
+    assert (np.diff(held) <= 0).all()
     assert found.labels.dtype == np.uint8
     np.testing.assert_array_equal(
         choose_groups(count(labels)), group_clusters(count(labels)).groups
@@ -235,3 +236,36 @@ def test_bad_requests_are_named():
         vote([[0, 1, 3]], gaps, np.zeros(2, dtype=int))
     with pytest.raises(DataError, match="groups have shape"):
         vote(labels, overlaps, np.zeros(3, dtype=int))
+
+
+def test_weighted_votes_by_hand():
+    # Point 2 is in the first group for one map and in the second for two maps.
+    labels = [np.array(x) for x in ([0, 0, 0, 1], [0, 0, 1, 1], [0, 0, 1, 1])]
+    overlaps = count(labels)
+    groups = np.array([0, 1, 0, 1, 0, 1])
+    weights = np.array([5.0, 1.0, 1.0, 2.0, 1.0, 2.0])
+    winners, votes = vote(labels, overlaps, groups, weights=weights)
+    np.testing.assert_array_equal(winners, [0, 0, 0, 1])
+    np.testing.assert_array_equal(votes, [7.0, 7.0, 5.0, 5.0])
+    np.testing.assert_array_equal(vote(labels, overlaps, groups)[0], [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weighted_votes_are_the_largest_group_signal(seed):
+    labels = noisy_ensemble(np.repeat(np.arange(4), 30), 9, 0.2, seed, split=0.3)
+    overlaps = count(labels)
+    groups = (np.arange(overlaps.n_clusters) % 3).astype(np.int32)
+    weights = gsum(overlaps)
+    signals = [gather_signal(labels, overlaps, weights * (groups == g)) for g in range(3)]
+    winners, votes = vote(labels, overlaps, groups, weights=weights)
+    np.testing.assert_array_equal(winners, np.argmax(signals, axis=0))
+    np.testing.assert_array_equal(votes, np.max(signals, axis=0))
+
+
+def test_equal_weights_are_plain_votes():
+    labels = [np.array([0, 0, 1, 1, 2]), np.array([1, 1, 1, 0, 0]), np.array([0, 0, 1, 1, 1])]
+    overlaps = count(labels)
+    plain = find_consensus(labels, overlaps, 2)
+    weighted = find_consensus(labels, overlaps, 2, weights=np.ones(overlaps.n_clusters))
+    np.testing.assert_array_equal(plain.labels, weighted.labels)
+    np.testing.assert_array_equal(plain.confidence, weighted.confidence)

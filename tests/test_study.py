@@ -114,7 +114,7 @@ def test_half_automatic_lattice(plan):
 def test_figures_must_name_what_exists(plan):
     with pytest.raises(ConfigError, match=r"color_by: 'alfa' is not a parameter"):
         plan(figures={"color_by": "alfa"})
-    with pytest.raises(ConfigError, match=r"figures\.realization: .*no realization 'x'"):
+    with pytest.raises(ConfigError, match=r"figures\.realization: .*no map 'x'"):
         plan(figures={"realization": "x"})
 
 
@@ -125,3 +125,18 @@ def test_batches_hold_every_realization_once_in_order(plan, count, size):
     assert [i for members in jobs.values() for i in members] == ids(study)
     assert all(1 <= len(members) <= size for members in jobs.values())
     assert list(jobs) == sorted(jobs)
+
+
+def test_label_files_are_realizations_named_after_them(plan):
+    study = plan(data={}, realizations={"labels": ["runs/a.npy", "other/b.h5"]})
+    assert study.realizations == ()
+    assert study.labels == {"a": "runs/a.npy", "b": "other/b.h5"}
+    with pytest.raises(ConfigError, match=r"'runs/a.npy' and 'x/a.h5' have the same name"):
+        plan(realizations={"labels": ["runs/a.npy", "x/a.h5"]})
+    with pytest.raises(ConfigError, match="either labels or explicit"):
+        plan(realizations={"labels": ["a.npy"], "explicit": [{"steps": 5}]})
+
+
+def test_a_study_needs_data_or_labels(plan):
+    with pytest.raises(ConfigError, match=r"data\.source: this key is required, unless"):
+        plan(data={})

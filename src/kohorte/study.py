@@ -10,6 +10,7 @@ import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from kohorte.errors import ConfigError
@@ -64,20 +65,29 @@ class RealizationPlan:
 
 @dataclass(frozen=True)
 class Study:
-    """A study as planned: its name, its realizations in order, and which parameters vary."""
+    """A study as planned.
+
+    Attributes:
+        name: its name.
+        seed: its seed.
+        realizations: the maps to train, in order; empty where label files are given.
+        swept: names of the parameters that vary.
+        labels: paths of given label files by realization id.
+    """
 
     name: str
     seed: int
     realizations: tuple[RealizationPlan, ...]
     swept: tuple[str, ...]
+    labels: Mapping[str, str]
 
     def __getitem__(self, identifier: str) -> RealizationPlan:
         for plan in self.realizations:
             if plan.id == identifier:
                 return plan
+        first = f", the first is {self.realizations[0].id!r}" if self.realizations else ""
         raise ConfigError(
-            f"study {self.name!r} has no realization {identifier!r}; "
-            f"it has {len(self.realizations)}, the first is {self.realizations[0].id!r}"
+            f"study {self.name!r} has no map {identifier!r}; it has {len(self.realizations)}{first}"
         )
 
 
@@ -93,9 +103,16 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
 
     Raises:
         ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
-            `realizations.explicit` leaves a swept parameter open, two realizations are the same, or
-            `figures` names a parameter or realization that the study does not have.
+            `realizations.explicit` leaves a swept parameter open, two realizations are the same,
+            `figures` names a parameter or realization that the study does not have, or there is
+            neither a source of data nor a list of label files.
     """
+    if config["realizations"]["labels"] is not None:
+        return _plan_labels(config)
+    if config["data"]["source"] is None:
+        raise ConfigError(
+            "data.source: this key is required, unless realizations.labels lists label files"
+        )
     values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
     explicit = config["realizations"]["explicit"]
     combinations = _product(values) if explicit is None else _explicit(values, explicit)
@@ -115,7 +132,25 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             seed = realization_seed(config["seed"], identifier)
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
-    study = Study(config["study"], config["seed"], tuple(plans), swept)
+    study = Study(config["study"], config["seed"], tuple(plans), swept, {})
+    _check_figures(config["figures"], study)
+    return study
+
+
+def _plan_labels(config: Mapping[str, Any]) -> Study:
+    """A study of label files: a realization has the name of its file."""
+    if config["realizations"]["explicit"] is not None:
+        raise ConfigError("realizations: give either labels or explicit, not both")
+    files: dict[str, str] = {}
+    for path in config["realizations"]["labels"]:
+        identifier = PurePath(path).stem
+        if identifier in files:
+            raise ConfigError(
+                f"realizations.labels: {files[identifier]!r} and {path!r} have the same name; a "
+                "realization is named after its file, so rename one of them"
+            )
+        files[identifier] = path
+    study = Study(config["study"], config["seed"], (), (), files)
     _check_figures(config["figures"], study)
     return study
 

@@ -24,11 +24,14 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+HAS_MAPS = not STUDY.labels
+HAS_DATA = config["data"]["source"] is not None
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
 
 wildcard_constraints:
     batch=r"\d+",
+    slab=r"\d+",
 
 
 def realization_file(identifier):
@@ -61,7 +64,32 @@ def lost_members(wildcards):
 def source_file(wildcards):
     """The file that the table is read from; nothing for sources that are installed packages."""
     source = config["data"]["source"]
-    return [] if ":" in source else source
+    return [] if source is None or ":" in source else source
+
+
+def label_sources():
+    """What holds the labels: the indexes of trained maps, or the given label files."""
+    if HAS_MAPS:
+        return expand("<results>/realizations/batches/{batch}.json", batch=BATCHES)
+    return list(STUDY.labels.values())
+
+
+def data_file():
+    """The prepared table, where the study has one."""
+    return "<results>/data.h5" if HAS_DATA else []
+
+
+def count_slabs():
+    """Number of jobs that overlaps are counted in, from the config or the size of the files."""
+    slabs = config["execution"]["slabs"]
+    if slabs != "auto":
+        return slabs
+    files = STUDY.labels.values() if STUDY.labels else [config["data"]["source"]]
+    size = sum(Path(file).stat().st_size for file in files if Path(file).is_file())
+    return 1 + size // (8 << 30)
+
+
+SLABS = [f"{k:04d}" for k in range(count_slabs())]
 
 
 def show_summary():

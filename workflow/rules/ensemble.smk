@@ -1,10 +1,40 @@
-"""Ensemble: the labels of all realizations -> results/<study>/ensemble.h5."""
+"""Ensemble: the labels of all realizations -> overlaps/<slab>.h5 -> results/<study>/ensemble.h5.
+
+Overlaps are counts, additive over slabs of points. The counts of a slab are kept: where realizations
+have been added since, only the tables that involve the new ones are counted.
+"""
+
+
+rule count_overlaps:
+    input:
+        labels=label_sources(),
+    output:
+        overlaps=update("<results>/overlaps/{slab}.h5"),
+    log:
+        "<logs>/count_overlaps/{slab}.log",
+    benchmark:
+        "<benchmarks>/count_overlaps/{slab}.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        slabs=len(SLABS),
+        backend=config["ensemble"]["backend"],
+        memory_mb=config["execution"]["memory_mb"],
+        library=library_digest("ensemble"),
+    script:
+        "../../scripts/count_overlaps.py"
 
 
 rule combine_realizations:
     input:
-        data="<results>/data.h5",
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        labels=label_sources(),
+        overlaps=expand("<results>/overlaps/{slab}.h5", slab=SLABS),
     output:
         ensemble="<results>/ensemble.h5",
     log:
@@ -16,9 +46,118 @@ rule combine_realizations:
     threads: 2
     resources:
         mem_mb=4000,
-        runtime=120,
+        runtime=240,
     params:
-        options=config["ensemble"],
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        options={
+            name: config["ensemble"][name]
+            for name in ["identical", "threshold", "groups", "votes"]
+        },
+        memory_mb=config["execution"]["memory_mb"],
         library=library_digest("ensemble"),
     script:
         "../../scripts/combine_realizations.py"
+
+
+rule measure_stability:
+    input:
+        ensemble="<results>/ensemble.h5",
+    output:
+        stability=report(
+            "<results>/tables/stability.csv",
+            caption="../report/stability_table.rst",
+            category="Tables",
+            labels={"table": "stability"},
+        ),
+        groups=report(
+            "<results>/tables/groups.csv",
+            caption="../report/groups.rst",
+            category="Tables",
+            labels={"table": "groups"},
+        ),
+    log:
+        "<logs>/measure_stability.log",
+    benchmark:
+        "<benchmarks>/measure_stability.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        seed=STUDY.seed,
+        resamples=config["ensemble"]["resamples"],
+        identical=config["ensemble"]["identical"],
+        library=library_digest("ensemble"),
+    script:
+        "../../scripts/measure_stability.py"
+
+
+rule measure_sufficiency:
+    input:
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+    output:
+        sufficiency=report(
+            "<results>/tables/sufficiency.csv",
+            caption="../report/sufficiency_table.rst",
+            category="Tables",
+            labels={"table": "sufficiency"},
+        ),
+    log:
+        "<logs>/measure_sufficiency.log",
+    benchmark:
+        "<benchmarks>/measure_sufficiency.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        seed=STUDY.seed,
+        subsets=config["ensemble"]["subsets"],
+        groups=config["ensemble"]["groups"],
+        enough=config["ensemble"]["enough"],
+        library=library_digest("ensemble"),
+    script:
+        "../../scripts/measure_sufficiency.py"
+
+
+rule measure_agreement:
+    input:
+        realizations="<results>/tables/realizations.csv",
+        ensemble="<results>/ensemble.h5",
+    output:
+        agreement=report(
+            "<results>/tables/agreement.csv",
+            caption="../report/agreement_table.rst",
+            category="Tables",
+            labels={"table": "agreement"},
+        ),
+        effects=report(
+            "<results>/tables/effects.csv",
+            caption="../report/effects_table.rst",
+            category="Tables",
+            labels={"table": "effects"},
+        ),
+    log:
+        "<logs>/measure_agreement.log",
+    benchmark:
+        "<benchmarks>/measure_agreement.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        seed=STUDY.seed,
+        swept=STUDY.swept,
+        library=library_digest("ensemble"),
+    script:
+        "../../scripts/measure_agreement.py"

@@ -1,30 +1,30 @@
 """Figures: results/<study>/*.h5 and tables -> results/<study>/figures/*.pdf and *.png."""
 
-FIGURES = [
-    "umatrix",
-    "component_planes",
-    "hits",
-    "quality",
-    "clusters",
-    "ranking",
-    "similarity",
-    "signal",
-    "confidence",
-]
+FIGURES = ["clusters", "ranking", "similarity"]
+FIGURES_OF_MAPS = ["umatrix", "component_planes", "hits", "quality"]
+FIGURES_OF_PAIRS = ["agreement", "stability", "sufficiency"]
+FIGURES_OF_SWEEPS = ["effects"]
+FIGURES_OF_POINTS = ["signal", "confidence"]
 
 
 rule figures:
     input:
         expand(
             "<results>/figures/{name}.{format}",
-            name=FIGURES,
+            name=[
+                *FIGURES,
+                *(FIGURES_OF_MAPS if HAS_MAPS else []),
+                *(FIGURES_OF_PAIRS if len(STUDY.realizations or STUDY.labels) > 1 else []),
+                *(FIGURES_OF_SWEEPS if STUDY.swept else []),
+                *(FIGURES_OF_POINTS if HAS_DATA else []),
+            ],
             format=["pdf", "png"],
         ),
 
 
 rule plot_umatrix:
     input:
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        labels=label_sources(),
         ensemble="<results>/ensemble.h5",
     output:
         pdf="<results>/figures/umatrix.pdf",
@@ -53,7 +53,7 @@ rule plot_umatrix:
 
 rule plot_component_planes:
     input:
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        labels=label_sources(),
         ensemble="<results>/ensemble.h5",
         data="<results>/data.h5",
     output:
@@ -83,7 +83,7 @@ rule plot_component_planes:
 
 rule plot_hits:
     input:
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        labels=label_sources(),
         ensemble="<results>/ensemble.h5",
         data="<results>/data.h5",
     output:
@@ -169,6 +169,62 @@ rule plot_clusters:
         "../../scripts/plot_clusters.py"
 
 
+rule plot_agreement:
+    input:
+        realizations="<results>/tables/realizations.csv",
+        ensemble="<results>/ensemble.h5",
+    output:
+        pdf="<results>/figures/agreement.pdf",
+        png=report(
+            "<results>/figures/agreement.png",
+            caption="../report/agreement.rst",
+            category="Realizations",
+            labels={"figure": "agreement"},
+        ),
+    log:
+        "<logs>/plot_agreement.log",
+    benchmark:
+        "<benchmarks>/plot_agreement.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        swept=STUDY.swept,
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_agreement.py"
+
+
+rule plot_effects:
+    input:
+        effects="<results>/tables/effects.csv",
+    output:
+        pdf="<results>/figures/effects.pdf",
+        png=report(
+            "<results>/figures/effects.png",
+            caption="../report/effects.rst",
+            category="Realizations",
+            labels={"figure": "effects"},
+        ),
+    log:
+        "<logs>/plot_effects.log",
+    benchmark:
+        "<benchmarks>/plot_effects.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_effects.py"
+
+
 rule plot_ranking:
     input:
         ensemble="<results>/ensemble.h5",
@@ -196,6 +252,33 @@ rule plot_ranking:
         "../../scripts/plot_ranking.py"
 
 
+rule plot_stability:
+    input:
+        stability="<results>/tables/stability.csv",
+    output:
+        pdf="<results>/figures/stability.pdf",
+        png=report(
+            "<results>/figures/stability.png",
+            caption="../report/stability.rst",
+            category="Ensemble",
+            labels={"figure": "stability"},
+        ),
+    log:
+        "<logs>/plot_stability.log",
+    benchmark:
+        "<benchmarks>/plot_stability.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_stability.py"
+
+
 rule plot_similarity:
     input:
         ensemble="<results>/ensemble.h5",
@@ -221,6 +304,34 @@ rule plot_similarity:
         library=library_digest("figures"),
     script:
         "../../scripts/plot_similarity.py"
+
+
+rule plot_sufficiency:
+    input:
+        sufficiency="<results>/tables/sufficiency.csv",
+    output:
+        pdf="<results>/figures/sufficiency.pdf",
+        png=report(
+            "<results>/figures/sufficiency.png",
+            caption="../report/sufficiency.rst",
+            category="Ensemble",
+            labels={"figure": "sufficiency"},
+        ),
+    log:
+        "<logs>/plot_sufficiency.log",
+    benchmark:
+        "<benchmarks>/plot_sufficiency.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        enough=config["ensemble"]["enough"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_sufficiency.py"
 
 
 rule plot_signal:
@@ -254,7 +365,7 @@ rule plot_signal:
 
 rule plot_confidence:
     input:
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        labels=label_sources(),
         ensemble="<results>/ensemble.h5",
         data="<results>/data.h5",
     output:
@@ -278,6 +389,7 @@ rule plot_confidence:
     params:
         features=config["figures"]["features"],
         realization=config["figures"]["realization"],
+        has_maps=HAS_MAPS,
         library=library_digest("figures"),
     script:
         "../../scripts/plot_confidence.py"

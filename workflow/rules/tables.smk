@@ -1,19 +1,28 @@
 """Tables: realizations and ensemble -> results/<study>/tables/*.csv and the summary."""
 
+TABLES = [
+    "realizations",
+    "clusters",
+    "points",
+    "evaluation",
+    "classes",
+    "stability",
+    "groups",
+    "sufficiency",
+    "agreement",
+    "effects",
+]
+
 
 rule tables:
     input:
-        "<results>/tables/realizations.csv",
-        "<results>/tables/clusters.csv",
-        "<results>/tables/points.csv",
-        "<results>/tables/evaluation.csv",
-        "<results>/tables/classes.csv",
+        expand("<results>/tables/{name}.csv", name=TABLES),
 
 
 rule tabulate_results:
     input:
-        data="<results>/data.h5",
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        data=data_file(),
+        labels=label_sources(),
         ensemble="<results>/ensemble.h5",
     output:
         realizations=report(
@@ -38,17 +47,17 @@ rule tabulate_results:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=30,
+        runtime=60,
     params:
-        swept=STUDY.swept,
+        files=STUDY.labels,
     script:
         "../../scripts/tabulate_results.py"
 
 
 rule evaluate_labels:
     input:
-        data="<results>/data.h5",
-        indexes=expand("<results>/realizations/batches/{batch}.json", batch=BATCHES),
+        data=data_file(),
+        labels=label_sources(),
         ensemble="<results>/ensemble.h5",
     output:
         evaluation=report(
@@ -74,7 +83,9 @@ rule evaluate_labels:
         mem_mb=2000,
         runtime=60,
     params:
-        library=library_digest("evaluation"),
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        library=library_digest("evaluation", "ensemble"),
     script:
         "../../scripts/evaluate_labels.py"
 
@@ -84,6 +95,7 @@ rule summarize_study:
         ensemble="<results>/ensemble.h5",
         evaluation="<results>/tables/evaluation.csv",
         realizations="<results>/tables/realizations.csv",
+        sufficiency="<results>/tables/sufficiency.csv",
     output:
         summary="<results>/summary.txt",
     log:

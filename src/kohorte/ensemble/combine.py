@@ -1,42 +1,41 @@
-"""The whole ensemble step: label arrays in, significance and consensus out."""
+"""What follows from the contingency counts alone: significance, groups and agreement."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from kohorte.ensemble.agreement import pairwise_ari
-from kohorte.ensemble.consensus import Consensus, find_consensus
-from kohorte.ensemble.overlaps import Overlaps, count_overlaps
-from kohorte.ensemble.significance import (
-    Separation,
-    gsum,
-    rank_clusters,
-    sce_groups,
-    separate,
-    stacked_signal,
-)
+from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
+from kohorte.ensemble.consensus import Grouping, group_clusters
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.significance import Separation, gsum, rank_clusters, sce_groups, separate
+from kohorte.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ensemble:
     """R labellings of the same N points, combined. K clusters in all.
 
-    Attributes:
-        overlaps: the contingency counts that everything else follows from.
-        gsum: (K,) float64 significance of each cluster.
-        order: (K,) int, clusters by descending significance.
-        separation: the ranked curve cut into SCE groups.
-        sce_groups: (K,) int32 SCE group of each cluster, 0 the most significant.
-        signal: (N,) float64 stacked signal.
-        consensus: groups of clusters, labels and confidence of points.
-        agreement: (R, R) float64 adjusted Rand index between realizations.
+    Attributes
+    ----------
+    overlaps : Overlaps
+        The counts that everything else follows from.
+    gsum : (K,) float64
+        Significance of each cluster.
+    order : (K,) int64
+        Clusters by descending significance.
+    separation : Separation
+        The ranked curve cut into SCE groups.
+    sce_groups : (K,) int32
+        SCE group of each cluster, 0 the most significant.
+    grouping : Grouping
+        Consensus groups of the clusters.
+    ari, nmi : (R, R) float64
+        Adjusted Rand index and normalized mutual information between realizations.
     """
 
     overlaps: Overlaps
@@ -44,45 +43,77 @@ class Ensemble:
     order: np.ndarray
     separation: Separation
     sce_groups: np.ndarray
-    signal: np.ndarray
-    consensus: Consensus
-    agreement: np.ndarray
+    grouping: Grouping
+    ari: np.ndarray
+    nmi: np.ndarray
 
     @property
     def representative(self) -> int:
         """The realization that agrees best with all others, the first one on a tie."""
-        return int(np.argmax(self.agreement.sum(axis=1)))
+        return int(np.argmax(self.ari.sum(axis=1)))
+
+
+VOTES = {"equal": False, "significance": True}
+"""Name -> whether the vote of a cluster weighs its Gsum."""
+
+
+def vote_weights(gsum: np.ndarray, votes: str) -> np.ndarray | None:
+    """Weights (K,) of the clusters' votes by a name of VOTES; None where every vote counts one.
+
+    A cluster without significance keeps a vote, of the least weight, so that no point is left
+    without one. Raises ConfigError for an unknown name.
+    """
+    if votes not in VOTES:
+        raise ConfigError(f"votes = {votes!r} is unknown; choose one of {', '.join(VOTES)}")
+    return np.maximum(gsum, np.finfo(float).tiny) if VOTES[votes] else None
 
 
 def combine(
-    labels: Sequence[ArrayLike],
+    overlaps: Overlaps,
     *,
     identical: str = "resolved",
     threshold: float = -0.015,
     groups: int | str = "auto",
-    backend: str = "auto",
 ) -> Ensemble:
-    """Combine label arrays with the statistically combined ensemble method and a consensus.
+    """Combine realizations by the statistically combined ensemble method and a consensus.
 
-    Args:
-        labels: R arrays (or HDF5 datasets) of N cluster ids, made by any clusterer.
-        identical: significance of identical clusters, see `significance.goodness`.
-        threshold: relative slope that separates SCE groups, negative.
-        groups: number of consensus groups, or `"auto"`.
-        backend: what counts the overlaps, see `overlaps.BACKENDS`.
+    Parameters
+    ----------
+    overlaps
+        Counts of the R realizations.
+    identical
+        Significance of identical clusters, see significance.goodness.
+    threshold
+        Relative slope that separates SCE groups, negative.
+    groups
+        Number of consensus groups, ``auto``, or the name of a rule of tree.RULES.
+
+    Raises
+    ------
+    ConfigError
+        An argument is out of range.
     """
-    overlaps = count_overlaps(labels, backend=backend)
-    logger.info("%d realizations with %d clusters", overlaps.n_realizations, len(overlaps.sizes))
+    logger.info(
+        "%d realizations of %d points with %d clusters",
+        overlaps.n_realizations,
+        overlaps.n_points,
+        overlaps.n_clusters,
+    )
     significance = gsum(overlaps, identical=identical)
     order = rank_clusters(significance)
     separation = separate(significance[order], threshold=threshold)
+    by_rule = isinstance(groups, str) and groups != "auto"
     return Ensemble(
         overlaps=overlaps,
         gsum=significance,
         order=order,
         separation=separation,
         sce_groups=sce_groups(order, separation),
-        signal=stacked_signal(labels, overlaps, significance),
-        consensus=find_consensus(labels, overlaps, n_groups=groups),
-        agreement=pairwise_ari(overlaps),
+        grouping=(
+            group_clusters(overlaps, "auto", rule=groups)
+            if by_rule
+            else group_clusters(overlaps, groups)
+        ),
+        ari=pairwise_ari(overlaps),
+        nmi=pairwise_nmi(overlaps),
     )

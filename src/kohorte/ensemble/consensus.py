@@ -30,7 +30,8 @@ class Grouping:
     leaf_order : (K,) int64
         Clusters in the order of the tree's leaves.
     groups : (K,) int32
-        Group of each cluster; group 0 has most points in its clusters.
+        Group of each cluster. Groups are ordered by the points in their clusters, descending, then
+        by their lowest cluster.
     n_groups : int
     rule : str
         Rule that gave n_groups, or ``given``.
@@ -50,15 +51,12 @@ class Grouping:
 class Consensus(Grouping):
     """Grouped clusters and the labels that their votes give to the points.
 
-    Groups are ordered by number of points, descending; groups of equal number by their lowest
-    cluster index. Groups that win no point therefore go last.
-
     Attributes
     ----------
     labels : (N,) smallest unsigned integer type
         Group of each point.
     confidence : (N,) float64
-        Share of the realizations that voted for it.
+        Share of the votes, by weight, that it got.
     """
 
     labels: np.ndarray
@@ -70,6 +68,8 @@ def find_consensus(
     overlaps: Overlaps,
     n_groups: int | str = "auto",
     rule: str = DEFAULT_RULE,
+    *,
+    weights: np.ndarray | None = None,
 ) -> Consensus:
     """Group the clusters of all realizations and label the points by vote.
 
@@ -83,6 +83,8 @@ def find_consensus(
         Number of groups, or ``auto`` to apply ``rule``.
     rule
         A name of tree.RULES; used where n_groups is ``auto``.
+    weights : (K,) float64 > 0
+        Weight of each cluster's vote, such as its Gsum; by default every vote counts one.
 
     Returns
     -------
@@ -96,18 +98,12 @@ def find_consensus(
     DataError
         Labels with clusters that ``overlaps`` lacks.
     """
-    from kohorte.ensemble.points import vote
+    from kohorte.ensemble.points import gather_signal, vote
 
     grouping = group_clusters(overlaps, n_groups, rule)
-    winners, votes = vote(labels, overlaps, grouping.groups)
-    won = np.bincount(winners, minlength=grouping.n_groups)
-    new_ids = order_groups(grouping.groups, won)
-    fields = vars(grouping) | {"groups": new_ids[grouping.groups]}
-    return Consensus(
-        **fields,
-        labels=new_ids.astype(winners.dtype)[winners],
-        confidence=votes / overlaps.n_realizations,
-    )
+    winners, votes = vote(labels, overlaps, grouping.groups, weights=weights)
+    cast = overlaps.n_realizations if weights is None else gather_signal(labels, overlaps, weights)
+    return Consensus(**vars(grouping), labels=winners, confidence=votes / cast)
 
 
 def group_clusters(
@@ -141,21 +137,14 @@ def choose_groups(
     return _order_by_size(cut_tree(tree, int(n_groups)), overlaps)
 
 
-def order_groups(groups: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the new id of each group, (G,) int32: by points descending, then lowest cluster.
-
-    ``groups`` (K,) holds the group of each cluster, ``points`` (G,) how many points a group has.
-    """
+def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:
+    """Renumber groups by the points in their clusters, descending, then by their lowest cluster."""
+    points = np.bincount(groups, weights=overlaps.sizes)
     lowest_cluster = np.unique(groups, return_index=True)[1]
-    order = np.lexsort([lowest_cluster, -np.asarray(points)])
+    order = np.lexsort([lowest_cluster, -points])
     new_ids = np.empty(order.size, dtype=np.int32)
     new_ids[order] = np.arange(order.size)
-    return new_ids
-
-
-def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:
-    """Renumber groups by the points in their clusters, descending."""
-    return order_groups(groups, np.bincount(groups, weights=overlaps.sizes))[groups]
+    return new_ids[groups]
 
 
 def _check_n_groups(n_groups: int | str, rule: str, n_clusters: int) -> None:

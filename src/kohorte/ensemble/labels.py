@@ -17,6 +17,7 @@ MAX_BYTES = 2**26
 MAX_SLAB = 2**30
 """Most points of one slab: its counts then fit in 32 bits."""
 
+_LEAST_IN_MEMORY = 2**20  # points of a slab that need not be read
 _TABLE_RANGE = 2**16
 _PIECE = 2**11  # points looked at first for all ids
 
@@ -45,9 +46,12 @@ class LabelSet:
         ``max_bytes``. The arrays are contiguous, of native byte order and not to be written to;
         they are overwritten once the slab after the next is asked for.
         """
+        in_memory = all(_in_memory(source) for source in self.sources)
         size = self.slab_size(slab, max_bytes)
+        if in_memory and slab is None:
+            size = max(size, _LEAST_IN_MEMORY)
         ranges = [(a, min(a + size, self.n_points)) for a in range(0, self.n_points, size)]
-        if all(_in_memory(source) for source in self.sources):
+        if in_memory:
             for start, stop in ranges:
                 yield start, stop, [_native(x[start:stop]) for x in self.sources]
             return

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -99,7 +98,8 @@ def count_overlaps(
         Points per slab; by default as many as ``max_bytes`` allows.
     max_bytes
         Most bytes of labels read into memory at once. Working memory beside it does not depend
-        on N. Arrays that are in memory already are not copied.
+        on N. Arrays that are in memory already are not copied. Every slab costs O(K^2) beside the
+        counting itself: with thousands of clusters a larger budget is faster.
     threads
         Threads of the numba backend; by default all that numba may use.
 
@@ -227,16 +227,20 @@ def _count(
     """Count the tables of realizations (i, j), j >= first; the others are 0."""
     count_slab = BACKENDS[choose_backend(backend)]
     threads = check_threads(threads)
-    ids = [np.empty(0, dtype=np.int64)] * labels.n_realizations
-    total = np.zeros((0, 0), dtype=np.int64)
-    with ThreadPoolExecutor(threads) as pool:
-        for _, _, arrays in labels.slabs(slab, max_bytes):
-            found = list(pool.map(find_ids, arrays, range(len(arrays))))
-            found = [np.union1d(x, y) for x, y in zip(ids, found, strict=True)]
-            if any(x.size != y.size for x, y in zip(ids, found, strict=True)):
-                _check_total(found)
-                total, ids = _embed(total, ids, found), found
-            total += count_slab(arrays, ids, first, threads)
+    ids, total = None, None
+    for _, _, arrays in labels.slabs(slab, max_bytes):
+        found = [find_ids(array, r) for r, array in enumerate(arrays)]
+        if total is None:
+            _check_total(found)
+            ids, total = found, count_slab(arrays, found, first, threads)
+            continue
+        merged = [
+            x if np.array_equal(x, y) else np.union1d(x, y) for x, y in zip(ids, found, strict=True)
+        ]
+        if any(x.size != y.size for x, y in zip(ids, merged, strict=True)):
+            _check_total(merged)
+            total, ids = _embed(total, ids, merged), merged
+        total += count_slab(arrays, ids, first, threads)
     return _assemble(total, ids, labels.n_points)
 
 

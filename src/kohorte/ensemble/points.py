@@ -25,8 +25,8 @@ class PointSlab:
         Sum over realizations of the weight of the cluster that holds the point.
     winner : (n,) smallest unsigned integer type
         Group with most votes; the lower one wins a tie.
-    votes : (n,) uint16
-        Number of realizations that voted for the winner.
+    votes : (n,) uint16, or float64 where votes are weighted
+        Number of realizations that voted for the winner, or the weight of their votes.
     """
 
     start: int
@@ -42,6 +42,7 @@ def stream_points(
     weights: np.ndarray,
     groups: np.ndarray,
     *,
+    weighted: bool = False,
     slab: int | None = None,
     max_bytes: int = MAX_BYTES,
     threads: int | None = None,
@@ -59,6 +60,8 @@ def stream_points(
         Weight of each cluster, its Gsum for the stacked signal.
     groups : (K,) integers
         Group of each cluster, 0..n_groups-1.
+    weighted
+        Whether a vote weighs as much as the cluster that casts it; else every vote counts one.
     slab, max_bytes, threads
         As for count_overlaps.
 
@@ -82,6 +85,7 @@ def stream_points(
     ballots = [
         np.ascontiguousarray(x) for x in np.split(_make_ballots(groups, bits), splits, axis=1)
     ]
+    cast = np.split(groups, splits)
 
     with ThreadPoolExecutor(check_threads(threads)) as pool:
         for start, stop, arrays in points.slabs(slab, max_bytes):
@@ -89,10 +93,16 @@ def stream_points(
             n = stop - start
             signal = np.zeros(n)
             winner = np.empty(n, dtype=np.min_scalar_type(n_groups - 1))
-            votes = np.empty(n, dtype=np.uint16)
+            votes = np.empty(n, dtype=np.float64 if weighted else np.uint16)
 
             def combine(a, codes=codes, signal=signal, winner=winner, votes=votes):
                 part = slice(a, a + _CHUNK)
+                if weighted:
+                    scores = np.zeros((n_groups, signal[part].size))
+                    for r, code in enumerate(codes):
+                        _add_weighted(code[part], weights[r], cast[r], signal[part], scores)
+                    _elect_weighted(scores, winner[part], votes[part])
+                    return
                 tally = np.zeros((len(ballots[0]), signal[part].size), dtype=np.uint64)
                 for r, code in enumerate(codes):
                     _add(code[part], weights[r], ballots[r], signal[part], tally)
@@ -116,14 +126,21 @@ def gather_signal(
 
 
 def vote(
-    labels: Sequence, overlaps: Overlaps, groups: np.ndarray, *, threads: int | None = None
+    labels: Sequence,
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    threads: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the group with most votes of each point, (N,), and its votes, (N,) uint16.
+    """Return the group with most votes of each point, (N,), and its votes, (N,) as in PointSlab.
 
-    Parameters and errors as for stream_points.
+    ``weights`` (K,) weigh the votes of the clusters; by default every vote counts one. Other
+    parameters and errors as for stream_points.
     """
-    weights = np.zeros(overlaps.n_clusters)
-    slabs = stream_points(labels, overlaps, weights, groups, threads=threads)
+    weighted = weights is not None
+    weights = weights if weighted else np.zeros(overlaps.n_clusters)
+    slabs = stream_points(labels, overlaps, weights, groups, weighted=weighted, threads=threads)
     winners, votes = zip(*[(points.winner, points.votes) for points in slabs], strict=True)
     return np.concatenate(winners), np.concatenate(votes)
 
@@ -192,3 +209,24 @@ def _elect(tally, bits, n_groups, winner, votes):
             if n > votes[p]:
                 votes[p] = n
                 winner[p] = g
+
+
+@njit(nogil=True, cache=True)
+def _add_weighted(codes, weights, groups, signal, scores):
+    """Add one realization's weights to its points and to the groups that its clusters vote for."""
+    for p in range(codes.size):
+        weight = weights[codes[p]]
+        signal[p] += weight
+        scores[groups[codes[p]], p] += weight
+
+
+@njit(nogil=True, cache=True)
+def _elect_weighted(scores, winner, votes):
+    """Find the group of highest weight of each point; the lower one wins a tie."""
+    for p in range(scores.shape[1]):
+        best = 0
+        for g in range(1, scores.shape[0]):
+            if scores[g, p] > scores[best, p]:
+                best = g
+        winner[p] = best
+        votes[p] = scores[best, p]

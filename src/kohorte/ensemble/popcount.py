@@ -157,30 +157,29 @@ def _count_task(arrays, ids, plan, sums, points, band, bands) -> None:
 
 
 def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
-    """Return all counts: derive the last cluster of each realization counted by bit masks."""
-    n_clusters = int(plan.offsets[-1])
+    """Return all counts; derive the last cluster of each realization counted by bit masks."""
+    n_clusters, known = int(plan.offsets[-1]), plan.clusters
     clusters = [slice(a, b) for a, b in pairwise(plan.offsets)]
     counts = np.zeros((n_clusters, n_clusters), dtype=np.int64)
-    n_rows = plan.clusters.size
-    counts[np.ix_(plan.clusters, plan.clusters)] = sums.rows[:n_rows, :n_rows]
+    for a in range(1, known.size):  # rows were counted in tiles that reach over the diagonal
+        sums.rows[a, :a] = sums.rows[:a, a]
+    counts[np.ix_(known, known)] = sums.rows[: known.size, : known.size]
     for (i, j), (start, stop) in zip(plan.pairs, pairwise(plan.cell_starts), strict=True):
-        table = counts[clusters[i], clusters[j]]
-        table[:] = sums.cells[start:stop].reshape(table.shape)
-    sizes = np.diagonal(counts).copy()
+        table = sums.cells[start:stop].reshape(clusters[i].stop - clusters[i].start, -1)
+        counts[clusters[i], clusters[j]] = table
+        counts[clusters[j], clusters[i]] = table.T
+
+    sizes, last = np.diagonal(counts).copy(), plan.offsets[1:][plan.narrow] - 1
     for r in plan.narrow:
-        last = clusters[r].stop - 1
-        sizes[last] = n - sizes[clusters[r]].sum()
-    for k, j in enumerate(plan.narrow):
-        for i in plan.narrow[: k if j >= plan.first else 0]:
-            table = counts[clusters[i], clusters[j]]
-            table[:-1, -1] = sizes[clusters[i]][:-1] - table[:-1, :-1].sum(axis=1)
-            table[-1] = sizes[clusters[j]] - table[:-1].sum(axis=0)
-    # Rows are counted in tiles, which reach over the diagonal and into tables not asked for.
+        start, end = clusters[r].start, clusters[r].stop - 1
+        sizes[end] = n - sizes[start:end].sum()
+    for rows in (known, last):
+        for r in plan.narrow:
+            start, end = clusters[r].start, clusters[r].stop - 1
+            rest = sizes[rows] - counts[rows, start:end].sum(axis=1)
+            counts[rows, end] = counts[end, rows] = rest
     old = plan.offsets[plan.first]
     counts[:old, :old] = 0
-    for a in range(1, n_clusters):
-        counts[a, :a] = counts[:a, a]
-    counts[np.arange(old, n_clusters), np.arange(old, n_clusters)] = sizes[old:]
     return counts
 
 

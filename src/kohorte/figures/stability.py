@@ -106,7 +106,7 @@ def stability_figure(
 @paper_style()
 def sufficiency_figure(
     sizes: np.ndarray,
-    median: np.ndarray,
+    mean: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
     *,
@@ -120,8 +120,8 @@ def sufficiency_figure(
     ----------
     sizes
         (S,) numbers of realizations in the subsets.
-    median, low, high
-        (S,) adjusted Rand index with the consensus of all: median and limits over subsets.
+    mean, low, high
+        (S,) adjusted Rand index with the consensus of all: mean and limits over subsets.
     target
         Agreement that counts as enough.
     answer
@@ -135,9 +135,9 @@ def sufficiency_figure(
         The arrays differ in length.
     """
     sizes = np.asarray(sizes)
-    median, low, high = (np.asarray(a, dtype=np.float64) for a in (median, low, high))
-    if not len(sizes) == len(median) == len(low) == len(high):
-        raise ConfigError("sizes, median, low and high differ in length")
+    mean, low, high = (np.asarray(a, dtype=np.float64) for a in (mean, low, high))
+    if not len(sizes) == len(mean) == len(low) == len(high):
+        raise ConfigError("sizes, mean, low and high differ in length")
     figure = new_figure(4.2, 3.1)
     axes = figure.add_subplot()
     if len(sizes) > 1:
@@ -148,8 +148,8 @@ def sufficiency_figure(
         handles = [Line2D([], [], color="#BFD5E8", lw=4, label=band)]
     marker = "o" if len(sizes) <= 40 else None
     line = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
-    axes.plot(sizes, median, **line)
-    handles.insert(0, Line2D([], [], label="median over subsets", **line))
+    axes.plot(sizes, mean, **line)
+    handles.insert(0, Line2D([], [], label="mean over subsets", **line))
     if target is not None:
         axes.axhline(target, color=INK, lw=0.8, ls="--")
         handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=f"target {target:g}"))

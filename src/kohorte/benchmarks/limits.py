@@ -1,0 +1,97 @@
+"""What the machine allows at most: reading labels from memory, population counts, files."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numba.extending import intrinsic
+
+CACHED_WORDS = 2**11
+"""Words of the array whose bits are counted: 16 KiB stay in a first-level cache."""
+
+_PIECE = 2**23
+
+
+def read_memory(labels: np.ndarray, threads: int) -> int:
+    """Add up the bytes of contiguous labels as 64-bit words, each read once; returns the sum."""
+    flat = labels.reshape(-1).view(np.uint8)
+    words = flat[: flat.size // 8 * 8].view(np.uint64)
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(map(int, pool.map(_add_words, np.array_split(words, threads))))
+
+
+def count_bits(n_words: int, threads: int) -> int:
+    """Count the bits of ``n_words`` words that lie in the cache; returns their number."""
+    words = np.random.default_rng(0).integers(2**64, size=CACHED_WORDS, dtype=np.uint64)
+    passes = -(-n_words // (CACHED_WORDS * threads))
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(map(int, pool.map(_count_cached, [words] * threads, [passes] * threads)))
+
+
+def counted_words(n_points: int, n_realizations: int, n_clusters: int) -> int:
+    """Words whose bits must be counted for all tables of realizations of equal cluster number.
+
+    One cluster of each realization follows from the others: (C - 1)^2 pairs of bit rows in each of
+    R (R - 1) / 2 tables, and R (C - 1) sizes.
+    """
+    rows = n_clusters - 1
+    pairs = n_realizations * (n_realizations - 1) // 2 * rows**2 + n_realizations * rows
+    return pairs * -(-n_points // 64)
+
+
+def forget(paths: Sequence[str | Path]) -> None:
+    """Drop the files from the system's cache where it offers that, so that a disk is read."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in paths:
+        with open(path, "rb") as stream:
+            os.fsync(stream.fileno())
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read_files(paths: Sequence[str | Path]) -> int:
+    """Read files from end to end into one buffer; returns the number of bytes."""
+    buffer, total = bytearray(_PIECE), 0
+    for path in paths:
+        with open(path, "rb", buffering=0) as stream:
+            while n := stream.readinto(buffer):
+                total += n
+    return total
+
+
+def write_file(path: str | Path, n_bytes: int) -> None:
+    """Write that many bytes from one buffer and wait until the disk has them."""
+    buffer = os.urandom(_PIECE)
+    with open(path, "wb", buffering=0) as stream:
+        for start in range(0, n_bytes, _PIECE):
+            stream.write(buffer[: min(_PIECE, n_bytes - start)])
+        os.fsync(stream.fileno())
+
+
+@intrinsic
+def _popcount(typing, word):
+    def generate(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return word(word), generate
+
+
+@njit(nogil=True, cache=True)
+def _add_words(words):
+    total = np.uint64(0)
+    for k in range(words.size):
+        total += words[k]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _count_cached(words, passes):
+    total = np.uint64(0)
+    for p in range(passes):
+        mask = np.uint64(p)  # without it, one pass would do for all
+        for k in range(words.size):
+            total += _popcount(words[k] ^ mask)
+    return total

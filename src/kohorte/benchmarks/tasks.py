@@ -1,0 +1,217 @@
+"""What is timed: each task prepares its data and returns a function that runs it once.
+
+The function measures itself, so that what belongs to the measurement and not to the task, such as
+emptying the cache of the file system, stays outside of the time.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import h5py
+import numpy as np
+
+from kohorte.benchmarks import limits, published
+from kohorte.benchmarks.workloads import make_labels
+from kohorte.ensemble.consensus import group_clusters
+from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.points import stream_points
+from kohorte.ensemble.significance import gsum, rank_clusters, sce_groups, separate
+from kohorte.provenance import digest_of
+
+OUTPUT = "ensemble.h5"
+"""File that the task ``end_to_end`` leaves in its folder."""
+
+
+STAGES = ("counting", "significance and groups", "points")
+"""Stages of that task."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run of a task.
+
+    Attributes
+    ----------
+    seconds
+        Wall-clock time.
+    answer
+        What equal tasks must agree on; a digest of the counts, for instance.
+    stages
+        Seconds of each stage, by name.
+    """
+
+    seconds: float
+    answer: str = ""
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:
+    """All contingency counts from uint8 labels in memory, packing included."""
+    labels = make_labels(**size)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        overlaps = count_overlaps(labels, backend=backend, threads=threads)
+        return Outcome(perf_counter() - start, digest_of(overlaps.counts))
+
+    return run
+
+
+def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
+    """Counts and Gsum by loops over masks; the answer is that of the task ``count``."""
+    labels, method = make_labels(**size), MASKS[masks]
+
+    def run() -> Outcome:
+        start = perf_counter()
+        counts, _ = method(labels)
+        return Outcome(perf_counter() - start, digest_of(counts))
+
+    return run
+
+
+def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
+    """Reading the labels of the task ``count`` from memory once."""
+    labels = make_labels(**size)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        limits.read_memory(labels, threads)
+        return Outcome(perf_counter() - start)
+
+    return run
+
+
+def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
+    """Population counts of that many words in the first-level cache."""
+
+    def run() -> Outcome:
+        start = perf_counter()
+        limits.count_bits(n_words, threads)
+        return Outcome(perf_counter() - start)
+
+    return run
+
+
+def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
+    """Label files of a folder to Gsum, ranking, signal, labels and confidence in one file.
+
+    The files come from the disk: they are dropped from the cache before each run.
+    """
+    paths, output = _label_files(folder), Path(folder, OUTPUT)
+    _combine_files(paths, output, threads, head=10_000)  # compiles
+
+    def run() -> Outcome:
+        limits.forget(paths)
+        start = perf_counter()
+        stages = _combine_files(paths, output, threads)
+        return Outcome(perf_counter() - start, stages=stages)
+
+    return run
+
+
+def read_files(folder: str, cached: bool) -> Callable[[], Outcome]:
+    """Plain reading of the label files of a folder, from the disk or from the system's cache."""
+    paths = _label_files(folder)
+
+    def run() -> Outcome:
+        if cached:
+            limits.read_files(paths)
+        else:
+            limits.forget(paths)
+        start = perf_counter()
+        limits.read_files(paths)
+        return Outcome(perf_counter() - start)
+
+    return run
+
+
+def write_file(folder: str) -> Callable[[], Outcome]:
+    """Plain writing of as many bytes as the task ``end_to_end`` wrote to that folder."""
+    path = Path(folder, "plain.bin")
+
+    def run() -> Outcome:
+        n_bytes = Path(folder, OUTPUT).stat().st_size
+        start = perf_counter()
+        limits.write_file(path, n_bytes)
+        seconds = perf_counter() - start
+        path.unlink()
+        return Outcome(seconds)
+
+    return run
+
+
+def find_accelerator() -> Callable[[], Outcome]:
+    """The answer is the name of the accelerator that JAX uses, empty where it uses the CPU."""
+
+    def run() -> Outcome:
+        import jax
+
+        device = jax.devices()[0]
+        return Outcome(0.0, "" if device.platform == "cpu" else device.device_kind)
+
+    return run
+
+
+MASKS = {
+    "boolean": published.gsum_by_boolean_masks,
+    "number": published.gsum_by_number_masks,
+}
+"""Kind of masks -> function(labels) -> counts, Gsum."""
+
+TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
+    task.__name__: task
+    for task in (
+        count,
+        count_as_published,
+        read_memory,
+        count_bits,
+        end_to_end,
+        read_files,
+        write_file,
+        find_accelerator,
+    )
+}
+"""Name -> task."""
+
+
+def _label_files(folder: str) -> list[Path]:
+    return sorted(Path(folder).glob("labels_*.h5"))
+
+
+def _combine_files(
+    paths: list[Path], output: Path, threads: int, head: int | None = None
+) -> dict[str, float]:
+    """Combine label files (or their first ``head`` points); return the seconds of each stage."""
+    times = [perf_counter()]
+    with ExitStack() as stack:
+        labels = [stack.enter_context(h5py.File(path))["labels"] for path in paths]
+        if head is not None:
+            labels = [dataset[:head] for dataset in labels]
+        overlaps = count_overlaps(labels, threads=threads)
+        times.append(perf_counter())
+        weights = gsum(overlaps)
+        order = rank_clusters(weights)
+        separation = separate(weights[order])
+        grouping = group_clusters(overlaps)
+        times.append(perf_counter())
+        file = stack.enter_context(h5py.File(output, "w"))
+        file["gsum"], file["order"], file["counts"] = weights, order, overlaps.counts
+        file["sce_group"] = sce_groups(order, separation)
+        types = {"signal": np.float64, "label": np.uint8, "confidence": np.float32}
+        points = {
+            name: file.create_dataset(name, (overlaps.n_points,), dtype=dtype)
+            for name, dtype in types.items()
+        }
+        for slab in stream_points(labels, overlaps, weights, grouping.groups, threads=threads):
+            part = slice(slab.start, slab.stop)
+            points["signal"][part] = slab.signal
+            points["label"][part] = slab.winner
+            points["confidence"][part] = slab.votes / np.float32(overlaps.n_realizations)
+    with open(output, "rb") as stream:
+        os.fsync(stream.fileno())
+    times.append(perf_counter())
+    return dict(zip(STAGES, np.diff(times).tolist(), strict=True))

@@ -1,0 +1,50 @@
+"""Synthetic label arrays of any size, in memory or in HDF5 files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+_BLOCK = 2**20
+_NOISE = 0.2  # share of the points that a realization puts into a cluster at random
+
+
+def make_labels(n_points: int, n_realizations: int, n_clusters: int, seed: int = 0) -> np.ndarray:
+    """Return (R, N) uint8 labels: noisy copies of one partition, points in random order."""
+    labels = np.empty((n_realizations, n_points), dtype=np.uint8)
+    for start, block in _blocks(n_points, n_realizations, n_clusters, seed):
+        labels[:, start : start + block.shape[1]] = block
+    return labels
+
+
+def write_labels(
+    folder: Path, n_points: int, n_realizations: int, n_clusters: int, seed: int = 0
+) -> list[Path]:
+    """Write the labels of make_labels to one HDF5 file a realization, dataset ``labels``."""
+    paths = [folder / f"labels_{r:03d}.h5" for r in range(n_realizations)]
+    files = [h5py.File(path, "w") for path in paths]
+    try:
+        datasets = [f.create_dataset("labels", (n_points,), dtype=np.uint8) for f in files]
+        for start, block in _blocks(n_points, n_realizations, n_clusters, seed):
+            for dataset, row in zip(datasets, block, strict=True):
+                dataset[start : start + row.size] = row
+    finally:
+        for file in files:
+            file.close()
+    return paths
+
+
+def _blocks(
+    n_points: int, n_realizations: int, n_clusters: int, seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (start, (R, n) uint8 labels); each block has a generator of its own."""
+    for index, start in enumerate(range(0, n_points, _BLOCK)):
+        rng = np.random.default_rng([seed, index])
+        n = min(_BLOCK, n_points - start)
+        partition = rng.integers(n_clusters, size=n, dtype=np.uint8)
+        block = np.empty((n_realizations, n), dtype=np.uint8)
+        for row in block:
+            noise = rng.random(n, dtype=np.float32) < _NOISE
+            row[:] = np.where(noise, rng.integers(n_clusters, size=n, dtype=np.uint8), partition)
+        yield start, block

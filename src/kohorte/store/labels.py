@@ -1,0 +1,98 @@
+"""The label arrays of a study, whether its maps or other clusterers made them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kohorte.data.labels import open_labels
+from kohorte.store.files import open_result
+from kohorte.store.realizations import listed_realizations
+
+
+@dataclass(frozen=True)
+class LabelArrays:
+    """R opened label arrays of the same N points.
+
+    Attributes:
+        ids: the id of each realization.
+        arrays: what holds its labels: array, memory map or HDF5 dataset.
+        contents: what tells whether labels are still the same: digest, or size and time of a file.
+    """
+
+    ids: tuple[str, ...]
+    arrays: tuple[Any, ...]
+    contents: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def open_label_arrays(
+    inputs: Sequence[str | Path],
+    files: Mapping[str, str] | None = None,
+    name: str = "labels",
+    *,
+    verify: bool = False,
+) -> Iterator[LabelArrays]:
+    """Open the labels of all realizations.
+
+    Args:
+        inputs: indexes of batches of trained maps; not used where `files` are given.
+        files: paths of label files of other clusterers by realization id.
+        name: dataset or column of the label files.
+        verify: compare trained maps with the digests in their index.
+    """
+    with contextlib.ExitStack() as stack:
+        if files:
+            paths = [Path(path) for path in files.values()]
+            arrays = [stack.enter_context(open_labels(path, name)) for path in paths]
+            # Reading all of a large file for its digest would cost more than counting it.
+            stats = [path.stat() for path in paths]
+            contents = [f"{s.st_size} bytes of {s.st_mtime_ns}" for s in stats]
+            yield LabelArrays(tuple(files), tuple(arrays), tuple(contents))
+            return
+        paths = listed_realizations(inputs, verify=verify)
+        opened = [stack.enter_context(open_result(path, "realization")) for path in paths]
+        yield LabelArrays(
+            tuple(file.attrs["id"] for file in opened),
+            tuple(file["labels"] for file in opened),
+            tuple(file.attrs["content"] for file in opened),
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """The points start..stop-1 of a label array, read only as they are sliced."""
+
+    array: Any
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of the window."""
+        return (self.stop - self.start,)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the labels."""
+        return self.array.dtype
+
+    def __getitem__(self, key: slice) -> np.ndarray:
+        first, last, step = key.indices(self.shape[0])
+        return self.array[self.start + first : self.start + last : step]
+
+
+def cut_windows(arrays: Sequence[Any], part: int, parts: int) -> list[Window]:
+    """Part `part` (from 0) of `parts` nearly equal ranges of points of every array.
+
+    Arrays of different lengths stay so, and are refused where they are counted.
+    """
+    return [
+        Window(array, len(array) * part // parts, len(array) * (part + 1) // parts)
+        for array in arrays
+    ]

@@ -1,0 +1,153 @@
+"""`realizations/<id>.h5`, one trained map each, and the indexes that list those of one job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from kohorte import provenance
+from kohorte.errors import ResultError
+from kohorte.maps.lattice import Lattice
+from kohorte.store.files import create, open_result, put, put_attributes, read_json
+
+
+@dataclass(frozen=True)
+class StoredRealization:
+    """What `realizations/<id>.h5` says of one map, with the arrays that were asked for.
+
+    Attributes:
+        id: readable name of the realization.
+        seed: its own seed.
+        repeat: 1 .. repeats.
+        parameters: its parameters, automatic lattice dimensions resolved.
+        n_clusters: clusters of the map.
+        quality: measures of the map by name.
+        seconds: time of each stage by name.
+        arrays: the datasets asked for, by name.
+    """
+
+    id: str
+    seed: int
+    repeat: int
+    parameters: Mapping[str, Any]
+    n_clusters: int
+    quality: Mapping[str, float]
+    seconds: Mapping[str, float]
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def lattice(self) -> Lattice:
+        """The lattice of the map."""
+        return Lattice(*(self.parameters[name] for name in ("xdim", "ydim", "topology")))
+
+
+#: Datasets of a realization file: the fields of `kohorte.maps.realization.Realization`.
+REALIZATION_ARRAYS = (
+    "weights",
+    "u_matrix",
+    "basins",
+    "centroids",
+    "node_clusters",
+    "cluster_centroids",
+    "winners",
+    "labels",
+    "hits",
+)
+
+
+def write_realization(path: str | Path, realization: Any, **attributes: Any) -> None:
+    """Write `realizations/<id>.h5` from a `kohorte.maps.realization.Realization`.
+
+    Args:
+        path: where the file will lie.
+        realization: the trained map and what was derived from it.
+        attributes: `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    """
+    with create(path, "realization", **attributes) as file:
+        put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
+        put_attributes(file.create_group("quality"), **realization.quality)
+        seconds = file.create_group("seconds")
+        put_attributes(seconds, unit="s", **realization.seconds)
+        file.attrs["content"] = content_digest(file)
+
+
+def read_realization(path: str | Path, *names: str) -> StoredRealization:
+    """Read a realization's attributes and the named datasets."""
+    with open_result(path, "realization") as file:
+        return StoredRealization(
+            id=file.attrs["id"],
+            seed=int(file.attrs["seed"]),
+            repeat=int(file.attrs["repeat"]),
+            parameters=read_json(file, "parameters"),
+            n_clusters=len(file["cluster_centroids"]),
+            quality={name: float(value) for name, value in file["quality"].attrs.items()},
+            seconds={n: float(v) for n, v in file["seconds"].attrs.items() if n != "unit"},
+            arrays={name: file[name][:] for name in names},
+        )
+
+
+def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
+    """Whether a realization file is there, unharmed, that was made from just these inputs."""
+    try:
+        with open_result(path, "realization") as file:
+            made_from = file.attrs.get("fingerprint")
+            return made_from == fingerprint and file.attrs.get("content") == content_digest(file)
+    except (ResultError, OSError, KeyError):
+        return False
+
+
+def content_digest(file: h5py.File) -> str:
+    """Digest of all datasets of a realization file and of its measures: all but the times."""
+    arrays = {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+    quality = sorted((name, float(value)) for name, value in file["quality"].attrs.items())
+    return provenance.digest_of(
+        *(part for item in sorted(arrays.items()) for part in item), quality
+    )
+
+
+def list_realization(path: str | Path) -> dict[str, str]:
+    """The entry of a realization in the index of its batch."""
+    with open_result(path, "realization") as file:
+        return {"id": file.attrs["id"], "file": path.name, "content": file.attrs["content"]}
+
+
+def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
+    """Paths of the realizations that batch indexes list, in their order.
+
+    Args:
+        indexes: paths of `realizations/batches/<batch>.json`.
+        verify: compare the content of each file with the digest in its index.
+
+    Raises:
+        ResultError: when a listed file is missing, or is not the one that was listed.
+    """
+    paths = []
+    for index in map(Path, indexes):
+        for entry in json.loads(index.read_text(encoding="utf-8")):
+            path = index.parent.parent / entry["file"]
+            if not path.exists():
+                raise ResultError(f"{path}: finished before but gone now; run the workflow again")
+            if verify:
+                with open_result(path, "realization") as file:
+                    whole = content_digest(file) == entry["content"]
+                if not whole:
+                    raise ResultError(
+                        f"{path}: its content is not what was written (digest in {index}); "
+                        "delete it and run the workflow again"
+                    )
+            paths.append(path)
+    return paths
+
+
+def find_realization(indexes: Sequence[str | Path], identifier: str) -> Path:
+    """Path of the realization of that id among those that batch indexes list."""
+    for path in listed_realizations(indexes):
+        if path.stem == identifier:
+            return path
+    raise ResultError(f"no batch index lists a realization {identifier!r}")
