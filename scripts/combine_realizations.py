@@ -33,7 +33,10 @@ if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]) as log,
         store.open_label_arrays(
-            snakemake.input.labels, snakemake.params.files, snakemake.params.label_name
+            snakemake.input.labels,
+            snakemake.params.files,
+            snakemake.params.label_name,
+            verify=True,
         ) as opened,
     ):
         result = combine_realizations(

@@ -30,14 +30,16 @@ def summary_lines(ensemble, realizations, evaluation, sufficiency, *, study, res
     ]
     if len(evaluation):
         scores = evaluation.set_index("method")
-        single = scores.loc[["single_min", "single_median", "single_max"]]
-        found = scores.loc[f"consensus_{ensemble.options['votes']}"]
-        lines += [
-            f"  truth        accuracy of the consensus {found.accuracy:.2%}; of single ones "
-            "(worst, median, best by ARI) " + ", ".join(f"{v:.2%}" for v in single["accuracy"]),
-            f"               adjusted Rand index of the consensus {found.ari:.3f}; of single ones "
-            + ", ".join(f"{v:.3f}" for v in single["ari"]),
-        ]
+        rows = {
+            "single realizations (worst, median, best)": "single_min single_median single_max",
+            "consensus (votes equal, by significance)": "consensus_equal consensus_significance",
+        }
+        lines.append("  truth        accuracy and adjusted Rand index")
+        for title, methods in rows.items():
+            chosen = scores.loc[methods.split()]
+            accuracy = " ".join(f"{value:8.2%}" for value in chosen["accuracy"])
+            ari = " ".join(f"{value:6.3f}" for value in chosen["ari"])
+            lines.append(f"    {title:42s} {accuracy:27s} {ari}")
     return [*lines, f"  figures      {results}/figures/", f"  tables       {results}/tables/"]
 
 

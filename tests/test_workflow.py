@@ -62,7 +62,7 @@ class Project:
 
     def pending(self, *arguments):
         """Number of jobs of each rule that a run would start."""
-        text = self.run("--dry-run", "--quiet", "rules", *arguments)
+        text = self.run(*arguments, "--dry-run", "--quiet", "rules")
         table = re.findall(r"^([a-z_]+) +(\d+)$", text, flags=re.MULTILINE)
         return {rule: int(count) for rule, count in table if rule != "total"}
 
