@@ -1,5 +1,7 @@
 """Write the few lines that a study ends with."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from kohorte import store
@@ -58,7 +60,7 @@ if __name__ == "__main__":
             pd.read_csv(snakemake.input.evaluation),
             pd.read_csv(snakemake.input.sufficiency),
             study=snakemake.params.study,
-            results=snakemake.params.results,
+            results=Path(snakemake.output.summary).parent,
         )
         with store.replacing(snakemake.output.summary) as temporary:
             temporary.write_text("\n".join(text) + "\n", encoding="utf-8")

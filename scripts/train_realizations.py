@@ -11,12 +11,13 @@ from kohorte.maps.resolve import resolve_parameters
 from kohorte.provenance import digest_of
 
 
-def train_realizations(index, *, data, members, directory, library, threads, log):
-    """Write `directory/<id>.h5` of every member, then `index`, which lists them with digests."""
+def train_realizations(index, *, data, members, library, threads, log):
+    """Write `<id>.h5` of every member one folder above `index`, then `index`, which lists them."""
     table = store.read_data(data)
+    directory = Path(index).parent.parent
 
     def train(member):
-        path = Path(directory, f"{member['id']}.h5")
+        path = directory / f"{member['id']}.h5"
         fingerprint = digest_of(table.digest, library, member)
         if store.has_fingerprint(path, fingerprint):
             log.info("%s: kept", member["id"])
@@ -42,7 +43,6 @@ if __name__ == "__main__":
             snakemake.output.index,
             data=snakemake.input.data,
             members=snakemake.params.members,
-            directory=snakemake.params.directory,
             library=snakemake.params.library,
             threads=snakemake.threads,
             log=logger,

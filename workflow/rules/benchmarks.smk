@@ -28,7 +28,7 @@ rule benchmark_ensemble:
         runtime=60,
     params:
         points=BENCHMARK_POINTS,
-        library=library_digest("benchmarks", "ensemble"),
+        library=library_digest("benchmarks", "ensemble", "store"),
     script:
         "../../scripts/benchmark_ensemble.py"
 

@@ -13,8 +13,8 @@ from kohorte.study import batches, parameter_defaults, plan_study
 ROOT = Path(workflow.basedir)
 
 # Scripts find the library also in an environment that holds only its dependencies (--sdm conda).
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ.update(
+    PYTHONPATH=os.pathsep.join([str(ROOT / "src"), *filter(None, [os.getenv("PYTHONPATH")])])
 )
 
 try:
@@ -86,7 +86,7 @@ def count_slabs():
         return slabs
     files = STUDY.labels.values() if STUDY.labels else [config["data"]["source"]]
     size = sum(Path(file).stat().st_size for file in files if Path(file).is_file())
-    return 1 + size // (8 << 30)
+    return max(1, -(-size // (8 << 30)))
 
 
 SLABS = [f"{k:04d}" for k in range(count_slabs())]
@@ -96,4 +96,4 @@ def show_summary():
     """Print the summary of the study, if this run came as far."""
     summary = Path(f"results/{STUDY.name}/summary.txt")
     if summary.exists():
-        print("\n" + summary.read_text(encoding="utf-8"), flush=True)
+        print(f"\n{summary.read_text(encoding='utf-8')}", flush=True)

@@ -25,7 +25,6 @@ rule train_realizations:
     params:
         members=batch_members,
         lost=lost_members,
-        directory=f"results/{STUDY.name}/realizations",
         library=library_digest("maps"),
     script:
         "../../scripts/train_realizations.py"

@@ -110,6 +110,5 @@ rule summarize_study:
         runtime=10,
     params:
         study=STUDY.name,
-        results=f"results/{STUDY.name}",
     script:
         "../../scripts/summarize_study.py"
