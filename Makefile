@@ -7,10 +7,10 @@ CONFIG ?=
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test lint format docs report lock clean
+.PHONY: help env results test lint format docs report benchmark-ensemble lock clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 env: $(STAMP) ## build the locked environment in .venv
 
@@ -43,6 +43,11 @@ format: $(STAMP) ## put code into the common format
 
 docs: $(STAMP) ## write docs/configuration.md from the schema
 	$(BIN)/python scripts/write_configuration_page.py
+
+POINTS ?= 10000000
+
+benchmark-ensemble: $(STAMP) ## time the ensemble step; POINTS=100000000 for 1e8 points from disk
+	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 --forcerun benchmark_ensemble -- benchmarks
 
 lock: ## make envs/requirements.txt from requirements.in again, with uv
 	uv pip compile envs/requirements.in -o envs/requirements.txt --upgrade --universal \

@@ -25,6 +25,7 @@ include: "workflow/rules/realizations.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/benchmarks.smk"
 
 
 rule all:

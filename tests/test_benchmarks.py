@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from oracles_ensemble import count_by_masks, gsum_by_masks
+from oracles_ensemble import count_by_masks, gsum_by_masks, vote_by_loops
 from oracles_figures import text_faults
 
 from kohorte.benchmarks import ensemble, limits, worker
@@ -13,7 +13,6 @@ from kohorte.benchmarks.published import gsum_by_boolean_masks, gsum_by_number_m
 from kohorte.benchmarks.tasks import OUTPUT, STAGES, TASKS
 from kohorte.benchmarks.worker import Measurement, measure
 from kohorte.benchmarks.workloads import make_labels, write_labels
-from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import gsum
 from kohorte.errors import ResultError
@@ -37,7 +36,7 @@ TINY = Sizes(
 )
 
 
-def measure_here(tasks, *, repeats, threads, warm=True):
+def measure_here(tasks, *, repeats, threads):
     """What worker.measure does, without the cost of starting processes."""
     found = {}
     for key, (name, arguments) in tasks.items():
@@ -101,18 +100,20 @@ def test_limits_do_the_work_that_they_stand_for(tmp_path):
     assert limits.read_files([path, path]) == 20_000_002
 
 
-def test_end_to_end_writes_what_combining_in_memory_gives(tmp_path):
+def test_end_to_end_writes_what_plain_loops_give(tmp_path):
     write_labels(tmp_path, **SIZE)
     outcome = TASKS["end_to_end"](folder=str(tmp_path), threads=2)()
-    whole = combine(list(make_labels(**SIZE)))
+    labels = list(make_labels(**SIZE))
+    overlaps = count_overlaps(labels)
+    values, signal = gsum_by_masks(labels, "resolved")
     with h5py.File(tmp_path / OUTPUT) as file:
-        np.testing.assert_array_equal(file["counts"][:], whole.overlaps.counts)
-        np.testing.assert_array_equal(file["order"][:], whole.order)
-        np.testing.assert_array_equal(file["signal"][:], whole.signal)
-        np.testing.assert_allclose(file["gsum"][:], whole.gsum)
-        # Groups are numbered by their points once these are known; here they are not yet.
-        pairs = set(zip(file["label"][:].tolist(), whole.consensus.labels.tolist(), strict=True))
-        assert len(pairs) == len(np.unique(whole.consensus.labels)) > 1
+        np.testing.assert_array_equal(file["overlaps/counts"][:], overlaps.counts)
+        np.testing.assert_allclose(file["ranking/ranked"][:], np.sort(values)[::-1], rtol=1e-12)
+        np.testing.assert_allclose(file["points/signal"][:], signal, rtol=1e-12)
+        groups = file["clusters/consensus_group"][:]
+        winners, votes = vote_by_loops(labels, groups, groups.max() + 1)
+        np.testing.assert_array_equal(file["points/label"][:], winners)
+        np.testing.assert_allclose(file["points/confidence"][:], votes / 4, rtol=1e-6)
     assert tuple(outcome.stages) == STAGES
     assert sum(outcome.stages.values()) <= outcome.seconds
 
@@ -137,9 +138,13 @@ def test_counting_is_scaled_by_the_number_of_pairs(table):
     assert ours["ratio"] == pytest.approx(scaled / ours["seconds"])
 
 
-def test_exponent_of_a_power_law():
+def test_growth_is_fitted_by_a_power_and_by_a_line():
     x = np.array([5, 10, 20, 40])
-    assert ensemble._fit_exponent(x, 3e-4 * x**1.5) == pytest.approx(1.5)
+    (_, _, exponent), _ = ensemble._fit(x, 3e-4 * x**1.5)
+    assert exponent == pytest.approx(1.5)
+    _, (_, fixed, share) = ensemble._fit(x, 0.02 + 0.002 * x)
+    assert fixed == pytest.approx(0.02)
+    assert share == pytest.approx(0.8)
 
 
 def test_implementations_that_disagree_stop_the_benchmark(monkeypatch, tmp_path):
@@ -183,6 +188,6 @@ def test_figure_shows_the_table_beside_the_published_times(table, published):
     left, middle, _ = figure.axes
     np.testing.assert_allclose(middle.lines[0].get_xdata(), [1, 10])
     ours = next(line for line in left.lines if line.get_color() == "#0072B2")
-    np.testing.assert_allclose(ours.get_xdata(), [200, 300, 400, 900])
+    np.testing.assert_allclose(ours.get_xdata(), [300, 900])
     gpu = published[published["device"] == "gpu"]
     np.testing.assert_allclose(left.lines[1].get_ydata(), gpu["seconds"])

@@ -11,10 +11,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kohorte.benchmarks.label_sets import BACKGROUND, make_data, make_labels
+from kohorte.benchmarks.signal_cuts import cut_at_gaps, cut_best
 from kohorte.ensemble.consensus import find_consensus, group_clusters
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import gather_signal
@@ -22,6 +24,9 @@ from kohorte.ensemble.significance import gsum, rank_clusters, separate, stacked
 from kohorte.ensemble.tree import RULES, cut_tree
 from kohorte.errors import ConfigError, ResultError
 from kohorte.evaluation import evaluate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,8 +56,8 @@ def compare(
         data_set, clusterer, seed, method, ari, ami, accuracy, n_groups and seconds from labels to
         consensus, NaN for single maps. Points of the background are not judged.
     rules : list of dict
-        data_set, clusterer, seed, rule, n_groups, n_true, ari for each rule for the number of
-        groups.
+        data_set, clusterer, seed, rule, n_groups, n_won, n_true, ari for each rule for the number
+        of groups; n_won of them win a point.
 
     Raises
     ------
@@ -85,6 +90,8 @@ def compare(
         "single_max": single[-1],
     }
     methods = [row | {"method": name} for name, row in chosen.items()]
+    _consensus(labels)  # once untimed: compiling, or loading what was compiled, is not the method
+    weighted_votes(labels)
     for name, method in AUTOMATIC.items():
         methods.append(judge(name, *_timed(method, labels)))
     for name, method in KNOWING_THE_NUMBER.items():
@@ -98,9 +105,16 @@ def compare(
     rules = []
     for rule in RULES:
         found = find_consensus(labels, overlaps, rule=rule)
-        score = evaluate(found.labels[judged], truth[judged]).ari
-        row = {"rule": rule, "n_groups": found.n_groups, "n_true": n_true, "ari": score}
-        rules.append(key | row)
+        rules.append(
+            key
+            | {
+                "rule": rule,
+                "n_groups": found.n_groups,
+                "n_won": len(np.unique(found.labels)),
+                "n_true": n_true,
+                "ari": evaluate(found.labels[judged], truth[judged]).ari,
+            }
+        )
     return methods, rules
 
 
@@ -138,102 +152,6 @@ def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarr
         for g in range(int(groups.max()) + 1)
     ]
     return np.argmax(signals, axis=0)
-
-
-def cut_at_gaps(signal: np.ndarray, n_ranges: int) -> np.ndarray:
-    """Cut a signal into ranges at the largest gaps between its sorted values.
-
-    Parameters
-    ----------
-    signal : (N,) float64
-    n_ranges
-        Number of ranges; fewer where the signal has fewer values. Of equal gaps the lower are cut.
-
-    Returns
-    -------
-    (N,) int64
-        Range of each point, 0 for the lowest signal.
-    """
-    values, index = np.unique(signal, return_inverse=True)
-    cuts = np.argsort(-np.diff(values), kind="stable")[: n_ranges - 1]
-    starts = np.zeros(values.size, dtype=np.int64)
-    starts[cuts + 1] = 1
-    return np.cumsum(starts)[index]
-
-
-def cut_best(signal: np.ndarray, truth: np.ndarray, n_ranges: int) -> np.ndarray:
-    """Cut a signal into at most n_ranges ranges so that their adjusted Rand index is the largest.
-
-    With P pairs of points in all, R of them in one class, C in one range and S in both, the index
-    is (S - R C / P) / ((R + C) / 2 - R C / P). C and S are sums over the ranges, so for a trial
-    index x the cuts that maximize numerator - x denominator follow from dynamic programming, and
-    the x that they reach is the next trial; it rises until no cuts are better (Dinkelbach,
-    Management Science 13 (1967) 492). The result is exact.
-
-    Parameters
-    ----------
-    signal : (N,) float64
-    truth : (N,) integers
-        Class of each point; points of BACKGROUND are not judged.
-    n_ranges
-        Largest number of ranges.
-
-    Returns
-    -------
-    (N,) int64
-        Range of each point, 0 for the lowest signal.
-    """
-    values, index = np.unique(signal, return_inverse=True)
-    judged = truth != BACKGROUND
-    classes, codes = np.unique(truth[judged], return_inverse=True)
-    below = np.zeros((values.size + 1, classes.size))  # points of each class below each value
-    np.add.at(below, (index[judged] + 1, codes), 1.0)
-    below = np.cumsum(below, axis=0)
-    total = below.sum(axis=1)
-    pairs, class_pairs = _pairs(total[-1]), _pairs(below[-1]).sum()
-    # [i, j]: pairs within a range that holds the values i..j-1
-    range_pairs = _pairs(np.maximum(total - total[:, None], 0.0))
-    both = sum(_pairs(np.maximum(n - n[:, None], 0.0)) for n in below.T)
-
-    def index_of(ends: list[int]) -> float:
-        spans = list(zip([0, *ends], ends, strict=False))
-        s, c = (sum(table[span] for span in spans) for table in (both, range_pairs))
-        chance = class_pairs * c / pairs
-        denominator = (class_pairs + c) / 2 - chance
-        return (s - chance) / denominator if denominator else 1.0
-
-    ends = [values.size]
-    best = index_of(ends)
-    while True:
-        slope = class_pairs / pairs * (1 - best) + best / 2
-        trial = _best_path(both - slope * range_pairs, n_ranges)
-        score = index_of(trial)
-        if score <= best + 1e-12:
-            break
-        ends, best = trial, score
-    starts = np.zeros(values.size, dtype=np.int64)
-    starts[ends[:-1]] = 1
-    return np.cumsum(starts)[index]
-
-
-def _best_path(gain: np.ndarray, n_ranges: int) -> list[int]:
-    """Ends of at most n_ranges ranges of 0..U-1 with the largest sum of gain[start, end]."""
-    size = len(gain) - 1
-    gain = np.where(np.tri(size + 1, dtype=bool), -np.inf, gain)  # a range holds a value
-    reached, came_from = [gain[0]], []
-    for _ in range(1, min(n_ranges, size)):
-        through = reached[-1][:, None] + gain
-        came_from.append(np.argmax(through, axis=0))
-        reached.append(through.max(axis=0))
-    level = int(np.argmax([row[size] for row in reached]))
-    ends = [size]
-    for step in range(level, 0, -1):
-        ends.insert(0, int(came_from[step - 1][ends[0]]))
-    return ends
-
-
-def _pairs(n):
-    return n * (n - 1) / 2
 
 
 def _signal_gaps(labels: np.ndarray) -> np.ndarray:
@@ -350,3 +268,33 @@ def run_peers(
         with np.load(target) as found:
             seconds = dict(zip(found["methods"].tolist(), found["seconds"].tolist(), strict=True))
             return {name: (found[f"labels_{name}"], seconds[name]) for name in seconds}
+
+
+def markdown_table(rows: "pd.DataFrame", of: str) -> str:
+    """Tabulate mean adjusted Rand indices, with their standard deviations over the seeds.
+
+    Parameters
+    ----------
+    rows
+        Table of compare's rows, methods or rules.
+    of
+        Column with the name of what is compared, ``method`` or ``rule``.
+
+    Returns
+    -------
+    str
+        One table for each clusterer, a row for each method and a column for each data set. The last
+        column is the mean over the data sets.
+    """
+    data_sets = list(dict.fromkeys(rows["data_set"]))
+    lines = []
+    for clusterer, part in rows.groupby("clusterer", sort=False):
+        lines += [f"| {clusterer}: {of} | {' | '.join(data_sets)} | mean |"]
+        lines += ["|---|" + "---|" * (len(data_sets) + 1)]
+        for name, own in part.groupby(of, sort=False):
+            scores = own.groupby("data_set")["ari"]
+            mean, deviation = scores.mean(), scores.std(ddof=1)
+            cells = [f"{mean[d]:.3f} ± {deviation[d]:.3f}" for d in data_sets]
+            lines.append(f"| `{name}` | {' | '.join(cells)} | {mean.mean():.3f} |")
+        lines.append("")
+    return "\n".join(lines)

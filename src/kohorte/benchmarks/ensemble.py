@@ -5,7 +5,7 @@ All ratios are of times of one run. See docs/benchmarks.md for what a row means.
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,6 @@ def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
     rows = []
     for case in (_count, _throughput, _points, _realizations, _accelerator):
         rows += case(sizes)
-        _LOG.info("%s: done", rows[-1]["case"])
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
         rows += _end_to_end(sizes, Path(folder))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -128,8 +127,11 @@ def _count(sizes: Sizes) -> Iterator[dict]:
     Ratio: times faster than NumPy at this size; scaled by pairs where it takes too long.
     """
     n, r = sizes.counting, sizes.n_realizations
-    tasks = {f"kohorte, {b}": _task(sizes, n, backend=b) for b in ("numba", "jax")}
-    ours = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
+    # Not in turn: numba took up to three times as long right after a run of JAX on the same cores.
+    ours = {}
+    for backend, repeats in {"numba": sizes.repeats, "jax": sizes.slow_repeats}.items():
+        task = {f"kohorte, {backend}": _task(sizes, n, backend=backend)}
+        ours |= measure(task, repeats=repeats, threads=sizes.threads)
     _check_answers(ours)
     for case, (masks, name) in PUBLISHED.items():
         seconds = []
@@ -144,10 +146,10 @@ def _count(sizes: Sizes) -> Iterator[dict]:
 
         few = sizes.published_realizations
         tasks = {name: ("count_as_published", {"masks": masks, **sizes.of(n, few)})}
-        found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads, warm=False)[name]
+        found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)[name]
         base = found.seconds * r * (r - 1) / (few * (few - 1))
         line = np.polyfit(sizes.published, seconds, 1)
-        yield _row(sizes, case, name, n, found, ratio=np.nan) | {"n_realizations": few}
+        yield _row(sizes, case, name, n, found, ratio=np.nan, n_realizations=few)
         for key, value in {"pairs": base, "points": float(np.polyval(line, n))}.items():
             scaled = Measurement(value, np.nan)
             yield _row(sizes, case, f"{name}, scaled by {key}", n, scaled, ratio=base / value)
@@ -171,14 +173,14 @@ def _throughput(sizes: Sizes) -> Iterator[dict]:
 
 
 def _points(sizes: Sizes) -> Iterator[dict]:
-    """Growth with the number of points; ratio: times the smallest, exponent in the fit's row."""
+    """Growth with the number of points; ratio: times the smallest, and see _fit."""
     tasks = {n: _task(sizes, n) for n in sizes.points}
     found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
     base = found[sizes.points[0]].seconds
     for n, m in found.items():
         yield _row(sizes, "points", "kohorte, numba", n, m, ratio=m.seconds / base)
-    exponent = _fit_exponent(sizes.points, [m.seconds for m in found.values()])
-    yield _row(sizes, "points", "fitted exponent", np.nan, ratio=exponent)
+    for name, seconds, ratio in _fit(sizes.points, [m.seconds for m in found.values()]):
+        yield _row(sizes, "points", name, np.nan, Measurement(seconds, np.nan), ratio=ratio)
 
 
 def _realizations(sizes: Sizes) -> Iterator[dict]:
@@ -188,17 +190,17 @@ def _realizations(sizes: Sizes) -> Iterator[dict]:
     found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
     base = found[sizes.realizations[0]].seconds
     for r, m in found.items():
-        row = _row(sizes, "realizations", "kohorte, numba", n, m, ratio=m.seconds / base)
-        yield row | {"n_realizations": r}
+        ratio = m.seconds / base
+        yield _row(sizes, "realizations", "kohorte, numba", n, m, ratio=ratio, n_realizations=r)
     tables = [r * (r - 1) / 2 for r in sizes.realizations]
-    exponent = _fit_exponent(tables, [m.seconds for m in found.values()])
-    row = _row(sizes, "realizations", "fitted exponent", n, ratio=exponent)
-    yield row | {"n_realizations": np.nan}
+    for name, seconds, ratio in _fit(tables, [m.seconds for m in found.values()]):
+        m = Measurement(seconds, np.nan)
+        yield _row(sizes, "realizations", name, n, m, ratio=ratio, n_realizations=np.nan)
 
 
 def _accelerator(sizes: Sizes) -> Iterator[dict]:
     """JAX on an accelerator, if there is one; ratio: times faster than numba on the CPU."""
-    found = measure({"": ("find_accelerator", {})}, repeats=1, threads=sizes.threads, warm=False)
+    found = measure({"": ("find_accelerator", {})}, repeats=1, threads=sizes.threads)
     device = found[""].answer
     for r in sizes.accelerator_realizations if device else ():
         n = sizes.accelerator
@@ -210,8 +212,8 @@ def _accelerator(sizes: Sizes) -> Iterator[dict]:
         _check_answers(found)
         base = found["kohorte, numba"].seconds
         for name, m in found.items():
-            row = _row(sizes, "accelerator", name, n, m, ratio=base / m.seconds)
-            yield row | {"n_realizations": r}
+            ratio = base / m.seconds
+            yield _row(sizes, "accelerator", name, n, m, ratio=ratio, n_realizations=r)
 
 
 def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
@@ -226,7 +228,7 @@ def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
         "plain read of the labels from cache": ("read_files", {**where, "cached": True}),
         "plain write of the results": ("write_file", where),
     }
-    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads, warm=False)
+    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
     base = found["kohorte"].seconds
     for name, m in found.items():
         yield _row(sizes, "end_to_end", name, n, m, ratio=m.seconds / base)
@@ -247,18 +249,19 @@ def _row(
     case: str,
     implementation: str,
     n_points: float,
-    measured: Measurement | None = None,
+    measured: Measurement,
     *,
     ratio: float,
+    n_realizations: float | None = None,
 ) -> dict:
     row = {
         "case": case,
         "implementation": implementation,
         "n_points": n_points,
-        "n_realizations": sizes.n_realizations,
+        "n_realizations": sizes.n_realizations if n_realizations is None else n_realizations,
         "clusters": sizes.n_clusters,
-        "seconds": measured.seconds if measured else np.nan,
-        "peak_mb": measured.peak_mb if measured else np.nan,
+        "seconds": measured.seconds,
+        "peak_mb": measured.peak_mb,
         "ratio": ratio,
     }
     _LOG.info("%s", row)
@@ -271,6 +274,17 @@ def _check_answers(measured: dict[str, Measurement]) -> None:
         raise ResultError(f"implementations disagree, so their times mean nothing: {answers}")
 
 
-def _fit_exponent(x, seconds) -> float:
-    """Return the slope of log seconds over log x."""
-    return float(np.polyfit(np.log(x), np.log(seconds), 1)[0])
+def _fit(x: Sequence[float], seconds: Sequence[float]) -> list[tuple[str, float, float]]:
+    """Fit a power and a line to times; return (name, seconds, ratio) of a row for each.
+
+    The line has least relative deviations: seconds is its value at 0, ratio the share of the
+    largest time that grows with x.
+    """
+    x, seconds = np.asarray(x, dtype=np.float64), np.asarray(seconds)
+    exponent = np.polyfit(np.log(x), np.log(seconds), 1)[0]
+    slope, fixed = np.polyfit(x, seconds, 1, w=1 / seconds)
+    share = slope * x.max() / seconds.max()
+    return [
+        ("fitted exponent", np.nan, float(exponent)),
+        ("fitted line", float(fixed), float(share)),
+    ]

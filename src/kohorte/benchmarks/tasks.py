@@ -1,25 +1,22 @@
-"""What is timed: each task prepares its data and returns a function that runs it once.
+"""What is timed: each task prepares its data, compiles, and returns a function that runs it once.
 
 The function measures itself, so that what belongs to the measurement and not to the task, such as
 emptying the cache of the file system, stays outside of the time.
 """
 
-import os
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import h5py
 import numpy as np
 
+from kohorte import store
 from kohorte.benchmarks import limits, published
-from kohorte.benchmarks.workloads import make_labels
-from kohorte.ensemble.consensus import group_clusters
+from kohorte.benchmarks.workloads import make_labels, write_labels
+from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.points import stream_points
-from kohorte.ensemble.significance import gsum, rank_clusters, sce_groups, separate
 from kohorte.provenance import digest_of
 
 OUTPUT = "ensemble.h5"
@@ -52,6 +49,7 @@ class Outcome:
 def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:
     """All contingency counts from uint8 labels in memory, packing included."""
     labels = make_labels(**size)
+    count_overlaps(labels, backend=backend, threads=threads)
 
     def run() -> Outcome:
         start = perf_counter()
@@ -76,6 +74,7 @@ def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
 def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
     """Reading the labels of the task ``count`` from memory once."""
     labels = make_labels(**size)
+    limits.read_memory(labels, threads)
 
     def run() -> Outcome:
         start = perf_counter()
@@ -87,6 +86,7 @@ def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
 
 def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
     """Population counts of that many words in the first-level cache."""
+    limits.count_bits(n_words, threads)
 
     def run() -> Outcome:
         start = perf_counter()
@@ -97,12 +97,12 @@ def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
 
 
 def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
-    """Label files of a folder to Gsum, ranking, signal, labels and confidence in one file.
+    """Label files of a folder to the result file of the ensemble, by the workflow's own steps.
 
     The files come from the disk: they are dropped from the cache before each run.
     """
     paths, output = _label_files(folder), Path(folder, OUTPUT)
-    _combine_files(paths, output, threads, head=10_000)  # compiles
+    _compile(threads, len(paths))
 
     def run() -> Outcome:
         limits.forget(paths)
@@ -178,40 +178,29 @@ TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
 """Name -> task."""
 
 
+def _compile(threads: int, n_realizations: int) -> None:
+    """Load or compile all kernels of the task ``end_to_end`` on a few points."""
+    with TemporaryDirectory() as folder:
+        paths = write_labels(Path(folder), 1000, n_realizations, n_clusters=3)
+        _combine_files(paths, Path(folder, OUTPUT), threads)
+
+
 def _label_files(folder: str) -> list[Path]:
     return sorted(Path(folder).glob("labels_*.h5"))
 
 
-def _combine_files(
-    paths: list[Path], output: Path, threads: int, head: int | None = None
-) -> dict[str, float]:
-    """Combine label files (or their first ``head`` points); return the seconds of each stage."""
+def _combine_files(paths: list[Path], output: Path, threads: int) -> dict[str, float]:
+    """Combine label files as the workflow does; return the seconds of each stage."""
     times = [perf_counter()]
-    with ExitStack() as stack:
-        labels = [stack.enter_context(h5py.File(path))["labels"] for path in paths]
-        if head is not None:
-            labels = [dataset[:head] for dataset in labels]
-        overlaps = count_overlaps(labels, threads=threads)
+    files = {path.stem: str(path) for path in paths}
+    with store.open_label_arrays([], files) as labels:
+        overlaps = count_overlaps(labels.arrays, threads=threads)
         times.append(perf_counter())
-        weights = gsum(overlaps)
-        order = rank_clusters(weights)
-        separation = separate(weights[order])
-        grouping = group_clusters(overlaps)
+        ensemble = combine(overlaps)
         times.append(perf_counter())
-        file = stack.enter_context(h5py.File(output, "w"))
-        file["gsum"], file["order"], file["counts"] = weights, order, overlaps.counts
-        file["sce_group"] = sce_groups(order, separation)
-        types = {"signal": np.float64, "label": np.uint8, "confidence": np.float32}
-        points = {
-            name: file.create_dataset(name, (overlaps.n_points,), dtype=dtype)
-            for name, dtype in types.items()
-        }
-        for slab in stream_points(labels, overlaps, weights, grouping.groups, threads=threads):
-            part = slice(slab.start, slab.stop)
-            points["signal"][part] = slab.signal
-            points["label"][part] = slab.winner
-            points["confidence"][part] = slab.votes / np.float32(overlaps.n_realizations)
-    with open(output, "rb") as stream:
-        os.fsync(stream.fileno())
+        options = {"votes": "equal"}
+        store.write_ensemble(
+            output, ensemble, labels.arrays, ids=labels.ids, options=options, threads=threads
+        )
     times.append(perf_counter())
     return dict(zip(STAGES, np.diff(times).tolist(), strict=True))

@@ -49,7 +49,6 @@ def measure(
     *,
     repeats: int,
     threads: int,
-    warm: bool = True,
 ) -> dict[str, Measurement]:
     """Run tasks in turn, each in a process of its own, ``repeats`` rounds.
 
@@ -62,8 +61,6 @@ def measure(
         meets all of them.
     threads
         Threads that the libraries of a process may use.
-    warm
-        Whether to run each task once before the rounds, untimed.
 
     Raises
     ------
@@ -72,15 +69,14 @@ def measure(
     """
     with contextlib.ExitStack() as stack:
         workers = {
-            key: stack.enter_context(_Worker(name, arguments, threads))
-            for key, (name, arguments) in tasks.items()
+            key: stack.enter_context(_Worker(name, threads)) for key, (name, _) in tasks.items()
         }
-        for worker in workers.values() if warm else ():
-            worker.run()
+        for key, (name, arguments) in tasks.items():
+            workers[key].ask(json.dumps([name, arguments]))
         replies: dict[str, list[dict]] = {key: [] for key in workers}
         for _ in range(repeats):
             for key, worker in workers.items():
-                replies[key].append(worker.run())
+                replies[key].append(worker.ask("run"))
     return {key: _summarize(runs) for key, runs in replies.items()}
 
 
@@ -97,9 +93,9 @@ def _summarize(runs: list[dict]) -> Measurement:
 
 
 class _Worker(contextlib.AbstractContextManager):
-    """A process that has prepared a task and waits for being told to run it."""
+    """A process for the task of that name; it ends when the context does."""
 
-    def __init__(self, name: str, arguments: Mapping[str, Any], threads: int):
+    def __init__(self, name: str, threads: int):
         variables = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         self.name = name
         self.process = subprocess.Popen(
@@ -109,13 +105,9 @@ class _Worker(contextlib.AbstractContextManager):
             env={**os.environ, **dict.fromkeys(variables, str(threads))},
             text=True,
         )
-        self._ask(json.dumps([name, arguments]))
 
-    def run(self) -> dict:
-        """Run the task once."""
-        return self._ask("run")
-
-    def _ask(self, line: str) -> dict:
+    def ask(self, line: str) -> dict:
+        """Send a line, the task's first or any further one, and wait for the answer."""
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()

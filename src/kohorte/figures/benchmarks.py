@@ -70,10 +70,9 @@ def _draw_points(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
         if name.endswith("end to end"):
             chosen = table[(table["case"] == "end_to_end") & (table["implementation"] == "kohorte")]
         else:
-            plain = table["case"].isin(["counting", "points"])
-            chosen = table[plain & usual & (table["implementation"] == name)]
-        # Sizes that two cases share are drawn once.
-        handles += _plot(axes, chosen.drop_duplicates("n_points", keep="last"), name, colour)
+            case = "points" if name.endswith("numba") else "counting"
+            chosen = table[(table["case"] == case) & (table["implementation"] == name)]
+        handles += _plot(axes, chosen, name, colour)
     fast = table[(table["case"] == "accelerator") & usual]
     fast = fast[fast["implementation"] != "kohorte, numba"]
     for name in fast["implementation"].unique():
@@ -94,11 +93,13 @@ def _plot(axes: Axes, rows: pd.DataFrame, name: str, colour: int) -> list[Artist
     rows = rows.sort_values("n_points")
     style = {"color": group_colour(colour), "marker": group_marker(colour), "ms": 3.5}
     axes.plot(rows["n_points"], rows["seconds"], **style)
+    scaled = rows[rows["implementation"].str.contains("scaled")]  # hollow: not measured as such
+    axes.plot(scaled["n_points"], scaled["seconds"], **style | {"ls": "", "mfc": "white"})
     return [Line2D([], [], label=name, **style)]
 
 
 def _draw_tables(axes: Axes, table: pd.DataFrame) -> None:
-    rows = table[(table["case"] == "realizations") & table["seconds"].notna()]
+    rows = table[(table["case"] == "realizations") & table["n_realizations"].notna()]
     r = rows["n_realizations"].to_numpy()
     tables, milliseconds = r * (r - 1) / 2, 1e3 * rows["seconds"].to_numpy()
     axes.plot(tables, milliseconds, color=group_colour(0), marker=group_marker(0), ms=3.5, ls="")
@@ -126,7 +127,8 @@ def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
         position += 1.4
     for y, share, name, own in bars:
         axes.barh(y, share, 0.42, color=group_colour(0) if own else MUTED, align="edge")
-        axes.text(0, y - 0.04, f"{name}: {100 * share:.0f} %", fontsize=SMALL, va="bottom")
+        percent = f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
+        axes.text(0, y - 0.04, f"{name}: {percent}", fontsize=SMALL, va="bottom")
     axes.set_ylim(position - 0.6, -0.5)
     axes.set_xlim(0, max(1.0, 1.05 * max(share for _, share, _, _ in bars)))
     axes.set_yticks([])
