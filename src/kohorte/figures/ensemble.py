@@ -233,12 +233,14 @@ def _draw_derivative(
     finite = derivative[np.isfinite(derivative)]
     extent = np.abs(finite).max(initial=0.0)
     unit = abs(threshold) if threshold else extent / 10
+    label = "Derivative / smoothed"
     if extent > 20 * unit > 0:
         axes.set_yscale("symlog", linthresh=4 * unit, linscale=1.5)
         decades = 10.0 ** np.arange(np.ceil(np.log10(5 * unit)), np.floor(np.log10(extent)) + 1)
         decades = decades[:: max(1, -(-len(decades) // 3))]
         low = -decades[decades <= -finite.min()]
-        axes.set_yticks([*low[::-1], 0.0, *decades[decades <= finite.max()]])
+        axes.set_yticks([*low[::-1], -4 * unit, 0.0, *decades[decades <= finite.max()]])
+        label += f"\n(logarithmic beyond {4 * unit:g})"
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
     else:
@@ -248,7 +250,7 @@ def _draw_derivative(
         axes.axhline(threshold, color="#D55E00", lw=0.9, ls="--")
         text = f"threshold {threshold:g}".replace("-", "\N{MINUS SIGN}")
         handles.append(Line2D([], [], color="#D55E00", lw=0.9, ls="--", label=text))
-    axes.set_ylabel("Derivative / smoothed")
+    axes.set_ylabel(label)
     return handles
 
 
