@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 CORES ?= all
 CONFIG ?=
 STAMP := $(VENV)/.installed
+PEERS := .peers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test lint format docs report benchmark-ensemble lock clean
+.PHONY: help env results test lint format docs report benchmark-ensemble compare-consensus lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -50,10 +51,24 @@ POINTS ?= 10000000
 benchmark-ensemble: $(STAMP) ## time the ensemble step; POINTS=100000000 for 1e8 points from disk
 	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 --forcerun benchmark_ensemble -- benchmarks
 
-lock: ## make envs/requirements.txt from requirements.in again, with uv
+# Other packages' methods run in an environment of their own; where it cannot be built the comparison
+# says so and goes on without them.
+$(PEERS): envs/peers.txt
+	$(PYTHON) -m venv .peers
+	.peers/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/peers.txt
+	@touch $@
+
+compare-consensus: $(STAMP) ## compare consensus methods; those of other packages run in .peers
+	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers
+	$(BIN)/snakemake --cores $(CORES) comparison
+
+lock: ## make the locks in envs/ again, with uv
 	uv pip compile envs/requirements.in -o envs/requirements.txt --upgrade --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	uv pip compile envs/peers.in -o envs/peers.txt --upgrade --no-deps --universal \
+	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-clean: ## remove the environment and all results
-	rm -rf $(VENV) results .snakemake report.html
+clean: ## remove the environments and all results
+	rm -rf $(VENV) .peers results .snakemake report.html

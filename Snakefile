@@ -26,6 +26,7 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/comparison.smk"
 
 
 rule all:
