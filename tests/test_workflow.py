@@ -321,6 +321,17 @@ def test_slabs_give_the_same_ensemble(finished, make_project):
     assert_same(pick, again)
 
 
+def test_signal_maps_of_groups_on_demand(finished, make_project):
+    project = make_project(name="signals")
+    shutil.rmtree(project.directory)
+    shutil.copytree(finished.directory, project.directory, symlinks=True)
+    project.run("results/tiny/group_signals.h5")
+    groups = pd.read_csv(project.results / "tables" / "clusters.csv").groupby("sce_group")
+    with h5py.File(project.results / "group_signals.h5") as file:
+        # A cluster of n points adds one at each of them.
+        assert file["signals"][:].sum(axis=1).tolist() == groups["size"].sum().tolist()
+
+
 def test_label_files_of_other_clusterers(finished, make_project):
     config = {
         "study": "foreign",

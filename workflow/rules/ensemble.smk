@@ -161,3 +161,27 @@ rule measure_agreement:
         library=library_digest("ensemble"),
     script:
         "../../scripts/measure_agreement.py"
+
+
+rule write_group_signals:
+    input:
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+    output:
+        signals="<results>/group_signals.h5",
+    log:
+        "<logs>/write_group_signals.log",
+    benchmark:
+        "<benchmarks>/write_group_signals.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        library=library_digest("ensemble"),
+    script:
+        "../../scripts/write_group_signals.py"
