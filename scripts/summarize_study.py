@@ -28,8 +28,9 @@ def summary_lines(ensemble, realizations, evaluation, sufficiency, *, study, res
         f"{clusters.gsum.max():.4g}, {len(set(clusters.sce_group))} SCE groups",
         f"  consensus    {consensus.n_groups} groups (rule: {consensus.rule}), mean confidence "
         f"{ensemble.points.mean_confidence:.3f}",
-        f"  enough       {_enough(sufficiency, len(realizations))}",
     ]
+    if len(sufficiency):
+        lines.append(f"  enough       {_enough(sufficiency, len(realizations))}")
     if len(evaluation):
         scores = evaluation.set_index("method")
         rows = {

@@ -83,7 +83,7 @@ def test_number_written_in_two_ways_is_one_realization(plan):
 
 
 def test_explicit_list(plan):
-    entries = [{"xdim": 5, "ydim": 4}, {"xdim": 6, "ydim": 4, "method": "kmeans", "n_clusters": 3}]
+    entries = [{"xdim": 5, "ydim": 4}, {"xdim": 6, "ydim": 4, "method": "kmeans", "clusters": 3}]
     study = plan(realizations={"explicit": entries, "repeats": 2})
     assert ids(study) == [
         "x5_y4_steps100000_alpha0.1_r1",
@@ -91,7 +91,7 @@ def test_explicit_list(plan):
         "x6_y4_steps100000_alpha0.1_kmeans_k-3_r1",
         "x6_y4_steps100000_alpha0.1_kmeans_k-3_r2",
     ]
-    assert study.swept == ("xdim", "method", "n_clusters")
+    assert study.swept == ("xdim", "method", "clusters")
 
 
 def test_explicit_entry_must_settle_every_list(plan):

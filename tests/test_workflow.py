@@ -296,7 +296,7 @@ def test_table_without_truth_and_explicit_realizations(make_project):
         "lattice": {"xdim": "auto", "ydim": "auto"},
         "training": {"steps": 300, "alpha": 0.2},
         "realizations": {
-            "explicit": [{"initial": "pca"}, {"method": "kmeans", "n_clusters": 3}],
+            "explicit": [{"initial": "pca"}, {"method": "kmeans", "clusters": 3}],
             "repeats": 2,
         },
     }

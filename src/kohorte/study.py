@@ -42,7 +42,7 @@ PARAMETERS: dict[str, Parameter] = {
     "method": Parameter("segmentation", "", str),
     "smoothing": Parameter("segmentation", "smooth", float),
     "merge": Parameter("segmentation", "merge", float),
-    "n_clusters": Parameter("segmentation", "k-", int),
+    "clusters": Parameter("segmentation", "k-", int),
 }
 
 

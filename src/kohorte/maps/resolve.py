@@ -27,7 +27,7 @@ def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapPa
     if automatic:
         ratio = pca_ratio(features) if chosen["ratio"] == "pca" else chosen["ratio"]
         values["xdim"], values["ydim"] = suggest_size(*features.shape, ratio)
-    method = values.pop("method")
-    if method not in COUNTED:
-        values["n_clusters"] = None
-    return MapParameters(segmentation=method, **values)
+    method, clusters = values.pop("method"), values.pop("clusters")
+    return MapParameters(
+        segmentation=method, n_clusters=clusters if method in COUNTED else None, **values
+    )

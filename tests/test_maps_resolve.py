@@ -1,0 +1,63 @@
+"""Parameters of a study made those of one map."""
+
+import numpy as np
+import pytest
+
+from kohorte.errors import ConfigError
+from kohorte.maps.resolve import resolve_parameters
+from kohorte.maps.segments import SEGMENTATIONS
+from kohorte.study import PARAMETERS
+
+CHOSEN = {
+    "xdim": "auto",
+    "ydim": "auto",
+    "ratio": 0.7,
+    "topology": "rectangular",
+    "trainer": "online",
+    "steps": 100,
+    "alpha": 0.1,
+    "learning_rate": "decay",
+    "initial": "pca",
+    "metric": "euclidean",
+    "method": "basins",
+    "smoothing": 0.5,
+    "merge": 0.3,
+    "clusters": 4,
+}
+
+
+def features(n_points=150, n_features=4):
+    return np.random.default_rng(0).normal(size=(n_points, n_features)).astype(np.float32)
+
+
+def test_every_parameter_of_a_study_is_taken():
+    assert set(CHOSEN) == set(PARAMETERS)
+
+
+def test_automatic_size_by_a_given_ratio():
+    found = resolve_parameters(CHOSEN, features())
+    assert (found.xdim, found.ydim) == (5, 4)
+    assert (found.initial, found.smoothing, found.merge) == ("pca", 0.5, 0.3)
+
+
+def test_automatic_size_by_the_principal_components():
+    stretched = features() * np.array([8, 2, 1, 1], dtype=np.float32)
+    found = resolve_parameters({**CHOSEN, "ratio": "pca"}, stretched)
+    assert found.ydim / found.xdim == pytest.approx(0.25, abs=0.1)
+
+
+def test_given_size_is_kept():
+    found = resolve_parameters({**CHOSEN, "xdim": 7, "ydim": 3}, features())
+    assert (found.xdim, found.ydim) == (7, 3)
+
+
+def test_half_automatic_size():
+    with pytest.raises(ConfigError, match="ydim is 'auto' but the other side"):
+        resolve_parameters({**CHOSEN, "xdim": 7}, features())
+
+
+@pytest.mark.parametrize("method", SEGMENTATIONS)
+def test_number_of_clusters_goes_where_it_has_a_meaning(method):
+    found = resolve_parameters({**CHOSEN, "method": method}, features())
+    assert found.segmentation == method
+    assert found.n_clusters == (4 if method not in ("basins", "hdbscan") else None)
