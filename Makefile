@@ -71,4 +71,5 @@ lock: ## make the locks in envs/ again, with uv
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers results .snakemake report.html
+	rm -rf $(VENV) .peers .snakemake report.html
+	find results -mindepth 1 ! -name README.md -delete
