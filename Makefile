@@ -23,7 +23,7 @@ $(STAMP): envs/requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-results: $(STAMP) ## run the default study, or CONFIG=config/other.yaml
+results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 report: $(STAMP) ## write report.html of the finished study
