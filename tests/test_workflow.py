@@ -308,13 +308,21 @@ def test_table_without_truth_and_explicit_realizations(make_project):
     assert json.loads((project.results / "realizations/batches/000.json").read_text())
 
 
-def test_slabs_give_the_same_ensemble(finished, make_project):
+def test_slabs_and_the_other_backend_give_the_same_ensemble(finished, make_project):
     project = make_project(name="slabs")
     shutil.rmtree(project.directory)
     shutil.copytree(finished.directory, project.directory, symlinks=True)
-    project.configure(TINY, execution={"realizations_per_job": 3, "slabs": 3, "memory_mb": 1})
+    log = "logs/count_overlaps/0000.log"
+    assert "with the numba backend (asked for: auto)" in (project.results / log).read_text()
+    project.configure(
+        TINY,
+        ensemble={"backend": "jax"},
+        execution={"realizations_per_job": 3, "slabs": 3, "memory_mb": 1},
+    )
     assert project.pending("results/tiny/ensemble.h5")["count_overlaps"] == 3
+    (project.results / "overlaps" / "0000.h5").unlink()
     project.run("results/tiny/ensemble.h5")
+    assert "with the jax backend (asked for: jax)" in (project.results / log).read_text()
     pick = {k: v for k, v in content(finished.results).items() if k[0] == "ensemble.h5"}
     again = {k: v for k, v in content(project.results).items() if k[0] == "ensemble.h5"}
     assert pick
