@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kohorte import store
-from kohorte.ensemble.consensus import DEFAULT_RULE
+from kohorte.ensemble.consensus import split_choice
 from kohorte.ensemble.sufficiency import measure_sufficiency
 from kohorte.logs import job_log
 
@@ -15,14 +15,14 @@ def sufficiency_table(ensemble, labels, *, seed, subsets, groups, enough):
     """One row a size of the subsets; `enough` marks the smallest one that suffices."""
     if len(labels.ids) < 2:
         return pd.DataFrame(columns=COLUMNS)
-    by_rule = isinstance(groups, str) and groups != "auto"
+    n_groups, rule = split_choice(groups)
     found = measure_sufficiency(
         labels.arrays,
         store.read_overlaps_of(ensemble),
         np.random.default_rng(seed),
         draws=subsets,
-        n_groups="auto" if by_rule else groups,
-        rule=groups if by_rule else DEFAULT_RULE,
+        n_groups=n_groups,
+        rule=rule,
         target=enough,
     )
     reached = [found.enough is not None and size == found.enough for size in found.sizes]

@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_ensemble import agreement_of_groups, silhouette_of_groups, vote_by_loops
 
-from kohorte.ensemble.consensus import choose_groups, find_consensus, group_clusters
+from kohorte.ensemble.consensus import (
+    choose_groups,
+    find_consensus,
+    group_clusters,
+    split_choice,
+)
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import gather_signal, stream_points, vote
 from kohorte.ensemble.significance import gsum
@@ -269,3 +274,9 @@ def test_equal_weights_are_plain_votes():
     weighted = find_consensus(labels, overlaps, 2, weights=np.ones(overlaps.n_clusters))
     np.testing.assert_array_equal(plain.labels, weighted.labels)
     np.testing.assert_array_equal(plain.confidence, weighted.confidence)
+
+
+def test_a_choice_of_groups_is_a_number_or_a_rule():
+    assert split_choice(4) == (4, "agreement")
+    assert split_choice("auto") == ("auto", "agreement")
+    assert split_choice("gap") == ("auto", "gap")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
-from kohorte.ensemble.consensus import Grouping, group_clusters
+from kohorte.ensemble.consensus import Grouping, group_clusters, split_choice
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.significance import Separation, gsum, rank_clusters, sce_groups, separate
 from kohorte.errors import ConfigError
@@ -102,18 +102,13 @@ def combine(
     significance = gsum(overlaps, identical=identical)
     order = rank_clusters(significance)
     separation = separate(significance[order], threshold=threshold)
-    by_rule = isinstance(groups, str) and groups != "auto"
     return Ensemble(
         overlaps=overlaps,
         gsum=significance,
         order=order,
         separation=separation,
         sce_groups=sce_groups(order, separation),
-        grouping=(
-            group_clusters(overlaps, "auto", rule=groups)
-            if by_rule
-            else group_clusters(overlaps, groups)
-        ),
+        grouping=group_clusters(overlaps, *split_choice(groups)),
         ari=pairwise_ari(overlaps),
         nmi=pairwise_nmi(overlaps),
     )

@@ -106,6 +106,16 @@ def find_consensus(
     return Consensus(**vars(grouping), labels=winners, confidence=votes / cast)
 
 
+def split_choice(groups: int | str) -> tuple[int | str, str]:
+    """Return n_groups and rule, as the functions here take them, for one choice of groups.
+
+    ``groups`` is a number, ``auto``, or the name of a rule of tree.RULES.
+    """
+    if isinstance(groups, str) and groups != "auto":
+        return "auto", groups
+    return groups, DEFAULT_RULE
+
+
 def group_clusters(
     overlaps: Overlaps, n_groups: int | str = "auto", rule: str = DEFAULT_RULE
 ) -> Grouping:
