@@ -153,14 +153,18 @@ class TestValues:
 
     @pytest.mark.parametrize("token", ["", "NA", " ? ", "null"])
     def test_missing_in_text(self, write, token):
-        source = write("t.csv", f"a,b\n1,2\n3,{token}\n5,x\n")
-        refused(source, "'b', data row 1 (line 3): missing value", repr(token))
+        source = write("t.csv", f"a,b\n1,2\n3,{token}\n5,\n")
+        says = f"missing value ({token!r}); fill it, or set missing to 'skip' or 'drop'"
+        refused(source, f"'b', data row 1 (line 3): {says}")
 
-    @pytest.mark.parametrize("token", ["married", "1_000", "0x1F", "12 kg"])
-    def test_text_in_a_numeric_column(self, write, token):
-        rows = "1,2\n" * 1500
+    @pytest.mark.parametrize("missing", ["error", "skip"])
+    @pytest.mark.parametrize("token", ["married", "1_000", "0x1F", "12 kg", "--"])
+    def test_text_in_a_numeric_column(self, write, token, missing):
+        rows = "1,2\n" * 1500 + "NA,1\n" * (missing == "skip")
         source = write("t.csv", f"a,b\n{rows}3,{token}\n")
-        refused(source, "'b', data row 1500 (line 1502): text", repr(token), "numeric column")
+        row = rows.count("\n")
+        says = f"'b', data row {row} (line {row + 2}): text {token!r} in a numeric column"
+        refused(source, says, missing=missing)
 
     def test_the_line_counts_line_breaks_in_quotes(self, write):
         source = write("t.csv", 'a,note\n1,"two\nlines"\nx,"more\n\nlines"\n')
@@ -371,6 +375,7 @@ class TestLabels:
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
+        ({"missing": "ignore"}, "missing must be 'error', 'skip' or 'drop', got 'ignore'"),
         ({"stride": 0}, "stride must be a whole number of at least 1, got 0"),
         ({"stride": 1.5}, "stride must be a whole number"),
         ({"stride": True}, "stride must be a whole number"),

@@ -197,9 +197,10 @@ def test_robust_needs_a_spread_in_the_middle():
     assert fit_scaling(values, ["spike", "a"], "standard").names == ("spike", "a")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_values_must_be_finite(value):
     values = TABLE.copy()
+    values[4, 1] = np.nan
     values[5, 1] = value
     with pytest.raises(DataError, match=f"feature 'b', row 5: {value} is not a finite number"):
         fit_scaling(values, ["a", "b"])
@@ -214,6 +215,57 @@ def test_too_large_values():
     fitted = fit_scaling(np.array([[1.0], [2e200], [5.0]]), ["a"], "none")
     with pytest.raises(DataError, match=r"'a', row 1: 2e[+]200 scaled by 'none'"):
         fitted.apply(np.array([[1.0], [2e200], [5.0]]))
+
+
+class TestWeights:
+    @pytest.mark.parametrize("method", SCALINGS)
+    def test_a_weighted_feature_is_multiplied(self, method):
+        plain = fit_scaling(TABLE, ["a", "b"], method)
+        weighted = fit_scaling(TABLE, ["a", "b"], method, weights={"b": 3})
+        np.testing.assert_array_equal(weighted.offset, plain.offset)
+        np.testing.assert_array_equal(weighted.scale, plain.scale / [1, 3])
+        scaled = weighted.apply(TABLE)
+        np.testing.assert_array_equal(scaled[:, 0], plain.apply(TABLE)[:, 0])
+        np.testing.assert_allclose(scaled[:, 1], 3 * plain.apply(TABLE)[:, 1], rtol=1e-6)
+        np.testing.assert_allclose(weighted.invert(scaled), TABLE, rtol=1e-6, atol=1e-6)
+
+    def test_squared_differences_count_by_the_squared_weight(self):
+        # By min_max, rows 0 and 1 differ by 2/7 in a and by 1 in b.
+        fitted = fit_scaling(TABLE, ["a", "b"], "min_max", weights={"a": 7, "b": 2})
+        first, second = fitted.apply(TABLE)[:2].astype(np.float64)
+        np.testing.assert_allclose(((first - second) ** 2).sum(), 2**2 + 2**2, rtol=1e-6)
+
+    @settings(max_examples=30, deadline=None)
+    @given(values=tables, method=methods)
+    def test_a_weight_of_one_changes_nothing(self, values, method):
+        plain = fit_or_assume(values, method)
+        names = [f"f{i}" for i in range(values.shape[1])]
+        for weights in ({}, dict.fromkeys(names, 1), {names[-1]: 1.0}):
+            weighted = fit_scaling(values, names, method, weights=weights)
+            np.testing.assert_array_equal(weighted.scale, plain.scale)
+            np.testing.assert_array_equal(weighted.apply(values), plain.apply(values))
+
+    def test_of_a_feature_that_is_dropped(self):
+        values = np.column_stack([np.ones(8), COLUMN])
+        fitted = fit_scaling(values, ["x", "a"], "none", "drop", {"x": 2, "a": 4})
+        np.testing.assert_array_equal(fitted.scale, [0.25])
+
+    def test_unknown_feature(self):
+        with pytest.raises(ConfigError, match=r"no feature 'width'; did you mean 'widht'\?"):
+            fit_scaling(TABLE, ["a", "widht"], weights={"width": 2})
+        with pytest.raises(ConfigError, match="weights: no feature 1; there are 'a', 'b'"):
+            fit_scaling(TABLE, ["a", "b"], weights={1: 2})
+
+    @pytest.mark.parametrize("weight", [0, -1, np.inf, np.nan, "2", True, None])
+    def test_a_weight_is_a_positive_number(self, weight):
+        says = f"weights: the weight of 'b' must be a finite number above 0, got {weight!r}"
+        with pytest.raises(ConfigError, match=says):
+            fit_scaling(TABLE, ["a", "b"], weights={"b": weight})
+
+    @pytest.mark.parametrize(("unit", "weight"), [(1e300, 1e-300), (1e-300, 1e300)])
+    def test_out_of_range(self, unit, weight):
+        with pytest.raises(DataError, match=r"'b': its scale divided by its weight 1e.*leaves"):
+            fit_scaling(TABLE * [1, unit], ["a", "b"], weights={"b": weight})
 
 
 def test_unknown_names_of_methods():

@@ -49,7 +49,8 @@ def _checked(title: str, array):
 
 
 def _read_column(title: str, name: str) -> np.ndarray:
-    table = read_table(title)
+    # A gap in another column does no harm; one in the labels is no whole number.
+    table = read_table(title, missing="skip")
     column = 0 if table.n_features == 1 else None
     if column is None:
         if name not in table.names:

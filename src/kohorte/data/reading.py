@@ -41,7 +41,10 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Chosen numbers, (len(rows), len(columns)), float32 where that is exact, else float64."""
+        """Chosen numbers, (len(rows), len(columns)), float32 where that is exact, else float64.
+
+        A missing value is NaN.
+        """
 
     @abstractmethod
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Bring features to a common scale, and back."""
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -24,7 +26,7 @@ class Scaling:
         method: key of SCALINGS.
         names: the F kept features.
         offset: (F,) float64, in the units of the features.
-        scale: (F,) float64, > 0, in the units of the features.
+        scale: (F,) float64, > 0, in the units of the features, weights included.
         kept: (F0,) bool, which of the F0 features of the table are kept; F of them are.
     """
 
@@ -38,7 +40,7 @@ class Scaling:
         """Scale (N, F0) values in the units of the table to (N, F) contiguous float32.
 
         Computed in float64 and rounded once, in blocks, so that no float64 copy of a large
-        table is made.
+        table is made. Missing values stay NaN.
 
         Raises:
             DataError: `values` has another number of features, or leaves the range of float32.
@@ -56,11 +58,13 @@ class Scaling:
             chosen = block if self.kept.all() else block[:, columns]
             scaled = chosen - self.offset
             scaled /= self.scale
+            # Sources write NaN in different bits; equal tables shall have equal digests.
+            scaled[np.isnan(scaled)] = np.nan
             with np.errstate(over="ignore"):
                 out[start : start + _BLOCK_ROWS] = scaled
-        finite = np.isfinite(out)
-        if not finite.all():
-            row, column = divmod(int(np.argmin(finite)), len(columns))
+        infinite = np.isinf(out)
+        if infinite.any():
+            row, column = divmod(int(np.argmax(infinite)), len(columns))
             raise DataError(
                 f"feature {self.names[column]!r}, row {row}: "
                 f"{values[row, columns[column]]} scaled by {self.method!r} is not a finite "
@@ -88,10 +92,11 @@ def fit_scaling(
     names: Sequence[str],
     method: str = "two_sigma",
     constant_features: str = "error",
+    weights: Mapping[str, float] | None = None,
 ) -> Scaling:
     """Find the offset and the scale of each feature.
 
-    With population standard deviation (ddof = 0):
+    Over the values that are present, with population standard deviation (ddof = 0):
 
         two_sigma  (x - mean) / (2 std)      (Ha, Nättilä & Davelaar 2025)
         standard   (x - mean) / std
@@ -99,19 +104,25 @@ def fit_scaling(
         robust     (x - median) / (75 % quantile - 25 % quantile), linear quantiles
         none       x
 
+    The scaled feature is multiplied by its weight w: the denominator above, divided by w, is the
+    scale. So in squared Euclidean distances a squared difference counts w^2 times.
+
     A feature is constant if its values differ by no more than a few roundings of their own
-    type, or if its scale is zero: it cannot separate points, so it is refused under any method.
+    type, if its scale is zero, or if it has no value at all: it cannot separate points, so it is
+    refused under any method.
 
     Args:
-        values: (N, F0) finite numbers, N >= 2.
+        values: (N, F0) numbers, N >= 2, finite or, where missing, NaN.
         names: F0 feature names.
         method: key of SCALINGS.
         constant_features: "error", or "drop" to leave them out, which is logged.
+        weights: finite numbers above 0 by feature name; a feature that is not named weighs 1.
 
     Raises:
-        ConfigError: `method` or `constant_features` is unknown.
-        DataError: `values` and `names` do not fit, values are not finite or too large, a feature
-            is constant and is not to be dropped, or all features are constant.
+        ConfigError: `method`, `constant_features` or a name in `weights` is unknown, or a weight
+            is no finite number above 0.
+        DataError: `values` and `names` do not fit, values are infinite or too large, a feature is
+            constant and is not to be dropped, or all features are constant.
     """
     if method not in SCALINGS:
         raise ConfigError(f"unknown scaling {method!r}; {suggest(str(method), SCALINGS)}")
@@ -125,6 +136,7 @@ def fit_scaling(
         )
     if len(values) < 2:
         raise DataError(f"scaling needs at least 2 rows, got {len(values)}")
+    factors = _weights_in_order(weights or {}, names)
 
     n_features = len(names)
     offset, scale = np.empty(n_features), np.empty(n_features)
@@ -141,6 +153,15 @@ def fit_scaling(
             kept[index] = False
     if not kept.any():
         raise DataError(f"all {n_features} features are constant: {', '.join(names)}")
+    with np.errstate(over="ignore"):
+        scale = scale / factors
+    unusable = kept & ~(np.isfinite(scale) & (scale > 0))
+    if unusable.any():
+        name = names[int(np.argmax(unusable))]
+        raise DataError(
+            f"feature {name!r}: its scale divided by its weight {weights[name]:g} leaves the range "
+            "of numbers; choose another weight or other units"
+        )
     return Scaling(
         method=method,
         names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
@@ -150,11 +171,28 @@ def fit_scaling(
     )
 
 
+def _weights_in_order(weights, names):
+    """(F0,) float64: the weight of each name."""
+    for name, weight in weights.items():
+        if name not in names:
+            raise ConfigError(f"weights: no feature {name!r}; {suggest(str(name), names)}")
+        is_number = isinstance(weight, Real) and not isinstance(weight, bool)
+        if not (is_number and math.isfinite(weight) and weight > 0):
+            raise ConfigError(
+                f"weights: the weight of {name!r} must be a finite number above 0, got {weight!r}"
+            )
+    return np.array([weights.get(name, 1.0) for name in names], dtype=np.float64)
+
+
 def _fit_feature(column, name, method, dtype):
     """(offset, scale, None), or what makes the feature constant in place of None."""
-    low, high = column.min(), column.max()
+    absent = np.isnan(column)
+    present = column[~absent] if absent.any() else column
+    if not present.size:
+        return 0.0, 0.0, f"feature {name!r} has no value: all {len(column)} are missing"
+    low, high = present.min(), present.max()
     if not (np.isfinite(low) and np.isfinite(high)):
-        row = int(np.argmin(np.isfinite(column)))
+        row = int(np.argmax(np.isinf(column)))
         raise DataError(f"feature {name!r}, row {row}: {column[row]} is not a finite number")
     precision = np.finfo(dtype if dtype.kind == "f" else np.float64).eps
     with np.errstate(over="ignore"):
@@ -162,7 +200,7 @@ def _fit_feature(column, name, method, dtype):
     if spread <= 4 * precision * max(abs(low), abs(high)):
         return low, 0.0, f"feature {name!r} is constant: all values are {low:.10g}"
     with np.errstate(over="ignore", invalid="ignore"):
-        offset, scale = SCALINGS[method](column)
+        offset, scale = SCALINGS[method](present)
     if not (np.isfinite(offset) and np.isfinite(scale)):
         raise DataError(
             f"feature {name!r}: values from {low:.3g} to {high:.3g} are too large to scale; "
@@ -212,7 +250,7 @@ def _none(column):
     return 0.0, 1.0
 
 
-# Each takes one (N,) float64 feature and gives its offset and its scale.
+# Each takes the present values of a feature, float64, and gives its offset and its scale.
 SCALINGS = {
     "two_sigma": _two_sigma,
     "standard": _mean_and_deviation,

@@ -3,6 +3,7 @@
 A source is `sklearn:<name>` or a file whose extension tells its format; READERS lists both.
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,10 @@ from kohorte.data.reading import ReadOptions, Source, decode_text, suggest
 from kohorte.data.table import Table
 from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError
+
+_log = logging.getLogger(__name__)
+
+MISSING = ("error", "skip", "drop")
 
 
 class Reader(NamedTuple):
@@ -54,12 +59,17 @@ def read_table(
     feature_dataset: str = "features",
     names_dataset: str | None = "names",
     delimiter: str | None = None,
+    missing: str = "error",
 ) -> Table:
     """Read features, and the ground truth where there is one, from any source.
 
     Only the chosen rows and columns are read into memory and checked, except that all records of
     a text file must have as many fields as its header. Numbers stay float32 where the source
     holds no more than that.
+
+    Missing are: NaN in an array or a Parquet file, null in a Parquet file, and in text an empty
+    field, NA, NaN or another usual marker. Infinite values are refused always, and so is a missing
+    label (NaN, null, empty text) of a row that is used.
 
     Args:
         source: `sklearn:<iris|wine|breast_cancer|digits>`, or a file: HDF5 (.h5, .hdf5), NumPy
@@ -75,6 +85,9 @@ def read_table(
         names_dataset: HDF5, .npz: the F column names, text or bytes; if there is no dataset
             "names", or None is given, columns are called feature_0, feature_1, ...
         delimiter: text: the character between fields; None is a comma in .csv, else a tab.
+        missing: "error" refuses missing values; "skip" leaves them in the table as NaN; "drop"
+            leaves out those of the chosen rows that miss a value, and logs their number. A feature
+            without any value makes no row incomplete: it stays, and fit_scaling deals with it.
 
     Returns:
         A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number
@@ -86,7 +99,7 @@ def read_table(
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
-    _check_arguments(title, reader, features, label, sample, stride, delimiter)
+    _check_arguments(title, reader, features, label, sample, stride, delimiter, missing)
     options = ReadOptions(
         features=None if features is None else tuple(features),
         label=label,
@@ -96,7 +109,7 @@ def read_table(
     )
     try:
         with reader.open(title, place, options) as opened:
-            return _read(opened, features, label, sample, stride, seed)
+            return _read(opened, features, label, sample, stride, seed, missing)
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
 
@@ -181,7 +194,9 @@ def _find_reader(title):
     return READERS[suffix], path
 
 
-def _check_arguments(title, reader, features, label, sample, stride, delimiter):
+def _check_arguments(title, reader, features, label, sample, stride, delimiter, missing):
+    if missing not in MISSING:
+        raise ConfigError(f"missing must be 'error', 'skip' or 'drop', got {missing!r}")
     if not _is_count(stride) or stride < 1:
         raise ConfigError(f"stride must be a whole number of at least 1, got {stride!r}")
     if sample is not None and (not _is_count(sample) or sample < 2):
@@ -203,12 +218,18 @@ def _check_arguments(title, reader, features, label, sample, stride, delimiter):
             raise ConfigError(f"delimiter must be one character, such as ';', got {delimiter!r}")
 
 
-def _read(source, features, label, sample, stride, seed):
+def _read(source, features, label, sample, stride, seed, missing):
     label_column = None
     if label is not None and not source.has_labels:
         label_column = _find_column(source, "label", label)
     columns = _feature_columns(source, features, label_column)
     rows = _choose_rows(source.title, source.n_rows, stride, sample, seed)
+
+    names = tuple(source.names[column] for column in columns)
+    values = source.read(columns, rows)
+    _check_values(source, values, columns, rows, missing)
+    if missing == "drop":
+        values, rows = _drop_incomplete(source.title, values, rows)
 
     labels = label_names = None
     if label_column is not None:
@@ -218,10 +239,6 @@ def _read(source, features, label, sample, stride, seed):
         found = source.read_labels(rows)
         what = "label" if label is None else f"label {label!r}"
         labels, label_names = _encode_labels(source, what, found, rows)
-
-    names = tuple(source.names[column] for column in columns)
-    values = source.read(columns, rows)
-    _check_finite(source, values, names, rows)
     return Table(values, names, labels, label_names, rows)
 
 
@@ -252,17 +269,41 @@ def _find_column(source, role, name):
     return source.names.index(name)
 
 
-def _check_finite(source, values, names, rows):
-    finite = np.isfinite(values)
-    if finite.all():
+def _check_values(source, values, columns, rows, missing):
+    """Refuse infinite values, and missing ones where that is asked for."""
+    unusable = ~np.isfinite(values) if missing == "error" else np.isinf(values)
+    if not unusable.any():
         return
-    index, column = divmod(int(np.argmin(finite)), len(names))
-    value = values[index, column]
-    fault = "missing value (NaN)" if np.isnan(value) else f"infinite value ({value})"
-    raise DataError(
-        f"{source.title}: feature {names[column]!r}, {source.place(int(rows[index]))}: {fault}; "
-        "fill it or leave the row out"
-    )
+    index, position = divmod(int(np.argmax(unusable)), len(columns))
+    value, column = values[index, position], columns[position]
+    if np.isnan(value):
+        entry = source.read_column(column, rows[[index]])[0]
+        shown = repr(entry) if isinstance(entry, str) else "NaN"
+        fault = f"missing value ({shown}); fill it, or set missing to 'skip' or 'drop'"
+    else:
+        fault = f"infinite value ({value}); fill it or leave the row out"
+    place = source.place(int(rows[index]))
+    raise DataError(f"{source.title}: feature {source.names[column]!r}, {place}: {fault}")
+
+
+def _drop_incomplete(title, values, rows):
+    """`values` and `rows` without the rows that miss a value of a feature that has any."""
+    complete = np.ones(len(rows), dtype=bool)
+    for column in values.T:
+        absent = np.isnan(column)
+        if not absent.all():
+            complete &= ~absent
+    kept = np.count_nonzero(complete)
+    if kept == len(rows):
+        return values, rows
+    dropped = f"{len(rows) - kept} of {len(rows)} rows miss a value"
+    if kept < 2:
+        raise DataError(
+            f"{title}: too few rows: {dropped}, so {kept} would be left, but at least 2 are "
+            "needed; choose features with fewer gaps, or set missing to 'skip'"
+        )
+    _log.warning("%s: %s; dropped", title, dropped)
+    return values[complete], rows[complete]
 
 
 def _first_duplicate(names):

@@ -12,7 +12,8 @@ class Table:
     """N points with F named features, and the true class of each point where it is known.
 
     Attributes:
-        values: (N, F) float32 or float64, C-contiguous, all finite, in the units of the source.
+        values: (N, F) float32 or float64, C-contiguous, in the units of the source; all finite,
+            but for NaN where a value is missing and `read_table` was told to skip that.
         names: F different feature names, in the order of the columns.
         labels: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
         label_names: C class names, or None without ground truth.

@@ -1,7 +1,8 @@
 """Sources with one type per column: delimited text and Parquet."""
 
 import csv
-from contextlib import contextmanager
+import math
+from contextlib import contextmanager, suppress
 from itertools import islice
 
 import numpy as np
@@ -12,8 +13,12 @@ from kohorte.errors import DataError
 # Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
 
-# Entries of a text file that say "no value here", lower case.
-_MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "null", "none"})
+# Entries of a text file that say "no value here", lower case: those of pandas, a hyphen and a
+# question mark. Blanks around them do not count.
+_MISSING = frozenset(
+    {"", "-", "?", "na", "<na>", "n/a", "nan", "-nan", "null", "none"}
+    | {"#na", "#n/a", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
+)
 
 
 class TextSource(Source):
@@ -44,10 +49,7 @@ class TextSource(Source):
         for low, high, block in self._chosen(rows):
             tokens = [record[column] for record in block for column in columns]
             try:
-                # float() takes 1_000 for a number, which is text in a data file.
-                if "_" in "".join(tokens):
-                    raise ValueError("an underscore is no part of a number")
-                numbers = np.fromiter(map(float, tokens), np.float64, len(tokens))
+                numbers = _to_numbers(tokens)
             except ValueError:
                 raise self._fault(tokens, columns, rows[low:high]) from None
             out[low:high] = numbers.reshape(high - low, len(columns))
@@ -108,17 +110,16 @@ class TextSource(Source):
                 start += len(block)
 
     def _fault(self, tokens, columns, rows):
-        """The DataError for the first token, row by row, that is not a number."""
-        position = next(i for i, token in enumerate(tokens) if not _is_number(token))
-        token = tokens[position]
-        row, column = divmod(position, len(columns))
-        fault = (
-            f"missing value ({token!r}); fill it or leave the row out"
-            if token.strip().lower() in _MISSING
-            else f"text {token!r} in a numeric column; choose numeric features"
+        """The DataError for the first token, row by row, that is text."""
+        position = next(
+            i for i, token in enumerate(tokens) if not (_is_number(token) or _is_missing(token))
         )
+        row, column = divmod(position, len(columns))
         name, where = self.names[columns[column]], self.place(int(rows[row]))
-        return DataError(f"{self.title}: feature {name!r}, {where}: {fault}")
+        return DataError(
+            f"{self.title}: feature {name!r}, {where}: text {tokens[position]!r} in a numeric "
+            "column; choose numeric features"
+        )
 
     def _line(self, row):
         """The 1-based line where data row `row` begins; found by reading up to it."""
@@ -198,7 +199,7 @@ class ParquetSource(Source):
         types = pyarrow.types
         if types.is_integer(kind) or types.is_floating(kind):
             return float_type(kind.to_pandas_dtype())
-        if types.is_boolean(kind) or types.is_decimal(kind):
+        if types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind):
             return np.dtype(np.float64)
         raise DataError(
             f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, "
@@ -213,7 +214,7 @@ class ParquetSource(Source):
         kind = data.type
         if pyarrow.types.is_boolean(kind):
             data = data.cast(pyarrow.uint8())
-        elif pyarrow.types.is_decimal(kind):
+        elif pyarrow.types.is_decimal(kind) or pyarrow.types.is_null(kind):
             data = data.cast(pyarrow.float64())
         return data.to_numpy().astype(dtype, copy=False)
 
@@ -244,9 +245,31 @@ def open_parquet(title, path, options):
         raise DataError(f"{title}: is not a readable Parquet file ({reason})") from error
 
 
+def _to_numbers(tokens):
+    """The tokens as float64, NaN where they say that a value is missing, or ValueError."""
+    # float() takes 1_000 for a number, which is text in a data file.
+    if "_" not in "".join(tokens):
+        with suppress(ValueError):
+            return np.fromiter(map(float, tokens), np.float64, len(tokens))
+    # Slower, so only for blocks that need it.
+    return np.fromiter(map(_to_number, tokens), np.float64, len(tokens))
+
+
+def _to_number(token):
+    if _is_missing(token):
+        return math.nan
+    if "_" in token:
+        raise ValueError("an underscore is no part of a number")
+    return float(token)
+
+
 def _is_number(token):
     try:
         float(token)
     except ValueError:
         return False
     return "_" not in token
+
+
+def _is_missing(token):
+    return token.strip().lower() in _MISSING

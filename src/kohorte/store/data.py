@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from kohorte.store.files import create, open_result, put, read_text
@@ -17,14 +18,15 @@ class PreparedData:
     """The scaled table that every realization is trained on.
 
     Attributes:
-        features: (N, F) float32, C order, scaled.
+        features: (N, F) float32, C order, scaled; NaN where a value is missing.
         names: F feature names.
         offset: (F,) float64; physical value = features * scale + offset.
-        scale: (F,) float64.
+        scale: (F,) float64, weights of the features included.
         truth: (N,) int64 class of each point, or None where it is not known.
         class_names: names of the classes, or None.
         rows: (N,) int64 row of each point in the source.
         digest: SHA-256 of the features and names.
+        n_missing: entries of `features` that are NaN.
     """
 
     features: np.ndarray
@@ -35,6 +37,7 @@ class PreparedData:
     class_names: tuple[str, ...] | None
     rows: np.ndarray
     digest: str
+    n_missing: int = 0
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
         """Some features of all points in the units of the source, (N, len(columns)) float64."""
@@ -42,9 +45,19 @@ class PreparedData:
         return self.features[:, columns] * self.scale[columns] + self.offset[columns]
 
 
-def write_data(path: str | Path, data: PreparedData, **attributes: Any) -> None:
-    """Write `data.h5`."""
-    with create(path, "data", digest=data.digest, **attributes) as file:
+def write_data(
+    path: str | Path, data: PreparedData, *, weights: np.ndarray | None = None, **attributes: Any
+) -> None:
+    """Write `data.h5`.
+
+    Args:
+        path: where the file will lie.
+        data: the table.
+        weights: (F,) what each feature was weighed with, kept for the record: `data.scale` has it.
+        attributes: further attributes of the file.
+    """
+    attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
+    with create(path, "data", **attributes) as file:
         put(
             file,
             {
@@ -52,6 +65,7 @@ def write_data(path: str | Path, data: PreparedData, **attributes: Any) -> None:
                 "names": data.names,
                 "scaling/offset": data.offset,
                 "scaling/scale": data.scale,
+                "scaling/weights": weights,
                 "truth": data.truth,
                 "class_names": data.class_names,
                 "rows": data.rows,
@@ -59,11 +73,18 @@ def write_data(path: str | Path, data: PreparedData, **attributes: Any) -> None:
         )
 
 
-def read_data(path: str | Path) -> PreparedData:
-    """Read `data.h5`."""
+def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
+    """Read `data.h5`.
+
+    Args:
+        path: the file.
+        mapped: give the features as a memory map of the file, which reads only what is used and
+            shares it with other processes of the machine; what is written to it stays with this
+            process. Features that do not lie in one piece are read as without it.
+    """
     with open_result(path, "data") as file:
         return PreparedData(
-            features=file["features"][:],
+            features=_map(path, file["features"]) if mapped else file["features"][:],
             names=read_text(file["names"]),
             offset=file["scaling/offset"][:],
             scale=file["scaling/scale"][:],
@@ -71,4 +92,15 @@ def read_data(path: str | Path) -> PreparedData:
             class_names=read_text(file["class_names"]) if "class_names" in file else None,
             rows=file["rows"][:],
             digest=file.attrs["digest"],
+            n_missing=int(file.attrs["n_missing"]),
         )
+
+
+def _map(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
+    offset = dataset.id.get_offset()
+    # None for chunks, compressed or not. Kernels are compiled for aligned native float32.
+    if offset is None or offset % 4 or dataset.dtype != np.float32:
+        return dataset[:]
+    # Copy on write: the compiled kernels tell read-only arrays from others, and would be compiled
+    # once more for them.
+    return np.memmap(path, np.float32, "c", offset, dataset.shape)

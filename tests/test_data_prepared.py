@@ -1,0 +1,160 @@
+"""From a source with gaps and weights to data.h5, and features mapped from it."""
+
+import runpy
+
+import h5py
+import numpy as np
+import pytest
+
+from kohorte import store
+from kohorte.config import check_config
+from kohorte.errors import ConfigError, DataError
+from kohorte.provenance import digest_of
+
+TABLE = """\
+name,height,girth,age,kind
+p,2,10,,ash
+q,4,,1,ash
+r,,NA,3,birch
+s,6,30,5,birch
+"""
+
+
+@pytest.fixture
+def prepare(root, schema, tmp_path):
+    """Prepare TABLE, or another text, as the script does; gives the path of data.h5."""
+    script = runpy.run_path(str(root / "scripts" / "prepare_data.py"))
+
+    def run(text=TABLE, **options):
+        source = tmp_path / "t.csv"
+        source.write_text(text)
+        data = {"source": str(source), "features": ["height", "girth", "age"], "label": "kind"}
+        config = check_config({"study": "a", "data": data | options}, schema)
+        script["prepare_data"](tmp_path / "data.h5", options=config["data"], seed=1)
+        return tmp_path / "data.h5"
+
+    return run
+
+
+class TestPrepare:
+    def test_gaps_are_an_error_unless_chosen(self, prepare):
+        with pytest.raises(
+            DataError, match=r"t\.csv: feature 'age', data row 0 \(line 2\): missing"
+        ):
+            prepare()
+
+    def test_skip(self, prepare):
+        data = store.read_data(prepare(missing="skip", scaling="min_max"))
+        nan = np.nan
+        expected = [[0, 0, nan], [0.5, nan, 0], [nan, nan, 0.5], [1, 1, 1]]
+        np.testing.assert_array_equal(data.features, np.float32(expected))
+        assert data.n_missing == 4
+        np.testing.assert_array_equal(data.truth, [0, 0, 1, 1])
+        np.testing.assert_array_equal(data.physical([2, 0]), [[nan, 2], [1, 4], [3, nan], [5, 6]])
+
+    def test_drop(self, prepare):
+        data = store.read_data(prepare(TABLE + "t,8,50,3,cedar\n", missing="drop", scaling="none"))
+        np.testing.assert_array_equal(data.rows, [3, 4])
+        np.testing.assert_array_equal(data.features, [[6, 30, 5], [8, 50, 3]])
+        assert data.class_names == ("birch", "cedar")
+        assert data.n_missing == 0
+
+    def test_features_without_values_and_constant_ones_are_dropped_first(self, prepare):
+        text = "height,girth,age,kind\n1,,1,x\n2,,1,x\n,,1,y\n4,,,y\n"
+        choice = {"constant_features": "drop", "scaling": "none"}
+        data = store.read_data(prepare(text, missing="drop", **choice))
+        assert data.names == ("height",)
+        np.testing.assert_array_equal(data.rows, [0, 1])
+        with pytest.raises(DataError, match=r"t\.csv: data row 2: every feature is missing; leave"):
+            prepare(text, missing="skip", **choice)
+
+    def test_a_row_without_values(self, prepare):
+        with pytest.raises(DataError, match="data row 4: every feature is missing"):
+            prepare(TABLE + "t,,,,ash\n", missing="skip")
+        # Every second row is taken: the row that is named is that of the source.
+        with pytest.raises(DataError, match="data row 4: every feature is missing"):
+            prepare(TABLE + "t,,,,ash\nu,1,2,3,ash\nv,3,4,2,ash\n", missing="skip", stride=2)
+
+    def test_a_feature_without_values(self, prepare):
+        with pytest.raises(DataError, match="'age' has no value: all 2 are missing; leave it out"):
+            prepare("height,girth,age,kind\n1,4,,x\n2,3,,y\n", missing="skip")
+
+    def test_weights_are_part_of_the_scale(self, prepare):
+        plain = store.read_data(prepare(missing="skip"))
+        path = prepare(missing="skip", weights={"age": 2, "height": 0.5})
+        weighted = store.read_data(path)
+        np.testing.assert_allclose(weighted.features, plain.features * [0.5, 1, 2], rtol=1e-6)
+        np.testing.assert_allclose(
+            weighted.physical(range(3)), plain.physical(range(3)), rtol=1e-6, atol=1e-6
+        )
+        assert weighted.digest != plain.digest
+        with h5py.File(path) as file:
+            np.testing.assert_array_equal(file["scaling/weights"], [0.5, 1, 2])
+            assert file["scaling/weights"].attrs["unit"] == "dimensionless"
+
+    def test_weights_of_one_and_none_are_the_same(self, prepare):
+        plain = store.read_data(prepare(missing="skip"))
+        weighted = store.read_data(prepare(missing="skip", weights={"age": 1}))
+        assert weighted.digest == plain.digest
+
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            ({"missing": "ignore"}, r"data\.missing: 'ignore' is not allowed; allowed: 'error' or"),
+            ({"weights": {"age": 0}}, r"data\.weights\.age: 0 is not allowed; .*above 0"),
+            ({"weights": {"age": float("inf")}}, r"data\.weights\.age: inf is not a finite number"),
+            ({"weights": {"agee": 2}}, r"weights: no feature 'agee'; did you mean 'age'\?"),
+        ],
+    )
+    def test_what_the_configuration_may_not_say(self, prepare, options, says):
+        with pytest.raises(ConfigError, match=says):
+            prepare(**{"missing": "skip"} | options)
+
+
+class TestMapped:
+    def write(self, path, features):
+        n_points, n_features = features.shape
+        names = tuple(f"f{i}" for i in range(n_features))
+        ones = np.ones(n_features)
+        rows = np.arange(n_points)
+        digest = digest_of(features, names)
+        store.write_data(
+            path, store.PreparedData(features, names, ones, ones, None, None, rows, digest)
+        )
+        return path
+
+    def test_mapped_features_are_those_that_are_read(self, tmp_path):
+        features = np.random.default_rng(0).normal(size=(1001, 7)).astype(np.float32)
+        features[5, 3] = np.nan
+        path = self.write(tmp_path / "data.h5", features)
+        read, mapped = store.read_data(path), store.read_data(path, mapped=True)
+        # The file is closed by now.
+        assert type(read.features) is np.ndarray
+        assert type(mapped.features) is np.memmap
+        assert mapped.features.dtype == np.dtype("f4")
+        assert mapped.features.flags.c_contiguous
+        assert mapped.features.flags.aligned
+        assert not mapped.features.flags.writeable
+        np.testing.assert_array_equal(mapped.features, features)
+        assert digest_of(mapped.features, mapped.names) == mapped.digest == read.digest
+        np.testing.assert_array_equal(mapped.physical([3]), read.physical([3]))
+
+    def test_a_table_that_is_replaced_stays_as_it_was(self, tmp_path):
+        path = self.write(tmp_path / "data.h5", np.zeros((50, 2), np.float32))
+        mapped = store.read_data(path, mapped=True)
+        self.write(path, np.ones((70, 2), np.float32))
+        assert mapped.features.shape == (50, 2)
+        assert not mapped.features.any()
+
+    @pytest.mark.parametrize(
+        "storage", [{"chunks": (10, 2)}, {"compression": "gzip"}, {"dtype": ">f4"}]
+    )
+    def test_other_storage_is_read(self, tmp_path, storage):
+        features = np.arange(100, dtype=np.float32).reshape(50, 2)
+        path = self.write(tmp_path / "data.h5", features)
+        with h5py.File(path, "a") as file:
+            del file["features"]
+            file.create_dataset("features", data=features, **storage)
+        mapped = store.read_data(path, mapped=True)
+        assert type(mapped.features) is np.ndarray
+        np.testing.assert_array_equal(mapped.features, features)
