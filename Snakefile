@@ -22,7 +22,9 @@ pathvars:
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
+include: "workflow/rules/imputation.smk"
 include: "workflow/rules/ensemble.smk"
+include: "workflow/rules/prediction.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/benchmarks.smk"

@@ -26,24 +26,69 @@ class Parameter:
     always: bool = False
 
 
-#: The parameters of one map by name. Those marked `always` are part of every id, the others only
-#: where they differ from the schema's default: so an id depends on nothing but its own parameters.
+#: The parameters of one map by name. Those marked `always` are part of every id of a map that they
+#: have an effect on, the others only where they differ from the schema's default: so an id depends
+#: on nothing but its own parameters.
 PARAMETERS: dict[str, Parameter] = {
     "xdim": Parameter("lattice", "x", int, always=True),
     "ydim": Parameter("lattice", "y", int, always=True),
     "ratio": Parameter("lattice", "ratio", float),
     "topology": Parameter("lattice", "", str),
+    "periodic": Parameter("lattice", "periodic", bool),
     "trainer": Parameter("training", "", str),
     "steps": Parameter("training", "steps", int, always=True),
+    "epochs": Parameter("training", "epochs", int),
+    "fine_epochs": Parameter("training", "fine", int),
+    "batch_size": Parameter("training", "part", int),
     "alpha": Parameter("training", "alpha", float, always=True),
-    "learning_rate": Parameter("training", "", str),
+    "final_alpha": Parameter("training", "to", float),
+    "learning_rate": Parameter("training", "rate-", str),
+    "radius": Parameter("training", "radius", float),
+    "final_radius": Parameter("training", "until", float),
+    "radius_schedule": Parameter("training", "radius-", str),
+    "kernel": Parameter("training", "", str),
+    "kernel_distance": Parameter("training", "over-", str),
+    "order": Parameter("training", "", str),
     "initial": Parameter("training", "start-", str),
     "metric": Parameter("training", "", str),
+    "backend": Parameter("training", "", str),
+    "patience": Parameter("training", "patience", int),
+    "tolerance": Parameter("training", "tolerance", float),
     "method": Parameter("segmentation", "", str),
     "smoothing": Parameter("segmentation", "smooth", float),
     "merge": Parameter("segmentation", "merge", float),
     "clusters": Parameter("segmentation", "k-", int),
 }
+
+#: Segmentations that take a number of clusters.
+COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
+
+_RATES = ("alpha", "final_alpha", "learning_rate")
+
+
+def without_effect(parameters: Mapping[str, Any]) -> set[str]:
+    """Names of the parameters that change nothing, given the others."""
+    trainer, method = parameters["trainer"], parameters["method"]
+    idle = set()
+    if parameters["xdim"] != "auto":
+        idle.add("ratio")
+    if trainer != "online" or parameters["epochs"] is not None:
+        idle.add("steps")
+    if trainer != "batch":
+        idle.add("fine_epochs")
+    if trainer != "minibatch":
+        idle.add("batch_size")
+    if trainer == "batch":
+        idle.update(_RATES, ("order",))
+    elif parameters["learning_rate"] in ("decay", "constant"):
+        idle.add("final_alpha")
+    if parameters["patience"] is None:
+        idle.add("tolerance")
+    if method != "basins":
+        idle.add("merge")
+    if method not in COUNTED:
+        idle.add("clusters")
+    return idle
 
 
 @dataclass(frozen=True)
@@ -120,9 +165,14 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
     first_with: dict[str, int] = {}
     for number, chosen in enumerate(combinations):
         _check_dimensions(chosen)
+        _check_start(chosen, config["training"]["weights"])
+        chosen |= {name: defaults[name] for name in without_effect(chosen)}
         for repeat in range(1, config["realizations"]["repeats"] + 1):
             identifier = realization_id(chosen, repeat, defaults)
             if identifier in first_with:
+                if explicit is None:
+                    # Swept values without an effect on this map: it is in the study already.
+                    continue
                 raise ConfigError(
                     f"realizations.explicit[{number}] is the same as entry "
                     f"{first_with[identifier]} ({identifier}); use realizations.repeats "
@@ -163,10 +213,11 @@ def parameter_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def realization_id(parameters: Mapping[str, Any], repeat: int, defaults: Mapping[str, Any]) -> str:
     """The readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``."""
+    idle = without_effect(parameters)
     parts = [
         f"{p.code}{_text(parameters[name])}"
         for name, p in PARAMETERS.items()
-        if p.always or parameters[name] != defaults[name]
+        if name not in idle and (p.always or parameters[name] != defaults[name])
     ]
     return "_".join([*parts, f"r{repeat}"])
 
@@ -215,7 +266,7 @@ def _explicit(
 def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers in the type of their parameter, so that 10000.0 and 10000 are one realization."""
     return {
-        name: value if isinstance(value, str) else PARAMETERS[name].kind(value)
+        name: value if value is None or isinstance(value, str) else PARAMETERS[name].kind(value)
         for name, value in parameters.items()
     }
 
@@ -227,6 +278,11 @@ def _check_dimensions(parameters: Mapping[str, Any]) -> None:
             f"lattice.{automatic[0]} is 'auto' but the other dimension is a number; "
             "give both as numbers or both as 'auto'"
         )
+
+
+def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
+    if parameters["initial"] == "given" and weights is None:
+        raise ConfigError("training.initial is 'given', so training.weights must name a file")
 
 
 def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
@@ -244,6 +300,10 @@ def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "" if value else "-no"
+    if value is None:
+        return "-none"
     if isinstance(value, str):
         return value.replace("_", "-")
     return format(value, "d") if isinstance(value, int) else format(value, ".15g")

@@ -10,6 +10,7 @@ trains only the new maps, however the batches are cut.
 rule train_realizations:
     input:
         data="<results>/data.h5",
+        weights=config["training"]["weights"] or [],
     output:
         index="<results>/realizations/batches/{batch}.json",
     log:
@@ -24,6 +25,7 @@ rule train_realizations:
         runtime=240,
     params:
         members=batch_members,
+        recording={name: config["training"][name] for name in ("history", "snapshots")},
         lost=lost_members,
         library=library_digest("maps"),
     script:

@@ -1,181 +1,537 @@
-"""Compiled kernels of training and winner search.
+"""Compiled kernels of winner search and training.
 
 All in one module: numba's cache notices an edit of the file that holds a kernel, but not of another
-file whose functions the kernel calls. Weights are held as (F, M), nodes contiguous, so that every
-inner loop runs over nodes and is vectorised. No fastmath and no reordering: sums over features run
-from the first to the last, in float32, on every machine.
+file whose functions the kernel calls.
+
+Searches look at tiles of points and nodes. A tile's distances live in vector registers of LANES
+nodes, the features pass over them one after the other, and only the best values and indices of
+each lane are kept: no distance is ever stored. LLVM does not find this form from loops, so the
+tiles are written in its vector instructions, which every processor has or is given a replacement
+for. All results are the same on every machine: each lane adds up its features from the first to
+the last with fused multiply-adds in float32, and ties go to the lowest node.
 """
 
 import math
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-_DISTANCE_BLOCK = 512
-_SEARCH_BLOCK = 64
-_LARGEST_BITS = np.int32(2**31 - 1)
+LANES = 8
+"""Nodes in a vector: one register of 256 bits. Results do not depend on it."""
 
+NODE_PADDING = 48
+"""Nodes are padded to a multiple of this, which all widths of tiles divide."""
 
-@njit(nogil=True, cache=True)
-def _squared_distances(point, weights, distances):
-    """distances[i] = sum over f of (weights[f, i] - point[f])^2, in the order of f."""
-    n_features, n_nodes = weights.shape
-    leading = n_features % 4
-    # A block of distances stays in the first-level cache while the features pass over it, four at
-    # a time so that it is read and written less often.
-    for start in range(0, n_nodes, _DISTANCE_BLOCK):
-        stop = min(start + _DISTANCE_BLOCK, n_nodes)
-        total = distances[start:stop]
-        if leading == 0:
-            total[:] = np.float32(0)
-        else:
-            w0 = weights[0, start:stop]
-            p0 = point[0]
-            for i in range(stop - start):
-                a = w0[i] - p0
-                total[i] = a * a
-            for f in range(1, leading):
-                w0 = weights[f, start:stop]
-                p0 = point[f]
-                for i in range(stop - start):
-                    a = w0[i] - p0
-                    total[i] = total[i] + a * a
-        for f in range(leading, n_features, 4):
-            w0, w1 = weights[f, start:stop], weights[f + 1, start:stop]
-            w2, w3 = weights[f + 2, start:stop], weights[f + 3, start:stop]
-            p0, p1, p2, p3 = point[f], point[f + 1], point[f + 2], point[f + 3]
-            for i in range(stop - start):
-                a = w0[i] - p0
-                b = w1[i] - p1
-                c = w2[i] - p2
-                d = w3[i] - p3
-                total[i] = total[i] + a * a + b * b + c * c + d * d
+DOT, SQUARE, ABSOLUTE, LARGEST, COSINE = range(5)
+"""What a search minimises over the nodes w, x being the point as prepared by _prepare.
+
+DOT: bias(w) - x.w. SQUARE: sum (w - x)^2. ABSOLUTE: sum |w - x|. LARGEST: max |w - x|. COSINE:
+-x.w / |w|. The sums of the last four run over the present features.
+"""
+
+_FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+_FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
 
-@njit(nogil=True, cache=True)
-def _first_least(bits):
-    """Lowest index of the smallest value.
+def _make_scan(kind: int, masked: bool, n_points: int, width: int, n_best: int):
+    """A tile search: `n_points` points against panels of `width` vectors of nodes.
 
-    `bits` views non-negative float32 numbers as int32, which keeps their order: the minimum of
-    integers is vectorised, that of floats is not, for the sake of NaN and signed zeros.
+    scan(points, mask, row, n_features, weights, bias, first, last, panel_stride, feature_stride,
+    best, where), all arrays flat. It looks at the points row, row + 1, ... (n_points of them,
+    n_features each; mask 1.0 where a feature is present) and the panels first..last-1 of nodes:
+    the vector v of feature f of panel k starts at weights[k panel_stride + f feature_stride +
+    v LANES]; bias[k width LANES + ...] is what the nodes' sums begin with: 0, or inf for nodes that
+    only fill up. It lowers best (row, n_best, LANES), ascending, and keeps in `where` the number of
+    the vector that each came from.
     """
-    least = _LARGEST_BITS
-    least_start = 0
-    for start in range(0, bits.size, _SEARCH_BLOCK):
-        block = bits[start : start + _SEARCH_BLOCK]
-        block_least = _LARGEST_BITS
-        for i in range(block.size):
-            block_least = min(block_least, block[i])
-        if block_least < least:
-            least = block_least
-            least_start = start
-    index = least_start
-    while bits[index] != least:
-        index += 1
-    return index
+
+    @intrinsic
+    def scan(
+        typing_context,
+        points,
+        mask,
+        row,
+        n_features,
+        weights,
+        bias,
+        first,
+        last,
+        panel_stride,
+        feature_stride,
+        best,
+        where,
+    ):
+        arguments = (points, mask, row, n_features, weights, bias, first, last)
+        arguments += (panel_stride, feature_stride, best, where)
+        return types.void(*arguments), generate
+
+    def generate(context, builder, signature, arguments):
+        def pointer(i):
+            return context.make_array(signature.args[i])(context, builder, arguments[i]).data
+
+        def long(value):
+            return ir.Constant(_LONG, value)
+
+        def at(base, *offsets):
+            offset = offsets[0]
+            for further in offsets[1:]:
+                offset = builder.add(offset, further)
+            return builder.gep(base, [offset])
+
+        def load(address, vectors=_FLOATS):
+            return builder.load(builder.bitcast(address, vectors.as_pointer()), align=4)
+
+        def store(vector, address):
+            builder.store(vector, builder.bitcast(address, vector.type.as_pointer()), align=4)
+
+        def spread(scalar, vectors=_FLOATS):
+            one = builder.insert_element(ir.Constant(vectors, ir.Undefined), scalar, _INT(0))
+            return builder.shuffle_vector(one, one, ir.Constant(_INTS, [0] * LANES))
+
+        def operation(name, count):
+            kind_of = ir.FunctionType(_FLOATS, [_FLOATS] * count)
+            function = cgutils.get_or_insert_function(
+                builder.module, kind_of, f"llvm.{name}.v{LANES}f32"
+            )
+            return lambda *operands: builder.call(function, operands)
+
+        fma, absolute, root = operation("fma", 3), operation("fabs", 1), operation("sqrt", 1)
+        points, mask, weights, bias, best, where = (pointer(i) for i in (0, 1, 4, 5, 10, 11))
+        row, n_features, first, last, panel_stride, feature_stride = (
+            arguments[i] for i in (2, 3, 6, 7, 8, 9)
+        )
+        tile = [(p, v) for p in range(n_points) for v in range(width)]
+        zeros = ir.Constant(_FLOATS, [0.0] * LANES)
+
+        def slot(base, p, k):
+            place = builder.mul(builder.add(row, long(p)), long(n_best * LANES))
+            return at(base, place, long(k * LANES))
+
+        def point_row(base, p):
+            return at(base, builder.mul(builder.add(row, long(p)), n_features))
+
+        ranks = [(p, k) for p in range(n_points) for k in range(n_best)]
+        least = {key: cgutils.alloca_once_value(builder, load(slot(best, *key))) for key in ranks}
+        vector_of = {
+            key: cgutils.alloca_once_value(builder, load(slot(where, *key), _INTS)) for key in ranks
+        }
+        totals = {key: cgutils.alloca_once(builder, _FLOATS) for key in tile}
+        norms = {key: cgutils.alloca_once(builder, _FLOATS) for key in tile}
+        rows = [point_row(points, p) for p in range(n_points)]
+        mask_rows = [point_row(mask, p) for p in range(n_points)]
+
+        with cgutils.for_range_slice(builder, first, last, long(1), _LONG) as (panel, _):
+            nodes = at(weights, builder.mul(panel, panel_stride))
+            panel_bias = at(bias, builder.mul(panel, long(width * LANES)))
+            starts = [load(at(panel_bias, long(v * LANES))) for v in range(width)]
+            for p, v in tile:
+                builder.store(starts[v], totals[p, v])
+                if kind == COSINE:
+                    builder.store(zeros, norms[p, v])
+            with cgutils.for_range(builder, n_features, intp=_LONG) as loop:
+                line = at(nodes, builder.mul(loop.index, feature_stride))
+                w = [load(at(line, long(v * LANES))) for v in range(width)]
+                for p in range(n_points):
+                    x = spread(builder.load(at(rows[p], loop.index)))
+                    present = spread(builder.load(at(mask_rows[p], loop.index))) if masked else None
+                    for v in range(width):
+                        total = builder.load(totals[p, v])
+                        if kind in (DOT, COSINE):
+                            total = fma(w[v], x, total)
+                        else:
+                            step = builder.fsub(w[v], x)
+                            if masked:
+                                step = builder.fmul(step, present)
+                            if kind == SQUARE:
+                                total = fma(step, step, total)
+                            elif kind == ABSOLUTE:
+                                total = builder.fadd(total, absolute(step))
+                            else:
+                                step = absolute(step)
+                                larger = builder.fcmp_ordered(">", step, total)
+                                total = builder.select(larger, step, total)
+                        builder.store(total, totals[p, v])
+                        if kind == COSINE:
+                            factor = builder.fmul(w[v], present) if masked else w[v]
+                            norm = builder.load(norms[p, v])
+                            builder.store(fma(factor, w[v], norm), norms[p, v])
+            for v in range(width):
+                number = builder.add(builder.mul(panel, long(width)), long(v))
+                number = spread(builder.trunc(number, _INT), _INTS)
+                for p in range(n_points):
+                    total = builder.load(totals[p, v])
+                    if kind == COSINE:
+                        norm = builder.load(norms[p, v])
+                        empty = builder.fcmp_ordered("==", norm, zeros)
+                        total = builder.select(empty, starts[v], builder.fdiv(total, root(norm)))
+                    was, was_at = builder.load(least[p, 0]), builder.load(vector_of[p, 0])
+                    wins = builder.fcmp_ordered("<", total, was)
+                    builder.store(builder.select(wins, total, was), least[p, 0])
+                    builder.store(builder.select(wins, number, was_at), vector_of[p, 0])
+                    if n_best == 2:
+                        # The former best becomes the second, also where it ties with it.
+                        second, second_at = builder.load(least[p, 1]), builder.load(vector_of[p, 1])
+                        closer = builder.fcmp_ordered("<", total, second)
+                        second = builder.select(closer, total, second)
+                        second_at = builder.select(closer, number, second_at)
+                        builder.store(builder.select(wins, was, second), least[p, 1])
+                        builder.store(builder.select(wins, was_at, second_at), vector_of[p, 1])
+        for key in ranks:
+            store(builder.load(least[key]), slot(best, *key))
+            store(builder.load(vector_of[key]), slot(where, *key))
+        return context.get_dummy_value()
+
+    return scan
+
+
+# Sizes of tiles: as many as the sixteen vector registers of x86-64 hold without spilling.
+_dot_4x2_1 = _make_scan(DOT, False, 4, 2, 1)
+_dot_4x2_2 = _make_scan(DOT, False, 4, 2, 2)
+_dot_4x3_1 = _make_scan(DOT, False, 4, 3, 1)
+_dot_4x3_2 = _make_scan(DOT, False, 4, 3, 2)
+_absolute_4x2 = _make_scan(ABSOLUTE, False, 4, 2, 2)
+_largest_4x2 = _make_scan(LARGEST, False, 4, 2, 2)
+_square_masked_4x2 = _make_scan(SQUARE, True, 4, 2, 2)
+_absolute_masked_4x2 = _make_scan(ABSOLUTE, True, 4, 2, 2)
+_largest_masked_4x2 = _make_scan(LARGEST, True, 4, 2, 2)
+_cosine_masked_4x1 = _make_scan(COSINE, True, 4, 1, 2)
+_square_1x3 = _make_scan(SQUARE, False, 1, 3, 1)
+_square_masked_1x3 = _make_scan(SQUARE, True, 1, 3, 1)
+_absolute_1x3 = _make_scan(ABSOLUTE, True, 1, 3, 1)
+_largest_1x3 = _make_scan(LARGEST, True, 1, 3, 1)
+_cosine_1x3 = _make_scan(COSINE, True, 1, 3, 1)
+
+TILE_POINTS = 4
+"""Points in a tile of a search."""
 
 
 @njit(nogil=True, cache=True)
-def _pull(point, weights, x, y, radius, xdim, ydim, by_distance, by_offset, strength):
-    """w -= h (w - p) for all nodes within `radius` (Chebyshev) of the winner at (x, y).
+def _prepare(point, centre, kind, values, mask):
+    """values = the point as the search takes it, mask = 1 where it is present, else 0."""
+    for f in range(point.size):
+        value = point[f]
+        present = not math.isnan(value)
+        mask[f] = np.float32(1 if present else 0)
+        if not present:
+            values[f] = np.float32(0)
+        elif kind in (DOT, COSINE):
+            values[f] = centre[f] - value
+        else:
+            values[f] = value
 
-    by_distance[d] is h at the distance d and by_offset[xdim + ydim + d] is h at the distance |d|,
-    0 beyond the radius. h does not increase with the distance, so at (dx, dy) it is the smaller of
-    h(|dx|) and h(|dy|). `strength` (M,) is scratch space.
+
+@njit(nogil=True, cache=True)
+def _best_node(best, where, start, n_best):
+    """First and second node from the lanes of one point; -1 where there is none."""
+    first = second = -1
+    least = next_least = np.float32(np.inf)
+    for entry in range(start, start + n_best * LANES):
+        value = best[entry]
+        if value == np.inf:
+            continue
+        node = where[entry] * LANES + (entry - start) % LANES
+        if value < least or (value == least and node < first):
+            second, next_least = first, least
+            first, least = node, value
+        elif second < 0 or value < next_least or (value == next_least and node < second):
+            second, next_least = node, value
+    return first, second
+
+
+@njit(nogil=True, cache=True)
+def search(points, panels, bias, centre, kind, masked, width, rows, group, nodes):
+    """nodes (N, n_best) int32 = the nodes that minimise `kind` for each point, -1 for none.
+
+    points: (N, F) float32, NaN where missing (only if `masked`). panels: (K, F, width LANES)
+    float32, nodes in order; bias: (K width LANES,), inf for nodes that only fill up. centre: (F,),
+    subtracted from the points of DOT and COSINE; the nodes have it subtracted already. n_best is 1
+    or 2; 1 only for DOT. rows: points in a block (a multiple of TILE_POINTS), group: panels that
+    stay in the cache while the block passes over them.
+    """
+    n_points, n_features = points.shape
+    n_panels = panels.shape[0]
+    n_best = nodes.shape[1]
+    weights = panels.reshape(-1)
+    line = width * LANES
+    stride = n_features * line
+    block = np.zeros((rows, n_features), np.float32)
+    present = np.ones((rows, n_features), np.float32)
+    x, mask = block.reshape(-1), present.reshape(-1)
+    best = np.empty(rows * n_best * LANES, np.float32)
+    where = np.empty(rows * n_best * LANES, np.int32)
+    for start in range(0, n_points, rows):
+        count = min(rows, n_points - start)
+        for r in range(count):
+            _prepare(points[start + r], centre, kind, block[r], present[r])
+        best[:] = np.inf
+        where[:] = 0
+        for a in range(0, n_panels, group):
+            b = min(a + group, n_panels)
+            for t in range(0, count, TILE_POINTS):
+                if kind == DOT:
+                    if width == 2 and n_best == 1:
+                        _dot_4x2_1(
+                            x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                        )
+                    elif width == 2:
+                        _dot_4x2_2(
+                            x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                        )
+                    elif n_best == 1:
+                        _dot_4x3_1(
+                            x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                        )
+                    else:
+                        _dot_4x3_2(
+                            x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                        )
+                elif kind == SQUARE:
+                    _square_masked_4x2(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+                elif kind == COSINE:
+                    _cosine_masked_4x1(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+                elif kind == ABSOLUTE and masked:
+                    _absolute_masked_4x2(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+                elif kind == ABSOLUTE:
+                    _absolute_4x2(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+                elif masked:
+                    _largest_masked_4x2(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+                else:
+                    _largest_4x2(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+        for r in range(count):
+            first, second = _best_node(best, where, r * n_best * LANES, n_best)
+            nodes[start + r, 0] = first
+            if n_best == 2:
+                nodes[start + r, 1] = second
+
+
+@njit(nogil=True, cache=True)
+def measure(points, weights, nodes, kind, root, lengths):
+    """lengths (N, n) float32 = distances of the points to their nodes (N, n), inf for node -1.
+
+    weights: (M, F) float32. kind: SQUARE (its square root where `root`), ABSOLUTE, LARGEST or
+    COSINE, over the present features, rescaled; summed in float64.
+    """
+    n_features = points.shape[1]
+    for p in range(points.shape[0]):
+        for k in range(nodes.shape[1]):
+            node = nodes[p, k]
+            if node < 0:
+                lengths[p, k] = np.inf
+                continue
+            total = dot = point_norm = node_norm = 0.0
+            present = 0
+            for f in range(n_features):
+                value = points[p, f]
+                if math.isnan(value):
+                    continue
+                present += 1
+                x, w = np.float64(value), np.float64(weights[node, f])
+                if kind == SQUARE:
+                    total += (w - x) * (w - x)
+                elif kind == ABSOLUTE:
+                    total += abs(w - x)
+                elif kind == LARGEST:
+                    total = max(total, abs(w - x))
+                else:
+                    dot += w * x
+                    point_norm += x * x
+                    node_norm += w * w
+            if kind == COSINE:
+                norms = point_norm * node_norm
+                total = max(0.0, 1.0 - dot / math.sqrt(norms)) if norms > 0 else 1.0
+            elif kind != LARGEST:
+                total *= n_features / present
+            lengths[p, k] = math.sqrt(total) if root else total
+
+
+@njit(nogil=True, cache=True)
+def _pull(point, mask, masked, weights, x, y, xdim, ydim, periodic, table, reach, strength):
+    """w -= h (w - p) for the present features of all nodes around the winner at (x, y).
+
+    weights: (F, M...), nodes contiguous. table: see Neighbourhood.table, times the learning rate.
+    reach: columns and rows (rx, ry) that h > 0 extends to. strength (M,) is scratch space.
     """
     n_features = weights.shape[0]
-    x_start, x_stop = max(x - radius, 0), min(x + radius + 1, xdim)
-    y_start, y_stop = max(y - radius, 0), min(y + radius + 1, ydim)
-    middle = xdim + ydim
-    if 2 * (x_stop - x_start) >= xdim:
+    by_row = table[y % 2]
+    if periodic:
+        x_start, x_stop = 0, xdim
+        around = 2 * reach[1] + 1 < ydim
+        y_start, y_stop = (y - reach[1], y + reach[1] + 1) if around else (0, ydim)
+    else:
+        around = False
+        x_start, x_stop = max(x - reach[0], 0), min(x + reach[0] + 1, xdim)
+        y_start, y_stop = max(y - reach[1], 0), min(y + reach[1] + 1, ydim)
+    if not around and 2 * (x_stop - x_start) >= xdim:
         # Wide windows: whole rows at once, in long loops; h = 0 leaves the nodes outside as is.
-        along_row = by_offset[middle - x : middle - x + xdim]
-        for row in range(y_start, y_stop):
-            limit = by_distance[abs(row - y)]
-            row_strength = strength[(row - y_start) * xdim : (row - y_start + 1) * xdim]
-            for i in range(xdim):
-                row_strength[i] = along_row[i] if along_row[i] < limit else limit
         size = (y_stop - y_start) * xdim
+        for row in range(y_start, y_stop):
+            h = by_row[ydim - 1 + row - y, xdim - 1 - x : 2 * xdim - 1 - x]
+            line = strength[(row - y_start) * xdim : (row - y_start + 1) * xdim]
+            for i in range(xdim):
+                line[i] = h[i]
         for f in range(n_features):
+            if masked and mask[f] == 0:
+                continue
             w = weights[f, y_start * xdim : y_start * xdim + size]
             p = point[f]
             for i in range(size):
                 w[i] -= strength[i] * (w[i] - p)
         return
-    along_row = by_offset[middle + x_start - x : middle + x_stop - x]
-    for row in range(y_start, y_stop):
-        limit = by_distance[abs(row - y)]
+    for unwrapped in range(y_start, y_stop):
+        row = unwrapped % ydim
+        h = by_row[ydim - 1 + row - y, xdim - 1 + x_start - x : xdim - 1 + x_stop - x]
         for f in range(n_features):
+            if masked and mask[f] == 0:
+                continue
             w = weights[f, row * xdim + x_start : row * xdim + x_stop]
             p = point[f]
             for i in range(x_stop - x_start):
-                h = along_row[i] if along_row[i] < limit else limit
-                w[i] -= h * (w[i] - p)
+                w[i] -= h[i] * (w[i] - p)
 
 
 @njit(nogil=True, cache=True)
-def train_steps(points, weights, order, radii, rates, xdim, ydim):
-    """Runs one step per entry of `order`, `radii` and `rates`; changes `weights` (F, M)."""
-    n_nodes = weights.shape[1]
-    distances = np.empty(n_nodes, np.float32)
-    bits = distances.view(np.int32)
-    strength = np.empty(n_nodes, np.float32)
-    middle = xdim + ydim
-    by_distance = np.zeros(middle + 1, np.float32)
-    by_offset = np.zeros(2 * middle + 1, np.float32)
-    radius, rate = -1, -1.0
+def train_steps(points, order, weights, bias, kind, masked, xdim, ydim, periodic, table, reach):
+    """One step of online training for each row of `order`; changes `weights`.
+
+    points: (N, F) float32, NaN where missing (only if `masked`). weights: (F, M + padding) float32,
+    a multiple of 24 nodes; bias: inf for the padding, else 0. kind: SQUARE, ABSOLUTE, LARGEST or
+    COSINE. table: (2, 2 ydim - 1, 2 xdim - 1) float32, see Neighbourhood.table, with the learning
+    rate; reach: (2,) columns and rows that its values above zero extend to.
+    """
+    n_features, n_padded = weights.shape
+    flat = weights.reshape(-1)
+    n_panels = n_padded // (3 * LANES)
+    line = 3 * LANES
+    x = np.empty(n_features, np.float32)
+    target = np.empty(n_features, np.float32)
+    mask = np.empty(n_features, np.float32)
+    centre = np.zeros(n_features, np.float32)
+    strength = np.empty(xdim * ydim, np.float32)
+    best = np.empty(LANES, np.float32)
+    where = np.empty(LANES, np.int32)
     for step in range(order.size):
-        if radii[step] != radius or rates[step] != rate:
-            radius, rate = radii[step], rates[step]
-            by_offset[:] = np.float32(0)
-            for d in range(min(radius, middle) + 1):
-                h = np.float32(rate * math.exp(-d * d / (2 * (radius / 3) ** 2)))
-                by_distance[d] = h
-                by_offset[middle - d] = h
-                by_offset[middle + d] = h
         point = points[order[step]]
-        _squared_distances(point, weights, distances)
-        winner = _first_least(bits)
+        _prepare(point, centre, kind, x, mask)
+        best[:] = np.inf
+        where[:] = 0
+        if kind == SQUARE and not masked:
+            _square_1x3(
+                x, mask, 0, n_features, flat, bias, 0, n_panels, line, n_padded, best, where
+            )
+        elif kind == SQUARE:
+            _square_masked_1x3(
+                x, mask, 0, n_features, flat, bias, 0, n_panels, line, n_padded, best, where
+            )
+        elif kind == ABSOLUTE:
+            _absolute_1x3(
+                x, mask, 0, n_features, flat, bias, 0, n_panels, line, n_padded, best, where
+            )
+        elif kind == LARGEST:
+            _largest_1x3(
+                x, mask, 0, n_features, flat, bias, 0, n_panels, line, n_padded, best, where
+            )
+        else:
+            _cosine_1x3(
+                x, mask, 0, n_features, flat, bias, 0, n_panels, line, n_padded, best, where
+            )
+        winner, _ = _best_node(best, where, 0, 1)
+        for f in range(n_features):
+            target[f] = point[f]
         _pull(
-            point,
+            target,
+            mask,
+            masked,
             weights,
             winner % xdim,
             winner // xdim,
-            radius,
             xdim,
             ydim,
-            by_distance,
-            by_offset,
+            periodic,
+            table,
+            reach,
             strength,
         )
 
 
 @njit(nogil=True, cache=True)
-def euclidean_winners(points, weights, nodes):
-    """nodes[p] (N,) int32 = the node nearest to each point."""
-    distances = np.empty(weights.shape[1], np.float32)
-    bits = distances.view(np.int32)
+def add_points(points, nodes, first, last, sums, counts):
+    """Adds the features first..last-1 of all points to the sums of their nodes, in their order.
+
+    sums: (F, M) float64; counts: (F, M) float64, of the present values, or (0, 0) where no value is
+    missing.
+    """
     for p in range(points.shape[0]):
-        _squared_distances(points[p], weights, distances)
-        nodes[p] = _first_least(bits)
+        node = nodes[p]
+        for f in range(first, last):
+            value = points[p, f]
+            if counts.size == 0:
+                sums[f, node] += value
+            elif not math.isnan(value):
+                sums[f, node] += value
+                counts[f, node] += 1.0
 
 
 @njit(nogil=True, cache=True)
-def euclidean_two_winners(points, weights, nodes, lengths):
-    """nodes[p] and lengths[p] (N, 2) of the two nodes nearest to each point; -1, inf for none."""
-    n_nodes = weights.shape[1]
-    distances = np.empty(n_nodes, np.float32)
-    bits = distances.view(np.int32)
-    for p in range(points.shape[0]):
-        _squared_distances(points[p], weights, distances)
-        first = _first_least(bits)
-        nodes[p, 0] = first
-        lengths[p, 0] = math.sqrt(distances[first])
-        if n_nodes == 1:
-            nodes[p, 1] = -1
-            lengths[p, 1] = np.inf
-            continue
-        bits[first] = _LARGEST_BITS
-        second = _first_least(bits)
-        nodes[p, 1] = second
-        lengths[p, 1] = math.sqrt(distances[second])
+def spread_sums(sums, first, last, xdim, ydim, periodic, table, reach, spread):
+    """spread[k, i] = sum over nodes j of h(j, i) sums[k, j], for the rows k first..last-1.
+
+    sums: (K, M) float64, spread: (K, M) float64, zero at the start. table: see Neighbourhood.table;
+    reach: columns and rows that its values above zero extend to.
+    """
+    for k in range(first, last):
+        for node in range(xdim * ydim):
+            value = sums[k, node]
+            if value == 0:
+                continue
+            x, y = node % xdim, node // xdim
+            if periodic:
+                x_start, x_stop, y_start, y_stop = 0, xdim, 0, ydim
+            else:
+                x_start, x_stop = max(x - reach[0], 0), min(x + reach[0] + 1, xdim)
+                y_start, y_stop = max(y - reach[1], 0), min(y + reach[1] + 1, ydim)
+            for row in range(y_start, y_stop):
+                h = table[y % 2, ydim - 1 + row - y, xdim - 1 + x_start - x : xdim - 1 + x_stop - x]
+                line = spread[k, row * xdim + x_start : row * xdim + x_stop]
+                for i in range(x_stop - x_start):
+                    line[i] += h[i] * value
+
+
+@njit(nogil=True, cache=True)
+def spread_product(sums, first, last, xdim, ydim, along_x, along_y, spread):
+    """As spread_sums for h(j, i) = along_x[xdim - 1 + dx] along_y[ydim - 1 + dy]."""
+    over_x = np.empty(xdim * ydim)
+    for k in range(first, last):
+        over_x[:] = 0.0
+        for node in range(xdim * ydim):
+            value = sums[k, node]
+            if value == 0:
+                continue
+            x, y = node % xdim, node // xdim
+            h = along_x[xdim - 1 - x : 2 * xdim - 1 - x]
+            line = over_x[y * xdim : (y + 1) * xdim]
+            for i in range(xdim):
+                line[i] += h[i] * value
+        for y in range(ydim):
+            line = over_x[y * xdim : (y + 1) * xdim]
+            for row in range(ydim):
+                factor = along_y[ydim - 1 + row - y]
+                if factor == 0:
+                    continue
+                to = spread[k, row * xdim : (row + 1) * xdim]
+                for i in range(xdim):
+                    to[i] += factor * line[i]

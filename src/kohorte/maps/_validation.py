@@ -13,10 +13,11 @@ LARGEST_VALUE = 1e15
 _BLOCK_ENTRIES = 1 << 22
 
 
-def as_points(values, name: str = "features") -> np.ndarray:
+def as_points(values, name: str = "features", *, missing: bool = False) -> np.ndarray:
     """C-contiguous float32 (N, F) copy of `values`, or `values` itself where it is one already.
 
-    Raises DataError, naming row and column, for anything that is not a finite two-dimensional
+    missing: whether NaN stands for a missing value; one value of each row must be present.
+    Raises DataError, naming row and column, for anything else that is not a finite two-dimensional
     table of real numbers with at least one row and one column.
     """
     array = np.asarray(values)
@@ -36,6 +37,15 @@ def as_points(values, name: str = "features") -> np.ndarray:
         block = array[start : start + n_rows]
         # NaN fails both comparisons, so one test finds NaN, infinities and values too large.
         usable = (block <= LARGEST_VALUE) & (block >= -LARGEST_VALUE)
+        if missing and not usable.all():
+            absent = np.isnan(block)
+            empty = absent.all(axis=1)
+            if empty.any():
+                raise DataError(
+                    f"{name} has no value in row {start + int(np.argmax(empty))}: "
+                    "it cannot be compared with any node; remove the row"
+                )
+            usable |= absent
         if not usable.all():
             row, column = np.argwhere(~usable)[0]
             raise DataError(

@@ -1,4 +1,4 @@
-"""Clusters of nodes by their weights alone, through scikit-learn.
+"""Clusters of nodes by Euclidean distance of their weights, through scikit-learn.
 
 Each method takes weights (M, F) float64, the lattice, n_clusters and a seed, and returns arbitrary
 integer ids (M,). scikit-learn is imported when one is called. One thread each: with more, the
@@ -19,7 +19,8 @@ LARGEST_CHOICE = 10
 
 KMEANS_STARTS = 10
 MIXTURE_STARTS = 3
-"""Random starts, of which the best is taken; a mixture starts from k-means."""
+"""Random starts, of which the best is taken; a mixture starts from k-means, and once for each
+number of clusters where the number is chosen."""
 
 SMALLEST_CLUSTER = 5
 """Fewest nodes of a cluster for HDBSCAN."""
@@ -67,15 +68,22 @@ def agglomerative(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarra
 
 
 def gaussian_mixture(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
-    """The most probable component of a mixture of Gaussians with full covariances."""
+    """The most probable component of a mixture of Gaussians."""
     from sklearn.mixture import GaussianMixture
 
+    n_nodes, n_features = weights.shape
+    full = n_features * (n_features + 1) // 2 <= n_nodes
     # The floor of the covariances must follow the scale of the data.
     floor = max(1e-6 * float(weights.var(axis=0).mean()), np.finfo(np.float64).tiny)
 
     def fit(count: int) -> np.ndarray:
         model = GaussianMixture(
-            count, n_init=MIXTURE_STARTS, max_iter=1000, reg_covar=floor, random_state=seed
+            count,
+            covariance_type="full" if full else "diag",
+            n_init=MIXTURE_STARTS if isinstance(n_clusters, int | np.integer) else 1,
+            max_iter=1000,
+            reg_covar=floor,
+            random_state=seed,
         )
         return model.fit_predict(weights)
 

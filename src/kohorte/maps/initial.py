@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kohorte.maps._principal import principal_axes
+from kohorte.maps._principal import feature_means, principal_axes
 from kohorte.maps._validation import as_points, choose
 from kohorte.maps.lattice import Lattice
 
@@ -14,8 +14,16 @@ def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> 
     return rng.random((lattice.n_nodes, points.shape[1]), dtype=np.float32)
 
 
+def _normal(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal((lattice.n_nodes, points.shape[1]), dtype=np.float32)
+
+
 def _sample(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
-    return points[rng.integers(points.shape[0], size=lattice.n_nodes)]
+    weights = points[rng.integers(points.shape[0], size=lattice.n_nodes)]
+    missing = np.isnan(weights)
+    if missing.any():
+        weights[missing] = np.broadcast_to(feature_means(points), weights.shape)[missing]
+    return weights
 
 
 def _pca(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
@@ -33,15 +41,16 @@ def _pca(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.n
     return weights.astype(np.float32)
 
 
-INITIALS = {"uniform": _uniform, "sample": _sample, "pca": _pca}
+INITIALS = {"uniform": _uniform, "normal": _normal, "sample": _sample, "pca": _pca}
 
 
 def initial_weights(
     features, lattice: Lattice, initial: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """Starting weights (M, F) float32 for a map of `features` (N, F).
+    """Starting weights (M, F) float32 for a map of `features` (N, F), NaN where missing.
 
-    initial: 'uniform': U(0, 1) per entry. 'sample': M rows of the data, drawn with replacement.
+    initial: 'uniform': U(0, 1) per entry. 'normal': N(0, 1) per entry. 'sample': M rows of the
+    data, drawn with replacement; a missing value is its feature's mean, here and in the next.
     'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over the
     lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors, the
     first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is not
@@ -50,4 +59,4 @@ def initial_weights(
     Raises ConfigError for an unknown name and DataError for features that cannot be used.
     """
     start = choose(INITIALS, initial, "initial weights")
-    return start(as_points(features), lattice, rng)
+    return start(as_points(features, missing=True), lattice, rng)

@@ -7,77 +7,128 @@ from functools import cached_property
 
 import numpy as np
 
+from kohorte.errors import ConfigError
 from kohorte.maps._principal import principal_axes
 from kohorte.maps._validation import as_count, as_number, as_points, choose
 
-RECTANGULAR_OFFSETS = ((-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0))
-"""(dx, dy) of the eight neighbours, in the order that breaks ties of the steepest descent."""
+ROW_HEIGHT = math.sqrt(3) / 2
+"""Distance between two rows of a hexagonal lattice, in lattice steps."""
+
+EIGHT = ((-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0))
+SIX_OF_EVEN_ROW = ((-1, -1), (0, -1), (1, 0), (0, 1), (-1, 1), (-1, 0))
+SIX_OF_ODD_ROW = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 0))
 
 
 @dataclass(frozen=True)
 class Topology:
     """How the nodes of a lattice are placed and linked.
 
-    coordinates(xdim, ydim) -> (M, 2) float64 plane positions;
-    neighbours(xdim, ydim) -> (M, D) int32 node indices in tie order, padded with -1.
+    row_height: distance between rows; row_shift: how far odd rows are moved along x.
+    links: (dx, dy) in columns and rows of the neighbours of a node in an even row, and of one in an
+    odd row, in the order that breaks ties of the steepest descent.
+    count_links(dx, dy): links of the shortest path to a node dx and dy away in the plane.
     """
 
-    coordinates: Callable[[int, int], np.ndarray]
-    neighbours: Callable[[int, int], np.ndarray]
+    row_height: float
+    row_shift: float
+    links: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+    count_links: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def _rectangular_coordinates(xdim: int, ydim: int) -> np.ndarray:
-    nodes = np.arange(xdim * ydim)
-    return np.column_stack([nodes % xdim, nodes // xdim]).astype(np.float64)
+def _links_of_square_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    return np.maximum(np.abs(dx), np.abs(dy))
 
 
-def _rectangular_neighbours(xdim: int, ydim: int) -> np.ndarray:
-    nodes = np.arange(xdim * ydim)
-    x, y = nodes % xdim, nodes // xdim
-    table = np.full((nodes.size, len(RECTANGULAR_OFFSETS)), -1, dtype=np.int32)
-    for column, (dx, dy) in enumerate(RECTANGULAR_OFFSETS):
-        exists = (x + dx >= 0) & (x + dx < xdim) & (y + dy >= 0) & (y + dy < ydim)
-        table[exists, column] = (nodes + dy * xdim + dx)[exists]
-    return table
+def _links_of_hexagonal_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    # A link to the next row moves half a step along x, free of charge in either direction.
+    rows = np.abs(dy) / ROW_HEIGHT
+    return np.rint(rows + np.maximum(np.abs(dx) - rows / 2, 0.0))
 
 
-TOPOLOGIES = {"rectangular": Topology(_rectangular_coordinates, _rectangular_neighbours)}
-
-LATTICE_DISTANCES = {
-    "euclidean": lambda steps: np.sqrt((steps**2).sum(axis=-1)),
-    "chebyshev": lambda steps: np.abs(steps).max(axis=-1),
+TOPOLOGIES = {
+    "rectangular": Topology(1.0, 0.0, (EIGHT, EIGHT), _links_of_square_cells),
+    "hexagonal": Topology(
+        ROW_HEIGHT, 0.5, (SIX_OF_EVEN_ROW, SIX_OF_ODD_ROW), _links_of_hexagonal_cells
+    ),
 }
+
+LATTICE_DISTANCES = ("euclidean", "links")
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A planar lattice of xdim * ydim nodes; node r sits at x = r % xdim, y = r // xdim.
+    """A lattice of xdim * ydim nodes; node r sits in column r % xdim of row r // xdim.
 
-    One-dimensional lattices (1 x M, M x 1) are legal. Raises ConfigError for sides below one or
-    an unknown topology.
+    topology: 'rectangular', eight neighbours for an inner node; 'hexagonal', six: rows lie
+    sqrt(3)/2 apart and every second one, from the second on, is moved by half a step along x.
+    periodic: the last column is followed by the first one, the last row by the first one; a side of
+    one node is not joined to itself. One-dimensional lattices (1 x M, M x 1) are legal.
+
+    Raises ConfigError for sides below one, an unknown topology, or a periodic hexagonal lattice
+    with an odd number of rows above one, whose last row would not fit to the first.
     """
 
     xdim: int
     ydim: int
     topology: str = "rectangular"
+    periodic: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "xdim", as_count(self.xdim, "xdim", 1))
         object.__setattr__(self, "ydim", as_count(self.ydim, "ydim", 1))
         choose(TOPOLOGIES, self.topology, "topology")
+        if not isinstance(self.periodic, bool | np.bool_):
+            raise ConfigError(f"periodic must be true or false, got {self.periodic!r}")
+        object.__setattr__(self, "periodic", bool(self.periodic))
+        if self.periodic and self.topology == "hexagonal" and self.ydim > 1 and self.ydim % 2:
+            raise ConfigError(
+                f"a periodic hexagonal lattice needs an even number of rows, got ydim "
+                f"{self.ydim}: odd rows are moved by half a step, and the first is not"
+            )
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes M = xdim * ydim."""
         return self.xdim * self.ydim
 
+    @property
+    def periods(self) -> tuple[float, float]:
+        """Lengths along x and y after which a periodic lattice repeats; inf where it does not."""
+        if not self.periodic:
+            return math.inf, math.inf
+        height = TOPOLOGIES[self.topology].row_height
+        return (
+            float(self.xdim) if self.xdim > 1 else math.inf,
+            self.ydim * height if self.ydim > 1 else math.inf,
+        )
+
     @cached_property
     def _coordinates(self) -> np.ndarray:
-        return _frozen(TOPOLOGIES[self.topology].coordinates(self.xdim, self.ydim))
+        cells = TOPOLOGIES[self.topology]
+        nodes = np.arange(self.n_nodes)
+        x, y = nodes % self.xdim, nodes // self.xdim
+        return _frozen(np.column_stack([x + cells.row_shift * (y % 2), y * cells.row_height]))
 
     @cached_property
     def _neighbours(self) -> np.ndarray:
-        return _frozen(TOPOLOGIES[self.topology].neighbours(self.xdim, self.ydim))
+        nodes = np.arange(self.n_nodes)
+        x, y = nodes % self.xdim, nodes // self.xdim
+        links = TOPOLOGIES[self.topology].links
+        table = np.full((nodes.size, len(links[0])), -1, dtype=np.int32)
+        for parity in (0, 1):
+            row = y % 2 == parity
+            for column, (dx, dy) in enumerate(links[parity]):
+                to_x, to_y = x[row] + dx, y[row] + dy
+                if self.periodic and self.xdim > 1:
+                    to_x %= self.xdim
+                if self.periodic and self.ydim > 1:
+                    to_y %= self.ydim
+                exists = (to_x >= 0) & (to_x < self.xdim) & (to_y >= 0) & (to_y < self.ydim)
+                found = np.where(exists, to_y * self.xdim + to_x, -1)
+                # On a side of two nodes the wrap leads to a neighbour that is there already.
+                found[(table[row, :column] == found[:, None]).any(axis=1)] = -1
+                table[row, column] = found
+        return _frozen(table)
 
     def coordinates(self) -> np.ndarray:
         """Plane position (x, y) of every node, in units of the lattice step; (M, 2) float64."""
@@ -95,13 +146,62 @@ class Lattice:
             linked |= column[a] == b
         return linked & (a >= 0) & (b >= 0)
 
+    def steps_between(self, origins, targets) -> np.ndarray:
+        """Straight way (dx, dy) in the plane from nodes to nodes, (..., 2) float64.
+
+        On a periodic lattice that to the nearest image of the target; of two equally near ones the
+        one in the direction of positive dx (dy).
+        """
+        steps = self._coordinates[np.asarray(targets)] - self._coordinates[np.asarray(origins)]
+        return self._nearest_image(steps)
+
     def distances_from(self, node, kind: str = "euclidean") -> np.ndarray:
         """Distances from one node, (M,), or from several, (..., M), to all nodes; float64.
 
-        kind: 'euclidean' or 'chebyshev', in units of the lattice step.
+        kind: 'euclidean', in units of the lattice step, or 'links', the number of links of the
+        shortest path, which on a rectangular lattice is the Chebyshev distance of columns and rows.
         """
-        measure = choose(LATTICE_DISTANCES, kind, "lattice distance")
-        return measure(self._coordinates[np.asarray(node)][..., None, :] - self._coordinates)
+        steps = self._coordinates - self._coordinates[np.asarray(node)][..., None, :]
+        return self._measure(steps, kind)
+
+    def offset_distances(self, kind: str) -> np.ndarray:
+        """Distances by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.
+
+        Entry [p, ydim - 1 + dy, xdim - 1 + dx] is the distance from a node in row y, y % 2 = p, to
+        the node dx columns and dy rows further. kind: as for distances_from.
+        """
+        cells = TOPOLOGIES[self.topology]
+        dy = np.arange(1 - self.ydim, self.ydim)[:, None]
+        dx = np.arange(1 - self.xdim, self.xdim)
+        tables = []
+        for parity in (0, 1):
+            shift = cells.row_shift * ((parity + dy) % 2 - parity)
+            steps = np.empty((dy.size, dx.size, 2))
+            steps[..., 0] = dx + shift
+            steps[..., 1] = dy * cells.row_height
+            tables.append(self._measure(steps, kind))
+        return np.stack(tables)
+
+    def _nearest_image(self, steps: np.ndarray) -> np.ndarray:
+        for axis, period in enumerate(self.periods):
+            if period < math.inf:
+                # Half down: -period/2 becomes +period/2. Rows of hexagons are no exact numbers.
+                turns = np.round(steps[..., axis] / period, 9)
+                steps[..., axis] -= period * np.ceil(turns - 0.5)
+        return steps
+
+    def _measure(self, steps: np.ndarray, kind: str) -> np.ndarray:
+        if kind not in LATTICE_DISTANCES:
+            raise ConfigError(
+                f"unknown lattice distance {kind!r}; choose one of {', '.join(LATTICE_DISTANCES)}"
+            )
+        # The nearest image is also the one with the fewest links: both count |dx| and |dy| alone,
+        # and neither falls with them.
+        steps = self._nearest_image(steps)
+        if kind == "links":
+            return TOPOLOGIES[self.topology].count_links(steps[..., 0], steps[..., 1])
+        # Four times the square is an integer on both lattices: equal distances are equal numbers.
+        return np.sqrt(np.rint(4 * (steps**2).sum(axis=-1)) / 4)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
@@ -130,9 +230,10 @@ def suggest_size(n_points: int, n_features: int, ratio: float) -> tuple[int, int
 def pca_ratio(features) -> float:
     """Side ratio ydim / xdim = sqrt(l2 / l1) from the two largest covariance eigenvalues.
 
-    features: (N, F). In [0, 1]; 0 where the data lie on a line, 1 where they do not vary at all.
-    The usual heuristic (Kohonen, Self-Organizing Maps, 2001): sides in proportion to the spread of
-    the data along the two principal axes. Raises DataError for features that cannot be used.
+    features: (N, F), NaN where missing. In [0, 1]; 0 where the data lie on a line, 1 where they do
+    not vary at all. The usual heuristic (Kohonen, Self-Organizing Maps, 2001): sides in proportion
+    to the spread of the data along the two principal axes. Raises DataError for features that
+    cannot be used.
     """
-    _, variances, _ = principal_axes(as_points(features))
+    _, variances, _ = principal_axes(as_points(features, missing=True))
     return float(np.sqrt(variances[1] / variances[0])) if variances[0] > 0 else 1.0

@@ -1,17 +1,23 @@
 """Online training: one sample at a time, on a shrinking neighbourhood."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from kohorte.errors import ConfigError
-from kohorte.maps._kernels import train_steps
+from kohorte.maps._kernels import NODE_PADDING, train_steps
 from kohorte.maps._validation import as_alpha, as_count, as_points, as_weights, choose
+from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
-from kohorte.maps.schedules import LEARNING_RATES, learning_rates, reference_radius
+from kohorte.maps.neighbourhood import Neighbourhood
+from kohorte.maps.schedules import Radii, learning_rates
+from kohorte.maps.winners import SEARCHES, has_missing
 
 STEP_BLOCK = 1 << 16
 """Steps whose schedule and order are held in memory at a time."""
+
+ORDERS = ("shuffled", "sequential")
 
 
 def train_online(
@@ -19,60 +25,137 @@ def train_online(
     lattice: Lattice,
     weights,
     *,
-    steps: int,
+    steps: int | None = None,
+    epochs: int | None = None,
     alpha: float,
+    final_alpha: float | None = None,
     learning_rate: str = "decay",
-    order=None,
+    radius: float | None = None,
+    final_radius: float | None = None,
+    radius_schedule: str = "reference",
+    kernel: str = "truncated_gaussian",
+    kernel_distance: str = "links",
+    metric: str = "euclidean",
+    order="shuffled",
     rng: np.random.Generator | None = None,
+    observer: Observer | None = None,
 ) -> np.ndarray:
     """Trained weights (M, F) float32 after `steps` steps from `weights` (M, F).
 
-    features: (N, F), any real dtype; computed in float32. Step t takes the sample p, finds the
-    winner c, the node with the least squared Euclidean distance to p (lowest index on a tie), and
-    moves every node i within the neighbourhood size n(t) by
+    features: (N, F), NaN where a value is missing, any real dtype; computed in float32. Step t
+    takes the sample p, finds the winner c, the node nearest to p in the metric (lowest index on a
+    tie), and moves every node i, in the features that p has, by
 
-        w_i <- w_i - h_i (w_i - p),   h_i = alpha(t) exp(-d_i^2 / (2 (n/3)^2)),
+        w_i <- w_i - h_i (w_i - p),   h_i = alpha(t) h(d_i, n(t)),
 
-    d_i the Chebyshev lattice distance to c. n(t) follows schedules.reference_radius and alpha(t)
-    the schedule named by `learning_rate`, from `alpha` on.
+    h the neighbourhood kernel (neighbourhood.KERNELS), d_i the lattice distance to c. alpha(t) and
+    n(t) follow `learning_rate` and `radius_schedule` (schedules.learning_rates, schedules.Radii).
+    The defaults are the published schedule.
 
-    order: None for a fresh random permutation of the rows in every pass, from `rng`; or the row
-    indices of the steps, repeated from the beginning where there are fewer of them than steps.
-    The arguments are not changed; the result depends on nothing else than them.
+    steps or epochs: give one of them. With `epochs`, that many passes over the table are made and
+    the schedules advance once a pass (t counts passes) instead of once a step.
+    order: 'shuffled', a fresh random permutation of the rows in every pass, from `rng`;
+    'sequential', the rows in their order; or row indices, repeated where there are fewer of them
+    than steps.
+    observer: see history.Observer. The arguments are not changed; the result depends on nothing
+    else than them.
 
     Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78 (1990) 1464.
     Raises ConfigError for arguments out of range and DataError for tables that cannot be used.
     """
-    steps = as_count(steps, "steps", 1)
+    points = as_points(features, missing=True)
+    n_points, n_features = points.shape
+    if (steps is None) == (epochs is None):
+        raise ConfigError("give train_online either steps or epochs")
+    if epochs is not None:
+        moves, per_move = as_count(epochs, "epochs", 1), n_points
+    else:
+        moves, per_move = as_count(steps, "steps", 1), 1
+    total = moves * per_move
     alpha = as_alpha(alpha)
-    choose(LEARNING_RATES, learning_rate, "learning rate")
-    points = as_points(features)
-    trained = as_weights(weights, lattice.n_nodes, points.shape[1]).T.copy()
-    radius = reference_radius(lattice.xdim, lattice.ydim, steps)
-    blocks = sample_order(points.shape[0], steps, order=order, rng=rng)
-    start = 0
-    for rows in blocks:
-        stop = start + rows.size
-        rates = learning_rates(learning_rate, start, stop, steps, alpha)
-        train_steps(
-            points, trained, rows, radius.at(start, stop), rates, lattice.xdim, lattice.ydim
-        )
-        start = stop
-    return np.ascontiguousarray(trained.T)
+    search = choose(SEARCHES, metric, "metric")
+    radii = Radii(lattice.xdim, lattice.ydim, moves, radius_schedule, radius, final_radius)
+    learning_rates(learning_rate, 0, 1, moves, alpha, final_alpha)
+    neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
+    start = as_weights(weights, lattice.n_nodes, n_features)
+    trained, bias = _padded(start)
+    masked = has_missing(points)
+    rows = _Rows(sample_order(n_points, total, order=order, rng=rng))
+
+    done, table, reach, in_use = 0, None, None, None
+    for block_start in range(0, moves, STEP_BLOCK):
+        block = slice(block_start, min(block_start + STEP_BLOCK, moves))
+        n = radii.at(block.start, block.stop)
+        rate = learning_rates(learning_rate, block.start, block.stop, moves, alpha, final_alpha)
+        if observer and done == 0:
+            observer.begin(total, start, n[0], rate[0])
+        for first, last in _runs(n, rate):
+            if (n[first], rate[first]) != in_use:
+                in_use = (n[first], rate[first])
+                table = neighbourhood.table(*in_use).astype(np.float32)
+                reach = reach_of(table)
+            until = done + (last - first) * per_move
+            while done < until:
+                stop = until if observer is None else min(until, _next(observer.looks, done))
+                for taken in rows.take(stop - done):
+                    train_steps(
+                        points,
+                        taken,
+                        trained,
+                        bias,
+                        search.kind,
+                        masked,
+                        lattice.xdim,
+                        lattice.ydim,
+                        lattice.periodic,
+                        table,
+                        reach,
+                    )
+                done = stop
+                if (
+                    observer
+                    and done == _next(observer.looks, done - 1)
+                    and observer.look(done, _unpadded(trained, lattice), *in_use)
+                ):
+                    return _unpadded(trained, lattice)
+    return _unpadded(trained, lattice)
+
+
+def reach_of(table: np.ndarray) -> np.ndarray:
+    """Columns and rows, (2,) int64, within which the values of an offset table are not zero."""
+    used = table != 0
+    return np.array([_half_width(used.any(axis=(0, 1))), _half_width(used.any(axis=(0, 2)))])
+
+
+def _half_width(used: np.ndarray) -> int:
+    """How far from the middle the outermost True of an odd number of entries lies."""
+    middle = used.size // 2
+    return max(middle - int(np.argmax(used)), int(middle - np.argmax(used[::-1])))
 
 
 def sample_order(
-    n_points: int, steps: int, *, order=None, rng: np.random.Generator | None = None
+    n_points: int, steps: int, *, order="shuffled", rng: np.random.Generator | None = None
 ) -> Iterator[np.ndarray]:
     """Row indices of the steps of a run, int64, in blocks of at most STEP_BLOCK.
 
-    See train_online for `order` and `rng`. Raises ConfigError at the call where neither is given
-    or where `order` is not a one-dimensional array of row numbers.
+    See train_online for `order` and `rng`. Raises ConfigError at the call where the order is
+    shuffled and no generator is given, or where it is neither a name nor a one-dimensional array of
+    row numbers.
     """
-    if order is None:
+    if isinstance(order, str):
+        choose(dict.fromkeys(ORDERS), order, "order")
+        if order == "sequential":
+            return _blocks(steps, lambda: np.arange(n_points))
         if not isinstance(rng, np.random.Generator):
             raise ConfigError("give train_online an order or a numpy Generator as rng")
-        return _blocks(steps, lambda: rng.permutation(n_points))
+
+        def shuffled() -> np.ndarray:
+            # As rng.permutation, in half the memory where the numbers fit.
+            rows = np.arange(n_points, dtype=np.int32 if n_points < 2**31 else np.int64)
+            rng.shuffle(rows)
+            return rows
+
+        return _blocks(steps, shuffled)
     rows = np.asarray(order)
     if rows.ndim != 1 or rows.size == 0 or rows.dtype.kind not in "iu":
         raise ConfigError("order must be a one-dimensional, non-empty array of row numbers")
@@ -91,3 +174,47 @@ def _blocks(steps: int, next_pass) -> Iterator[np.ndarray]:
         remaining -= rows.size
         for start in range(0, rows.size, STEP_BLOCK):
             yield rows[start : start + STEP_BLOCK].astype(np.int64)
+
+
+class _Rows:
+    """The order of a run, handed out in pieces."""
+
+    def __init__(self, blocks: Iterator[np.ndarray]):
+        self._blocks = blocks
+        self._left = np.empty(0, np.int64)
+
+    def take(self, count: int) -> Iterator[np.ndarray]:
+        """The next `count` row indices, in arrays of any length."""
+        while count:
+            if not self._left.size:
+                self._left = next(self._blocks)
+            taken, self._left = self._left[:count], self._left[count:]
+            count -= taken.size
+            yield taken
+
+
+def _runs(n: np.ndarray, rate: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges of steps with the same radius and rate."""
+    changes = np.flatnonzero((np.diff(n) != 0) | (np.diff(rate) != 0)) + 1
+    edges = [0, *changes.tolist(), n.size]
+    yield from itertools.pairwise(edges)
+
+
+def _next(looks: list[int], done: int) -> int:
+    """The first look after `done` steps."""
+    return next(look for look in looks if look > done)
+
+
+def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (F, M + padding) and what the search adds to the distance of each node."""
+    n_nodes, n_features = weights.shape
+    size = -(-n_nodes // NODE_PADDING) * NODE_PADDING
+    padded = np.zeros((n_features, size), np.float32)
+    padded[:, :n_nodes] = weights.T
+    bias = np.full(size, np.inf, np.float32)
+    bias[:n_nodes] = 0
+    return padded, bias
+
+
+def _unpadded(trained: np.ndarray, lattice: Lattice) -> np.ndarray:
+    return np.ascontiguousarray(trained[:, : lattice.n_nodes].T)

@@ -2,14 +2,16 @@
 
 import numpy as np
 from scipy import special, stats
-from scipy.spatial.distance import cdist
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps._validation import as_count, as_nodes, as_number, as_points, as_weights
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.metrics import pairwise
 
 NEIGHBOURS = 10
 CONFIDENCE = 0.95
+
+_BLOCK_ENTRIES = 1 << 20
 
 
 def evenly_spaced(n_rows: int, at_most: int) -> np.ndarray:
@@ -18,11 +20,13 @@ def evenly_spaced(n_rows: int, at_most: int) -> np.ndarray:
     return np.arange(count, dtype=np.int64) * n_rows // count
 
 
-def topographic_product(weights, lattice: Lattice, *, rows: int = 1000) -> float:
+def topographic_product(
+    weights, lattice: Lattice, *, metric: str = "euclidean", rows: int = 1000
+) -> float:
     """Topographic product P of the map, 0 where the lattice has the dimension of the data.
 
-    With n_k^A(j) and n_k^V(j) the k-th nearest node of node j on the lattice and by weights, and
-    d^A and d^V these (Euclidean) distances,
+    With n_k^A(j) and n_k^V(j) the k-th nearest node of node j on the lattice and by weights, d^A
+    the Euclidean distance on the lattice and d^V that of the weights in the metric of the map,
 
         Q1(j, l) = d^V(j, n_l^A(j)) / d^V(j, n_l^V(j)),  Q2(j, l) = d^A(j, n_l^A) / d^A(j, n_l^V),
         P = mean over j and k = 1..M-1 of 1/(2k) sum_{l <= k} ln(Q1(j, l) Q2(j, l)).
@@ -33,20 +37,28 @@ def topographic_product(weights, lattice: Lattice, *, rows: int = 1000) -> float
     weights: (M, F). Source: Bauer & Pawelzik, IEEE Trans. Neural Networks 3 (1992) 570.
     """
     n_nodes = lattice.n_nodes
-    weights = as_weights(weights, n_nodes).astype(np.float64)
+    weights = as_weights(weights, n_nodes)
     nodes = evenly_spaced(n_nodes, rows)
     if n_nodes == 1:
         return float("nan")
-    ranks = np.arange(1, n_nodes)
+    twice_ranks = 2 * np.arange(1, n_nodes)
     total = 0.0
-    for node in nodes:
-        on_lattice = np.delete(lattice.distances_from(node), node)
-        by_weights = np.delete(cdist(weights[[node]], weights)[0], node)
-        lattice_order = np.argsort(on_lattice, kind="stable")
-        weight_order = np.argsort(by_weights, kind="stable")
-        logs = _log_ratio(by_weights[lattice_order], by_weights[weight_order])
-        logs += _log_ratio(on_lattice[lattice_order], on_lattice[weight_order])
-        total += float(np.mean(np.cumsum(logs) / (2 * ranks)))
+    size = max(1, _BLOCK_ENTRIES // n_nodes)
+    for start in range(0, nodes.size, size):
+        block = nodes[start : start + size]
+        tables = zip(
+            block,
+            lattice.distances_from(block),
+            pairwise(weights[block], weights, metric),
+            strict=True,
+        )
+        for node, on_lattice, by_weights in tables:
+            on_lattice, by_weights = np.delete(on_lattice, node), np.delete(by_weights, node)
+            lattice_order = np.argsort(on_lattice, kind="stable")
+            weight_order = np.argsort(by_weights, kind="stable")
+            logs = _log_ratio(by_weights[lattice_order], by_weights[weight_order])
+            logs += _log_ratio(on_lattice[lattice_order], on_lattice[weight_order])
+            total += float(np.mean(np.cumsum(logs) / twice_ranks))
     return total / nodes.size
 
 
@@ -56,12 +68,19 @@ def _log_ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def rank_preservation(
-    features, winners, lattice: Lattice, *, neighbours: int = NEIGHBOURS, rows: int = 1000
+    features,
+    winners,
+    lattice: Lattice,
+    *,
+    metric: str = "euclidean",
+    neighbours: int = NEIGHBOURS,
+    rows: int = 1000,
 ) -> tuple[float, float]:
     """Trustworthiness and neighbourhood preservation (continuity) of the projection, in [0, 1].
 
-    With n points, k neighbours, and r(i, j) the rank of j by distance from i among the data, and
-    q(i, j) that among the lattice positions of their winners (Euclidean),
+    With n points, k neighbours, and r(i, j) the rank of j by distance from i among the data, in
+    the metric of the map, and q(i, j) that among the lattice positions of their winners, by
+    Euclidean distance to the nearest image,
 
         trustworthiness = 1 - c sum_i sum_{q(i,j) <= k} max(r(i, j) - k, 0),
         preservation    = 1 - c sum_i sum_{r(i,j) <= k} max(q(i, j) - k, 0),
@@ -69,10 +88,12 @@ def rank_preservation(
 
     Tied distances: the mean over all orders of the tied points (on a map most ranks are tied). The
     sums run over at most `rows` rows, evenly spaced, and k is at most (n - 1) div 2. NaN for fewer
-    than three points. features: (N, F), winners: (N,).
+    than three points. Missing values: distances over the features that both points have, rescaled
+    as in metrics.METRICS; points with none in common are the farthest. features: (N, F), winners:
+    (N,).
     Source: Venna & Kaski, Proc. ICANN (2001) 485.
     """
-    points = as_points(features)
+    points = as_points(features, missing=True)
     winners = as_nodes(winners, lattice.n_nodes, "winners")
     if winners.shape != points.shape[:1]:
         raise DataError(f"winners must have shape ({points.shape[0]},), got {winners.shape}")
@@ -81,14 +102,17 @@ def rank_preservation(
     k = min(as_count(neighbours, "neighbours", 1), (count - 1) // 2)
     if k < 1:
         return float("nan"), float("nan")
-    points = points[taken].astype(np.float64)
-    positions = lattice.coordinates()[winners[taken]]
+    points, winners = points[taken], winners[taken]
     untrue = lost = 0.0
-    for i in range(count):
-        near_data = _Ranks(np.delete(cdist(points[[i]], points, "sqeuclidean")[0], i), k)
-        near_map = _Ranks(np.delete(((positions - positions[i]) ** 2).sum(axis=1), i), k)
-        untrue += float(near_map.inside @ near_data.excess)
-        lost += float(near_data.inside @ near_map.excess)
+    size = max(1, _BLOCK_ENTRIES // max(count, lattice.n_nodes))
+    for start in range(0, count, size):
+        block = slice(start, start + size)
+        in_data = pairwise(points[block], points, metric)
+        on_map = lattice.distances_from(winners[block])[:, winners]
+        for i, (far, apart) in enumerate(zip(in_data, on_map, strict=True), start):
+            near_data, near_map = _Ranks(np.delete(far, i), k), _Ranks(np.delete(apart, i), k)
+            untrue += float(near_map.inside @ near_data.excess)
+            lost += float(near_data.inside @ near_map.excess)
     scale = 2 / (count * k * (2 * count - 3 * k - 1))
     return 1 - scale * untrue, 1 - scale * lost
 
@@ -113,17 +137,20 @@ def embedding_ks(features, weights, *, confidence: float = CONFIDENCE) -> float:
 
     A feature counts if a two-sample Kolmogorov-Smirnov test between its N values and its M weights
     does not reject at `confidence` (asymptotic p > 1 - confidence). Constant data: all features
-    weigh the same. features: (N, F), weights: (M, F).
+    weigh the same. Missing values are left out; a feature with none present does not count.
+    features: (N, F), weights: (M, F).
     Source: the POPSOM package; Hamel, Advances in Self-Organizing Maps, WSOM (2016).
     """
     points, weights = _as_samples(features, weights)
     level = 1 - _as_confidence(confidence)
-    size = points.shape[0] * weights.shape[0] / (points.shape[0] + weights.shape[0])
-    embedded = [
-        special.kolmogorov(np.sqrt(size) * _largest_gap(points[:, f], weights[:, f])) > level
-        for f in range(points.shape[1])
-    ]
-    return _share_of_variance(points, embedded)
+    embedded = np.zeros(points.shape[1], dtype=bool)
+    for f in range(points.shape[1]):
+        values = _present(points[:, f])
+        if values.size:
+            size = values.size * weights.shape[0] / (values.size + weights.shape[0])
+            gap = _largest_gap(values, weights[:, f])
+            embedded[f] = special.kolmogorov(np.sqrt(size) * gap) > level
+    return _share_of_variance(_moments(points)[2], embedded)
 
 
 def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:
@@ -148,43 +175,60 @@ def embedding_variance(features, weights, *, confidence: float = CONFIDENCE) -> 
     A feature counts if the confidence interval of the ratio of the variances (F test) contains 1
     and that of the difference of the means (Welch's t test) contains 0. Constant data: all
     features weigh the same; a feature that is constant in both counts if the values are equal, and
-    one that is constant in only one of them does not. NaN for one point or one node.
+    one that is constant in only one of them does not. Missing values are left out; a feature with
+    fewer than two present does not count. NaN for one node, or where no feature has two values.
     features: (N, F), weights: (M, F).
     Source: Hamel, Advances in Self-Organizing Maps, WSOM (2016); Yuan, thesis, University of Rhode
     Island (2018).
     """
     points, weights = _as_samples(features, weights)
     tail = (1 - _as_confidence(confidence)) / 2
-    n, m = points.shape[0], weights.shape[0]
-    if n < 2 or m < 2:
+    n, means, variances = _moments(points)
+    m, node_means, node_variances = _moments(weights)
+    tested = (n > 1) & (m > 1)
+    if not tested.any():
         return float("nan")
-    lowest, highest = stats.f.ppf([tail, 1 - tail], n - 1, m - 1)
-    embedded = []
-    for f in range(points.shape[1]):
-        values, nodes = points[:, f].astype(np.float64), weights[:, f].astype(np.float64)
-        variance, node_variance = values.var(ddof=1), nodes.var(ddof=1)
-        difference = abs(values.mean() - nodes.mean())
-        if variance == 0 or node_variance == 0:
-            embedded.append(variance == node_variance and difference == 0)
-            continue
-        ratio = variance / node_variance
-        spread, node_spread = variance / n, node_variance / m
-        freedom = (spread + node_spread) ** 2 / (spread**2 / (n - 1) + node_spread**2 / (m - 1))
-        reach = stats.t.ppf(1 - tail, freedom) * np.sqrt(spread + node_spread)
-        embedded.append(lowest <= ratio <= highest and difference <= reach)
-    return _share_of_variance(points, embedded)
+    difference = np.abs(means - node_means)
+    constant = (variances == 0) | (node_variances == 0)
+    embedded = (variances == node_variances) & (difference == 0)
+    (varied,) = np.nonzero(tested & ~constant)
+    n, m = n[varied], m[varied]
+    spread, node_spread = variances[varied] / n, node_variances[varied] / m
+    freedom = (spread + node_spread) ** 2 / (spread**2 / (n - 1) + node_spread**2 / (m - 1))
+    reach = stats.t.ppf(1 - tail, freedom) * np.sqrt(spread + node_spread)
+    ratio = variances[varied] / node_variances[varied]
+    embedded[varied] = (
+        (stats.f.ppf(tail, n - 1, m - 1) <= ratio)
+        & (ratio <= stats.f.ppf(1 - tail, n - 1, m - 1))
+        & (difference[varied] <= reach)
+    )
+    return _share_of_variance(variances, embedded & tested)
 
 
-def _share_of_variance(points: np.ndarray, embedded: list[bool]) -> float:
-    variances = np.array([column.var(dtype=np.float64) for column in points.T])
+def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean and variance (that of a sample) of the values present in each column, (F,)."""
+    found = np.zeros((3, table.shape[1]))
+    for f, column in enumerate(table.T):
+        values = _present(column)
+        found[0, f] = values.size
+        if values.size:
+            found[1, f] = values.mean(dtype=np.float64)
+        if values.size > 1:
+            found[2, f] = values.var(ddof=1, dtype=np.float64)
+    return found[0], found[1], found[2]
+
+
+def _present(column: np.ndarray) -> np.ndarray:
+    return column[~np.isnan(column)]
+
+
+def _share_of_variance(variances: np.ndarray, embedded: np.ndarray) -> float:
     total = variances.sum()
-    if total == 0:
-        return float(np.mean(embedded))
-    return float(variances[np.asarray(embedded)].sum() / total)
+    return float(variances[embedded].sum() / total if total > 0 else embedded.mean())
 
 
 def _as_samples(features, weights) -> tuple[np.ndarray, np.ndarray]:
-    points = as_points(features)
+    points = as_points(features, missing=True)
     return points, as_weights(weights, n_features=points.shape[1])
 
 

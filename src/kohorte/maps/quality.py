@@ -1,10 +1,11 @@
 """Quality of a map, from its winners: errors of quantization and of topology, unused nodes.
 
-Measures of whole distributions and rankings are in kohorte.maps.preservation. A measure that is not
-defined for a map (one node has no second winner) is NaN.
+Measures of whole distributions and rankings are in kohorte.maps.preservation. All follow the
+lattice and the metric of the map and take missing values (NaN) in the features, never in the
+weights. A measure that is not defined for a map (one node has no second winner) is NaN.
 """
 
-import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import sparse
@@ -12,14 +13,18 @@ from scipy.sparse import csgraph
 
 from kohorte.errors import DataError
 from kohorte.maps import preservation
-from kohorte.maps._validation import as_count, as_nodes, as_number, as_points, as_weights
+from kohorte.maps._threads import single_threaded
+from kohorte.maps._validation import as_count, as_nodes, as_points, as_weights
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.metrics import METRICS, pairwise, rowwise
+from kohorte.maps.neighbourhood import Neighbourhood
+from kohorte.maps.preservation import evenly_spaced
 from kohorte.maps.winners import find_two_winners
 
 QUALITY_ROWS = 1000
 """Rows, evenly spaced, that the measures of quadratic cost take unless told otherwise."""
 
-_BLOCK_ENTRIES = 1 << 22
+_BLOCK_ENTRIES = 1 << 20
 
 
 def quantization_error(distances) -> float:
@@ -33,7 +38,8 @@ def quantization_error(distances) -> float:
 def topographic_error(two_winners, lattice: Lattice) -> float:
     """Share of the points whose two nearest nodes are not lattice neighbours; NaN for one node.
 
-    two_winners: (N, 2) nodes; a rectangular lattice has eight neighbours.
+    two_winners: (N, 2) nodes. A node has up to eight neighbours on a rectangular lattice, up to six
+    on a hexagonal one.
     Source: Kiviluoto, Proc. ICNN (1996) 294.
     """
     if lattice.n_nodes == 1:
@@ -42,14 +48,17 @@ def topographic_error(two_winners, lattice: Lattice) -> float:
     return float(np.mean(~lattice.are_neighbours(first, second)))
 
 
-def combined_error(distances, two_winners, weights, lattice: Lattice) -> float:
+def combined_error(
+    distances, two_winners, weights, lattice: Lattice, metric: str = "euclidean"
+) -> float:
     """Kaski-Lagus error: mean over the points of the way to the winner and on to the second.
 
     For a point: its distance to its winner, plus the length of the shortest path from there to
-    its second nearest node along links of the lattice, each as long as the Euclidean distance
-    between the weights at its ends. NaN for a map of one node.
+    its second nearest node along links of the lattice, each as long as the distance between the
+    weights at its ends. NaN for a map of one node.
 
-    distances: (N,) to the winners; two_winners: (N, 2) nodes; weights: (M, F).
+    distances: (N,) to the winners; two_winners: (N, 2) nodes; weights: (M, F). metric: that of the
+    map, in which all distances are.
     Source: Kaski & Lagus, Proc. ICANN (1996) 809.
     """
     if lattice.n_nodes == 1:
@@ -61,21 +70,34 @@ def combined_error(distances, two_winners, weights, lattice: Lattice) -> float:
             f"distances has {distances.size} rows, but two_winners has {first.size}: "
             "both must belong to the same points"
         )
-    weights = as_weights(weights, lattice.n_nodes).astype(np.float64)
+    weights = as_weights(weights, lattice.n_nodes)
     pairs, counts = np.unique(first.astype(np.int64) * lattice.n_nodes + second, return_counts=True)
     origins, targets = np.divmod(pairs, lattice.n_nodes)
-    # No path is shorter than the straight line, which a link between neighbours is.
-    lengths = np.sqrt(((weights[origins] - weights[targets]) ** 2).sum(axis=1))
-    apart = ~lattice.are_neighbours(origins, targets)
-    if apart.any():
-        lengths[apart] = _path_lengths(weights, lattice, origins[apart], targets[apart])
+    lengths = _link_lengths(weights, origins, targets, metric)
+    searched = np.ones(pairs.size, dtype=bool)
+    if METRICS[metric].has_triangle_inequality:
+        # No path is shorter than the straight line, which a link between neighbours is.
+        searched = ~lattice.are_neighbours(origins, targets)
+    if searched.any():
+        lengths[searched] = _path_lengths(
+            weights, lattice, metric, origins[searched], targets[searched]
+        )
     return quantization_error(distances) + float(lengths @ counts) / first.size
 
 
-def _path_lengths(weights, lattice: Lattice, origins, targets) -> np.ndarray:
+def _link_lengths(weights, origins, targets, metric: str) -> np.ndarray:
+    return np.concatenate(
+        [
+            rowwise(weights[origins[block]], weights[targets[block]], metric)
+            for block in _blocks(np.arange(origins.size), weights.shape[1])
+        ]
+    )
+
+
+def _path_lengths(weights, lattice: Lattice, metric: str, origins, targets) -> np.ndarray:
     node, column = np.nonzero(lattice.neighbours() >= 0)
     other = lattice.neighbours()[node, column]
-    steps = np.sqrt(((weights[node] - weights[other]) ** 2).sum(axis=1))
+    steps = _link_lengths(weights, node, other, metric)
     links = sparse.csr_array((steps, (node, other)), shape=(lattice.n_nodes, lattice.n_nodes))
     lengths = np.full(origins.size, np.inf)
     # Most second winners are a few links away: short searches first, longer ones for the rest.
@@ -93,48 +115,104 @@ def _path_lengths(weights, lattice: Lattice, origins, targets) -> np.ndarray:
     return lengths
 
 
-def distortion(features, weights, winners, lattice: Lattice, radius: float) -> float:
-    """Mean over the points p of sum_i h(c, i) |p - w_i|^2, the energy that training lowers.
+def distortion(
+    features,
+    weights,
+    winners,
+    lattice: Lattice,
+    *,
+    radius: float,
+    kernel: str = "truncated_gaussian",
+    kernel_distance: str = "links",
+    metric: str = "euclidean",
+    rows: int = QUALITY_ROWS,
+) -> float:
+    """Mean over the points p of sum_i h(c, i) D(p, w_i), the energy that training lowers.
 
-    c is the winner of p and h(c, i) = exp(-d^2 / (2 (radius/3)^2)) where the Chebyshev lattice
-    distance d <= radius, else 0: the neighbourhood of training (at the end, with its last size).
-    features: (N, F), weights: (M, F), winners: (N,).
-    Source: Lampinen & Oja, J. Math. Imaging Vision 2 (1992) 261. The sum is found from the
-    counts, means and scatters of the points of each node, with no N x M table.
+    c is the winner of p and h the neighbourhood kernel of training (at the end, with its last
+    radius): see neighbourhood.KERNELS for `kernel`, Lattice.distances_from for `kernel_distance`.
+    D is the squared Euclidean distance for the metrics euclidean and sqeuclidean, and the distance
+    itself for the others. features: (N, F), weights: (M, F), winners: (N,).
+
+    The squares are summed over all points, from the counts, means and scatters of the points of
+    each node; for the other metrics over at most `rows` points, evenly spaced.
+    Source: Lampinen & Oja, J. Math. Imaging Vision 2 (1992) 261.
+    Raises ConfigError for arguments out of range and DataError for arrays that do not fit.
     """
-    points = as_points(features)
-    weights = as_weights(weights, lattice.n_nodes, points.shape[1]).astype(np.float64)
+    points = as_points(features, missing=True)
+    weights = as_weights(weights, lattice.n_nodes, points.shape[1])
     winners = as_nodes(winners, lattice.n_nodes, "winners")
     if winners.shape != points.shape[:1]:
         raise DataError(f"winners must have shape ({points.shape[0]},), got {winners.shape}")
-    radius = as_number(radius, "radius", positive=True)
-    counts = np.bincount(winners, minlength=lattice.n_nodes)
-    # Sums of offsets from the winner's weights: small numbers, so that no digits cancel.
-    sums = np.zeros(weights.shape)
-    scatter = np.zeros(lattice.n_nodes)
-    for feature in range(points.shape[1]):
-        offsets = points[:, feature] - weights[winners, feature]
-        sums[:, feature] = np.bincount(winners, offsets, minlength=lattice.n_nodes)
-        scatter += np.bincount(winners, offsets**2, minlength=lattice.n_nodes)
+    strengths = _Strengths(Neighbourhood(lattice, kernel, kernel_distance).table(radius), lattice)
+    if metric in ("euclidean", "sqeuclidean"):
+        return _energy_of_squares(points, weights, winners, strengths) / winners.size
+    taken = evenly_spaced(winners.size, as_count(rows, "rows", 1))
     total = 0.0
-    for nodes, others, apart in _windows(lattice, radius):
-        steps = weights[nodes] - weights[others]
-        # sum |o + s|^2 over the offsets o of a node = scatter + 2 sum(o) s + count |s|^2
-        squares = scatter[nodes] + (steps * (2 * sums[nodes] + counts[nodes, None] * steps)).sum(1)
-        total += math.exp(-(apart**2) / (2 * (radius / 3) ** 2)) * float(squares.sum())
-    return total / winners.size
+    for block in _blocks(taken, lattice.n_nodes):
+        distances = pairwise(points[block], weights, metric)
+        total += float((strengths.of(winners[block]) * distances).sum())
+    return total / taken.size
 
 
-def _windows(lattice: Lattice, radius: float):
-    """All pairs of nodes within a Chebyshev distance, in groups: nodes, others, the distance."""
-    x, y = np.arange(lattice.xdim), np.arange(lattice.ydim)
-    reach_x, reach_y = (int(min(radius, side - 1)) for side in (lattice.xdim, lattice.ydim))
-    for dy in range(-reach_y, reach_y + 1):
-        inside_y = y[(y + dy >= 0) & (y + dy < lattice.ydim)]
-        for dx in range(-reach_x, reach_x + 1):
-            inside_x = x[(x + dx >= 0) & (x + dx < lattice.xdim)]
-            nodes = (inside_y[:, None] * lattice.xdim + inside_x).ravel()
-            yield nodes, nodes + dy * lattice.xdim + dx, max(abs(dx), abs(dy))
+class _Strengths:
+    """Rows h(c, .) of a kernel given by its table of offsets (see Neighbourhood.table)."""
+
+    def __init__(self, table: np.ndarray, lattice: Lattice):
+        self._lattice = lattice
+        self._windows = np.lib.stride_tricks.sliding_window_view(
+            table, (lattice.ydim, lattice.xdim), axis=(1, 2)
+        )
+
+    def of(self, nodes: np.ndarray) -> np.ndarray:
+        """h(c, i) for the nodes c, (n,), and all nodes i; (n, M) float64."""
+        y, x = np.divmod(nodes, self._lattice.xdim)
+        windows = self._windows[y % 2, self._lattice.ydim - 1 - y, self._lattice.xdim - 1 - x]
+        return windows.reshape(nodes.size, self._lattice.n_nodes)
+
+
+def _energy_of_squares(points, weights, winners, strengths: _Strengths) -> float:
+    """Sum over the points p and nodes i of h(c, i) |p - w_i|^2."""
+    n_nodes, n_features = weights.shape
+    weights = weights.astype(np.float64)
+    # Sums by winner and feature of o = p - w_c, which are small numbers, so that no digits cancel,
+    # and of what each point counts for: F / |P| at the features P that it has.
+    sums, present, scatter = np.zeros(weights.shape), np.zeros(weights.shape), np.zeros(n_nodes)
+    size = max(n_nodes, _BLOCK_ENTRIES // n_features)
+    for start in range(0, winners.size, size):
+        nodes = winners[start : start + size]
+        offsets = points[start : start + size] - weights[nodes]
+        there = ~np.isnan(offsets)
+        offsets[~there] = 0.0
+        scale = n_features / there.sum(axis=1)
+        of_node = sparse.csr_array(
+            (scale, (nodes, np.arange(nodes.size))), shape=(n_nodes, nodes.size)
+        )
+        sums += of_node @ offsets
+        present += of_node @ there
+        scatter += of_node @ np.square(offsets, out=offsets).sum(axis=1)
+    # sum_i h |o + w_c - w_i|^2 needs no more of the nodes than the sums of h, h w and h w^2. From
+    # the mean, for few digits to cancel.
+    weights -= weights.mean(axis=0)
+    squares = weights**2
+    total = 0.0
+    hit = np.flatnonzero(np.bincount(winners, minlength=n_nodes))
+    with single_threaded():
+        for nodes in _blocks(hit, n_nodes):
+            h = strengths.of(nodes)
+            own, of_h, of_weights = weights[nodes], h.sum(axis=1)[:, None], h @ weights
+            total += float(of_h[:, 0] @ scatter[nodes])
+            total += float((2 * sums[nodes] * (of_h * own - of_weights)).sum())
+            spread = of_h * own**2 - 2 * own * of_weights + h @ squares
+            total += float((present[nodes] * spread).sum())
+    return total
+
+
+def _blocks(indices: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    """`indices` in parts for which a table with `width` columns stays small."""
+    size = max(1, _BLOCK_ENTRIES // width)
+    for start in range(0, indices.size, size):
+        yield indices[start : start + size]
 
 
 def dead_node_share(hits) -> float:
@@ -151,6 +229,8 @@ def measure_quality(
     lattice: Lattice,
     *,
     radius: float,
+    kernel: str = "truncated_gaussian",
+    kernel_distance: str = "links",
     winners: tuple[np.ndarray, np.ndarray] | None = None,
     rows: int = QUALITY_ROWS,
     metric: str = "euclidean",
@@ -158,28 +238,43 @@ def measure_quality(
 ) -> dict[str, float]:
     """All measures of a map, by name.
 
-    features: (N, F); weights: (M, F). radius: neighbourhood size of the distortion. winners: what
-    find_two_winners returned for these, found here if None. rows: the measures that compare all
-    pairs take at most so many rows (nodes, for the topographic product), evenly spaced.
+    features: (N, F), NaN for a missing value; weights: (M, F). radius, kernel, kernel_distance:
+    neighbourhood of the distortion. winners: what find_two_winners returned for these, found here
+    if None. rows: the measures that compare all pairs take at most so many rows (nodes, for the
+    topographic product), evenly spaced. metric: that of the map.
 
     Keys: quantization_error, topographic_error, combined_error, distortion, topographic_product,
     trustworthiness, neighbourhood_preservation, embedding_ks, embedding_variance, dead_node_share.
     Raises ConfigError for arguments out of range and DataError for arrays that do not fit.
     """
-    points = as_points(features)
+    points = as_points(features, missing=True)
     weights = as_weights(weights, lattice.n_nodes, points.shape[1])
     rows = as_count(rows, "rows", 1)
     if winners is None:
         winners = find_two_winners(points, weights, metric=metric, threads=threads)
     nodes, distances = winners
     first = nodes[:, 0]
-    trust, preserved = preservation.rank_preservation(points, first, lattice, rows=rows)
+    trust, preserved = preservation.rank_preservation(
+        points, first, lattice, metric=metric, rows=rows
+    )
     return {
         "quantization_error": quantization_error(distances[:, 0]),
         "topographic_error": topographic_error(nodes, lattice),
-        "combined_error": combined_error(distances[:, 0], nodes, weights, lattice),
-        "distortion": distortion(points, weights, first, lattice, radius),
-        "topographic_product": preservation.topographic_product(weights, lattice, rows=rows),
+        "combined_error": combined_error(distances[:, 0], nodes, weights, lattice, metric),
+        "distortion": distortion(
+            points,
+            weights,
+            first,
+            lattice,
+            radius=radius,
+            kernel=kernel,
+            kernel_distance=kernel_distance,
+            metric=metric,
+            rows=rows,
+        ),
+        "topographic_product": preservation.topographic_product(
+            weights, lattice, metric=metric, rows=rows
+        ),
         "trustworthiness": trust,
         "neighbourhood_preservation": preserved,
         "embedding_ks": preservation.embedding_ks(points, weights),

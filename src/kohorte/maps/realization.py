@@ -1,64 +1,151 @@
 """One realization of an ensemble: a map from its start to its clusters and its quality."""
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.maps._validation import as_alpha, as_count, as_number, as_points, choose
+from kohorte.errors import ConfigError, DataError
+from kohorte.maps._validation import as_alpha, as_count, as_number, as_points, as_weights, choose
+from kohorte.maps.batch import BACKENDS, train_batch, train_minibatch
+from kohorte.maps.history import History, Observer
 from kohorte.maps.initial import INITIALS, initial_weights
-from kohorte.maps.lattice import Lattice
-from kohorte.maps.online import train_online
+from kohorte.maps.lattice import LATTICE_DISTANCES, Lattice
+from kohorte.maps.metrics import METRICS
+from kohorte.maps.neighbourhood import KERNELS, check_averaging
+from kohorte.maps.online import ORDERS, train_online
 from kohorte.maps.quality import QUALITY_ROWS, measure_quality
-from kohorte.maps.schedules import LEARNING_RATES, reference_radius
+from kohorte.maps.schedules import Radii, learning_rates
 from kohorte.maps.segments import SEGMENTATIONS, check_n_clusters, segment
 from kohorte.maps.umatrix import smooth, u_matrix
-from kohorte.maps.winners import METRICS, find_two_winners
+from kohorte.maps.winners import find_two_winners
 
-TRAINERS = {"online": train_online}
+DEFAULT_EPOCHS = 20
+"""Passes of batch and mini-batch training unless told otherwise."""
+
+AUTOMATIC = {
+    "online": {
+        "radius_schedule": "reference",
+        "kernel": "truncated_gaussian",
+        "kernel_distance": "links",
+    },
+    "batch": {
+        "radius_schedule": "exponential",
+        "kernel": "gaussian",
+        "kernel_distance": "euclidean",
+    },
+}
+AUTOMATIC["minibatch"] = AUTOMATIC["batch"]
+"""Trainer -> what 'auto' stands for."""
 
 
 @dataclass(frozen=True)
 class MapParameters:
     """Parameters of one map, all checked at construction (ConfigError).
 
-    xdim, ydim: sides of the lattice. steps: samples that the map is trained on. alpha: first
-    learning rate. initial: start of the weights. smoothing: length of the U-matrix's smoothing in
-    lattice steps, 0 for none. merge: threshold of merging basins. n_clusters: see segments.segment.
-    The names are keys of TOPOLOGIES, TRAINERS, LEARNING_RATES, INITIALS, METRICS, SEGMENTATIONS.
+    xdim, ydim, topology, periodic: see Lattice. trainer: 'online' (train_online), 'batch'
+    (train_batch) or 'minibatch' (train_minibatch); steps, epochs (None: 20, and steps for the
+    online trainer), fine_epochs, batch_size, alpha, final_alpha, learning_rate, radius,
+    final_radius, radius_schedule, kernel, kernel_distance, metric, order, backend: see there; what
+    a trainer has no use for has no effect. initial: key of INITIALS, or 'given'. patience,
+    tolerance: see Observer. method, merge, clusters: see segments.segment. smoothing: length of the
+    U-matrix's smoothing in lattice steps, 0 for none.
+
+    'auto' in radius_schedule, kernel and kernel_distance is replaced by AUTOMATIC of the trainer,
+    in radius and final_radius by the schedule's own ends (None for `reference`, which sets them).
     """
 
     xdim: int
     ydim: int
-    steps: int
-    alpha: float
+    steps: int = 100_000
+    alpha: float = 0.1
     topology: str = "rectangular"
+    periodic: bool = False
     trainer: str = "online"
+    epochs: int | None = None
+    fine_epochs: int = 0
+    batch_size: int = 4096
     learning_rate: str = "decay"
+    final_alpha: float | None = None
+    radius: float | str | None = "auto"
+    final_radius: float | str | None = "auto"
+    radius_schedule: str = "auto"
+    kernel: str = "auto"
+    kernel_distance: str = "auto"
+    order: str = "shuffled"
     initial: str = "uniform"
     metric: str = "euclidean"
-    segmentation: str = "basins"
+    backend: str = "numba"
+    patience: int | None = None
+    tolerance: float = 0.0
+    method: str = "basins"
     smoothing: float = 0.0
     merge: float = 0.2
-    n_clusters: int | str | None = None
+    clusters: int | str | None = None
 
     def __post_init__(self):
-        Lattice(self.xdim, self.ydim, self.topology)
+        lattice = self.lattice
         as_count(self.steps, "steps", 1)
         as_alpha(self.alpha)
+        as_count(self.fine_epochs, "fine_epochs", 0)
+        as_count(self.batch_size, "batch_size", 1)
+        as_number(self.tolerance, "tolerance")
         as_number(self.smoothing, "smoothing")
         as_number(self.merge, "merge")
-        check_n_clusters(self.n_clusters)
-        choose(TRAINERS, self.trainer, "trainer")
-        choose(LEARNING_RATES, self.learning_rate, "learning rate")
-        choose(INITIALS, self.initial, "initial weights")
+        check_n_clusters(self.clusters)
+        choose(AUTOMATIC, self.trainer, "trainer")
+        for name, value in AUTOMATIC[self.trainer].items():
+            if getattr(self, name) == "auto":
+                self._set(name, value)
+        if self.epochs is None and self.trainer != "online":
+            self._set("epochs", DEFAULT_EPOCHS)
+        if self.epochs is not None:
+            as_count(self.epochs, "epochs", 1)
+        for name in ("radius", "final_radius"):
+            if getattr(self, name) == "auto":
+                self._set(name, None)
+        choose(KERNELS, self.kernel, "neighbourhood kernel")
+        choose(dict.fromkeys(LATTICE_DISTANCES), self.kernel_distance, "kernel_distance")
+        choose(dict.fromkeys((*INITIALS, "given")), self.initial, "initial weights")
         choose(METRICS, self.metric, "metric")
-        choose(SEGMENTATIONS, self.segmentation, "segmentation")
+        choose(SEGMENTATIONS, self.method, "segmentation")
+        choose(dict.fromkeys(ORDERS), self.order, "order")
+        choose(dict.fromkeys(BACKENDS), self.backend, "backend")
+        if self.patience is not None:
+            as_count(self.patience, "patience", 1)
+        if self.trainer != "online":
+            check_averaging(self.kernel)
+        if self.backend == "jax" and self.trainer != "batch":
+            raise ConfigError(
+                f"backend 'jax' trains in batches only, and the trainer is {self.trainer!r}; "
+                "choose the trainer 'batch' or the backend 'numba'"
+            )
+        moves = self.steps if self.epochs is None else self.epochs
+        learning_rates(self.learning_rate, 0, 1, moves, self.alpha, self.final_alpha)
+        radii = self.radii(lattice, moves)
+        self._set("radius", radii.first)
+        self._set("final_radius", radii.last)
+
+    def _set(self, name: str, value) -> None:
+        object.__setattr__(self, name, value)
 
     @property
     def lattice(self) -> Lattice:
         """The lattice of the map."""
-        return Lattice(self.xdim, self.ydim, self.topology)
+        return Lattice(self.xdim, self.ydim, self.topology, self.periodic)
+
+    def radii(self, lattice: Lattice, moves: int) -> Radii:
+        """The radius schedule of a run of that many steps or epochs."""
+        return Radii(
+            lattice.xdim, lattice.ydim, moves, self.radius_schedule, self.radius, self.final_radius
+        )
+
+    @property
+    def last_radius(self) -> float:
+        """Radius that training ends with, > 0: at least half a lattice step."""
+        moves = self.steps if self.epochs is None else self.epochs
+        return max(self.radii(self.lattice, moves).final, 0.5)
 
 
 @dataclass(frozen=True)
@@ -70,7 +157,7 @@ class Realization:
     nodes, as in segments.Segments. winners: (N,) int32 nodes. labels: (N,) cluster of each point,
     the smallest unsigned type that holds K - 1. hits: (M,) int64 points of each node. quality: see
     quality.measure_quality. seconds: time spent on train (with the start), winners, segment and
-    quality.
+    quality. history: what was recorded in training.
     """
 
     weights: np.ndarray
@@ -84,6 +171,15 @@ class Realization:
     hits: np.ndarray
     quality: dict[str, float]
     seconds: dict[str, float]
+    history: History
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is recorded in training, see history.Observer; it does not change the map."""
+
+    history: int = 20
+    snapshots: int = 0
 
 
 def run_realization(
@@ -91,52 +187,207 @@ def run_realization(
     parameters: MapParameters,
     seed: int,
     *,
+    given=None,
+    recording: Recording = Recording(),
     threads: int = 1,
     quality_rows: int = QUALITY_ROWS,
+    progress=None,
 ) -> Realization:
     """Trains a map on `features` (N, F), clusters its nodes and labels the points.
 
-    seed: the only source of randomness, >= 0; start, sample order and segmentation have generators
-    of their own, its SeedSequence children in that order. The result, but for `seconds`, depends on
-    features, parameters, seed and quality_rows (see quality.measure_quality) alone, not on
-    `threads`. Raises ConfigError for arguments out of range and DataError for features that are
-    not a finite two-dimensional table.
+    features: NaN where a value is missing. seed: the only source of randomness, >= 0; start, sample
+    order and segmentation have generators of their own, its SeedSequence children in that order.
+    given: first weights (M, F) for `initial: given`. progress: see history.Observer. The result,
+    but for `seconds`, depends on features, parameters, seed, given, recording and quality_rows (see
+    quality.measure_quality) alone, not on `threads`.
+    Raises ConfigError for arguments out of range and DataError for features or weights that cannot
+    be used.
     """
-    threads = as_count(threads, "threads", 1)
-    quality_rows = as_count(quality_rows, "quality_rows", 1)
-    start_seed, order_seed, segment_seed = np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(
-        3
-    )
-    points = as_points(features)
-    lattice = parameters.lattice
+    points = as_points(features, missing=True)
+    run = _Run(points, parameters, seed, given, recording, progress)
     clock = _Clock()
+    weights = TRAINERS[parameters.trainer](points, run, threads)
+    clock.stop("train")
+    return _finish(points, run, weights, clock, threads, quality_rows)
 
-    start = initial_weights(points, lattice, parameters.initial, np.random.default_rng(start_seed))
-    weights = TRAINERS[parameters.trainer](
+
+def run_realizations(
+    features,
+    members: Sequence[tuple[MapParameters, int]],
+    *,
+    given=None,
+    recording: Recording = Recording(),
+    threads: int = 1,
+    quality_rows: int = QUALITY_ROWS,
+) -> Iterator[Realization]:
+    """Realizations of several (parameters, seed), trained side by side on the device of JAX.
+
+    All must have the trainer 'batch' and the backend 'jax', and equal `together` keys; they are
+    trained in one call. Each result is what run_realization gives, up to the device's rounding.
+    """
+    from kohorte.maps import accelerated
+
+    points = as_points(features, missing=True)
+    if len({together(parameters) for parameters, _ in members}) != 1:
+        raise ConfigError("these realizations cannot be trained side by side; see `together`")
+    runs = [_Run(points, *member, given, recording, None) for member in members]
+    first = runs[0].parameters
+    clock = _Clock()
+    radii = np.stack([run.radii for run in runs])
+    for run, n in zip(runs, radii, strict=True):
+        run.observer.begin(n.size, run.start, n[0], np.nan)
+
+    def look(epoch: int, stack) -> bool:
+        if epoch not in runs[0].observer.looks:
+            return False
+        for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
+            run.observer.look(epoch, weights, n[epoch - 1], np.nan)
+        return False
+
+    stack = accelerated.train_batch(
         points,
-        lattice,
-        start,
-        steps=parameters.steps,
-        alpha=parameters.alpha,
-        learning_rate=parameters.learning_rate,
-        rng=np.random.default_rng(order_seed),
+        first.lattice,
+        np.stack([run.start for run in runs]),
+        radii=radii,
+        kernel=first.kernel,
+        kernel_distance=first.kernel_distance,
+        metric=first.metric,
+        observer=look,
     )
     clock.stop("train")
+    shared = clock.seconds["train"] / len(runs)
+    for run, weights in zip(runs, np.asarray(stack), strict=True):
+        clock = _Clock()
+        clock.seconds["train"] = shared
+        yield _finish(points, run, weights, clock, threads, quality_rows)
 
+
+def together(parameters: MapParameters) -> tuple | None:
+    """What maps have in common that can be trained side by side; None for those that cannot.
+
+    A map that may stop early decides for itself when, and is trained alone.
+    """
+    if parameters.backend != "jax" or parameters.patience is not None:
+        return None
+    names = "xdim ydim topology periodic epochs fine_epochs kernel kernel_distance metric"
+    return tuple(getattr(parameters, name) for name in names.split())
+
+
+class _Run:
+    """A map about to be trained: its start, its generators and its observer."""
+
+    def __init__(self, points, parameters: MapParameters, seed, given, recording, progress):
+        seeds = np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
+        start_seed, order_seed, segment_seed = seeds
+        self.parameters = parameters
+        self.lattice = parameters.lattice
+        self.order_rng = np.random.default_rng(order_seed)
+        self.segment_seed = int(segment_seed.generate_state(1)[0])
+        if parameters.initial == "given":
+            if given is None:
+                raise ConfigError("initial 'given' needs first weights")
+            try:
+                self.start = as_weights(given, self.lattice.n_nodes, points.shape[1])
+            except DataError as error:
+                raise DataError(f"given first weights: {error}") from None
+        else:
+            rng = np.random.default_rng(start_seed)
+            self.start = initial_weights(points, self.lattice, parameters.initial, rng)
+        self.observer = Observer(
+            points,
+            self.lattice,
+            parameters.metric,
+            moments=recording.history,
+            snapshots=recording.snapshots,
+            patience=parameters.patience,
+            tolerance=parameters.tolerance,
+            progress=progress,
+        )
+
+    @property
+    def radii(self) -> np.ndarray:
+        """Radius of every epoch of batch training."""
+        p = self.parameters
+        radii = p.radii(self.lattice, p.epochs)
+        return np.concatenate([radii.at(0, p.epochs), np.full(p.fine_epochs, radii.final)])
+
+    def neighbourhood(self) -> dict:
+        """Arguments that all trainers take."""
+        names = "radius final_radius radius_schedule kernel kernel_distance metric"
+        chosen = {name: getattr(self.parameters, name) for name in names.split()}
+        return chosen | {"observer": self.observer}
+
+
+def _online(points, run: _Run, threads: int) -> np.ndarray:
+    p = run.parameters
+    return train_online(
+        points,
+        run.lattice,
+        run.start,
+        steps=p.steps if p.epochs is None else None,
+        epochs=p.epochs,
+        alpha=p.alpha,
+        final_alpha=p.final_alpha,
+        learning_rate=p.learning_rate,
+        order=p.order,
+        rng=run.order_rng,
+        **run.neighbourhood(),
+    )
+
+
+def _batch(points, run: _Run, threads: int) -> np.ndarray:
+    p = run.parameters
+    return train_batch(
+        points,
+        run.lattice,
+        run.start,
+        epochs=p.epochs,
+        fine_epochs=p.fine_epochs,
+        backend=p.backend,
+        threads=threads,
+        **run.neighbourhood(),
+    )
+
+
+def _minibatch(points, run: _Run, threads: int) -> np.ndarray:
+    p = run.parameters
+    return train_minibatch(
+        points,
+        run.lattice,
+        run.start,
+        epochs=p.epochs,
+        batch_size=p.batch_size,
+        alpha=p.alpha,
+        final_alpha=p.final_alpha,
+        learning_rate=p.learning_rate,
+        order=p.order,
+        rng=run.order_rng,
+        threads=threads,
+        **run.neighbourhood(),
+    )
+
+
+TRAINERS = {"online": _online, "batch": _batch, "minibatch": _minibatch}
+
+
+def _finish(points, run: _Run, weights, clock: "_Clock", threads, quality_rows) -> Realization:
+    """Winners, clusters and quality of a trained map."""
+    parameters, lattice = run.parameters, run.lattice
+    threads = as_count(threads, "threads", 1)
     nodes, distances = find_two_winners(points, weights, metric=parameters.metric, threads=threads)
     winners = np.ascontiguousarray(nodes[:, 0])
     hits = np.bincount(winners, minlength=lattice.n_nodes)
     clock.stop("winners")
 
-    u = smooth(u_matrix(weights, lattice), lattice, parameters.smoothing)
+    u = smooth(u_matrix(weights, lattice, parameters.metric), lattice, parameters.smoothing)
     segments = segment(
         weights,
         u,
         lattice,
-        method=parameters.segmentation,
+        method=parameters.method,
         merge=parameters.merge,
-        n_clusters=parameters.n_clusters,
-        seed=int(segment_seed.generate_state(1)[0]),
+        n_clusters=parameters.clusters,
+        seed=run.segment_seed,
     )
     last_id = segments.cluster_centroids.size - 1
     labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
@@ -146,9 +397,11 @@ def run_realization(
         points,
         weights,
         lattice,
-        radius=reference_radius(lattice.xdim, lattice.ydim, parameters.steps).smallest,
+        radius=parameters.last_radius,
+        kernel=parameters.kernel,
+        kernel_distance=parameters.kernel_distance,
         winners=(nodes, distances),
-        rows=quality_rows,
+        rows=as_count(quality_rows, "quality_rows", 1),
         metric=parameters.metric,
     )
     clock.stop("quality")
@@ -164,6 +417,7 @@ def run_realization(
         hits=hits.astype(np.int64),
         quality=quality,
         seconds=clock.seconds,
+        history=run.observer.history(),
     )
 
 

@@ -8,17 +8,16 @@ import numpy as np
 from kohorte.errors import ConfigError
 from kohorte.maps.lattice import pca_ratio, suggest_size
 from kohorte.maps.realization import MapParameters
-
-COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
-"""Segmentations that take a number of clusters; with the others it has no effect."""
+from kohorte.study import COUNTED
 
 
 def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapParameters:
-    """Parameters of a map, automatic lattice sides replaced by numbers.
+    """Parameters of a map, what is automatic replaced by numbers and names.
 
     chosen: names and values of `kohorte.study.PARAMETERS`. features: (N, F). A lattice of automatic
     size has about 5 sqrt(N F) / 6 nodes; its sides follow `ratio`, which `"pca"` takes from the two
-    largest principal components. Raises ConfigError where only one side is automatic.
+    largest principal components; the rows of a periodic hexagonal lattice are made even. Raises
+    ConfigError where only one side is automatic.
     """
     values = {name: value for name, value in chosen.items() if name != "ratio"}
     automatic = [side for side in ("xdim", "ydim") if chosen[side] == "auto"]
@@ -27,7 +26,9 @@ def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapPa
     if automatic:
         ratio = pca_ratio(features) if chosen["ratio"] == "pca" else chosen["ratio"]
         values["xdim"], values["ydim"] = suggest_size(*features.shape, ratio)
-    method, clusters = values.pop("method"), values.pop("clusters")
-    return MapParameters(
-        segmentation=method, n_clusters=clusters if method in COUNTED else None, **values
-    )
+        wrapped = chosen["periodic"] and chosen["topology"] == "hexagonal"
+        if wrapped and values["ydim"] > 1:
+            values["ydim"] += values["ydim"] % 2
+    if chosen["method"] not in COUNTED:
+        values["clusters"] = None
+    return MapParameters(**values)

@@ -4,11 +4,13 @@ A schedule is a function of step numbers, evaluated for a block of steps at a ti
 does not grow with the length of a run.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.maps._validation import as_alpha, as_count, choose
+from kohorte.errors import ConfigError
+from kohorte.maps._validation import as_alpha, as_count, as_number, choose
 
 LARGE_MAP_RADIUS = 8
 """Final neighbourhood size of maps whose first one is larger."""
@@ -18,6 +20,12 @@ SMALL_MAP_RADIUS = 3
 
 DECAY = 0.75
 DECAYS_PER_RUN = 25
+
+LAST_SHARE = 0.01
+"""Last learning rate of schedules that fall to a value, as a share of the first, if not given."""
+
+LEVELS = 250
+"""Values that a falling schedule takes in a run: each is held for T div LEVELS steps."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,57 @@ def reference_radius(xdim: int, ydim: int, steps: int) -> RadiusSchedule:
     return RadiusSchedule(largest, smallest, 2 * quarter, interval)
 
 
+def _constant(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
+    return np.full(progress.shape, first)
+
+
+def _linear(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
+    return first + (last - first) * progress
+
+
+def _exponential(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
+    return first * (last / first) ** progress
+
+
+def _inverse_time(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
+    return first / (1 + (first / last - 1) * progress)
+
+
+def _power(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
+    return first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
+
+
+CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
+    "constant": _constant,
+    "linear": _linear,
+    "exponential": _exponential,
+    "inverse_time": _inverse_time,
+    "power": _power,
+}
+"""Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
+
+constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
+inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
+the value at T is `last`.
+"""
+
+TOWARDS_ZERO = ("constant", "linear")
+"""Curves that may end at zero; the others never reach it."""
+
+LEARNING_RATES = ("decay", *CURVES)
+RADII = ("reference", *CURVES)
+
+
+def held(start: int, stop: int, steps: int) -> np.ndarray:
+    """Step numbers at which a curve is evaluated for the steps start..stop-1; int64.
+
+    Every value is held for T div LEVELS steps, so that the kernel need not be computed anew for
+    each step; runs of fewer than 2 LEVELS steps change at every step.
+    """
+    hold = max(1, steps // LEVELS)
+    return np.arange(start, stop) // hold * hold
+
+
 def _decay(start: int, stop: int, steps: int, alpha: float) -> np.ndarray:
     # A product of single factors, in the order of a run, has the rounding of the published code.
     interval = max(1, steps // DECAYS_PER_RUN)
@@ -72,23 +131,87 @@ def _decay(start: int, stop: int, steps: int, alpha: float) -> np.ndarray:
     return np.multiply.accumulate(factors)[np.maximum(np.arange(start, stop) - 1, 0) // interval]
 
 
-def _static(start: int, stop: int, steps: int, alpha: float) -> np.ndarray:
-    return np.full(stop - start, alpha)
-
-
-LEARNING_RATES = {"decay": _decay, "static": _static}
-
-
-def learning_rates(name: str, start: int, stop: int, steps: int, alpha: float) -> np.ndarray:
+def learning_rates(
+    name: str, start: int, stop: int, steps: int, alpha: float, final_alpha: float | None = None
+) -> np.ndarray:
     """Learning rates (stop - start,) float64 of the steps start..stop-1 of a run of `steps` steps.
 
     'decay': alpha times 0.75 for every step t' < t with t' > 0 and t' mod (T div 25) = 0: 24 decays
-    where 25 divides T. 'static': alpha throughout. Runs of fewer than 25 steps, where the published
-    interval is zero, decay after every step but the first.
+    where 25 divides T. Runs of fewer than 25 steps, where the published interval is zero, decay
+    after every step but the first. Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613.
+    Keys of CURVES: from alpha to final_alpha, alpha / 100 where it is None; see `held`.
 
-    Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613. Raises ConfigError for an unknown name,
-    steps < 1 or alpha outside (0, 1].
+    Raises ConfigError for an unknown name, steps < 1, alpha outside (0, 1], or a final_alpha that
+    is above alpha or that the curve cannot reach.
     """
-    rate = choose(LEARNING_RATES, name, "learning rate")
+    choose(dict.fromkeys(LEARNING_RATES), name, "learning rate")
     steps = as_count(steps, "steps", 1)
-    return rate(start, stop, steps, as_alpha(alpha))
+    alpha = as_alpha(alpha)
+    final = alpha * LAST_SHARE if final_alpha is None else as_number(final_alpha, "final_alpha")
+    if name == "decay":
+        return _decay(start, stop, steps, alpha)
+    return _curve(name, start, stop, steps, alpha, final, "alpha")
+
+
+@dataclass(frozen=True)
+class Radii:
+    """Radius of the neighbourhood of every step of a run.
+
+    schedule: 'reference' or a key of CURVES. first, last: its ends; None for those that `reference`
+    prescribes and, for the curves, max(xdim, ydim) / 2 and 1 (or `first` where that is less).
+
+    Raises ConfigError for an unknown schedule, radii that grow or that the curve cannot reach, and
+    for `reference` with radii, which it sets itself.
+    """
+
+    xdim: int
+    ydim: int
+    steps: int
+    schedule: str = "reference"
+    first: float | None = None
+    last: float | None = None
+
+    def __post_init__(self):
+        choose(dict.fromkeys(RADII), self.schedule, "radius schedule")
+        as_count(self.steps, "steps", 1)
+        if self.schedule == "reference":
+            if self.first is not None or self.last is not None:
+                raise ConfigError(
+                    "radius and final_radius have no meaning for radius_schedule 'reference', "
+                    "which sets them; leave them out or choose another schedule"
+                )
+            return
+        first = (
+            max(self.xdim, self.ydim) / 2
+            if self.first is None
+            else as_number(self.first, "radius", positive=self.schedule != "constant")
+        )
+        last = min(1.0, first) if self.last is None else as_number(self.last, "final_radius")
+        object.__setattr__(self, "first", first)
+        object.__setattr__(self, "last", last)
+        _curve(self.schedule, 0, 1, self.steps, first, last, "radius")
+
+    def at(self, start: int, stop: int) -> np.ndarray:
+        """Radii (stop - start,) float64 of the steps start..stop-1."""
+        if self.schedule == "reference":
+            return reference_radius(self.xdim, self.ydim, self.steps).at(start, stop).astype(float)
+        return _curve(self.schedule, start, stop, self.steps, self.first, self.last, "radius")
+
+    @property
+    def final(self) -> float:
+        """The radius that training ends with: of the last step, or what the curve falls to."""
+        if self.schedule == "reference":
+            return float(reference_radius(self.xdim, self.ydim, self.steps).smallest)
+        return self.first if self.schedule == "constant" else self.last
+
+
+def _curve(name, start, stop, steps, first: float, last: float, what: str) -> np.ndarray:
+    if name != "constant" and last > first:
+        raise ConfigError(
+            f"final_{what} must be at most {what}, got {last:g} > {first:g}: it falls in a run"
+        )
+    if name not in TOWARDS_ZERO and last == 0:
+        raise ConfigError(
+            f"final_{what} must be > 0 for the schedule {name!r}, which never reaches zero"
+        )
+    return CURVES[name](held(start, stop, steps) / steps, first, last, steps)

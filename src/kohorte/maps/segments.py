@@ -15,7 +15,7 @@ from kohorte.maps._validation import (
     as_weights,
     choose,
 )
-from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import TOPOLOGIES, Lattice
 
 SAMPLES_PER_STEP = 5
 _BLOCK_SAMPLES = 1 << 18
@@ -72,19 +72,26 @@ def find_basins(u, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
 def path_costs(u, lattice: Lattice, centroids) -> np.ndarray:
     """Cost of the straight path between every two centroids, i < j; (C (C - 1) / 2,) float64.
 
-    Pairs in the order (0, 1), (0, 2), ..., (1, 2), .... The cost is the sum of u^2, by cubic spline
-    (mirrored at the borders), at 5 int(distance) evenly spaced points from one centroid to the
-    other, both included. A sum below zero, an overshoot of the spline, counts as zero.
+    Pairs in the order (0, 1), (0, 2), ..., (1, 2), .... The cost is the sum of u^2, by cubic
+    spline, at 5 int(distance) evenly spaced points from one centroid to the other, both included. A
+    sum below zero, an overshoot of the spline, counts as zero.
+
+    The spline is mirrored at planar borders. On a periodic lattice it wraps, and the path goes the
+    straight way to the nearest image of the second centroid (see Lattice.steps_between). Rows of a
+    hexagonal lattice are not aligned: each is first resampled, by a one-dimensional spline of its
+    own, at steps of 1/2 along x that are the same for all rows and include its nodes.
     """
     u = as_node_values(u, lattice.n_nodes, "u")
     centroids = as_nodes(centroids, lattice.n_nodes, "centroids")
-    plane = (u**2).reshape(lattice.ydim, lattice.xdim)
-    coefficients = ndimage.spline_filter(plane, order=3, mode="mirror")
+    mode = "grid-wrap" if lattice.periodic else "mirror"
+    plane, spacing = _aligned_rows((u**2).reshape(lattice.ydim, lattice.xdim), lattice, mode)
+    coefficients = ndimage.spline_filter(plane, order=3, mode=mode)
     first, second = np.triu_indices(centroids.size, k=1)
-    positions = lattice.coordinates()[centroids]
-    origins = positions[first]
-    steps = positions[second] - origins
-    samples = SAMPLES_PER_STEP * np.sqrt((steps**2).sum(axis=1)).astype(np.int64)
+    steps = lattice.steps_between(centroids[first], centroids[second])
+    # Distances between rows of hexagons are not exact: 2.999... are three steps.
+    lengths = np.sqrt((steps**2).sum(axis=1)) + 1e-9
+    samples = SAMPLES_PER_STEP * lengths.astype(np.int64)
+    origins, steps = lattice.coordinates()[centroids[first]] / spacing, steps / spacing
     costs = np.empty(first.size)
     ends = np.cumsum(samples)
     start = 0
@@ -96,12 +103,25 @@ def path_costs(u, lattice: Lattice, centroids) -> np.ndarray:
         pair = np.repeat(np.arange(start, stop), counts)
         fraction = (np.arange(counts.sum()) - np.repeat(offsets, counts)) / (samples[pair] - 1)
         x, y = (origins[pair] + fraction[:, None] * steps[pair]).T
-        heights = ndimage.map_coordinates(
-            coefficients, [y, x], order=3, mode="mirror", prefilter=False
-        )
+        heights = ndimage.map_coordinates(coefficients, [y, x], order=3, mode=mode, prefilter=False)
         costs[start:stop] = np.add.reduceat(heights, offsets)
         start = stop
     return np.maximum(costs, 0.0)
+
+
+def _aligned_rows(plane: np.ndarray, lattice: Lattice, mode: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values (Y, X) on a rectangular grid, and its spacing (x, y) in lattice steps."""
+    cells = TOPOLOGIES[lattice.topology]
+    if not cells.row_shift or lattice.ydim == 1:
+        return plane, np.array([1.0, cells.row_height])
+    coefficients = ndimage.spline_filter1d(plane, order=3, axis=1, mode=mode)
+    row = np.arange(lattice.ydim)[:, None]
+    halves = np.arange(2 * lattice.xdim) / 2 - cells.row_shift * (row % 2)
+    aligned = [
+        ndimage.map_coordinates(line, [at], order=3, mode=mode, prefilter=False)
+        for line, at in zip(coefficients, halves, strict=True)
+    ]
+    return np.stack(aligned), np.array([0.5, cells.row_height])
 
 
 def merge_basins(costs, sizes, threshold: float) -> np.ndarray:
@@ -193,8 +213,9 @@ def segment(
 
     method: 'basins' merges the basins of u with the threshold `merge` (see merge_basins). 'kmeans',
     'agglomerative' (Ward's linkage, only along the links of the lattice), 'gaussian_mixture' (full
-    covariances) and 'hdbscan' cluster the weights through scikit-learn; nodes that HDBSCAN takes
-    for noise go to the cluster of the nearest node that is not.
+    covariances; diagonal ones where a full one has more parameters than there are nodes) and
+    'hdbscan' cluster the weights through scikit-learn, by Euclidean distance whatever the metric of
+    the map; nodes that HDBSCAN takes for noise go to the cluster of the nearest node that is not.
     n_clusters: for the first three of those, a number, or 'silhouette' (also for None) or
     'davies_bouldin': the number from 2 to 10 with the best score, the smallest on a tie; at most
     the number of different weights. HDBSCAN and 'basins' find the number themselves.

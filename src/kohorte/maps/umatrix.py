@@ -1,25 +1,28 @@
 """U-matrix: how far the weights of a node are from those of its neighbours."""
 
+import math
+
 import numpy as np
 
 from kohorte.maps._validation import as_node_values, as_number, as_weights
-from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import TOPOLOGIES, Lattice
+from kohorte.maps.metrics import rowwise
 
 
-def u_matrix(weights, lattice: Lattice) -> np.ndarray:
-    """Mean Euclidean distance from each node's weights to its lattice neighbours'; (M,) float64.
+def u_matrix(weights, lattice: Lattice, metric: str = "euclidean") -> np.ndarray:
+    """Mean distance from each node's weights to its lattice neighbours'; (M,) float64.
 
-    weights: (M, F). Only neighbours that exist count (8, 5 or 3 on a rectangular lattice); a map
-    of one node has u = 0. In units of the features; the published code divides by M as well,
-    which changes no basin and no merging. Source: Ultsch & Siemon, Proc. INNC (1990) 305.
-    Raises DataError for weights that do not fit the lattice.
+    weights: (M, F). metric: that of the map, a key of METRICS. Only neighbours that exist count (8,
+    5 or 3 on a planar rectangular lattice, 6 for an inner node of a hexagonal one); a map of one
+    node has u = 0. In units of the features; the published code divides by M as well, which changes
+    no basin and no merging. Source: Ultsch & Siemon, Proc. INNC (1990) 305.
+    Raises ConfigError for an unknown metric and DataError for weights that do not fit the lattice.
     """
-    weights = as_weights(weights, lattice.n_nodes).astype(np.float64)
+    weights = as_weights(weights, lattice.n_nodes)
     total = np.zeros(lattice.n_nodes)
     for column in lattice.neighbours().T:
         nodes = np.flatnonzero(column >= 0)
-        steps = weights[column[nodes]] - weights[nodes]
-        total[nodes] += np.sqrt(np.square(steps, out=steps).sum(axis=1))
+        total[nodes] += rowwise(weights[column[nodes]], weights[nodes], metric)
     return total / np.maximum((lattice.neighbours() >= 0).sum(axis=1), 1)
 
 
@@ -27,23 +30,45 @@ def smooth(u, lattice: Lattice, length: float) -> np.ndarray:
     """Nadaraya-Watson average of `u` (M,) over the lattice; (M,) float64.
 
     Node j counts for node i with exp(-r_ij^2 / length^2), r_ij their Euclidean distance in lattice
-    steps, divided by the sum of these over all nodes, so that borders are not darkened. length 0
-    smooths nothing. Raises ConfigError for a negative length and DataError for a wrong shape.
+    steps, to the nearest image on a periodic lattice, divided by the sum of these over all nodes,
+    so that borders are not darkened. length 0 smooths nothing. Raises ConfigError for a negative
+    length and DataError for a wrong shape.
     """
     u = as_node_values(u, lattice.n_nodes, "u")
     length = as_number(length, "smoothing length")
     if length == 0:
         return u.copy()
-    # exp(-(dx^2 + dy^2)) is a product, so the average over the plane is one over x, then over y.
-    along_x, along_y = (_averaging(side, length) for side in (lattice.xdim, lattice.ydim))
     plane = u.reshape(lattice.ydim, lattice.xdim)
-    over_x = np.einsum("yk,xk->yx", plane, along_x)
-    return np.einsum("yk,kx->yx", along_y, over_x).ravel()
+    cells = TOPOLOGIES[lattice.topology]
+    period_x, period_y = lattice.periods
+    columns, rows = np.arange(lattice.xdim), np.arange(lattice.ydim)
+    # exp(-(dx^2 + dy^2)) is a product, so the average over the plane is one over x, then over y.
+    along_y = _kernel((rows[:, None] - rows) * cells.row_height, period_y, length)
+    along_x = _kernel(columns[:, None] - columns, period_x, length)
+    if not cells.row_shift:
+        along_x /= along_x.sum(axis=1, keepdims=True)
+        along_y /= along_y.sum(axis=1, keepdims=True)
+        return _product(along_y, plane, along_x).ravel()
+    # dx depends on whether the two rows are moved alike: each kind of pairs has a product.
+    moved = columns[:, None] - columns + cells.row_shift
+    across = _kernel(moved, period_x, length)  # from an even row to an odd one
+    total, support = np.zeros(plane.shape), np.zeros(plane.shape)
+    for to, of, over_x in ((0, 0, along_x), (1, 1, along_x), (1, 0, across), (0, 1, across.T)):
+        over_y = along_y[to::2, of::2]
+        total[to::2] += _product(over_y, plane[of::2], over_x)
+        support[to::2] += np.outer(over_y.sum(axis=1), over_x.sum(axis=1))
+    return (total / support).ravel()
 
 
-def _averaging(side: int, length: float) -> np.ndarray:
-    """(side, side) rows of weights that sum to one."""
-    position = np.arange(side)
+def _kernel(steps: np.ndarray, period: float, length: float) -> np.ndarray:
+    """exp(-r^2 / length^2) of steps along one axis."""
+    apart = np.abs(steps)
+    if period < math.inf:
+        apart = np.minimum(apart, period - apart)
     with np.errstate(over="ignore"):  # a very short length squares to infinity: the kernel is 0
-        kernel = np.exp(-(((position[:, None] - position) / length) ** 2))
-    return kernel / kernel.sum(axis=1, keepdims=True)
+        return np.exp(-((apart / length) ** 2))
+
+
+def _product(over_y: np.ndarray, plane: np.ndarray, over_x: np.ndarray) -> np.ndarray:
+    """over_y . plane . over_x^T, without BLAS."""
+    return np.einsum("yk,kx->yx", over_y, np.einsum("yk,xk->yx", plane, over_x))

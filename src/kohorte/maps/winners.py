@@ -9,38 +9,51 @@ import numpy as np
 from kohorte.maps import _kernels
 from kohorte.maps._validation import as_count, as_points, as_weights, choose
 
-BLOCK_ROWS = 1 << 14
+BLOCK_ROWS = 1 << 13
 """Points that one task of a thread pool takes."""
+
+WIDE = 64
+"""Features from which on the tiles of a search are wider."""
+
+_CACHE_BYTES = 1 << 18
+_BLOCK_BYTES = 3 << 18
+_LARGEST_BLOCK = 240
 
 
 @dataclass(frozen=True)
-class Metric:
-    """Kernels of a metric on (points (n, F), weights (F, M), outputs), float32.
+class Search:
+    """How the kernels look for winners in a metric.
 
-    winners(points, weights, nodes (n,)); two_winners(points, weights, nodes (n, 2), lengths
-    (n, 2)).
+    kind: what they minimise and measure, see _kernels. root: whether the distance is the square
+    root of that. by_product: whether complete points are searched by scalar products.
     """
 
-    winners: Callable
-    two_winners: Callable
+    kind: int
+    root: bool = False
+    by_product: bool = False
 
 
-METRICS = {"euclidean": Metric(_kernels.euclidean_winners, _kernels.euclidean_two_winners)}
+SEARCHES = {
+    "euclidean": Search(_kernels.SQUARE, root=True, by_product=True),
+    "sqeuclidean": Search(_kernels.SQUARE, by_product=True),
+    "manhattan": Search(_kernels.ABSOLUTE),
+    "chebyshev": Search(_kernels.LARGEST),
+    "cosine": Search(_kernels.COSINE, by_product=True),
+}
+"""Metric -> search. The metrics are those of kohorte.maps.metrics."""
 
 
 def find_winners(features, weights, *, metric: str = "euclidean", threads: int = 1) -> np.ndarray:
     """Index of the node nearest to each row; (N,) int32, lowest index on a tie.
 
-    features: (N, F), weights: (M, F), any real dtype; distances are computed in float32, as in
-    training, and never stored for more than one point at a time and thread. The result does not
-    depend on `threads`. Raises ConfigError for an unknown metric or threads < 1, and DataError
-    for tables that cannot be used.
+    features: (N, F), NaN where a value is missing; weights: (M, F); any real dtype. Distances are
+    those of kohorte.maps.metrics in float32, and never stored. For euclidean, sqeuclidean and
+    cosine they come from scalar products, |w|^2/2 - w.p, so that of two nodes whose distances
+    differ by less than the rounding of |w|^2 either may win; a common offset that is large against
+    the spread of the weights is subtracted first. The result does not depend on `threads`. Raises
+    ConfigError for an unknown metric or threads < 1, and DataError for tables that cannot be used.
     """
-    kernel = choose(METRICS, metric, "metric").winners
-    points, columns = _prepare(features, weights)
-    nodes = np.empty(points.shape[0], np.int32)
-    _in_blocks(lambda rows: kernel(points[rows], columns, nodes[rows]), nodes.size, threads)
-    return nodes
+    return WinnerSearch(weights, metric).winners(features, threads=threads)
 
 
 def find_two_winners(
@@ -48,24 +61,158 @@ def find_two_winners(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The two nodes nearest to each row, (N, 2) int32, and their distances, (N, 2) float32.
 
-    As find_winners, nearest first; the lowest index wins a tie. A map of one node has no second
-    winner: -1, at an infinite distance.
+    As find_winners, nearest first; the lowest index wins a tie. The distances are computed anew,
+    from differences in float64. A map of one node has no second winner: -1, at infinite distance.
     """
-    kernel = choose(METRICS, metric, "metric").two_winners
-    points, columns = _prepare(features, weights)
-    nodes = np.empty((points.shape[0], 2), np.int32)
-    lengths = np.empty(nodes.shape, np.float32)
-    _in_blocks(
-        lambda rows: kernel(points[rows], columns, nodes[rows], lengths[rows]),
-        nodes.shape[0],
-        threads,
+    return WinnerSearch(weights, metric).two_winners(features, threads=threads)
+
+
+class WinnerSearch:
+    """Weights (M, F) prepared for any number of searches; see find_winners."""
+
+    def __init__(self, weights, metric: str = "euclidean"):
+        self._search = choose(SEARCHES, metric, "metric")
+        self.weights = as_weights(weights)
+        self._packs: dict[bool, _Pack] = {}
+
+    def winners(self, features, *, threads: int = 1) -> np.ndarray:
+        """(N,) int32, as find_winners."""
+        points, masked = self._points(features)
+        # Only products have a kernel that keeps nothing but the best.
+        n_best = 1 if self._by_product(masked) else 2
+        nodes = np.empty((points.shape[0], n_best), np.int32)
+        self._run(points, masked, nodes, None, threads)
+        return np.ascontiguousarray(nodes[:, 0])
+
+    def two_winners(self, features, *, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 2) int32 and (N, 2) float32, as find_two_winners."""
+        points, masked = self._points(features)
+        nodes = np.empty((points.shape[0], 2), np.int32)
+        lengths = np.empty(nodes.shape, np.float32)
+        self._run(points, masked, nodes, lengths, threads)
+        return nodes, lengths
+
+    def distances(self, features, nodes, *, threads: int = 1) -> np.ndarray:
+        """Distances (N,) float32 of the points to given nodes (N,), in float64 and rounded once."""
+        points, _ = self._points(features)
+        lengths = np.empty((points.shape[0], 1), np.float32)
+        chosen = np.asarray(nodes, np.int32).reshape(-1, 1)
+
+        def task(rows: slice) -> None:
+            self._measure(points[rows], chosen[rows], lengths[rows])
+
+        _in_blocks(task, points.shape[0], threads)
+        return lengths[:, 0]
+
+    def _points(self, features) -> tuple[np.ndarray, bool]:
+        points = as_points(features, missing=True)
+        as_weights(self.weights, n_features=points.shape[1])
+        return points, has_missing(points)
+
+    def _by_product(self, masked: bool) -> bool:
+        return self._search.by_product and not masked
+
+    def _run(self, points, masked, nodes, lengths, threads) -> None:
+        by_product = self._by_product(masked)
+        if by_product not in self._packs:
+            self._packs[by_product] = _pack(self.weights, self._search, by_product)
+        pack = self._packs[by_product]
+
+        def task(rows: slice) -> None:
+            _kernels.search(
+                points[rows],
+                pack.panels,
+                pack.bias,
+                pack.centre,
+                pack.kind,
+                masked,
+                pack.width,
+                pack.rows,
+                pack.group,
+                nodes[rows],
+            )
+            if lengths is not None:
+                self._measure(points[rows], nodes[rows], lengths[rows])
+
+        _in_blocks(task, points.shape[0], threads)
+
+    def _measure(self, points, nodes, lengths) -> None:
+        _kernels.measure(points, self.weights, nodes, self._search.kind, self._search.root, lengths)
+
+
+def has_missing(points: np.ndarray) -> bool:
+    """Whether any value of the table is NaN."""
+    rows = max(1, (1 << 22) // points.shape[1])
+    return any(
+        bool(np.isnan(points[start : start + rows]).any())
+        for start in range(0, points.shape[0], rows)
     )
-    return nodes, lengths
 
 
-def _prepare(features, weights) -> tuple[np.ndarray, np.ndarray]:
-    points = as_points(features)
-    return points, np.ascontiguousarray(as_weights(weights, n_features=points.shape[1]).T)
+@dataclass(frozen=True)
+class _Pack:
+    """Weights as the kernel `search` takes them; see there."""
+
+    panels: np.ndarray
+    bias: np.ndarray
+    centre: np.ndarray
+    kind: int
+    width: int
+    rows: int
+    group: int
+
+
+def _pack(weights: np.ndarray, search: Search, by_product: bool) -> _Pack:
+    n_nodes, n_features = weights.shape
+    kind, width = search.kind, 2
+    centre = np.zeros(n_features, np.float32)
+    nodes = weights
+    norms = np.zeros(n_nodes)
+    if by_product:
+        width = 3 if n_features >= WIDE else 2
+        if kind == _kernels.SQUARE:
+            centre = _common_offset(weights)
+            nodes = weights - centre
+            norms = np.square(nodes, dtype=np.float64).sum(axis=1) / 2
+        else:
+            lengths = np.sqrt(np.square(weights, dtype=np.float64).sum(axis=1, keepdims=True))
+            nodes = np.divide(weights, lengths, out=np.zeros(weights.shape), where=lengths > 0)
+        kind = _kernels.DOT
+    elif kind == _kernels.COSINE:
+        width = 1
+    line = width * _kernels.LANES
+    n_panels = -(-n_nodes // line)
+    padded = np.zeros((n_panels * line, n_features), np.float32)
+    padded[:n_nodes] = nodes
+    bias = np.full(n_panels * line, np.inf, np.float32)
+    bias[:n_nodes] = norms
+    panel_bytes = 4 * line * n_features
+    fits = panel_bytes * n_panels <= _CACHE_BYTES
+    rows = min(_LARGEST_BLOCK, _BLOCK_BYTES // (4 * n_features))
+    tiles = max(1, rows // _kernels.TILE_POINTS)
+    return _Pack(
+        panels=np.ascontiguousarray(padded.reshape(n_panels, line, n_features).transpose(0, 2, 1)),
+        bias=bias,
+        centre=centre,
+        kind=kind,
+        width=width,
+        rows=tiles * _kernels.TILE_POINTS,
+        group=n_panels if fits else max(1, _CACHE_BYTES // 2 // panel_bytes),
+    )
+
+
+def _common_offset(weights: np.ndarray) -> np.ndarray:
+    """Per feature, the mean of the weights in units of their largest spread's next power of two.
+
+    Zero unless the weights lie far from zero, where scalar products would cancel; a multiple of a
+    power of two, so that subtracting it costs few or no digits.
+    """
+    low, high = weights.min(axis=0).astype(np.float64), weights.max(axis=0).astype(np.float64)
+    spread = float((high - low).max())
+    if spread == 0:
+        return weights[0].copy()
+    unit = 2.0 ** np.ceil(np.log2(spread))
+    return (unit * np.rint((low + high) / 2 / unit)).astype(np.float32)
 
 
 def _in_blocks(task: Callable[[slice], None], n_rows: int, threads: int) -> None:

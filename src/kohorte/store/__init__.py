@@ -33,6 +33,7 @@ from kohorte.store.realizations import (
     list_realization,
     listed_realizations,
     read_realization,
+    read_weights,
     write_realization,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "read_realization",
     "read_representative",
     "read_text",
+    "read_weights",
     "replacing",
     "write_csv",
     "write_data",

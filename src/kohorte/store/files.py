@@ -32,6 +32,7 @@ UNITS = {
     "names": "text",
     "offset": "physical unit of the feature",
     "scale": "physical unit of the feature per scaled unit",
+    "scaling/weights": "dimensionless",
     "truth": "class index",
     "class_names": "text",
     "rows": "row of the source, from 0",
@@ -45,6 +46,11 @@ UNITS = {
     "winners": "node index",
     "labels": "cluster index",
     "hits": "points",
+    "step": "steps or epochs",
+    "quantization_error": "scaled distance",
+    "topographic_error": "share of points",
+    "radius": "lattice spacings",
+    "alpha": "dimensionless",
     # ensemble.h5
     "counts": "points",
     "realization": "realization index",
@@ -116,7 +122,7 @@ def put(file: h5py.File, arrays: Mapping[str, Any]) -> None:
         dataset = file.create_dataset(
             name, data=array, dtype=h5py.string_dtype() if is_text else None
         )
-        dataset.attrs["unit"] = UNITS[name.rpartition("/")[2]]
+        dataset.attrs["unit"] = UNITS.get(name) or UNITS[name.rpartition("/")[2]]
 
 
 def put_attributes(group: h5py.Group, **attributes: Any) -> None:

@@ -44,7 +44,8 @@ class StoredRealization:
     @property
     def lattice(self) -> Lattice:
         """The lattice of the map."""
-        return Lattice(*(self.parameters[name] for name in ("xdim", "ydim", "topology")))
+        sides = (self.parameters[name] for name in ("xdim", "ydim", "topology", "periodic"))
+        return Lattice(*sides)
 
 
 #: Datasets of a realization file: the fields of `kohorte.maps.realization.Realization`.
@@ -71,6 +72,11 @@ def write_realization(path: str | Path, realization: Any, **attributes: Any) -> 
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
+        history = vars(realization.history).copy()
+        kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
+        put(file, {f"history/{name}": values for name, values in history.items()})
+        if kept["step"].size:
+            put(file, {f"snapshots/{name}": values for name, values in kept.items()})
         put_attributes(file.create_group("quality"), **realization.quality)
         seconds = file.create_group("seconds")
         put_attributes(seconds, unit="s", **realization.seconds)
@@ -92,6 +98,21 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
         )
 
 
+def read_weights(path: str | Path) -> np.ndarray:
+    """Weights (M, F) of a realization file, or of a NumPy file.
+
+    Raises:
+        ResultError: when the file is missing or neither of the two.
+    """
+    path = Path(path)
+    if path.suffix != ".npy":
+        return read_realization(path, "weights").arrays["weights"]
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path}: not an array of first weights ({error})") from None
+
+
 def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
     """Whether a realization file is there, unharmed, that was made from just these inputs."""
     try:
@@ -104,7 +125,13 @@ def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
 
 def content_digest(file: h5py.File) -> str:
     """Digest of all datasets of a realization file and of its measures: all but the times."""
-    arrays = {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+    arrays: dict[str, np.ndarray] = {}
+
+    def take(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    file.visititems(take)
     quality = sorted((name, float(value)) for name, value in file["quality"].attrs.items())
     return provenance.digest_of(
         *(part for item in sorted(arrays.items()) for part in item), quality

@@ -1,0 +1,339 @@
+"""Batch and mini-batch training: all points of a pass, or of a part of it, at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from kohorte.errors import ConfigError
+from kohorte.maps import _kernels
+from kohorte.maps._validation import as_alpha, as_count, as_points, as_weights, choose
+from kohorte.maps.history import Observer
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.neighbourhood import Neighbourhood, check_averaging
+from kohorte.maps.online import ORDERS, reach_of
+from kohorte.maps.schedules import Radii, learning_rates
+from kohorte.maps.winners import SEARCHES, WinnerSearch, has_missing
+
+BACKENDS = ("numba", "jax")
+
+SLAB_ROWS = 1 << 17
+"""Points of a table on disk that are in memory at a time."""
+
+SMALLEST_SUPPORT = 1e-280
+"""Smoothed counts below this are no support: the digits of such small numbers are gone."""
+
+
+def train_batch(
+    features,
+    lattice: Lattice,
+    weights,
+    *,
+    epochs: int,
+    fine_epochs: int = 0,
+    radius: float | None = None,
+    final_radius: float | None = None,
+    radius_schedule: str = "exponential",
+    kernel: str = "gaussian",
+    kernel_distance: str = "euclidean",
+    metric: str = "euclidean",
+    backend: str = "numba",
+    threads: int = 1,
+    observer: Observer | None = None,
+) -> np.ndarray:
+    """Trained weights (M, F) float32 after `epochs` passes from `weights` (M, F).
+
+    An epoch finds the winner c(p) of every point p and then sets each node to the mean of all
+    points, weighed by the neighbourhood kernel h at the lattice distance d from their winner:
+
+        w_i = sum_p h(d(c(p), i), n) p / sum_p h(d(c(p), i), n),
+
+    from sums and counts per node, smoothed over the lattice. Features that a point does not have
+    are left out of both sums; nodes without support keep their weights. There is no learning rate.
+    With the metrics other than Euclidean the winner is that of the metric and the mean is a mean.
+
+    features: (N, F), NaN where a value is missing; an array, or anything with shape, dtype and rows
+    to slice (an HDF5 dataset), which is then read in slabs, once an epoch.
+    epochs: the radius n falls from `radius` to `final_radius` by `radius_schedule`, see
+    schedules.Radii. fine_epochs: further epochs at the final radius.
+    backend: 'numba', the same bits for any number of threads and size of slabs; 'jax', on the
+    device that JAX chooses, the same up to rounding.
+    observer: see history.Observer. The arguments are not changed.
+
+    Source: Kohonen, Self-Organizing Maps (2001), section 3.6.
+    Raises ConfigError for arguments out of range or kernels with negative values, and DataError for
+    tables that cannot be used.
+    """
+    epochs = as_count(epochs, "epochs", 1)
+    fine_epochs = as_count(fine_epochs, "fine_epochs", 0)
+    check_averaging(kernel)
+    choose(dict.fromkeys(BACKENDS), backend, "backend")
+    choose(SEARCHES, metric, "metric")
+    radii = Radii(lattice.xdim, lattice.ydim, epochs, radius_schedule, radius, final_radius)
+    n = np.concatenate([radii.at(0, epochs), np.full(fine_epochs, radii.final)])
+    neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
+    table = Slabs(features)
+    trained = as_weights(weights, lattice.n_nodes, table.n_features)
+    if observer:
+        observer.begin(n.size, trained, n[0], np.nan)
+    if backend == "jax":
+        return _train_with_jax(
+            table, lattice, trained, n, kernel, kernel_distance, metric, observer
+        )
+    for epoch, size in enumerate(n):
+        sums = NodeSums(lattice, table.n_features, masked=table.masked)
+        search = WinnerSearch(trained, metric)
+        for points in table:
+            sums.add(points, search.winners(points, threads=threads), threads)
+        trained = sums.means(neighbourhood, size, trained, threads)
+        if (
+            observer
+            and epoch + 1 in observer.looks
+            and observer.look(epoch + 1, trained, size, np.nan)
+        ):
+            break
+    return trained
+
+
+def train_minibatch(
+    features,
+    lattice: Lattice,
+    weights,
+    *,
+    epochs: int,
+    batch_size: int = 4096,
+    alpha: float = 0.1,
+    final_alpha: float | None = None,
+    learning_rate: str = "decay",
+    radius: float | None = None,
+    final_radius: float | None = None,
+    radius_schedule: str = "exponential",
+    kernel: str = "gaussian",
+    kernel_distance: str = "euclidean",
+    metric: str = "euclidean",
+    order: str = "shuffled",
+    rng: np.random.Generator | None = None,
+    threads: int = 1,
+    observer: Observer | None = None,
+) -> np.ndarray:
+    """Trained weights (M, F) float32 after `epochs` passes in parts of `batch_size` points.
+
+    The sums and counts of batch training (see train_batch) are kept as running means: after part b
+
+        S <- (1 - alpha) S + alpha S_b,   C <- (1 - alpha) C + alpha C_b,
+
+    and the weights are the quotient of the two, smoothed. So a part of N points with alpha 1 is a
+    batch epoch, and smaller alphas remember about 1 / alpha parts. Schedules advance with the parts
+    of the whole run; the last part of a pass may be smaller.
+    order: 'shuffled', a fresh random permutation of the rows in every pass, from `rng`;
+    'sequential', the rows in their order, which an HDF5 dataset needs. Other arguments and errors:
+    as train_batch and, for the rate, schedules.learning_rates.
+
+    Source: the stochastic approximation of Cappé & Moulines, J. R. Stat. Soc. B 71 (2009) 593,
+    applied to batch training.
+    """
+    epochs = as_count(epochs, "epochs", 1)
+    batch_size = as_count(batch_size, "batch_size", 1)
+    alpha = as_alpha(alpha)
+    check_averaging(kernel)
+    choose(SEARCHES, metric, "metric")
+    choose(dict.fromkeys(ORDERS), order, "order")
+    if order == "shuffled" and not isinstance(rng, np.random.Generator):
+        raise ConfigError("give train_minibatch a numpy Generator as rng, or a sequential order")
+    if order == "shuffled":
+        features = as_points(features, missing=True)
+    table = Slabs(features, batch_size)
+    total = epochs * table.n_slabs
+    radii = Radii(lattice.xdim, lattice.ydim, total, radius_schedule, radius, final_radius)
+    learning_rates(learning_rate, 0, 1, total, alpha, final_alpha)
+    run = MiniBatches(lattice, weights, table.n_features, kernel, kernel_distance, metric)
+    done = 0
+    for _ in range(epochs):
+        for points in table.shuffled(rng) if order == "shuffled" else table:
+            n = radii.at(done, done + 1)[0]
+            rate = learning_rates(learning_rate, done, done + 1, total, alpha, final_alpha)[0]
+            if observer and done == 0:
+                observer.begin(total, run.weights, n, rate)
+            run.learn(points, radius=n, rate=rate, threads=threads)
+            done += 1
+            if observer and done in observer.looks and observer.look(done, run.weights, n, rate):
+                return run.weights
+    return run.weights
+
+
+class MiniBatches:
+    """A map that learns from a stream of parts; see train_minibatch.
+
+    weights: (M, F) float32, those of the moment. The first part replaces what the running means
+    begin with, whatever its rate: there is nothing to remember yet.
+    """
+
+    def __init__(
+        self,
+        lattice: Lattice,
+        weights,
+        n_features: int,
+        kernel: str = "gaussian",
+        kernel_distance: str = "euclidean",
+        metric: str = "euclidean",
+    ):
+        check_averaging(kernel)
+        self._neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
+        self._metric = metric
+        self._means: NodeSums | None = None
+        self.weights = as_weights(weights, lattice.n_nodes, n_features)
+
+    def learn(self, points, *, radius: float, rate: float, threads: int = 1) -> None:
+        """Take in a part (n, F), with the learning rate `rate` in (0, 1]."""
+        points = as_points(points, missing=True)
+        nodes = WinnerSearch(self.weights, self._metric).winners(points, threads=threads)
+        lattice = self._neighbourhood.lattice
+        # Counts per feature throughout: a later part may have missing values.
+        sums = NodeSums(lattice, points.shape[1], masked=True)
+        sums.add(points, nodes, threads)
+        sums.scale(1 / points.shape[0])
+        if self._means is None:
+            self._means = sums
+        else:
+            self._means.blend(sums, as_alpha(rate))
+        self.weights = self._means.means(self._neighbourhood, radius, self.weights, threads)
+
+
+class NodeSums:
+    """Sums of the points of each node, and how many they are.
+
+    masked: whether features are counted one by one, because values are missing. Points are added in
+    their order, so that the sums do not depend on how they are cut into slabs; threads share the
+    features, not the points.
+    """
+
+    def __init__(self, lattice: Lattice, n_features: int, *, masked: bool):
+        self._lattice, self._n_features, self._masked = lattice, n_features, masked
+        # Sums of the features; then the counts, of the points or of each feature's present values.
+        rows = 2 * n_features if masked else n_features + 1
+        self._rows = np.zeros((rows, lattice.n_nodes))
+
+    def add(self, points: np.ndarray, nodes: np.ndarray, threads: int = 1) -> None:
+        """Add points (n, F) float32 to the sums of their nodes (n,)."""
+        sums, counts = self._rows[: self._n_features], self._rows[self._n_features :]
+        if not self._masked:
+            counts += np.bincount(nodes, minlength=self._lattice.n_nodes)
+            counts = np.empty((0, 0))
+
+        def task(first: int, last: int) -> None:
+            _kernels.add_points(points, nodes, first, last, sums, counts)
+
+        _shared(task, self._n_features, threads if points.size > _SMALL else 1)
+
+    def scale(self, factor: float) -> None:
+        """Multiply sums and counts."""
+        self._rows *= factor
+
+    def blend(self, other: "NodeSums", rate: float) -> None:
+        """Move by the share `rate` towards the sums and counts of another."""
+        self._rows += rate * (other._rows - self._rows)
+
+    def means(
+        self, neighbourhood: Neighbourhood, radius: float, weights: np.ndarray, threads: int = 1
+    ) -> np.ndarray:
+        """Smoothed sums over smoothed counts, (M, F) float32; `weights` where these are none."""
+        smoothed = _smooth(self._rows, neighbourhood, radius, threads)
+        sums, counts = smoothed[: self._n_features].T, smoothed[self._n_features :].T
+        supported = counts >= SMALLEST_SUPPORT
+        means = np.divide(sums, counts, out=np.zeros(sums.shape), where=supported)
+        return np.where(supported, means, weights).astype(np.float32)
+
+
+class Slabs:
+    """A table in slabs of rows, (n, F) float32, NaN where missing: an array, or rows on disk."""
+
+    def __init__(self, features, rows: int | None = None):
+        self._on_disk = not isinstance(features, np.ndarray) and hasattr(features, "chunks")
+        self._table = features if self._on_disk else as_points(features, missing=True)
+        self.n_rows, self.n_features = self._check_shape()
+        self.rows = rows or (SLAB_ROWS if self._on_disk else self.n_rows)
+        # What is on disk is not read for this alone: missing values are counted as if there.
+        self.masked = True if self._on_disk else has_missing(self._table)
+
+    @property
+    def n_slabs(self) -> int:
+        """Number of slabs of a pass."""
+        return -(-self.n_rows // self.rows)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.n_rows, self.rows):
+            yield self._slab(slice(start, start + self.rows))
+
+    def shuffled(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """The slabs of a random permutation of the rows of an array."""
+        order = rng.permutation(self.n_rows)
+        for start in range(0, self.n_rows, self.rows):
+            yield np.ascontiguousarray(self._table[order[start : start + self.rows]])
+
+    def whole(self) -> np.ndarray:
+        """All rows."""
+        return self._slab(slice(None))
+
+    def _slab(self, rows: slice) -> np.ndarray:
+        return as_points(self._table[rows], missing=True) if self._on_disk else self._table[rows]
+
+    def _check_shape(self) -> tuple[int, int]:
+        if len(self._table.shape) != 2 or 0 in self._table.shape:
+            as_points(np.empty(self._table.shape), "features")
+        return self._table.shape
+
+
+_SMALL = 1 << 20
+"""Entries of a table below which starting threads costs more than it saves."""
+
+
+def _smooth(rows: np.ndarray, neighbourhood: Neighbourhood, radius: float, threads: int):
+    """sum over nodes j of h(j, i) rows[:, j] for every node i; (K, M) float64."""
+    lattice = neighbourhood.lattice
+    spread = np.zeros(rows.shape)
+    factors = neighbourhood.factors(radius)
+    table = neighbourhood.table(radius) if factors is None else None
+    size = (lattice.xdim, lattice.ydim)
+
+    def task(first: int, last: int) -> None:
+        if factors is not None:
+            _kernels.spread_product(rows, first, last, *size, *factors, spread)
+        else:
+            _kernels.spread_sums(
+                rows, first, last, *size, lattice.periodic, table, reach_of(table), spread
+            )
+
+    _shared(task, rows.shape[0], threads if lattice.n_nodes * rows.size > _SMALL else 1)
+    return spread
+
+
+def _shared(task, count: int, threads: int) -> None:
+    """Calls task(first, last) for ranges that make up 0..count-1, on at most `threads` threads."""
+    threads = min(as_count(threads, "threads", 1), count)
+    if threads == 1:
+        task(0, count)
+        return
+    edges = [count * k // threads for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(task, edges[:-1], edges[1:]))
+
+
+def _train_with_jax(table, lattice, weights, radii, kernel, kernel_distance, metric, observer):
+    from kohorte.maps import accelerated
+
+    def look(epoch: int, trained) -> bool:
+        if epoch not in observer.looks:
+            return False
+        return observer.look(epoch, np.asarray(trained), radii[epoch - 1], np.nan)
+
+    trained = accelerated.train_batch(
+        table.whole(),
+        lattice,
+        weights,
+        radii=radii,
+        kernel=kernel,
+        kernel_distance=kernel_distance,
+        metric=metric,
+        observer=look if observer else None,
+    )
+    return np.asarray(trained)

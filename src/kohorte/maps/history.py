@@ -1,0 +1,141 @@
+"""What is recorded while a map is trained: errors on a part of the data, snapshots of weights."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kohorte.errors import ConfigError
+from kohorte.maps._validation import as_count, as_number
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.winners import find_two_winners
+
+_LOG = logging.getLogger(__name__)
+
+HISTORY_ROWS = 1000
+"""Points, evenly spaced, on which errors are measured during training."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Errors at the moments of a training run, and some of its weights.
+
+    step: (H,) int64 steps (or epochs) done; the first entry, 0, is the start. quantization_error,
+    topographic_error: (H,) float64, on at most HISTORY_ROWS points; the latter is NaN for a map of
+    one node. radius, alpha: (H,) float64 in use at the moment; alpha is NaN for batch training.
+    snapshot_step: (S,) int64; snapshots: (S, M, F) float32.
+    """
+
+    step: np.ndarray
+    quantization_error: np.ndarray
+    topographic_error: np.ndarray
+    radius: np.ndarray
+    alpha: np.ndarray
+    snapshot_step: np.ndarray
+    snapshots: np.ndarray
+
+
+@dataclass
+class Observer:
+    """Looks at a map while it is trained; a trainer calls `begin` once and then `look`.
+
+    points: (N, F) float32, NaN where missing. metric: of the map. moments: how often errors are
+    measured after the start, evenly spaced over the run; 0 for never. snapshots: how many weights
+    are kept, evenly spaced from the start to the end; one is the end.
+    patience: training ends when the quantization error has not fallen by more than the share
+    `tolerance` of its least value so far for that many moments in a row; None for never.
+    progress: called as progress(done, total) at every moment.
+
+    Raises ConfigError for numbers out of range and for a patience without moments.
+    """
+
+    points: np.ndarray
+    lattice: Lattice
+    metric: str = "euclidean"
+    moments: int = 20
+    snapshots: int = 0
+    patience: int | None = None
+    tolerance: float = 0.0
+    progress: Callable[[int, int], None] | None = None
+    stopped: int | None = field(default=None, init=False)
+
+    def __post_init__(self):
+        as_count(self.moments, "history", 0)
+        as_count(self.snapshots, "snapshots", 0)
+        as_number(self.tolerance, "tolerance")
+        if self.patience is not None:
+            as_count(self.patience, "patience", 1)
+            if self.moments == 0:
+                raise ConfigError(
+                    "patience needs history: its moments are when errors are compared"
+                )
+        count = min(self.points.shape[0], HISTORY_ROWS)
+        rows = np.arange(count, dtype=np.int64) * self.points.shape[0] // count
+        self._sample = np.ascontiguousarray(self.points[rows])
+        self._entries: list[tuple[float, ...]] = []
+        self._kept: dict[int, np.ndarray] = {}
+
+    def begin(self, total: int, weights: np.ndarray, radius: float, alpha: float) -> None:
+        """A run of `total` steps or epochs begins from `weights` (M, F)."""
+        self._total = total
+        self._began = time.perf_counter()
+        self._measured_at = _evenly(total, self.moments)
+        last = max(self.snapshots - 1, 1)
+        self._kept_at = {
+            round(total * (k + (self.snapshots == 1)) / last) for k in range(self.snapshots)
+        }
+        # A pause of progress without measurements: a bar should move all the same.
+        self.looks = sorted(self._measured_at | self._kept_at - {0} | _evenly(total, 20) | {total})
+        self._least, self._without_fall = np.inf, 0
+        self._record(0, weights, radius, alpha)
+        if self.progress:
+            self.progress(0, total)
+
+    def look(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> bool:
+        """After `done` steps the map has `weights`; True when training is to end."""
+        self._record(done, weights, radius, alpha)
+        if self.progress:
+            self.progress(done, self._total)
+        if done == self.looks[0]:
+            seconds = (time.perf_counter() - self._began) / done * self._total
+            _LOG.info("%d of %d done; training takes about %.3g s", done, self._total, seconds)
+        if self.patience is None or done not in self._measured_at:
+            return False
+        error = self._entries[-1][1]
+        fell = error < self._least * (1 - self.tolerance)
+        self._without_fall = 0 if fell else self._without_fall + 1
+        self._least = min(self._least, error)
+        if self._without_fall < self.patience or done == self._total:
+            return False
+        self.stopped = done
+        self._kept.setdefault(done, weights.copy()) if self.snapshots else None
+        _LOG.info("the quantization error falls no more: training ends after %d", done)
+        return True
+
+    def history(self) -> History:
+        """What was recorded."""
+        step, *columns = np.array(self._entries, dtype=np.float64).reshape(-1, 5).T
+        kept = sorted(self._kept.items())
+        shape = (0, self.lattice.n_nodes, self._sample.shape[1])
+        return History(
+            step.astype(np.int64),
+            *columns,
+            snapshot_step=np.array([k for k, _ in kept], dtype=np.int64),
+            snapshots=np.stack([w for _, w in kept]) if kept else np.empty(shape, np.float32),
+        )
+
+    def _record(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> None:
+        if self.moments and (done == 0 or done in self._measured_at):
+            nodes, lengths = find_two_winners(self._sample, weights, metric=self.metric)
+            linked = self.lattice.are_neighbours(nodes[:, 0], nodes[:, 1])
+            topographic = float(np.mean(~linked)) if self.lattice.n_nodes > 1 else np.nan
+            quantization = float(np.mean(lengths[:, 0], dtype=np.float64))
+            self._entries.append((done, quantization, topographic, radius, alpha))
+        if done in self._kept_at:
+            self._kept[done] = weights.copy()
+
+
+def _evenly(total: int, count: int) -> set[int]:
+    return {total * k // count for k in range(1, count + 1)} - {0}

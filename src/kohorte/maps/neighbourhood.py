@@ -1,0 +1,126 @@
+"""Neighbourhood kernels: how strongly a node follows the winner."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from kohorte.errors import ConfigError
+from kohorte.maps._validation import as_number, choose
+from kohorte.maps.lattice import LATTICE_DISTANCES, Lattice
+
+Kernel = Callable[[np.ndarray, float], np.ndarray]
+
+
+def _truncated_gaussian(d: np.ndarray, n: float) -> np.ndarray:
+    return np.where(d <= n, np.exp(-(d**2) / (2 * (n / 3) ** 2)), 0.0)
+
+
+def _gaussian(d: np.ndarray, n: float) -> np.ndarray:
+    return np.exp(-(d**2) / (2 * n**2))
+
+
+def _gaussian_e(d: np.ndarray, n: float) -> np.ndarray:
+    return np.exp(-(d**2) / n**2)
+
+
+def _bubble(d: np.ndarray, n: float) -> np.ndarray:
+    return np.where(d <= n, 1.0, 0.0)
+
+
+def _mexican_hat(d: np.ndarray, n: float) -> np.ndarray:
+    squared = (d / n) ** 2
+    return (1 - squared) * np.exp(-squared / 2)
+
+
+def _triangle(d: np.ndarray, n: float) -> np.ndarray:
+    return np.maximum(1 - d / n, 0.0)
+
+
+def _with_point_limit(kernel: Kernel) -> Kernel:
+    """The kernel, with its limit at a radius of zero (or one whose square is zero): 1 at d = 0."""
+
+    def limited(distances, radius: float) -> np.ndarray:
+        distances = np.asarray(distances, dtype=np.float64)
+        if radius < _POINT:
+            return np.where(distances == 0, 1.0, 0.0)
+        return kernel(distances, radius)
+
+    limited.__name__ = kernel.__name__.lstrip("_")
+    return limited
+
+
+_POINT = 1e-100
+
+KERNELS: dict[str, Kernel] = {
+    kernel.__name__: kernel
+    for kernel in map(
+        _with_point_limit,
+        (_truncated_gaussian, _gaussian, _gaussian_e, _bubble, _mexican_hat, _triangle),
+    )
+}
+"""Name -> h(d, n) for lattice distances d >= 0 (any shape) and a radius n >= 0; h(0) = 1.
+
+truncated_gaussian: exp(-d^2 / (2 (n/3)^2)) for d <= n, else 0 (Ha, Nättilä & Davelaar, JOSS 10
+(2025) 7613). gaussian: exp(-d^2 / (2 n^2)). gaussian_e: exp(-d^2 / n^2), which falls to 1/e at n.
+bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond n.
+triangle: 1 - d/n for d <= n, else 0.
+"""
+
+PRODUCT_KERNELS = {"gaussian": "euclidean", "gaussian_e": "euclidean", "bubble": "links"}
+"""Kernel -> the lattice distance with which it is a product of two kernels of single axes."""
+
+NEGATIVE_KERNELS = ("mexican_hat",)
+"""Kernels with negative values: means weighed by them are not defined, so no batch training."""
+
+
+class Neighbourhood:
+    """A kernel on a lattice, as tables by offset.
+
+    kernel: key of KERNELS. kernel_distance: 'links' or 'euclidean', see Lattice.distances_from.
+    Raises ConfigError for unknown names.
+    """
+
+    def __init__(self, lattice: Lattice, kernel: str, kernel_distance: str):
+        self.lattice = lattice
+        self.kernel = choose(KERNELS, kernel, "neighbourhood kernel")
+        choose(dict.fromkeys(LATTICE_DISTANCES), kernel_distance, "kernel_distance")
+        self.kernel_distance = kernel_distance
+
+    @cached_property
+    def _distances(self) -> tuple[np.ndarray, np.ndarray]:
+        # A lattice has few different distances: the kernel is evaluated once for each.
+        table = self.lattice.offset_distances(self.kernel_distance)
+        distances, index = np.unique(table, return_inverse=True)
+        return distances, index.reshape(table.shape)
+
+    def table(self, radius: float, rate: float = 1.0) -> np.ndarray:
+        """rate * h by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.
+
+        Entry [p, ydim - 1 + dy, xdim - 1 + dx] belongs to a winner in row y, y % 2 = p, and the
+        node dx columns and dy rows further. Raises ConfigError for a radius that is no number >= 0.
+        """
+        radius = as_number(radius, "radius")
+        distances, index = self._distances
+        return (rate * self.kernel(distances, radius))[index]
+
+    def factors(self, radius: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """The kernel as a product: h by dx, (2 xdim - 1,), and by dy, (2 ydim - 1,); or None.
+
+        A smoothing over a plane is then one along x followed by one along y. Only on a rectangular
+        lattice, for the kernels of PRODUCT_KERNELS.
+        """
+        product = PRODUCT_KERNELS.get(self.kernel.__name__) == self.kernel_distance
+        if self.lattice.topology != "rectangular" or not product:
+            return None
+        table = self.table(radius)[0]
+        return table[self.lattice.ydim - 1].copy(), table[:, self.lattice.xdim - 1].copy()
+
+
+def check_averaging(kernel: str) -> None:
+    """Raises ConfigError for a kernel that means cannot be weighed by."""
+    if kernel in NEGATIVE_KERNELS:
+        raise ConfigError(
+            f"the kernel {kernel!r} has negative values, and batch training takes means weighed by "
+            "the kernel; use the online trainer, or another kernel"
+        )
