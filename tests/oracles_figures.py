@@ -1,6 +1,7 @@
-"""What a reader would see on the page: all text that is drawn, and where."""
+"""What a reader would see on the page: all text that is drawn and where, edges between cells."""
 
 from contextlib import contextmanager
+from itertools import product
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -63,3 +64,27 @@ def text_faults(figure, slack=1.5):
 def texts(figure):
     """The texts of a figure in one string."""
     return " | ".join(text for text, _ in drawn_texts(figure))
+
+
+def images(lattice):
+    """Shifts of the plane that carry a lattice onto itself, by up to one period along each side."""
+    turns = [(0.0,) if np.isinf(period) else (0.0, -period, period) for period in lattice.periods]
+    return [np.array(shift) for shift in product(*turns)]
+
+
+def edges_between(lattice, corners, ids):
+    """Edges (sorted, rounded ends) of cells that some image of a cell of another id shares."""
+    cells = lattice.coordinates()[:, None] + corners
+    found = set()
+    for a, b, shift in product(range(lattice.n_nodes), range(lattice.n_nodes), images(lattice)):
+        if ids[a] != ids[b]:
+            apart = np.linalg.norm(cells[a][:, None] - (cells[b] + shift), axis=-1)
+            ends = cells[a][apart.min(axis=1) < 1e-6]
+            if len(ends) == 2:
+                found.add(rounded(ends))
+    return found
+
+
+def rounded(ends):
+    """An edge in a form that can be compared."""
+    return tuple(sorted(tuple(np.round(end, 5) + 0.0) for end in ends))

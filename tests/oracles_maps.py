@@ -4,18 +4,27 @@ import itertools
 import math
 
 import numpy as np
+from oracles_lattice import distances, four_squares, neighbours, places, step
 from scipy import ndimage
 
-TIE_ORDER = [(-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0)]
 
-
-def neighbours(node, xdim, ydim):
-    x, y = node % xdim, node // xdim
-    return [
-        (y + dy) * xdim + x + dx
-        for dx, dy in TIE_ORDER
-        if 0 <= x + dx < xdim and 0 <= y + dy < ydim
-    ]
+def distance(a, b, metric):
+    """Distance over the features that both vectors have; NaN is a missing value."""
+    pairs = [(p, q) for p, q in zip(a, b, strict=True) if not (math.isnan(p) or math.isnan(q))]
+    if not pairs:
+        return math.inf
+    apart = [abs(float(p) - float(q)) for p, q in pairs]
+    scale = len(a) / len(pairs)
+    if metric == "euclidean":
+        return math.sqrt(scale * sum(d * d for d in apart))
+    if metric == "sqeuclidean":
+        return scale * sum(d * d for d in apart)
+    if metric == "manhattan":
+        return scale * sum(apart)
+    if metric == "chebyshev":
+        return max(apart)
+    lengths = math.hypot(*(p for p, _ in pairs)) * math.hypot(*(q for _, q in pairs))
+    return 1 - sum(float(p) * float(q) for p, q in pairs) / lengths if lengths else 1.0
 
 
 def schedule(xdim, ydim, steps, alpha, learning_rate):
@@ -36,12 +45,84 @@ def schedule(xdim, ydim, steps, alpha, learning_rate):
     return sizes, rates
 
 
+def fused(a, b, c):
+    """a b + c in float32 with one rounding; the product of two float32 fits in a long double."""
+    return (a.astype(np.longdouble) * b + c).astype(np.float32)
+
+
 def squared_distances(point, weights):
     total = np.zeros(weights.shape[0], np.float32)
     for f in range(weights.shape[1]):
         step = weights[:, f] - point[f]
-        total = total + step * step
+        total = fused(step, step, total)
     return total
+
+
+def search_keys(point, weights, metric):
+    """What online training compares, in its arithmetic: float32, feature by feature."""
+    present = ~np.isnan(point)
+    total, norm = np.zeros((2, weights.shape[0]), np.float32)
+    for f in np.flatnonzero(present):
+        w = weights[:, f]
+        step = w - point[f]
+        if metric in ("euclidean", "sqeuclidean"):
+            total = fused(step, step, total)
+        elif metric == "manhattan":
+            total = total + np.abs(step)
+        elif metric == "chebyshev":
+            total = np.maximum(total, np.abs(step))
+        else:
+            total, norm = fused(w, -point[f], total), fused(w, w, norm)
+    if metric == "cosine":
+        total = np.divide(total, np.sqrt(norm), out=np.zeros_like(total), where=norm > 0)
+    return total
+
+
+KERNELS = {
+    "truncated_gaussian": lambda d, n: math.exp(-(d**2) / (2 * (n / 3) ** 2)) if d <= n else 0.0,
+    "gaussian": lambda d, n: math.exp(-(d**2) / (2 * n**2)),
+    "gaussian_e": lambda d, n: math.exp(-(d**2) / n**2),
+    "bubble": lambda d, n: 1.0 if d <= n else 0.0,
+    "mexican_hat": lambda d, n: (1 - (d / n) ** 2) * math.exp(-((d / n) ** 2) / 2),
+    "triangle": lambda d, n: max(0.0, 1 - d / n),
+}
+
+
+def train_any(features, lattice, weights, order, alpha, radius, metric, *, kernel, kernel_distance):
+    """Online training at a constant rate and radius, one node at a time."""
+    weights = weights.copy()
+    for row in order:
+        point = features[row]
+        winner = int(np.argmin(search_keys(point, weights, metric)))
+        present = ~np.isnan(point)
+        for node, d in enumerate(lattice.distances_from(winner, kernel_distance)):
+            h = np.float32(alpha * KERNELS[kernel](d, radius))
+            weights[node, present] -= h * (weights[node, present] - point[present])
+    return weights
+
+
+def node_sums(features, weights, metric="euclidean"):
+    """Per-node sums and counts of the present values, (M, F) each."""
+    sums, counts = np.zeros((2, *weights.shape))
+    for point in features:
+        winner = min(range(len(weights)), key=lambda i: distance(point, weights[i], metric))
+        present = ~np.isnan(point)
+        sums[winner, present] += point[present]
+        counts[winner] += present
+    return sums, counts
+
+
+def kernel_matrix(lattice, radius, kernel, kernel_distance):
+    """h(d(i, j)) of all pairs of nodes."""
+    table = lattice.distances_from(np.arange(lattice.n_nodes), kernel_distance)
+    return np.array([[KERNELS[kernel](d, radius) for d in row] for row in table])
+
+
+def batch_epoch(features, lattice, weights, radius, *, kernel, kernel_distance, metric):
+    sums, counts = node_sums(features, weights, metric)
+    h = kernel_matrix(lattice, radius, kernel, kernel_distance)
+    sums, counts = h @ sums, h @ counts
+    return np.where(counts > 0, sums / np.where(counts > 0, counts, 1), weights)
 
 
 def train(features, xdim, ydim, weights, order, steps, alpha, learning_rate):
@@ -64,33 +145,27 @@ def train(features, xdim, ydim, weights, order, steps, alpha, learning_rate):
     return weights
 
 
-def u_matrix(weights, xdim, ydim):
+def u_matrix(weights, lattice, metric):
     u = []
-    for node in range(xdim * ydim):
-        lengths = [math.dist(weights[node], weights[k]) for k in neighbours(node, xdim, ydim)]
+    for node, others in enumerate(neighbours(lattice)):
+        lengths = [distance(weights[node], weights[k], metric) for k in others]
         u.append(sum(lengths) / len(lengths) if lengths else 0.0)
     return np.array(u)
 
 
-def smooth(u, xdim, ydim, length):
-    out = []
-    for i in range(xdim * ydim):
-        kernel = [
-            math.exp(-(((i % xdim - j % xdim) ** 2 + (i // xdim - j // xdim) ** 2) / length**2))
-            for j in range(xdim * ydim)
-        ]
-        out.append(float(np.dot(kernel, u)) / sum(kernel))
-    return np.array(out)
+def smooth(u, lattice, length):
+    kernel = np.exp(-((distances(lattice) / length) ** 2))
+    return kernel @ u / kernel.sum(axis=1)
 
 
-def descend(u, xdim, ydim):
+def descend(u, lattice):
     """The centroid node of every node."""
     bottoms = []
-    for start in range(xdim * ydim):
+    for start in range(lattice.n_nodes):
         node = start
         while True:
             best = node
-            for k in neighbours(node, xdim, ydim):
+            for k in neighbours(lattice)[node]:
                 if u[k] < u[best]:
                     best = k
             if best == node:
@@ -100,12 +175,26 @@ def descend(u, xdim, ydim):
     return bottoms
 
 
-def path_cost(u, xdim, ydim, a, b):
-    ends = np.array([[a // xdim, b // xdim], [a % xdim, b % xdim]], dtype=float)
-    count = 5 * int(math.dist(ends[:, 0], ends[:, 1]))
-    line = [np.linspace(start, stop, count) for start, stop in ends]
-    plane = np.asarray(u, dtype=float).reshape(ydim, xdim) ** 2
-    return max(0.0, float(ndimage.map_coordinates(plane, line, order=3).sum()))
+def spline(plane, at, lattice):
+    """Cubic spline of an array at positions (one array for each axis), far from where it ends."""
+    far = 60
+    padded = np.pad(plane, far, mode="wrap" if lattice.periodic else "reflect")
+    return ndimage.map_coordinates(padded, [np.asarray(axis) + far for axis in at], order=3)
+
+
+def path_cost(u, lattice, a, b):
+    (x, y), (dx, dy) = places(lattice)[a], step(lattice, a, b)
+    count = 5 * (math.isqrt(four_squares(lattice, dx, dy)) // 2)
+    plane = np.asarray(u, dtype=float).reshape(lattice.ydim, lattice.xdim) ** 2
+    columns, rows = np.linspace(x, x + dx, count), np.linspace(y, y + dy, count)
+    if lattice.topology == "hexagonal" and lattice.ydim > 1:
+        halves = np.arange(2 * lattice.xdim)
+        plane = np.array(
+            [spline(row, [(halves - k % 2) / 2], lattice) for k, row in enumerate(plane)]
+        )
+    else:
+        columns = columns / 2
+    return max(0.0, float(spline(plane, [rows, columns], lattice).sum()))
 
 
 def merge(costs, sizes, threshold):
@@ -125,45 +214,40 @@ def merge(costs, sizes, threshold):
     return [next(k for k, basins in members.items() if i in basins) for i in range(len(sizes))]
 
 
-def distortion(features, weights, winners, xdim, radius):
+def distortion(features, weights, winners, strengths, metric):
+    """strengths: (M, M) kernel between every two nodes."""
+    metric = "sqeuclidean" if metric == "euclidean" else metric
     total = 0.0
     for p, c in zip(features, winners, strict=True):
         for i, w in enumerate(weights):
-            d = max(abs(i % xdim - c % xdim), abs(i // xdim - c // xdim))
-            if d <= radius:
-                total += math.exp(-d * d / (2 * (radius / 3) ** 2)) * math.dist(p, w) ** 2
+            total += strengths[c, i] * distance(p, w, metric)
     return total / len(features)
 
 
-def shortest_path(weights, xdim, ydim, a, b):
-    """Bellman-Ford over the links of the lattice."""
-    length = [math.inf] * (xdim * ydim)
-    length[a] = 0.0
-    for _ in range(xdim * ydim):
-        for i in range(xdim * ydim):
-            for k in neighbours(i, xdim, ydim):
-                length[k] = min(length[k], length[i] + math.dist(weights[i], weights[k]))
-    return length[b]
+def shortest_paths(weights, lattice, metric):
+    """(M, M) lengths by Floyd and Warshall over the links of the lattice."""
+    table = np.full((lattice.n_nodes, lattice.n_nodes), np.inf)
+    for node, others in enumerate(neighbours(lattice)):
+        table[node, node] = 0
+        for k in others:
+            table[node, k] = distance(weights[node], weights[k], metric)
+    for way in range(lattice.n_nodes):
+        table = np.minimum(table, table[:, way, None] + table[way])
+    return table
 
 
-def topographic_product(weights, xdim, ydim):
-    n_nodes = xdim * ydim
-    place = [(r % xdim, r // xdim) for r in range(n_nodes)]
+def topographic_product(weights, lattice, metric):
+    n_nodes = lattice.n_nodes
     total = 0.0
     for j in range(n_nodes):
         others = [i for i in range(n_nodes) if i != j]
-
-        def near(i, j=j):
-            return math.dist(place[j], place[i])
-
-        def similar(i, j=j):
-            return math.dist(weights[j], weights[i])
-
-        by_place, by_weight = sorted(others, key=near), sorted(others, key=similar)
+        near = dict(enumerate(distances(lattice)[j]))
+        similar = {i: distance(weights[j], weights[i], metric) for i in others}
+        by_place, by_weight = sorted(others, key=near.get), sorted(others, key=similar.get)
         for k in range(1, n_nodes):
             product = 1.0
             for a, v in zip(by_place[:k], by_weight[:k], strict=True):
-                product *= similar(a) / similar(v) * near(a) / near(v)
+                product *= similar[a] / similar[v] * near[a] / near[v]
             total += math.log(product ** (1 / (2 * k)))
     return total / (n_nodes * (n_nodes - 1))
 
@@ -174,27 +258,27 @@ def kolmogorov_distance(a, b):
     return max(abs(np.mean(a <= v) - np.mean(b <= v)) for v in np.concatenate([a, b]))
 
 
-def rank_preservation(data, places, k):
-    """Trustworthiness and preservation, as means over all orders of tied points."""
+def rank_preservation(in_data, on_map, k):
+    """Trustworthiness and preservation, as means over all orders of tied points.
+
+    in_data, on_map: distances (n, n) of the points.
+    """
 
     def all_ranks(i, table):
         others = [j for j in range(len(table)) if j != i]
-        distance = {
-            j: sum((a - b) ** 2 for a, b in zip(table[i], table[j], strict=True)) for j in others
-        }
         orders = [
             order
             for order in itertools.permutations(others)
-            if all(distance[a] <= distance[b] for a, b in itertools.pairwise(order))
+            if all(table[i][a] <= table[i][b] for a, b in itertools.pairwise(order))
         ]
         return [{j: rank for rank, j in enumerate(order, 1)} for order in orders]
 
-    n = len(data)
+    n = len(in_data)
     untrue = lost = 0.0
     for i in range(n):
-        in_data, on_map = all_ranks(i, data), all_ranks(i, places)
-        cases = len(in_data) * len(on_map)
-        for r, q in itertools.product(in_data, on_map):
+        data_ranks, map_ranks = all_ranks(i, in_data), all_ranks(i, on_map)
+        cases = len(data_ranks) * len(map_ranks)
+        for r, q in itertools.product(data_ranks, map_ranks):
             untrue += sum(max(r[j] - k, 0) for j in q if q[j] <= k) / cases
             lost += sum(max(q[j] - k, 0) for j in r if r[j] <= k) / cases
     scale = 2 / (n * k * (2 * n - 3 * k - 1))

@@ -68,9 +68,7 @@ def test_iris_at_the_published_parameters():
 def test_the_seed_decides_and_threads_do_not(monkeypatch, segmentation, initial):
     monkeypatch.setattr(winners_module, "BLOCK_ROWS", 20)
     features, _ = iris()
-    parameters = MapParameters(
-        6, 5, steps=500, alpha=0.5, segmentation=segmentation, initial=initial
-    )
+    parameters = MapParameters(6, 5, steps=500, alpha=0.5, method=segmentation, initial=initial)
     one = run_realization(features, parameters, 5)
     assert_same(one, run_realization(features, parameters, 5, threads=2))
     other = run_realization(features, parameters, 6)
@@ -98,8 +96,8 @@ def test_labels_take_the_smallest_unsigned_type(n_clusters, dtype):
         steps=1,
         alpha=1e-9,
         initial="sample",
-        segmentation="agglomerative",
-        n_clusters=n_clusters,
+        method="agglomerative",
+        clusters=n_clusters,
     )
     found = run_realization(features, parameters, 0, quality_rows=10)
     assert found.cluster_centroids.size == n_clusters
@@ -112,7 +110,7 @@ def test_labels_take_the_smallest_unsigned_type(n_clusters, dtype):
 @pytest.mark.parametrize("segmentation", sorted(SEGMENTATIONS))
 def test_small_maps_and_tables(size, n_points, segmentation):
     features = np.random.default_rng(0).normal(size=(n_points, 2))
-    parameters = MapParameters(*size, steps=40, alpha=0.5, segmentation=segmentation)
+    parameters = MapParameters(*size, steps=40, alpha=0.5, method=segmentation)
     found = run_realization(features, parameters, 0)
     assert found.labels.shape == (n_points,)
     assert np.isfinite(found.weights).all()
@@ -135,10 +133,10 @@ def test_constant_data_has_one_cluster():
         ({"learning_rate": "fast"}, "unknown learning rate"),
         ({"initial": "zeros"}, "unknown initial weights"),
         ({"metric": "taxi"}, "unknown metric"),
-        ({"segmentation": "none"}, "unknown segmentation"),
+        ({"method": "none"}, "unknown segmentation"),
         ({"smoothing": -1}, "smoothing must be"),
         ({"merge": float("nan")}, "merge must be"),
-        ({"n_clusters": "gap"}, "unknown choice of n_clusters"),
+        ({"clusters": "gap"}, "unknown choice of n_clusters"),
     ],
 )
 def test_bad_parameters(changes, message):
@@ -153,8 +151,12 @@ def test_bad_calls():
         run_realization([[1.0]], parameters, -1)
     with pytest.raises(ConfigError, match="threads must be at least 1"):
         run_realization([[1.0]], parameters, 0, threads=0)
-    with pytest.raises(DataError, match="nan in row 0"):
-        run_realization([[np.nan]], parameters, 0)
+    with pytest.raises(DataError, match="no value in row 1"):
+        run_realization([[1.0], [np.nan]], parameters, 0)
+    with pytest.raises(ConfigError, match="needs first weights"):
+        run_realization([[1.0]], MapParameters(3, 2, initial="given"), 0)
+    with pytest.raises(DataError, match="given first weights: weights has 5 rows"):
+        run_realization([[1.0]], MapParameters(3, 2, initial="given"), 0, given=np.ones((5, 1)))
 
 
 def test_the_package_imports_without_numba():

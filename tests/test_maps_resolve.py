@@ -13,12 +13,26 @@ CHOSEN = {
     "ydim": "auto",
     "ratio": 0.7,
     "topology": "rectangular",
+    "periodic": False,
     "trainer": "online",
     "steps": 100,
+    "epochs": None,
+    "fine_epochs": 0,
+    "batch_size": 100,
     "alpha": 0.1,
+    "final_alpha": None,
     "learning_rate": "decay",
+    "radius": "auto",
+    "final_radius": "auto",
+    "radius_schedule": "auto",
+    "kernel": "auto",
+    "kernel_distance": "auto",
+    "order": "shuffled",
     "initial": "pca",
     "metric": "euclidean",
+    "backend": "numba",
+    "patience": None,
+    "tolerance": 0.0,
     "method": "basins",
     "smoothing": 0.5,
     "merge": 0.3,
@@ -51,6 +65,31 @@ def test_given_size_is_kept():
     assert (found.xdim, found.ydim) == (7, 3)
 
 
+def test_rows_of_a_periodic_hexagonal_lattice_are_even():
+    chosen = {**CHOSEN, "topology": "hexagonal", "periodic": True, "ratio": 1.0}
+    found = resolve_parameters(chosen, features(n_points=300, n_features=5))
+    assert (found.xdim, found.ydim) == (5, 6)
+
+
+def test_automatic_names_follow_the_trainer():
+    online, batch = (
+        resolve_parameters({**CHOSEN, "xdim": 9, "ydim": 4, "trainer": trainer}, features())
+        for trainer in ("online", "batch")
+    )
+    assert (online.radius_schedule, online.kernel, online.kernel_distance) == (
+        "reference",
+        "truncated_gaussian",
+        "links",
+    )
+    assert (online.epochs, online.radius, online.last_radius) == (None, None, 8)
+    assert (batch.radius_schedule, batch.kernel, batch.kernel_distance) == (
+        "exponential",
+        "gaussian",
+        "euclidean",
+    )
+    assert (batch.epochs, batch.radius, batch.final_radius, batch.last_radius) == (20, 4.5, 1, 1)
+
+
 def test_half_automatic_size():
     with pytest.raises(ConfigError, match="ydim is 'auto' but the other side"):
         resolve_parameters({**CHOSEN, "xdim": 7}, features())
@@ -59,5 +98,5 @@ def test_half_automatic_size():
 @pytest.mark.parametrize("method", SEGMENTATIONS)
 def test_number_of_clusters_goes_where_it_has_a_meaning(method):
     found = resolve_parameters({**CHOSEN, "method": method}, features())
-    assert found.segmentation == method
-    assert found.n_clusters == (4 if method not in ("basins", "hdbscan") else None)
+    assert found.method == method
+    assert found.clusters == (4 if method not in ("basins", "hdbscan") else None)

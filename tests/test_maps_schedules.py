@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import oracles_maps as oracle
 import pytest
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kohorte.errors import ConfigError
-from kohorte.maps.schedules import learning_rates, reference_radius
+from kohorte.maps.schedules import CURVES, LEVELS, Radii, learning_rates, reference_radius
 
 
 def test_reference_schedule_by_hand():
@@ -73,10 +75,89 @@ def test_decay_by_hand():
     assert rates[97] / 0.5 == pytest.approx(1e-3, rel=0.01)
 
 
-def test_static_and_short_runs():
-    np.testing.assert_array_equal(learning_rates("static", 2, 5, 100, 0.2), [0.2] * 3)
+def test_short_runs():
     np.testing.assert_array_equal(learning_rates("decay", 0, 4, 4, 1), [1, 1, 0.75, 0.5625])
     np.testing.assert_array_equal(learning_rates("decay", 0, 1, 1, 1), [1])
+
+
+CURVES_BY_HAND = {
+    "constant": lambda t: 0.8,
+    "linear": lambda t: 0.8 - 0.6 * t / 10,
+    "exponential": lambda t: 0.8 * 0.25 ** (t / 10),
+    "inverse_time": lambda t: 0.8 / (1 + 3 * t / 10),
+    "power": lambda t: 0.8 * (1 + t) ** (-math.log(4) / math.log(11)),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_curves_from_first_to_last(name):
+    expected = [CURVES_BY_HAND[name](t) for t in range(10)]
+    np.testing.assert_allclose(learning_rates(name, 0, 10, 10, 0.8, 0.2), expected)
+    radii = Radii(9, 9, 10, name, 8, 2)
+    np.testing.assert_allclose(radii.at(0, 10), 10 * np.array(expected))
+    assert radii.final == (8 if name == "constant" else 2)
+
+
+def test_simpsom_and_minisom_in_these_names():
+    # SimpSOM: sigma_0 exp(-t / tau), tau = T / ln sigma_0.
+    t = np.arange(30)
+    found = Radii(40, 50, 30, "exponential", 25, 1).at(0, 30)
+    np.testing.assert_allclose(found, 25 * np.exp(-t / (30 / math.log(25))))
+    # MiniSom: x / (1 + t / (T / 2)).
+    found = learning_rates("inverse_time", 0, 30, 30, 0.5, 0.5 / 3)
+    np.testing.assert_allclose(found, 0.5 / (1 + t / 15))
+
+
+@given(
+    name=st.sampled_from(list(CURVES)),
+    steps=st.integers(1, 5000),
+    cut=st.integers(0, 5000),
+    share=st.floats(0.01, 1),
+)
+def test_curves_fall_and_do_not_depend_on_blocks(name, steps, cut, share):
+    cut = min(cut, steps)
+    whole = learning_rates(name, 0, steps, steps, 0.5, 0.5 * share)
+    parts = [
+        learning_rates(name, *part, steps, 0.5, 0.5 * share) for part in ((0, cut), (cut, steps))
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert whole[0] == 0.5
+    assert (np.diff(whole) <= 0).all()
+    assert whole[-1] >= 0.5 * share * (1 - 1e-12)
+
+
+def test_values_are_held_in_long_runs():
+    rates = learning_rates("linear", 0, 100_000, 100_000, 1.0, 0)
+    assert np.unique(rates).size == LEVELS
+    np.testing.assert_array_equal(rates[:400], 1)
+    assert rates[400] == pytest.approx(1 - 400 / 100_000)
+    assert np.unique(learning_rates("linear", 0, 400, 400, 1.0, 0)).size == 400
+
+
+def test_automatic_ends():
+    assert learning_rates("linear", 9, 10, 10, 0.5)[0] == pytest.approx(0.05 + 0.9 * 0.005)
+    radii = Radii(40, 30, 10, "linear")
+    assert (radii.first, radii.last) == (20, 1)
+    assert (Radii(1, 1, 10, "linear").first, Radii(1, 1, 10, "linear").last) == (0.5, 0.5)
+    assert Radii(40, 30, 100_000).final == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("slow",), "unknown radius schedule"),
+        (("reference", 3.0), "no meaning for radius_schedule 'reference'"),
+        (("reference", None, 3.0), "no meaning"),
+        (("linear", 3, 4), "at most radius"),
+        (("linear", -3), "radius must be"),
+        (("exponential", 3, 0), "never reaches zero"),
+        (("power", 0), "radius must be"),
+    ],
+)
+def test_bad_radii(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        Radii(5, 5, 10, *arguments)
+    assert Radii(5, 5, 10, "constant", 0).at(0, 2).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@ import oracles_maps as oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles_lattice import KINDS
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import _principal, _validation, online
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.online import sample_order, train_online
 
 
@@ -16,7 +18,7 @@ from kohorte.maps.online import sample_order, train_online
     ydim=st.integers(1, 24),
     n_features=st.integers(1, 9),
     steps=st.integers(1, 120),
-    learning_rate=st.sampled_from(["decay", "static"]),
+    learning_rate=st.sampled_from(["decay", "constant"]),
     seed=st.integers(0, 2**32),
 )
 def test_training_equals_the_plain_trainer_bit_for_bit(
@@ -39,6 +41,86 @@ def test_training_equals_the_plain_trainer_bit_for_bit(
     assert found.dtype == np.float32
     assert found.flags.c_contiguous
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("missing", [0, 0.3])
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine"])
+@pytest.mark.parametrize(("topology", "periodic"), KINDS)
+def test_every_metric_and_lattice_equals_the_plain_trainer_bit_for_bit(
+    topology, periodic, metric, missing
+):
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(40, 5)).astype(np.float32)
+    features[rng.random(features.shape) < missing] = np.nan
+    features[:, 2] = np.nan_to_num(features[:, 2])
+    for (xdim, ydim), kernel in zip(
+        [(1, 1), (9, 1), (1, 6), (2, 2), (7, 4), (26, 8)], KERNELS, strict=True
+    ):
+        lattice = Lattice(xdim, ydim, topology, periodic)
+        start = rng.normal(size=(lattice.n_nodes, 5)).astype(np.float32)
+        order = rng.integers(40, size=60)
+        chosen = {"kernel": kernel, "kernel_distance": rng.choice(["links", "euclidean"])}
+        expected = oracle.train_any(features, lattice, start, order, 0.4, 2.3, metric, **chosen)
+        found = train_online(
+            features,
+            lattice,
+            start,
+            steps=60,
+            alpha=0.4,
+            learning_rate="constant",
+            radius=2.3,
+            radius_schedule="constant",
+            metric=metric,
+            order=order,
+            **chosen,
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_published_schedule_on_the_lattices_that_it_was_not_made_for():
+    # A hexagonal lattice counts links, a periodic one goes the short way.
+    rng = np.random.default_rng(3)
+    features, start = rng.normal(size=(40, 3)), rng.random((60, 3))
+    trained = [
+        train_online(
+            features, Lattice(10, 6, *kind), start, steps=400, alpha=0.5, order=np.arange(40)
+        )
+        for kind in KINDS
+    ]
+    assert len({weights.tobytes() for weights in trained}) == 4
+
+
+def test_epochs_are_passes_during_which_schedules_stand_still():
+    # The TensorFlow blog's training, written out: factor 1 - t/T on alpha and sigma, one pass over
+    # all vectors in their order an iteration, exp(-d^2 / sigma^2) with Euclidean lattice distance.
+    rng = np.random.default_rng(8)
+    colours = rng.random((15, 3))
+    lattice = Lattice(6, 5)
+    start = rng.normal(size=(30, 3)).astype(np.float32)
+    weights = start.astype(np.float64)
+    for iteration in range(40):
+        factor = 1 - iteration / 40
+        for colour in colours:
+            winner = np.argmin(((weights - colour) ** 2).sum(axis=1))
+            d2 = lattice.distances_from(winner) ** 2
+            h = 0.3 * factor * np.exp(-d2 / (3.0 * factor) ** 2)
+            weights += h[:, None] * (colour - weights)
+    found = train_online(
+        colours,
+        lattice,
+        start,
+        epochs=40,
+        alpha=0.3,
+        final_alpha=0,
+        learning_rate="linear",
+        radius=3,
+        final_radius=0,
+        radius_schedule="linear",
+        kernel="gaussian_e",
+        kernel_distance="euclidean",
+        order="sequential",
+    )
+    np.testing.assert_allclose(found, weights, atol=1e-4)
 
 
 def test_lattices_larger_than_a_block_of_the_kernel():
@@ -123,7 +205,12 @@ def test_training_places_the_map_on_the_data():
         ({"alpha": np.nan}, ConfigError, "alpha must be finite"),
         ({"alpha": 1.01}, ConfigError, "alpha must be at most 1"),
         ({"learning_rate": "fast"}, ConfigError, "unknown learning rate"),
-        ({"order": None}, ConfigError, "order or a numpy Generator"),
+        ({"order": "shuffled"}, ConfigError, "order or a numpy Generator"),
+        ({"order": "random"}, ConfigError, "unknown order"),
+        ({"epochs": 2}, ConfigError, "either steps or epochs"),
+        ({"radius": 3.0}, ConfigError, "no meaning for radius_schedule 'reference'"),
+        ({"kernel": "square"}, ConfigError, "unknown neighbourhood kernel"),
+        ({"metric": "taxi"}, ConfigError, "unknown metric"),
         ({"order": []}, ConfigError, "non-empty"),
         ({"order": [0.5]}, ConfigError, "row numbers"),
         ({"order": [3]}, ConfigError, r"order must lie in 0\.\.2, got 3\.\.3"),
@@ -131,7 +218,7 @@ def test_training_places_the_map_on_the_data():
         ({"features": [1, 2]}, DataError, "two-dimensional"),
         ({"features": np.empty((0, 2))}, DataError, "at least one row"),
         ({"features": [["a", "b"]]}, DataError, "real numbers"),
-        ({"features": [[1, 2], [3, np.nan]]}, DataError, "nan in row 1, column 1"),
+        ({"features": [[1, 2], [np.nan, np.nan]]}, DataError, "no value in row 1"),
         ({"features": [[1, 2], [np.inf, 4]]}, DataError, "inf in row 1, column 0"),
         ({"features": [[1, 1e16]]}, DataError, "scale the data"),
         ({"weights": np.zeros((3, 2))}, DataError, "weights has 3 rows, but the lattice has 4"),

@@ -1,12 +1,13 @@
 import numpy as np
 import oracles_maps as oracle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import winners
-from kohorte.maps.winners import find_two_winners, find_winners
+from kohorte.maps.metrics import METRICS
+from kohorte.maps.winners import SEARCHES, WinnerSearch, find_two_winners, find_winners
 
 
 @given(
@@ -29,6 +30,71 @@ def test_two_winners_with_many_ties_against_a_stable_sort(n_nodes, n_features, l
     if n_nodes == 1:
         assert (nodes[:, 1] == -1).all()
         assert np.isinf(distances[:, 1]).all()
+
+
+@pytest.mark.parametrize("metric", SEARCHES)
+@given(
+    n_nodes=st.integers(1, 60),
+    n_features=st.sampled_from([2, 3, 7, 64, 70]),
+    missing=st.sampled_from([0, 0.4]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=25)
+def test_every_metric_with_and_without_missing_values(metric, n_nodes, n_features, missing, seed):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(9, n_features)).astype(np.float32)
+    points[rng.random(points.shape) < missing] = np.nan
+    points[:, :2] = np.where(np.isnan(points[:, :2]), 0.3, points[:, :2])
+    weights = rng.normal(size=(n_nodes, n_features)).astype(np.float32)
+    nodes, lengths = find_two_winners(points, weights, metric=metric)
+    np.testing.assert_array_equal(find_winners(points, weights, metric=metric), nodes[:, 0])
+    expected = np.array([[oracle.distance(p, w, metric) for w in weights] for p in points])
+    for rank in range(min(n_nodes, 2)):
+        found = expected[np.arange(9), nodes[:, rank]]
+        np.testing.assert_allclose(found, np.sort(expected, axis=1)[:, rank], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(lengths[:, rank], found, rtol=1e-5, atol=1e-6)
+    if n_nodes == 1:
+        assert (nodes[:, 1] == -1).all()
+        assert np.isinf(lengths[:, 1]).all()
+
+
+def test_metrics_are_those_of_the_metrics_module():
+    assert set(SEARCHES) == set(METRICS)
+
+
+@pytest.mark.parametrize("metric", SEARCHES)
+@pytest.mark.parametrize("missing", [False, True])
+def test_equal_nodes_go_to_the_lowest_index(metric, missing):
+    points = np.random.default_rng(0).normal(size=(20, 3))
+    if missing:
+        points[:, 1] = np.nan
+    nodes, _ = find_two_winners(points, np.tile([[0.3, 0.2, 0.9]], (50, 1)), metric=metric)
+    assert (nodes == [0, 1]).all()
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_a_common_offset_does_not_cost_the_digits_of_the_differences(offset):
+    rng = np.random.default_rng(0)
+    points, weights = (offset + rng.integers(0, 64, size=(n, 3)) / 16.0 for n in (500, 90))
+    nodes, lengths = find_two_winners(points, weights)
+    expected = ((points[:, None] - weights) ** 2).sum(axis=2)
+    best = expected.min(axis=1)
+    assert np.mean(expected[np.arange(500), nodes[:, 0]] == best) > 0.99
+    np.testing.assert_allclose(lengths[:, 0] ** 2, best, atol=1e-2)
+
+
+@pytest.mark.parametrize("metric", SEARCHES)
+def test_the_largest_values_do_not_overflow(metric):
+    points = np.array([[1e15, -1e15], [-1e15, 1e15]])
+    nodes, lengths = find_two_winners(points, points, metric=metric)
+    np.testing.assert_array_equal(nodes, [[0, 1], [1, 0]])
+    assert np.isfinite(lengths).all()
+
+
+def test_distances_to_given_nodes():
+    search = WinnerSearch([[0.0, 0.0], [3.0, 4.0]])
+    found = search.distances([[0.0, 0.0], [3.0, 0.0], [0.0, np.nan]], [1, 1, 1])
+    np.testing.assert_allclose(found, [5, 4, 3 * np.sqrt(2)])
 
 
 def test_threads_do_not_change_the_result(monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 
 from kohorte import store
 from kohorte.errors import ResultError
+from kohorte.maps.history import History
 
 
 def small_data():
@@ -108,16 +109,23 @@ def test_missing_truncated_and_foreign_files_are_named(tmp_path):
 class SmallRealization:
     quality: ClassVar = {"quantization_error": 0.5, "topographic_product": float("nan")}
 
-    def __init__(self, train=1.0):
+    def __init__(self, train=1.0, snapshots=0):
         self.seconds = {"train": train}
+        moments = np.arange(3)
+        self.history = History(
+            moments,
+            *np.ones((4, 3)),
+            snapshot_step=np.arange(snapshots),
+            snapshots=np.ones((snapshots, 6, 2), np.float32),
+        )
         for number, name in enumerate(store.REALIZATION_ARRAYS):
             setattr(self, name, np.full(4, number, dtype=np.int32))
 
 
-def write_small(path, train=1.0):
-    parameters = {"xdim": 2, "ydim": 3, "topology": "rectangular"}
+def write_small(path, train=1.0, snapshots=0):
+    parameters = {"xdim": 2, "ydim": 3, "topology": "rectangular", "periodic": False}
     described = {"id": path.stem, "seed": 5, "repeat": 1, "parameters": parameters}
-    store.write_realization(path, SmallRealization(train), fingerprint="f", **described)
+    store.write_realization(path, SmallRealization(train, snapshots), fingerprint="f", **described)
 
 
 def test_realization_round_trip(tmp_path):
@@ -130,6 +138,35 @@ def test_realization_round_trip(tmp_path):
     assert stored.quality["quantization_error"] == 0.5
     assert list(stored.arrays) == ["labels", "hits"]
     np.testing.assert_array_equal(stored.arrays["labels"], np.full(4, 7))
+
+
+def test_what_was_recorded_in_training(tmp_path):
+    path = tmp_path / "r.h5"
+    write_small(path, snapshots=2)
+    stored = store.read_realization(path, "history/step", "history/alpha", "snapshots/weights")
+    np.testing.assert_array_equal(stored.arrays["history/step"], [0, 1, 2])
+    np.testing.assert_array_equal(stored.arrays["history/alpha"], [1, 1, 1])
+    assert stored.arrays["snapshots/weights"].shape == (2, 6, 2)
+    with h5py.File(path) as file:
+        assert file["snapshots/weights"].attrs["unit"] == "scaled"
+    assert store.has_fingerprint(path, "f")
+    with h5py.File(path, "a") as file:
+        file["history/quantization_error"][0] += 1
+    assert not store.has_fingerprint(path, "f")
+    write_small(path)
+    with h5py.File(path) as file:
+        assert "snapshots" not in file
+
+
+def test_first_weights_from_a_realization_or_an_array(tmp_path):
+    write_small(tmp_path / "r.h5")
+    np.testing.assert_array_equal(store.read_weights(tmp_path / "r.h5"), np.zeros(4))
+    np.save(tmp_path / "w.npy", np.ones((3, 2)))
+    np.testing.assert_array_equal(store.read_weights(tmp_path / "w.npy"), np.ones((3, 2)))
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    for name in ("objects.npy", "none.npy"):
+        with pytest.raises(ResultError, match=name):
+            store.read_weights(tmp_path / name)
 
 
 def test_fingerprint(tmp_path):

@@ -146,7 +146,8 @@ def _describe_kind(kind: str, schema: Schema) -> str:
     if kind == "null":
         return "null"
     if kind == "object":
-        return "a mapping of keys"
+        inner = schema.get("additionalProperties")
+        return f"a mapping of names to {describe_values(inner)}" if inner else "a mapping of keys"
     if kind == "boolean":
         return "true or false"
     if kind == "string":
