@@ -308,6 +308,84 @@ def test_table_without_truth_and_explicit_realizations(make_project):
     assert json.loads((project.results / "realizations/batches/000.json").read_text())
 
 
+def test_every_kind_of_map_in_one_study_with_missing_values(make_project):
+    lattice = {"xdim": 6, "ydim": 4}
+    config = {
+        "study": "kinds",
+        "data": {
+            "source": "points of mine.csv",
+            "label": "kind",
+            "missing": "skip",
+            "weights": {"age": 2},
+        },
+        "lattice": lattice,
+        "training": {"steps": 300, "alpha": 0.3, "snapshots": 3, "history": 5},
+        "realizations": {
+            "explicit": [
+                {"topology": "hexagonal", "periodic": True, "metric": "manhattan"},
+                {"trainer": "batch", "epochs": 6, "fine_epochs": 2, "initial": "pca"},
+                {"trainer": "batch", "epochs": 6, "backend": "jax"},
+                {"trainer": "batch", "epochs": 6, "backend": "jax", "radius": 2},
+                {"trainer": "minibatch", "epochs": 4, "batch_size": 20, "metric": "cosine"},
+                {"epochs": 3, "order": "sequential", "learning_rate": "linear", "final_alpha": 0},
+                {"xdim": 15, "ydim": 1, "kernel": "mexican_hat", "radius_schedule": "power"},
+            ],
+        },
+        "execution": {"realizations_per_job": 10},
+    }
+    project = make_project(config, name="kinds")
+    source = project.directory / "points of mine.csv"
+    table = pd.read_csv(source)
+    table.loc[[3, 50], "girth"] = np.nan
+    table.loc[[3, 7], "age"] = np.nan
+    table.to_csv(source, index=False)
+    wanted = ["tables/realizations.csv", "figures/umatrix.pdf", "figures/snapshots.pdf"]
+    project.run(*(f"results/kinds/{name}" for name in [*wanted, "imputed.h5"]))
+    realizations = pd.read_csv(project.results / "tables" / "realizations.csv")
+    assert realizations["id"].tolist()[:3] == [
+        "x6_y4_hexagonal_periodic_steps300_alpha0.3_manhattan_r1",
+        "x6_y4_batch_epochs6_fine2_start-pca_r1",
+        "x6_y4_batch_epochs6_jax_r1",
+    ]
+    assert realizations["qe"].notna().all()
+    first = project.realization(realizations["id"][0])
+    with h5py.File(first) as file:
+        assert file["history/step"][:].tolist() == [0, 60, 120, 180, 240, 300]
+        assert file["snapshots/weights"].shape == (3, 24, 3)
+
+    # The missing values, filled in from the maps; what was there is as it was.
+    with h5py.File(project.results / "imputed.h5") as file:
+        missing = file["missing"][:]
+        assert missing.sum() == 4
+        values = table[["height", "girth", "age"]].to_numpy()
+        np.testing.assert_allclose(file["features"][:][~missing], values[~missing], atol=1e-5)
+        assert np.isfinite(file["features"][:]).all()
+        assert (file["spread"][:][missing] > 0).all()
+
+    # Training goes on from a map of the finished study.
+    more = {**config, "study": "more", "realizations": {}}
+    more["training"] = {"steps": 200, "initial": "given", "weights": str(first)}
+    more["lattice"] = {**lattice, "topology": "hexagonal", "periodic": True}
+    project.configure(more)
+    identifier = "x6_y4_hexagonal_periodic_steps200_alpha0.1_start-given_r1"
+    project.run("results/more/realizations/batches/000.json")
+    with (
+        h5py.File(first) as begun,
+        h5py.File(
+            project.directory / "results" / "more" / "realizations" / f"{identifier}.h5"
+        ) as file,
+    ):
+        weights, nodes = begun["weights"][:], len(begun["weights"])
+        assert file["history/step"][0] == 0
+        assert file["weights"].shape == weights.shape == (nodes, 3)
+        assert not np.array_equal(file["weights"][:], weights)
+    more["lattice"] = {"xdim": 5, "ydim": 4}
+    project.configure(more)
+    output = project.run("results/more/realizations/batches/000.json", check=False)
+    assert "given first weights: weights has 24 rows, but the lattice has 20 nodes" in output
+    assert "Traceback" not in output
+
+
 def test_slabs_and_the_other_backend_give_the_same_ensemble(finished, make_project):
     project = make_project(name="slabs")
     shutil.rmtree(project.directory)

@@ -60,6 +60,7 @@ def read_table(
     names_dataset: str | None = "names",
     delimiter: str | None = None,
     missing: str = "error",
+    least_rows: int = 2,
 ) -> Table:
     """Read features, and the ground truth where there is one, from any source.
 
@@ -88,6 +89,7 @@ def read_table(
         missing: "error" refuses missing values; "skip" leaves them in the table as NaN; "drop"
             leaves out those of the chosen rows that miss a value, and logs their number. A feature
             without any value makes no row incomplete: it stays, and fit_scaling deals with it.
+        least_rows: fewer rows than this are an error; a study needs 2.
 
     Returns:
         A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number
@@ -109,21 +111,23 @@ def read_table(
     )
     try:
         with reader.open(title, place, options) as opened:
-            return _read(opened, features, label, sample, stride, seed, missing)
+            return _read(opened, features, label, sample, stride, seed, missing, least_rows)
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
 
 
-def _choose_rows(title: str, n_rows: int, stride: int, sample: int | None, seed: int) -> np.ndarray:
+def _choose_rows(
+    title: str, n_rows: int, stride: int, sample: int | None, seed: int, least: int
+) -> np.ndarray:
     """Ascending 0-based rows: every stride-th, and `sample` of those without replacement.
 
     Raises:
-        DataError: fewer than `sample`, or fewer than two, rows are left.
+        DataError: fewer than `sample`, or fewer than `least`, rows are left.
     """
     rows = np.arange(0, n_rows, stride, dtype=np.int64)
     kept = f"of its {n_rows} rows, stride {stride} leaves {len(rows)}"
-    if len(rows) < 2:
-        raise DataError(f"{title}: too few rows: {kept}, but at least 2 are needed")
+    if len(rows) < least:
+        raise DataError(f"{title}: too few rows: {kept}, but at least {least} are needed")
     if sample is None:
         return rows
     if sample > len(rows):
@@ -218,18 +222,18 @@ def _check_arguments(title, reader, features, label, sample, stride, delimiter, 
             raise ConfigError(f"delimiter must be one character, such as ';', got {delimiter!r}")
 
 
-def _read(source, features, label, sample, stride, seed, missing):
+def _read(source, features, label, sample, stride, seed, missing, least_rows):
     label_column = None
     if label is not None and not source.has_labels:
         label_column = _find_column(source, "label", label)
     columns = _feature_columns(source, features, label_column)
-    rows = _choose_rows(source.title, source.n_rows, stride, sample, seed)
+    rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
 
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)
     if missing == "drop":
-        values, rows = _drop_incomplete(source.title, values, rows)
+        values, rows = _drop_incomplete(source.title, values, rows, least_rows)
 
     labels = label_names = None
     if label_column is not None:
@@ -286,7 +290,7 @@ def _check_values(source, values, columns, rows, missing):
     raise DataError(f"{source.title}: feature {source.names[column]!r}, {place}: {fault}")
 
 
-def _drop_incomplete(title, values, rows):
+def _drop_incomplete(title, values, rows, least):
     """`values` and `rows` without the rows that miss a value of a feature that has any."""
     complete = np.ones(len(rows), dtype=bool)
     for column in values.T:
@@ -297,10 +301,10 @@ def _drop_incomplete(title, values, rows):
     if kept == len(rows):
         return values, rows
     dropped = f"{len(rows) - kept} of {len(rows)} rows miss a value"
-    if kept < 2:
+    if kept < least:
         raise DataError(
-            f"{title}: too few rows: {dropped}, so {kept} would be left, but at least 2 are "
-            "needed; choose features with fewer gaps, or set missing to 'skip'"
+            f"{title}: too few rows: {dropped}, so {kept} would be left, but at least "
+            f"{least} are needed; choose features with fewer gaps, or set missing to 'skip'"
         )
     _log.warning("%s: %s; dropped", title, dropped)
     return values[complete], rows[complete]

@@ -1,7 +1,8 @@
 """One realization of an ensemble: a map from its start to its clusters and its quality."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -213,35 +214,68 @@ def run_realization(
 
 def run_realizations(
     features,
-    members: Sequence[tuple[MapParameters, int]],
+    runs: Sequence[tuple[MapParameters, int]],
+    done: Callable[[int, Realization], None],
     *,
     given=None,
     recording: Recording = Recording(),
     threads: int = 1,
     quality_rows: int = QUALITY_ROWS,
-) -> Iterator[Realization]:
-    """Realizations of several (parameters, seed), trained side by side on the device of JAX.
+) -> None:
+    """Calls done(k, realization) for each of `runs`, (parameters, seed), as soon as it is there.
 
-    All must have the trainer 'batch' and the backend 'jax', and equal `together` keys; they are
-    trained in one call. Each result is what run_realization gives, up to the device's rounding.
+    `threads` maps are trained at a time, each by one thread, and `done` is called in that thread.
+    Maps of the backend 'jax' that have everything but their starts and radii in common are trained
+    side by side on the device; such a result is that of run_realization up to rounding. Other
+    arguments and errors as run_realization.
     """
+    points = as_points(features, missing=True)
+    options = {"given": given, "recording": recording}
+
+    def alone(k: int) -> None:
+        done(k, run_realization(points, *runs[k], quality_rows=quality_rows, **options))
+
+    together: dict[tuple | None, list[int]] = {}
+    for k, (parameters, _) in enumerate(runs):
+        together.setdefault(_common(parameters), []).append(k)
+    with ThreadPoolExecutor(as_count(threads, "threads", 1)) as pool:
+        list(pool.map(alone, together.pop(None, [])))
+    for group in together.values():
+        members = [_Run(points, *runs[k], given, recording, None) for k in group]
+        clock = _Clock()
+        stack = _train_together(points, members)
+        clock.stop("train")
+        seconds = clock.seconds["train"] / len(group)
+        for k, run, weights in zip(group, members, stack, strict=True):
+            clock = _Clock()
+            clock.seconds["train"] = seconds
+            done(k, _finish(points, run, weights, clock, threads, quality_rows))
+
+
+def _common(parameters: MapParameters) -> tuple | None:
+    """What maps that are trained side by side have in common; None for maps trained alone.
+
+    A map that may stop early decides for itself when, and is trained alone.
+    """
+    if parameters.backend != "jax" or parameters.patience is not None:
+        return None
+    names = "xdim ydim topology periodic epochs fine_epochs kernel kernel_distance metric"
+    return tuple(getattr(parameters, name) for name in names.split())
+
+
+def _train_together(points, runs: Sequence["_Run"]) -> np.ndarray:
+    """Weights (R, M, F) of batch runs that have their `_common` parameters in common."""
     from kohorte.maps import accelerated
 
-    points = as_points(features, missing=True)
-    if len({together(parameters) for parameters, _ in members}) != 1:
-        raise ConfigError("these realizations cannot be trained side by side; see `together`")
-    runs = [_Run(points, *member, given, recording, None) for member in members]
     first = runs[0].parameters
-    clock = _Clock()
     radii = np.stack([run.radii for run in runs])
     for run, n in zip(runs, radii, strict=True):
         run.observer.begin(n.size, run.start, n[0], np.nan)
 
     def look(epoch: int, stack) -> bool:
-        if epoch not in runs[0].observer.looks:
-            return False
-        for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
-            run.observer.look(epoch, weights, n[epoch - 1], np.nan)
+        if epoch in runs[0].observer.looks:
+            for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
+                run.observer.look(epoch, weights, n[epoch - 1], np.nan)
         return False
 
     stack = accelerated.train_batch(
@@ -254,23 +288,7 @@ def run_realizations(
         metric=first.metric,
         observer=look,
     )
-    clock.stop("train")
-    shared = clock.seconds["train"] / len(runs)
-    for run, weights in zip(runs, np.asarray(stack), strict=True):
-        clock = _Clock()
-        clock.seconds["train"] = shared
-        yield _finish(points, run, weights, clock, threads, quality_rows)
-
-
-def together(parameters: MapParameters) -> tuple | None:
-    """What maps have in common that can be trained side by side; None for those that cannot.
-
-    A map that may stop early decides for itself when, and is trained alone.
-    """
-    if parameters.backend != "jax" or parameters.patience is not None:
-        return None
-    names = "xdim ydim topology periodic epochs fine_epochs kernel kernel_distance metric"
-    return tuple(getattr(parameters, name) for name in names.split())
+    return np.asarray(stack)
 
 
 class _Run:

@@ -77,24 +77,16 @@ class WinnerSearch:
 
     def winners(self, features, *, threads: int = 1) -> np.ndarray:
         """(N,) int32, as find_winners."""
-        points, masked = self._points(features)
-        # Only products have a kernel that keeps nothing but the best.
-        n_best = 1 if self._by_product(masked) else 2
-        nodes = np.empty((points.shape[0], n_best), np.int32)
-        self._run(points, masked, nodes, None, threads)
-        return np.ascontiguousarray(nodes[:, 0])
+        nodes, _ = self._run(features, 1, False, threads)
+        return nodes[:, 0]
 
     def two_winners(self, features, *, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """(N, 2) int32 and (N, 2) float32, as find_two_winners."""
-        points, masked = self._points(features)
-        nodes = np.empty((points.shape[0], 2), np.int32)
-        lengths = np.empty(nodes.shape, np.float32)
-        self._run(points, masked, nodes, lengths, threads)
-        return nodes, lengths
+        return self._run(features, 2, True, threads)
 
     def distances(self, features, nodes, *, threads: int = 1) -> np.ndarray:
         """Distances (N,) float32 of the points to given nodes (N,), in float64 and rounded once."""
-        points, _ = self._points(features)
+        points = self._points(features)
         lengths = np.empty((points.shape[0], 1), np.float32)
         chosen = np.asarray(nodes, np.int32).reshape(-1, 1)
 
@@ -104,37 +96,56 @@ class WinnerSearch:
         _in_blocks(task, points.shape[0], threads)
         return lengths[:, 0]
 
-    def _points(self, features) -> tuple[np.ndarray, bool]:
+    def _points(self, features) -> np.ndarray:
         points = as_points(features, missing=True)
         as_weights(self.weights, n_features=points.shape[1])
-        return points, has_missing(points)
+        return points
 
-    def _by_product(self, masked: bool) -> bool:
-        return self._search.by_product and not masked
-
-    def _run(self, points, masked, nodes, lengths, threads) -> None:
-        by_product = self._by_product(masked)
-        if by_product not in self._packs:
-            self._packs[by_product] = _pack(self.weights, self._search, by_product)
-        pack = self._packs[by_product]
+    def _run(self, features, n_best: int, measured: bool, threads: int):
+        """Nodes (N, n_best) and, if `measured`, their distances."""
+        points = self._points(features)
+        nodes = np.empty((points.shape[0], n_best), np.int32)
+        lengths = np.empty(nodes.shape, np.float32) if measured else None
 
         def task(rows: slice) -> None:
-            _kernels.search(
-                points[rows],
-                pack.panels,
-                pack.bias,
-                pack.centre,
-                pack.kind,
-                masked,
-                pack.width,
-                pack.rows,
-                pack.group,
-                nodes[rows],
-            )
-            if lengths is not None:
-                self._measure(points[rows], nodes[rows], lengths[rows])
+            block = points[rows]
+            # A point's winners must not depend on which other points are incomplete.
+            incomplete = np.isnan(block).any(axis=1)
+            for masked in (False, True):
+                chosen = np.flatnonzero(incomplete == masked)
+                if chosen.size == block.shape[0]:
+                    nodes[rows] = self._search_block(block, masked, n_best)
+                elif chosen.size:
+                    nodes[rows][chosen] = self._search_block(block[chosen], masked, n_best)
+            if measured:
+                self._measure(block, nodes[rows], lengths[rows])
 
         _in_blocks(task, points.shape[0], threads)
+        return nodes, lengths
+
+    def _search_block(self, points: np.ndarray, masked: bool, n_best: int) -> np.ndarray:
+        pack = self._pack(masked)
+        # Only products have a kernel that keeps nothing but the best.
+        found = np.empty((points.shape[0], n_best if pack.kind == _kernels.DOT else 2), np.int32)
+        _kernels.search(
+            points,
+            pack.panels,
+            pack.bias,
+            pack.centre,
+            pack.kind,
+            masked,
+            pack.width,
+            pack.rows,
+            pack.group,
+            found,
+        )
+        return found[:, :n_best]
+
+    def _pack(self, masked: bool) -> "_Pack":
+        by_product = self._search.by_product and not masked
+        if by_product not in self._packs:
+            self._packs[by_product] = _pack(self.weights, self._search, by_product)
+        return self._packs[by_product]
 
     def _measure(self, points, nodes, lengths) -> None:
         _kernels.measure(points, self.weights, nodes, self._search.kind, self._search.root, lengths)

@@ -1,0 +1,194 @@
+"""Labels for new points from the maps and the consensus of a finished study."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from kohorte import store
+from kohorte.data.scaling import Scaling
+from kohorte.data.sources import READERS, read_table
+from kohorte.ensemble.combine import vote_weights
+from kohorte.ensemble.points import stream_points
+from kohorte.errors import DataError, ResultError
+from kohorte.maps.metrics import rowwise
+from kohorte.maps.winners import find_winners
+
+_log = logging.getLogger(__name__)
+
+_BLOCK_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class NewPoints:
+    """N points that a study has not seen, on the scale of its own.
+
+    Attributes:
+        features: (N, F) float32, the study's features in its order; NaN where a value is missing.
+        rows: (N,) int64 row of each point in its source.
+        truth: (N,) int64 class of each point, or None where it is not known.
+        class_names: names of the classes, or None.
+    """
+
+    features: np.ndarray
+    rows: np.ndarray
+    truth: np.ndarray | None
+    class_names: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a study says of N points.
+
+    Attributes:
+        label: (N,) consensus group with most votes, smallest unsigned integer type.
+        confidence: (N,) float32 share of the votes that the group won.
+        signal: (N,) float64 stacked signal, as in `ensemble.h5`.
+        novelty: (N,) float64 mean over the maps of the distance to the winner divided by the
+            quantization error of the map. The study's own points have 1 on average; a point with
+            several times as much is unlike them, and its label means little.
+    """
+
+    label: np.ndarray
+    confidence: np.ndarray
+    signal: np.ndarray
+    novelty: np.ndarray
+
+
+def read_points(source: str | Path, data: str | Path) -> NewPoints:
+    """Read new points as the source of a study was read, and scale them by the study's scaling.
+
+    The columns are found by name: their order does not matter and others are ignored. All rows are
+    read, whatever the study's `stride` and `sample`; missing values are treated as its `missing`
+    says. Where the source has the classes that the study's `label` names, they are read as well;
+    where they cannot be used, the log says why.
+
+    Args:
+        source: as for `kohorte.data.sources.read_table`.
+        data: the study's `data.h5`.
+
+    Raises:
+        DataError: the source cannot be used, or lacks a feature of the study.
+        ResultError: `data` is not the prepared table of a study.
+    """
+    with store.open_result(data, "data") as file:
+        options = store.read_json(file, "options")
+        names = store.read_text(file["names"])
+        scaling = Scaling(
+            method=options["scaling"],
+            names=names,
+            offset=file["scaling/offset"][:],
+            scale=file["scaling/scale"][:],
+            kept=np.ones(len(names), dtype=bool),
+        )
+    reader = READERS.get(Path(source).suffix.lower())
+    how = {
+        "features": names,
+        "feature_dataset": options["feature_dataset"],
+        "names_dataset": options["names_dataset"],
+        "delimiter": options["delimiter"] if reader and reader.is_text else None,
+        "missing": options["missing"],
+        "least_rows": 1,
+    }
+    try:
+        table = read_table(source, label=options["label"], **how)
+    except DataError as error:
+        if options["label"] is None:
+            raise
+        # What is wrong may be the classes alone, which a prediction does not need.
+        table = read_table(source, **how)
+        _log.info("no classes to compare with: %s", error)
+    return NewPoints(scaling.apply(table.values), table.rows, table.labels, table.label_names)
+
+
+def predict(
+    ensemble: SimpleNamespace, realizations: str | Path, features: Any, *, threads: int = 1
+) -> Prediction:
+    """Label points by the vote of a study's maps.
+
+    A map votes for the consensus group of the cluster that holds the point's winner, with the
+    weight that the study chose (`ensemble.votes`): points of the study get the labels that they
+    have. A cluster that holds no point of the study is in no group; a point whose winner is in one
+    goes to the nearest node of the others.
+
+    Args:
+        ensemble: what `kohorte.store.read_ensemble` read of the study.
+        realizations: the study's folder of that name, with one file for each map.
+        features: (N, F) real numbers, N >= 1, on the scale of the study (`read_points`): an array
+            or anything else with a shape and slices of rows, of which one block is read at a time.
+        threads: threads of the search and of the vote, without effect on the result.
+
+    Raises:
+        DataError: features are not an N x F table that the maps can take.
+        ResultError: a map is missing, or is not the one that the ensemble was combined from.
+    """
+    if len(features.shape) != 2 or features.shape[0] == 0:
+        raise DataError(
+            f"features have shape {tuple(features.shape)}; expected (N, F) with at least one point"
+        )
+    folder = Path(realizations)
+    if not folder.is_dir():
+        raise ResultError(f"{folder}: no such folder; a study of label files has no maps")
+    paths = [folder / f"{identifier}.h5" for identifier in ensemble.realizations.ids]
+    clusters, overlaps = ensemble.clusters, store.read_overlaps_of(ensemble)
+    splits = overlaps.offsets[1:-1]
+    ids, sizes = np.split(clusters.cluster, splits), np.split(clusters.size, splits)
+    weights = vote_weights(clusters.gsum, ensemble.options["votes"])
+    _log.info("%d points, %d maps", features.shape[0], len(paths))
+
+    parts = []
+    for start in range(0, features.shape[0], _BLOCK_ROWS):
+        points = features[start : start + _BLOCK_ROWS]
+        labels, novelty = [], np.zeros(len(points))
+        for path, *clusters_of in zip(paths, ids, sizes, strict=True):
+            try:
+                found, distances = _look_up(points, path, *clusters_of, threads)
+            except DataError as error:
+                raise DataError(f"of the points from {start} on, {error}") from None
+            labels.append(found)
+            novelty += distances
+        # Labels in memory are one slab.
+        (slab,) = stream_points(
+            labels,
+            overlaps,
+            clusters.gsum if weights is None else weights,
+            clusters.consensus_group,
+            weighted=weights is not None,
+            threads=threads,
+        )
+        cast = len(paths) if weights is None else slab.signal
+        confidence = (slab.votes / cast).astype(np.float32)
+        parts.append((slab.winner, confidence, slab.signal, novelty / len(paths)))
+    return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _look_up(points, path, ids, sizes, threads) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster of each point in one map, and the distance to its winner in quantization errors.
+
+    ids, sizes: the clusters that hold points of the study, and how many, as the ensemble has them.
+    """
+    stored = store.read_realization(path, "weights", "node_clusters", "hits")
+    weights, node_clusters, hits = stored.arrays.values()
+    counts = np.bincount(node_clusters, hits)
+    if not (np.array_equal(np.flatnonzero(counts), ids) and np.array_equal(counts[ids], sizes)):
+        raise ResultError(
+            f"{path}: is not the map that the ensemble was combined from; run the workflow again"
+        )
+    metric = stored.parameters["metric"]
+    winners = find_winners(points, weights, metric=metric, threads=threads)
+    astray = counts[node_clusters[winners]] == 0
+    if astray.any():
+        nodes = np.flatnonzero(counts[node_clusters])
+        nearest = find_winners(points[astray], weights[nodes], metric=metric, threads=threads)
+        winners[astray] = nodes[nearest]
+    labels = node_clusters.astype(np.min_scalar_type(ids[-1]))[winners]
+    distances = rowwise(points, weights[winners], metric)
+    usual = stored.quality["quantization_error"]
+    if usual == 0:  # every point of the study lies on a node
+        return labels, np.where(distances > 0, np.inf, 0.0)
+    return labels, distances / usual
