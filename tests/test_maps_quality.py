@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -5,11 +6,14 @@ import oracles_maps as oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles_lattice import DISTANCES, KINDS, neighbours
 from scipy import stats
 
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps import preservation
-from kohorte.maps.lattice import Lattice
+from kohorte.maps import preservation, quality
+from kohorte.maps.lattice import LATTICE_DISTANCES, TOPOLOGIES, Lattice
+from kohorte.maps.metrics import METRICS, pairwise
+from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.preservation import (
     embedding_ks,
     embedding_variance,
@@ -41,10 +45,24 @@ MEASURES = {
 }
 
 
-def random_map(seed, size=(4, 3), n_points=25, n_features=2):
+every_lattice = pytest.mark.parametrize("kind", KINDS)
+every_metric = pytest.mark.parametrize("metric", METRICS)
+
+
+def random_map(seed, size=(4, 3), n_points=25, n_features=2, missing=0.0):
+    """Points (N, F), whose first two features are always present, and weights (M, F)."""
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(n_points, n_features)).astype(np.float32)
-    return points, rng.normal(size=(size[0] * size[1], n_features)).astype(np.float32)
+    weights = rng.normal(size=(size[0] * size[1], n_features)).astype(np.float32)
+    points[:, 2:][rng.random((n_points, max(0, n_features - 2))) < missing] = np.nan
+    return points, weights
+
+
+def two_winners(points, weights, metric):
+    """Nodes (N, 2) and distances (N, 2)."""
+    table = pairwise(points, weights, metric)
+    nodes = np.argsort(table, axis=1, kind="stable")[:, :2]
+    return nodes, np.take_along_axis(table, nodes, axis=1)
 
 
 def test_errors_by_hand():
@@ -54,21 +72,39 @@ def test_errors_by_hand():
     assert dead_node_share([0, 3, 0, 1]) == 0.5
 
 
+@every_lattice
+def test_topographic_error_by_brute_force(kind):
+    lattice = Lattice(5, 4, *kind)
+    pairs = np.random.default_rng(0).integers(20, size=(300, 2))
+    apart = [b not in neighbours(lattice)[a] for a, b in pairs]
+    assert topographic_error(pairs, lattice) == pytest.approx(np.mean(apart))
+
+
 def test_combined_error_by_hand():
     # A chain with links of 1, 2, 4: from node 0 to node 2 the path is 3, to node 1 it is 1.
     weights = [[0], [1], [3], [7]]
     assert combined_error([0.5, 0.25], [[0, 2], [1, 0]], weights, Lattice(4, 1)) == 2.375
 
 
-@settings(max_examples=20)
-@given(st.integers(0, 10**6), st.tuples(st.integers(1, 4), st.integers(2, 4)))
-def test_combined_error_by_brute_force(seed, size):
-    points, weights = random_map(seed, size)
-    nodes, distances = find_two_winners(points, weights)
-    paths = [oracle.shortest_path(weights, *size, a, b) for a, b in nodes]
-    assert combined_error(distances[:, 0], nodes, weights, Lattice(*size)) == pytest.approx(
-        np.mean(distances[:, 0] + np.array(paths))
+@every_lattice
+@every_metric
+@pytest.mark.parametrize("size", [(1, 4), (4, 4)])
+def test_combined_error_by_brute_force(size, kind, metric):
+    points, weights = random_map(0, size, n_features=3, missing=0.2)
+    lattice = Lattice(*size, *kind)
+    nodes, distances = two_winners(points, weights, metric)
+    paths = oracle.shortest_paths(weights, lattice, metric)[nodes[:, 0], nodes[:, 1]]
+    assert combined_error(distances[:, 0], nodes, weights, lattice, metric) == pytest.approx(
+        np.mean(distances[:, 0] + paths)
     )
+
+
+def test_a_detour_over_squared_links_may_be_shorter():
+    # From 0 to 2, which are neighbours: 1 + 1 by way of 1, where the link itself is 4.
+    lattice = Lattice(3, 1, periodic=True)
+    weights = [[0.0], [1.0], [2.0]]
+    assert combined_error([0.0], [[0, 2]], weights, lattice, "sqeuclidean") == 2
+    assert combined_error([0.0], [[0, 2]], weights, lattice) == 2
 
 
 def test_combined_error_where_weights_coincide():
@@ -76,28 +112,67 @@ def test_combined_error_where_weights_coincide():
     assert combined_error([1.0], [[0, 4]], np.ones((5, 2)), Lattice(5, 1)) == 1
 
 
-@pytest.mark.parametrize("radius", [1, 2, 3.5, 20])
-@pytest.mark.parametrize("size", [(1, 1), (1, 8), (4, 3)])
-def test_distortion_by_brute_force(radius, size):
-    points, weights = random_map(1, size)
-    winners = find_two_winners(points, weights)[0][:, 0]
-    expected = oracle.distortion(points, weights, winners, size[0], radius)
-    assert distortion(points, weights, winners, Lattice(*size), radius) == pytest.approx(
-        expected, rel=1e-6
-    )
+@every_lattice
+@pytest.mark.parametrize(
+    ("metric", "kernel"),
+    [("euclidean", kernel) for kernel in KERNELS]
+    + [(metric, "truncated_gaussian") for metric in METRICS if metric != "euclidean"],
+)
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_distortion_by_brute_force(missing, metric, kernel, kind):
+    points, weights = random_map(1, (3, 4), n_points=12, n_features=3, missing=missing)
+    lattice = Lattice(3, 4, *kind)
+    winners = two_winners(points, weights, metric)[0][:, 0]
+    for radius, kernel_distance in itertools.product((0, 1, 2.5, 20), LATTICE_DISTANCES):
+        found = distortion(
+            points,
+            weights,
+            winners,
+            lattice,
+            radius=radius,
+            kernel=kernel,
+            kernel_distance=kernel_distance,
+            metric=metric,
+        )
+        strengths = KERNELS[kernel](DISTANCES[kernel_distance](lattice), radius)
+        expected = oracle.distortion(points, weights, winners, strengths, metric)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("size", [(1, 2), (2, 2), (1, 5), (4, 3)])
-def test_topographic_product_by_brute_force(size):
-    _, weights = random_map(2, size)
-    assert topographic_product(weights, Lattice(*size)) == pytest.approx(
-        oracle.topographic_product(weights, *size)
+def test_distortion_of_some_points():
+    points, weights = random_map(1, n_points=50)
+    winners = two_winners(points, weights, "manhattan")[0][:, 0]
+    options = {"lattice": Lattice(4, 3), "radius": 2, "metric": "manhattan"}
+    some = distortion(points, weights, winners, rows=10, **options)
+    assert some == distortion(points[::5], weights, winners[::5], **options)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "chebyshev"])
+def test_blocks_do_not_change_the_distortion(monkeypatch, metric):
+    points, weights = random_map(1, n_points=50, missing=0.2)
+    winners = two_winners(points, weights, metric)[0][:, 0]
+    options = {"radius": 2, "metric": metric}
+    whole = distortion(points, weights, winners, Lattice(4, 3), **options)
+    monkeypatch.setattr(quality, "_BLOCK_ENTRIES", 30)
+    in_blocks = distortion(points, weights, winners, Lattice(4, 3), **options)
+    assert in_blocks == pytest.approx(whole, rel=1e-12)
+
+
+@every_lattice
+@every_metric
+@pytest.mark.parametrize("size", [(1, 2), (2, 2), (5, 1), (4, 4)])
+def test_topographic_product_by_brute_force(size, kind, metric):
+    _, weights = random_map(2, size, n_features=3)
+    lattice = Lattice(*size, *kind)
+    assert topographic_product(weights, lattice, metric=metric) == pytest.approx(
+        oracle.topographic_product(weights, lattice, metric)
     )
 
 
 def test_topographic_product_of_a_perfect_map_is_zero():
-    lattice = Lattice(5, 4)
-    assert topographic_product(3 * lattice.coordinates(), lattice) == pytest.approx(0, abs=1e-12)
+    for topology in TOPOLOGIES:
+        lattice = Lattice(5, 4, topology)
+        assert topographic_product(3 * lattice.coordinates(), lattice) == pytest.approx(0, abs=1e-6)
     # A chain folded into a plane has too few dimensions.
     rng = np.random.default_rng(0)
     assert topographic_product(rng.random((40, 2)), Lattice(40, 1)) < -0.01
@@ -117,17 +192,36 @@ def test_topographic_product_where_weights_coincide():
 
 @settings(max_examples=15)
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 5)), min_size=3, max_size=6
-    )
+    rows=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 1) | st.just(math.nan), st.integers(0, 5)),
+        min_size=3,
+        max_size=6,
+    ),
+    kind=st.sampled_from(KINDS),
+    metric=st.sampled_from(list(METRICS)),
 )
-def test_rank_preservation_by_all_orders_of_ties(rows):
-    data = [row[:2] for row in rows]
+def test_rank_preservation_by_all_orders_of_ties(rows, kind, metric):
+    data = np.array([row[:2] for row in rows], dtype=np.float32)
     winners = [row[2] for row in rows]
-    k = (len(rows) - 1) // 2
-    places = [(w % 3, w // 3) for w in winners]
-    found = rank_preservation(data, winners, Lattice(3, 2))
-    assert found == pytest.approx(oracle.rank_preservation(data, places, k))
+    lattice = Lattice(3, 2, *kind)
+    expected = oracle.rank_preservation(
+        pairwise(data, data, metric),
+        DISTANCES["euclidean"](lattice)[np.ix_(winners, winners)],
+        (len(rows) - 1) // 2,
+    )
+    assert rank_preservation(data, winners, lattice, metric=metric) == pytest.approx(expected)
+
+
+def test_rank_preservation_across_the_border():
+    # Points on a ring, in order on a map that is one, and on a chain.
+    angle = 2 * np.pi * np.arange(12) / 12
+    ring = np.column_stack([np.cos(angle), np.sin(angle)])
+    chain, torus = (
+        rank_preservation(ring, np.arange(12), Lattice(12, 1, periodic=periodic), neighbours=2)
+        for periodic in (False, True)
+    )
+    assert min(torus) == 1
+    assert max(chain) < 0.99
 
 
 def test_rank_preservation_of_a_perfect_and_a_shuffled_map():
@@ -174,6 +268,23 @@ def test_embedding_weighs_features_by_their_variance():
     assert embedding_variance(points, points[:200]) == 1
 
 
+def test_embedding_of_the_values_that_are_present():
+    rng = np.random.default_rng(2)
+    points, weights = rng.normal(size=(300, 3)), rng.normal(size=(60, 3))
+    points[200:, 0] = np.nan
+    points[:, 2] = np.nan
+    points[:1, 2] = 1
+    for measure in (embedding_ks, embedding_variance):
+        for shift in (0, 2):
+            whole = measure(points[:200, :1], weights[:, :1] + shift)
+            share = points[:200, 0].var(ddof=1) / (
+                points[:200, 0].var(ddof=1) + points[:, 1].var(ddof=1)
+            )
+            found = measure(points, weights + [[shift, 2, 0]])
+            assert found == pytest.approx(whole * share, rel=1e-5)
+    assert math.isnan(embedding_variance([[1.0, np.nan], [np.nan, 1.0]], np.eye(2)))
+
+
 def test_variance_convergence_is_that_of_the_two_tests():
     rng = np.random.default_rng(1)
     for shift, width in [(0, 1), (0.25, 1), (0.4, 1), (0, 1.2), (0, 1.5), (0.2, 0.8)]:
@@ -193,24 +304,40 @@ def test_embedding_of_constant_features():
     assert embedding_ks(np.full((50, 1), 3.0), np.full((50, 1), 3.0)) == 1
 
 
-def test_all_measures_of_a_map():
-    points, weights = random_map(5, (5, 4), n_points=60)
-    lattice = Lattice(5, 4)
-    quality = measure_quality(points, weights, lattice, radius=3)
-    assert set(quality) == MEASURES
-    assert all(type(value) is float and math.isfinite(value) for value in quality.values())
-    winners = find_two_winners(points, weights)
-    again = measure_quality(points, weights, lattice, radius=3, winners=winners, threads=2)
-    assert again == quality
-    assert quality["combined_error"] > quality["quantization_error"]
+@every_lattice
+@every_metric
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_all_measures_of_a_map(kind, metric, missing):
+    points, weights = random_map(5, (5, 4), n_points=60, n_features=3, missing=missing)
+    lattice = Lattice(5, 4, *kind)
+    options = {"radius": 3, "kernel": "gaussian", "kernel_distance": "euclidean", "metric": metric}
+    found = measure_quality(points, weights, lattice, **options)
+    assert set(found) == MEASURES
+    assert all(type(value) is float and math.isfinite(value) for value in found.values())
+    winners = find_two_winners(points, weights, metric=metric)
+    again = measure_quality(points, weights, lattice, winners=winners, threads=2, **options)
+    assert again == found
+    assert found["combined_error"] > found["quantization_error"]
+    nodes, distances = two_winners(points, weights, metric)
+    assert found["quantization_error"] == pytest.approx(distances[:, 0].mean(), rel=1e-5)
+    assert found["topographic_error"] == topographic_error(nodes, lattice)
+    assert found["combined_error"] == pytest.approx(
+        combined_error(distances[:, 0], nodes, weights, lattice, metric), rel=1e-5
+    )
+    assert found["distortion"] == distortion(points, weights, nodes[:, 0], lattice, **options)
+    assert found["topographic_product"] == topographic_product(weights, lattice, metric=metric)
+    assert (found["trustworthiness"], found["neighbourhood_preservation"]) == rank_preservation(
+        points, nodes[:, 0], lattice, metric=metric
+    )
+    assert found["dead_node_share"] == pytest.approx(1 - np.unique(nodes[:, 0]).size / 20)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (3, 1)])
 @pytest.mark.parametrize("n_points", [1, 2, 3])
 def test_tiny_maps_and_tables(size, n_points):
     points, weights = random_map(6, size, n_points=n_points)
-    quality = measure_quality(points, weights, Lattice(*size), radius=1)
-    undefined = {name for name, value in quality.items() if math.isnan(value)}
+    found = measure_quality(points, weights, Lattice(*size), radius=1)
+    undefined = {name for name, value in found.items() if math.isnan(value)}
     expected = set()
     if size == (1, 1):
         expected |= {"topographic_error", "combined_error", "topographic_product"}
@@ -221,6 +348,15 @@ def test_tiny_maps_and_tables(size, n_points):
     assert undefined == expected
 
 
+ONE_POINT = {
+    "features": [[1.0]],
+    "weights": [[1.0], [2.0]],
+    "winners": [0],
+    "lattice": Lattice(2, 1),
+    "radius": 1,
+}
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -228,8 +364,15 @@ def test_tiny_maps_and_tables(size, n_points):
         (lambda: topographic_error([[0, 9]], Lattice(2, 2)), DataError),
         (lambda: topographic_error([0, 1], Lattice(2, 2)), DataError),
         (lambda: combined_error([1.0], [[0, 1], [1, 0]], np.eye(2), Lattice(2, 1)), DataError),
-        (lambda: distortion([[1.0]], [[1.0], [2.0]], [0, 1], Lattice(2, 1), 1), DataError),
-        (lambda: distortion([[1.0]], [[1.0], [2.0]], [0], Lattice(2, 1), 0), ConfigError),
+        (lambda: distortion([[1.0]], [[1.0], [2.0]], [0, 1], Lattice(2, 1), radius=1), DataError),
+        (lambda: distortion([[1.0]], [[1.0], [2.0]], [0], Lattice(2, 1), radius=-1), ConfigError),
+        (lambda: distortion(**ONE_POINT, kernel="cone"), ConfigError),
+        (lambda: distortion(**ONE_POINT, kernel_distance="taxi"), ConfigError),
+        (lambda: distortion(**ONE_POINT, metric="taxi"), ConfigError),
+        (lambda: distortion(**ONE_POINT, metric="cosine", rows=0), ConfigError),
+        (lambda: combined_error([1.0], [[0, 1]], np.eye(2), Lattice(2, 1), "taxi"), ConfigError),
+        (lambda: topographic_product(np.eye(2), Lattice(2, 1), metric="taxi"), ConfigError),
+        (lambda: rank_preservation([[np.nan]], [0], Lattice(2, 1)), DataError),
         (lambda: dead_node_share([]), DataError),
         (lambda: rank_preservation([[1.0]], [0, 1], Lattice(2, 1)), DataError),
         (lambda: rank_preservation([[1.0]], [0], Lattice(2, 1), rows=0), ConfigError),

@@ -5,10 +5,12 @@ import oracles_maps as oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles_lattice import KINDS, lattices
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import segments
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.metrics import METRICS
 from kohorte.maps.segments import (
     SEGMENTATIONS,
     find_basins,
@@ -18,15 +20,18 @@ from kohorte.maps.segments import (
 )
 from kohorte.maps.umatrix import smooth, u_matrix
 
-SIZES = [(1, 1), (1, 6), (6, 1), (2, 2), (5, 4), (7, 9)]
+SIZES = [(1, 1), (1, 6), (6, 1), (2, 2), (5, 4), (7, 8)]
 
 
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", SIZES)
-def test_u_matrix_by_brute_force(size):
+def test_u_matrix_by_brute_force(size, kind, metric):
     weights = np.random.default_rng(0).normal(size=(size[0] * size[1], 3)).astype(np.float32)
-    found = u_matrix(weights, Lattice(*size))
+    lattice = Lattice(*size, *kind)
+    found = u_matrix(weights, lattice, metric)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, oracle.u_matrix(weights, *size), rtol=1e-12)
+    np.testing.assert_allclose(found, oracle.u_matrix(weights, lattice, metric), rtol=1e-12)
 
 
 def test_u_matrix_by_hand():
@@ -37,40 +42,48 @@ def test_u_matrix_by_hand():
         u_matrix(weights, Lattice(2, 2)),
         [(5 + 0 + 12) / 3, (5 + 5 + far) / 3, (5 + 0 + 12) / 3, (12 + far + 12) / 3],
     )
+    # Hexagons: nodes 0 and 3 are not linked, as the second row is moved to the right.
+    np.testing.assert_allclose(
+        u_matrix(weights, Lattice(2, 2, "hexagonal"), "manhattan"),
+        [(7 + 0) / 2, (7 + 7 + 11) / 3, (0 + 7 + 12) / 3, (11 + 12) / 2],
+    )
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("length", [0.5, 2.0, 50.0])
-def test_smoothing_by_brute_force(size, length):
-    u = np.random.default_rng(1).random(size[0] * size[1])
-    np.testing.assert_allclose(smooth(u, Lattice(*size), length), oracle.smooth(u, *size, length))
+@given(lattice=lattices(side=7))
+def test_smoothing_by_brute_force(lattice, length):
+    u = np.random.default_rng(1).random(lattice.n_nodes)
+    np.testing.assert_allclose(
+        smooth(u, lattice, length), oracle.smooth(u, lattice, length), rtol=1e-12
+    )
 
 
-def test_smoothing_keeps_constants_and_length_zero_keeps_all():
-    np.testing.assert_allclose(smooth(np.ones(20), Lattice(5, 4), 1.5), 1)
+@pytest.mark.parametrize("kind", KINDS)
+def test_smoothing_keeps_constants_and_length_zero_keeps_all(kind):
+    np.testing.assert_allclose(smooth(np.ones(20), Lattice(5, 4, *kind), 1.5), 1)
     u = np.arange(6.0)
     for length in (0, 1e-200):
-        kept = smooth(u, Lattice(3, 2), length)
+        kept = smooth(u, Lattice(3, 2, *kind), length)
         np.testing.assert_array_equal(kept, u)
         assert kept is not u
 
 
 def few_levels():
-    return st.tuples(st.integers(1, 7), st.integers(1, 7)).flatmap(
-        lambda size: st.tuples(
-            st.just(size),
-            st.lists(st.integers(0, 4), min_size=size[0] * size[1], max_size=size[0] * size[1]),
+    return lattices(side=7).flatmap(
+        lambda lattice: st.tuples(
+            st.just(lattice),
+            st.lists(st.integers(0, 4), min_size=lattice.n_nodes, max_size=lattice.n_nodes),
         )
     )
 
 
 @given(few_levels())
 def test_basins_with_ties_against_walking_down(case):
-    size, u = case
-    basins, centroids = find_basins(u, Lattice(*size))
+    lattice, u = case
+    basins, centroids = find_basins(u, lattice)
     assert (basins.dtype, centroids.dtype) == (np.int32, np.int32)
     assert (np.diff(centroids) > 0).all()
-    np.testing.assert_array_equal(centroids[basins], oracle.descend(u, *size))
+    np.testing.assert_array_equal(centroids[basins], oracle.descend(u, lattice))
     np.testing.assert_array_equal(basins[centroids], np.arange(centroids.size))
 
 
@@ -81,18 +94,19 @@ def test_tie_order_of_the_descent():
     # (1, 0) comes before (1, 1), (0, 1), (-1, 1) and (-1, 0).
     basins, centroids = find_basins([1, 1, 1, 0, 1, 0, 0, 0, 0], Lattice(3, 3))
     assert centroids[basins[4]] == 5
+    # On hexagons the middle node has no link to node 0; across the border, node 8 comes first.
+    basins, centroids = find_basins([0, 0, 0, 0, 1, 0, 0, 0, 0], Lattice(3, 3, "hexagonal"))
+    assert centroids[basins[4]] == 1
+    basins, centroids = find_basins([1, 0, 0, 0, 0, 0, 0, 0, 0], Lattice(3, 3, periodic=True))
+    assert centroids[basins[0]] == 8
 
 
 @given(few_levels())
-def test_path_costs_against_map_coordinates(case):
-    size, u = case
-    _, centroids = find_basins(u, Lattice(*size))
-    expected = [
-        oracle.path_cost(u, *size, a, b) for a, b in itertools.combinations(centroids[:12], 2)
-    ]
-    np.testing.assert_allclose(
-        path_costs(u, Lattice(*size), centroids[:12]), expected, rtol=1e-9, atol=1e-9
-    )
+def test_path_costs_against_an_extended_plane(case):
+    lattice, u = case
+    nodes = np.unique(np.linspace(0, lattice.n_nodes - 1, 12, dtype=int))
+    expected = [oracle.path_cost(u, lattice, a, b) for a, b in itertools.combinations(nodes, 2)]
+    np.testing.assert_allclose(path_costs(u, lattice, nodes), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_path_cost_by_hand():
@@ -100,12 +114,45 @@ def test_path_cost_by_hand():
     np.testing.assert_allclose(path_costs(np.full(12, 2.0), Lattice(4, 3), [0, 11]), [60])
 
 
-def test_path_costs_do_not_depend_on_their_blocks(monkeypatch):
+@pytest.mark.parametrize(
+    ("lattice", "nodes", "steps"),
+    [
+        (Lattice(10, 1, periodic=True), [0, 9], 1),
+        (Lattice(2, 1, periodic=True), [0, 1], 1),
+        (Lattice(5, 5, periodic=True), [0, 24], 1),
+        (Lattice(6, 6, periodic=True), [0, 21], 4),
+        # Two rows of hexagons up: sqrt(3). Three rows up and one and a half to the right: 3, though
+        # rounding may take it for less.
+        (Lattice(4, 3, "hexagonal"), [0, 8], 1),
+        (Lattice(4, 4, "hexagonal"), [0, 13], 3),
+        (Lattice(8, 4, "hexagonal", True), [0, 31], 1),
+        (Lattice(8, 4, "hexagonal", True), [0, 16], 1),
+    ],
+)
+def test_points_on_a_path_by_hand(lattice, nodes, steps):
+    # u = 2 everywhere: each of the 5 int(distance) points counts 4.
+    costs = path_costs(np.full(lattice.n_nodes, 2.0), lattice, nodes)
+    np.testing.assert_allclose(costs, [20 * steps])
+
+
+def test_the_path_crosses_the_border_of_a_periodic_lattice():
+    wall = np.zeros(12)
+    wall[6] = 1
+    straight, around = (
+        path_costs(wall, Lattice(12, 1, periodic=periodic), [1, 11]) for periodic in (False, True)
+    )
+    assert straight > 1
+    assert around < 0.01
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_path_costs_do_not_depend_on_their_blocks(monkeypatch, kind):
     u = np.random.default_rng(2).random(15 * 12)
-    centroids = find_basins(u, Lattice(15, 12))[1]
-    whole = path_costs(u, Lattice(15, 12), centroids)
+    lattice = Lattice(15, 12, *kind)
+    centroids = find_basins(u, lattice)[1]
+    whole = path_costs(u, lattice, centroids)
     monkeypatch.setattr(segments, "_BLOCK_SAMPLES", 7)
-    np.testing.assert_array_equal(path_costs(u, Lattice(15, 12), centroids), whole)
+    np.testing.assert_array_equal(path_costs(u, lattice, centroids), whole)
 
 
 @given(
@@ -166,10 +213,11 @@ def blobs(seed=0, side=9):
 
 
 @pytest.mark.parametrize("method", sorted(SEGMENTATIONS))
-@pytest.mark.parametrize("size", SIZES)
-def test_every_segmentation_numbers_its_clusters_by_centroid(method, size):
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (2, 2), (7, 8)])
+def test_every_segmentation_numbers_its_clusters_by_centroid(method, size, kind):
     weights = np.random.default_rng(3).normal(size=(size[0] * size[1], 2))
-    lattice = Lattice(*size)
+    lattice = Lattice(*size, *kind)
     u = u_matrix(weights, lattice)
     found = segment(weights, u, lattice, method=method, seed=1)
     for array in (found.basins, found.centroids, found.node_clusters, found.cluster_centroids):
@@ -204,10 +252,22 @@ def test_separate_groups_of_weights_are_found(method):
 
 
 def test_agglomerative_clusters_are_connected_on_the_lattice():
-    # Two like halves, far apart on a chain: three clusters of a chain, not two groups of weights.
+    # Two like ends, far apart on a chain: three clusters of a chain, not two groups of weights.
     weights = np.array([0, 0.1, 0.2, 9, 9.1, 9.2, 0, 0.1, 0.2])[:, None]
     found = segment(weights, np.zeros(9), Lattice(9, 1), method="agglomerative", n_clusters=3)
     np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    # On a ring the ends touch.
+    ring = Lattice(9, 1, periodic=True)
+    found = segment(weights, np.zeros(9), ring, method="agglomerative", n_clusters=2)
+    np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 0, 0, 0])
+
+
+def test_mixtures_of_many_features_have_diagonal_covariances():
+    third, weights = blobs()
+    weights = np.hstack([weights, np.random.default_rng(1).normal(scale=0.3, size=(81, 20))])
+    found = segment(weights, np.zeros(81), Lattice(9, 9), method="gaussian_mixture")
+    assert len(set(zip(third, found.node_clusters, strict=True))) == 3
+    assert found.cluster_centroids.size == 3
 
 
 @pytest.mark.parametrize("method", sorted(SEGMENTATIONS))
@@ -270,6 +330,8 @@ def test_bad_arguments(options, error, message):
 def test_bad_smoothing_and_centroids():
     with pytest.raises(ConfigError, match="smoothing length"):
         smooth(np.zeros(4), Lattice(2, 2), -1)
+    with pytest.raises(ConfigError, match="unknown metric"):
+        u_matrix(np.zeros((4, 1)), Lattice(2, 2), "taxi")
     with pytest.raises(DataError, match=r"centroids must lie in 0\.\.3"):
         path_costs(np.zeros(4), Lattice(2, 2), [0, 4])
     with pytest.raises(DataError, match="integer node indices"):

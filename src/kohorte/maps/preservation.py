@@ -154,18 +154,15 @@ def embedding_ks(features, weights, *, confidence: float = CONFIDENCE) -> float:
 
 
 def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:
-    """Kolmogorov-Smirnov distance of two samples, sorting only the smaller one, `nodes`."""
+    """Kolmogorov-Smirnov distance of two samples."""
     steps, counts = np.unique(nodes, return_counts=True)
     above = np.cumsum(counts) / nodes.size
     below = above - counts / nodes.size
     # Between two steps the values' distribution only grows, so the largest differences are at the
     # steps and just before them.
-    position = np.searchsorted(steps, values, side="left")
-    equal = steps[np.minimum(position, steps.size - 1)] == values
-    up_to = np.bincount(position, minlength=steps.size + 1)
-    under = np.bincount(position + equal, minlength=steps.size + 1)
-    at_step = np.cumsum(up_to)[:-1] / values.size
-    before_step = np.cumsum(under)[:-1] / values.size
+    values = np.sort(values)
+    at_step = np.searchsorted(values, steps, side="right") / values.size
+    before_step = np.searchsorted(values, steps, side="left") / values.size
     return float(max(np.abs(at_step - above).max(), np.abs(before_step - below).max()))
 
 

@@ -1,0 +1,312 @@
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kohorte.errors import ConfigError, DataError
+from kohorte.maps import accelerated
+from kohorte.maps.accelerated import find_two_winners, find_winners, search_work, train_batch
+from kohorte.maps.batch import SMALLEST_SUPPORT
+from kohorte.maps.lattice import Lattice
+
+KERNELS = {
+    "truncated_gaussian": lambda d, n: math.exp(-(d**2) / (2 * (n / 3) ** 2)) if d <= n else 0.0,
+    "gaussian": lambda d, n: math.exp(-(d**2) / (2 * n**2)),
+    "gaussian_e": lambda d, n: math.exp(-(d**2) / n**2),
+    "bubble": lambda d, n: 1.0 if d <= n else 0.0,
+    "triangle": lambda d, n: max(0.0, 1 - d / n),
+}
+METRICS = ("euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine")
+RADII = (2.6, 1.3, 0.9)
+
+
+def distances_to(point, weights, metric):
+    """Distances of one point from all nodes, over its present features, in float64."""
+    present = ~np.isnan(point)
+    p, w = point[present].astype(float), weights[:, present].astype(float)
+    if metric == "cosine":
+        lengths = np.linalg.norm(w, axis=1) * np.linalg.norm(p)
+        return np.array(
+            [
+                1 - w_i @ p / length if length else 1.0
+                for w_i, length in zip(w, lengths, strict=True)
+            ]
+        )
+    differences = np.abs(w - p)
+    scale = point.size / present.sum()
+    return {
+        "euclidean": lambda: np.sqrt(scale * (differences**2).sum(axis=1)),
+        "sqeuclidean": lambda: scale * (differences**2).sum(axis=1),
+        "manhattan": lambda: scale * differences.sum(axis=1),
+        "chebyshev": lambda: differences.max(axis=1),
+    }[metric]()
+
+
+def train_by_definition(
+    points,
+    lattice,
+    weights,
+    radii,
+    kernel="gaussian",
+    kernel_distance="euclidean",
+    metric=METRICS[0],
+):
+    for radius in radii:
+        h = np.vectorize(lambda d, n=radius: KERNELS[kernel](d, n))
+        winners = [int(np.argmin(distances_to(p, weights, metric))) for p in points]
+        strengths = h(lattice.distances_from(winners, kernel_distance))  # (N, M)
+        present = ~np.isnan(points)
+        counts = strengths.T @ present
+        sums = strengths.T @ np.where(present, points, 0).astype(float)
+        supported = counts >= SMALLEST_SUPPORT
+        means = np.divide(sums, counts, out=np.zeros_like(sums), where=supported)
+        weights = np.where(supported, means, weights).astype(np.float32)
+    return weights
+
+
+def sample(n_points=60, n_features=3, n_nodes=24, missing=False, seed=0):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n_points, n_features)).astype(np.float32)
+    weights = rng.normal(size=(n_nodes, n_features)).astype(np.float32)
+    if missing:
+        rows = np.arange(0, n_points, 2)
+        points[rows, rng.integers(0, n_features, rows.size)] = np.nan
+    return points, weights
+
+
+@pytest.fixture
+def one_compilation(monkeypatch):
+    """Let lattices with the same sides share a compilation, however many distances they have."""
+    kernel_values = accelerated._kernel_values
+
+    def padded(neighbourhood, radii):
+        offsets, strengths = kernel_values(neighbourhood, radii)
+        space = 100 - strengths.shape[2]
+        return offsets, np.pad(strengths, ((0, 0), (0, 0), (0, space)), constant_values=np.nan)
+
+    monkeypatch.setattr(accelerated, "_kernel_values", padded)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("metric", METRICS)
+def test_epochs_by_definition_on_every_lattice_with_every_kernel(metric, missing, one_compilation):
+    points, weights = sample(missing=missing)
+    for topology in ("rectangular", "hexagonal"):
+        for periodic in (False, True):
+            lattice = Lattice(6, 4, topology, periodic)
+            for kernel in KERNELS:
+                for kernel_distance in ("euclidean", "links"):
+                    names = {"kernel": kernel, "kernel_distance": kernel_distance, "metric": metric}
+                    expected = train_by_definition(points, lattice, weights, RADII, **names)
+                    found = train_batch(points, lattice, weights, radii=RADII, **names)
+                    assert found.dtype == np.float32
+                    np.testing.assert_allclose(
+                        found, expected, rtol=2e-6, atol=1e-6, err_msg=f"{lattice} {names}"
+                    )
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("metric", METRICS)
+def test_two_winners_and_their_distances(metric, missing):
+    # More nodes than a group of the search.
+    points, weights = sample(n_nodes=150, missing=missing)
+    nodes, distances = find_two_winners(points, weights, metric=metric)
+    assert (nodes.dtype, distances.dtype) == (np.int32, np.float32)
+    np.testing.assert_array_equal(find_winners(points, weights, metric=metric), nodes[:, 0])
+    for point, pair, found in zip(points, nodes, distances, strict=True):
+        expected = distances_to(point, weights, metric)
+        np.testing.assert_array_equal(pair, np.argsort(expected)[:2])
+        np.testing.assert_allclose(found, expected[pair], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_lowest_index_wins_among_integers(metric, missing):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        points = rng.integers(0, 4, (60, 3)).astype(np.float32) + 1000 * seed
+        weights = rng.integers(0, 4, (150, 3)).astype(np.float32) + 1000 * seed
+        if missing:
+            points[::2, seed % 3] = np.nan
+        nodes, _ = find_two_winners(points, weights, metric=metric)
+        for point, pair in zip(points, nodes, strict=True):
+            order = np.argsort(distances_to(point, weights, metric), kind="stable")
+            np.testing.assert_array_equal(pair, order[:2])
+
+
+def test_equal_nodes_give_way_to_the_first():
+    points, weights = sample(n_nodes=150)
+    for metric in METRICS:
+        winners = find_winners(points, np.tile(weights[:50], (3, 1)), metric=metric)
+        assert winners.max() < 50
+
+
+def test_a_common_offset_does_not_hide_the_nearest_node():
+    points, weights = sample(n_nodes=150)
+    offset = np.float32([3e4, -1e5, 0])
+    points, weights = points + offset, weights + offset
+    for point, winner in zip(points, find_winners(points, weights), strict=True):
+        squares = distances_to(point, weights, "sqeuclidean")
+        assert squares[winner] <= squares.min() + 1e-5
+
+
+def test_extreme_lengths_have_directions():
+    points, weights = sample(n_nodes=150)
+    expected = find_winners(points, weights, metric="cosine")
+    for scale in (2.0**-90, 2.0**40):
+        found = find_winners(points, weights * np.float32(scale), metric="cosine")
+        np.testing.assert_array_equal(found, expected)
+    nodes, distances = find_two_winners(np.zeros((60, 3)), weights, metric="cosine")
+    np.testing.assert_array_equal(nodes, np.tile([0, 1], (60, 1)))
+    np.testing.assert_array_equal(distances, 1)
+
+
+def test_blocks_do_not_change_the_result():
+    points, weights = sample(missing=True)
+    whole = find_two_winners(points, weights)
+    for rows in (7, 1000):
+        parts = find_two_winners(points, weights, rows_per_block=rows)
+        np.testing.assert_array_equal(parts[0], whole[0])
+        np.testing.assert_array_equal(parts[1], whole[1])
+    arguments = {"lattice": Lattice(6, 4), "weights": weights, "radii": RADII}
+    whole = train_batch(points, **arguments)
+    np.testing.assert_array_equal(train_batch(points, **arguments), whole)
+    # 7 points and 10 nodes at a time.
+    in_blocks = train_batch(points, **arguments, block_bytes=1920)
+    np.testing.assert_array_equal(in_blocks, whole)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_realizations_train_together_as_alone(missing):
+    points, _ = sample(missing=missing)
+    starts = np.stack([sample(seed=seed)[1] for seed in range(3)])
+    radii = np.array([RADII, RADII[::-1], (0.5, 3, 1)])
+    lattice = Lattice(6, 4)
+    together = train_batch(points, lattice, starts, radii=radii)
+    alone = [train_batch(points, lattice, w, radii=n) for w, n in zip(starts, radii, strict=True)]
+    np.testing.assert_allclose(together, np.stack(alone), rtol=1e-6)
+    shared = train_batch(points, lattice, starts, radii=RADII)
+    np.testing.assert_array_equal(shared[0], together[0])
+    assert (shared[1] != together[1]).any()
+
+
+def test_observer_sees_every_epoch_and_ends_the_training():
+    points, weights = sample()
+    arguments = {"features": points, "lattice": Lattice(6, 4), "weights": weights}
+    seen = []
+
+    def observe(epoch, weights):
+        # What the observer does with JAX is in the types of the caller.
+        seen.append((epoch, weights, find_two_winners(points, weights)[1].dtype))
+        return False
+
+    found = train_batch(**arguments, radii=RADII, observer=observe)
+    np.testing.assert_array_equal(found, train_batch(**arguments, radii=RADII))
+    assert [epoch for epoch, _, _ in seen] == [1, 2, 3]
+    assert {(w.shape, dtype) for _, w, dtype in seen} == {((24, 3), np.dtype(np.float32))}
+    np.testing.assert_array_equal(seen[2][1], found)
+    stopped = train_batch(**arguments, radii=RADII, observer=lambda epoch, _: epoch == 2)
+    np.testing.assert_array_equal(stopped, seen[1][1])
+    shapes = []
+    stack = {**arguments, "weights": weights[None]}
+    train_batch(**stack, radii=RADII, observer=lambda _, weights: shapes.append(weights.shape))
+    assert shapes == [(1, 24, 3)] * 3
+
+
+def test_sums_lose_no_digits():
+    # Float32 sums of so many points, or of points so far from zero, are off in the third digit.
+    rng = np.random.default_rng(0)
+    points = (rng.random((300_000, 2)) * [1, 1e-3] + [0, 1000]).astype(np.float32)
+    points[0, 0] = -1e5  # an outlier takes nothing from the others
+    for block_bytes in (10_000, 1 << 20):
+        found = train_batch(points, Lattice(1, 1), [[0, 0]], radii=[1], block_bytes=block_bytes)
+        np.testing.assert_allclose(found[0], points.mean(axis=0, dtype=float), rtol=1e-7)
+
+
+def test_nodes_and_features_without_support_keep_their_weights():
+    points, weights = sample()
+    points[:, 1] = np.nan
+    points[:, 2] += 50
+    trained = train_batch(points, Lattice(6, 4), weights, radii=[0], kernel="bubble")
+    winners = np.unique(find_winners(points, weights))
+    others = np.setdiff1d(np.arange(24), winners)
+    np.testing.assert_array_equal(trained[:, 1], weights[:, 1])
+    np.testing.assert_array_equal(trained[others], weights[others])
+    assert (trained[winners, 2] > 40).all()
+    # At two steps a Gaussian of radius 0.05 is below the least support.
+    points[:] = points[0]
+    trained = train_batch(points, Lattice(6, 4), weights, radii=[0.05])
+    far = Lattice(6, 4).distances_from(find_winners(points, weights)[0]) >= 2
+    np.testing.assert_array_equal(trained[far], weights[far])
+    np.testing.assert_allclose(trained[~far][:, [0, 2]], points[: (~far).sum(), [0, 2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "chebyshev", "cosine"])
+def test_smallest_cases(metric):
+    trained = train_batch([[2]], Lattice(1, 1), [[-3]], radii=[0], metric=metric)
+    np.testing.assert_array_equal(trained, [[2]])
+    nodes, distances = find_two_winners([[2]], [[-3]], metric=metric)
+    np.testing.assert_array_equal(nodes, [[0, -1]])
+    lengths = {"sqeuclidean": 25, "cosine": 2}
+    np.testing.assert_allclose(distances, [[lengths.get(metric, 5), np.inf]])
+
+
+def test_constant_data_and_other_layouts():
+    weights = sample()[1].astype(float)
+    weights.setflags(write=False)
+    points = np.asfortranarray(np.full((60, 3), 7), dtype=np.int16)
+    trained = train_batch(points, Lattice(6, 4), weights, radii=RADII)
+    np.testing.assert_allclose(trained, 7, rtol=1e-6)
+    assert (weights < 7).all()
+    trained[:] = 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"metric": "taxi"}, ConfigError, "unknown metric 'taxi'"),
+        ({"kernel": "mexican_hat"}, ConfigError, "negative values"),
+        ({"kernel": "box"}, ConfigError, "unknown neighbourhood kernel"),
+        ({"kernel_distance": "taxi"}, ConfigError, "kernel_distance"),
+        ({"radii": []}, ConfigError, r"radii must have shape \(E,\) with E >= 1"),
+        ({"radii": 1.0}, ConfigError, "radii must have shape"),
+        ({"radii": [[1.0]]}, ConfigError, r"radii must have shape \(E,\)"),
+        ({"radii": [-1.0]}, ConfigError, "radius"),
+        ({"radii": [[1], [1]], "weights": np.zeros((3, 4, 2))}, ConfigError, r"or \(3, E\)"),
+        ({"weights": np.zeros((0, 4, 2))}, ConfigError, "no realization"),
+        ({"weights": np.zeros((3, 2))}, DataError, "lattice has 4 nodes"),
+        ({"weights": np.zeros((2, 4, 3))}, DataError, "3 columns"),
+        ({"weights": np.full((4, 2), np.nan)}, DataError, "weights has the value nan"),
+        ({"features": [[1, np.inf]]}, DataError, "inf in row 0"),
+        ({"features": [[1, 2], [np.nan, np.nan]]}, DataError, "no value in row 1"),
+        ({"block_bytes": 0}, ConfigError, "block_bytes must be at least 1"),
+    ],
+)
+def test_bad_arguments(changes, error, message):
+    arguments = {"features": np.zeros((3, 2)), "weights": np.zeros((4, 2)), "radii": [1.0]}
+    with pytest.raises(error, match=message):
+        train_batch(**{"lattice": Lattice(2, 2), **arguments, **changes})
+
+
+@pytest.mark.parametrize("search", [find_winners, find_two_winners])
+def test_bad_arguments_of_searches(search):
+    for arguments, error in [
+        ({"metric": "taxi"}, ConfigError),
+        ({"rows_per_block": 0}, ConfigError),
+        ({"weights": [[1.0]]}, DataError),
+        ({"features": [[np.inf, 1.0]]}, DataError),
+    ]:
+        with pytest.raises(error):
+            search(**{"features": [[1.0, 2.0]], "weights": [[1.0, 2.0]], **arguments})
+
+
+def test_work_of_a_search():
+    assert search_work(10, 5, 3, "euclidean") == (300, 8 * 50 + 120)
+    assert search_work(10, 5, 9, "manhattan") == (900, 8 * 50 * 2 + 360)
+
+
+def test_the_rest_of_the_package_does_not_import_jax():
+    code = "import sys, kohorte.maps.batch, kohorte.maps.winners; sys.exit('jax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
