@@ -1,14 +1,16 @@
 """The configuration: defaults, errors a person can act on, and no drift between schema and docs."""
 
 import copy
+import re
 import runpy
+from pathlib import Path
 
 import pytest
 import yaml
 
 from kohorte.config import check_config, describe_values, iter_keys
 from kohorte.errors import ConfigError
-from kohorte.study import PARAMETERS
+from kohorte.study import PARAMETERS, parameter_defaults, plan_study
 
 MINIMAL = {"study": "a", "data": {"source": "sklearn:iris"}}
 
@@ -148,3 +150,18 @@ def test_missing_required_keys(schema):
 
 def test_not_a_mapping(schema):
     assert "must be a mapping" in error_of(["study"], schema)
+
+
+def yaml_blocks(root):
+    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)):
+            yield pytest.param(block, id=f"{page.stem}-{number}")
+
+
+@pytest.mark.parametrize("block", yaml_blocks(Path(__file__).resolve().parent.parent))
+def test_configurations_in_the_documentation_are_legal(block, schema):
+    config = yaml.safe_load(block)
+    if "study" not in config:
+        config["study"] = "a"
+    config.setdefault("data", {}).setdefault("source", "sklearn:iris")
+    plan_study(check_config(config, schema), parameter_defaults(schema))
