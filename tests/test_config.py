@@ -158,7 +158,7 @@ def yaml_blocks(root):
             yield pytest.param(block, id=f"{page.stem}-{number}")
 
 
-@pytest.mark.parametrize("block", yaml_blocks(Path(__file__).resolve().parent.parent))
+@pytest.mark.parametrize("block", list(yaml_blocks(Path(__file__).resolve().parent.parent)))
 def test_configurations_in_the_documentation_are_legal(block, schema):
     config = yaml.safe_load(block)
     if "study" not in config:
