@@ -28,7 +28,9 @@ def agreement_table(ensemble):
 
 def effects_table(ensemble, realizations, swept, seed):
     """One row a parameter and pair of its values."""
-    values = {name: realizations[name].tolist() for name in swept}
+    # A null of the configuration is read as NaN, which is not even equal to itself.
+    columns = realizations[list(swept)].astype(object)
+    values = columns.where(columns.notna(), None).to_dict("list")
     effects = parameter_effects(
         store.read_overlaps_of(ensemble), values, np.random.default_rng(seed)
     )

@@ -17,7 +17,9 @@ def plot_umatrix(indexes, ensemble, chosen):
         "node_clusters",
         "cluster_centroids",
     )
-    return umatrix_figure(lattice=stored.lattice, **stored.arrays)
+    return umatrix_figure(
+        lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays
+    )
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from pathlib import Path
 import pandas as pd
 
 from kohorte import store
+from kohorte.choice import describe_choice
 from kohorte.logs import job_log
 
 
-def summary_lines(ensemble, realizations, evaluation, sufficiency, *, study, results):
-    """The summary as lines of text."""
+def summary_lines(ensemble, realizations, choice, evaluation, sufficiency, *, study, results):
+    """The summary as lines of text; `choice` is None where there are no maps."""
     clusters, consensus = ensemble.clusters, ensemble.consensus
     per_map = realizations["n_clusters"]
     lines = [
@@ -23,6 +24,9 @@ def summary_lines(ensemble, realizations, evaluation, sufficiency, *, study, res
             f", quantization error {qe.min():.4f} to {qe.max():.4f}, "
             f"{realizations['seconds'].sum():.1f} s of training"
         )
+    if choice is not None:
+        for setting, reason in describe_choice(choice):
+            lines += [f"  recommended  {setting}", f"{'':15s}{reason}"]
     lines += [
         f"  ensemble     {len(clusters.gsum)} clusters, Gsum {clusters.gsum.min():.4g} to "
         f"{clusters.gsum.max():.4g}, {len(set(clusters.sce_group))} SCE groups",
@@ -58,6 +62,7 @@ if __name__ == "__main__":
         text = summary_lines(
             store.read_ensemble(snakemake.input.ensemble),
             pd.read_csv(snakemake.input.realizations),
+            pd.read_csv(snakemake.input.choice) if snakemake.input.get("choice") else None,
             pd.read_csv(snakemake.input.evaluation),
             pd.read_csv(snakemake.input.sufficiency),
             study=snakemake.params.study,

@@ -1,8 +1,9 @@
-"""Write the tables of realizations, clusters and points."""
+"""Write the tables of realizations, clusters and points, and the choice of parameters."""
 
 import pandas as pd
 
 from kohorte import store
+from kohorte.choice import choose_settings
 from kohorte.logs import job_log
 
 #: Points beyond which `points.csv` has its header only: the same columns lie in `ensemble.h5`.
@@ -57,9 +58,13 @@ if __name__ == "__main__":
         if combined.n_points <= MAX_POINT_ROWS:
             combined = store.read_ensemble(snakemake.input.ensemble, points=True)
         files, data = snakemake.params.files, snakemake.input.get("data")
-        realizations = (
-            tabulate_files(combined, files) if files else tabulate_maps(snakemake.input.labels)
-        )
+        if files:
+            realizations = tabulate_files(combined, files)
+        else:
+            realizations = tabulate_maps(snakemake.input.labels)
+            choice = choose_settings(realizations, snakemake.params.swept)
+            realizations = choice.mark(realizations)
+            store.write_csv(choice.settings, snakemake.output.choice)
         rows = store.read_data(data).rows if data else range(combined.n_points)
         store.write_csv(realizations, snakemake.output.realizations)
         store.write_csv(tabulate_clusters(combined), snakemake.output.clusters)

@@ -5,29 +5,37 @@ import oracles_figures as page
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.path import Path
 
 from kohorte.errors import ConfigError
-from kohorte.figures.cells import boundary_segments, cell_polygons, fit_map
+from kohorte.figures.cells import CORNERS, boundary_segments, fit_map, map_outline, straight_lines
 from kohorte.figures.maps import (
     MAX_CLASSES,
     component_planes_figure,
     hit_map_figure,
     umatrix_figure,
 )
-from kohorte.maps.lattice import Lattice
+from kohorte.figures.points import confidence_figure
+from kohorte.maps.lattice import ROW_HEIGHT, Lattice
 
 SHAPES = [(5, 4, 2), (40, 15, 9), (70, 40, 300), (60, 1, 4), (1, 30, 3), (1, 1, 1)]
+KINDS = [(t, p) for t in ("rectangular", "hexagonal") for p in (False, True)]
+lattices = st.builds(
+    lambda kind, xdim, half: Lattice(xdim, 2 * half if half else 1, *kind),
+    st.sampled_from(KINDS),
+    st.integers(1, 5),
+    st.integers(0, 2),
+)
 
 
-def make_map(xdim, ydim, n_basins, share=0.6):
+def make_map(xdim, ydim, n_basins, share=0.6, topology="rectangular", periodic=False):
     """A lattice with Voronoi basins around random centroids, some of them merged."""
     rng = np.random.default_rng(3)
-    lattice = Lattice(xdim, ydim)
-    at = lattice.coordinates()
+    lattice = Lattice(xdim, ydim, topology, periodic)
     centroids = np.sort(rng.choice(lattice.n_nodes, n_basins, replace=False))
-    basins = np.square(at[:, None] - at[centroids]).sum(-1).argmin(1)
+    basins = lattice.distances_from(centroids).argmin(0)
     kept = np.sort(rng.choice(n_basins, max(1, int(share * n_basins)), replace=False))
-    merged = np.square(at[centroids][:, None] - at[centroids[kept]]).sum(-1).argmin(1)
+    merged = lattice.distances_from(centroids[kept])[:, centroids].argmin(0)
     return lattice, {
         "basins": basins,
         "centroids": centroids,
@@ -47,9 +55,41 @@ def test_umatrix_figure_is_readable(xdim, ydim, n_basins):
     assert ("boundary of clusters" in text) == (len(segments["cluster_centroids"]) > 1)
 
 
+@pytest.mark.parametrize(("topology", "periodic"), KINDS)
+@pytest.mark.parametrize(("xdim", "ydim"), [(24, 14), (60, 1), (1, 30), (3, 2)])
+def test_figures_of_one_map_are_readable_on_every_lattice(xdim, ydim, topology, periodic):
+    lattice, segments = make_map(xdim, ydim, 4, 0.5, topology, periodic)
+    rng = np.random.default_rng(0)
+    values = rng.random(lattice.n_nodes)
+    figures = [
+        umatrix_figure(values, lattice, metric="manhattan", **segments),
+        hit_map_figure(rng.poisson(2, lattice.n_nodes), lattice),
+        component_planes_figure(values[:, None], ["x"], lattice),
+        confidence_figure(
+            rng.random((9, 2)),
+            ["x", "y"],
+            confidence=rng.random(9),
+            node_confidence=values,
+            lattice=lattice,
+        ),
+    ]
+    for figure in figures:
+        assert not page.text_faults(figure)
+        assert ("periodic" in page.texts(figure)) == periodic
+    assert "manhattan" in page.texts(figures[0])
+
+
+def test_rows_of_a_hexagonal_lattice_are_numbered_from_zero():
+    lattice, segments = make_map(6, 5, 2, topology="hexagonal")
+    axes = umatrix_figure(np.arange(30.0), lattice, **segments).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == list("01234")
+    np.testing.assert_allclose(axes.get_yticks(), lattice.coordinates()[::6, 1])
+
+
 def test_umatrix_figure_of_one_flat_cluster_has_no_boundary():
     lattice, segments = make_map(6, 5, 1)
     text = page.texts(umatrix_figure(np.full(30, 0.2), lattice, **segments))
+    assert "euclidean" not in text
     assert "boundary" not in text
     assert "its cluster" not in text
 
@@ -134,23 +174,52 @@ def test_arrays_that_do_not_fit_the_lattice_are_refused():
         component_planes_figure(np.zeros((20, 2000)), [""] * 2000, lattice, max_planes=2000)
 
 
-@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), st.randoms(use_true_random=False))
-def test_boundaries_are_the_edges_between_neighbours_of_other_clusters(xdim, ydim, k, random):
-    lattice = Lattice(xdim, ydim)
+@given(lattices, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_boundaries_are_the_edges_shared_with_cells_of_other_clusters(lattice, k, random):
     ids = np.array([random.randrange(k) for _ in range(lattice.n_nodes)])
-    found = {
-        tuple(sorted(map(tuple, segment.tolist())))
-        for segment in boundary_segments(cell_polygons(lattice), ids)
-    }
-    plane = ids.reshape(ydim, xdim)
-    expected = set()
-    for y in range(ydim):
-        for x in range(xdim):
-            if x + 1 < xdim and plane[y, x] != plane[y, x + 1]:
-                expected.add(((x + 0.5, y - 0.5), (x + 0.5, y + 0.5)))
-            if y + 1 < ydim and plane[y, x] != plane[y + 1, x]:
-                expected.add(((x - 0.5, y + 0.5), (x + 0.5, y + 0.5)))
-    assert found == expected
+    found = [page.rounded(edge) for edge in boundary_segments(lattice, ids)]
+    assert len(set(found)) == len(found)
+    assert set(found) == page.edges_between(lattice, CORNERS[lattice.topology], ids)
+
+
+@given(lattices)
+def test_the_outline_encloses_all_cells_and_nothing_else(lattice):
+    x, y = map_outline(lattice).T
+    area = (x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2
+    assert area == pytest.approx(
+        lattice.n_nodes * (1 if lattice.topology == "rectangular" else ROW_HEIGHT)
+    )
+    assert Path(map_outline(lattice)).contains_points(lattice.coordinates()).all()
+
+
+@given(lattices, st.randoms(use_true_random=False))
+def test_lines_go_the_short_way_and_are_drawn_wherever_they_cross_the_map(lattice, random):
+    origin, target = (random.randrange(lattice.n_nodes) for _ in range(2))
+    lines = straight_lines(lattice, np.array([origin]), np.array([target]))
+    lengths = np.linalg.norm(lines[:, 1] - lines[:, 0], axis=-1)
+    np.testing.assert_allclose(lengths, lattice.distances_from(origin)[target], atol=1e-9)
+    np.testing.assert_allclose(lines[0, 0], lattice.coordinates()[origin])
+    ends = np.abs(lines[:, 1] - lattice.coordinates()[target]).max(axis=1)
+    assert ends.min() < 1e-9
+    outline = Path(map_outline(lattice))
+    for share in (0.0, 0.23, 0.5, 0.77, 1.0):  # wherever on the way, some part shows it
+        shown = lines[:, 0] + share * (lines[:, 1] - lines[:, 0])
+        assert (
+            outline.contains_points(shown, radius=1e-6).any()
+            or outline.contains_points(shown, radius=-1e-6).any()
+        )
+
+
+def test_symbols_of_hits_stay_within_cells_of_a_long_map():
+    for lattice in (Lattice(1, 60), Lattice(60, 1), Lattice(1, 60, "hexagonal")):
+        figure = hit_map_figure(np.full(60, 3), lattice)
+        symbols = figure.axes[0].collections[1].get_paths()
+        height = (
+            np.ptp(symbols[0].vertices[:, 1])
+            if lattice.ydim > 1
+            else np.ptp(symbols[0].vertices[:, 0])
+        )
+        assert 0.5 < height < 1.2
 
 
 def test_maps_keep_the_shape_of_cells_unless_they_are_very_long():

@@ -10,7 +10,7 @@ from scipy.stats import f_oneway
 
 from kohorte.errors import ConfigError
 from kohorte.evaluation import evaluate
-from kohorte.figures.panels import MAX_POINTS, choose_points
+from kohorte.figures.panels import MAX_POINTS, choose_points, fill_missing
 from kohorte.figures.points import (
     classes_of_groups,
     confidence_figure,
@@ -59,6 +59,19 @@ def test_signal_figure_without_truth_and_with_one_value():
     text = page.texts(figure)
     assert "truth" not in text
     assert f"none ({(truth == 0).sum()})" in text
+
+
+def test_points_that_miss_a_value_are_counted_but_not_drawn():
+    rng, features, truth = blobs(25000, 3)
+    features[:700, 1] = np.nan
+    figure = signal_figure(features, ["x", "y"], signal=rng.random(25000), labels=truth)
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert "20000 of 25000 points" in text
+    assert "700 points miss a value" in text
+    assert all(f"group {k} ({n})" in text for k, n in enumerate(np.bincount(truth)))
+    figure = confidence_figure(features[:9], ["x", "y"], confidence=np.full(9, 0.5))
+    assert not page.text_faults(figure)
 
 
 def test_misassigned_points_are_counted_by_the_matching():
@@ -145,6 +158,15 @@ def test_telling_features_are_those_of_the_largest_f_but_not_copies():
     f = [f_oneway(*(column[truth == c] for c in range(3))).statistic for column in features.T]
     assert np.argmax(f[:4]) == 1
     assert np.argsort(f[:4])[-2] == 2
+
+
+def test_a_missing_value_counts_as_the_mean_of_its_feature():
+    rng, features, truth = blobs(90, 3, 4)
+    features[:, 2] = 30.0 * truth + rng.random(90)
+    features[4, 2] = np.nan
+    assert most_telling_features(features, truth)[0] == 2
+    filled = fill_missing(np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]))
+    np.testing.assert_array_equal(filled, [[1, 0], [3, 0], [2, 0]])
 
 
 def test_telling_features_when_there_is_little_to_choose():

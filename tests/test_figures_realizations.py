@@ -4,11 +4,15 @@ from itertools import combinations_with_replacement, product
 
 import numpy as np
 import oracles_figures as page
+import pandas as pd
 import pytest
 
+from kohorte.choice import choose_settings
 from kohorte.errors import ConfigError
 from kohorte.figures.agreement import agreement_figure, parameter_effects_figure
-from kohorte.figures.realizations import clusters_figure, find_levels, quality_figure
+from kohorte.figures.levels import colour_realizations, find_levels
+from kohorte.figures.quality import quality_figure
+from kohorte.figures.realizations import clusters_figure
 
 SWEEP = np.array(list(product([38, 40, 42], [14, 16], [0.1, 0.5], [1e4, 5e4, 1e5])))
 PARAMETERS = dict(zip(["xdim", "ydim", "alpha", "steps"], SWEEP.T.tolist(), strict=True))
@@ -49,7 +53,75 @@ def test_quality_figure_of_equal_maps():
     figure = quality_figure([0.3] * 3, [0.0] * 3, colour_by=["a", None, "b"], colour_name="start")
     assert not page.text_faults(figure)
     text = page.texts(figure)
-    assert all(f"start {value}" in text for value in ("None", "a", "b"))
+    assert all(f"start {value}" in text for value in ("none", "a", "b"))
+
+
+def draw_sweep(metrics, repeats):
+    """A table of realizations over parameters with long names, and its settings."""
+    rng = np.random.default_rng(1)
+    swept = {
+        "metric": metrics,
+        "radius_schedule": ["inverse_time", "exponential", None],
+        "kernel": ["truncated_gaussian", "mexican_hat"],
+        "kernel_distance": ["euclidean", "links"],
+        "final_radius": [0.5, 1.5, 2.25],
+        "periodic": [True, False],
+    }
+    rows = [values for values in product(*swept.values()) for _ in range(repeats)]
+    table = pd.DataFrame(rows, columns=list(swept))
+    table.insert(0, "id", [f"r{k}" for k in range(len(table))])
+    table = table.assign(
+        xdim=9, trainer="batch", epochs=9, learning_rate="decay", patience=None, method="basins"
+    )
+    table["qe"] = rng.random(len(table)) + 0.1
+    table["te"] = 1.1 - table["qe"] + 0.2 * rng.random(len(table))
+    names = [name for name, values in swept.items() if len(values) > 1]
+    return table, names, choose_settings(table, names).settings
+
+
+@pytest.mark.parametrize("metrics", [["cosine"], ["euclidean", "manhattan", "chebyshev"]])
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_quality_figure_names_the_recommended_settings(metrics, repeats):
+    table, names, settings = draw_sweep(metrics, repeats)
+    figure = quality_figure(
+        table["qe"],
+        table["te"],
+        colour_by=table["radius_schedule"].tolist(),
+        colour_name="radius_schedule",
+        marker_by=table["kernel_distance"].tolist(),
+        marker_name="kernel_distance",
+        metric=table["metric"].tolist(),
+        settings=settings,
+        highlight=3,
+    )
+    assert not page.text_faults(figure)
+    text = page.texts(figure)
+    assert text.count("recommended") == len(metrics)
+    assert all(name in text for name in names)
+    assert all(metric in text for metric in metrics)
+    assert ("mean of a setting" in text) == (repeats > 1)
+    stars = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "*"]
+    best = settings[settings["recommended"]].sort_values("qe_mean")
+    at = sorted((float(x), float(y)) for x, y in (line.get_xydata()[0] for line in stars))
+    np.testing.assert_allclose(at, best[["qe_mean", "te_mean"]])
+
+
+def test_the_front_in_the_quality_figure_leaves_nothing_better_on_its_other_side():
+    table, _, settings = draw_sweep(["cosine"], 1)
+    figure = quality_figure(table["qe"], table["te"], settings=settings)
+    line = next(line for line in figure.axes[0].lines if line.get_drawstyle() == "steps-post")
+    x, y = line.get_xydata().T
+    assert (np.diff(x) >= 0).all()
+    assert (np.diff(y) <= 0).all()
+    for qe, te in zip(table["qe"], table["te"], strict=True):
+        assert te >= y[np.searchsorted(x, qe, side="right") - 1]
+
+
+def test_quality_figure_says_which_maps_it_cannot_show():
+    te = [0.1, np.nan, 0.2]
+    figure = quality_figure([0.3, 2.0, 0.4], te)
+    assert "not shown: 1 of 3" in page.texts(figure)
+    assert "not shown: 2 of 2" in page.texts(quality_figure([0.3, 0.4], [np.nan] * 2))
 
 
 @pytest.mark.parametrize("n", [1, 3, 1000])
@@ -91,12 +163,34 @@ def test_levels_are_ordered_as_numbers_or_as_texts():
     levels = find_levels([10.0, 9.0, 10.0])
     assert levels.labels == ("9", "10")
     assert levels.index.tolist() == [1, 0, 1]
-    assert find_levels(["b", None, "a"]).labels == ("None", "a", "b")
+    assert find_levels(["b", None, "a"]).labels == ("a", "b", "none")
     assert find_levels([0.123451, 0.123452]).labels == ("0.123451", "0.123452")
     many = find_levels([f"v{k:02}" for k in range(20)])
     assert len(many.labels) == 16
     assert many.labels[-1] == "5 other values"
     assert many.index.max() == 15
+
+
+def test_levels_of_columns_as_tables_keep_them():
+    levels = find_levels(np.array([0.5, np.nan, 0.1]))  # one value was left to the default
+    assert levels.labels == ("0.1", "0.5", "none")
+    assert not levels.numeric
+    assert levels.index.tolist() == [1, 2, 0]
+    assert find_levels(np.array([True, False])).labels == ("false", "true")
+    texts = find_levels(["10000", "5000", "100000"])  # in a column with other texts
+    assert texts.labels == ("5000", "10000", "100000")
+    assert texts.numeric
+    assert find_levels(["True", "False"]).labels == ("false", "true")
+
+
+def test_realizations_are_coloured_by_level_or_along_a_bar():
+    assert colour_realizations(3, [1, 1, 1], "a").entries == []
+    few = colour_realizations(3, [1, 2, 1], "a")
+    assert [text for text, _ in few.entries] == ["a 1", "a 2"]
+    np.testing.assert_array_equal(few.colours[0], few.colours[2])
+    many = colour_realizations(20, np.arange(20), "a")
+    assert many.entries == []
+    np.testing.assert_allclose(many.bar.to_rgba(np.arange(20)), many.colours)
 
 
 @pytest.mark.parametrize("n", [1, 2, 36, 300])

@@ -20,7 +20,8 @@ SCRIPT = """
 import sys
 import numpy as np
 import kohorte.figures.agreement, kohorte.figures.ensemble, kohorte.figures.maps
-import kohorte.figures.points, kohorte.figures.realizations
+import kohorte.figures.points, kohorte.figures.quality, kohorte.figures.realizations
+import kohorte.figures.training
 from kohorte.figures.stability import stability_figure
 from kohorte.figures.style import save_figure
 gsum = np.linspace(9, 1, 30)
@@ -157,7 +158,7 @@ def test_tick_labels_are_short(values, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(10000.0, "10000"), (5e6, "5e6"), (0.1, "0.1"), (True, "True"), (None, "None"), ("x", "x")],
+    [(10000.0, "10000"), (5e6, "5e6"), (0.1, "0.1"), (True, "true"), (None, "none"), ("x", "x")],
 )
 def test_swept_values_are_written_as_people_do(value, expected):
     assert style.value_label(value) == expected

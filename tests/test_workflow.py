@@ -144,13 +144,14 @@ def test_stable_names(finished):
         "tables/sufficiency.csv",
         "tables/agreement.csv",
         "tables/effects.csv",
+        "tables/choice.csv",
     ):
         assert (results / name).stat().st_size > 0, name
     ids = sorted(path.stem for path in (results / "realizations").glob("*.h5"))
     assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
     pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
     assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
-    assert len(pdf) == 13
+    assert len(pdf) == 14
 
 
 def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
@@ -219,7 +220,7 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     assert not {"prepare_data", "train_realizations", "count_overlaps"} & set(jobs)
 
     project.configure(TINY, figures={"color_by": "xdim"})
-    assert set(project.pending()) == {"all", "plot_quality"}
+    assert set(project.pending()) == {"all", "plot_quality", "plot_history"}
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "plot_umatrix"} <= set(project.pending())

@@ -2,6 +2,8 @@
 
 FIGURES = ["clusters", "ranking", "similarity"]
 FIGURES_OF_MAPS = ["umatrix", "component_planes", "hits", "quality"]
+FIGURES_OF_HISTORIES = ["history"]
+FIGURES_OF_SNAPSHOTS = ["snapshots"]
 FIGURES_OF_PAIRS = ["agreement", "stability", "sufficiency"]
 FIGURES_OF_SWEEPS = ["effects"]
 FIGURES_OF_POINTS = ["signal", "confidence"]
@@ -14,6 +16,8 @@ rule figures:
             name=[
                 *FIGURES,
                 *(FIGURES_OF_MAPS if HAS_MAPS else []),
+                *(FIGURES_OF_HISTORIES if HAS_MAPS and config["training"]["history"] else []),
+                *(FIGURES_OF_SNAPSHOTS if HAS_MAPS and config["training"]["snapshots"] else []),
                 *(FIGURES_OF_PAIRS if len(STUDY.realizations or STUDY.labels) > 1 else []),
                 *(FIGURES_OF_SWEEPS if STUDY.swept else []),
                 *(FIGURES_OF_POINTS if HAS_DATA else []),
@@ -111,9 +115,40 @@ rule plot_hits:
         "../../scripts/plot_hits.py"
 
 
+rule plot_snapshots:
+    input:
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/snapshots.pdf",
+        png=report(
+            "<results>/figures/snapshots.png",
+            caption="../report/snapshots.rst",
+            category="Map",
+            labels={"figure": "snapshots"},
+        ),
+    log:
+        "<logs>/plot_snapshots.log",
+    benchmark:
+        "<benchmarks>/plot_snapshots.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        realization=config["figures"]["realization"],
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_snapshots.py"
+
+
 rule plot_quality:
     input:
         realizations="<results>/tables/realizations.csv",
+        choice="<results>/tables/choice.csv",
         ensemble="<results>/ensemble.h5",
     output:
         pdf="<results>/figures/quality.pdf",
@@ -136,9 +171,40 @@ rule plot_quality:
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
-        library=library_digest("figures"),
+        library=library_digest("figures", "choice"),
     script:
         "../../scripts/plot_quality.py"
+
+
+rule plot_history:
+    input:
+        labels=label_sources(),
+        realizations="<results>/tables/realizations.csv",
+        ensemble="<results>/ensemble.h5",
+    output:
+        pdf="<results>/figures/history.pdf",
+        png=report(
+            "<results>/figures/history.png",
+            caption="../report/history.rst",
+            category="Realizations",
+            labels={"figure": "history"},
+        ),
+    log:
+        "<logs>/plot_history.log",
+    benchmark:
+        "<benchmarks>/plot_history.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        swept=STUDY.swept,
+        color_by=config["figures"]["color_by"],
+        library=library_digest("figures", "choice"),
+    script:
+        "../../scripts/plot_history.py"
 
 
 rule plot_clusters:

@@ -12,11 +12,18 @@ TABLES = [
     "agreement",
     "effects",
 ]
+TABLES_OF_MAPS = ["choice"]
+
+# Where the settings of the maps are weighed; nothing where there are no maps.
+CHOICE_TABLE = "<results>/tables/choice.csv" if HAS_MAPS else []
 
 
 rule tables:
     input:
-        expand("<results>/tables/{name}.csv", name=TABLES),
+        expand(
+            "<results>/tables/{name}.csv",
+            name=[*TABLES, *(TABLES_OF_MAPS if HAS_MAPS else [])],
+        ),
 
 
 rule tabulate_results:
@@ -38,6 +45,12 @@ rule tabulate_results:
             labels={"table": "clusters"},
         ),
         points="<results>/tables/points.csv",
+        choice=report(
+            CHOICE_TABLE,
+            caption="../report/choice.rst",
+            category="Tables",
+            labels={"table": "choice"},
+        ),
     log:
         "<logs>/tabulate_results.log",
     benchmark:
@@ -50,6 +63,8 @@ rule tabulate_results:
         runtime=60,
     params:
         files=STUDY.labels,
+        swept=STUDY.swept,
+        library=library_digest("choice"),
     script:
         "../../scripts/tabulate_results.py"
 
@@ -95,6 +110,7 @@ rule summarize_study:
         ensemble="<results>/ensemble.h5",
         evaluation="<results>/tables/evaluation.csv",
         realizations="<results>/tables/realizations.csv",
+        choice=CHOICE_TABLE,
         sufficiency="<results>/tables/sufficiency.csv",
     output:
         summary="<results>/summary.txt",
@@ -110,5 +126,6 @@ rule summarize_study:
         runtime=10,
     params:
         study=STUDY.name,
+        library=library_digest("choice"),
     script:
         "../../scripts/summarize_study.py"

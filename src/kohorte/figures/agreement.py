@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
-from kohorte.figures.realizations import FEW_VALUES, Levels, find_levels, level_colours
+from kohorte.figures.levels import FEW_VALUES, Levels, find_levels, level_colours
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -137,7 +137,7 @@ def agreement_figure(
             box.set_yticks([])
             box.spines[:].set(visible=True, linewidth=0.3)
         above.text(
-            1.01, 0.5, shorten(name, 14), transform=above.transAxes, va="center", fontsize=SMALL
+            1.01, 0.5, shorten(name, 15), transform=above.transAxes, va="center", fontsize=SMALL
         )
     return figure
 

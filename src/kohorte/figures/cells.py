@@ -1,12 +1,12 @@
-"""Lattice nodes as cells on paper: polygons, boundaries between clusters, map axes.
+"""Lattice nodes as cells on paper: polygons, boundaries between clusters, lines, map axes.
 
-A topology is drawn by the corners of its cell, and nothing else in the figures depends on it.
+A topology is drawn by corners and symbol of its cell; nothing else in the figures depends on it.
+A periodic lattice is drawn as one period: what crosses a border goes on at the opposite one.
 """
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -14,7 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import Colormap
 from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon
+from matplotlib.path import Path
 from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import MaxNLocator
 
 from kohorte.errors import ConfigError
 from kohorte.figures.style import (
@@ -26,20 +29,35 @@ from kohorte.figures.style import (
     new_figure,
     plain_numbers,
 )
+from kohorte.maps.lattice import ROW_HEIGHT, TOPOLOGIES, Lattice
 
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
-
+_TIP = ROW_HEIGHT * 2 / 3
 CORNERS = {
     "rectangular": np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]),
+    "hexagonal": np.array(
+        [
+            [-0.5, -_TIP / 2],
+            [0.0, -_TIP],
+            [0.5, -_TIP / 2],
+            [0.5, _TIP / 2],
+            [0.0, _TIP],
+            [-0.5, _TIP / 2],
+        ]
+    ),
 }
-"""Corners (V, 2) of a cell around its node, in turn, in lattice units, for each topology."""
+"""Corners (V, 2) of a cell around its node, in lattice units, for each topology.
+
+They go round from the lower left one; the first V/2 are those of the lower side, the others those
+of the upper side."""
+
+SYMBOLS = {"rectangular": ("s", 1.0), "hexagonal": ("h", 1 / ROW_HEIGHT)}
+"""Marker in the shape of a cell, and its size over the width of the cell, for each topology."""
 
 MANY_CELLS = 1000
 """Above this many, cells are rasterized in a PDF."""
 
 
-def cell_polygons(lattice: "Lattice") -> np.ndarray:
+def cell_polygons(lattice: Lattice) -> np.ndarray:
     """Polygon of each node's cell.
 
     Parameters
@@ -65,13 +83,15 @@ def cell_polygons(lattice: "Lattice") -> np.ndarray:
     return np.asarray(lattice.coordinates())[:, None, :] + CORNERS[lattice.topology]
 
 
-def boundary_segments(polygons: np.ndarray, ids: np.ndarray) -> np.ndarray:
+def boundary_segments(lattice: Lattice, ids: np.ndarray) -> np.ndarray:
     """Edges shared by two cells of different ids.
+
+    On a periodic lattice also the edges along the borders, once at each of the two.
 
     Parameters
     ----------
-    polygons
-        (M, V, 2) cells.
+    lattice
+        Lattice with M nodes.
     ids
         (M,) id of each cell, cluster or basin.
 
@@ -80,23 +100,75 @@ def boundary_segments(polygons: np.ndarray, ids: np.ndarray) -> np.ndarray:
     ndarray
         (S, 2, 2) float64 end points of the S edges.
     """
-    n_cells, n_corners, _ = polygons.shape
-    start = polygons.reshape(-1, 2)
-    end = np.roll(polygons, -1, axis=1).reshape(-1, 2)
-    # Both cells give the same edge with its ends swapped, equal but for rounding.
-    ends = np.rint(np.stack([start, end], axis=1) * 1024).astype(np.int64)
-    swap = (ends[:, 0, 0] > ends[:, 1, 0]) | (
-        (ends[:, 0, 0] == ends[:, 1, 0]) & (ends[:, 0, 1] > ends[:, 1, 1])
-    )
-    ends[swap] = ends[swap, ::-1]
-    keys = ends.reshape(-1, 4)
-    owner = np.repeat(np.arange(n_cells), n_corners)
-    order = np.lexsort(keys.T)
+    polygons, ids = cell_polygons(lattice), np.asarray(ids)
+    edges = np.stack([polygons, np.roll(polygons, -1, axis=1)], axis=2).reshape(-1, 2, 2)
+    owner = np.repeat(np.arange(lattice.n_nodes), polygons.shape[1])
+    # Cells share an edge where its middle is the same place. Middles lie half way to the next
+    # node, on a grid of a quarter column and half a row, so that whole numbers tell them apart.
+    grid = np.array([0.25, TOPOLOGIES[lattice.topology].row_height / 2])
+    places = np.rint(edges.mean(axis=1) / grid).astype(np.int64)
+    home = places.copy()
+    for axis, period in enumerate(lattice.periods):
+        if np.isfinite(period):
+            home[:, axis] %= round(period / grid[axis])
+    order = np.lexsort(home.T)
     first, second = order[:-1], order[1:]
-    shared = (keys[first] == keys[second]).all(axis=1)
+    shared = (home[first] == home[second]).all(axis=1)
     between = shared & (ids[owner[first]] != ids[owner[second]])
-    chosen = np.sort(first[between])
-    return np.stack([start[chosen], end[chosen]], axis=1)
+    first, second = first[between], second[between]
+    across = (places[first] != places[second]).any(axis=1)
+    return edges[np.sort(np.append(first, second[across]))]
+
+
+def map_outline(lattice: Lattice) -> np.ndarray:
+    """Polygon around all cells, (V, 2) float64, counterclockwise."""
+    cells = cell_polygons(lattice).reshape(lattice.ydim, lattice.xdim, -1, 2)
+    half = cells.shape[2] // 2
+    sides = (
+        cells[0, :, :half],
+        cells[:, -1, half - 1 : half + 1],
+        cells[-1, ::-1, half:],
+        cells[::-1, 0, [-1, 0]],
+    )
+    return np.vstack([side.reshape(-1, 2) for side in sides])
+
+
+def straight_lines(lattice: Lattice, origins: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Straight lines between nodes, the short way over the borders of a periodic lattice.
+
+    A line that crosses a border is given once for each part of it that lies on the map, whole and
+    moved by the period: what shows of these is left to `clip_to_map`.
+
+    Parameters
+    ----------
+    lattice
+        Lattice with M nodes.
+    origins, targets
+        (L,) nodes at which the lines start and end.
+
+    Returns
+    -------
+    ndarray
+        (S, 2, 2) float64 end points, S >= L.
+    """
+    at = np.asarray(lattice.coordinates())
+    steps = lattice.steps_between(origins, targets)
+    lines = np.stack([at[origins], at[origins] + steps], axis=1)
+    detour = lines[:, 1] - at[targets]  # whole periods between the end of a line and its node
+    crosses = np.abs(detour) > 0.5
+    parts = [lines]
+    for axes in ([0], [1], [0, 1]):
+        crossing = crosses[:, axes].all(axis=1)
+        moved = lines[crossing]
+        moved[..., axes] -= detour[crossing][:, None, axes]
+        parts.append(moved)
+    return np.vstack(parts)
+
+
+def clip_to_map(lines: LineCollection, axes: Axes, lattice: Lattice) -> None:
+    """Hide what lies outside the cells; needed only where lines cross the borders of a map."""
+    if lattice.periodic:
+        lines.set_clip_path(Path(map_outline(lattice), closed=False), axes.transData)
 
 
 @dataclass(frozen=True)
@@ -112,9 +184,14 @@ class MapSize:
     cell: float
     roundness: float
 
+    @property
+    def symbol(self) -> float:
+        """Width in lattice units of the largest round symbol that its cell holds."""
+        return min(1.0, 1.0 / self.roundness)
+
 
 def fit_map(
-    lattice: "Lattice",
+    lattice: Lattice,
     width: float,
     height: float,
     *,
@@ -144,22 +221,26 @@ def fit_map(
     return MapSize(across, across * shown, across / span[0], ratio / shown)
 
 
-def map_axes(axes: Axes, lattice: "Lattice", *, labels: bool = True) -> None:
+def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
     """Limits, frame, and axis labels of a map; its size is that given to the axes."""
     low, high = _extent(cell_polygons(lattice))
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
-    axes.spines[["top", "right"]].set_visible(True)
-    if labels and lattice.xdim > 1:
-        axes.set_xlabel("Lattice column x")
-        plain_numbers(axes.xaxis, 8, integer=True)
-    else:
-        axes.set_xticks([])
-    if labels and lattice.ydim > 1:
-        axes.set_ylabel("Lattice row y")
-        plain_numbers(axes.yaxis, 6, integer=True)
-    else:
-        axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    frame = Polygon(map_outline(lattice), fill=False, ec=INK, lw=0.6, clip_on=False, zorder=2.5)
+    axes.add_patch(frame)
+    row_height = TOPOLOGIES[lattice.topology].row_height
+    sides = (
+        (axes.xaxis, "Column x", 8, lattice.xdim, 1.0),
+        (axes.yaxis, "Row y", 6, lattice.ydim, row_height),
+    )
+    for axis, name, bins, count, spacing in sides:
+        axis.set_ticks([])
+        if labels and count > 1:
+            axis.set_label_text(f"{name} (periodic)" if lattice.periodic else name)
+            ticks = MaxNLocator(bins, integer=True, min_n_ticks=1).tick_values(0, count - 1)
+            ticks = [round(tick) for tick in ticks if 0 <= tick < count]
+            axis.set_ticks([tick * spacing for tick in ticks], [str(tick) for tick in ticks])
 
 
 class MapPage:
@@ -175,7 +256,7 @@ class MapPage:
 
     _LEFT, _TOP, _AXIS, _BAR = 0.55, 0.12, 0.44, 0.12
 
-    def __init__(self, lattice: "Lattice") -> None:
+    def __init__(self, lattice: Lattice) -> None:
         self.size = fit_map(lattice, 5.7, 5.6)
         self.figure = new_figure(DOUBLE_COLUMN, self.size.height + 1.0, layout=None)
         self.axes = self.figure.add_axes((0.1, 0.1, 0.5, 0.5))
@@ -292,10 +373,10 @@ def draw_values(
 
 
 def draw_boundaries(
-    axes: Axes, polygons: np.ndarray, ids: np.ndarray, width: float = 1.6
+    axes: Axes, lattice: Lattice, ids: np.ndarray, width: float = 1.6
 ) -> LineCollection | None:
     """Lines between cells of different ids, dark with a light rim; None where there are none."""
-    segments = boundary_segments(polygons, np.asarray(ids))
+    segments = boundary_segments(lattice, ids)
     if not len(segments):
         return None
     lines = LineCollection(
@@ -305,6 +386,7 @@ def draw_boundaries(
         capstyle="round",
         path_effects=[Stroke(linewidth=width * 1.75, foreground="white"), Normal()],
         zorder=3,
+        clip_on=not lattice.periodic,  # half of a line along the border lies outside
     )
     axes.add_collection(lines, autolim=False)
     return lines

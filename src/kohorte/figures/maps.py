@@ -15,13 +15,16 @@ from matplotlib.ticker import MaxNLocator
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import (
     MANY_CELLS,
+    SYMBOLS,
     MapPage,
     MapSize,
     cell_polygons,
+    clip_to_map,
     draw_boundaries,
     draw_values,
     fit_map,
     map_axes,
+    straight_lines,
 )
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -58,13 +61,14 @@ def umatrix_figure(
     centroids: np.ndarray,
     node_clusters: np.ndarray,
     cluster_centroids: np.ndarray,
-    label: str = "U-matrix (mean distance to neighbours)",
+    metric: str = "euclidean",
 ) -> Figure:
     """U-matrix, with the basins as starbursts and the clusters that they were merged into.
 
     A thin line joins each node to the centroid of its basin, a thicker one the centroid of a
-    basin to that of the cluster it belongs to, where they differ. Clusters carry their number as
-    far as numbers fit without overlapping, largest clusters first.
+    basin to that of the cluster it belongs to, where they differ. On a periodic lattice lines go
+    the short way, if need be over the border. Clusters carry their number as far as numbers fit
+    without overlapping, largest clusters first.
 
     Parameters
     ----------
@@ -80,8 +84,8 @@ def umatrix_figure(
         (M,) integers 0..K-1, cluster of each node.
     cluster_centroids
         (K,) integers, node index of the centroid of each cluster.
-    label
-        Label of the colour bar.
+    metric
+        Name of the distance between weights; the colour bar names any other than euclidean.
 
     Raises
     ------
@@ -96,11 +100,12 @@ def umatrix_figure(
     axes = page.axes
     # Valleys pale, so that the starbursts show on them, ridges dark under the rimmed boundaries.
     cells = draw_values(axes, polygons, u_matrix, sequential_map("bone_r", 0.02, 0.7))
-    page.colour_bar(cells, label)
+    name = "" if metric == "euclidean" else f"{metric} "
+    page.colour_bar(cells, f"U-matrix (mean {name}distance to neighbours)")
     thickness = float(np.clip(2.0 * page.size.cell, 0.35, 0.8))
-    handles = _draw_starbursts(axes, positions, basins, centroids, thickness)
-    handles += _draw_merges(axes, positions, centroids, cluster_centroids[node_clusters[centroids]])
-    if draw_boundaries(axes, polygons, node_clusters):
+    handles = _draw_starbursts(axes, lattice, centroids[basins], thickness)
+    handles += _draw_merges(axes, lattice, centroids, cluster_centroids[node_clusters[centroids]])
+    if draw_boundaries(axes, lattice, node_clusters):
         handles.append(Line2D([], [], color=INK, lw=1.8, label="boundary of clusters"))
     handles.append(Line2D([], [], label="centroid of a cluster", **_disc("white", 7)))
     page.finish(handles)
@@ -178,7 +183,10 @@ def component_planes_figure(
         node_clusters is not None
         and np.sqrt(plane.width * plane.height / len(np.unique(node_clusters))) > 0.25
     )
-    page = (columns * panel[0] + 0.1, rows * panel[1] + heading + (0.28 if bounded else 0.08))
+    width = columns * panel[0] + 0.1
+    notes_beside = 2 if width > 2.8 else 1
+    lines = -(-(int(bounded) + lattice.periodic) // notes_beside)
+    page = (width, rows * panel[1] + heading + 0.08 + 0.2 * lines)
     figure = new_figure(*page, layout=None)
     polygons, colours = cell_polygons(lattice), sequential_map("viridis", 0.0, 1.0)
     rasterize = len(polygons) * len(shown) > MANY_CELLS
@@ -195,7 +203,7 @@ def component_planes_figure(
         map_axes(axes, lattice, labels=False)
         cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
         if bounded:
-            boundaries = draw_boundaries(axes, polygons, node_clusters, 0.7) or boundaries
+            boundaries = draw_boundaries(axes, lattice, node_clusters, 0.7) or boundaries
         axes.set_title(
             shorten(names[feature], width_in_characters), fontsize=7, pad=2.5, loc="left"
         )
@@ -212,10 +220,14 @@ def component_planes_figure(
             f"{len(shown)} of {n_features} features: those that vary most over the map",
             va="top",
         )
+    notes = []
     if boundaries is not None:
-        line = Line2D([], [], color=INK, lw=1.0, label="boundary of clusters")
-        anchor = (0.1 / page[0], 0.04 / page[1])
-        figure.legend(handles=[line], loc="lower left", bbox_to_anchor=anchor, borderpad=0)
+        notes.append(Line2D([], [], color=INK, lw=1.0, label="boundary of clusters"))
+    if lattice.periodic:
+        notes.append(Line2D([], [], ls="", label="periodic lattice"))
+    if notes:
+        anchor = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], 0.04 / page[1])}
+        figure.legend(handles=notes, borderpad=0, ncols=notes_beside, **anchor)
     return figure
 
 
@@ -257,7 +269,7 @@ def hit_map_figure(
     occupied = hits > 0
     # A few crowded nodes must not shrink all others to dots.
     full = max(int(np.quantile(hits[occupied], 0.95)), 1) if occupied.any() else 1
-    share = np.where(occupied, np.clip(np.sqrt(hits / full), 0.15, 1.0), 0.0)
+    share = np.clip(np.sqrt(hits / full), 0.15, 1.0)
     handles: list[Artist] = []
     if class_counts is not None:
         _check_nodes(lattice, class_counts=class_counts)
@@ -272,27 +284,27 @@ def hit_map_figure(
         handles.append(Line2D([], [], color=INK, lw=1.4, label="boundary of clusters"))
     page = MapPage(lattice)
     axes = page.axes
-    axes.set_facecolor(EMPTY)
     dense = len(polygons) > MANY_CELLS
     axes.add_collection(
         PolyCollection(
-            polygons[occupied],
-            facecolors="white",
+            polygons,
+            facecolors=np.where(occupied, "white", EMPTY),
             edgecolors=EMPTY,
             linewidths=0.4,
             rasterized=dense,
         ),
         autolim=False,
     )
+    largest = 0.96 * page.size.symbol
     if class_counts is None:
         centred = (polygons[occupied] - positions[occupied, None]) * [1.0, page.size.roundness]
-        symbols = positions[occupied, None] + centred * share[occupied, None, None] * 0.96
+        symbols = positions[occupied, None] + centred * share[occupied, None, None] * largest
         colours = group_colour(0)
-        marker = "s"
+        marker, widening = SYMBOLS[lattice.topology]
     else:
-        symbols, classes = _pies(positions, counts, share * 0.48, page.size.roundness)
+        symbols, classes = _pies(positions, counts, share * largest / 2, page.size.roundness)
         colours = [class_colours[c] for c in classes]
-        marker = "o"
+        marker, widening = "o", 1.0
     axes.add_collection(
         PolyCollection(
             symbols,
@@ -305,12 +317,12 @@ def hit_map_figure(
         autolim=False,
     )
     if node_clusters is not None:
-        draw_boundaries(axes, polygons, node_clusters, 1.1)
+        draw_boundaries(axes, lattice, node_clusters, 1.1)
     crowded = hits.max(initial=0) > full
     key = [
         (
             f"{n} point{'s' if n > 1 else ''}{' or more' if crowded and n == full else ''}",
-            0.96 * 72 * page.size.cell * max(np.sqrt(n / full), 0.15),
+            largest * 72 * page.size.cell * widening * max(np.sqrt(n / full), 0.15),
         )
         for n in sorted({full, max(full // 4, 1)}, reverse=True)
     ]
@@ -341,31 +353,32 @@ def _disc(colour: str, size: float) -> dict:
     }
 
 
-def _draw_starbursts(axes, positions, basins, centroids, width) -> list[Artist]:
+def _draw_starbursts(axes, lattice, targets, width) -> list[Artist]:
     """Lines from the nodes to the centroids of their basins, and their legend entry."""
-    rays = np.stack([positions, positions[centroids[basins]]], axis=1)
-    rays = rays[np.arange(len(basins)) != centroids[basins]]
-    if not len(rays):
+    origins = np.flatnonzero(targets != np.arange(len(targets)))
+    if not len(origins):
         return []
+    rays = straight_lines(lattice, origins, targets[origins])
     lines = LineCollection(
         rays, colors=INK, linewidths=width, zorder=2.2, rasterized=len(rays) > MANY_CELLS
     )
     axes.add_collection(lines, autolim=False)
+    clip_to_map(lines, axes, lattice)
     return [Line2D([], [], color=INK, lw=0.6, label="node to the centroid of its basin")]
 
 
-def _draw_merges(axes, positions, centroids, targets) -> list[Artist]:
+def _draw_merges(axes, lattice, centroids, targets) -> list[Artist]:
     """Lines from merged basins to their clusters, dots on the former, and the legend entries."""
     merged = targets != centroids
     if not merged.any():
         return []
-    joints = np.stack([positions[centroids[merged]], positions[targets[merged]]], axis=1)
+    joints = straight_lines(lattice, centroids[merged], targets[merged])
     rim = [Stroke(linewidth=3.0, foreground="white"), Normal()]
-    axes.add_collection(
-        LineCollection(joints, colors=_JOINT, linewidths=1.7, zorder=4, path_effects=rim),
-        autolim=False,
-    )
-    axes.plot(*positions[centroids[merged]].T, **_disc(_JOINT, 3.0), zorder=4.5)
+    lines = LineCollection(joints, colors=_JOINT, linewidths=1.7, zorder=4, path_effects=rim)
+    axes.add_collection(lines, autolim=False)
+    clip_to_map(lines, axes, lattice)
+    dots = lattice.coordinates()[centroids[merged]]
+    axes.plot(*dots.T, **_disc(_JOINT, 3.0), zorder=4.5)
     handle = Line2D([], [], **(_disc(_JOINT, 3.0) | {"linestyle": "-"}), lw=1.7)
     handle.set_label("basin to the centroid of its cluster")
     return [handle]

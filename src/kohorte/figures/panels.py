@@ -29,6 +29,16 @@ MAX_POINTS = 20_000
 """Points drawn in one panel; of more, an evenly random subset, the same on every run."""
 
 
+def fill_missing(points: np.ndarray) -> np.ndarray:
+    """The (N, F) points with the mean of the feature in place of NaN, in their own dtype."""
+    missing = np.isnan(points)
+    if not missing.any():
+        return points
+    present = np.maximum((~missing).sum(axis=0), 1)
+    means = np.where(missing, 0.0, points).sum(axis=0, dtype=np.float64) / present
+    return np.where(missing, means, points).astype(points.dtype)
+
+
 def choose_points(n_points: int) -> np.ndarray:
     """Indices of the points to draw, ascending; the same for the same number of points."""
     if n_points <= MAX_POINTS:
@@ -73,10 +83,14 @@ class PanelRow:
         else:
             axes.tick_params(labelleft=False)
 
-    def say_subset(self, n_shown: int, n_points: int) -> None:
+    def say_subset(self, n_shown: int, n_points: int, n_missing: int) -> None:
         """State that only some points are drawn, where that is so."""
+        notes = []
         if n_shown < n_points:
-            self._note = f"{n_shown} of {n_points} points are drawn, chosen at random"
+            notes.append(f"{n_shown} of {n_points} points are drawn, chosen at random")
+        if n_missing:
+            notes.append(f"{n_missing} points miss a value of these features and are not drawn")
+        self._note = "; ".join(notes)
 
     def colour_bar(self, panel: int, artist, label: str) -> None:
         """Put a colour bar under a panel."""

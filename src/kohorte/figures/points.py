@@ -12,7 +12,14 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
-from kohorte.figures.panels import PanelRow, choose_points, draw_groups, draw_scale, mark_points
+from kohorte.figures.panels import (
+    PanelRow,
+    choose_points,
+    draw_groups,
+    draw_scale,
+    fill_missing,
+    mark_points,
+)
 from kohorte.figures.style import (
     EMPTY,
     INK,
@@ -35,7 +42,8 @@ def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int
 
     The first has the largest ratio F of the variance between groups to that within them (one-way
     analysis of variance); the second the next largest among those that do not repeat the first,
-    correlation |r| <= 0.98, if there is one. Ties go to the earlier column.
+    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. A missing value (NaN)
+    counts as the mean of its feature.
 
     Parameters
     ----------
@@ -49,7 +57,7 @@ def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int
     tuple of int
         Two columns, or the only one.
     """
-    features = np.asarray(features, dtype=np.float64)
+    features = fill_missing(np.asarray(features, dtype=np.float64))
     if features.shape[1] == 1:
         return (0,)
     _, group = np.unique(np.asarray(labels), return_inverse=True)
@@ -116,7 +124,8 @@ def signal_figure(
     Parameters
     ----------
     features
-        (N, 2) two features of each point, or (N, 1): points are then spread at random upwards.
+        (N, 2) two features of each point, or (N, 1): points are then spread at random upwards. A
+        point with a missing value (NaN) is counted, but not drawn.
     names
         Their names, with units.
     signal
@@ -143,7 +152,7 @@ def signal_figure(
     shown = choose_points(len(features))
     x, y = _coordinates(features)
     row = PanelRow(["stacked signal", "consensus", "truth"][: 2 if truth is None else 3], gap=0.14)
-    row.say_subset(len(shown), len(features))
+    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()))
     for k in range(len(row.panels)):
         row.feature_axes(k, names)
 
@@ -181,7 +190,7 @@ def confidence_figure(
     Parameters
     ----------
     features
-        (N, 2) two features of each point, or (N, 1).
+        (N, 2) two features of each point, or (N, 1); see `signal_figure`.
     names
         Their names, with units.
     confidence
@@ -211,7 +220,7 @@ def confidence_figure(
     x, y = _coordinates(features)
     titles = ["confidence of the points", "mean of each node", "distribution"]
     row = PanelRow(titles if lattice is not None else [titles[0], titles[2]], gap=0.62)
-    row.say_subset(len(shown), len(features))
+    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()))
     row.feature_axes(0, names)
     # uncertain points last, or the sure ones would hide them
     order = shown[np.argsort(-confidence[shown], kind="stable")]

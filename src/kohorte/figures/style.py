@@ -242,8 +242,12 @@ class ShortNumbers(Formatter):
 
 
 def value_label(value: object) -> str:
-    """A swept value as a person writes it: 0.5, 10000, 2e6, or a shortened text."""
-    if isinstance(value, bool | str) or not isinstance(value, int | float | np.number):
+    """A swept value as a person writes it: 0.5, 10000, 2e6, true, none, or a shortened text."""
+    if value is None or value != value:  # a table knows no other way to say "none" than NaN
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, int | float | np.number):
         return shorten(str(value), 18)
     whole = np.isfinite(value) and abs(value) < 1e6 and value == int(value)
     text = str(int(value)) if whole else f"{value:.4g}"
@@ -321,12 +325,17 @@ def fitting_legend(
     return legend, columns, box.height / figure.dpi
 
 
-def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> None:
-    """One legend, in as many columns as fit, under all panels of a constrained layout."""
-    if entries:
-        legend, columns, _ = fitting_legend(figure, entries, most=most)
-        legend.remove()
-        figure.legend(handles=list(entries), loc="outside lower center", ncols=columns)
+def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> float:
+    """One legend, in as many columns as fit, under all panels of a constrained layout.
+
+    Returns its height in inches.
+    """
+    if not entries:
+        return 0.0
+    legend, columns, height = fitting_legend(figure, entries, most=most)
+    legend.remove()
+    figure.legend(handles=list(entries), loc="outside lower center", ncols=columns)
+    return height
 
 
 def place_labels(

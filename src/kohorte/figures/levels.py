@@ -1,0 +1,127 @@
+"""Values of swept parameters as levels in order, and colours of realizations by them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_rgba, to_rgba_array
+
+from kohorte.errors import ConfigError
+from kohorte.figures.style import group_colour, sequential_map, value_label
+
+FEW_VALUES = 8
+"""Up to this many distinct numbers are told apart by a legend, more by a colour bar."""
+
+MOST_CATEGORIES = 16
+"""Categories beyond this many are shown as one."""
+
+_TRUTH_VALUES = {"True": True, "False": False}
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Distinct values of a swept parameter, in order.
+
+    Attributes
+    ----------
+    index
+        (R,) integers, position of each realization's value in `labels`.
+    labels
+        Texts of the values, numbers ascending, then other values in alphabetical order.
+    numeric
+        Whether all values are numbers, which have an order that colours can show.
+    """
+
+    index: np.ndarray
+    labels: tuple[str, ...]
+    numeric: bool
+
+
+def check_lengths(n: int, **arrays: Sequence[object] | None) -> None:
+    """Raise ConfigError where a given array has not one entry for each of n realizations."""
+    for name, values in arrays.items():
+        if values is not None and len(values) != n:
+            raise ConfigError(f"{name} has {len(values)} entries for {n} realizations")
+
+
+def find_levels(values: Iterable[object]) -> Levels:
+    """The distinct values of a swept parameter: numbers, truth values, texts, None or NaN.
+
+    The text of a number or truth value counts as one: in a column with other texts a table keeps
+    nothing else.
+    """
+    values = [_plain(value) for value in values]
+    distinct = sorted(set(values), key=_level_order)
+    numeric = all(isinstance(value, float) for value in distinct)
+    place = {value: k for k, value in enumerate(distinct)}
+    index = np.array([place[value] for value in values], dtype=np.int64)
+    labels = [value_label(value) for value in distinct]
+    if len(set(labels)) < len(labels) <= FEW_VALUES:  # differ only far behind the point
+        labels = [str(value) for value in distinct]
+    if not numeric and len(labels) > MOST_CATEGORIES:
+        rest = len(labels) - MOST_CATEGORIES + 1
+        labels = [*labels[: MOST_CATEGORIES - 1], f"{rest} other values"]
+        index = np.minimum(index, MOST_CATEGORIES - 1)
+    return Levels(index, tuple(labels), numeric)
+
+
+def level_colours(levels: Levels) -> list:
+    """Colours of the levels: steps of a perceptually uniform map for numbers, else the palette."""
+    n_levels = len(levels.labels)
+    if levels.numeric:
+        return list(sequential_map()(np.linspace(0.0, 1.0, n_levels) if n_levels > 1 else [0.3]))
+    return [group_colour(k) for k in range(n_levels)]
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """Colours of realizations by the value of one parameter, explained by a legend or a bar.
+
+    Attributes
+    ----------
+    colours
+        (R, 4) colours.
+    entries
+        Text and colour of each value; empty where the colours tell nothing, or a bar explains them.
+    bar
+        What a colour bar is drawn from, or None.
+    """
+
+    colours: np.ndarray
+    entries: list[tuple[str, tuple]]
+    bar: ScalarMappable | None
+
+
+def colour_realizations(n: int, values: Sequence[object] | None, name: str) -> Colouring:
+    """Colours of n realizations by the (n,) values of the parameter of that name."""
+    levels = find_levels(values) if values is not None else None
+    if levels is None or len(levels.labels) < 2:
+        return Colouring(np.tile(to_rgba(group_colour(0)), (n, 1)), [], None)
+    if levels.numeric and len(levels.labels) > FEW_VALUES:
+        numbers = np.asarray(values, dtype=np.float64)
+        bar = ScalarMappable(Normalize(numbers.min(), numbers.max()), sequential_map())
+        return Colouring(bar.to_rgba(numbers), [], bar)
+    palette = to_rgba_array(level_colours(levels))
+    texts = [f"{name} {label}" for label in levels.labels]
+    return Colouring(palette[levels.index], list(zip(texts, palette, strict=True)), None)
+
+
+def _plain(value: object) -> float | bool | str | None:
+    """A value that can be compared: NaN is None, the text of a number that number."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str) and value in _TRUTH_VALUES:
+        return _TRUTH_VALUES[value]
+    if value is None or isinstance(value, bool):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return str(value)
+    return None if np.isnan(number) else number
+
+
+def _level_order(value: float | bool | str | None) -> tuple:
+    is_number = isinstance(value, float)
+    return (not is_number, value if is_number else 0.0, value_label(value))

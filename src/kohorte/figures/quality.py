@@ -1,0 +1,197 @@
+"""Figure of the quality of all maps of a study, with the settings that it recommends."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kohorte.choice import describe_setting
+from kohorte.figures.levels import check_lengths, colour_realizations, find_levels
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MARKERS,
+    MUTED,
+    PAGE_HEIGHT,
+    legend_below,
+    marker_handle,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@paper_style()
+def quality_figure(
+    quantization_error: np.ndarray,
+    topographic_error: np.ndarray,
+    *,
+    colour_by: Sequence[object] | np.ndarray | None = None,
+    colour_name: str = "",
+    marker_by: Sequence[object] | np.ndarray | None = None,
+    marker_name: str = "",
+    metric: Sequence[str] | None = None,
+    settings: "pd.DataFrame | None" = None,
+    highlight: int | None = None,
+    highlight_label: str = "representative realization",
+) -> Figure:
+    """Topographic against quantization error: realizations, Pareto front, recommended setting.
+
+    Realizations in different metrics, whose quantization errors cannot be compared, have a panel
+    for each metric.
+
+    Parameters
+    ----------
+    quantization_error
+        (R,) mean distance of a point to its winner, in the units of the scaled features.
+    topographic_error
+        (R,) share of points whose two best nodes are not neighbours; NaN where it is not defined.
+    colour_by, colour_name
+        (R,) values of a parameter, numbers or texts, and its name.
+    marker_by, marker_name
+        (R,) values of a second parameter, shown by markers where it has at most 11 values.
+    metric
+        (R,) name of the metric of each realization; all euclidean by default.
+    settings
+        Table of settings as `kohorte.choice.choose_settings` gives it: their means are shown where
+        there are repeats, and the front as the border of all that it is better than.
+    highlight, highlight_label
+        Index of a realization to point out, and what to call it.
+
+    Raises
+    ------
+    ConfigError
+        The arrays differ in length.
+    """
+    qe, te = np.asarray(quantization_error), np.asarray(topographic_error)
+    n = len(qe)
+    metric = ["euclidean"] * n if metric is None else list(metric)
+    check_lengths(n, topographic_error=te, colour_by=colour_by, marker_by=marker_by, metric=metric)
+    names, panel = np.unique(metric, return_inverse=True)
+    columns = min(len(names), 2)
+    rows = -(-len(names) // columns)
+    width, height = (4.6, 3.1) if len(names) == 1 else (DOUBLE_COLUMN, 2.8 * rows)
+    figure = new_figure(width, height)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(names) :]:
+        axes.remove()
+    grid = grid[: len(names)]
+    colouring = colour_realizations(n, colour_by, colour_name)
+    shapes = find_levels(marker_by) if marker_by is not None else None
+    if shapes is not None and not 1 < len(shapes.labels) <= len(MARKERS):
+        shapes = None
+    handles: list[Artist] = [
+        marker_handle(text, colour, MARKERS[0], 5) for text, colour in colouring.entries
+    ]
+    if shapes is not None:
+        handles += [
+            marker_handle(f"{marker_name} {text}", "white", MARKERS[k], 5, markeredgewidth=0.7)
+            for k, text in enumerate(shapes.labels)
+        ]
+    shape = shapes.index if shapes is not None else np.zeros(n, dtype=int)
+    for k, axes in enumerate(grid):
+        rows_here = np.flatnonzero(panel == k)
+        _draw_realizations(axes, qe, te, rows_here, colouring.colours, shape)
+        if len(names) == 1:
+            text = "distance" if names[0] == "euclidean" else f"{names[0]} distance"
+            axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
+        else:
+            panel_title(axes, chr(ord("a") + k), names[k])
+            axes.set_xlabel("Quantization error")
+        if k % columns == 0:
+            axes.set_ylabel("Topographic error (share of points)")
+        if settings is not None:
+            one = len(names) == 1
+            here = settings if one else settings[settings["metric"] == names[k]]
+            handles += _draw_settings(axes, here)
+    if colouring.bar is not None:
+        bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=28)
+        bar.set_label(colour_name)
+        plain_numbers(bar.ax.yaxis, 6)
+    if highlight is not None:
+        ring = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
+        ring |= {"marker": "o", "color": "none", "linestyle": ""}
+        grid[panel[highlight]].plot(qe[highlight], te[highlight], zorder=4, **ring)
+        handles.append(Line2D([], [], label=highlight_label, **ring))
+    undefined = int(np.isnan(te).sum())
+    if undefined:
+        text = f"not shown: {undefined} of {n}, of one node (no topographic error)"
+        handles.append(Line2D([], [], linestyle="", label=text))
+    once = {handle.get_label(): handle for handle in handles}  # panels repeat theirs
+    height += legend_below(figure, list(once.values()), most=3)
+    figure.set_figheight(min(height, PAGE_HEIGHT))
+    return figure
+
+
+def _draw_realizations(
+    axes: Axes,
+    qe: np.ndarray,
+    te: np.ndarray,
+    rows: np.ndarray,
+    colours: np.ndarray,
+    shape: np.ndarray,
+) -> None:
+    """The realizations of some rows as points, and axes that hold them."""
+    few, some = len(qe) <= 100, len(qe) <= 500
+    style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
+    for form in np.unique(shape[rows]):
+        chosen = rows[shape[rows] == form]
+        axes.scatter(
+            qe[chosen],
+            te[chosen],
+            c=colours[chosen],
+            marker=MARKERS[form],
+            linewidths=0.4,
+            edgecolors=INK,
+            zorder=2,
+            **style,
+        )
+    qe, te = qe[rows], te[rows]
+    te = te[np.isfinite(te)] if np.isfinite(te).any() else np.zeros(1)
+    plain_numbers(axes.xaxis, 6)
+    plain_numbers(axes.yaxis, 6)
+    span = max(qe.max() - qe.min(), 0.02 * qe.max(), 1e-6)
+    axes.set_xlim(qe.min() - 0.07 * span, qe.max() + 0.07 * span)
+    span = max(te.max() - te.min(), 0.01)
+    axes.set_ylim(max(te.min() - 0.07 * span, -0.04 * span), te.max() + 0.07 * span)
+    axes.grid(True)
+
+
+def _draw_settings(axes: Axes, settings: "pd.DataFrame") -> list[Artist]:
+    """Means of settings with repeats, the Pareto front, the recommended setting; legend entries."""
+    handles: list[Artist] = []
+    if (settings["repeats"] > 1).any():
+        style = {"linestyle": "", "marker": "+", "markersize": 5, "markeredgewidth": 0.8}
+        axes.plot(settings["qe_mean"], settings["te_mean"], color=INK, zorder=2.5, **style)
+        handles.append(Line2D([], [], color=INK, label="mean of a setting", **style))
+    front = settings[settings["pareto"] & settings["te_mean"].notna()].sort_values("qe_mean")
+    if len(front):
+        # From the upper to the right border: all that lies above is worse than some member.
+        qe, te = front["qe_mean"].to_numpy(), front["te_mean"].to_numpy()
+        edge = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
+        axes.plot(
+            np.concatenate([qe[:1], qe, axes.get_xlim()[1:]]),
+            np.concatenate([axes.get_ylim()[1:], te, te[-1:]]),
+            drawstyle="steps-post",
+            **edge,
+        )
+        handles.append(Line2D([], [], label="Pareto front", **edge))
+    star = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
+    star |= {"markeredgecolor": INK, "markeredgewidth": 0.7}
+    for _, chosen in settings[settings["recommended"]].iterrows():
+        axes.plot(chosen["qe_mean"], chosen["te_mean"], zorder=3, **star)
+        # no line ends between a name and its value
+        setting = describe_setting(chosen).replace(" ", "\N{NO-BREAK SPACE}")
+        setting = setting.replace(",\N{NO-BREAK SPACE}", ", ")
+        text = textwrap.fill(f"recommended: {setting}", 56)
+        handles.append(Line2D([], [], label=text, **star))
+    return handles

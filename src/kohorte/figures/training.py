@@ -1,0 +1,249 @@
+"""Figures of training: errors of all realizations as it went on, and one map at several moments."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kohorte.errors import ConfigError
+from kohorte.figures.levels import check_lengths, colour_realizations
+from kohorte.figures.panels import choose_points, fill_missing
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MUTED,
+    PAGE_HEIGHT,
+    is_wide,
+    legend_below,
+    log_axis,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    value_label,
+)
+from kohorte.maps._principal import principal_axes
+
+if TYPE_CHECKING:
+    from kohorte.maps.lattice import Lattice
+
+MOST_MOMENTS = 12
+"""Moments of a map that are drawn; of more, that many, evenly spaced."""
+
+MOST_DOTS = 400
+"""Nodes that are drawn as dots; more would hide the net."""
+
+_NET = "#D55E00"
+
+
+@paper_style()
+def history_figure(
+    histories: Sequence[Mapping[str, np.ndarray]],
+    *,
+    colour_by: Sequence[object] | np.ndarray | None = None,
+    colour_name: str = "",
+    metric: Sequence[str] | None = None,
+    highlight: int | None = None,
+    highlight_label: str = "representative realization",
+) -> Figure:
+    """Errors and radius of all realizations against the share of their training that is done.
+
+    Parameters
+    ----------
+    histories
+        For each of R >= 1 realizations the arrays (H,) `step`, ascending, `quantization_error`,
+        `topographic_error` and `radius`; H may differ. The last step counts as 100 %.
+    colour_by, colour_name
+        (R,) values of a parameter, numbers or texts, and its name.
+    metric
+        (R,) name of the metric of each realization; all euclidean by default.
+    highlight, highlight_label
+        Index of a realization to point out, and what to call it.
+
+    Raises
+    ------
+    ConfigError
+        The arguments differ in length.
+    """
+    n = len(histories)
+    check_lengths(n, colour_by=colour_by, metric=metric)
+    metrics = {"euclidean"} if metric is None else set(metric)
+    note = "" if metrics == {"euclidean"} else f"\n({next(iter(metrics))} distance)"
+    if len(metrics) > 1:
+        note = "\n(each in its own metric)"
+    labels = {
+        "quantization_error": f"Quantization error{note}",
+        "topographic_error": "Topographic error\n(share of points)",
+        "radius": "Radius\n(lattice steps)",
+    }
+    figure = new_figure(4.6, 5.6)
+    grid = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.6])
+    colouring = colour_realizations(n, colour_by, colour_name)
+    style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
+    for axes, (name, label) in zip(grid, labels.items(), strict=True):
+        curves = [np.column_stack([_progress(h["step"]), h[name]]) for h in histories]
+        lines = LineCollection(
+            curves, colors=colouring.colours, rasterized=n > 300, **style, zorder=2
+        )
+        axes.add_collection(lines, autolim=False)
+        if highlight is not None:
+            axes.plot(*curves[highlight].T, color=INK, lw=1.5, ls=(0, (3, 1.2)), zorder=3)
+        values = np.concatenate([curve[:, 1] for curve in curves])
+        _limit(axes, values[np.isfinite(values)], may_be_log=name == "quantization_error")
+        axes.set_ylabel(label)
+        axes.grid(True)
+    grid[-1].set_xlim(0, 100)
+    grid[-1].set_xlabel("Training done (%)")
+    if colouring.bar is not None:
+        bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=40)
+        bar.set_label(colour_name)
+        plain_numbers(bar.ax.yaxis, 6)
+    handles: list[Artist] = [
+        Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in colouring.entries
+    ]
+    if highlight is not None:
+        handles.append(Line2D([], [], color=INK, lw=1.5, ls=(0, (3, 1.2)), label=highlight_label))
+    legend_below(figure, handles, most=3)
+    return figure
+
+
+@paper_style()
+def snapshots_figure(
+    steps: np.ndarray,
+    weights: np.ndarray,
+    features: np.ndarray,
+    lattice: "Lattice",
+    *,
+    unit: str = "steps",
+) -> Figure:
+    """The lattice as a net among the points at several moments of training, one panel each.
+
+    Points and weights are projected on the first two principal components of the points that are
+    drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
+    diagonals of a rectangular lattice).
+
+    Parameters
+    ----------
+    steps
+        (S,) integers, steps or epochs done at each moment, ascending.
+    weights
+        (S, M, F) weights at each moment.
+    features
+        (N, F) points, scaled as the map was trained; NaN where a value is missing, which is drawn
+        at the mean of its feature.
+    lattice
+        Lattice with M nodes.
+    unit
+        What `steps` counts.
+
+    Raises
+    ------
+    ConfigError
+        The weights do not fit steps, lattice or features.
+    """
+    steps, weights = np.asarray(steps), np.asarray(weights, dtype=np.float64)
+    expected = (len(steps), lattice.n_nodes, np.shape(features)[1])
+    if weights.shape != expected or not len(steps):
+        raise ConfigError(f"weights have shape {weights.shape}, but {expected} was expected")
+    shown = np.unique(np.linspace(0, len(steps) - 1, MOST_MOMENTS).round().astype(int))
+    features = np.asarray(features, dtype=np.float32)
+    points = fill_missing(features[choose_points(len(features))])
+    mean, variances, directions = principal_axes(points)
+    total = max(float(points.var(axis=0, dtype=np.float64).sum()), 1e-300)
+    cloud = _project(points, mean, directions)
+    nets = _project(weights[shown], mean, directions)
+    links = _unit_links(lattice)
+
+    columns = min(len(shown), 3 if len(shown) < 7 else 4)
+    rows = -(-len(shown) // columns)
+    corners = np.vstack([cloud, nets.reshape(-1, 2)])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    margin = 0.04 * np.maximum(high - low, 1e-3 * max((high - low).max(), 1e-9))
+    width = DOUBLE_COLUMN if columns > 2 else 0.6 + 2.6 * columns
+    side = width / columns
+    figure = new_figure(width, min(rows * (0.85 * side + 0.2) + 0.6, PAGE_HEIGHT))
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes in grid[len(shown) :]:
+        axes.remove()
+    many = len(shown) * (len(cloud) + len(links)) > 20_000
+    for k, (axes, moment) in enumerate(zip(grid, shown, strict=False)):
+        panel_title(axes, chr(ord("a") + k), f"after {value_label(steps[moment])} {unit}")
+        plain_numbers(axes.xaxis, 4)
+        plain_numbers(axes.yaxis, 4)
+        handles = _draw_net(axes, cloud, nets[k], links, many)
+    grid[0].set_xlim(low[0] - margin[0], high[0] + margin[0])
+    grid[0].set_ylim(low[1] - margin[1], high[1] + margin[1])
+    names = [
+        f"PC {axis + 1} ({100 * variance / total:.0f} % of variance)"
+        for axis, variance in enumerate(variances)
+    ]
+    for k in range(len(shown)):
+        if k % columns == 0:
+            grid[k].set_ylabel(names[1])
+        if k + columns >= len(shown):  # the lowest panel of its column
+            grid[k].set_xlabel(names[0])
+            grid[k].tick_params(labelbottom=True)
+    if len(shown) < len(steps):
+        text = f"{len(shown)} of {len(steps)} stored moments"
+        handles.append(Line2D([], [], ls="", label=text))
+    legend_below(figure, handles)
+    return figure
+
+
+def _draw_net(
+    axes: Axes, cloud: np.ndarray, net: np.ndarray, links: np.ndarray, many: bool
+) -> list[Artist]:
+    """Points, and the lattice among them, all in the plane; legend entries."""
+    axes.scatter(*cloud.T, s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many)
+    lines = LineCollection(net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
+    axes.add_collection(lines, autolim=False)
+    dot = {"ls": "", "marker": "o", "markeredgewidth": 0}
+    handles: list[Artist] = [
+        Line2D([], [], **dot, markersize=3, color=MUTED, label="points"),
+        Line2D([], [], color=_NET, lw=0.8, label="links of the lattice"),
+    ]
+    if len(net) <= MOST_DOTS:
+        axes.plot(*net.T, **dot, markersize=1.4, color=INK, rasterized=many, zorder=2.5)
+        handles.append(Line2D([], [], **dot, markersize=2, color=INK, label="nodes"))
+    return handles
+
+
+def _progress(step: np.ndarray) -> np.ndarray:
+    """Steps in percent of the last one."""
+    step = np.asarray(step, dtype=np.float64)
+    return 100.0 * step / max(step[-1], 1.0)
+
+
+def _limit(axes: Axes, values: np.ndarray, *, may_be_log: bool) -> None:
+    """Limits and ticks of y around values that may be none, all alike, or spread widely."""
+    if not values.size:
+        axes.set_yticks([])
+        return
+    low, high = values.min(), values.max()
+    if may_be_log and low > 0 and is_wide(values, 30.0):
+        axes.set_ylim(low / 1.2, high * 1.2)
+        log_axis(axes, "y")
+        return
+    span = max(high - low, 1e-3 * abs(high), 1e-6)
+    axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
+    plain_numbers(axes.yaxis, 5)
+
+
+def _project(points: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """(..., F) as (..., 2), without BLAS, whose rounding depends on the number of cores."""
+    return np.einsum("...f,df->...d", points - mean, directions)
+
+
+def _unit_links(lattice: "Lattice") -> np.ndarray:
+    """(L, 2) pairs of neighbours one lattice step apart, each once."""
+    node, column = np.nonzero(lattice.neighbours() >= 0)
+    other = lattice.neighbours()[node, column]
+    once = node < other
+    node, other = node[once], other[once]
+    steps = lattice.steps_between(node, other)
+    return np.column_stack([node, other])[np.hypot(*steps.T) < 1.01]
