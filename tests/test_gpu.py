@@ -6,6 +6,10 @@ import pytest
 
 from kohorte.ensemble import onehot
 from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.maps import accelerated
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.metrics import rowwise
+from kohorte.maps.winners import find_winners
 
 
 def labels(n_points, n_realizations=6, n_clusters=9):
@@ -35,3 +39,38 @@ def test_counts_on_an_accelerator():
     sample = labels(3_000_000, n_realizations=12)
     found = count_overlaps(sample, backend="jax").counts
     np.testing.assert_array_equal(found, count_overlaps(sample, backend="numba").counts)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(jax.default_backend() == "cpu", reason="JAX sees no accelerator here")
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("metric", sorted(accelerated.SEARCHES))
+def test_batch_training_on_an_accelerator(metric, missing):
+    rng = np.random.default_rng(3)
+    offset = np.float32(0 if metric == "cosine" else 100)
+    points = rng.normal(size=(50_000, 7)).astype(np.float32) + offset
+    weights = rng.normal(size=(3, 600, 7)).astype(np.float32) + offset
+    if missing:
+        points[::3, 2] = np.nan
+    found = accelerated.find_winners(points, weights[0], metric=metric)
+    expected = find_winners(points, weights[0], metric=metric)
+    # Where the nodes differ their distances do not, but for rounding.
+    chosen, nearest = (rowwise(points, weights[0][c], metric) for c in (found, expected))
+    np.testing.assert_allclose(chosen, nearest, rtol=1e-3, atol=1e-6)
+    assert (found == expected).mean() > 0.999
+
+    radii = np.array([[8, 4, 2, 1]] * 3, dtype=float)
+    arguments = {"lattice": Lattice(30, 20), "radii": radii, "metric": metric}
+    trained = accelerated.train_batch(points, weights=weights, **arguments)
+    np.testing.assert_array_equal(
+        accelerated.train_batch(points, weights=weights, **arguments), trained
+    )
+    for stack, start in zip(trained, weights, strict=True):
+        alone = accelerated.train_batch(
+            points, weights=start, **arguments | {"radii": radii[0]}, block_bytes=1 << 25
+        )
+        errors = [
+            rowwise(points, w[find_winners(points, w, metric=metric)], metric).mean()
+            for w in (stack, alone)
+        ]
+        np.testing.assert_allclose(*errors, rtol=1e-3)

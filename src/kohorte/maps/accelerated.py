@@ -38,7 +38,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood, check_averaging
 from kohorte.maps.winners import has_missing
 
-CACHE_BYTES = 1 << 23
+CACHE_BYTES = 1 << 22
 """Default size of a block on a CPU, which is fastest where a block stays in its cache."""
 
 BLOCK_BYTES = 1 << 28
@@ -193,8 +193,10 @@ def _difference_scores(points, weights, missing: bool, *, combine):
             difference = jnp.where(jnp.isnan(difference), 0.0, difference)
         return combine(total, difference), None
 
+    # A CPU has the block in its cache; its loops over several features would not vectorise.
+    unroll = 1 if jax.default_backend() == "cpu" else _UNROLLED
     zeros = jnp.zeros((points.shape[0], weights.shape[0]), jnp.float32)
-    return lax.scan(add, zeros, (points.T, weights.T), unroll=_UNROLLED)[0]
+    return lax.scan(add, zeros, (points.T, weights.T), unroll=unroll)[0]
 
 
 def _of_differences(distance):
