@@ -87,6 +87,9 @@ class Neighbourhood:
         choose(dict.fromkeys(LATTICE_DISTANCES), kernel_distance, "kernel_distance")
         self.kernel_distance = kernel_distance
 
+    def __reduce__(self):
+        return type(self), (self.lattice, self.kernel.__name__, self.kernel_distance)
+
     @cached_property
     def _distances(self) -> tuple[np.ndarray, np.ndarray]:
         # A lattice has few different distances: the kernel is evaluated once for each.

@@ -1,0 +1,479 @@
+"""One self-organizing map as an estimator of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from functools import cached_property
+from numbers import Integral
+from operator import attrgetter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from kohorte import store
+from kohorte.errors import ConfigError
+from kohorte.estimators._common import (
+    allow_nan,
+    as_factors,
+    as_seed,
+    check_table,
+    plain,
+    plain_parameters,
+    reporting,
+)
+from kohorte.maps._validation import as_points, as_weights
+from kohorte.maps.batch import MiniBatches
+from kohorte.maps.history import History
+from kohorte.maps.initial import initial_weights
+from kohorte.maps.metrics import pairwise
+from kohorte.maps.realization import MapParameters, Recording, run_realization
+from kohorte.maps.resolve import resolve_parameters
+from kohorte.maps.schedules import learning_rates
+from kohorte.maps.segments import Segments, segment
+from kohorte.maps.umatrix import smooth, u_matrix
+from kohorte.maps.winners import find_two_winners, find_winners
+from kohorte.study import COUNTED, PARAMETERS
+
+_PASSING = (
+    "labels_",
+    "winners_",
+    "hits_",
+    "quality_",
+    "quantization_error_",
+    "topographic_error_",
+    "history_",
+    "n_iter_",
+    "seconds_",
+    "u_matrix_",
+    "_segments",
+    "_stream",
+    "n_samples_seen_",
+)
+"""What lasts only until the next fit or stream begins."""
+
+_NO_HISTORY = SimpleNamespace(snapshot_step=np.empty(0), snapshots=None)
+
+
+class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """Self-organizing map whose nodes are grouped into clusters.
+
+    Parameters
+    ----------
+    xdim, ydim, ratio, topology, periodic
+        The lattice. ``"auto"`` sides follow from the size of the table and from `ratio`, that of
+        ydim to xdim, which ``"pca"`` takes from the data.
+    trainer, steps, epochs, fine_epochs, batch_size, alpha, final_alpha, learning_rate, radius, \
+final_radius, radius_schedule, kernel, kernel_distance, order, metric, backend, patience, \
+tolerance, method, smoothing, merge, clusters
+        As in `kohorte.maps.realization.MapParameters`; defaults as in the configuration of a study.
+        A number of `clusters` needs a method that takes one.
+    initial : str or (M, F) array
+        First weights, by name or in the units of X.
+    feature_weights : (F,) array, optional
+        Numbers above 0 that the features are multiplied by. Distances, and what is made of them,
+        are in the weighted units.
+    history, snapshots
+        How often errors are recorded in training, and how many weights are kept.
+    warm_start
+        Whether fit goes on from `weights_`; its schedules begin anew.
+    n_jobs
+        Threads of batch training and of searches, without effect on any result.
+    random_state : int, RandomState or None
+        An int is the seed that `kohorte.maps.realization.run_realization` takes.
+    verbose
+        0 for silence; 1 for a progress bar where standard error is a terminal; 2 for log lines.
+
+    Attributes
+    ----------
+    weights_ : (M, F) float64
+        In the units of X.
+    lattice_ : kohorte.maps.lattice.Lattice
+    parameters_ : MapParameters
+        All that was automatic is resolved.
+    labels_ : (N,) int32
+        Cluster of each point. It is one of `node_clusters_`, and some of those may hold no point.
+    winners_ : (N,) int32
+        Winner of each point.
+    hits_ : (M,) int64
+        Points of each node.
+    u_matrix_ : (M,) float64
+    basins_, centroids_, node_clusters_, cluster_centroids_
+        See `kohorte.maps.segments.Segments`.
+    quality_ : dict
+        See `kohorte.maps.quality.measure_quality`. Two of its values are also
+    quantization_error_, topographic_error_ : float
+    history_ : kohorte.maps.history.History
+    n_iter_ : int
+        Steps, epochs or parts of training, where history was recorded.
+    seconds_ : dict
+        Time of each stage.
+    seed_ : int
+        What `random_state` came to.
+    feature_weights_ : (F,) float64
+    n_features_in_, feature_names_in_
+        As everywhere in scikit-learn.
+    n_samples_seen_ : int
+        Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
+        errors, history_ or seconds_.
+
+    Raises ConfigError for parameters and DataError for tables that cannot be used, both ValueError.
+    """
+
+    def __init__(
+        self,
+        xdim="auto",
+        ydim="auto",
+        *,
+        ratio="pca",
+        topology="rectangular",
+        periodic=False,
+        trainer="online",
+        steps=100_000,
+        epochs=None,
+        fine_epochs=0,
+        batch_size=4096,
+        alpha=0.1,
+        final_alpha=None,
+        learning_rate="decay",
+        radius="auto",
+        final_radius="auto",
+        radius_schedule="auto",
+        kernel="auto",
+        kernel_distance="auto",
+        order="shuffled",
+        initial="uniform",
+        metric="euclidean",
+        feature_weights=None,
+        backend="numba",
+        patience=None,
+        tolerance=0,
+        history=20,
+        snapshots=0,
+        method="basins",
+        smoothing=0,
+        merge=0.2,
+        clusters="silhouette",
+        warm_start=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.xdim = xdim
+        self.ydim = ydim
+        self.ratio = ratio
+        self.topology = topology
+        self.periodic = periodic
+        self.trainer = trainer
+        self.steps = steps
+        self.epochs = epochs
+        self.fine_epochs = fine_epochs
+        self.batch_size = batch_size
+        self.alpha = alpha
+        self.final_alpha = final_alpha
+        self.learning_rate = learning_rate
+        self.radius = radius
+        self.final_radius = final_radius
+        self.radius_schedule = radius_schedule
+        self.kernel = kernel
+        self.kernel_distance = kernel_distance
+        self.order = order
+        self.initial = initial
+        self.metric = metric
+        self.feature_weights = feature_weights
+        self.backend = backend
+        self.patience = patience
+        self.tolerance = tolerance
+        self.history = history
+        self.snapshots = snapshots
+        self.method = method
+        self.smoothing = smoothing
+        self.merge = merge
+        self.clusters = clusters
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        return allow_nan(super().__sklearn_tags__())
+
+    basins_ = property(attrgetter("_segments.basins"))
+    centroids_ = property(attrgetter("_segments.centroids"))
+    node_clusters_ = property(attrgetter("_segments.node_clusters"))
+    cluster_centroids_ = property(attrgetter("_segments.cluster_centroids"))
+
+    # fit sets these two; in a stream, where they would cost more than a part, they wait for a use.
+
+    @cached_property
+    def u_matrix_(self) -> np.ndarray:
+        p = self.parameters_
+        return smooth(u_matrix(self._codebook, self.lattice_, p.metric), self.lattice_, p.smoothing)
+
+    @cached_property
+    def _segments(self) -> Segments:
+        p = self.parameters_
+        return segment(
+            self._codebook,
+            self.u_matrix_,
+            self.lattice_,
+            method=p.method,
+            merge=p.merge,
+            n_clusters=p.clusters,
+            seed=int(_children(self.seed_)[2].generate_state(1)[0]),
+        )
+
+    @property
+    def _codebook(self) -> np.ndarray:
+        """Weights (M, F) float32 in weighted units: to the bit as they were trained."""
+        return (self.weights_ * self.feature_weights_).astype(np.float32)
+
+    @property
+    def _n_features_out(self) -> int:
+        return 2
+
+    def fit(self, X, y=None) -> SOM:
+        """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
+        resume = self.warm_start and hasattr(self, "weights_")
+        X = check_table(self, X, reset=not resume)
+        self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
+        with reporting(self.verbose, "map") as progress:
+            return self._train(self._scale(X), as_seed(self.random_state), progress, resume)
+
+    def _train(self, points, seed: int, progress=None, resume: bool = False) -> SOM:
+        parameters, given = self._resolve(points, resume)
+        realization = run_realization(
+            points,
+            parameters,
+            seed,
+            given=given,
+            recording=Recording(self.history, self.snapshots),
+            threads=effective_n_jobs(self.n_jobs),
+            progress=progress,
+        )
+        return self._adopt(realization, parameters, seed)
+
+    def partial_fit(self, X, y=None) -> SOM:
+        """Learn from a part (n, F) of a stream, one call a part; y is not used.
+
+        The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
+        rate fall over the first `steps` points of the stream and then stay; ``"auto"`` has the
+        meaning that it has for the trainer ``minibatch``. The first part makes automatic sides and
+        first weights; after fit or load, a stream begins from `weights_`.
+        """
+        resume = hasattr(self, "weights_")
+        X = check_table(self, X, reset=not resume)
+        if not hasattr(self, "_stream"):
+            self._begin_stream(X, resume)
+        p, points = self.parameters_, self._scale(X)
+        t = min(self.n_samples_seen_, p.steps - 1)
+        self._stream.learn(
+            points,
+            radius=p.radii(self.lattice_, p.steps).at(t, t + 1)[0],
+            rate=learning_rates(p.learning_rate, t, t + 1, p.steps, p.alpha, p.final_alpha)[0],
+            threads=effective_n_jobs(self.n_jobs),
+        )
+        self.n_samples_seen_ += len(points)
+        self.n_iter_ += 1
+        self.weights_ = self._stream.weights / self.feature_weights_
+        for name in ("u_matrix_", "_segments"):
+            vars(self).pop(name, None)
+        return self
+
+    def _begin_stream(self, X, resume: bool) -> None:
+        self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
+        points = self._scale(X)
+        p, start = self._resolve(points, resume, trainer="minibatch")
+        self._forget()
+        self.parameters_, self.lattice_ = p, p.lattice
+        self.seed_ = as_seed(self.random_state)
+        if start is None:
+            rng = np.random.default_rng(_children(self.seed_)[0])
+            start = initial_weights(points, p.lattice, p.initial, rng)
+        self._stream = MiniBatches(
+            p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric
+        )
+        self.n_samples_seen_ = self.n_iter_ = 0
+
+    def _resolve(self, points, resume: bool, **changed) -> tuple[MapParameters, np.ndarray | None]:
+        """Parameters of the map, and the first weights in weighted units where they are given."""
+        chosen = {name: getattr(self, name) for name in PARAMETERS} | changed
+        if isinstance(self.clusters, Integral) and self.method not in COUNTED:
+            raise ConfigError(
+                f"clusters is {self.clusters}, but the method {self.method!r} finds the number of "
+                f"clusters itself; choose one of {', '.join(COUNTED)}"
+            )
+        given = None
+        if resume:
+            given = self.weights_
+            for side in ("xdim", "ydim"):
+                if chosen[side] == "auto":
+                    chosen[side] = getattr(self.lattice_, side)
+        elif not isinstance(self.initial, str):
+            given = as_weights(self.initial, n_features=points.shape[1])
+        if given is not None:
+            chosen["initial"], given = "given", given * self.feature_weights_
+        return resolve_parameters(chosen, points), given
+
+    def _adopt(self, trained, parameters: MapParameters, seed: int) -> SOM:
+        """Take over a Realization, or what looks like one but lacks what a stream does not give."""
+        self._forget()
+        self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
+        self.weights_ = trained.weights / self.feature_weights_
+        self.u_matrix_ = trained.u_matrix
+        self._segments = Segments(*(getattr(trained, field.name) for field in fields(Segments)))
+        if trained.labels is None:
+            return self
+        self.labels_ = trained.labels.astype(np.int32)
+        for name in ("winners", "hits", "quality", "history", "seconds"):
+            setattr(self, f"{name}_", getattr(trained, name))
+        self.quantization_error_ = self.quality_["quantization_error"]
+        self.topographic_error_ = self.quality_["topographic_error"]
+        if self.history_.step.size:
+            self.n_iter_ = int(self.history_.step[-1])
+        return self
+
+    def _forget(self) -> None:
+        for name in _PASSING:
+            vars(self).pop(name, None)
+
+    def _scale(self, X) -> np.ndarray:
+        """Points (N, F) float32 in weighted units."""
+        factors = self.feature_weights_
+        return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
+
+    def _search(self) -> dict[str, Any]:
+        return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
+
+    def winners(self, X) -> np.ndarray:
+        """Node nearest to each point, (N,) int32."""
+        points = self._scale(check_table(self, X))
+        return find_winners(points, self._codebook, **self._search())
+
+    def predict(self, X) -> np.ndarray:
+        """Cluster of each point's winner, (N,) int32."""
+        winners = self.winners(X)
+        return self.node_clusters_[winners]
+
+    def transform(self, X) -> np.ndarray:
+        """Position (x, y) of each point's winner on the lattice, (N, 2) float64, in its steps."""
+        winners = self.winners(X)
+        return self.lattice_.coordinates()[winners]
+
+    def distances(self, X) -> np.ndarray:
+        """Distances of the points to all nodes, (N, M) float64, in the metric of the map."""
+        points = self._scale(check_table(self, X))
+        return pairwise(points, self._codebook, self.parameters_.metric)
+
+    def score_samples(self, X) -> np.ndarray:
+        """Negative distance of each point to its winner, (N,) float64."""
+        points = self._scale(check_table(self, X))
+        _, lengths = find_two_winners(points, self._codebook, **self._search())
+        return -lengths[:, 0].astype(np.float64)
+
+    def score(self, X, y=None) -> float:
+        """Negative quantization error of X; y is not used."""
+        return float(np.mean(self.score_samples(X)))
+
+    def impute(self, X) -> np.ndarray:
+        """X (N, F) with each missing value replaced by the weight of the point's winner."""
+        filled = check_table(self, X).copy()
+        winners = find_winners(self._scale(filled), self._codebook, **self._search())
+        rows, columns = np.nonzero(np.isnan(filled))
+        filled[rows, columns] = self.weights_[winners[rows], columns]
+        return filled
+
+    def save(self, path: str | Path) -> None:
+        """Write the map as HDF5: a realization file as studies have them, and these parameters.
+
+        A stream that is to go on must be pickled: its running means are not written.
+        """
+        check_is_fitted(self)
+        self._write(Path(path), repeat=1)
+
+    def _write(self, path: Path, repeat: int) -> None:
+        arrays = {name: getattr(self, f"{name}_", None) for name in store.REALIZATION_ARRAYS}
+        arrays["weights"] = self._codebook
+        if arrays["labels"] is not None:
+            last_id = self.cluster_centroids_.size - 1
+            arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
+        trained = SimpleNamespace(
+            **arrays,
+            history=getattr(self, "history_", _NO_HISTORY),
+            quality=getattr(self, "quality_", {}),
+            seconds=getattr(self, "seconds_", {}),
+        )
+        factors = self.feature_weights_
+        further = {
+            "names": list(getattr(self, "feature_names_in_", ())) or None,
+            "scaling/weights": factors if (factors != 1).any() else None,
+            "initial/weights": None if isinstance(self.initial, str) else np.asarray(self.initial),
+        }
+        with store.replacing(path) as temporary:
+            store.write_realization(
+                temporary,
+                trained,
+                id=path.stem,
+                seed=self.seed_,
+                repeat=repeat,
+                parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
+                fingerprint="",
+                estimator=plain_parameters(self),
+            )
+            with h5py.File(temporary, "a") as file:
+                store.put(file, further)
+                file.attrs["content"] = store.content_digest(file)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SOM:
+        """Read a map that `save` wrote, or one of a finished study.
+
+        A map of a study takes features on the scale of the study; see `load_study`. Raises
+        ResultError for any other file.
+        """
+        with store.open_result(path, "realization") as file:
+            seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")
+            if "estimator" in file.attrs:
+                som = cls(**store.read_json(file, "estimator"))
+            else:
+                som = cls(**resolved, random_state=seed)
+            arrays = {n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS}
+            som.n_features_in_ = arrays["weights"].shape[1]
+            if "names" in file:
+                som.feature_names_in_ = np.array(store.read_text(file["names"]), dtype=object)
+            if "initial/weights" in file:
+                som.initial = file["initial/weights"][:]
+            if "scaling/weights" in file:
+                som.feature_weights = file["scaling/weights"][:]
+            som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
+            trained = SimpleNamespace(
+                **arrays,
+                history=_read_history(file) if "history" in file else None,
+                quality={k: float(v) for k, v in file["quality"].attrs.items()},
+                seconds={k: float(v) for k, v in file["seconds"].attrs.items() if k != "unit"},
+            )
+        parameters = MapParameters(**{f.name: resolved[f.name] for f in fields(MapParameters)})
+        return som._adopt(trained, parameters, seed)
+
+
+def _children(seed: int) -> list[np.random.SeedSequence]:
+    """The seeds that run_realization makes of one: for start, order and segmentation."""
+    return np.random.SeedSequence(seed).spawn(3)
+
+
+def _read_history(file: h5py.File) -> History:
+    columns = {name: dataset[:] for name, dataset in file["history"].items()}
+    steps, weights = np.empty(0, np.int64), np.empty((0, *file["weights"].shape), np.float32)
+    if "snapshots" in file:
+        steps, weights = file["snapshots/step"][:], file["snapshots/weights"][:]
+    return History(**columns, snapshot_step=steps, snapshots=weights)
