@@ -6,9 +6,11 @@ CORES ?= all
 CONFIG ?=
 STAMP := $(VENV)/.installed
 PEERS := .peers/.installed
+MAP_PEERS := .map_peers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test lint format docs report benchmark-ensemble compare-consensus lock clean
+.PHONY: help env results test lint format docs report benchmark-ensemble benchmark-maps \
+  compare-consensus lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -58,18 +60,37 @@ $(PEERS): envs/peers.txt
 	.peers/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/peers.txt
 	@touch $@
 
+SIZE ?= full
+
+# somoclu is built with the numpy of the environment, and would be for CUDA, too, where it finds that
+# compiler. fastersom runs on PyTorch, whose build for the machine pip chooses. Without either, the
+# benchmark says so and goes on without that package.
+$(MAP_PEERS): envs/map_peers.txt envs/somoclu.txt
+	$(PYTHON) -m venv .map_peers
+	.map_peers/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/map_peers.txt
+	-CUDAHOME=none .map_peers/bin/python -m pip install --quiet --require-hashes --no-deps \
+	  --no-build-isolation -r envs/somoclu.txt
+	-.map_peers/bin/python -m pip install --quiet torch==2.13.0
+	@touch $@
+
+benchmark-maps: $(STAMP) ## time maps against other packages; SIZE=small tries if it runs
+	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
+	KOHORTE_BENCHMARK_SIZE=$(SIZE) $(BIN)/snakemake --cores 2 --forcerun benchmark_maps -- map_benchmarks
+
 compare-consensus: $(STAMP) ## compare consensus methods; those of other packages run in .peers
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers
 	$(BIN)/snakemake --cores $(CORES) comparison
 
+LOCK := uv pip compile --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock"
+
 lock: ## make the locks in envs/ again, with uv
-	uv pip compile envs/requirements.in -o envs/requirements.txt --upgrade --universal \
-	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-	uv pip compile envs/peers.in -o envs/peers.txt --upgrade --no-deps --universal \
-	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	$(LOCK) envs/requirements.in -o envs/requirements.txt
+	for peers in peers map_peers somoclu; do \
+	  $(LOCK) --no-deps envs/$$peers.in -o envs/$$peers.txt || exit 1; \
+	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .snakemake report.html
+	rm -rf $(VENV) .peers .map_peers .snakemake report.html
 	find results -mindepth 1 ! -name README.md -delete

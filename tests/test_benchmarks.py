@@ -11,7 +11,7 @@ from kohorte.benchmarks import ensemble, limits, worker
 from kohorte.benchmarks.ensemble import COLUMNS, Sizes, benchmark_ensemble
 from kohorte.benchmarks.published import gsum_by_boolean_masks, gsum_by_number_masks
 from kohorte.benchmarks.tasks import OUTPUT, STAGES, TASKS
-from kohorte.benchmarks.worker import Measurement, measure
+from kohorte.benchmarks.worker import Measurement, Task, measure
 from kohorte.benchmarks.workloads import make_labels, write_labels
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import gsum
@@ -39,8 +39,8 @@ TINY = Sizes(
 def measure_here(tasks, *, repeats, threads):
     """What worker.measure does, without the cost of starting processes."""
     found = {}
-    for key, (name, arguments) in tasks.items():
-        outcome = TASKS[name](**arguments)()
+    for key, task in tasks.items():
+        outcome = TASKS[task.name](**task.arguments)()
         found[key] = Measurement(max(outcome.seconds, 1e-9), 1.0, outcome.answer, outcome.stages)
     return found
 
@@ -158,8 +158,8 @@ def test_implementations_that_disagree_stop_the_benchmark(monkeypatch, tmp_path)
 
 def test_tasks_run_in_processes_of_their_own():
     tasks = {
-        "numba": ("count", {"backend": "numba", "threads": 1, **SIZE}),
-        "masks": ("count_as_published", {"masks": "boolean", **SIZE}),
+        "numba": Task("count", {"backend": "numba", "threads": 1, **SIZE}),
+        "masks": Task("count_as_published", {"masks": "boolean", **SIZE}),
     }
     found = measure(tasks, repeats=2, threads=1)
     assert found["numba"].answer == found["masks"].answer != ""
@@ -169,7 +169,8 @@ def test_tasks_run_in_processes_of_their_own():
 
 def test_a_process_that_fails_is_named(capfd):
     with pytest.raises(ResultError, match="'count' ended with status 1"):
-        measure({"x": ("count", {"backend": "none", "threads": 1, **SIZE})}, repeats=1, threads=1)
+        task = Task("count", {"backend": "none", "threads": 1, **SIZE})
+        measure({"x": task}, repeats=1, threads=1)
     assert "backend 'none' is unknown" in capfd.readouterr().err
 
 

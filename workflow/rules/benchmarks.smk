@@ -1,8 +1,15 @@
-"""Benchmarks: -> results/benchmarks/ensemble.csv and its figure. They belong to no study."""
+"""Benchmarks: -> results/benchmarks/ensemble.csv, maps.csv and figures. They belong to no study.
+
+Other packages that make maps run in an environment of their own, .map_peers, made from
+envs/map_peers.txt; where it is missing their rows are absent.
+"""
 
 # A number of points with which the case that begins and ends on disk fills memory or disk is for
 # the person at the machine to choose: it is no property of a study.
 BENCHMARK_POINTS = int(os.environ.get("KOHORTE_BENCHMARK_POINTS", 10_000_000))
+# "small" tries whether all of the benchmark of the maps runs; its times mean nothing.
+MAP_BENCHMARK_SIZE = os.environ.get("KOHORTE_BENCHMARK_SIZE", "full")
+MAP_PEERS = Path(".map_peers/bin/python")
 
 
 rule benchmarks:
@@ -10,6 +17,14 @@ rule benchmarks:
         "results/benchmarks/ensemble.csv",
         "results/benchmarks/ensemble.pdf",
         "results/benchmarks/ensemble.png",
+
+
+rule map_benchmarks:
+    input:
+        "results/benchmarks/maps.csv",
+        "results/benchmarks/map_quality.csv",
+        "results/benchmarks/maps.pdf",
+        "results/benchmarks/maps.png",
 
 
 rule benchmark_ensemble:
@@ -54,3 +69,50 @@ rule plot_ensemble_benchmark:
         library=library_digest("figures"),
     script:
         "../../scripts/plot_ensemble_benchmark.py"
+
+
+rule benchmark_maps:
+    output:
+        table="results/benchmarks/maps.csv",
+        quality="results/benchmarks/map_quality.csv",
+        text="results/benchmarks/maps.md",
+    log:
+        "results/benchmarks/logs/benchmark_maps.log",
+    benchmark:
+        "results/benchmarks/benchmarks/benchmark_maps.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        disk_mb=2000,
+        runtime=90,
+    params:
+        size=MAP_BENCHMARK_SIZE,
+        peers=str(MAP_PEERS) if MAP_PEERS.exists() else None,
+        library=library_digest("benchmarks", "data", "maps"),
+    script:
+        "../../scripts/benchmark_maps.py"
+
+
+rule plot_map_benchmark:
+    input:
+        table="results/benchmarks/maps.csv",
+        published="scripts/published_som_timings.csv",
+    output:
+        pdf="results/benchmarks/maps.pdf",
+        png="results/benchmarks/maps.png",
+    log:
+        "results/benchmarks/logs/plot_map_benchmark.log",
+    benchmark:
+        "results/benchmarks/benchmarks/plot_map_benchmark.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_map_benchmark.py"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kohorte.benchmarks.limits import counted_words
-from kohorte.benchmarks.worker import Measurement, measure
+from kohorte.benchmarks.worker import Measurement, Task, measure
 from kohorte.benchmarks.workloads import write_labels
 from kohorte.errors import ResultError
 
@@ -136,7 +136,7 @@ def _count(sizes: Sizes) -> Iterator[dict]:
     for case, (masks, name) in PUBLISHED.items():
         seconds = []
         for size in sizes.published:
-            numpy = "count_as_published", {"masks": masks, **sizes.of(size)}
+            numpy = Task("count_as_published", {"masks": masks, **sizes.of(size)})
             tasks = {name: numpy, "kohorte, numba": _task(sizes, size)}
             found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
             _check_answers(found)
@@ -145,7 +145,7 @@ def _count(sizes: Sizes) -> Iterator[dict]:
                 yield _row(sizes, case, key, size, m, ratio=seconds[-1] / m.seconds)
 
         few = sizes.published_realizations
-        tasks = {name: ("count_as_published", {"masks": masks, **sizes.of(n, few)})}
+        tasks = {name: Task("count_as_published", {"masks": masks, **sizes.of(n, few)})}
         found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)[name]
         base = found.seconds * r * (r - 1) / (few * (few - 1))
         line = np.polyfit(sizes.published, seconds, 1)
@@ -163,8 +163,8 @@ def _throughput(sizes: Sizes) -> Iterator[dict]:
     words = counted_words(n, sizes.n_realizations, sizes.n_clusters)
     tasks = {
         "kohorte, numba": _task(sizes, n),
-        "reading labels from memory": ("read_memory", {"threads": sizes.threads, **size}),
-        "population counts": ("count_bits", {"n_words": words, "threads": sizes.threads}),
+        "reading labels from memory": Task("read_memory", {"threads": sizes.threads, **size}),
+        "population counts": Task("count_bits", {"n_words": words, "threads": sizes.threads}),
     }
     found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
     base = found["kohorte, numba"].seconds
@@ -200,7 +200,7 @@ def _realizations(sizes: Sizes) -> Iterator[dict]:
 
 def _accelerator(sizes: Sizes) -> Iterator[dict]:
     """JAX on an accelerator, if there is one; ratio: times faster than numba on the CPU."""
-    found = measure({"": ("find_accelerator", {})}, repeats=1, threads=sizes.threads)
+    found = measure({"": Task("find_accelerator", {})}, repeats=1, threads=sizes.threads)
     device = found[""].answer
     for r in sizes.accelerator_realizations if device else ():
         n = sizes.accelerator
@@ -223,10 +223,10 @@ def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
     where = {"folder": str(folder)}
     # In this order: how much is written plainly follows from what the first task has left.
     tasks = {
-        "kohorte": ("end_to_end", {**where, "threads": sizes.threads}),
-        "plain read of the labels from disk": ("read_files", {**where, "cached": False}),
-        "plain read of the labels from cache": ("read_files", {**where, "cached": True}),
-        "plain write of the results": ("write_file", where),
+        "kohorte": Task("end_to_end", {**where, "threads": sizes.threads}),
+        "plain read of the labels from disk": Task("read_files", {**where, "cached": False}),
+        "plain read of the labels from cache": Task("read_files", {**where, "cached": True}),
+        "plain write of the results": Task("write_file", where),
     }
     found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
     base = found["kohorte"].seconds
@@ -239,9 +239,9 @@ def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
 
 def _task(
     sizes: Sizes, n_points: int, *, backend: str = "numba", n_realizations: int | None = None
-) -> tuple[str, dict]:
+) -> Task:
     size = sizes.of(n_points, n_realizations)
-    return "count", {"backend": backend, "threads": sizes.threads, **size}
+    return Task("count", {"backend": backend, "threads": sizes.threads, **size})
 
 
 def _row(

@@ -5,7 +5,6 @@ emptying the cache of the file system, stays outside of the time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -14,6 +13,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte.benchmarks import limits, published
+from kohorte.benchmarks.serving import Outcome
 from kohorte.benchmarks.workloads import make_labels, write_labels
 from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import count_overlaps
@@ -25,25 +25,6 @@ OUTPUT = "ensemble.h5"
 
 STAGES = ("counting", "significance and groups", "points")
 """Stages of that task."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One run of a task.
-
-    Attributes
-    ----------
-    seconds
-        Wall-clock time.
-    answer
-        What equal tasks must agree on; a digest of the counts, for instance.
-    stages
-        Seconds of each stage, by name.
-    """
-
-    seconds: float
-    answer: str = ""
-    stages: dict[str, float] = field(default_factory=dict)
 
 
 def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:

@@ -1,24 +1,39 @@
-"""Tasks in processes of their own: run as a module this is the process, imported it starts one.
-
-The process reads its task as a line of JSON, prepares it, and runs it once for every further line.
-It answers each with a line of JSON.
-"""
+"""Tasks in processes of their own, this Python's or another's; see serving for the other end."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from kohorte.benchmarks import serving
 from kohorte.errors import ResultError
+
+
+class Task(NamedTuple):
+    """What a process is to do.
+
+    Attributes
+    ----------
+    name, arguments
+        Key of TASKS and the arguments of that task; all that JSON can hold.
+    file
+        File that defines TASKS.
+    python
+        Python that runs it.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    file: str = str(Path(__file__).with_name("tasks.py"))
+    python: str = sys.executable
 
 
 @dataclass(frozen=True)
@@ -45,17 +60,14 @@ class Measurement:
 
 
 def measure(
-    tasks: Mapping[str, tuple[str, Mapping[str, Any]]],
-    *,
-    repeats: int,
-    threads: int,
-) -> dict[str, Measurement]:
+    tasks: Mapping[Hashable, Task], *, repeats: int, threads: int
+) -> dict[Hashable, Measurement]:
     """Run tasks in turn, each in a process of its own, ``repeats`` rounds.
 
     Parameters
     ----------
     tasks
-        Any key -> name of a task of tasks.TASKS and its arguments.
+        Any key -> task.
     repeats
         Number of rounds. In a round every task runs once, so that what else the machine does
         meets all of them.
@@ -68,12 +80,10 @@ def measure(
         A process ended before it answered; its error is on the standard error.
     """
     with contextlib.ExitStack() as stack:
-        workers = {
-            key: stack.enter_context(_Worker(name, threads)) for key, (name, _) in tasks.items()
-        }
-        for key, (name, arguments) in tasks.items():
-            workers[key].ask(json.dumps([name, arguments]))
-        replies: dict[str, list[dict]] = {key: [] for key in workers}
+        workers = {key: stack.enter_context(_Worker(task, threads)) for key, task in tasks.items()}
+        for key, task in tasks.items():
+            workers[key].ask(json.dumps([task.name, task.arguments]))
+        replies: dict[Hashable, list[dict]] = {key: [] for key in workers}
         for _ in range(repeats):
             for key, worker in workers.items():
                 replies[key].append(worker.ask("run"))
@@ -93,13 +103,14 @@ def _summarize(runs: list[dict]) -> Measurement:
 
 
 class _Worker(contextlib.AbstractContextManager):
-    """A process for the task of that name; it ends when the context does."""
+    """A process for a task; it ends when the context does."""
 
-    def __init__(self, name: str, threads: int):
+    def __init__(self, task: Task, threads: int):
         variables = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        self.name = name
+        self.name = task.name
+        # -P: the modules beside serving must not hide others of the same name
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kohorte.benchmarks.worker"],
+            [task.python, "-P", serving.__file__, task.file],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **dict.fromkeys(variables, str(threads))},
@@ -124,33 +135,3 @@ class _Worker(contextlib.AbstractContextManager):
             self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
-
-
-def _peak_mb() -> float:
-    """Largest resident memory of this process so far, in 10^6 bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Linux hands ru_maxrss on to what a process starts; the high-water mark begins anew.
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024 / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
-def _serve() -> None:
-    from kohorte.benchmarks.tasks import TASKS
-
-    name, arguments = json.loads(sys.stdin.readline())
-    run = TASKS[name](**arguments)
-    _reply({"ready": name})
-    for _ in sys.stdin:
-        _reply({**asdict(run()), "peak_mb": _peak_mb()})
-
-
-def _reply(message: dict) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    _serve()

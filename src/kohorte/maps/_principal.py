@@ -4,7 +4,7 @@ import numpy as np
 
 from kohorte.maps._threads import single_threaded
 
-_BLOCK_ENTRIES = 1 << 22
+_BLOCK_ENTRIES = 1 << 19
 
 
 def principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

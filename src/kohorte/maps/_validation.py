@@ -10,7 +10,7 @@ from kohorte.errors import ConfigError, DataError
 LARGEST_VALUE = 1e15
 """Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it."""
 
-_BLOCK_ENTRIES = 1 << 22
+_BLOCK_ENTRIES = 1 << 19
 
 
 def as_points(values, name: str = "features", *, missing: bool = False) -> np.ndarray:

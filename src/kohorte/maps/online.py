@@ -14,7 +14,7 @@ from kohorte.maps.neighbourhood import Neighbourhood
 from kohorte.maps.schedules import Radii, learning_rates
 from kohorte.maps.winners import SEARCHES, has_missing
 
-STEP_BLOCK = 1 << 16
+STEP_BLOCK = 1 << 14
 """Steps whose schedule and order are held in memory at a time."""
 
 ORDERS = ("shuffled", "sequential")

@@ -11,7 +11,7 @@ from kohorte.maps.metrics import pairwise
 NEIGHBOURS = 10
 CONFIDENCE = 0.95
 
-_BLOCK_ENTRIES = 1 << 20
+_BLOCK_ENTRIES = 1 << 17
 
 
 def evenly_spaced(n_rows: int, at_most: int) -> np.ndarray:

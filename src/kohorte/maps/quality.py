@@ -24,7 +24,7 @@ from kohorte.maps.winners import find_two_winners
 QUALITY_ROWS = 1000
 """Rows, evenly spaced, that the measures of quadratic cost take unless told otherwise."""
 
-_BLOCK_ENTRIES = 1 << 20
+_BLOCK_ENTRIES = 1 << 17
 
 
 def quantization_error(distances) -> float:

@@ -153,7 +153,7 @@ class WinnerSearch:
 
 def has_missing(points: np.ndarray) -> bool:
     """Whether any value of the table is NaN."""
-    rows = max(1, (1 << 22) // points.shape[1])
+    rows = max(1, (1 << 19) // points.shape[1])
     return any(
         bool(np.isnan(points[start : start + rows]).any())
         for start in range(0, points.shape[0], rows)

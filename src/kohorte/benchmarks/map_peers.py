@@ -1,0 +1,243 @@
+"""What the benchmark of the maps times of other packages, in an environment of their own.
+
+Runs in the environment of envs/map_peers.txt and must not import kohorte. Points (N, F), weights
+(M, F) and what is trained from them are float32 .npy files; node r of a lattice lies in row
+r div xdim, column r mod xdim. A package is imported by the task that needs it.
+
+All packages are told to do the same: a Gaussian neighbourhood of width sigma, on Euclidean
+distances of nodes of a rectangular lattice, with the same first and last sigma.
+"""
+
+import importlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from time import perf_counter
+
+import numpy as np
+
+PACKAGES = {
+    "faiss-cpu": "faiss",
+    "fastersom": "fastersom",
+    "minisom": "minisom",
+    "popsom7": "popsom7.maputils",
+    "somoclu": "somoclu.somoclu_wrap",
+    "xpysom": "xpysom",
+}
+"""Distribution -> module that must be importable for the package to be of use."""
+
+
+def find_packages() -> Callable[[], dict]:
+    """The answer is a JSON object: distribution -> its release, or why it cannot be used."""
+
+    def run() -> dict:
+        found = {}
+        for name, module in PACKAGES.items():
+            try:
+                importlib.import_module(module)
+                found[name] = {"release": metadata.version(name)}
+            except Exception as error:  # whatever it is, that package is left out
+                found[name] = {"fault": f"{type(error).__name__}: {error}"}
+        return {"seconds": 0.0, "answer": json.dumps(found)}
+
+    return run
+
+
+def find_cuda() -> Callable[[], dict]:
+    """The answer is "cuda" where PyTorch can use it."""
+    import torch
+
+    def run() -> dict:
+        return {"seconds": 0.0, "answer": "cuda" if torch.cuda.is_available() else ""}
+
+    return run
+
+
+def find(points: str, weights: str, output: str) -> Callable[[], dict]:
+    """Winners of all points by the exact flat index of FAISS, left in the file ``output``."""
+    import faiss
+
+    faiss.omp_set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    data, nodes = np.load(points), np.load(weights)
+    index = faiss.IndexFlatL2(nodes.shape[1])
+    index.add(nodes)
+    np.save(output, index.search(data, 1)[1][:, 0])
+
+    def run() -> dict:
+        begin = perf_counter()
+        index.search(data, 1)
+        return {"seconds": perf_counter() - begin}
+
+    return run
+
+
+def train(
+    points: str, weights: str, xdim: int, ydim: int, steps: int, package: str
+) -> Callable[[], dict]:
+    """Seconds of one step of online training."""
+    data, start = np.load(points), np.load(weights)
+
+    def run() -> dict:
+        begin = perf_counter()
+        ONLINE[package](data, start, xdim, ydim, steps, max(xdim, ydim) / 2)
+        return {"seconds": (perf_counter() - begin) / steps}
+
+    return run
+
+
+def batch(
+    points: str,
+    weights: str,
+    xdim: int,
+    ydim: int,
+    epochs: int,
+    package: str,
+    rows: int | None = None,
+    device: str = "cpu",
+) -> Callable[[], dict]:
+    """Seconds of one epoch of batch training: what more epochs take longer than one.
+
+    Those that are too slow train on the first ``rows`` points; their time is that of so many.
+    """
+    data, start = np.load(points)[:rows], np.load(weights)
+    options = {"device": device} if package == "fastersom" else {}
+
+    def seconds(epochs: int) -> float:
+        begin = perf_counter()
+        BATCH[package](data, start, xdim, ydim, epochs, max(xdim, ydim) / 2, **options)
+        return perf_counter() - begin
+
+    def run() -> dict:
+        once = seconds(1)
+        return {"seconds": (seconds(1 + epochs) - once) / epochs}
+
+    seconds(1)
+    return run
+
+
+def train_all(
+    package: str, trainer: str, jobs: Sequence[dict], options: dict
+) -> Callable[[], dict]:
+    """Train a map for each job: points, weights, output, xdim, ydim, length and sigma."""
+
+    def run() -> dict:
+        begin = perf_counter()
+        for job in jobs:
+            trained = {"batch": BATCH, "online": ONLINE}[trainer][package](
+                np.load(job["points"]),
+                np.load(job["weights"]),
+                job["xdim"],
+                job["ydim"],
+                job["length"],
+                job["sigma"],
+                **options,
+            )
+            np.save(job["output"], np.asarray(trained, dtype=np.float32))
+        return {"seconds": perf_counter() - begin}
+
+    return run
+
+
+def _fastersom_batch(data, start, xdim, ydim, epochs, sigma, device="cpu") -> np.ndarray:
+    from fastersom import SOM
+
+    som = SOM(ydim, xdim, epochs, sigma, 1.0, init=start, device=device)
+    return som.fit(data).weights_
+
+
+def _minisom(data, start, xdim, ydim, sigma, **options):
+    from minisom import MiniSom
+
+    som = MiniSom(ydim, xdim, data.shape[1], sigma=sigma, **options)
+    som._weights = start.reshape(ydim, xdim, -1).astype(np.float64)
+    return som
+
+
+def _minisom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
+    """Sigma falls linearly, a course that MiniSom has; the learning rate 1 makes it a batch map."""
+    som = _minisom(
+        data,
+        start,
+        xdim,
+        ydim,
+        sigma,
+        decay_function=lambda rate, epoch, epochs: 1.0,
+        sigma_decay_function="linear_decay_to_one",
+    )
+    som.train_batch_offline(data, epochs)
+    return som.get_weights().reshape(start.shape)
+
+
+def _minisom_online(data, start, xdim, ydim, steps, sigma, curve="inverse_time") -> np.ndarray:
+    """Points in their order.
+
+    Learning rate and sigma fall to a third, which is MiniSom's default; with ``curve`` "linear" to
+    0 and to 1.
+    """
+    rates = {"inverse_time": "asymptotic_decay", "linear": "linear_decay_to_zero"}
+    sigmas = {"inverse_time": "asymptotic_decay", "linear": "linear_decay_to_one"}
+    som = _minisom(
+        data,
+        start,
+        xdim,
+        ydim,
+        sigma,
+        learning_rate=0.5,
+        decay_function=rates[curve],
+        sigma_decay_function=sigmas[curve],
+    )
+    som.train(data, steps)
+    return som.get_weights().reshape(start.shape)
+
+
+def _popsom7_online(data, start, xdim, ydim, steps, sigma) -> np.ndarray:
+    """With its own start, order and course of the neighbourhood, which cannot be set."""
+    from popsom7.maputils import vsom
+
+    return vsom(data, xdim, ydim, 0.5, steps)
+
+
+def _somoclu_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
+    import somoclu
+
+    som = somoclu.Somoclu(
+        xdim, ydim, initialcodebook=start.copy(), compactsupport=False, std_coeff=1.0
+    )
+    som.train(data, epochs, radius0=sigma, radiusN=1.0, radiuscooling="exponential")
+    return som.codebook.reshape(start.shape)
+
+
+def _xpysom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
+    from xpysom import XPySom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sigma of half the longer side is "too high"
+        som = XPySom(ydim, xdim, data.shape[1], sigma, 1.0, std_coeff=1.0, xp=np)
+    som._weights = start.reshape(ydim, xdim, -1)
+    som.train(data, epochs)
+    return som.get_weights().reshape(start.shape)
+
+
+BATCH: dict[str, Callable[..., np.ndarray]] = {
+    "fastersom": _fastersom_batch,
+    "minisom": _minisom_batch,
+    "somoclu": _somoclu_batch,
+    "xpysom": _xpysom_batch,
+}
+"""Distribution -> function(data, start, xdim, ydim, epochs, sigma) that returns weights (M, F).
+
+Sigma falls exponentially, to 1 after all epochs; MiniSom's linearly.
+"""
+
+ONLINE: dict[str, Callable[..., np.ndarray]] = {
+    "minisom": _minisom_online,
+    "popsom7": _popsom7_online,
+}
+"""Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F)."""
+
+TASKS: dict[str, Callable[..., Callable[[], dict]]] = {
+    task.__name__: task for task in (find_packages, find_cuda, find, train, batch, train_all)
+}
+"""Name -> task."""
