@@ -224,11 +224,11 @@ def _prepare(point, centre, kind, values, mask):
 
 
 @njit(nogil=True, cache=True)
-def _best_node(best, where, start, n_best):
+def _best_node(best, where, start):
     """First and second node from the lanes of one point; -1 where there is none."""
     first = second = -1
     least = next_least = np.float32(np.inf)
-    for entry in range(start, start + n_best * LANES):
+    for entry in range(start, start + 2 * LANES):
         value = best[entry]
         if value == np.inf:
             continue
@@ -239,6 +239,17 @@ def _best_node(best, where, start, n_best):
         elif second < 0 or value < next_least or (value == next_least and node < second):
             second, next_least = node, value
     return first, second
+
+
+@njit(nogil=True, cache=True)
+def _first_node(best, where, start):
+    """The first node from the lanes of one point, as _best_node."""
+    least, node = best[start], where[start] * LANES
+    for lane in range(1, LANES):
+        value, other = best[start + lane], where[start + lane] * LANES + lane
+        if value < least or (value == least and other < node):
+            least, node = value, other
+    return node
 
 
 @njit(nogil=True, cache=True)
@@ -265,7 +276,12 @@ def search(points, panels, bias, centre, kind, masked, width, rows, group, nodes
     for start in range(0, n_points, rows):
         count = min(rows, n_points - start)
         for r in range(count):
-            _prepare(points[start + r], centre, kind, block[r], present[r])
+            point = points[start + r]
+            if masked or kind != DOT:
+                _prepare(point, centre, kind, block[r], present[r])
+                continue
+            for f in range(n_features):
+                block[r, f] = centre[f] - point[f]
         best[:] = np.inf
         where[:] = 0
         for a in range(0, n_panels, group):
@@ -313,10 +329,11 @@ def search(points, panels, bias, centre, kind, masked, width, rows, group, nodes
                         x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
                     )
         for r in range(count):
-            first, second = _best_node(best, where, r * n_best * LANES, n_best)
-            nodes[start + r, 0] = first
-            if n_best == 2:
-                nodes[start + r, 1] = second
+            if n_best == 1:
+                nodes[start + r, 0] = _first_node(best, where, r * LANES)
+            else:
+                pair = _best_node(best, where, 2 * r * LANES)
+                nodes[start + r, 0], nodes[start + r, 1] = pair
 
 
 @njit(nogil=True, cache=True)
@@ -449,7 +466,7 @@ def train_steps(points, order, weights, bias, kind, masked, xdim, ydim, periodic
             _cosine_1x3(
                 x, mask, 0, n_features, flat, bias, 0, n_panels, line, n_padded, best, where
             )
-        winner, _ = _best_node(best, where, 0, 1)
+        winner = _first_node(best, where, 0)
         for f in range(n_features):
             target[f] = point[f]
         _pull(

@@ -35,7 +35,9 @@ def as_points(values, name: str = "features", *, missing: bool = False) -> np.nd
     n_rows = max(1, _BLOCK_ENTRIES // array.shape[1])
     for start in range(0, array.shape[0], n_rows):
         block = array[start : start + n_rows]
-        # NaN fails both comparisons, so one test finds NaN, infinities and values too large.
+        # Extrema are found fast, and NaN is one of them: it fails both comparisons.
+        if block.max() <= LARGEST_VALUE and block.min() >= -LARGEST_VALUE:
+            continue
         usable = (block <= LARGEST_VALUE) & (block >= -LARGEST_VALUE)
         if missing and not usable.all():
             absent = np.isnan(block)
