@@ -1,8 +1,8 @@
 """Draw the times of the benchmark of the maps beside published ones."""
 
 import pandas as pd
-from kohorte.figures.map_benchmarks import map_benchmark_figure
 
+from kohorte.figures.map_benchmarks import map_benchmark_figure
 from kohorte.figures.style import save_figure
 from kohorte.logs import job_log
 
