@@ -134,10 +134,12 @@ class TestMapped:
         assert mapped.features.dtype == np.dtype("f4")
         assert mapped.features.flags.c_contiguous
         assert mapped.features.flags.aligned
-        assert not mapped.features.flags.writeable
         np.testing.assert_array_equal(mapped.features, features)
         assert digest_of(mapped.features, mapped.names) == mapped.digest == read.digest
         np.testing.assert_array_equal(mapped.physical([3]), read.physical([3]))
+        # What is written stays with this process.
+        mapped.features[0] = 7
+        np.testing.assert_array_equal(store.read_data(path).features, features)
 
     def test_a_table_that_is_replaced_stays_as_it_was(self, tmp_path):
         path = self.write(tmp_path / "data.h5", np.zeros((50, 2), np.float32))
