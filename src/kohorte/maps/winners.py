@@ -1,5 +1,6 @@
 """Winners: the nodes nearest to the points."""
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -225,12 +226,25 @@ def _common_offset(weights: np.ndarray) -> np.ndarray:
 
 
 def _in_blocks(task: Callable[[slice], None], n_rows: int, threads: int) -> None:
-    """Calls task(rows) for all blocks of rows; each writes to its own part of the outputs."""
+    """Calls task(rows) for blocks of rows, all of them; each writes to its own part of the outputs.
+
+    Every thread has as many blocks of the same size, the calling thread's own among them.
+    """
     threads = as_count(threads, "threads", 1)
-    blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, n_rows, BLOCK_ROWS)]
-    if threads == 1 or len(blocks) == 1:
-        for rows in blocks:
-            task(rows)
+    per_thread = -(-n_rows // (threads * BLOCK_ROWS))
+    edges = [n_rows * k // (threads * per_thread) for k in range(threads * per_thread + 1)]
+    blocks = [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+    def share(k: int) -> None:
+        for rows in blocks[k * per_thread : (k + 1) * per_thread]:
+            if rows.start < rows.stop:
+                task(rows)
+
+    if threads == 1:
+        share(0)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(task, blocks))
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(share, k) for k in range(1, threads)]
+        share(0)
+        for other in others:
+            other.result()
