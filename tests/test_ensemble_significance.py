@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_ensemble import goodness_of_masks, gsum_by_masks, masks_of, minima_by_scan
 
+from kohorte.ensemble import significance
 from kohorte.ensemble.overlaps import Overlaps, add_overlaps, count_overlaps
 from kohorte.ensemble.significance import (
     IDENTICAL,
@@ -104,6 +105,17 @@ def test_resolved_significance_is_bounded_and_monotone(labels, seed):
     turned = count_overlaps([labels[r] for r in order], backend="numba")
     where = np.concatenate([np.flatnonzero(overlaps.realization == r) for r in order])
     np.testing.assert_allclose(gsum(turned), gsum(overlaps)[where], rtol=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [1, 30, 41])
+def test_pairs_are_the_same_however_many_are_looked_at_together(monkeypatch, pairs):
+    overlaps = count_overlaps(make_ensemble(np.random.default_rng(5)), backend="numba")
+    tables = overlap, disagreement, goodness
+    together = [table(overlaps) for table in tables]
+    assert overlaps.n_clusters > 10
+    monkeypatch.setattr(significance, "_PAIRS", pairs)
+    for table, expected in zip(tables, together, strict=True):
+        np.testing.assert_array_equal(table(overlaps), expected)
 
 
 def test_no_overflow_at_ten_billion_points():

@@ -99,6 +99,13 @@ def test_identical_realizations_are_enough_at_once():
     assert found.enough == 1
 
 
+@pytest.mark.parametrize(("n", "spaced"), [(100, np.linspace), (101, np.geomspace)])
+def test_subsets_of_many_realizations_grow_in_equal_ratios(n, spaced):
+    labels = make_labels(n, n=30)
+    found = measure_sufficiency(labels, count(labels), rng(), draws=1, n_groups=3)
+    assert found.sizes.tolist() == np.unique(spaced(1, n - 1, 16).round()).tolist()
+
+
 def test_unrelated_realizations_are_never_enough():
     labels = [rng(r).integers(0, 3, 300).astype(np.uint8) for r in range(6)]
     found = measure_sufficiency(labels, count(labels), rng(), draws=10, n_groups=3)

@@ -94,13 +94,18 @@ def _measure_effect(ari, upper, values, codes, rng, permutations) -> ParameterEf
         return ParameterEffect(values, matrix, np.nan, float(flat.mean()), np.nan)
     within, between = float(flat[same].mean()), float(flat[~same].mean())
     # Every assignment has as many equal pairs as the observed one: the means need one sum.
-    observed, reached = flat[same].sum(), 0
+    observed, reached = _sum_within(ari, codes), 0
     for _ in range(permutations):
-        shuffled = rng.permutation(codes)
-        total = flat[shuffled[upper[0]] == shuffled[upper[1]]].sum()
+        total = _sum_within(ari, rng.permutation(codes))
         reached += total >= observed - 1e-12 * abs(observed)
     p_value = (reached + 1) / (permutations + 1) if permutations else np.nan
     return ParameterEffect(values, matrix, within, between, float(p_value))
+
+
+def _sum_within(ari: np.ndarray, codes: np.ndarray) -> float:
+    """Sum over all ordered pairs with equal codes, a realization and itself among them."""
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    return sum(float(ari[np.ix_(m, m)].sum()) for m in members)
 
 
 def _encode(given: Sequence) -> tuple[list, np.ndarray]:

@@ -9,7 +9,7 @@ Source: Bussov & Nattila, Signal Processing: Image Communication 99 (2021) 11645
 are float64, computed in a fixed order from exact counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ THRESHOLD = -0.015
 """Published default of the relative slope that ends an SCE group."""
 
 _ORDER = 4
+_PAIRS = 2**15  # pairs of clusters that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +61,12 @@ class Separation:
 
 def overlap(overlaps: Overlaps) -> np.ndarray:
     """Return S = n / u, (K, K) float64; 0 within a realization and for two empty clusters."""
-    n, union, _ = _terms(overlaps)
-    return _between(overlaps, n / np.maximum(union, 1.0))
+    return _of_pairs(overlaps, lambda n, union, total: n / np.maximum(union, 1.0))
 
 
 def disagreement(overlaps: Overlaps) -> np.ndarray:
     """Return Q = (u - n) / (a + b), (K, K) float64; 0 within a realization and for empty ones."""
-    n, union, total = _terms(overlaps)
-    return _between(overlaps, (union - n) / np.maximum(total, 1.0))
+    return _of_pairs(overlaps, lambda n, union, total: (union - n) / np.maximum(total, 1.0))
 
 
 def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
@@ -76,7 +75,7 @@ def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
     ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
     """
     floor = _check_identical(identical)
-    return _between(overlaps, _goodness(*_terms(overlaps), floor))
+    return _of_pairs(overlaps, lambda *terms: _goodness(*terms, floor))
 
 
 def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
@@ -190,24 +189,27 @@ def _check_identical(identical: str) -> float:
     return IDENTICAL[identical]
 
 
-def _terms(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return n, u and a + b of all pairs."""
-    sizes = overlaps.sizes.astype(np.float64)
-    n = overlaps.counts.astype(np.float64)
-    total = sizes[:, None] + sizes
-    return n, total - n, total
+def _of_pairs(
+    overlaps: Overlaps, measure: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Return ``measure(n, u, a + b)`` of all pairs, (K, K) float64; 0 within a realization."""
+    k, sizes = overlaps.n_clusters, overlaps.sizes.astype(np.float64)
+    values = np.empty((k, k))
+    # Some rows at a time, so that the steps in between stay in the cache.
+    step = max(1, _PAIRS // k)
+    for start in range(0, k, step):
+        rows = slice(start, start + step)
+        n = overlaps.counts[rows].astype(np.float64)
+        total = sizes[rows, None] + sizes
+        values[rows] = measure(n, total - n, total)
+        values[rows][overlaps.realization[rows, None] == overlaps.realization] = 0.0
+    return values
 
 
 def _goodness(n: np.ndarray, union: np.ndarray, total: np.ndarray, floor: float) -> np.ndarray:
     differing = union - n
     differing = np.where(differing == 0, floor, differing)
     return n * total / (np.maximum(union, 1.0) * differing)
-
-
-def _between(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
-    """Set the values of pairs within one realization to 0."""
-    values[overlaps.realization[:, None] == overlaps.realization] = 0.0
-    return values
 
 
 def _smooth(ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,8 @@ from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.stability import check_draws
 from kohorte.errors import ConfigError, DataError
 
+_MANY = 100  # realizations
+
 
 @dataclass(frozen=True, eq=False)
 class Sufficiency:
@@ -67,7 +69,8 @@ def measure_sufficiency(
     rng
         Source of the subsets and of the points.
     sizes
-        Sizes of the subsets, each from 1 to R - 1; by default all, or 16 evenly spaced ones.
+        Sizes of the subsets, each from 1 to R - 1; by default all, or 16: evenly spaced, but in
+        equal ratios for R > 100, where the work for a subset grows with the square of its size.
     draws
         Subsets per size.
     n_groups, rule
@@ -110,8 +113,9 @@ def measure_sufficiency(
 
 def _check_sizes(sizes: Sequence[int] | None, n_realizations: int) -> np.ndarray:
     if sizes is None:
-        count = min(16, n_realizations - 1)
-        return np.unique(np.linspace(1, n_realizations - 1, count).round().astype(np.int64))
+        spaced = np.linspace if n_realizations <= _MANY else np.geomspace
+        ends = 1, n_realizations - 1
+        return np.unique(spaced(*ends, min(16, n_realizations - 1)).round().astype(np.int64))
     sizes = np.unique(np.asarray(sizes))
     if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes[0] < 1:
         raise ConfigError("sizes of subsets must be whole numbers of at least 1")

@@ -23,7 +23,8 @@ def build_tree(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray]:
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
-    distance = 1.0 - overlap(overlaps)
+    distance = overlap(overlaps)
+    np.subtract(1.0, distance, out=distance)
     np.fill_diagonal(distance, 0.0)
     if overlaps.n_clusters == 1:
         return distance, np.empty((0, 4))
