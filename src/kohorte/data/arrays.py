@@ -1,12 +1,18 @@
 """Sources that are NumPy arrays: .npy and .npz files, and the data sets of scikit-learn."""
 
 import zipfile
-import zlib
 from contextlib import contextmanager
 
 import numpy as np
 
-from kohorte.data.reading import ArraySource, decode_names, suggest
+from kohorte.data.reading import (
+    ArraySource,
+    check_expansion,
+    check_memory,
+    damages,
+    decode_names,
+    suggest,
+)
 from kohorte.errors import ConfigError, DataError
 
 # The data sets that ship inside scikit-learn, by the name after "sklearn:".
@@ -48,7 +54,7 @@ def open_npy_array(title, path) -> np.ndarray:
     with open(path, "rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise DataError(f"{title}: is not a .npy file, or is a pickle, which is never loaded")
-    with _numpy_faults(title):
+    with _pickles(title):
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -57,7 +63,7 @@ def open_npz(title, path, options):
     """The arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz file."""
     if not zipfile.is_zipfile(path):
         raise DataError(f"{title}: is not a .npz file, or it is truncated")
-    with _numpy_faults(title), np.load(path, allow_pickle=False) as archive:
+    with _pickles(title), np.load(path, allow_pickle=False) as archive:
 
         def member(key, columns=()):
             if key not in archive.files:
@@ -65,7 +71,10 @@ def open_npz(title, path, options):
                 raise DataError(
                     f"{title}: no array {'or column ' if columns else ''}{key!r}; {there}"
                 )
-            with _numpy_faults(f"{title}: array {key!r}"):
+            with _pickles(f"{title}: array {key!r}"):
+                packed = archive.zip.getinfo(f"{key}.npy")
+                check_expansion(title, packed.file_size, packed.compress_size)
+                check_memory(title, packed.file_size)
                 return archive[key]
 
         features = member(options.feature_dataset)
@@ -80,16 +89,17 @@ def open_npz(title, path, options):
 
 
 @contextmanager
-def _numpy_faults(title):
-    """Turn what NumPy says about a broken or pickled file into a DataError."""
-    try:
-        yield
-    except DataError:
-        raise
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        objects = "pickle" in str(error).lower() or "python objects" in str(error).lower()
-        raise DataError(
-            f"{title}: holds pickled Python objects, which are never loaded; save plain numbers"
-            if objects
-            else f"{title}: is truncated or damaged ({error})"
-        ) from error
+def _pickles(title):
+    """Turn what NumPy says about a pickled or broken file into a DataError."""
+    with damages(title):
+        try:
+            yield
+        except DataError:
+            raise
+        except ValueError as error:
+            said = str(error).lower()
+            if "pickle" not in said and "python objects" not in said:
+                raise
+            raise DataError(
+                f"{title}: holds pickled Python objects, which are never loaded; save plain numbers"
+            ) from error

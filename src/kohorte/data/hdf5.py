@@ -1,13 +1,29 @@
 """Source: an HDF5 file with one dataset of N x F features, as published plasma files are."""
 
+import os
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import h5py
 
-from kohorte.data.reading import ArraySource, decode_names, suggest
+from kohorte.data.reading import (
+    MAX_COLUMNS,
+    ArraySource,
+    check_expansion,
+    damages,
+    decode_names,
+    suggest,
+)
 from kohorte.errors import DataError
 
 _MAX_LINKS = 32
+
+#: Seconds in which the HDF5 library must have read text: at least, and for each entry.
+TEXT_SECONDS = 60
+_SECONDS_PER_TEXT = 1e-5
+
+_READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r')[sys.argv[2]][()]"
 
 
 @contextmanager
@@ -17,18 +33,25 @@ def open_hdf5(title, path, options):
     All that is read lies in the file itself: links, raw storage and virtual datasets that lead to
     other files are refused, for their content could change unseen.
     """
+    with open_file(title, path) as file:
+        with damages(title):
+            features = find_dataset(title, file, options.feature_dataset)
+            names = _read_names(title, file, options.names_dataset)
+            source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
+            if options.label is not None and options.label not in source.names:
+                source.add_labels(find_dataset(title, file, options.label, source.names))
+        yield source
+
+
+@contextmanager
+def open_file(title, path):
+    """An HDF5 file opened for reading; DataError if it is something else."""
     if not h5py.is_hdf5(path):
         raise DataError(f"{title}: is not an HDF5 file")
-    with h5py.File(path, "r") as file:
-        features = find_dataset(title, file, options.feature_dataset)
-        names = None
-        key = options.names_dataset
-        if key is not None and (key != "names" or file.id.links.exists(b"names")):
-            names = decode_names(title, find_dataset(title, file, key)[()], f"dataset {key!r}")
-        source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
-        if options.label is not None and options.label not in source.names:
-            source.add_labels(find_dataset(title, file, options.label, source.names))
-        yield source
+    with damages(title):
+        file = h5py.File(path, "r")
+    with file:
+        yield file
 
 
 def find_dataset(title, file, key, columns=()) -> h5py.Dataset:
@@ -37,17 +60,48 @@ def find_dataset(title, file, key, columns=()) -> h5py.Dataset:
     `columns` are other names that `key` could have meant, for the message.
 
     Raises:
-        DataError: it does not exist, is a group, or its data lie in another file.
+        DataError: it does not exist, is a group, its data lie in another file or were never
+            written, or it cannot be what it claims to be.
     """
-    found = _follow(title, file, key, columns)
-    if not isinstance(found, h5py.Dataset):
-        raise DataError(f"{title}: {key!r} is a group, not a dataset; {suggest('', found)}")
-    outside = found.external is not None or (
-        found.is_virtual and any(part.file_name != "." for part in found.virtual_sources())
-    )
-    if outside:
-        raise DataError(f"{title}: the data of {key!r} lie in another file, which is refused")
+    with damages(title):
+        found = _follow(title, file, key, columns)
+        if not isinstance(found, h5py.Dataset):
+            raise DataError(f"{title}: {key!r} is a group, not a dataset; {suggest('', found)}")
+        outside = found.external is not None or (
+            found.is_virtual and any(part.file_name != "." for part in found.virtual_sources())
+        )
+        if outside:
+            raise DataError(f"{title}: the data of {key!r} lie in another file, which is refused")
+        if found.size and found.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED:
+            raise DataError(f"{title}: {key!r} was made but never written")
+        check_expansion(f"{title}: {key!r}", found.nbytes, os.stat(file.filename).st_size)
+        if h5py.check_string_dtype(found.dtype) and found.dtype.kind == "O":
+            _try_text(title, file, found)
     return found
+
+
+def _read_names(title, file, key):
+    """The column names in dataset `key`; None where it has the usual name and is not there."""
+    if key is None or (key == "names" and not file.id.links.exists(b"names")):
+        return None
+    dataset = find_dataset(title, file, key)
+    if dataset.size is None or dataset.size > MAX_COLUMNS:
+        raise DataError(f"{title}: dataset {key!r} has shape {dataset.shape}, so it holds no names")
+    return decode_names(title, dataset[()], f"dataset {key!r}")
+
+
+def _try_text(title, file, dataset):
+    """Read text of variable length in another process first.
+
+    In a damaged file the library may look for such text for ever, and nothing stops it from inside
+    of the process.
+    """
+    command = [sys.executable, "-P", "-c", _READ_TEXT, file.filename, dataset.name]
+    limit = TEXT_SECONDS + _SECONDS_PER_TEXT * dataset.size
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=limit)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise DataError(f"{title}: the text in {dataset.name!r} is damaged ({error})") from error
 
 
 def _follow(title, file, key, columns):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from kohorte.data.arrays import open_npy_array
-from kohorte.data.hdf5 import find_dataset
-from kohorte.data.sources import read_table
+from kohorte.data.hdf5 import find_dataset, open_file
+from kohorte.data.reading import LARGEST_WHOLE, damages
+from kohorte.data.sources import find_file, read_table
 from kohorte.errors import DataError
 
 
@@ -27,23 +28,41 @@ def open_labels(path: str | Path, name: str = "labels") -> Iterator:
     """
     title, suffix = str(path), Path(path).suffix.lower()
     if suffix == ".npy":
-        yield _checked(title, open_npy_array(title, path))
+        with damages(title):
+            labels = open_npy_array(title, find_file(title))
+        yield _checked(title, labels)
     elif suffix in (".h5", ".hdf5"):
-        import h5py
-
-        if not h5py.is_hdf5(path):
-            raise DataError(f"{title}: is not an HDF5 file, or it is not there")
-        with h5py.File(path, "r") as file:
-            yield _checked(title, find_dataset(title, file, name))
+        with open_file(title, find_file(title)) as file:
+            yield _checked(title, _Dataset(title, find_dataset(title, file, name)))
     else:
         yield _read_column(title, name)
 
 
+class _Dataset:
+    """An HDF5 dataset that says what is wrong with its file where reading it fails."""
+
+    def __init__(self, title: str, dataset):
+        self.shape, self.dtype = dataset.shape, dataset.dtype
+        self._title, self._dataset = title, dataset
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key) -> np.ndarray:
+        with damages(self._title):
+            return self._dataset[key]
+
+    def read_direct(self, out: np.ndarray, source: slice) -> None:
+        with damages(self._title):
+            self._dataset.read_direct(out, source)
+
+
 def _checked(title: str, array):
-    if len(array.shape) != 1 or array.dtype.kind not in "iu":
+    shape = array.shape or ()
+    if len(shape) != 1 or array.dtype.kind not in "iu":
         raise DataError(
             f"{title}: labels must be one row of integers, one for each point; found shape "
-            f"{tuple(array.shape)} of {array.dtype}"
+            f"{array.shape} of {array.dtype}"
         )
     return array
 
@@ -60,10 +79,10 @@ def _read_column(title: str, name: str) -> np.ndarray:
             )
         column = table.names.index(name)
     values = table.values[:, column]
-    broken = np.flatnonzero(values != np.floor(values))
+    broken = np.flatnonzero((values != np.floor(values)) | (np.abs(values) > LARGEST_WHOLE))
     if broken.size:
         raise DataError(
             f"{title}: column {table.names[column]!r}, data row {broken[0]}: "
-            f"{values[broken[0]]} is not a whole number, but labels are cluster ids"
+            f"{values[broken[0]]} is not a whole number up to 2^53, but labels are cluster ids"
         )
     return values.astype(np.int64)

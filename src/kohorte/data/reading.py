@@ -1,13 +1,15 @@
 """What all sources of data share: the interface, and reading chosen rows and columns of arrays."""
 
 import difflib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.errors import DataError
+from kohorte.errors import DataError, KohorteError
 
 # Rows are read in blocks of about this size, so that choosing few of many rows or columns never
 # holds the whole file in memory.
@@ -15,6 +17,71 @@ BLOCK_BYTES = 8 << 20
 
 # Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
 NUMERIC_KINDS = "biuf"
+
+# Up to here float64 holds every whole number.
+LARGEST_WHOLE = 2.0**53
+
+# A table of more columns than that is transposed, damaged, or made to fill the memory.
+MAX_COLUMNS = 1_000_000
+
+# Bytes that a file may claim to hold: so many for each of its own, as the best compression of
+# equal values is near 1000, and so many in any case.
+MAX_EXPANSION = 4000
+ALWAYS_HELD = 1 << 30
+
+
+@contextmanager
+def damages(title: str):
+    """Turn whatever a library raises while it reads a file into a DataError.
+
+    Libraries do not say which errors a damaged file can raise; any of them means that it cannot be
+    used. Only calls of such libraries belong into the block.
+    """
+    try:
+        yield
+    except KohorteError:
+        raise
+    except OSError as error:
+        raise DataError(f"{title}: cannot be read ({error})") from error
+    except MemoryError as error:
+        raise DataError(f"{title}: does not fit into memory; {_FEWER}") from error
+    except Exception as error:
+        raise DataError(
+            f"{title}: is truncated or damaged ({type(error).__name__}: {error})"
+        ) from error
+
+
+def check_expansion(title: str, claimed: int, stored: int) -> None:
+    """Refuse `claimed` bytes from a file, or part of one, of `stored` bytes that cannot hold them.
+
+    Raises:
+        DataError: the two do not fit.
+    """
+    if claimed > max(ALWAYS_HELD, MAX_EXPANSION * stored):
+        raise DataError(
+            f"{title}: claims to hold {_gib(claimed)}, which cannot be: it is damaged, or made to "
+            "fill the memory"
+        )
+
+
+def check_memory(title: str, needed: int) -> None:
+    """Refuse what the memory of this machine could not hold.
+
+    Raises:
+        DataError: it has less than `needed` bytes.
+    """
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise DataError(
+            f"{title}: needs {_gib(needed)} of memory, but this machine has {_gib(there)}; {_FEWER}"
+        )
+
+
+_FEWER = "choose fewer rows (stride, sample) or fewer features"
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:.3g} GiB"
 
 
 @dataclass(frozen=True)
@@ -82,6 +149,11 @@ class ArraySource(Source):
                 f"{title}: {part} holds {array.dtype} from data row 0 on, "
                 "but features must be integer or floating-point numbers"
             )
+        if shape[1] > MAX_COLUMNS:
+            raise DataError(
+                f"{title}: {part} has shape {shape}, but a table has at most {MAX_COLUMNS} columns "
+                "(is it transposed? Rows are points)"
+            )
         if names is None:
             names = [f"feature_{column}" for column in range(shape[1])]
         if len(names) != shape[1]:
@@ -109,19 +181,23 @@ class ArraySource(Source):
     def read(self, columns, rows):
         dtype = float_type(self._array.dtype)
         everything = len(rows) == self.n_rows and list(columns) == list(range(len(self.names)))
-        if everything and type(self._array) is np.ndarray:
-            return np.ascontiguousarray(self._array, dtype=dtype)
-        out = np.empty((len(rows), len(columns)), dtype=dtype)
-        gather_rows(self._array, rows, columns, out)
+        # Numbers beyond the range of float64 become infinite, which is refused with their place.
+        with damages(self.title), np.errstate(all="ignore"):
+            if everything and type(self._array) is np.ndarray:
+                return np.ascontiguousarray(self._array, dtype=dtype)
+            out = np.empty((len(rows), len(columns)), dtype=dtype)
+            gather_rows(self._array, rows, columns, out)
         return out
 
     def read_column(self, column, rows):
         out = np.empty((len(rows), 1), dtype=self._array.dtype)
-        gather_rows(self._array, rows, [column], out)
+        with damages(self.title):
+            gather_rows(self._array, rows, [column], out)
         return out[:, 0]
 
     def read_labels(self, rows):
-        return np.asarray(self._labels[()])[rows]
+        with damages(self.title):
+            return np.asarray(self._labels[()])[rows]
 
 
 def float_type(dtype) -> np.dtype:

@@ -13,7 +13,14 @@ import numpy as np
 
 from kohorte.data.arrays import open_npy, open_npz, open_sklearn
 from kohorte.data.hdf5 import open_hdf5
-from kohorte.data.reading import ReadOptions, Source, decode_text, suggest
+from kohorte.data.reading import (
+    LARGEST_WHOLE,
+    ReadOptions,
+    Source,
+    check_memory,
+    decode_text,
+    suggest,
+)
 from kohorte.data.table import Table
 from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError
@@ -21,6 +28,9 @@ from kohorte.errors import ConfigError, DataError
 _log = logging.getLogger(__name__)
 
 MISSING = ("error", "skip", "drop")
+
+#: Bytes of the smallest type that a table is held in, float32.
+_LEAST_BYTES = 4
 
 
 class Reader(NamedTuple):
@@ -149,7 +159,8 @@ def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarr
         return DataError(f"{source.title}: {what}, {where}: {text}")
 
     if values.dtype.kind == "f":
-        strange = np.flatnonzero(~np.isfinite(values) | (values != np.floor(values)))
+        whole = (values == np.floor(values)) & (np.abs(values) <= LARGEST_WHOLE)
+        strange = np.flatnonzero(~whole)
         if strange.size:
             value = values[strange[0]]
             text = "missing label" if np.isnan(value) else f"label {value!s} is no whole number"
@@ -181,21 +192,36 @@ def _find_reader(title):
     scheme, colon, rest = title.partition(":")
     if scheme + colon in READERS and colon:
         return READERS[scheme + colon], rest
-    path = Path(title).expanduser()
-    if not path.exists():
-        if colon and not path.suffix and len(scheme) > 1:
-            schemes = [key for key in READERS if key.endswith(":")]
-            raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, schemes)}")
-        raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
-    if path.is_dir():
-        raise DataError(f"{title}: is a directory, but a file is needed")
+    path = find_file(title)
     suffix = path.suffix.lower()
     if suffix not in READERS or suffix == "":
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         raise DataError(f"{title}: unknown extension {suffix!r}; readable are {extensions}")
-    if path.stat().st_size == 0:
-        raise DataError(f"{title}: is an empty file")
     return READERS[suffix], path
+
+
+def find_file(title: str) -> Path:
+    """The path of a source that is a file.
+
+    Raises:
+        DataError: there is no such file, it is no ordinary one, or it is empty.
+    """
+    try:
+        path = Path(title).expanduser()
+        if not path.exists():
+            scheme, colon, _ = title.partition(":")
+            if colon and not path.suffix and len(scheme) > 1:
+                schemes = [key for key in READERS if key.endswith(":")]
+                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, schemes)}")
+            raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
+        if not path.is_file():
+            what = "a directory" if path.is_dir() else "a device or pipe"
+            raise DataError(f"{title}: is {what}, but a file is needed")
+        if path.stat().st_size == 0:
+            raise DataError(f"{title}: is an empty file")
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~name of nobody
+        raise DataError(f"{title}: cannot be read ({error})") from error
+    return path
 
 
 def _check_arguments(title, reader, features, label, sample, stride, delimiter, missing):
@@ -227,6 +253,9 @@ def _read(source, features, label, sample, stride, seed, missing, least_rows):
     if label is not None and not source.has_labels:
         label_column = _find_column(source, "label", label)
     columns = _feature_columns(source, features, label_column)
+    kept = len(range(0, source.n_rows, stride))
+    values = min(kept, sample or kept) * len(columns)
+    check_memory(source.title, np.dtype(np.int64).itemsize * kept + values * _LEAST_BYTES)
     rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
 
     names = tuple(source.names[column] for column in columns)

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from kohorte.data.reading import Source, float_type
+from kohorte.data.reading import Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
 
 # Records held as text at a time; small blocks stay in the processor's cache.
@@ -173,24 +173,34 @@ class ParquetSource(Source):
     def read(self, columns, rows):
         types = [self._number_type(column) for column in columns]
         out = np.empty((len(rows), len(columns)), dtype=np.result_type(*types))
-        for position, (column, dtype) in enumerate(zip(columns, types, strict=True)):
-            out[:, position] = self._numbers(column, dtype)[rows]
+        # Numbers beyond the range of float64 become infinite, which is refused with their place.
+        with np.errstate(all="ignore"):
+            for position, (column, dtype) in enumerate(zip(columns, types, strict=True)):
+                out[:, position] = self._numbers(column, dtype)[rows]
         return out
 
     def read_column(self, column, rows):
         import pyarrow
 
         kind = self._file.schema_arrow.types[column]
-        if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
-            return self._load(column).to_numpy()[rows]
-        out = np.empty(self.n_rows, dtype=object)
-        out[:] = self._load(column).to_pylist()
-        return out[rows]
+        data = self._load(column)
+        with damages(self.title):
+            if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+                return data.to_numpy()[rows]
+            out = np.empty(self.n_rows, dtype=object)
+            out[:] = data.to_pylist()
+            return out[rows]
 
     def _load(self, column):
         name = self.names[column]
-        # A name with a dot also matches fields inside a column, hence the choice after reading.
-        return self._file.read(columns=[name]).column(name)
+        with damages(self.title):
+            # A name with a dot also matches fields inside a column, hence the choice after reading.
+            found = self._file.read(columns=[name]).column(name)
+        if len(found) != self.n_rows:
+            raise DataError(
+                f"{self.title}: is damaged: column {name!r} has {len(found)} of {self.n_rows} rows"
+            )
+        return found
 
     def _number_type(self, column):
         import pyarrow
@@ -212,11 +222,12 @@ class ParquetSource(Source):
 
         data = self._load(column)
         kind = data.type
-        if pyarrow.types.is_boolean(kind):
-            data = data.cast(pyarrow.uint8())
-        elif pyarrow.types.is_decimal(kind) or pyarrow.types.is_null(kind):
-            data = data.cast(pyarrow.float64())
-        return data.to_numpy().astype(dtype, copy=False)
+        with damages(self.title):
+            if pyarrow.types.is_boolean(kind):
+                data = data.cast(pyarrow.uint8())
+            elif pyarrow.types.is_decimal(kind) or pyarrow.types.is_null(kind):
+                data = data.cast(pyarrow.float64())
+            return data.to_numpy().astype(dtype, copy=False)
 
 
 @contextmanager
@@ -238,11 +249,15 @@ def open_parquet(title, path, options):
     import pyarrow.parquet
 
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            yield ParquetSource(title, file)
+        file = pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowException as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{title}: is not a readable Parquet file ({reason})") from error
+    with file:
+        with damages(title):
+            source = ParquetSource(title, file)
+        check_expansion(title, source.n_rows, path.stat().st_size)
+        yield source
 
 
 def _to_numbers(tokens):
