@@ -1,16 +1,28 @@
 """Combine the overlaps of all slabs into significance and consensus, and label the points."""
 
 from functools import reduce
+from pathlib import Path
 
 from kohorte import store
 from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import add_overlaps
+from kohorte.errors import ResultError
 from kohorte.logs import job_log
 
 
-def combine_realizations(path, slabs, labels, *, options, memory_mb, threads):
-    """Write the ensemble of `labels`, whose overlaps are in the files `slabs`, to `path`."""
-    overlaps = reduce(add_overlaps, (store.read_overlaps(slab)[0] for slab in slabs))
+def read_slabs(indexes, labels):
+    """The counts of each slab, which must be those of `labels`."""
+    expected = dict(zip(labels.ids, labels.contents, strict=True))
+    for path in (Path(index).with_suffix(".h5") for index in indexes):
+        overlaps, contents = store.read_overlaps(path)
+        if list(contents.items()) != list(expected.items()):
+            raise ResultError(f"{path}: counted from other labels; delete it and run again")
+        yield overlaps
+
+
+def combine_realizations(path, indexes, labels, *, options, memory_mb, threads):
+    """Write the ensemble of `labels`, whose overlaps lie beside the files `indexes`, to `path`."""
+    overlaps = reduce(add_overlaps, read_slabs(indexes, labels))
     ensemble = combine(
         overlaps,
         identical=options["identical"],

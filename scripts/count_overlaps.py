@@ -8,11 +8,15 @@ from kohorte.errors import ResultError
 from kohorte.logs import job_log
 
 
-def count_slab(path, labels, slab, slabs, log, **options):
-    """Write the counts of a slab; what `path` holds of the same labels is not counted again."""
+def count_slab(index, labels, slab, slabs, losses, log, **options):
+    """Write the counts of a slab beside `index`, then `index`, which says what was counted.
+
+    What is counted there already of the same labels is not counted again.
+    """
+    path = Path(index).with_suffix(".h5")
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
-    old, known = kept_counts(path, contents, len(next(iter(windows.values())).array), slab, slabs)
+    old, known = kept_counts(path, contents, len(labels.arrays[0]), slab, slabs, log)
     added = [identifier for identifier in labels.ids if identifier not in known]
     log.info("%d realizations counted before, %d to count", len(known), len(added))
     if not known:
@@ -25,15 +29,18 @@ def count_slab(path, labels, slab, slabs, log, **options):
         place = {identifier: k for k, identifier in enumerate([*known, *added])}
         overlaps = select_realizations(overlaps, [place[i] for i in labels.ids])
     store.write_overlaps(path, overlaps, contents)
+    entry = {"file": path.name, "contents": contents}
+    store.write_index(index, [path], entry, **losses)
 
 
-def kept_counts(path, contents, n_points, slab, slabs):
+def kept_counts(path, contents, n_points, slab, slabs, log):
     """The counts in `path` of realizations whose labels are unchanged, and their ids."""
-    if not Path(path).exists():
+    if not path.exists():
         return None, []
     try:
         old, had = store.read_overlaps(path)
-    except ResultError:
+    except ResultError as error:
+        log.warning("%s", error)
         return None, []
     same = [k for k, (i, content) in enumerate(had.items()) if contents.get(i) == content]
     expected = n_points * (slab + 1) // slabs - n_points * slab // slabs
@@ -53,10 +60,11 @@ if __name__ == "__main__":
         ) as opened,
     ):
         count_slab(
-            snakemake.output.overlaps,
+            snakemake.output.index,
             opened,
             int(snakemake.wildcards.slab),
             snakemake.params.slabs,
+            snakemake.params.losses,
             logger,
             backend=snakemake.params.backend,
             max_bytes=snakemake.params.memory_mb << 20,

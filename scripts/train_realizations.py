@@ -1,6 +1,5 @@
 """Train the maps of one batch that are not there yet, and write the index of the batch."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from kohorte.maps.resolve import resolve_parameters
 from kohorte.provenance import digest_of
 
 
-def train_realizations(index, *, data, weights, members, recording, library, threads, log):
+def train_realizations(index, *, data, weights, members, recording, library, losses, threads, log):
     """Write `<id>.h5` of every member one folder above `index`, then `index`, which lists them."""
     table = store.read_data(data, mapped=True)
     given = store.read_weights(weights) if weights else None
@@ -45,9 +44,8 @@ def train_realizations(index, *, data, weights, members, recording, library, thr
         recording=Recording(**recording),
         threads=threads,
     )
-    with store.replacing(index) as temporary:
-        entries = [store.list_realization(path) for path in paths.values()]
-        temporary.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    files = list(paths.values())
+    store.write_index(index, files, [store.list_realization(f) for f in files], **losses)
 
 
 if __name__ == "__main__":
@@ -59,6 +57,7 @@ if __name__ == "__main__":
             members=snakemake.params.members,
             recording=snakemake.params.recording,
             library=snakemake.params.library,
+            losses=snakemake.params.losses,
             threads=snakemake.threads,
             log=logger,
         )

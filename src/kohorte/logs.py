@@ -14,8 +14,9 @@ from kohorte.errors import KohorteError
 def job_log(path: str) -> Iterator[logging.Logger]:
     """Send log messages and warnings of a block to a file.
 
-    A `KohorteError` is written to the file and to standard error without a traceback, and ends the
-    process with status 1. Any other error is written with its traceback and raised again.
+    A `KohorteError`, an interrupt and a lack of memory are written to the file and, without a
+    traceback, to standard error, and end the process with status 1 (130 for an interrupt). Any other
+    error is written with its traceback and raised again.
     """
     logging.basicConfig(
         filename=path,
@@ -32,6 +33,16 @@ def job_log(path: str) -> Iterator[logging.Logger]:
         logger.error("%s", error)
         print(f"\nkohorte: {error}\n", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
+    except MemoryError as error:
+        text = f"out of memory ({error}); give the job more, or make it smaller"
+        logger.exception("%s", text)
+        print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        text = "interrupted; what is finished is kept, run again to go on"
+        logger.warning("%s", text)
+        print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)
+        raise SystemExit(130) from None
     except Exception:
         logger.exception("this is a fault of kohorte or of its environment")
         raise

@@ -1,13 +1,17 @@
-"""What a result was made from: digests of code, data and settings, versions of libraries."""
+"""What a result was made from: digests of code, data and settings, versions of libraries.
+
+Nothing here names a machine, a user, a folder or a time: equal studies have equal records.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import kohorte
@@ -24,7 +28,7 @@ def library_digest(*parts: str) -> str:
     the maps package computed, and nothing else.
 
     Args:
-        parts: subpackages (`"maps"`) or modules (`"evaluation"`) of kohorte.
+        parts: subpackages (`"maps"`) or modules (`"evaluation"`) of kohorte; `""` for all of it.
 
     Returns:
         Sixteen hexadecimal digits.
@@ -59,7 +63,33 @@ def file_digest(path: str | Path) -> str:
 
 
 def versions() -> Mapping[str, str]:
-    """Releases of kohorte and of the libraries that its numbers come from."""
-    return {"kohorte": kohorte.__version__} | {
+    """Releases of kohorte, Python and the libraries that its numbers come from."""
+    return {"kohorte": kohorte.__version__, "python": platform.python_version()} | {
         name: metadata.version(name) for name in NUMERIC_LIBRARIES
     }
+
+
+def portable_path(path: str) -> str:
+    """A path of the configuration without the folders of this machine: the name of the file."""
+    return PurePath(path).name if PurePath(path).is_absolute() or path.startswith("~") else path
+
+
+def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study's results are made from.
+
+    Args:
+        config: a configuration that `kohorte.config.check_config` returned.
+
+    Returns:
+        The configuration without what changes no result (how jobs are cut, which new points are
+        labelled) and without the folders of this machine. It gives the same study again.
+    """
+    portable = {k: v for k, v in config.items() if k not in ("execution", "prediction")}
+    for section, key in (("data", "source"), ("training", "weights")):
+        if portable[section][key] is not None:
+            path = portable_path(portable[section][key])
+            portable[section] = {**portable[section], key: path}
+    if labels := portable["realizations"]["labels"]:
+        paths = [portable_path(path) for path in labels]
+        portable["realizations"] = {**portable["realizations"], "labels": paths}
+    return portable

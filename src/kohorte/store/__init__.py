@@ -19,9 +19,11 @@ from kohorte.store.files import (
     put,
     put_attributes,
     read_json,
+    read_result,
     read_text,
     replacing,
     write_csv,
+    write_index,
 )
 from kohorte.store.labels import LabelArrays, cut_windows, open_label_arrays
 from kohorte.store.realizations import (
@@ -60,12 +62,14 @@ __all__ = [
     "read_overlaps_of",
     "read_realization",
     "read_representative",
+    "read_result",
     "read_text",
     "read_weights",
     "replacing",
     "write_csv",
     "write_data",
     "write_ensemble",
+    "write_index",
     "write_overlaps",
     "write_realization",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from kohorte.store.files import create, open_result, put, read_text
+from kohorte.provenance import portable_path
+from kohorte.store.files import create, put, read_result, read_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,13 @@ class PreparedData:
 
 
 def write_data(
-    path: str | Path, data: PreparedData, *, weights: np.ndarray | None = None, **attributes: Any
+    path: str | Path,
+    data: PreparedData,
+    *,
+    weights: np.ndarray | None = None,
+    source: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    **attributes: Any,
 ) -> None:
     """Write `data.h5`.
 
@@ -54,10 +61,15 @@ def write_data(
         path: where the file will lie.
         data: the table.
         weights: (F,) what each feature was weighed with, kept for the record: `data.scale` has it.
+        source: what the table was read from; of an absolute path the name is kept.
+        options: the section `data` of the configuration, with its `source`.
         attributes: further attributes of the file.
     """
+    if source is not None:
+        source = portable_path(source)
+        options = options and {**options, "source": source}
     attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
-    with create(path, "data", **attributes) as file:
+    with create(path, "data", source=source, options=options, **attributes) as file:
         put(
             file,
             {
@@ -82,7 +94,7 @@ def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
             shares it with other processes of the machine; what is written to it stays with this
             process. Features that do not lie in one piece are read as without it.
     """
-    with open_result(path, "data") as file:
+    with read_result(path, "data") as file:
         return PreparedData(
             features=_map(path, file["features"]) if mapped else file["features"][:],
             names=read_text(file["names"]),

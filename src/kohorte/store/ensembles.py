@@ -15,10 +15,10 @@ from kohorte.ensemble.overlaps import Overlaps
 from kohorte.store.files import (
     UNITS,
     create,
-    open_result,
     put,
     put_attributes,
     read_json,
+    read_result,
     read_text,
 )
 
@@ -32,6 +32,7 @@ def write_ensemble(
     options: Mapping[str, Any],
     memory_mb: int = 64,
     threads: int | None = None,
+    **attributes: Any,
 ) -> None:
     """Write `ensemble.h5`; the points are labelled and written slab by slab.
 
@@ -43,9 +44,11 @@ def write_ensemble(
         options: the choices that the ensemble was combined with, among them `votes`.
         memory_mb: labels held in memory at once, in MiB.
         threads: threads of the labelling, without effect on the result.
+        attributes: further attributes of the file.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
-    with create(path, "ensemble", options=options, n_points=overlaps.n_points) as file:
+    attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
+    with create(path, "ensemble", **attributes) as file:
         _write_points(file, ensemble, labels, options["votes"], memory_mb, threads)
         ranks = np.empty(len(ensemble.order), dtype=np.int64)
         ranks[ensemble.order] = np.arange(1, len(ranks) + 1)
@@ -121,7 +124,7 @@ def _write_points(
 
 def read_representative(path: str | Path) -> str:
     """Id of the realization that agrees best with all others, from `ensemble.h5`."""
-    with open_result(path, "ensemble") as file:
+    with read_result(path, "ensemble") as file:
         return file["realizations"].attrs["representative"]
 
 
@@ -136,7 +139,7 @@ def read_ensemble(path: str | Path, *, points: bool = False) -> SimpleNamespace:
         Namespaces `realizations`, `clusters`, `overlaps`, `ranking`, `consensus`, `points` with the
         datasets and attributes of each group, and `n_points`, `options`.
     """
-    with open_result(path, "ensemble") as file:
+    with read_result(path, "ensemble") as file:
         groups = {}
         for name, group in file.items():
             wanted = group.items() if points or name != "points" else ()
@@ -179,7 +182,7 @@ def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, 
 
 def read_overlaps(path: str | Path) -> tuple[Overlaps, dict[str, str]]:
     """Read the counts of one slab, and the digest of each realization by its id."""
-    with open_result(path, "overlaps") as file:
+    with read_result(path, "overlaps") as file:
         contents = read_json(file, "contents")
         counted = Overlaps(
             counts=file["counts"][:],

@@ -2,28 +2,49 @@
 exists is whole.
 
 Every file has the attributes `kind` (data, realization, ensemble), `format` (of this layout),
-`versions` (JSON) and those that its writer adds; every dataset has a `unit`. A file is written
-under a temporary name in its own directory and renamed when it is complete.
+`versions` (JSON), `library` (digest of the code that made it) and those that its writer adds; every
+dataset has a `unit`. A file is written under a temporary name in its own directory and renamed when
+it is complete. HDF5 leaves the first bytes of a file, its user block, to applications: here lies
+the seal, size and SHA-256 of all that follows, which is compared when the file is opened.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
+import hashlib
+import io
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
+import platform
+import re
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 
 from kohorte import provenance
-from kohorte.errors import ResultError
+from kohorte.errors import KohorteError, ResultError
 
 #: Number of the layout described here; a reader refuses a file of another.
 FORMAT = 1
+
+#: Parts of the library that the numbers of each kind of file come from; all of it for others.
+_MADE_BY = {
+    "data": ("data",),
+    "realization": ("maps",),
+    "overlaps": ("ensemble",),
+    "ensemble": ("ensemble",),
+    "group_signals": ("ensemble",),
+    "sweep": ("ensemble",),
+    "imputed": ("maps",),
+    "prediction": ("data", "ensemble", "evaluation", "maps", "prediction"),
+}
 
 #: Unit of every dataset, by the last part of its name.
 UNITS = {
@@ -75,25 +96,103 @@ UNITS = {
 }
 
 
+#: Bytes of the user block; HDF5 wants a power of two, at least 512.
+_BLOCK = 512
+
+_SEAL = b"kohorte sha256 "
+
+#: What can be done where a file cannot be written.
+_REMEDIES = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EROFS: "make that file system writable",
+    errno.EACCES: "get the permission to write there",
+    errno.EPERM: "get the permission to write there",
+}
+
+#: Temporary files that another machine has not touched for so long are abandoned, in seconds.
+_ABANDONED_AFTER = 7 * 24 * 3600
+
+
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` if the block ends without error."""
+    """Give a temporary name beside `path`; rename it to `path` if the block ends without error.
+
+    Raises:
+        ResultError: when disk or permissions do not allow to write there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path.parent)
         yield temporary
-        with open(temporary, "rb") as stream:
+        with open(temporary, "r+b") as stream:
+            _seal(stream)
             os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner can read; results are for sharing.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        raise ResultError(
+            f"{path}: cannot be written ({error.strerror}); {_REMEDIES[error.errno]} and run "
+            "again: what is finished is kept"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@functools.cache
+def _machine() -> str:
+    """Short name of this machine, which may go into the name of a file."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+@functools.cache
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed; once in each process."""
+    for part in folder.glob(".*.part"):
+        owner = re.search(r"\.([0-9a-f]{8})-(\d{1,9})\.part$", part.name)
+        if owner is None:
+            continue
+        with contextlib.suppress(OSError):
+            if owner[1] == _machine() and os.name == "posix":
+                abandoned = not _is_running(int(owner[2]))
+            else:
+                abandoned = time.time() - part.stat().st_mtime > _ABANDONED_AFTER
+            if abandoned:
+                part.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True
+
+
+class _Target(io.FileIO):
+    """A file for HDF5 to write to, which keeps its first error for `create` to raise.
+
+    HDF5 cannot give up a file that it cannot write to: h5py drops the errors of datasets that are
+    closed, so that a file without them would look whole, and the process crashes when it ends.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data).cast("B")
+        size = rest.nbytes
+        while rest and self.error is None:
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.error = error
+        return size
 
 
 @contextlib.contextmanager
@@ -104,13 +203,40 @@ def create(path: str | Path, kind: str, **attributes: Any) -> Iterator[h5py.File
         path: where the file will lie; missing directories are made.
         kind: what the file is, kept as its attribute of that name.
         attributes: attributes of the file; mappings and sequences are stored as JSON.
+
+    Raises:
+        ResultError: when disk or permissions do not allow to write there.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["kind"] = kind
-        file.attrs["format"] = FORMAT
-        file.attrs["versions"] = json.dumps(provenance.versions())
-        put_attributes(file, **attributes)
-        yield file
+    with replacing(path) as temporary, _Target(temporary, "w+") as target:
+        with h5py.File(target, "w", userblock_size=_BLOCK) as file:
+            file.attrs["kind"] = kind
+            file.attrs["format"] = FORMAT
+            file.attrs["versions"] = json.dumps(provenance.versions())
+            file.attrs["library"] = provenance.library_digest(*_MADE_BY.get(kind, ("",)))
+            put_attributes(file, **attributes)
+            yield file
+        target.seek(0)
+        target.write(_SEAL)
+        if target.error is not None:
+            raise target.error
+
+
+def _seal(stream: BinaryIO) -> None:
+    """Seal what `create` wrote; other files, as tables, are left as they are."""
+    if stream.read(len(_SEAL)) == _SEAL:
+        seal = _seal_of(stream)
+        stream.seek(0)
+        stream.write(seal)
+        stream.flush()
+
+
+def _seal_of(stream: BinaryIO) -> bytes:
+    """The user block that belongs to what follows it."""
+    digest = hashlib.sha256()
+    stream.seek(_BLOCK)
+    while piece := stream.read(1 << 20):
+        digest.update(piece)
+    return _SEAL + f"{digest.hexdigest()} of {stream.tell() - _BLOCK} bytes\n".encode()
 
 
 def put(file: h5py.File, arrays: Mapping[str, Any]) -> None:
@@ -136,15 +262,17 @@ def put_attributes(group: h5py.Group, **attributes: Any) -> None:
 
 @contextlib.contextmanager
 def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
-    """Open a result file for reading.
+    """Open a result file for reading; all of it is read once in each process, for its checksum.
 
     Raises:
-        ResultError: when it is missing, not whole, of another kind or of another layout.
+        ResultError: when it is missing, not whole, changed, of another kind or of another layout.
     """
     path = Path(path)
     if not path.exists():
         raise ResultError(f"{path}: this result does not exist; run the rule that makes it")
     try:
+        state = path.stat()
+        sealed = _is_sealed(path, state.st_ino, state.st_size, state.st_mtime_ns)
         file = h5py.File(path, "r")
     except OSError as error:
         raise ResultError(
@@ -157,13 +285,80 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
                 f"{file.attrs.get('kind', 'none')} of layout {file.attrs.get('format', 'none')}; "
                 "delete it and run again"
             )
+        if not sealed:
+            raise ResultError(
+                f"{path}: has no checksum that tells whether it is whole; delete it and run again"
+            )
+        link = file.id.links.visit(_link_elsewhere, info=True)
+        if link is not None:
+            raise ResultError(f"{path}: {link!r} leads to another place, which is refused")
         yield file
+
+
+def _link_elsewhere(name: bytes, info: Any) -> str | None:
+    return None if info.type == h5py.h5l.TYPE_HARD else name.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
+    """Open a result file as `open_result` does, for a block that does nothing but read it.
+
+    Raises:
+        ResultError: also when it lacks what the block asks for.
+    """
+    with open_result(path, kind) as file:
+        try:
+            yield file
+        except KohorteError:
+            raise
+        except Exception as error:
+            raise ResultError(
+                f"{path}: not what a {kind} file holds ({type(error).__name__}: {error}); delete "
+                "it and run again"
+            ) from error
+
+
+@functools.cache
+def _is_sealed(path: Path, *_version: int) -> bool:
+    """Whether a file has a seal. Raises ResultError where that is not the seal of its content.
+
+    What else tells one version of the file from another belongs to the key of the cache.
+    """
+    with open(path, "rb") as stream:
+        found = stream.read(_BLOCK).rstrip(b"\0")
+        if not found.startswith(_SEAL):
+            return False
+        expected = _seal_of(stream)
+    if found != expected:
+        whole = found.rpartition(b" of ")[2] == expected.rpartition(b" of ")[2]
+        wrong = "its content is not what was written" if whole else "not a whole HDF5 file"
+        raise ResultError(f"{path}: {wrong}; delete it and run again")
+    return True
 
 
 def write_csv(table: Any, path: str | Path) -> None:
     """Write a pandas table as CSV, whole or not at all; floats keep every bit."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_index(
+    path: str | Path, files: Sequence[str | Path], entries: Any, *, losses: int = 0
+) -> None:
+    """Write the index of the files that a job has finished: what Snakemake follows in their place.
+
+    Args:
+        path: where the index will lie, as JSON. Snakemake deletes it when the job starts or fails;
+            what is needed to see that files are lost lies beside it as `.losses`.
+        files: the files.
+        entries: what the index says of them.
+        losses: how often some of them were lost.
+    """
+    path = Path(path)
+    known = {"losses": losses, "files": [os.path.relpath(file, path.parent) for file in files]}
+    for target, content in ((path.with_suffix(".losses"), known), (path, entries)):
+        with replacing(target) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_text(dataset: h5py.Dataset) -> tuple[str, ...]:

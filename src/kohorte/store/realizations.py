@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,20 @@ import h5py
 import numpy as np
 
 from kohorte import provenance
-from kohorte.errors import ResultError
+from kohorte.data.arrays import open_npy_array
+from kohorte.data.hdf5 import find_dataset
+from kohorte.errors import DataError, ResultError
 from kohorte.maps.lattice import Lattice
-from kohorte.store.files import create, open_result, put, put_attributes, read_json
+from kohorte.store.files import (
+    create,
+    open_result,
+    put,
+    put_attributes,
+    read_json,
+    read_result,
+)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ def write_realization(path: str | Path, realization: Any, **attributes: Any) -> 
 
 def read_realization(path: str | Path, *names: str) -> StoredRealization:
     """Read a realization's attributes and the named datasets."""
-    with open_result(path, "realization") as file:
+    with read_result(path, "realization") as file:
         return StoredRealization(
             id=file.attrs["id"],
             seed=int(file.attrs["seed"]),
@@ -105,21 +117,24 @@ def read_weights(path: str | Path) -> np.ndarray:
         ResultError: when the file is missing or neither of the two.
     """
     path = Path(path)
-    if path.suffix != ".npy":
-        return read_realization(path, "weights").arrays["weights"]
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        if path.suffix == ".npy":
+            return np.array(open_npy_array(str(path), path))
+        with read_result(path, "realization") as file:
+            return find_dataset(str(path), file, "weights")[()]
+    except (DataError, OSError) as error:
         raise ResultError(f"{path}: not an array of first weights ({error})") from None
 
 
 def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
     """Whether a realization file is there, unharmed, that was made from just these inputs."""
+    if not Path(path).exists():
+        return False
     try:
         with open_result(path, "realization") as file:
-            made_from = file.attrs.get("fingerprint")
-            return made_from == fingerprint and file.attrs.get("content") == content_digest(file)
-    except (ResultError, OSError, KeyError):
+            return file.attrs.get("fingerprint") == fingerprint
+    except ResultError as error:
+        _log.warning("%s", error)
         return False
 
 
@@ -140,7 +155,7 @@ def content_digest(file: h5py.File) -> str:
 
 def list_realization(path: str | Path) -> dict[str, str]:
     """The entry of a realization in the index of its batch."""
-    with open_result(path, "realization") as file:
+    with read_result(path, "realization") as file:
         return {"id": file.attrs["id"], "file": path.name, "content": file.attrs["content"]}
 
 
@@ -152,21 +167,26 @@ def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) 
         verify: compare the content of each file with the digest in its index.
 
     Raises:
-        ResultError: when a listed file is missing, or is not the one that was listed.
+        ResultError: when a listed file is missing, or is not the one that was listed, or an index
+            is not whole.
     """
     paths = []
     for index in map(Path, indexes):
-        for entry in json.loads(index.read_text(encoding="utf-8")):
-            path = index.parent.parent / entry["file"]
+        try:
+            entries = json.loads(index.read_text(encoding="utf-8"))
+            # The name alone, so that nothing in an index leads to another place.
+            files = [(index.parent.parent / Path(e["file"]).name, e["content"]) for e in entries]
+        except (ValueError, KeyError, TypeError):
+            raise ResultError(f"{index}: not a whole index; delete it and run again") from None
+        for path, content in files:
             if not path.exists():
                 raise ResultError(f"{path}: finished before but gone now; run the workflow again")
             if verify:
-                with open_result(path, "realization") as file:
-                    whole = content_digest(file) == entry["content"]
-                if not whole:
+                with read_result(path, "realization") as file:
+                    listed = file.attrs["content"] == content
+                if not listed:
                     raise ResultError(
-                        f"{path}: its content is not what was written (digest in {index}); "
-                        "delete it and run the workflow again"
+                        f"{path}: its content is not what {index} lists; delete it and run again"
                     )
             paths.append(path)
     return paths
