@@ -140,3 +140,13 @@ def test_label_files_are_realizations_named_after_them(plan):
 def test_a_study_needs_data_or_labels(plan):
     with pytest.raises(ConfigError, match=r"data\.source: this key is required, unless"):
         plan(data={})
+
+
+def test_ensembles_per_setting_must_name_parameters(plan):
+    plan(**SWEEP, ensemble={"per": ["xdim", "alpha", "metric"]})  # the metric has one value
+    with pytest.raises(ConfigError, match=r"per: 'aplha' is not a parameter.*mean 'alpha'\?"):
+        plan(**SWEEP, ensemble={"per": ["xdim", "aplha"]})
+    with pytest.raises(ConfigError, match=r"per: 'repeats' is not a parameter.*known: xdim, ydim"):
+        plan(**SWEEP, ensemble={"per": ["repeats"]})
+    with pytest.raises(ConfigError, match=r"per: .*no 'xdim' to compare them by"):
+        plan(data={}, realizations={"labels": ["a.npy"]}, ensemble={"per": ["xdim"]})

@@ -6,6 +6,7 @@ that a workflow can expand a study of thousands of realizations while it plans.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
@@ -184,6 +185,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
     _check_figures(config["figures"], study)
+    _check_per(config["ensemble"]["per"], study)
     return study
 
 
@@ -202,6 +204,7 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
         files[identifier] = path
     study = Study(config["study"], config["seed"], (), (), files)
     _check_figures(config["figures"], study)
+    _check_per(config["ensemble"]["per"], study)
     return study
 
 
@@ -297,6 +300,19 @@ def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
+
+
+def _check_per(names: Sequence[str], study: Study) -> None:
+    for name in names:
+        if study.labels:
+            raise ConfigError(
+                f"ensemble.per: label files have no parameters, so there is no {name!r} to compare "
+                "them by; leave ensemble.per empty"
+            )
+        if name not in PARAMETERS:
+            close = difflib.get_close_matches(name, PARAMETERS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(PARAMETERS)}"
+            raise ConfigError(f"ensemble.per: {name!r} is not a parameter of a map; {hint}")
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,168 @@
+"""One ensemble for each setting of a sweep, from the counts of all realizations.
+
+A *setting* is a combination of values of some parameters. The realizations that share it, whatever
+their other parameters and repeats, make its ensemble. Each realization has one setting: the counts
+of a setting are a part of those of the whole, and each label is read once for all settings.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.combine import Ensemble, combine, vote_weights
+from kohorte.ensemble.labels import MAX_BYTES
+from kohorte.ensemble.overlaps import Overlaps, select_realizations
+from kohorte.ensemble.points import stream_points
+from kohorte.ensemble.stability import group_stability
+from kohorte.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class SettingEnsemble:
+    """The ensemble of one setting.
+
+    Attributes
+    ----------
+    members : (R_s,) int64
+        Its realizations, by their places in the whole.
+    ensemble : Ensemble
+        These combined.
+    """
+
+    members: np.ndarray
+    ensemble: Ensemble
+
+
+@dataclass(frozen=True)
+class SettingMeasures:
+    """How sure and how stable the ensemble of one setting is; NaN where it has no value.
+
+    Attributes
+    ----------
+    agreement : float
+        Mean adjusted Rand index of all pairs of its realizations; NaN for a single one.
+    agreement_with_all : float
+        Adjusted Rand index of its consensus with that of all realizations of the study.
+    found : float
+        Share of its realizations that find a group, mean over the groups by their points.
+    jaccard : float
+        Mean Jaccard similarity of the clusters of a group, mean over the groups by their points; a
+        group that one of several realizations found counts 0. NaN for a single realization.
+    """
+
+    agreement: float
+    agreement_with_all: float
+    found: float
+    jaccard: float
+
+
+def combine_settings(
+    overlaps: Overlaps,
+    setting: np.ndarray,
+    *,
+    identical: str = "resolved",
+    threshold: float = -0.015,
+    groups: int | str = "auto",
+) -> list[SettingEnsemble]:
+    """Combine the realizations of each setting.
+
+    Parameters
+    ----------
+    overlaps
+        Counts of R realizations.
+    setting : (R,) integers
+        Setting of each of them, from 0; every one up to the highest occurs.
+    identical, threshold, groups
+        As for combine. A number of groups is lowered for a setting that has fewer clusters. A
+        single realization keeps its clusters as groups, whatever ``groups`` says.
+
+    Raises
+    ------
+    DataError
+        Another number of settings than of realizations, or one that does not occur.
+    ConfigError
+        As combine.
+    """
+    setting = np.asarray(setting)
+    if setting.shape != (overlaps.n_realizations,):
+        raise DataError(
+            f"settings have shape {setting.shape}; expected one for each of the "
+            f"{overlaps.n_realizations} realizations"
+        )
+    parts = []
+    for s in range(int(setting.max()) + 1):
+        members = np.flatnonzero(setting == s)
+        if not members.size:
+            raise DataError(f"no realization has setting {s}, but one has {setting.max()}")
+        part = select_realizations(overlaps, members)
+        wanted = "auto" if members.size == 1 else groups
+        if isinstance(wanted, int):
+            wanted = min(wanted, part.n_clusters)
+        ensemble = combine(part, identical=identical, threshold=threshold, groups=wanted)
+        parts.append(SettingEnsemble(members, ensemble))
+    return parts
+
+
+def label_points(
+    part: SettingEnsemble,
+    labels: Sequence,
+    votes: str = "equal",
+    *,
+    max_bytes: int = MAX_BYTES,
+    threads: int | None = None,
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield slabs of points with their groups and the share of the votes that these got.
+
+    Parameters
+    ----------
+    part
+        Ensemble of a setting.
+    labels
+        Label arrays or datasets of all R realizations of the study; those of other settings are not
+        read.
+    votes
+        A name of combine.VOTES.
+    max_bytes, threads
+        As for count_overlaps.
+    """
+    ensemble = part.ensemble
+    weights = vote_weights(ensemble.gsum, votes)
+    slabs = stream_points(
+        [labels[r] for r in part.members],
+        ensemble.overlaps,
+        ensemble.gsum if weights is None else weights,
+        ensemble.grouping.groups,
+        weighted=weights is not None,
+        max_bytes=max_bytes,
+        threads=threads,
+    )
+    for slab in slabs:
+        cast = part.members.size if weights is None else slab.signal
+        yield slice(slab.start, slab.stop), slab.winner, slab.votes / cast
+
+
+def measure_setting(ensemble: Ensemble, labels: np.ndarray, whole: np.ndarray) -> SettingMeasures:
+    """Measure the ensemble of a setting.
+
+    Parameters
+    ----------
+    ensemble
+        Ensemble of the setting.
+    labels, whole : (N,) unsigned integers
+        Its consensus, and that of all realizations of the study.
+    """
+    n, n_groups = ensemble.overlaps.n_realizations, ensemble.grouping.n_groups
+    pairs = ensemble.ari[np.triu_indices(n, 1)]
+    stable = group_stability(ensemble.overlaps, ensemble.grouping.groups)
+    points = np.bincount(labels, minlength=n_groups)
+    jaccard = np.nan_to_num(stable.jaccard) if n > 1 else stable.jaccard
+    shape = n_groups, int(whole.max()) + 1
+    cells = np.bincount(labels.astype(np.int64) * shape[1] + whole, minlength=shape[0] * shape[1])
+    return SettingMeasures(
+        agreement=float(pairs.mean()) if pairs.size else np.nan,
+        agreement_with_all=adjusted_rand(cells.reshape(shape)),
+        found=float(np.average(stable.found, weights=points)),
+        jaccard=float(np.average(jaccard, weights=points)),
+    )

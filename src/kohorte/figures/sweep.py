@@ -1,0 +1,322 @@
+"""Figure of a sweep: how errors, clusters and ensembles depend on the setting."""
+
+import string
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kohorte.errors import ConfigError
+from kohorte.figures.levels import Levels, colour_realizations, find_levels
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    EMPTY,
+    INK,
+    PAGE_HEIGHT,
+    is_wide,
+    legend_below,
+    log_axis,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEASURES = {
+    "qe_mean": "Quantization error",
+    "te_mean": "Topographic error",
+    "n_clusters": "Clusters of a map",
+    "n_groups": "Consensus groups",
+    "agreement": "Agreement of maps",
+    "agreement_with_all": "Agreement with all",
+    "jaccard": "Stability of groups",
+    "ari": "ARI with classes",
+}
+"""Columns of the table that have a panel, where they hold a number, and their titles."""
+
+MOST_SLICES = 4
+"""Combinations of further parameters with heat maps side by side; of more, the mean is shown."""
+
+_LINE = {"linestyle": "-", "lw": 1.0, "marker": "o", "markersize": 3.5}
+_STAR = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#F0E442", "zorder": 4}
+_STAR |= {"markeredgecolor": INK, "markeredgewidth": 0.6}
+
+
+@paper_style()
+def sweep_figure(table: "pd.DataFrame", per: Sequence[str]) -> Figure:
+    """Measures of all settings of a sweep, a panel each; a star marks what is recommended.
+
+    Where both lattice dimensions vary, heat maps over them: side by side for the combinations of
+    the further parameters, or of the mean over these where they are more than MOST_SLICES. Then,
+    and where there are no heat maps, lines over the further parameter with most values (numbers
+    before texts), coloured by the next one: means over the rest.
+
+    Parameters
+    ----------
+    table
+        One row a setting: its parameters, the columns of MEASURES, and `recommended`.
+    per
+        Names of the parameters.
+
+    Raises
+    ------
+    ConfigError
+        There is no parameter or no row, or a column is missing.
+    """
+    missing = [name for name in (*per, *MEASURES, "recommended") if name not in table]
+    if missing or not len(table) or not len(per):
+        raise ConfigError(
+            f"a sweep over {len(per)} parameters with {len(table)} settings cannot be drawn"
+            + (f"; the table lacks {', '.join(missing)}" if missing else "")
+        )
+    levels = {name: find_levels(table[name]) for name in per}
+    varying = [name for name in per if len(levels[name].labels) > 1]
+    lattice = {"xdim", "ydim"} <= set(varying)
+    others = [name for name in varying if not (lattice and name in ("xdim", "ydim"))]
+    others.sort(key=lambda name: (levels[name].numeric, len(levels[name].labels)), reverse=True)
+    slices = _cut_slices(table, levels, others)
+    side_by_side = lattice and len(slices) <= MOST_SLICES
+    if not side_by_side:
+        slices = _cut_slices(table, levels, [])
+    x, colour = [*(others or per[:1]), None][:2]  # of the lines
+    measures, notes = _find_measures(table, "metric" in varying)
+    stars = np.flatnonzero(table["recommended"])
+    stars = stars if len(stars) < len(table) else stars[:0]
+    row_height = 1.7 if side_by_side else 1.7 + _upright_room(levels[x])
+    figure, panels = _make_panels(measures, len(slices), lattice + (not side_by_side), row_height)
+    entries: list[Artist] = []
+    if lattice:
+        for axes, values in zip(panels[0], measures.values(), strict=True):
+            _draw_heat_maps(axes, values, levels, slices, stars)
+        if not side_by_side:
+            notes.append(f"heat maps: means over {', '.join(others)}")
+    if not side_by_side:
+        lines = _find_lines(table, levels, x, colour)
+        for axes, values in zip(panels[-1, :, 0], measures.values(), strict=True):
+            _draw_lines(axes, values, lines, stars)
+        entries += lines.entries
+        if lines.bar is not None:
+            bar = figure.colorbar(lines.bar, ax=list(panels[-1, :, 0]), pad=0.01, aspect=40)
+            bar.set_label(colour)
+            plain_numbers(bar.ax.yaxis, 6)
+        averaged = [name for name in varying if name not in (x, colour)]
+        if averaged:
+            notes.append(f"lines: means over {', '.join(averaged)}")
+    if len(stars):
+        text = "; ".join(_describe(levels, varying, row) for row in stars[:3])
+        text += f"; and {len(stars) - 3} more" if len(stars) > 3 else ""
+        entries.append(Line2D([], [], label=textwrap.fill(f"recommended: {text}", 70), **_STAR))
+    entries += [Line2D([], [], linestyle="", label=note) for note in notes]
+    height = figure.get_figheight() + legend_below(figure, entries)
+    figure.set_figheight(min(height, PAGE_HEIGHT))
+    return figure
+
+
+def _find_measures(
+    table: "pd.DataFrame", several_metrics: bool
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The measures that hold a number, (S,) each, and what to say about them."""
+    measures = {name: table[name].to_numpy(dtype=np.float64) for name in MEASURES}
+    measures = {name: values for name, values in measures.items() if np.isfinite(values).any()}
+    if not several_metrics or "qe_mean" not in measures:
+        return measures, []
+    by_metric = table.groupby("metric")["qe_mean"]
+    if by_metric.size().max() == 1:
+        return measures, ["quantization errors in different metrics cannot be compared"]
+    measures["qe_mean"] = (table["qe_mean"] / by_metric.transform("mean")).to_numpy()
+    return measures, ["quantization error: in parts of the mean of its metric"]
+
+
+def _cut_slices(
+    table: "pd.DataFrame", levels: Mapping[str, Levels], names: Sequence[str]
+) -> list[tuple[str, np.ndarray]]:
+    """Text and rows of each combination of values of some parameters; all rows where none."""
+    if not names:
+        return [("", np.arange(len(table)))]
+    codes = np.stack([levels[name].index for name in names])
+    slices = []
+    for code in np.unique(codes, axis=1).T:
+        values = zip(names, code, strict=True)
+        text = ", ".join(f"{shorten(n, 12)} {levels[n].labels[k]}" for n, k in values)
+        slices.append((text, np.flatnonzero((codes == code[:, None]).all(axis=0))))
+    return slices
+
+
+def _make_panels(
+    measures: Sequence[str], width: int, bands: int, row_height: float
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes (bands, measures, width), with titles, in rows of some height."""
+    columns = 4 if width == 1 else 2  # of measures
+    rows = -(-len(measures) // columns)
+    figure = new_figure(DOUBLE_COLUMN, row_height * rows * bands)
+    panels = figure.subplots(rows * bands, columns * width, squeeze=False)
+    panels = panels.reshape(bands, -1, width)
+    for unused in panels[:, len(measures) :].ravel():
+        unused.remove()
+    panels = panels[:, : len(measures)]
+    letters = iter(string.ascii_letters)
+    for band in panels:
+        for axes, name in zip(band[:, 0], measures, strict=True):
+            panel_title(axes, next(letters), MEASURES[name])
+    return figure, panels
+
+
+def _draw_heat_maps(
+    panels: Sequence[Axes],
+    values: np.ndarray,
+    levels: Mapping[str, Levels],
+    slices: Sequence[tuple[str, np.ndarray]],
+    stars: np.ndarray,
+) -> None:
+    """One measure over xdim and ydim, a panel for each slice, with one colour bar."""
+    x, y = levels["xdim"], levels["ydim"]
+    shape = len(y.labels), len(x.labels)
+    matrices = [_mean_table(values, rows, y.index, x.index, shape) for _, rows in slices]
+    low, high = np.nanmin(matrices), np.nanmax(matrices)
+    if not low < high:  # one value only: a range around it
+        low, high = low - max(0.05 * abs(low), 1e-6), high + max(0.05 * abs(high), 1e-6)
+    for axes, (text, rows), matrix in zip(panels, slices, matrices, strict=True):
+        image = axes.imshow(
+            np.ma.masked_invalid(matrix),
+            cmap=sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY),
+            norm=Normalize(low, high),
+            origin="lower",
+            aspect="auto",
+            interpolation="nearest",
+        )
+        axes.spines[["top", "right"]].set_visible(True)
+        _label_levels(axes.xaxis, x, most=5 if len(panels) < 3 else 3)
+        _label_levels(axes.yaxis, y)
+        axes.tick_params(labelleft=axes is panels[0])
+        axes.set_xlabel("xdim")
+        if text:
+            axes.set_title(f"{axes.get_title(loc='left')}\n{text}", loc="left")
+        here = np.intersect1d(stars, rows)
+        axes.plot(x.index[here], y.index[here], **_STAR)
+    panels[0].set_ylabel("ydim")
+    bar = panels[0].figure.colorbar(image, ax=list(panels), pad=0.02, aspect=18)
+    plain_numbers(bar.ax.yaxis, 4, integer=_are_whole(matrices))
+
+
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """Where settings lie along the lines of one parameter, and how the lines look.
+
+    Attributes
+    ----------
+    name, levels
+        The parameter of the x axis and its values.
+    x
+        (X,) positions of these.
+    series
+        (S,) number of the line that each setting is on.
+    colours
+        (C, 4) colours of the lines.
+    entries, bar
+        Legend entries, or what a colour bar is drawn from.
+    """
+
+    name: str
+    levels: Levels
+    x: np.ndarray
+    series: np.ndarray
+    colours: np.ndarray
+    entries: list[Artist]
+    bar: ScalarMappable | None
+
+
+def _find_lines(
+    table: "pd.DataFrame", levels: Mapping[str, Levels], name: str, colour: str | None
+) -> _Lines:
+    along = levels[name]
+    x = np.arange(len(along.labels), dtype=np.float64)
+    if along.numeric:
+        x = np.unique(table[name].to_numpy(dtype=np.float64))
+    series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
+    found = colour_realizations(len(table), table[colour] if colour else None, colour or "")
+    first = np.unique(series, return_index=True)[1]
+    entries = [Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries]
+    return _Lines(name, along, x, series, found.colours[first], entries, found.bar)
+
+
+def _draw_lines(axes: Axes, values: np.ndarray, lines: _Lines, stars: np.ndarray) -> None:
+    """One measure over one parameter, a line for each value of another."""
+    place = lines.levels.index
+    means = _mean_table(
+        values, np.arange(len(values)), lines.series, place, (len(lines.colours), len(lines.x))
+    )
+    for row, colour in zip(means, lines.colours, strict=True):
+        known = np.isfinite(row)
+        style = _LINE if lines.levels.numeric else _LINE | {"linestyle": ""}
+        axes.plot(lines.x[known], row[known], color=colour, **style)
+    here = place[stars]
+    if len(here):  # an empty line that is not clipped would upset the layout
+        axes.plot(lines.x[here], means[lines.series[stars], here], clip_on=False, **_STAR)
+    axes.margins(0.08)
+    if not lines.levels.numeric:
+        _label_levels(axes.xaxis, lines.levels)
+        axes.set_xlim(-0.5, len(lines.x) - 0.5)
+    elif lines.x[0] > 0 and is_wide(lines.x, 20.0):
+        log_axis(axes, "x")
+    else:
+        plain_numbers(axes.xaxis, 4)
+    plain_numbers(axes.yaxis, 4, integer=_are_whole(means))
+    axes.set_xlabel(shorten(lines.name, 20))
+    axes.grid(True)
+
+
+def _mean_table(
+    values: np.ndarray,
+    rows: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Means of the finite values of some settings by two codes of each; NaN where there is none."""
+    rows = rows[np.isfinite(values[rows])]
+    cells = first[rows] * shape[1] + second[rows]
+    size = shape[0] * shape[1]
+    times = np.bincount(cells, minlength=size)
+    sums = np.bincount(cells, weights=values[rows], minlength=size)
+    return np.divide(sums, times, out=np.full(size, np.nan), where=times > 0).reshape(shape)
+
+
+def _are_whole(values: Sequence[np.ndarray] | np.ndarray) -> bool:
+    values = np.asarray(values)
+    return bool((np.isnan(values) | (values == np.round(values))).all())
+
+
+def _upright_room(levels: Levels) -> float:
+    """Height in inches of the texts of a parameter where they stand upright; 0 where not."""
+    longest = max(map(len, levels.labels))
+    return 0.07 * longest if not levels.numeric and len(levels.labels) * longest > 20 else 0.0
+
+
+def _label_levels(axis: Axis, levels: Levels, most: int = 5) -> None:
+    """Ticks with the texts of the values, of `most` of many numbers; long texts stand upright."""
+    shown = np.arange(len(levels.labels))
+    if levels.numeric and len(shown) > most:
+        shown = shown[np.linspace(0, len(shown) - 1, most).astype(int)]
+    axis.set_ticks(shown, [levels.labels[k] for k in shown])
+    if axis.axis_name == "x" and _upright_room(levels):
+        axis.set_tick_params(labelrotation=90)
+
+
+def _describe(levels: Mapping[str, Levels], names: Sequence[str], row: int) -> str:
+    """The values of a setting as text; no line ends between a name and its value."""
+    texts = [(name, levels[name].labels[levels[name].index[row]]) for name in names]
+    return ", ".join(f"{name}\N{NO-BREAK SPACE}{text}" for name, text in texts)

@@ -1,0 +1,78 @@
+"""Sweep: an ensemble for each setting of the parameters in `ensemble.per`; nothing where it is empty.
+
+The counts of all pairs of realizations are in `ensemble.h5`, so one job makes the ensembles of all
+settings without counting again: -> results/<study>/sweep.h5, tables/sweep.csv, figures/sweep.*.
+"""
+
+PER = config["ensemble"]["per"]
+SWEEP_RESULTS = ["sweep.h5", "tables/sweep.csv", "figures/sweep.pdf", "figures/sweep.png"]
+
+
+rule sweep:
+    input:
+        [f"<results>/{name}" for name in SWEEP_RESULTS] if PER else [],
+
+
+if PER:
+
+    rule compare_sweep:
+        input:
+            data="<results>/data.h5",
+            labels=label_sources(),
+            realizations="<results>/tables/realizations.csv",
+            ensemble="<results>/ensemble.h5",
+        output:
+            sweep="<results>/sweep.h5",
+            table=report(
+                "<results>/tables/sweep.csv",
+                caption="../report/sweep_table.rst",
+                category="Tables",
+                labels={"table": "sweep"},
+            ),
+        log:
+            "<logs>/compare_sweep.log",
+        benchmark:
+            "<benchmarks>/compare_sweep.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 2
+        resources:
+            mem_mb=combining_memory,
+            runtime=combining_time,
+        params:
+            per=PER,
+            options={
+                name: config["ensemble"][name]
+                for name in ["identical", "threshold", "groups", "votes"]
+            },
+            memory_mb=config["execution"]["memory_mb"],
+            library=library_digest("ensemble", "choice", "evaluation"),
+        script:
+            "../../scripts/compare_sweep.py"
+
+    rule plot_sweep:
+        input:
+            table="<results>/tables/sweep.csv",
+        output:
+            pdf="<results>/figures/sweep.pdf",
+            png=report(
+                "<results>/figures/sweep.png",
+                caption="../report/sweep.rst",
+                category="Realizations",
+                labels={"figure": "sweep"},
+            ),
+        log:
+            "<logs>/plot_sweep.log",
+        benchmark:
+            "<benchmarks>/plot_sweep.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("plot"),
+            runtime=run_time("plot"),
+        params:
+            per=PER,
+            library=library_digest("figures", "choice"),
+        script:
+            "../../scripts/plot_sweep.py"
