@@ -20,6 +20,7 @@ pathvars:
     benchmarks=f"results/{STUDY.name}/benchmarks",
 
 
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"
@@ -27,6 +28,9 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/sweep.smk"
+include: "workflow/rules/provenance.smk"
+include: "workflow/rules/jobs.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/comparison.smk"
 
@@ -37,6 +41,8 @@ rule all:
         "<results>/summary.txt",
         rules.tables.input,
         rules.figures.input,
+        rules.sweep.input,
+        "<results>/MANIFEST",
 
 
 onsuccess:

@@ -1,13 +1,14 @@
 """The study that this run is about, and the functions that rules use."""
 
+import json
 import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from kohorte.config import check_config, load_schema
+from kohorte.config import check_config, load_schema, read_config
 from kohorte.errors import ConfigError
-from kohorte.provenance import library_digest
+from kohorte.provenance import library_digest, portable_config
 from kohorte.study import batches, parameter_defaults, plan_study
 
 ROOT = Path(workflow.basedir)
@@ -18,6 +19,9 @@ os.environ.update(
 )
 
 try:
+    # Snakemake has read these files in its own way; here they are held to plain data.
+    for configuration in workflow.configfiles:
+        read_config(configuration)
     SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     config.update(check_config(config, SCHEMA))
     STUDY = plan_study(config, parameter_defaults(SCHEMA))
@@ -26,6 +30,7 @@ except ConfigError as error:
 
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
 
@@ -41,24 +46,29 @@ def realization_file(identifier):
 
 def batch_members(wildcards):
     """The realizations of one training job: id, seed and parameters of each."""
-    members = set(BATCHES[wildcards.batch])
     return [
         {"id": p.id, "seed": p.seed, "repeat": p.repeat, "parameters": p.parameters}
-        for p in STUDY.realizations
-        if p.id in members
+        for p in map(PLANS.get, BATCHES[wildcards.batch])
     ]
 
 
-def lost_members(wildcards):
-    """Realizations whose batch was finished but whose file is gone: they are trained again.
+def count_losses(index):
+    """How often files that a job had finished were lost, with those that are gone now.
 
-    Snakemake follows the index of a batch and not the files that it lists, so it learns of a
-    deleted one through the change of this parameter.
+    Snakemake follows the index of a job and not the files that it lists, so it learns of a deleted
+    one through the change of this parameter. The job keeps the number, and so the parameter stays
+    the same when the files are there again. It is named, since Snakemake compares the parameters of
+    a job as a set of values.
     """
-    index = Path(f"results/{STUDY.name}/realizations/batches/{wildcards.batch}.json")
-    if not index.exists():
-        return []
-    return [i for i in BATCHES[wildcards.batch] if not Path(realization_file(i)).exists()]
+    index = Path(index)
+    try:
+        known = json.loads(index.with_suffix(".losses").read_text(encoding="utf-8"))
+        gone = any(not Path(index.parent, file).exists() for file in known["files"])
+        return {"losses": known["losses"] + gone}
+    except FileNotFoundError:
+        return {"losses": 0}
+    except (ValueError, TypeError, KeyError):
+        return {"losses": -1}
 
 
 def source_file(wildcards):

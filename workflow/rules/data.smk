@@ -14,8 +14,8 @@ rule prepare_data:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: 1000 + int(4 * input.size_mb),
-        runtime=30,
+        mem_mb=memory("prepare_data"),
+        runtime=run_time("prepare_data"),
     params:
         options=config["data"],
         seed=config["seed"],

@@ -1,7 +1,8 @@
 """Ensemble: the labels of all realizations -> overlaps/<slab>.h5 -> results/<study>/ensemble.h5.
 
 Overlaps are counts, additive over slabs of points. The counts of a slab are kept: where realizations
-have been added since, only the tables that involve the new ones are counted.
+have been added since, only the tables that involve the new ones are counted. Snakemake follows an
+index beside them, which is written last: it would delete what it follows when a job starts or fails.
 """
 
 
@@ -9,7 +10,7 @@ rule count_overlaps:
     input:
         labels=label_sources(),
     output:
-        overlaps=update("<results>/overlaps/{slab}.h5"),
+        index="<results>/overlaps/{slab}.json",
     log:
         "<logs>/count_overlaps/{slab}.log",
     benchmark:
@@ -18,14 +19,18 @@ rule count_overlaps:
         "../../envs/kohorte.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=counting_memory,
+        runtime=counting_time,
+        gpu=COUNTING_GPUS,
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
         slabs=len(SLABS),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
+        losses=lambda wildcards: count_losses(
+            f"results/{STUDY.name}/overlaps/{wildcards.slab}.json"
+        ),
         library=library_digest("ensemble"),
     script:
         "../../scripts/count_overlaps.py"
@@ -34,7 +39,7 @@ rule count_overlaps:
 rule combine_realizations:
     input:
         labels=label_sources(),
-        overlaps=expand("<results>/overlaps/{slab}.h5", slab=SLABS),
+        overlaps=expand("<results>/overlaps/{slab}.json", slab=SLABS),
     output:
         ensemble="<results>/ensemble.h5",
     log:
@@ -45,8 +50,8 @@ rule combine_realizations:
         "../../envs/kohorte.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=combining_memory,
+        runtime=combining_time,
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
@@ -84,8 +89,8 @@ rule measure_stability:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("measure_stability"),
+        runtime=run_time("measure_stability", config["ensemble"]["resamples"] / 1000),
     params:
         seed=STUDY.seed,
         resamples=config["ensemble"]["resamples"],
@@ -114,8 +119,8 @@ rule measure_sufficiency:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("measure_sufficiency"),
+        runtime=run_time("measure_sufficiency", config["ensemble"]["subsets"] / 50),
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
@@ -153,8 +158,8 @@ rule measure_agreement:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("measure_agreement"),
+        runtime=run_time("measure_agreement"),
     params:
         seed=STUDY.seed,
         swept=STUDY.swept,
@@ -177,8 +182,8 @@ rule write_group_signals:
         "../../envs/kohorte.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory("write_group_signals"),
+        runtime=run_time("write_group_signals"),
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],

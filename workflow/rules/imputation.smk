@@ -15,8 +15,8 @@ rule impute_values:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("impute_values"),
+        runtime=run_time("impute_values"),
     params:
         files=STUDY.labels,
         library=library_digest("maps/imputation"),

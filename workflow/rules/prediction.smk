@@ -47,8 +47,8 @@ rule predict_labels:
         "../../envs/kohorte.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, input: 1000 + int(4 * input.size_mb),
-        runtime=240,
+        mem_mb=memory("predict_labels"),
+        runtime=run_time("predict_labels"),
     params:
         source=NEW_POINTS,
         library=library_digest("data", "ensemble", "evaluation", "maps", "prediction"),

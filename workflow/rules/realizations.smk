@@ -21,12 +21,15 @@ rule train_realizations:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: 1000 + int(4 * input.size_mb),
-        runtime=240,
+        mem_mb=training_memory,
+        runtime=training_time,
+        gpu=training_gpus,
     params:
         members=batch_members,
         recording={name: config["training"][name] for name in ("history", "snapshots")},
-        lost=lost_members,
+        losses=lambda wildcards: count_losses(
+            f"results/{STUDY.name}/realizations/batches/{wildcards.batch}.json"
+        ),
         library=library_digest("maps"),
     script:
         "../../scripts/train_realizations.py"

@@ -1,0 +1,126 @@
+"""Memory, time and GPUs that jobs ask for: kohorte.resources, filled in from config and input files.
+
+Rules name a function of this file in their `resources`.
+"""
+
+import functools
+
+from kohorte import resources as need
+
+DEVICE = config["execution"]["device"]
+
+# Jobs on a node with a GPU leave it alone. Jobs read this file, too, wherever they run.
+if DEVICE == "cpu":
+    os.environ.update(JAX_PLATFORMS="cpu")
+
+
+def memory(rule):
+    """Memory of a rule whose needs follow from the size of its input files."""
+    return lambda wildcards, input, attempt: need.memory_mb(
+        need.COSTS[rule].mb(input.size_mb), attempt
+    )
+
+
+def run_time(rule, times=1):
+    """Time limit of a rule whose needs follow from the size of its input files.
+
+    times: how much longer it takes than with the default configuration.
+    """
+    return lambda wildcards, input, attempt: need.run_minutes(
+        times * need.COSTS[rule].seconds(input.size_mb), attempt
+    )
+
+
+@functools.cache
+def read_shape(path, changed):
+    """N and F of a prepared table; `changed` tells its states apart."""
+    import h5py  # takes a quarter of a second, and not every run asks
+
+    try:
+        with h5py.File(path) as file:
+            return file["features"].shape
+    except (OSError, KeyError):
+        return 0, 0  # the job that needs the table will say what is wrong with it
+
+
+def table_shape(path):
+    """N and F of a prepared table; FileNotFoundError, which Snakemake waits on, before it exists."""
+    return read_shape(path, os.stat(path).st_mtime_ns)
+
+
+def batch_parameters(wildcards):
+    """The parameters of the maps of one training job."""
+    return [PLANS[identifier].parameters for identifier in BATCHES[wildcards.batch]]
+
+
+def training_gpus(wildcards):
+    """GPUs of a training job: one where a map of the batch is trained by JAX."""
+    maps = batch_parameters(wildcards)
+    return int(DEVICE == "gpu" and any(p["backend"] == "jax" for p in maps))
+
+
+def training_memory(wildcards, input, threads, attempt):
+    used = need.training_mb(
+        batch_parameters(wildcards),
+        *table_shape(input.data),
+        threads,
+        snapshots=config["training"]["snapshots"],
+        gpu=training_gpus(wildcards) > 0,
+    )
+    return need.memory_mb(used, attempt)
+
+
+def training_time(wildcards, input, threads, attempt):
+    seconds = need.training_seconds(batch_parameters(wildcards), *table_shape(input.data), threads)
+    return need.run_minutes(seconds, attempt)
+
+
+# Counts do not depend on what counts them, so `auto` may take the GPU where one is asked for.
+COUNTING_GPUS = int(DEVICE == "gpu" and config["ensemble"]["backend"] != "numba")
+N_REALIZATIONS = len(STUDY.realizations) or len(STUDY.labels)
+
+
+def count_points():
+    """N of the study as far as it is known: from its table, else at most one byte for each label."""
+    files = STUDY.labels.values() if STUDY.labels else [f"results/{STUDY.name}/data.h5"]
+    files = [file for file in files if Path(file).exists()]
+    if not STUDY.labels:
+        return table_shape(files[0])[0] if files else 0
+    return max((Path(file).stat().st_size for file in files), default=0)
+
+
+def counts_mb():
+    """Size of the counts, from those of the first slab once they are there."""
+    counted = Path(f"results/{STUDY.name}/overlaps/{SLABS[0]}.h5")
+    return counted.stat().st_size / 1e6 if counted.exists() else need.counts_mb(N_REALIZATIONS)
+
+
+def counting_memory(wildcards, attempt):
+    used = need.counting_mb(
+        N_REALIZATIONS,
+        config["execution"]["memory_mb"],
+        jax=config["ensemble"]["backend"] != "numba",
+        gpu=COUNTING_GPUS > 0,
+    )
+    return need.memory_mb(used, attempt)
+
+
+def counting_time(wildcards, attempt):
+    seconds = need.counting_seconds(count_points() // len(SLABS), N_REALIZATIONS)
+    return need.run_minutes(seconds, attempt)
+
+
+def combining_memory(wildcards, attempt):
+    used = need.combining_mb(count_points(), counts_mb(), config["execution"]["memory_mb"])
+    return need.memory_mb(used, attempt)
+
+
+def combining_time(wildcards, attempt):
+    seconds = need.combining_seconds(count_points(), N_REALIZATIONS, counts_mb())
+    return need.run_minutes(seconds, attempt)
+
+
+def job_records():
+    """The record of each job that has one, by its path, and when it was written."""
+    folder = Path(f"results/{STUDY.name}/benchmarks")
+    return {str(file): file.stat().st_mtime_ns for file in sorted(folder.rglob("*.tsv"))}
