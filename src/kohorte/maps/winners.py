@@ -179,7 +179,7 @@ def _pack(weights: np.ndarray, search: Search, by_product: bool) -> _Pack:
     nodes = weights
     norms = np.zeros(n_nodes)
     if by_product:
-        width = 3 if n_features >= WIDE else 2
+        width = 3
         if kind == _kernels.SQUARE:
             centre = _common_offset(weights)
             nodes = weights - centre
