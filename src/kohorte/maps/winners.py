@@ -13,9 +13,6 @@ from kohorte.maps._validation import as_count, as_points, as_weights, choose
 BLOCK_ROWS = 1 << 13
 """Points that one task of a thread pool takes."""
 
-WIDE = 64
-"""Features from which on the tiles of a search are wider."""
-
 _CACHE_BYTES = 1 << 18
 _BLOCK_BYTES = 3 << 18
 _LARGEST_BLOCK = 240
