@@ -67,6 +67,7 @@ COSTS: Mapping[str, Cost] = {
     "measure_agreement": Cost(mb_per_mb=4),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
+    "evaluate_labels": Cost(mb_per_mb=12),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),

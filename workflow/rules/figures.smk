@@ -46,8 +46,8 @@ rule plot_umatrix:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -76,8 +76,8 @@ rule plot_component_planes:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -106,8 +106,8 @@ rule plot_hits:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -136,8 +136,8 @@ rule plot_snapshots:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -166,8 +166,8 @@ rule plot_quality:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
@@ -197,8 +197,8 @@ rule plot_history:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
@@ -226,8 +226,8 @@ rule plot_clusters:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         library=library_digest("figures"),
@@ -255,8 +255,8 @@ rule plot_agreement:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         library=library_digest("figures"),
@@ -283,8 +283,8 @@ rule plot_effects:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -310,8 +310,8 @@ rule plot_ranking:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -337,8 +337,8 @@ rule plot_stability:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -364,8 +364,8 @@ rule plot_similarity:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -391,8 +391,8 @@ rule plot_sufficiency:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         enough=config["ensemble"]["enough"],
         library=library_digest("figures"),
@@ -420,8 +420,8 @@ rule plot_signal:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         features=config["figures"]["features"],
         library=library_digest("figures"),
@@ -450,8 +450,8 @@ rule plot_confidence:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         features=config["figures"]["features"],
         realization=config["figures"]["realization"],
