@@ -43,10 +43,12 @@ BLOCK_ENTRIES = 1 << 22
 
 # ---- metrics
 
+# Features come first, and nodes last: sums over few features then run along many nodes.
+
 
 def _euclidean(offsets, scale):
-    squares = scale * jnp.square(offsets).sum(axis=-1)
-    # The root of zero has an infinite slope, and infinity times zero is NaN: it is kept out of both.
+    squares = scale * jnp.square(offsets).sum(axis=0)
+    # The root of zero has an infinite slope, and zero times infinity is NaN: both sides avoid it.
     apart = squares > 0
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
 
@@ -55,33 +57,33 @@ def _of_offsets(distance):
     """distance(p - w, F/|P|) over the present features; offsets are 0 where a value is missing."""
 
     def distances(point, weights):
-        missing = jnp.isnan(point)
-        offsets = jnp.where(missing, 0, jnp.where(missing, 0, point) - weights)
+        missing = jnp.isnan(point)[:, None]
+        offsets = jnp.where(missing, 0, jnp.where(missing, 0, point[:, None]) - weights.T)
         return distance(offsets, point.size / jnp.maximum((~missing).sum(), 1))
 
     return distances
 
 
 def _cosine(point, weights):
-    missing = jnp.isnan(point)
-    direction = _direction(jnp.where(missing, 0, point))
-    directions = _direction(jnp.where(missing, 0, weights))
-    apart = jnp.square(direction - directions).sum(axis=-1) / 2
-    return jnp.where(direction.any() & directions.any(axis=-1), apart, 1)
+    missing = jnp.isnan(point)[:, None]
+    direction = _direction(jnp.where(missing, 0, point[:, None]))
+    directions = _direction(jnp.where(missing, 0, weights.T))
+    halves = jnp.square(direction - directions).sum(axis=0) / 2
+    return jnp.where(direction.any(axis=0) & directions.any(axis=0), halves, 1)
 
 
 def _direction(vectors):
-    """Vectors of length one; zero, with the gradient zero, where the vector is."""
-    squares = jnp.square(vectors).sum(axis=-1, keepdims=True)
+    """Vectors along axis 0, of length one; zero, with the gradient zero, where the vector is."""
+    squares = jnp.square(vectors).sum(axis=0)
     usable = squares > 0
     return jnp.where(usable, vectors / jnp.sqrt(jnp.where(usable, squares, 1)), 0)
 
 
 DISTANCES = {
     "euclidean": _of_offsets(_euclidean),
-    "sqeuclidean": _of_offsets(lambda o, scale: scale * jnp.square(o).sum(axis=-1)),
-    "manhattan": _of_offsets(lambda o, scale: scale * jnp.abs(o).sum(axis=-1)),
-    "chebyshev": _of_offsets(lambda o, scale: jnp.abs(o).max(axis=-1)),
+    "sqeuclidean": _of_offsets(lambda o, scale: scale * jnp.square(o).sum(axis=0)),
+    "manhattan": _of_offsets(lambda o, scale: scale * jnp.abs(o).sum(axis=0)),
+    "chebyshev": _of_offsets(lambda o, scale: jnp.abs(o).max(axis=0)),
     "cosine": _cosine,
 }
 """Metric -> distance(point (F,), weights (M, F)): (M,)."""
@@ -97,9 +99,8 @@ def soft_shares(point, weights, beta, *, metric: str = "euclidean") -> Array:
     of the distances matter, so the shares are right however far away the point is, and however
     large beta. Raises ConfigError for an unknown metric.
     """
-    distances = choose(DISTANCES, metric, "metric")(jnp.asarray(point), jnp.asarray(weights))
-    # The nearest is subtracted before the product, which could otherwise overflow.
-    return jax.nn.softmax(-beta * (distances - lax.stop_gradient(distances.min())))
+    attractions = _attractions(point, weights, beta, metric)
+    return attractions / attractions.sum()
 
 
 def soft_position(point, weights, places, beta, *, metric: str = "euclidean") -> Array:
@@ -107,7 +108,15 @@ def soft_position(point, weights, places, beta, *, metric: str = "euclidean") ->
 
     Arguments and errors: as soft_shares. It lies in the convex hull of the places.
     """
-    return soft_shares(point, weights, beta, metric=metric) @ jnp.asarray(places)
+    attractions = _attractions(point, weights, beta, metric)
+    return jnp.dot(attractions, jnp.asarray(places), precision="highest") / attractions.sum()
+
+
+def _attractions(point, weights, beta, metric: str) -> Array:
+    """Shares times a number that all nodes have in common: 1 for the nearest node."""
+    distances = choose(DISTANCES, metric, "metric")(jnp.asarray(point), jnp.asarray(weights))
+    # The nearest is subtracted before the product, which could otherwise overflow.
+    return jnp.exp(-beta * (distances - lax.stop_gradient(distances.min())))
 
 
 class SoftMap(eqx.Module):
@@ -164,7 +173,7 @@ class SoftMap(eqx.Module):
 
     @classmethod
     def from_som(cls, som, beta, *, learns_weights: bool = False) -> "SoftMap":
-        """The layer of a trained `kohorte.SOM`, which takes points in the units that it was fitted to.
+        """The layer of a trained `kohorte.SOM`, for points in the units that it was fitted to.
 
         On a periodic lattice the output is on circles, as `places_of` has them. Raises ConfigError
         for a map that is not trained, or a beta out of range.
@@ -184,9 +193,7 @@ class SoftMap(eqx.Module):
         """Soft position (D,) of one point (F,); `key` is there for equinox and not used."""
         places, beta, factors = lax.stop_gradient((self.places, self.beta, self.factors))
         weights = self.weights if self.learns_weights else lax.stop_gradient(self.weights)
-        return soft_position(
-            point * factors, weights * factors, places, beta, metric=self.metric
-        )
+        return soft_position(point * factors, weights * factors, places, beta, metric=self.metric)
 
 
 # ---- lattices
@@ -212,7 +219,7 @@ def places_of(lattice: Lattice) -> np.ndarray:
 def coordinates_of(places, lattice: Lattice) -> np.ndarray:
     """Lattice coordinates (..., 2) of places (..., D), means of places among them.
 
-    On a joined side of the period L they lie in 0 <= x < L: the direction of the mean on the circle.
+    On a joined side of the period L it is the direction of the mean on the circle, 0 <= x < L.
     """
     places, columns, start = np.asarray(places), [], 0
     for period in lattice.periods:
