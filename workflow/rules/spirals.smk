@@ -117,3 +117,58 @@ rule compare_networks:
         library=library_digest("spirals", "store"),
     script:
         "../../scripts/compare_networks.py"
+
+
+rule plot_unwinding:
+    input:
+        table="results/spirals/unwinding.csv",
+        curve="results/spirals/unwinding.h5",
+    output:
+        pdf="results/spirals/unwinding.pdf",
+        png="results/spirals/unwinding.png",
+    log:
+        "results/spirals/logs/plot_unwinding.log",
+    benchmark:
+        "results/spirals/benchmarks/plot_unwinding.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_unwinding.py"
+
+
+rule plot_spirals:
+    input:
+        # Those with networks of the side that is compared, of which the first ones are drawn.
+        jobs=expand(
+            "results/spirals/networks/{case}_{batch}.h5",
+            case=[name for name, case in SPIRAL_CASES.items() if case.side == SPIRALS["side"]],
+            batch=next(iter(SPIRAL_NUMBERS)),
+        ),
+        networks="results/spirals/networks.csv",
+        courses="results/spirals/courses.csv",
+    output:
+        **{
+            f"{name}_{format}": f"results/spirals/{name}.{format}"
+            for name in SPIRAL_FIGURES[1:]
+            for format in ["pdf", "png"]
+        },
+    log:
+        "results/spirals/logs/plot_spirals.log",
+    benchmark:
+        "results/spirals/benchmarks/plot_spirals.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_spirals.py"

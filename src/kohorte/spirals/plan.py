@@ -68,6 +68,10 @@ PAIRS = (
 """Variants that are compared: one, and what it is compared with."""
 
 
+EXTENT = 1.3
+"""Decisions are drawn where both coordinates of a point are at most so large."""
+
+
 @dataclass(frozen=True)
 class Case:
     """Networks that one job trains: a variant with maps of side x side nodes, for each beta.

@@ -14,7 +14,7 @@ from kohorte.maps.soft import SoftMap
 from kohorte.maps.winners import find_winners
 from kohorte.spirals import networks
 from kohorte.spirals.data import two_spirals
-from kohorte.spirals.plan import VARIANTS, choose_width, count_parameters
+from kohorte.spirals.plan import EXTENT, VARIANTS, choose_width, count_parameters
 
 MAP_EPOCHS = 50
 """Passes of the batch training of a map over points, or activations, that it has not seen."""
@@ -22,11 +22,8 @@ MAP_EPOCHS = 50
 FINAL_RADIUS = 1.0
 """Radius at the end of them, and of the passes that follow a change of the activations."""
 
-EXTENT = 1.3
-"""Decisions are drawn where both coordinates are at most so large."""
-
 GRID = 141
-"""Points along each side of the drawn decisions."""
+"""Points along each side of the picture of decisions."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Picture:
     """What can be drawn of a network, in the plane of the spirals and in that of its map.
 
     points (N, 2), classes (N,): training points. decision: (GRID, GRID), probability of class 1,
-    rows along y. activations (N, 2), positions (N, 2): of the training points, before and on the
+    rows along y, from -EXTENT to EXTENT. activations (N, 2), positions (N, 2): of the training points, before and on the
     map; nodes: (M, 2), its weights; all three None where no map is between the layers.
     """
 

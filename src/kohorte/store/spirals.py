@@ -29,20 +29,22 @@ def write_networks(
 ) -> None:
     """Write the networks of one job; `beta` and `number` say which each is.
 
-    Counts are (R,), measures (R, T). The picture is that of the one network that has it.
+    Counts are (R,), measures (R, T). At most one of the networks may have a picture.
     """
-    pictures = [network.picture for network in networks if network.picture is not None]
+    drawn = [k for k, network in enumerate(networks) if network.picture is not None]
     with create(path, "networks", variant=variant, side=side) as file:
         put(file, {"beta": np.array(beta, np.float64), "number": np.array(number, np.int64)})
         put(file, {name: np.array([getattr(n, name) for n in networks]) for name in _COUNTS})
         put(file, {"step": networks[0].step})
         put(file, {name: np.stack([getattr(n, name) for n in networks]) for name in _MEASURES})
-        for picture in pictures:
+        for row in drawn:
+            picture = networks[row].picture
             put(file, {f"picture/{name}": getattr(picture, name) for name in _PICTURE})
+            file["picture"].attrs["row"] = row
 
 
 def read_networks(path: str | Path) -> Mapping[str, object]:
-    """What `write_networks` wrote, by name; `picture` is a mapping, or None.
+    """What `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
 
     Raises ResultError where the file is missing, not whole or another.
     """
@@ -51,7 +53,10 @@ def read_networks(path: str | Path) -> Mapping[str, object]:
         for name in ("beta", "number", *_COUNTS, "step", *_MEASURES):
             found[name] = file[name][:]
         group = file.get("picture")
-        picture = {n: group[n][:] if n in group else None for n in _PICTURE} if group else None
+        picture = None
+        if group:
+            picture = {n: group[n][:] if n in group else None for n in _PICTURE}
+            picture["row"] = int(group.attrs["row"])
         return found | {"picture": picture}
 
 
