@@ -1,6 +1,7 @@
 """Soft maps: against the definition, finite differences and the hard winner, on every lattice."""
 
 import math
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -45,14 +46,19 @@ def example(seed=0, n_nodes=7, n_features=3):
     )
 
 
+def precisely(function, *arguments):
+    """What a function gives in float64, as NumPy arrays."""
+    with jax.enable_x64(True):
+        return jax.tree.map(np.asarray, function(*arguments))
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_position_is_the_definition(metric):
     point, weights, places = example()
-    with jax.enable_x64(True):
-        found = soft_position(point, weights, places, 1.7, metric=metric)
-        shares = soft_shares(point, weights, 1.7, metric=metric)
+    found = precisely(partial(soft_position, metric=metric), point, weights, places, 1.7)
+    shares = precisely(partial(soft_shares, metric=metric), point, weights, 1.7)
     np.testing.assert_allclose(found, by_definition(point, weights, places, 1.7, metric), 1e-12)
-    np.testing.assert_allclose(np.asarray(shares) @ places, found, 1e-12)
+    np.testing.assert_allclose(shares @ places, found, 1e-12)
     assert float(shares.sum()) == pytest.approx(1, abs=1e-12)
 
 
@@ -60,9 +66,9 @@ def test_position_is_the_definition(metric):
 def test_missing_values_are_left_out(metric):
     point, weights, places = example(1, n_features=4)
     point[2] = np.nan
-    with jax.enable_x64(True):
-        found = soft_position(point, weights, places, 0.9, metric=metric)
-        slope = jax.jacobian(lambda p: soft_position(p, weights, places, 0.9, metric=metric))(point)
+    position = partial(soft_position, metric=metric)
+    found = precisely(position, point, weights, places, 0.9)
+    slope = precisely(jax.jacobian(position), point, weights, places, 0.9)
     np.testing.assert_allclose(found, by_definition(point, weights, places, 0.9, metric), 1e-12)
     assert np.isfinite(slope).all()
     assert not slope[:, 2].any()
@@ -86,10 +92,8 @@ def test_gradients_are_finite_differences(metric, beta):
     def position(p, w):
         return by_definition(p, w, places, beta, metric)
 
-    with jax.enable_x64(True):
-        by_point, by_weights = jax.jacobian(
-            lambda p, w: soft_position(p, w, places, beta, metric=metric), argnums=(0, 1)
-        )(point, weights)
+    slopes = jax.jacobian(partial(soft_position, metric=metric), argnums=(0, 1))
+    by_point, by_weights = precisely(slopes, point, weights, places, beta)
     expected = differences(lambda p: position(p, weights), point)
     np.testing.assert_allclose(by_point, expected, rtol=1e-6, atol=1e-8)
     expected = differences(lambda w: position(point, w), weights)
@@ -100,20 +104,17 @@ def test_gradients_are_finite_differences(metric, beta):
 def test_gradient_where_the_point_is_a_node(metric):
     _, weights, places = example(3)
     weights[4] = 0  # a kink of the cosine, too
-    with jax.enable_x64(True):
-        for node in (1, 4):
-            slopes = jax.jacobian(
-                lambda p, w: soft_position(p, w, places, 2.0, metric=metric), argnums=(0, 1)
-            )(weights[node], weights)
-            assert all(np.isfinite(slope).all() for slope in slopes)
+    slopes = jax.jacobian(partial(soft_position, metric=metric), argnums=(0, 1))
+    for node in (1, 4):
+        found = precisely(slopes, weights[node], weights, places, 2.0)
+        assert all(np.isfinite(slope).all() for slope in found)
 
 
 def test_a_node_does_not_pull_the_point_that_it_lies_on():
     # Of two nodes, the far one's distance alone grows: d out / dp = (g1 - g0) s0 s1 beta.
     weights, places = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
     beta = 0.5
-    with jax.enable_x64(True):
-        slope = jax.jacobian(lambda p: soft_position(p, weights, places, beta))(weights[0])
+    slope = precisely(jax.jacobian(soft_position), weights[0], weights, places, beta)
     shares = np.array([1.0, math.exp(-5 * beta)])
     shares /= shares.sum()
     expected = shares[0] * shares[1] * beta * np.array([0.6, 0.8])
@@ -192,11 +193,11 @@ def test_invariants(seed, beta, metric):
     point, weights, places = example(seed)
     rng = np.random.default_rng(seed)
     order, offset = rng.permutation(len(weights)), rng.normal(size=3)
-    with jax.enable_x64(True):
-        found = _position(point, weights, places, beta, metric)
-        permuted = _position(point, weights[order], places[order], beta, metric)
-        moved = _position(point + offset, weights + offset, places, beta, metric)
-        shifted = _position(point, weights, places + 3.0, beta, metric)
+    position = partial(precisely, partial(_position, metric=metric))
+    found = position(point, weights, places, beta)
+    permuted = position(point, weights[order], places[order], beta)
+    moved = position(point + offset, weights + offset, places, beta)
+    shifted = position(point, weights, places + 3.0, beta)
     np.testing.assert_allclose(permuted, found, atol=1e-12)
     np.testing.assert_allclose(shifted, found + 3.0, atol=1e-12)
     if metric != "cosine":
@@ -206,12 +207,7 @@ def test_invariants(seed, beta, metric):
         assert along.min() - 1e-12 <= found @ direction <= along.max() + 1e-12
 
 
-_position = jax.jit(
-    lambda point, weights, places, beta, metric: soft_position(
-        point, weights, places, beta, metric=metric
-    ),
-    static_argnames="metric",
-)
+_position = jax.jit(soft_position, static_argnames="metric")
 
 
 def test_layer_compiles_once_and_maps_over_points():

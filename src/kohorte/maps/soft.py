@@ -41,6 +41,8 @@ from kohorte.maps.lattice import Lattice
 BLOCK_ENTRIES = 1 << 22
 """Entries of points x nodes x features that `soft_coordinates` works on at a time."""
 
+_GROUP = 16
+
 # ---- metrics
 
 # Features come first, and nodes last: sums over few features then run along many nodes.
@@ -115,8 +117,37 @@ def soft_position(point, weights, places, beta, *, metric: str = "euclidean") ->
 def _attractions(point, weights, beta, metric: str) -> Array:
     """Shares times a number that all nodes have in common: 1 for the nearest node."""
     distances = choose(DISTANCES, metric, "metric")(jnp.asarray(point), jnp.asarray(weights))
-    # The nearest is subtracted before the product, which could otherwise overflow.
-    return jnp.exp(-beta * (distances - lax.stop_gradient(distances.min())))
+    # The least is subtracted before the product, which could otherwise overflow.
+    node, least = _nearest(lax.stop_gradient(distances))
+    return jnp.exp(_settle(-beta * (distances - least), node))
+
+
+def _nearest(distances) -> tuple[Array, Array]:
+    """Node at the least distance, and that distance; both ().
+
+    In two steps, by groups of nodes: the smallest of a group vectorises, its place does not.
+    """
+    padding = (0, -len(distances) % _GROUP)
+    groups = jnp.pad(distances, padding, constant_values=jnp.inf).reshape(-1, _GROUP)
+    group = jnp.argmin(groups.min(axis=1))
+    inside = jnp.argmin(groups[group])
+    return group * _GROUP + inside, groups[group, inside]
+
+
+@jax.custom_jvp
+def _settle(logarithms, node):
+    """The logarithms, exactly 0 for that node and at most 0 for the others.
+
+    So they are but for rounding: XLA computes distances again wherever they are used, with other
+    fused operations, and beta would multiply the difference.
+    """
+    nodes = lax.iota(node.dtype, len(logarithms))
+    return jnp.where(nodes == node, 0, jnp.minimum(logarithms, 0))
+
+
+@_settle.defjvp
+def _(primals, tangents):
+    return _settle(*primals), tangents[0]
 
 
 class SoftMap(eqx.Module):

@@ -30,9 +30,10 @@ GRID = 141
 class Picture:
     """What can be drawn of a network, in the plane of the spirals and in that of its map.
 
-    points (N, 2), classes (N,): training points. decision: (GRID, GRID), probability of class 1,
-    rows along y, from -EXTENT to EXTENT. activations (N, 2), positions (N, 2): of the training points, before and on the
-    map; nodes: (M, 2), its weights; all three None where no map is between the layers.
+    points (N, 2), classes (N,): training points. decision: (GRID, GRID), probability of class 1
+    from -EXTENT to EXTENT, rows along y. activations (N, 2), positions (N, 2): of the training
+    points, before and on the map; nodes: (M, 2), its weights; all three None where no map is
+    between the layers.
     """
 
     points: np.ndarray
