@@ -71,6 +71,8 @@ def unwinding_figure(curve: Mapping[str, object], table: "pd.DataFrame") -> Figu
     ends = points.mean(axis=0) + np.outer([-1.15, 1.15], curve["direction"])
     plane.plot(*ends.T, color=_METHODS["component"][1], lw=1.2, ls=(0, (4, 1.5)), zorder=2)
     plane.set_aspect("equal")
+    plane.set_xlim(-1.2, 1.2)
+    plane.set_ylim(-1.2, 1.2)
     plane.set_xlabel("$x$ (outer radius)")
     plane.set_ylabel("$y$ (outer radius)")
     plain_numbers(plane.xaxis, 5)
@@ -160,7 +162,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     key = grid[len(jobs)]
     bar = figure.colorbar(image, ax=key, orientation="horizontal", fraction=0.12, pad=-0.55)
     bar.set_label("Probability of class 1")
-    plain_numbers(bar.ax.xaxis, 3)
+    bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
     entries = [marker_handle(f"class {k}", _CLASSES[k], "o", 3.5) for k in (0, 1)]
     key.legend(handles=entries, loc="upper center", bbox_to_anchor=(0.5, 0.8))
     return figure
@@ -190,7 +192,7 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
         picture, side = job["picture"], job["side"]
         net = picture["nodes"].reshape(side, side, 2)
         lines = LineCollection(
-            [*net, *net.transpose(1, 0, 2)], colors=MUTED, linewidths=0.5, zorder=1
+            [*net, *net.transpose(1, 0, 2)], colors=MUTED, linewidths=0.35, zorder=1
         )
         before.add_collection(lines)
         before.plot(*picture["nodes"].T, ls="", marker="o", ms=1.6, color=INK, zorder=2)

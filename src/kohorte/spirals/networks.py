@@ -78,6 +78,12 @@ def scaled_places(lattice: Lattice) -> np.ndarray:
     return (2 * places - low - high) / max(float((high - low).max()), 1.0)
 
 
+@eqx.filter_jit
+def locate(layer: SoftMap, points) -> Array:
+    """Soft position of each point, (N, 2)."""
+    return jax.vmap(layer)(points)
+
+
 def start_state(network: Network, rate: float):
     """The optimiser's state before the first step."""
     return optax.adam(rate).init(eqx.filter(network, eqx.is_inexact_array))

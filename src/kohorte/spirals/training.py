@@ -148,8 +148,8 @@ def _scaler(kind: str, points: np.ndarray, lattice: Lattice, beta: float) -> Cal
     places = networks.scaled_places(lattice)
     if kind == "winner":
         return lambda scaled: places[find_winners(scaled, weights)].astype(np.float32)
-    layer = jax.jit(jax.vmap(SoftMap(weights, places, beta)))
-    return lambda scaled: np.asarray(layer(scaled))
+    layer = SoftMap(weights, places, beta)
+    return lambda scaled: np.asarray(networks.locate(layer, scaled))
 
 
 def _train_map(points, lattice: Lattice, weights) -> np.ndarray:
@@ -192,6 +192,6 @@ def _draw(network, inputs: Callable, points, classes) -> Picture:
     layers = (None, None, None)
     if network.map is not None:
         activations = networks.activate(network, inputs(points))
-        positions = jax.vmap(network.map)(activations)
+        positions = networks.locate(network.map, activations)
         layers = tuple(map(np.asarray, (activations, positions, network.map.weights)))
     return Picture(points, classes, decision, *layers)

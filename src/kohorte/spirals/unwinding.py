@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from scipy.stats import spearmanr
 
@@ -15,6 +14,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.soft import SoftMap, places_of
 from kohorte.maps.winners import find_winners
 from kohorte.spirals.data import spiral_arm
+from kohorte.spirals.networks import locate
 
 EPOCHS = 100
 """Passes of the batch training of a chain, from half of its length to radius 1."""
@@ -62,7 +62,7 @@ def unwind(turns: float, number: int, options: Mapping[str, Any], seed: int) -> 
         way,
         nodes,
         find_winners(points, nodes).astype(np.float64),
-        np.asarray(jax.jit(jax.vmap(layer))(points))[:, 0].astype(np.float64),
+        np.asarray(locate(layer, points))[:, 0].astype(np.float64),
         (points - mean) @ directions[0],
         directions[0],
     )
