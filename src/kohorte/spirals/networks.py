@@ -115,9 +115,9 @@ def mean_loss(network: Network, points, classes) -> Array:
 
 @eqx.filter_jit
 def measure(network: Network, points, classes) -> tuple[Array, Array]:
-    """Mean cross entropy, and share of points with the right class."""
+    """Mean cross entropy, and number of points with the right class."""
     right = (jax.vmap(network)(points) > 0) == (classes == 1)
-    return mean_loss(network, points, classes), right.mean()
+    return mean_loss(network, points, classes), right.sum()
 
 
 @eqx.filter_jit

@@ -50,7 +50,7 @@ class TrainedNetwork:
 
     parameters: of the dense layers; node_parameters: weights of nodes that the gradient trained.
     width: units of the hidden layers. step: (T,), and at these steps train_loss, test_loss (nats),
-    train_accuracy, test_accuracy (shares), each (T,) float32. picture: where it was asked for.
+    train_accuracy, test_accuracy (shares), each (T,) float64. picture: where it was asked for.
     """
 
     parameters: int
@@ -134,7 +134,7 @@ def train_network(
         node_parameters if variant.learns_map else 0,
         width,
         np.arange(len(history)) * part,
-        *np.array(history, np.float32).T,
+        *np.array(history).T,
         picture=_draw(network, inputs, points, classes) if draw else None,
     )
 
@@ -180,9 +180,10 @@ def _refit_map(network, points, lattice: Lattice):
 
 def _measure(network, seen, unseen) -> tuple[float, float, float, float]:
     """Losses of seen and unseen points, then accuracies."""
-    train_loss, train_accuracy = networks.measure(network, *seen)
-    test_loss, test_accuracy = networks.measure(network, *unseen)
-    return float(train_loss), float(test_loss), float(train_accuracy), float(test_accuracy)
+    train_loss, train_right = networks.measure(network, *seen)
+    test_loss, test_right = networks.measure(network, *unseen)
+    shares = (int(train_right) / len(seen[1]), int(test_right) / len(unseen[1]))
+    return float(train_loss), float(test_loss), *shares
 
 
 def _draw(network, inputs: Callable, points, classes) -> Picture:
