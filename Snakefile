@@ -33,6 +33,7 @@ include: "workflow/rules/provenance.smk"
 include: "workflow/rules/jobs.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/spirals.smk"
 
 
 rule all:

@@ -54,7 +54,16 @@ def test_package_dependencies_are_locked(root):
 
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ["numpy", "numba", "jax", "matplotlib", "pandas", "h5py", "scipy", "sklearn"]
-    code = f"import sys, kohorte, kohorte.study; print([m for m in {heavy} if m in sys.modules])"
+    heavy += ["equinox", "optax"]
+    light = "kohorte, kohorte.study, kohorte.spirals.plan"
+    code = f"import sys, {light}; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_estimators_and_maps_load_no_jax():
+    loaded = "kohorte.estimators, kohorte.maps.online, kohorte.maps.winners"
+    found = "[m for m in ['jax', 'equinox', 'optax'] if m in sys.modules]"
+    code = f"import sys, {loaded}; print({found})"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 

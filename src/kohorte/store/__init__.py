@@ -38,6 +38,12 @@ from kohorte.store.realizations import (
     read_weights,
     write_realization,
 )
+from kohorte.store.spirals import (
+    read_networks,
+    read_unwinding,
+    write_networks,
+    write_unwinding,
+)
 
 __all__ = [
     "REALIZATION_ARRAYS",
@@ -58,18 +64,22 @@ __all__ = [
     "read_data",
     "read_ensemble",
     "read_json",
+    "read_networks",
     "read_overlaps",
     "read_overlaps_of",
     "read_realization",
     "read_representative",
     "read_result",
     "read_text",
+    "read_unwinding",
     "read_weights",
     "replacing",
     "write_csv",
     "write_data",
     "write_ensemble",
     "write_index",
+    "write_networks",
     "write_overlaps",
     "write_realization",
+    "write_unwinding",
 ]

@@ -43,6 +43,8 @@ _MADE_BY = {
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
     "imputed": ("maps",),
+    "networks": ("maps", "spirals"),
+    "unwinding": ("maps", "spirals"),
     "prediction": ("data", "ensemble", "evaluation", "maps", "prediction"),
 }
 
@@ -93,6 +95,27 @@ UNITS = {
     "signal": "dimensionless",
     "label": "group index",
     "confidence": "share of realizations",
+    # results/spirals: networks/*.h5 and unwinding.h5
+    "beta": "per unit of distance",
+    "number": "network, from 0",
+    "parameters": "weights and biases",
+    "node_parameters": "weights of nodes",
+    "width": "units",
+    "train_loss": "nats",
+    "test_loss": "nats",
+    "train_accuracy": "share of points",
+    "test_accuracy": "share of points",
+    "points": "radius of the spiral",
+    "classes": "class index",
+    "decision": "probability",
+    "activations": "dimensionless",
+    "positions": "half of the longer side of the map",
+    "nodes": "units of what the map is trained on",
+    "way": "share of the length of the curve",
+    "winner": "lattice spacings",
+    "soft": "lattice spacings",
+    "component": "radius of the spiral",
+    "direction": "dimensionless",
 }
 
 

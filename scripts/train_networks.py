@@ -1,0 +1,34 @@
+"""Train the networks of one case and batch of seeds on two spirals."""
+
+from kohorte import store
+from kohorte.logs import job_log
+from kohorte.spirals.networks import compute_on_one_thread
+from kohorte.spirals.training import train_network
+
+
+def train_networks(path, *, variant, side, betas, numbers, drawn, options, seed, log):
+    """Train a network for each beta and number; the first of `drawn`, (side, beta), is drawn."""
+    trained, keys = [], [(beta, number) for beta in betas for number in numbers]
+    for beta, number in keys:
+        draw = number == 0 and (side, beta) == drawn
+        network = train_network(variant, side, beta, number, options, seed, draw=draw)
+        log.info("beta %g, network %d: %.4f", beta, number, network.test_accuracy[-1])
+        trained.append(network)
+    beta, number = zip(*keys, strict=True)
+    store.write_networks(path, trained, variant=variant, side=side, beta=beta, number=number)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]) as logger:
+        compute_on_one_thread()
+        train_networks(
+            snakemake.output.networks,
+            variant=snakemake.params.variant,
+            side=snakemake.params.side,
+            betas=snakemake.params.betas,
+            numbers=snakemake.params.numbers,
+            drawn=tuple(snakemake.params.drawn),
+            options=snakemake.params.options,
+            seed=snakemake.params.seed,
+            log=logger,
+        )

@@ -1,0 +1,293 @@
+"""Soft maps in JAX: positions on the lattice that are differentiable functions of the point.
+
+The position of a point on a map is that of its winner, and constant within the cell that the winner
+wins: no gradient passes. On a soft map every node wins a share of the point, which falls with the
+distance, and the position is the mean of the nodes' places, weighed by the shares:
+
+    s_v = exp(-beta d(p, w_v)) / sum_u exp(-beta d(p, w_u)),    position(p) = sum_v s_v g_v,
+
+w_v the weights and g_v the place of node v, d a metric (the norm, not its square, by default).
+beta, in units of 1 / d, is how hard the map is: for beta -> infinity the position is the winner's
+place where only one node is nearest, and for beta = 0 the mean of all places. Source: S. Barnes,
+Embedding self-organizing maps into neural networks (slides, Stanford).
+
+Which metrics
+    All of kohorte.maps.metrics. Where a distance has a kink its gradient is chosen: zero where
+    point and weights are equal (euclidean), for a feature in which they are (manhattan), and where
+    either vector is zero (cosine); shared equally by the features that are farthest apart
+    (chebyshev). So the gradient is finite everywhere. A missing value (NaN) has the gradient zero.
+
+Which lattices
+    All. A mean of coordinates has no meaning where a lattice is joined to itself: on a periodic one
+    each joined side is a circle in a plane of its own, so that a place has two numbers for it (see
+    `places_of`).
+
+The functions take one point; jax.vmap and jax.jit apply to them. They compute in the type of their
+arguments. Importing this module imports JAX and equinox.
+"""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from kohorte.errors import ConfigError, DataError
+from kohorte.maps._validation import as_count, as_number, as_points, choose
+from kohorte.maps.lattice import Lattice
+
+BLOCK_ENTRIES = 1 << 22
+"""Entries of points x nodes x features that `soft_coordinates` works on at a time."""
+
+_GROUP = 16
+
+# ---- metrics
+
+# Features come first, and nodes last: sums over few features then run along many nodes.
+
+
+def _euclidean(offsets, scale):
+    squares = scale * jnp.square(offsets).sum(axis=0)
+    # The root of zero has an infinite slope, and zero times infinity is NaN: both sides avoid it.
+    apart = squares > 0
+    return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
+
+
+def _of_offsets(distance):
+    """distance(p - w, F/|P|) over the present features; offsets are 0 where a value is missing."""
+
+    def distances(point, weights):
+        missing = jnp.isnan(point)[:, None]
+        offsets = jnp.where(missing, 0, jnp.where(missing, 0, point[:, None]) - weights.T)
+        return distance(offsets, point.size / jnp.maximum((~missing).sum(), 1))
+
+    return distances
+
+
+def _cosine(point, weights):
+    missing = jnp.isnan(point)[:, None]
+    direction = _direction(jnp.where(missing, 0, point[:, None]))
+    directions = _direction(jnp.where(missing, 0, weights.T))
+    halves = jnp.square(direction - directions).sum(axis=0) / 2
+    return jnp.where(direction.any(axis=0) & directions.any(axis=0), halves, 1)
+
+
+def _direction(vectors):
+    """Vectors along axis 0, of length one; zero, with the gradient zero, where the vector is."""
+    squares = jnp.square(vectors).sum(axis=0)
+    usable = squares > 0
+    return jnp.where(usable, vectors / jnp.sqrt(jnp.where(usable, squares, 1)), 0)
+
+
+DISTANCES = {
+    "euclidean": _of_offsets(_euclidean),
+    "sqeuclidean": _of_offsets(lambda o, scale: scale * jnp.square(o).sum(axis=0)),
+    "manhattan": _of_offsets(lambda o, scale: scale * jnp.abs(o).sum(axis=0)),
+    "chebyshev": _of_offsets(lambda o, scale: jnp.abs(o).max(axis=0)),
+    "cosine": _cosine,
+}
+"""Metric -> distance(point (F,), weights (M, F)): (M,)."""
+
+
+# ---- the layer
+
+
+def soft_shares(point, weights, beta, *, metric: str = "euclidean") -> Array:
+    """Share of each node in a point, (M,); they sum to one.
+
+    point: (F,), NaN where a value is missing. weights: (M, F). beta: number >= 0. Only differences
+    of the distances matter, so the shares are right however far away the point is, and however
+    large beta. Raises ConfigError for an unknown metric.
+    """
+    attractions = _attractions(point, weights, beta, metric)
+    return attractions / attractions.sum()
+
+
+def soft_position(point, weights, places, beta, *, metric: str = "euclidean") -> Array:
+    """Mean of the nodes' places (M, D), weighed by their shares in the point (F,); (D,).
+
+    Arguments and errors: as soft_shares. It lies in the convex hull of the places.
+    """
+    attractions = _attractions(point, weights, beta, metric)
+    return jnp.dot(attractions, jnp.asarray(places), precision="highest") / attractions.sum()
+
+
+def _attractions(point, weights, beta, metric: str) -> Array:
+    """Shares times a number that all nodes have in common: 1 for the nearest node."""
+    distances = choose(DISTANCES, metric, "metric")(jnp.asarray(point), jnp.asarray(weights))
+    # The least is subtracted before the product, which could otherwise overflow.
+    node, least = _nearest(lax.stop_gradient(distances))
+    return jnp.exp(_settle(-beta * (distances - least), node))
+
+
+def _nearest(distances) -> tuple[Array, Array]:
+    """Node at the least distance, and that distance; both ().
+
+    In two steps, by groups of nodes: the smallest of a group vectorises, its place does not.
+    """
+    padding = (0, -len(distances) % _GROUP)
+    groups = jnp.pad(distances, padding, constant_values=jnp.inf).reshape(-1, _GROUP)
+    group = jnp.argmin(groups.min(axis=1))
+    inside = jnp.argmin(groups[group])
+    return group * _GROUP + inside, groups[group, inside]
+
+
+@jax.custom_jvp
+def _settle(logarithms, node):
+    """The logarithms, exactly 0 for that node and at most 0 for the others.
+
+    So they are but for rounding: XLA computes distances again wherever they are used, with other
+    fused operations, and beta would multiply the difference.
+    """
+    nodes = lax.iota(node.dtype, len(logarithms))
+    return jnp.where(nodes == node, 0, jnp.minimum(logarithms, 0))
+
+
+@_settle.defjvp
+def _(primals, tangents):
+    return _settle(*primals), tangents[0]
+
+
+class SoftMap(eqx.Module):
+    """A map as a layer of a network: from a point (F,) to its soft position (D,).
+
+    Attributes
+    ----------
+    weights : (M, F)
+        Of the nodes, in the units of the points.
+    places : (M, D)
+        What is averaged: positions of the nodes, as `places_of` gives them.
+    beta : ()
+        How hard the map is, >= 0.
+    factors : (F,)
+        Points and weights are multiplied by these before distances are taken.
+    metric : str
+        One of DISTANCES.
+    learns_weights : bool
+        Whether gradients reach `weights`; all else is constant in any case.
+
+    Raises ConfigError and DataError for arguments that do not fit each other.
+    """
+
+    weights: Array
+    places: Array
+    beta: Array
+    factors: Array
+    metric: str = eqx.field(static=True)
+    learns_weights: bool = eqx.field(static=True)
+
+    def __init__(
+        self, weights, places, beta, *, factors=None, metric="euclidean", learns_weights=False
+    ):
+        weights, places = np.asarray(weights), np.asarray(places)
+        if weights.ndim != 2 or places.ndim != 2 or len(weights) != len(places):
+            raise DataError(
+                "weights and places must be tables with a row for each node, got the shapes "
+                f"{weights.shape} and {places.shape}"
+            )
+        factors = np.ones(weights.shape[1]) if factors is None else np.asarray(factors)
+        if factors.shape != weights.shape[1:]:
+            raise DataError(
+                f"factors must be one number for each of {weights.shape[1]} features, got the "
+                f"shape {factors.shape}"
+            )
+        choose(DISTANCES, metric, "metric")
+        real = jnp.result_type(float)
+        self.weights = jnp.asarray(weights, real)
+        self.places = jnp.asarray(places, real)
+        self.beta = jnp.asarray(as_number(beta, "beta"), real)
+        self.factors = jnp.asarray(factors, real)
+        self.metric = metric
+        self.learns_weights = learns_weights
+
+    @classmethod
+    def from_som(cls, som, beta, *, learns_weights: bool = False) -> "SoftMap":
+        """The layer of a trained `kohorte.SOM`, for points in the units that it was fitted to.
+
+        On a periodic lattice the output is on circles, as `places_of` has them. Raises ConfigError
+        for a map that is not trained, or a beta out of range.
+        """
+        if not hasattr(som, "weights_"):
+            raise ConfigError("this map is not trained; call fit(X) first")
+        return cls(
+            som.weights_,
+            places_of(som.lattice_),
+            beta,
+            factors=som.feature_weights_,
+            metric=som.parameters_.metric,
+            learns_weights=learns_weights,
+        )
+
+    def __call__(self, point, *, key=None) -> Array:
+        """Soft position (D,) of one point (F,); `key` is there for equinox and not used."""
+        places, beta, factors = lax.stop_gradient((self.places, self.beta, self.factors))
+        weights = self.weights if self.learns_weights else lax.stop_gradient(self.weights)
+        return soft_position(point * factors, weights * factors, places, beta, metric=self.metric)
+
+
+# ---- lattices
+
+
+def places_of(lattice: Lattice) -> np.ndarray:
+    """Places of the nodes that may be averaged, (M, D) float64, in lattice steps.
+
+    Coordinates (x, y) where the lattice is not joined to itself. A joined side of the period L goes
+    round a circle of that circumference: (r cos a, r sin a), r = L / 2 pi, a = coordinate / r.
+    D is 2, and one more for each joined side.
+    """
+    columns = []
+    for values, period in zip(lattice.coordinates().T, lattice.periods, strict=True):
+        if math.isinf(period):
+            columns.append(values)
+        else:
+            radius = period / (2 * math.pi)
+            columns += [radius * np.cos(values / radius), radius * np.sin(values / radius)]
+    return np.column_stack(columns)
+
+
+def coordinates_of(places, lattice: Lattice) -> np.ndarray:
+    """Lattice coordinates (..., 2) of places (..., D), means of places among them.
+
+    On a joined side of the period L it is the direction of the mean on the circle, 0 <= x < L.
+    """
+    places, columns, start = np.asarray(places), [], 0
+    for period in lattice.periods:
+        if math.isinf(period):
+            columns.append(places[..., start])
+            start += 1
+        else:
+            turns = np.arctan2(places[..., start + 1], places[..., start]) / (2 * math.pi)
+            # Rounding may put a whole turn in place of none.
+            columns.append(np.where(turns % 1 * period < period, turns % 1 * period, 0.0))
+            start += 2
+    return np.stack(columns, axis=-1)
+
+
+def soft_coordinates(som, X, beta, *, rows_per_block: int | None = None) -> np.ndarray:
+    """Soft position of each row of X on the lattice of a trained `kohorte.SOM`, (N, 2) float32.
+
+    X: (N, F), in the units that the map was fitted to, NaN where a value is missing. What
+    `som.transform` gives for beta -> infinity; on a periodic lattice the coordinates are those of
+    `coordinates_of`. rows_per_block: points worked on at a time, without effect on the result but
+    for its last digits; by default as many as BLOCK_ENTRIES allow. Raises ConfigError and DataError
+    for arguments that cannot be used.
+    """
+    layer = SoftMap.from_som(som, beta)
+    points = as_points(X, "X", missing=True)
+    n_nodes, n_features = layer.weights.shape
+    if points.shape[1] != n_features:
+        raise DataError(f"X has {points.shape[1]} columns, but the map has {n_features} features")
+    rows = max(1, BLOCK_ENTRIES // (n_nodes * n_features))
+    rows = rows if rows_per_block is None else as_count(rows_per_block, "rows_per_block", 1)
+    parts = [
+        np.asarray(_positions(layer, points[start : start + rows]))
+        for start in range(0, len(points), rows)
+    ]
+    return coordinates_of(np.concatenate(parts), som.lattice_)
+
+
+@eqx.filter_jit
+def _positions(layer: SoftMap, points) -> Array:
+    return jax.vmap(layer)(points)
