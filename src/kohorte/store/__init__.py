@@ -38,6 +38,7 @@ from kohorte.store.realizations import (
     read_weights,
     write_realization,
 )
+from kohorte.store.resources import write_resource
 
 __all__ = [
     "REALIZATION_ARRAYS",
@@ -72,4 +73,5 @@ __all__ = [
     "write_index",
     "write_overlaps",
     "write_realization",
+    "write_resource",
 ]
