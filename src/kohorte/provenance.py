@@ -85,7 +85,8 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
         labelled) and without the folders of this machine. It gives the same study again.
     """
     portable = {k: v for k, v in config.items() if k not in ("execution", "prediction")}
-    for section, key in (("data", "source"), ("training", "weights")):
+    files = (("data", "source"), ("training", "weights"), ("classification", "test"))
+    for section, key in files:
         if portable[section][key] is not None:
             path = portable_path(portable[section][key])
             portable[section] = {**portable[section], key: path}

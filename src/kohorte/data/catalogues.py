@@ -32,6 +32,7 @@ _HIPPARCOS = {
 }
 _HIPPARCOS_LINE = 276
 
+
 @dataclass(frozen=True, eq=False)
 class Catalogue:
     """N stars.
