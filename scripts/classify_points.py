@@ -59,7 +59,8 @@ if __name__ == "__main__":
             rows += more
             votes.append(found)
             metrics[more[0]["metric"]] = None
-        rows += by.accuracy_rows("map_vote", [by.vote(votes)], test_truth, points="test")
+        if len(votes) > 1:
+            rows += by.accuracy_rows("map_vote", [by.vote(votes)], test_truth, points="test")
         ensemble = store.read_ensemble(snakemake.input.ensemble, points=True)
         folder = Path(snakemake.input.ensemble).parent / "realizations"
         rows += classify_by_groups(ensemble, folder, *known, *points, threads)

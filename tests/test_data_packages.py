@@ -57,7 +57,7 @@ def test_idx_files_of_every_type_give_their_array(case):
     ],
 )
 def test_other_files_and_damaged_ones_are_named(content, message):
-    with pytest.raises(DataError, match="images.idx: ") as error:
+    with pytest.raises(DataError, match=r"images\.idx: ") as error:
         read_idx(content, "images.idx")
     assert message in str(error.value)
 
@@ -90,7 +90,9 @@ def registry(monkeypatch):
     """A client that writes a file, as a Python program says, in place of one that downloads."""
 
     def answer(code, program=sys.executable):
-        client = Client(lambda name, version: [program, "-c", code, name, version], program, "get it")
+        client = Client(
+            lambda name, version: [program, "-c", code, name, version], program, "get it"
+        )
         monkeypatch.setitem(packages.CLIENTS, "npm", client)
 
     return answer

@@ -87,7 +87,7 @@ def test_stars_of_the_catalogue_and_what_follows_from_them():
     ],
 )
 def test_damaged_catalogues_are_named(content, message):
-    with pytest.raises(DataError, match="hip2.dat: ") as error:
+    with pytest.raises(DataError, match=r"hip2\.dat: ") as error:
         parse_hipparcos(content, "hip2.dat")
     assert message in str(error.value)
 
@@ -152,8 +152,10 @@ def test_tables_of_groups_and_regions_against_plain_counts(sky):
         region = np.flatnonzero(regions[name])
         best = max(
             (0, 1),
-            key=lambda g: len([k for k in region if labels[k] == g])
-            / len({*region, *(k for k in anywhere if labels[k] == g)}),
+            key=lambda g: (
+                len([k for k in region if labels[k] == g])
+                / len({*region, *(k for k in anywhere if labels[k] == g)})
+            ),
         )
         shared = [k for k in region if labels[k] == best]
         held = [k for k in anywhere if labels[k] == best]

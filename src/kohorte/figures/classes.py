@@ -185,7 +185,8 @@ def class_projections_figure(
         style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
         axes.plot(*at.T, color=group_colour(0), alpha=0.7, rasterized=True, **style)
         of = f" of {len(members)}" if len(members) > len(shown) else ""
-        text = f"{shorten(name, max(int(size.width * 14) - 14, 6))} ({len(shown)}{of})"
+        number = f" ({len(shown)}{of})"
+        text = shorten(name, max(int(14.5 * size.width) - len(number), 4)) + number
         axes.set_title(text, fontsize=7, pad=2.5, loc="left")
     return figure
 
@@ -263,7 +264,7 @@ def classification_figure(table: "DataFrame") -> Figure:
     entries, number = [], 0
     for (method, metric), rows in curves.groupby(["method", "metric"], sort=False):
         of_k = rows.groupby("neighbours")["accuracy"]
-        k, colour = of_k.mean().index.to_numpy(float), group_colour(number)
+        k, colour = of_k.mean().index.to_numpy(int), group_colour(number)
         style = {"color": colour, "marker": group_marker(number), "markersize": 4}
         axes.plot(k, 100 * of_k.mean(), **style)
         if of_k.size().max() > 1:
@@ -277,8 +278,11 @@ def classification_figure(table: "DataFrame") -> Figure:
         axes.axhline(mean, **style)
         entries.append(Line2D([], [], label=f"{_METHODS[method]}: {mean:.1f} %", **style))
         number += 1
-    if len(curves["neighbours"].unique()) > 1:
+    numbers = np.unique(curves["neighbours"].to_numpy(int))
+    if len(numbers) > 1:
         log_axis(axes, "x")
+    axes.set_xticks(numbers, [str(k) for k in numbers])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("Number of nearest points")
     axes.set_ylabel("Test points with the right class / %")
     plain_numbers(axes.yaxis, 6)

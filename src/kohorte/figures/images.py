@@ -103,13 +103,13 @@ def class_winners_figure(
     n_classes = _check_classes(means, weights, winners, class_names)
     columns = min(n_classes, 10)
     blocks = -(-n_classes // columns)
-    left, top, gap, block_gap = 0.62, 0.24, 0.06, 0.3
+    left, top, gap, block_gap = 0.82, 0.24, 0.06, 0.3
     side = min((DOUBLE_COLUMN - left - 0.06) / columns - gap, 1.2)
     size = fit_map(lattice, side, side, largest_cell=1.0)
     image = (side, side * means.shape[1] / means.shape[2])
     rows = (image[1], image[1], size.height)
     block = sum(rows) + 2 * gap + block_gap
-    width, height = left + columns * (side + gap) + 0.06, top + blocks * block + 0.02
+    width, height = left + columns * (side + gap) + 0.06, top + blocks * block - block_gap + 0.05
     figure = new_figure(width, height, layout=None)
     valleys, cells = sequential_map("bone_r", 0.02, 0.55), cell_polygons(lattice)
     limits = (min(means.min(), weights.min()), max(means.max(), weights.max()))
@@ -127,7 +127,8 @@ def class_winners_figure(
                 map_axes(axes, lattice, labels=False)
                 draw_values(axes, cells, u_matrix, valleys)
                 at = lattice.coordinates()[winners[k]]
-                axes.plot(*at, "o", ms=5, color=group_colour(7), mec="white", mew=0.8, zorder=5)
+                style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
+                axes.plot(*at, "o", color=group_colour(7), zorder=5, **style)
             if row == 0:
                 axes.set_title(shorten(class_names[k], int(side * 14)), fontsize=8, pad=3)
             if k % columns == 0:
