@@ -19,10 +19,11 @@ def read_velocities(source, rows, log):
 
 
 def read_maps(indexes):
-    """Winners on all maps."""
+    """Winners and clusters on all maps."""
     for path in store.listed_realizations(indexes):
-        stored = store.read_realization(path, "winners")
-        yield stars.MapOfStars(stored.arrays["winners"], stored.lattice.n_nodes)
+        stored = store.read_realization(path, "winners", "labels")
+        winners, labels = stored.arrays["winners"], stored.arrays["labels"].astype(np.int64)
+        yield stars.MapOfStars(stored.id, winners, stored.lattice.n_nodes, labels)
 
 
 if __name__ == "__main__":
@@ -38,12 +39,8 @@ if __name__ == "__main__":
         points = ensemble.points
         groups = stars.group_table(points.label, columns, points.confidence, regions)
         store.write_csv(groups, snakemake.output.groups)
-        table = stars.region_table(
-            points.label,
-            points.confidence,
-            points.signal,
-            regions,
-            list(read_maps(snakemake.input.labels)),
-        )
-        store.write_csv(table, snakemake.output.regions)
+        maps = list(read_maps(snakemake.input.labels))
+        known = points.label, points.confidence, points.signal, regions
+        store.write_csv(stars.region_table(*known, maps), snakemake.output.regions)
+        store.write_csv(stars.map_table(maps, regions), snakemake.output.maps)
         log.info("purity of the groups %.4f", stars.purity_of_groups(points.label, regions))

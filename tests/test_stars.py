@@ -145,7 +145,10 @@ def test_tables_of_groups_and_regions_against_plain_counts(sky):
         assert row["white_dwarfs"] == sum(170 <= k < 180 for k in members)
 
     signal = np.arange(200.0)
-    maps = [stars.MapOfStars(winners, 12), stars.MapOfStars(np.zeros(200, int), 1)]
+    maps = [
+        stars.MapOfStars("a", winners, 12, labels),
+        stars.MapOfStars("b", np.zeros(200, int), 1, np.arange(200) % 3),
+    ]
     table = stars.region_table(labels, confidence, signal, regions, maps).set_index("region")
     anywhere = [k for k in range(200) if any(r[k] for r in regions.values())]
     for name, row in table.iterrows():
@@ -173,17 +176,25 @@ def test_tables_of_groups_and_regions_against_plain_counts(sky):
             numbers.append(len(pure))
         assert row["node_recall"] == pytest.approx(np.mean(recalls))
         assert row["nodes"] == np.mean(numbers)
+        of_maps = stars.map_table(maps, regions).query("region == @name")
+        assert of_maps["realization"].tolist() == ["a", "b"]
+        assert of_maps["node_recall"].tolist() == pytest.approx(recalls)
+        assert of_maps["nodes"].tolist() == numbers
+        assert of_maps["clusters"].tolist() == [2, 3]
     disjoint = [regions[n] for n in ("main sequence", "giants", "white dwarfs")]
     right = sum(max(sum(r[labels == g]) for r in disjoint) for g in (0, 1))
     expected = right / sum(r.sum() for r in disjoint)
     assert stars.purity_of_groups(labels, regions) == pytest.approx(expected)
+    of_maps = stars.map_table(maps, regions)
+    assert of_maps["purity"][0] == pytest.approx(expected)
+    assert of_maps["purity"].iloc[-1] == stars.purity_of_groups(maps[1].labels, regions)
 
 
 def test_a_region_without_stars_is_said_to_be_empty(sky):
     b_v, magnitude, labels, winners, confidence = sky
     some = b_v > 0
     regions = stars.find_regions(b_v[some], magnitude[some])
-    maps = [stars.MapOfStars(winners[some], 12)]
+    maps = [stars.MapOfStars("a", winners[some], 12, labels[some])]
     table = stars.region_table(labels[some], confidence[some], confidence[some], regions, maps)
     empty = table.set_index("region").loc["white dwarfs"]
     assert empty["stars"] == 0

@@ -37,6 +37,7 @@ REGION_COLUMNS = (
     *("region", "stars", "group", "precision", "recall", "mean_confidence", "mean_signal"),
     *("node_recall", "nodes"),
 )
+MAP_COLUMNS = ("realization", "clusters", "purity", "region", "node_recall", "nodes")
 
 
 def main_sequence(b_v) -> np.ndarray:
@@ -104,10 +105,19 @@ def group_table(
 
 @dataclass(frozen=True, eq=False)
 class MapOfStars:
-    """A map, and the stars that it was trained on. winners: (N,) nodes. n_nodes: M."""
+    """A map and the stars that it was trained on.
 
+    Attributes:
+        id: its name.
+        winners: (N,) nodes.
+        n_nodes: M.
+        labels: (N,) integers from 0, cluster of each star.
+    """
+
+    id: str
     winners: np.ndarray
     n_nodes: int
+    labels: np.ndarray
 
 
 def region_table(
@@ -147,6 +157,23 @@ def region_table(
         )
     table = pd.DataFrame(rows, columns=REGION_COLUMNS)
     return table.astype({"group": "Int64"})
+
+
+def map_table(maps: Sequence[MapOfStars], regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """One row for each map and region that has stars: what the map alone makes of it.
+
+    `clusters` and their `purity`, see `purity_of_groups`, are those of the map; `node_recall` and
+    `nodes` are as in `region_table`, of this map.
+    """
+    anywhere = np.logical_or.reduce(list(regions.values()))
+    rows = [
+        (m.id, n_clusters, purity, name, *_pure_nodes(m, region, anywhere))
+        for m in maps
+        for n_clusters, purity in [(len(np.unique(m.labels)), purity_of_groups(m.labels, regions))]
+        for name, region in regions.items()
+        if region.any()
+    ]
+    return pd.DataFrame(rows, columns=MAP_COLUMNS)
 
 
 def purity_of_groups(labels: np.ndarray, regions: Mapping[str, np.ndarray]) -> float:

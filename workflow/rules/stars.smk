@@ -24,6 +24,12 @@ rule measure_star_groups:
             category="Tables",
             labels={"table": "star regions"},
         ),
+        maps=report(
+            "<results>/tables/star_maps.csv",
+            caption="../report/star_maps_table.rst",
+            category="Tables",
+            labels={"table": "star maps"},
+        ),
     log:
         "<logs>/measure_star_groups.log",
     benchmark:

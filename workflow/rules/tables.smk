@@ -14,7 +14,7 @@ TABLES = [
 ]
 TABLES_OF_MAPS = ["choice"]
 TABLES_OF_TESTS = ["classification"]
-TABLES_OF_STARS = ["stars", "star_regions"]
+TABLES_OF_STARS = ["stars", "star_regions", "star_maps"]
 
 # Where the settings of the maps are weighed; nothing where there are no maps.
 CHOICE_TABLE = "<results>/tables/choice.csv" if HAS_MAPS else []
