@@ -140,6 +140,15 @@ def test_extra_figures_must_be_possible(plan, change, message):
     assert message in str(error.value)
 
 
+def test_test_points_need_maps_and_classes(plan):
+    test = {"classification": {"test": "b.csv"}}
+    plan(**test)
+    with pytest.raises(ConfigError, match=r"classification\.test: .*label files has none"):
+        plan(data={}, realizations={"labels": ["a.npy"]}, **test)
+    with pytest.raises(ConfigError, match=r"classification\.test: .*but data.label names none"):
+        plan(data={"source": "a.csv"}, **test)
+
+
 def test_extra_figures_of_the_schema_are_those_that_are_known(schema):
     listed = schema["properties"]["figures"]["properties"]["extra"]["items"]["enum"]
     assert set(listed) == set(EXTRA_FIGURES)

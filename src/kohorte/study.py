@@ -168,7 +168,8 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
         ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
             `realizations.explicit` leaves a swept parameter open, two realizations are the same,
             `figures` names a parameter or realization that the study does not have or a figure
-            that it cannot have, or there is neither a source of data nor a list of label files.
+            that it cannot have, test points are given and there are no classes or maps, or there
+            is neither a source of data nor a list of label files.
     """
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config)
@@ -203,6 +204,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
     _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
+    _check_test(config, study)
     return study
 
 
@@ -222,6 +224,7 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
     study = Study(config["study"], config["seed"], (), (), files)
     _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
+    _check_test(config, study)
     return study
 
 
@@ -323,7 +326,7 @@ def _check_figures(config: Mapping[str, Any], study: Study) -> None:
 
 def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) -> None:
     data = config["data"]
-    source, features = data["source"] or "", data["features"]
+    features = data["features"]
     for name in names:
         needs = EXTRA_FIGURES[name]
         if "maps" in needs and study.labels:
@@ -331,7 +334,7 @@ def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) 
                 f"figures.extra: {name!r} shows maps, and a study of label files has none; leave "
                 "it out"
             )
-        if "classes" in needs and data["label"] is None and not source.startswith("sklearn:"):
+        if "classes" in needs and not _has_classes(data):
             raise ConfigError(
                 f"figures.extra: {name!r} needs the known classes of the points, but data.label "
                 "names none; name the column or dataset that holds them"
@@ -342,11 +345,30 @@ def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) 
                 "none"
             )
         absent = [f for f in STAR_FEATURES if features is not None and f not in features]
-        if "star features" in needs and (absent or not source):
+        if "star features" in needs and (absent or data["source"] is None):
             raise ConfigError(
                 f"figures.extra: {name!r} needs the features {' and '.join(STAR_FEATURES)}, but "
                 f"data.features has no {(absent or STAR_FEATURES)[0]}"
             )
+
+
+def _check_test(config: Mapping[str, Any], study: Study) -> None:
+    if config["classification"]["test"] is None:
+        return
+    if study.labels:
+        raise ConfigError(
+            "classification.test: points are classified by maps, and a study of label files has "
+            "none; leave it out"
+        )
+    if not _has_classes(config["data"]):
+        raise ConfigError(
+            "classification.test: points get the classes of the study's points, but data.label "
+            "names none; name the column or dataset that holds them"
+        )
+
+
+def _has_classes(data: Mapping[str, Any]) -> bool:
+    return data["label"] is not None or (data["source"] or "").startswith("sklearn:")
 
 
 def _check_per(names: Sequence[str], study: Study) -> None:
