@@ -26,9 +26,9 @@ from kohorte.figures.style import (
 from kohorte.stars import COLOURS, main_sequence
 
 NAMES = {
-    "main sequence": (0.28, 4.6),
-    "giants": (1.55, -1.9),
-    "red clump": (1.62, 1.1),
+    "main sequence": (0.2, 6.4),
+    "giants": (1.75, -3.3),
+    "red clump": (1.62, 2.4),
     "white dwarfs": (0.12, 14.3),
 }
 """Region -> where its name stands in the diagram: B-V, M."""
@@ -129,14 +129,10 @@ def star_regions_figure(
     axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(shares.shape):
         value = shares[row, column]
-        axes.text(
-            *(column, row),
-            "0" if value == 0 else f"{100 * value:.1f}" if value < 0.9995 else "100",
-            ha="center",
-            va="center",
-            fontsize=SMALL,
-            color="white" if value > 0.55 else INK,
-        )
+        text = "<0.1" if 0 < value < 0.0005 else f"{100 * value:.1f}".removesuffix(".0")
+        colour = "white" if value > 0.55 else INK
+        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
+        axes.text(column, row, text, **style)
     axes.set_xticks(range(len(groups)), groups)
     texts = [f"{name} ({size})" for name, size in zip(regions, sizes, strict=True)]
     axes.set_yticks(range(len(regions)), texts)
