@@ -21,6 +21,7 @@ pathvars:
 
 
 include: "workflow/rules/resources.smk"
+include: "workflow/rules/packages.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"
@@ -28,6 +29,8 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/classes.smk"
+include: "workflow/rules/stars.smk"
 include: "workflow/rules/sweep.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/jobs.smk"

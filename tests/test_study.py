@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from kohorte.config import check_config
 from kohorte.errors import ConfigError
-from kohorte.study import batches, parameter_defaults, plan_study, realization_seed
+from kohorte.study import (
+    EXTRA_FIGURES,
+    batches,
+    parameter_defaults,
+    plan_study,
+    realization_seed,
+)
 
 SWEEP = {
     "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
@@ -116,6 +122,36 @@ def test_figures_must_name_what_exists(plan):
         plan(figures={"color_by": "alfa"})
     with pytest.raises(ConfigError, match=r"figures\.realization: .*no map 'x'"):
         plan(figures={"realization": "x"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": {}, "realizations": {"labels": ["a.npy"]}}, "'node_difference' shows maps"),
+        ({"data": {"source": "a.csv"}}, "'node_classes' needs the known classes"),
+        ({}, "'classification' needs points to classify, but classification.test names none"),
+        ({"data": {"source": "a.csv", "features": ["b_v"]}}, "has no absolute_magnitude"),
+    ],
+)
+def test_extra_figures_must_be_possible(plan, change, message):
+    name = "colour_magnitude" if "'" not in message else message.split("'")[1]
+    with pytest.raises(ConfigError, match=r"figures\.extra: ") as error:
+        plan(figures={"extra": [name]}, **change)
+    assert message in str(error.value)
+
+
+def test_test_points_need_maps_and_classes(plan):
+    test = {"classification": {"test": "b.csv"}}
+    plan(**test)
+    with pytest.raises(ConfigError, match=r"classification\.test: .*label files has none"):
+        plan(data={}, realizations={"labels": ["a.npy"]}, **test)
+    with pytest.raises(ConfigError, match=r"classification\.test: .*but data.label names none"):
+        plan(data={"source": "a.csv"}, **test)
+
+
+def test_extra_figures_of_the_schema_are_those_that_are_known(schema):
+    listed = schema["properties"]["figures"]["properties"]["extra"]["items"]["enum"]
+    assert set(listed) == set(EXTRA_FIGURES)
 
 
 @given(count=st.integers(1, 60), size=st.integers(1, 70))

@@ -87,7 +87,8 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     elsewhere = ("execution", "prediction", "spirals")
     portable = {k: v for k, v in config.items() if k not in elsewhere}
-    for section, key in (("data", "source"), ("training", "weights")):
+    files = (("data", "source"), ("training", "weights"), ("classification", "test"))
+    for section, key in files:
         if portable[section][key] is not None:
             path = portable_path(portable[section][key])
             portable[section] = {**portable[section], key: path}

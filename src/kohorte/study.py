@@ -68,6 +68,23 @@ MAX_REALIZATIONS = 100_000
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
 
+#: Figures that a study may name in `figures.extra` -> what each needs, see `_check_extra`.
+EXTRA_FIGURES: dict[str, tuple[str, ...]] = {
+    "node_difference": ("maps",),
+    "feature_map": ("maps",),
+    "projections": ("maps", "classes"),
+    "class_projections": ("maps", "classes"),
+    "class_winners": ("maps", "classes"),
+    "image_map": ("maps", "classes"),
+    "node_classes": ("maps", "classes"),
+    "classification": ("maps", "classes", "test points"),
+    "colour_magnitude": ("star features",),
+    "star_regions": ("maps", "star features"),
+}
+
+#: Features that say where a star stands in the colour-magnitude diagram.
+STAR_FEATURES = ("b_v", "absolute_magnitude")
+
 _RATES = ("alpha", "final_alpha", "learning_rate")
 
 
@@ -154,8 +171,9 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
             `realizations.explicit` leaves a swept parameter open, two realizations are the same,
-            `figures` names a parameter or realization that the study does not have, there are more
-            than `MAX_REALIZATIONS`, or neither a source of data nor a list of label files.
+            `figures` names a parameter or realization that the study does not have or a figure
+            that it cannot have, test points are given and there are no classes or maps, there are
+            more than `MAX_REALIZATIONS`, or neither a source of data nor a list of label files.
     """
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config)
@@ -190,8 +208,9 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
-    _check_figures(config["figures"], study)
+    _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
+    _check_test(config, study)
     return study
 
 
@@ -209,8 +228,9 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
             )
         files[identifier] = path
     study = Study(config["study"], config["seed"], (), (), files)
-    _check_figures(config["figures"], study)
+    _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
+    _check_test(config, study)
     return study
 
 
@@ -305,7 +325,9 @@ def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
         raise ConfigError("training.initial is 'given', so training.weights must name a file")
 
 
-def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
+def _check_figures(config: Mapping[str, Any], study: Study) -> None:
+    figures = config["figures"]
+    _check_extra(figures["extra"], config, study)
     color_by = figures["color_by"]
     if color_by is not None and color_by not in PARAMETERS:
         raise ConfigError(
@@ -317,6 +339,53 @@ def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
+
+
+def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) -> None:
+    data = config["data"]
+    features = data["features"]
+    for name in names:
+        needs = EXTRA_FIGURES[name]
+        if "maps" in needs and study.labels:
+            raise ConfigError(
+                f"figures.extra: {name!r} shows maps, and a study of label files has none; leave "
+                "it out"
+            )
+        if "classes" in needs and not _has_classes(data):
+            raise ConfigError(
+                f"figures.extra: {name!r} needs the known classes of the points, but data.label "
+                "names none; name the column or dataset that holds them"
+            )
+        if "test points" in needs and config["classification"]["test"] is None:
+            raise ConfigError(
+                f"figures.extra: {name!r} needs points to classify, but classification.test names "
+                "none"
+            )
+        absent = [f for f in STAR_FEATURES if features is not None and f not in features]
+        if "star features" in needs and (absent or data["source"] is None):
+            raise ConfigError(
+                f"figures.extra: {name!r} needs the features {' and '.join(STAR_FEATURES)}, but "
+                f"data.features has no {(absent or STAR_FEATURES)[0]}"
+            )
+
+
+def _check_test(config: Mapping[str, Any], study: Study) -> None:
+    if config["classification"]["test"] is None:
+        return
+    if study.labels:
+        raise ConfigError(
+            "classification.test: points are classified by maps, and a study of label files has "
+            "none; leave it out"
+        )
+    if not _has_classes(config["data"]):
+        raise ConfigError(
+            "classification.test: points get the classes of the study's points, but data.label "
+            "names none; name the column or dataset that holds them"
+        )
+
+
+def _has_classes(data: Mapping[str, Any]) -> bool:
+    return data["label"] is not None or (data["source"] or "").startswith("sklearn:")
 
 
 def _check_per(names: Sequence[str], study: Study) -> None:

@@ -13,6 +13,8 @@ TABLES = [
     "effects",
 ]
 TABLES_OF_MAPS = ["choice"]
+TABLES_OF_TESTS = ["classification"]
+TABLES_OF_STARS = ["stars", "star_regions", "star_maps"]
 
 # Where the settings of the maps are weighed; nothing where there are no maps.
 CHOICE_TABLE = "<results>/tables/choice.csv" if HAS_MAPS else []
@@ -22,7 +24,12 @@ rule tables:
     input:
         expand(
             "<results>/tables/{name}.csv",
-            name=[*TABLES, *(TABLES_OF_MAPS if HAS_MAPS else [])],
+            name=[
+                *TABLES,
+                *(TABLES_OF_MAPS if HAS_MAPS else []),
+                *(TABLES_OF_TESTS if config["classification"]["test"] else []),
+                *(TABLES_OF_STARS if "star_regions" in config["figures"]["extra"] else []),
+            ],
         ),
 
 

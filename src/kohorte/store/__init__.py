@@ -38,6 +38,7 @@ from kohorte.store.realizations import (
     read_weights,
     write_realization,
 )
+from kohorte.store.resources import write_resource
 from kohorte.store.spirals import (
     read_networks,
     read_unwinding,
@@ -81,5 +82,6 @@ __all__ = [
     "write_networks",
     "write_overlaps",
     "write_realization",
+    "write_resource",
     "write_unwinding",
 ]

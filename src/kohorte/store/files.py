@@ -36,6 +36,7 @@ FORMAT = 1
 
 #: Parts of the library that the numbers of each kind of file come from; all of it for others.
 _MADE_BY = {
+    "resource": ("data",),
     "data": ("data",),
     "realization": ("maps",),
     "overlaps": ("ensemble",),
@@ -50,6 +51,9 @@ _MADE_BY = {
 
 #: Unit of every dataset, by the last part of its name.
 UNITS = {
+    # resources/<name>.h5; its features have units of their own
+    "units": "text",
+    "digit": "digit",
     # data.h5
     "features": "scaled",
     "names": "text",

@@ -1,0 +1,33 @@
+"""Draw the points of each class near their winners, on one small map each."""
+
+from kohorte import store
+from kohorte.figures.classes import class_projections_figure
+from kohorte.figures.style import save_figure
+from kohorte.logs import job_log
+
+
+def plot_class_projections(indexes, ensemble, data, chosen):
+    """The figure for realization `chosen`, or for the most representative one."""
+    identifier = chosen or store.read_representative(ensemble)
+    stored = store.read_realization(
+        store.find_realization(indexes, identifier), "winners", "u_matrix"
+    )
+    return class_projections_figure(
+        stored.arrays["winners"],
+        data.truth,
+        data.class_names,
+        stored.arrays["u_matrix"],
+        stored.lattice,
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        figure = plot_class_projections(
+            snakemake.input.labels,
+            snakemake.input.ensemble,
+            store.read_data(snakemake.input.data, mapped=True),
+            snakemake.params.realization,
+        )
+        for path in snakemake.output:
+            save_figure(figure, path)

@@ -1,0 +1,310 @@
+"""Figures of known classes on one map: heights, a feature, projections, classes of the nodes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from kohorte.errors import ConfigError
+from kohorte.figures.cells import (
+    MANY_CELLS,
+    MapPage,
+    cell_polygons,
+    draw_boundaries,
+    draw_values,
+    fit_map,
+    map_axes,
+)
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    EMPTY,
+    INK,
+    PAGE_HEIGHT,
+    SINGLE_COLUMN,
+    group_colour,
+    group_marker,
+    legend_below,
+    log_axis,
+    marker_handle,
+    new_figure,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from kohorte.maps.lattice import Lattice
+
+MAX_CLASSES = 16
+"""Classes that a figure has panels and colours for."""
+
+_METHODS = {
+    "map_neighbours": "nearest on the map",
+    "point_neighbours": "nearest points themselves",
+    "node_class": "class of the winner",
+    "map_vote": "vote of the maps' winners",
+    "group_class": "class of the consensus group",
+}
+_DASHES = ("-", "--", ":", "-.")
+
+_SPREAD = 0.42  # of a lattice step: how far points lie from the node that they belong to
+
+
+@paper_style()
+def node_difference_figure(
+    u_matrix: np.ndarray, lattice: "Lattice", *, metric: str = "euclidean"
+) -> Figure:
+    """How far the weights of each node are from those of its neighbours: the bare U-matrix.
+
+    Parameters
+    ----------
+    u_matrix
+        (M,) heights.
+    lattice
+        Lattice with M nodes.
+    metric
+        Name of the distance between weights.
+    """
+    page = MapPage(lattice)
+    colours = sequential_map("bone_r", 0.02, 0.85)
+    cells = draw_values(page.axes, cell_polygons(lattice), u_matrix, colours)
+    name = "" if metric == "euclidean" else f"{metric} "
+    page.colour_bar(cells, f"Mean {name}distance to the neighbours")
+    page.finish([])
+    return page.figure
+
+
+@paper_style()
+def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Figure:
+    """The map, coloured by one feature of the weights.
+
+    Parameters
+    ----------
+    weights
+        (M,) weights of that feature, in the units of the data.
+    name
+        Its name.
+    lattice
+        Lattice with M nodes.
+    """
+    page = MapPage(lattice)
+    colours = sequential_map("viridis", 0.0, 1.0)
+    cells = draw_values(page.axes, cell_polygons(lattice), weights, colours)
+    page.colour_bar(cells, f"Weight of {shorten(name)}")
+    page.finish([])
+    return page.figure
+
+
+@paper_style()
+def projections_figure(
+    winners: np.ndarray,
+    classes: np.ndarray,
+    class_names: Sequence[str],
+    u_matrix: np.ndarray,
+    lattice: "Lattice",
+    *,
+    per_class: int = 1000,
+) -> Figure:
+    """Points of all classes on one map, each near its winner.
+
+    Parameters
+    ----------
+    winners
+        (N,) integers, winner of each point.
+    classes
+        (N,) integers, class of each point, as an index into `class_names`.
+    class_names
+        C names.
+    u_matrix
+        (M,) heights, drawn under the points.
+    lattice
+        Lattice with M nodes.
+    per_class
+        The first so many points of each class are shown.
+
+    Raises
+    ------
+    ConfigError
+        There are more classes than colours.
+    """
+    _check_count(class_names)
+    page = MapPage(lattice)
+    _draw_heights(page.axes, u_matrix, lattice)
+    entries = []
+    for c, name in enumerate(class_names):
+        shown = np.flatnonzero(classes == c)[:per_class]
+        at = _near_nodes(winners[shown], lattice, c)
+        size = min(40 * page.size.cell, 4.0)
+        style = {"linestyle": "", "marker": "o", "markersize": size, "markeredgewidth": 0}
+        page.axes.plot(*at.T, color=group_colour(c), alpha=0.8, rasterized=True, **style)
+        text = f"{shorten(name, 18)} ({len(shown)})"
+        entries.append(marker_handle(text, group_colour(c), "o", markeredgewidth=0))
+    page.finish(entries)
+    return page.figure
+
+
+@paper_style()
+def class_projections_figure(
+    winners: np.ndarray,
+    classes: np.ndarray,
+    class_names: Sequence[str],
+    u_matrix: np.ndarray,
+    lattice: "Lattice",
+    *,
+    per_class: int = 1000,
+) -> Figure:
+    """A small map for each class, with its points near their winners; as `projections_figure`."""
+    _check_count(class_names)
+    n_classes = len(class_names)
+    columns = min(5, n_classes)
+    rows = -(-n_classes // columns)
+    above, gap = 0.22, 0.12
+    room = (DOUBLE_COLUMN - 0.1) / columns - gap
+    size = fit_map(lattice, min(room, 3.0), (PAGE_HEIGHT - 0.2) / rows - above - gap)
+    width = 0.1 + columns * (size.width + gap)
+    height = rows * (size.height + above + 0.06) + 0.04
+    figure = new_figure(width, height, layout=None)
+    for c, name in enumerate(class_names):
+        left = 0.1 + (c % columns) * (size.width + gap)
+        bottom = height - (c // columns + 1) * (size.height + above + 0.06) + 0.03
+        box = (left / width, bottom / height, size.width / width, size.height / height)
+        axes = figure.add_axes(box)
+        map_axes(axes, lattice, labels=False)
+        _draw_heights(axes, u_matrix, lattice)
+        members = np.flatnonzero(classes == c)
+        shown = members[:per_class]
+        at = _near_nodes(winners[shown], lattice, c)
+        style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
+        axes.plot(*at.T, color=group_colour(0), alpha=0.7, rasterized=True, **style)
+        of = f" of {len(members)}" if len(members) > len(shown) else ""
+        number = f" ({len(shown)}{of})"
+        text = shorten(name, max(int(14.5 * size.width) - len(number), 4)) + number
+        axes.set_title(text, fontsize=7, pad=2.5, loc="left")
+    return figure
+
+
+@paper_style()
+def node_classes_figure(
+    counts: np.ndarray, class_names: Sequence[str], lattice: "Lattice"
+) -> Figure:
+    """The commonest class of each node, paler the fewer of the node's points belong to it.
+
+    Parameters
+    ----------
+    counts
+        (M, C) integers, points of each node by class.
+    class_names
+        C names.
+    lattice
+        Lattice with M nodes.
+
+    Raises
+    ------
+    ConfigError
+        There are more classes than colours, or the counts do not fit.
+    """
+    _check_count(class_names)
+    counts = np.asarray(counts, dtype=np.int64)
+    if counts.shape != (lattice.n_nodes, len(class_names)):
+        raise ConfigError(
+            f"counts of shape {counts.shape} for {lattice.n_nodes} nodes and "
+            f"{len(class_names)} classes"
+        )
+    hits, best = counts.sum(axis=1), counts.max(axis=1)
+    commonest, occupied = counts.argmax(axis=1), hits > 0
+    share = np.where(occupied, best / np.maximum(hits, 1), 0.0)
+    colours = np.array([to_rgb(group_colour(c)) for c in range(len(class_names))])
+    filled = 1 - share[:, None] * (1 - colours[commonest])
+    filled[~occupied] = to_rgb(EMPTY)
+    page = MapPage(lattice)
+    dense = lattice.n_nodes > MANY_CELLS
+    cells = PolyCollection(
+        cell_polygons(lattice),
+        facecolors=filled,
+        edgecolors="none" if dense else "face",
+        linewidths=0.0 if dense else 0.2,
+        antialiased=not dense,
+        rasterized=dense,
+    )
+    page.axes.add_collection(cells, autolim=False)
+    draw_boundaries(page.axes, lattice, np.where(occupied, commonest, -1), 0.5)
+    entries = [
+        Patch(facecolor=group_colour(c), edgecolor=INK, lw=0.3, label=shorten(name, 20))
+        for c, name in enumerate(class_names)
+    ]
+    if not occupied.all():
+        entries.append(Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points"))
+    page.finish(entries)
+    return page.figure
+
+
+@paper_style()
+def classification_figure(table: "DataFrame") -> Figure:
+    """Share of the test points whose class is found, against the number of nearest points asked.
+
+    Means over the maps, with the range of these; methods that ask no neighbours are level lines.
+
+    Parameters
+    ----------
+    table
+        Columns `method`, `metric`, `neighbours`, `points` and `accuracy` of `classification.csv`.
+    """
+    table = table[table["points"] == "test"]
+    figure = new_figure(SINGLE_COLUMN, 3.4)
+    axes = figure.add_subplot()
+    curves = table[table["neighbours"].notna()].fillna({"metric": ""})
+    entries, number = [], 0
+    for (method, metric), rows in curves.groupby(["method", "metric"], sort=False):
+        of_k = rows.groupby("neighbours")["accuracy"]
+        k, colour = of_k.mean().index.to_numpy(int), group_colour(number)
+        style = {"color": colour, "marker": group_marker(number), "markersize": 4}
+        axes.plot(k, 100 * of_k.mean(), **style)
+        if of_k.size().max() > 1:
+            axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), color=colour, alpha=0.2, lw=0)
+        best = f"best {100 * of_k.mean().max():.1f} %"
+        entries.append(Line2D([], [], label=f"{_METHODS[method]}, {metric}: {best}", **style))
+        number += 1
+    for method, rows in table[table["neighbours"].isna()].groupby("method", sort=False):
+        mean, colour = 100 * rows["accuracy"].mean(), group_colour(number)
+        style = {"color": colour, "linestyle": _DASHES[number % len(_DASHES)]}
+        axes.axhline(mean, **style)
+        entries.append(Line2D([], [], label=f"{_METHODS[method]}: {mean:.1f} %", **style))
+        number += 1
+    numbers = np.unique(curves["neighbours"].to_numpy(int))
+    if len(numbers) > 1:
+        log_axis(axes, "x")
+    axes.set_xticks(numbers, [str(k) for k in numbers])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("Number of nearest points")
+    axes.set_ylabel("Test points with the right class / %")
+    plain_numbers(axes.yaxis, 6)
+    legend_below(figure, entries, most=1)
+    return figure
+
+
+def _check_count(class_names: Sequence[str]) -> None:
+    if len(class_names) > MAX_CLASSES:
+        raise ConfigError(
+            f"a figure has room for {MAX_CLASSES} classes, not for {len(class_names)}; leave it "
+            "out of figures.extra"
+        )
+
+
+def _draw_heights(axes, u_matrix, lattice) -> None:
+    draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.0, 0.35))
+
+
+def _near_nodes(winners: np.ndarray, lattice: "Lattice", seed: int) -> np.ndarray:
+    """Places (n, 2) spread evenly over discs around the winners, the same on every run."""
+    rng = np.random.default_rng(seed)
+    angle, radius = 2 * np.pi * rng.random(len(winners)), np.sqrt(rng.random(len(winners)))
+    away = _SPREAD * radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.asarray(lattice.coordinates())[winners] + away

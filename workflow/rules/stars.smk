@@ -1,0 +1,102 @@
+"""Stars: consensus groups in the colour-magnitude diagram -> figures and tables of them.
+
+They belong to a study that names them in `figures.extra` and whose features hold colour and absolute
+magnitude.
+"""
+
+
+rule measure_star_groups:
+    input:
+        source=source_file,
+        data="<results>/data.h5",
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+    output:
+        groups=report(
+            "<results>/tables/stars.csv",
+            caption="../report/stars_table.rst",
+            category="Tables",
+            labels={"table": "stars"},
+        ),
+        regions=report(
+            "<results>/tables/star_regions.csv",
+            caption="../report/star_regions_table.rst",
+            category="Tables",
+            labels={"table": "star regions"},
+        ),
+        maps=report(
+            "<results>/tables/star_maps.csv",
+            caption="../report/star_maps_table.rst",
+            category="Tables",
+            labels={"table": "star maps"},
+        ),
+    log:
+        "<logs>/measure_star_groups.log",
+    benchmark:
+        "<benchmarks>/measure_star_groups.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("prepare_data"),
+        runtime=run_time("prepare_data"),
+    params:
+        source=config["data"]["source"],
+        library=library_digest("stars", "data"),
+    script:
+        "../../scripts/measure_star_groups.py"
+
+
+rule plot_colour_magnitude:
+    input:
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/colour_magnitude.pdf",
+        png=report(
+            "<results>/figures/colour_magnitude.png",
+            caption="../report/colour_magnitude.rst",
+            category="Ensemble",
+            labels={"figure": "colour-magnitude diagram"},
+        ),
+    log:
+        "<logs>/plot_colour_magnitude.log",
+    benchmark:
+        "<benchmarks>/plot_colour_magnitude.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
+    params:
+        library=library_digest("figures", "stars"),
+    script:
+        "../../scripts/plot_colour_magnitude.py"
+
+
+rule plot_star_regions:
+    input:
+        table="<results>/tables/stars.csv",
+    output:
+        pdf="<results>/figures/star_regions.pdf",
+        png=report(
+            "<results>/figures/star_regions.png",
+            caption="../report/star_regions.rst",
+            category="Ensemble",
+            labels={"figure": "star regions"},
+        ),
+    log:
+        "<logs>/plot_star_regions.log",
+    benchmark:
+        "<benchmarks>/plot_star_regions.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
+    params:
+        library=library_digest("figures", "stars"),
+    script:
+        "../../scripts/plot_star_regions.py"
