@@ -64,6 +64,12 @@ PARAMETERS: dict[str, Parameter] = {
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
 
+#: Figures that a study may name in `figures.extra` -> what each needs, see `_check_extra`.
+EXTRA_FIGURES: dict[str, tuple[str, ...]] = {
+    "colours": ("maps", "three features"),
+    "schedule": ("maps",),
+}
+
 _RATES = ("alpha", "final_alpha", "learning_rate")
 
 
@@ -150,8 +156,8 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
     Raises:
         ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
             `realizations.explicit` leaves a swept parameter open, two realizations are the same,
-            `figures` names a parameter or realization that the study does not have, or there is
-            neither a source of data nor a list of label files.
+            `figures` names a parameter or realization that the study does not have or a figure
+            that it cannot have, or there is neither a source of data nor a list of label files.
     """
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config)
@@ -184,7 +190,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
-    _check_figures(config["figures"], study)
+    _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     return study
 
@@ -203,7 +209,7 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
             )
         files[identifier] = path
     study = Study(config["study"], config["seed"], (), (), files)
-    _check_figures(config["figures"], study)
+    _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     return study
 
@@ -288,7 +294,9 @@ def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
         raise ConfigError("training.initial is 'given', so training.weights must name a file")
 
 
-def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
+def _check_figures(config: Mapping[str, Any], study: Study) -> None:
+    figures = config["figures"]
+    _check_extra(figures["extra"], config, study)
     color_by = figures["color_by"]
     if color_by is not None and color_by not in PARAMETERS:
         raise ConfigError(
@@ -300,6 +308,22 @@ def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
+
+
+def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) -> None:
+    features = config["data"]["features"]
+    for name in names:
+        needs = EXTRA_FIGURES[name]
+        if "maps" in needs and study.labels:
+            raise ConfigError(
+                f"figures.extra: {name!r} shows maps, and a study of label files has none; "
+                "leave it out"
+            )
+        if "three features" in needs and features is not None and len(features) < 3:
+            raise ConfigError(
+                f"figures.extra: {name!r} needs three features, for red, green and blue, but "
+                f"data.features names {len(features)}"
+            )
 
 
 def _check_per(names: Sequence[str], study: Study) -> None:
