@@ -33,6 +33,7 @@ include: "workflow/rules/sweep.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/jobs.smk"
 include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/stages.smk"
 include: "workflow/rules/comparison.smk"
 
 

@@ -82,9 +82,10 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         The configuration without what changes no result (how jobs are cut, which new points are
-        labelled) and without the folders of this machine. It gives the same study again.
+        labelled, what is timed) and without the folders of this machine. It gives the same study again.
     """
-    portable = {k: v for k, v in config.items() if k not in ("execution", "prediction")}
+    idle = ("execution", "prediction", "stages")
+    portable = {k: v for k, v in config.items() if k not in idle}
     for section, key in (("data", "source"), ("training", "weights")):
         if portable[section][key] is not None:
             path = portable_path(portable[section][key])
