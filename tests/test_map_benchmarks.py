@@ -34,6 +34,9 @@ TINY = maps.Sizes(
     memory=(200,),
     memory_steps=30,
     job=(40, 80),
+    growth_points=(300, 400),
+    growth_features=(3, 5),
+    growth_peers=300,
     winners=((20, 3, 50), (7, 9, 40)),
     scaling_points=(50, 90),
     scaling_features=(2, 4),
@@ -143,7 +146,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(root):
-    return pd.read_csv(root / "scripts" / "published_som_timings.csv", comment="#")
+    return pd.read_csv(root / "workflow/resources/published_timings.csv", comment="#")
 
 
 def plain_reference(points, weights, order, radii, rates, xdim):
@@ -206,6 +209,7 @@ def test_table_has_every_case(table):
         "online",
         "memory",
         "whole_job",
+        "analysis",
         "winners",
         "batch",
         "limit",
@@ -219,6 +223,11 @@ def test_table_has_every_case(table):
     assert (timed["seconds"] > 0).all()
     job = table[table["case"] == "whole_job"]
     assert (job["implementation"] == "kohorte").sum() == 2
+    growth = table[table["case"] == "analysis"]
+    assert growth["n_points"].tolist() == [300, 300, 300, 400] * 2
+    assert growth["implementation"].tolist() == ["kohorte", "MiniSom", "popsom7", "kohorte"] * 2
+    # M = int(5 sqrt(N F) / 6), X = int(sqrt(2 M)), Y = int(M / X)
+    assert growth["nodes"].tolist() == [7 * 3] * 3 + [7 * 4] + [8 * 4] * 4
 
 
 def test_ratios_are_times_over_those_of_kohorte(table):
@@ -304,6 +313,7 @@ def test_markdown_of_the_table():
 
 
 def test_figure_shows_ratios_targets_and_published_times(table, published):
+    published = published[published["task"] == "som"]
     assert set(published["implementation"]) == {"POPSOM", "aweSOM"}
     figure = map_benchmark_figure(table, published)
     assert text_faults(figure) == []

@@ -82,7 +82,8 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         The configuration without what changes no result (how jobs are cut, which new points are
-        labelled, what is timed) and without the folders of this machine. It gives the same study again.
+        labelled, what is timed) and without the folders of this machine. It gives the same study
+        again.
     """
     idle = ("execution", "prediction", "stages")
     portable = {k: v for k, v in config.items() if k not in idle}

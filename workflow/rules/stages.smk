@@ -33,7 +33,9 @@ rule time_stages:
     params:
         seed=config["seed"],
         options=config["stages"],
-        library=library_digest("benchmarks/stages", "benchmarks/stage_tasks", "maps"),
+        library=library_digest(
+            "benchmarks/stages", "benchmarks/stage_kernels", "benchmarks/stage_tasks", "maps"
+        ),
     script:
         "../../scripts/time_stages.py"
 

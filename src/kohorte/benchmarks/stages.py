@@ -129,7 +129,7 @@ def time_all(tables: dict[int, np.ndarray], sizes: Sizes, scratch: Path, seed: i
 
 def measure_errors(tables: dict[int, np.ndarray], sizes: Sizes, seed: int) -> pd.DataFrame:
     """Errors of maps of all sizes, with the columns QUALITY_COLUMNS."""
-    from kohorte.benchmarks.stage_tasks import SETTINGS
+    from kohorte.benchmarks.stage_kernels import SETTINGS
     from kohorte.maps.lattice import Lattice
     from kohorte.maps.online import train_online
     from kohorte.maps.quality import quantization_error, topographic_error

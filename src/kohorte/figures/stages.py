@@ -129,8 +129,7 @@ def _draw_totals(axes: Axes, times: pd.DataFrame) -> None:
             marker = group_marker(k)
             axes.plot(ratio.index, ratio[n], color=colour, ls=dashes, marker=marker, ms=3)
     axes.axhline(1, color=INK, lw=0.6, zorder=1)
-    axes.set_ylim(bottom=0)
-    plain_numbers(axes.yaxis, 5)
+    log_axis(axes, "y")
 
 
 def _stage_handles(times: pd.DataFrame) -> list[Artist]:
