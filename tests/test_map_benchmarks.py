@@ -15,6 +15,7 @@ from kohorte.benchmarks.map_limits import least_work
 from kohorte.benchmarks.maps import COLUMNS, PEER_NAMES, PEERS, benchmark_maps, find_peers
 from kohorte.benchmarks.serving import Outcome
 from kohorte.benchmarks.worker import Measurement, Task
+from kohorte.figures.joss import joss_figure
 from kohorte.figures.map_benchmarks import TARGETS, map_benchmark_figure
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
@@ -326,3 +327,34 @@ def test_figure_shows_ratios_targets_and_published_times(table, published):
     awesom = published[(published["implementation"] == "aweSOM") & (published["n_features"] == 6)]
     awesom = awesom[awesom["peak_mb"].isna()]
     np.testing.assert_allclose(job.lines[1].get_ydata(), awesom["seconds"])
+
+
+def test_published_figure_has_all_times_and_their_ratios(table, published):
+    features = sorted(TINY.growth_features)
+    known = published[published["task"] == "som"].assign(n_features=features[0])
+    published = pd.concat([published[published["task"] == "sce"], known])
+    ensemble = pd.DataFrame(
+        [
+            ("end_to_end_growth", "kohorte", 1e5, 20, 0.02),
+            ("end_to_end", "kohorte", 1e7, 20, 0.8),
+            ("counting_published", "NumPy, number masks and map", 2e4, 20, 2.4),
+            ("counting_published", "NumPy, number masks and map, scaled by pairs", 1e6, 20, 353),
+            ("accelerator", "kohorte, jax on a GPU", 1e8, 20, 0.3),
+        ],
+        columns=["case", "implementation", "n_points", "n_realizations", "seconds"],
+    )
+    figure = joss_figure(table, ensemble, published)
+    assert text_faults(figure) == []
+    times, _, sce, sce_ratios = figure.axes
+    ours = table[(table["case"] == "analysis") & (table["implementation"] == "kohorte")]
+    for f in features:
+        rows = ours[ours["n_features"] == f]
+        drawn = [line.get_ydata().tolist() for line in times.lines]
+        assert rows["seconds"].tolist() in drawn
+    # At 800,000 points the published times are 418.709 s and 165.69 s.
+    cpu = next(line for line in sce_ratios.lines if line.get_color() == "#000000")
+    at = cpu.get_xdata().tolist().index(800_000)
+    assert cpu.get_ydata()[at] == pytest.approx(418.709 / 165.69)
+    blue = [line for line in sce_ratios.lines if line.get_color() == "#0072B2"]
+    assert blue[0].get_ydata()[0] == pytest.approx(46.9343 / 0.02)  # at 100,000 points
+    assert [0.3] in [line.get_ydata().tolist() for line in sce.lines]

@@ -26,9 +26,6 @@ from kohorte.figures.style import (
     paper_style,
 )
 
-LEGACY = {"som": "POPSOM", "sce": "legacy SCE"}
-"""Task -> the published implementation over which ratios are taken."""
-
 
 @dataclass(frozen=True)
 class Curve:
@@ -36,31 +33,35 @@ class Curve:
 
     label: str
     number: int | None
-    dashes: str = "-"
+    measured: bool = False
+    scaled: bool = False
 
     def style(self) -> dict:
-        """Properties of a line."""
-        if self.number is None:
-            return {"color": MUTED, "ls": self.dashes}
-        marker = group_marker(self.number)
-        return {"color": group_colour(self.number), "ls": self.dashes, "marker": marker, "ms": 3}
+        """Properties of a line; what was measured has markers, hollow ones where it was scaled."""
+        style = {"color": MUTED if self.number is None else group_colour(self.number)}
+        if self.measured:
+            style |= {"marker": group_marker(self.number), "ms": 3.5}
+        if self.scaled:
+            style |= {"mfc": "white"}
+        return style
 
 
 _MAPS = {
     "POPSOM": Curve("POPSOM, published", None),
-    "aweSOM": Curve("aweSOM, published", 7),
-    "popsom7": Curve("popsom7, measured", 1),
-    "MiniSom": Curve("MiniSom, measured", 4),
-    "kohorte": Curve("kohorte, measured", 0),
+    "aweSOM": Curve("aweSOM, published", 8),
+    "popsom7": Curve("popsom7", 1, measured=True),
+    "MiniSom": Curve("MiniSom", 4, measured=True),
+    "kohorte": Curve("kohorte", 0, measured=True),
 }
 
 _ENSEMBLES = {
     "legacy, cpu": Curve("legacy SCE, published", None),
-    "aweSOM, cpu": Curve("aweSOM on CPU, published", 7),
-    "aweSOM, gpu": Curve("aweSOM on GPU, published", 5),
-    "NumPy": Curve("the published operations, measured", 1),
-    "kohorte": Curve("kohorte from disk to disk, measured", 0),
-    "gpu": Curve("kohorte counting on GPU, measured", 2),
+    "aweSOM, cpu": Curve("aweSOM, CPU, published", 8),
+    "aweSOM, gpu": Curve("aweSOM, GPU, published", 5),
+    "NumPy": Curve("published operations", 1, measured=True),
+    "NumPy, scaled": Curve("the same, scaled by pairs", 1, measured=True, scaled=True),
+    "kohorte": Curve("kohorte, disk to disk", 0, measured=True),
+    "gpu": Curve("kohorte, counting on GPU", 2, measured=True),
 }
 
 _DASHES = ("-", "--", ":")
@@ -101,12 +102,18 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
             Line2D([], [], color=INK, ls=line, lw=1, label=f"F = {f:.0f}")
             for f, line in dashes.items()
         ]
-    _legend(halves[0], handles)
+    left = handles
     curves = {(name, 0): found for name, found in _ensemble_curves(ensemble, published).items()}
     handles = _draw_half(
         halves[1], curves, _ENSEMBLES, {0: "-"}, "legacy, cpu", "cd", "Ensemble, R = 20, C = 7"
     )
-    _legend(halves[1], handles)
+    lines = max(-(-len(entries) // 2) for entries in (left, handles))
+    for half, entries in zip(halves, (left, handles), strict=True):
+        # Of equal height, so that the panels beside each other are.
+        blank = [Line2D([], [], ls="", label=" ")] * (2 * lines - len(entries))
+        half.legend(
+            handles=[*entries, *blank], loc="outside lower center", ncols=2, columnspacing=1.2
+        )
     return figure
 
 
@@ -126,13 +133,14 @@ def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[st
     ours = ensemble["implementation"] == "kohorte"
     whole = ensemble["case"].isin(["end_to_end", "end_to_end_growth"])
     usual = ensemble["n_realizations"] == 20
-    names = ["NumPy, number masks and map", "NumPy, number masks and map, scaled by pairs"]
+    numpy = "NumPy, number masks and map"
     on_gpu = ensemble["implementation"].str.startswith("kohorte, jax on")
     return {
         "legacy, cpu": of(sce, cpu & (by == "legacy SCE")),
         "aweSOM, cpu": of(sce, cpu & (by == "aweSOM")),
         "aweSOM, gpu": of(sce, ~cpu & (by == "aweSOM")),
-        "NumPy": of(ensemble, ensemble["implementation"].isin(names) & usual),
+        "NumPy": of(ensemble, (ensemble["implementation"] == numpy) & usual),
+        "NumPy, scaled": of(ensemble, ensemble["implementation"] == f"{numpy}, scaled by pairs"),
         "kohorte": of(ensemble, ours & whole),
         "gpu": of(ensemble, (ensemble["case"] == "accelerator") & on_gpu & usual),
     }
@@ -149,20 +157,22 @@ def _draw_half(
             continue
         style = kind.style()
         for key, line in dashes.items():
+            line = "" if kind.scaled else line
             curve, base = curves[name, key], curves[legacy, key]
-            times.plot(curve.index, curve, **style | {"ls": line})
-            if name == legacy:
+            times.plot(curve.index, curve, **style, ls=line)
+            if name == legacy or base.empty:
                 continue
             inside = curve[(curve.index >= base.index.min()) & (curve.index <= base.index.max())]
             ratio = _interpolate(base, inside.index.to_numpy(float)) / inside
-            ratios.plot(inside.index, ratio, **style | {"ls": line})
-        handles.append(Line2D([], [], label=kind.label, **style))
+            ratios.plot(inside.index, ratio, **style, ls=line)
+        line = "" if kind.scaled else "-"
+        handles.append(Line2D([], [], label=kind.label, **style, ls=line))
     ratios.axhline(1, color=INK, lw=0.6, zorder=1)
     for axes in (times, ratios):
         _log_axes(axes)
         axes.grid(True)
     times.set_ylabel("Time (s)")
-    ratios.set_ylabel(f"Time of {LEGACY['som'] if legacy == 'POPSOM' else LEGACY['sce']} over it")
+    ratios.set_ylabel(f"Time of {kinds[legacy].label.split(',')[0]} over it")
     ratios.set_xlabel("Points")
     panel_title(times, letters[0], title)
     panel_title(ratios, letters[1], "Ratio of times")
@@ -173,10 +183,6 @@ def _interpolate(curve: pd.Series, points: np.ndarray) -> np.ndarray:
     """Straight between the points of a curve, in logarithms of both."""
     x, y = np.log(curve.index.to_numpy(float)), np.log(curve.to_numpy(float))
     return np.exp(np.interp(np.log(points), x, y))
-
-
-def _legend(half, handles: list[Artist]) -> None:
-    half.legend(handles=handles, loc="outside lower center", ncols=2, columnspacing=1.2)
 
 
 def _log_axes(axes: Axes) -> None:
