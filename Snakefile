@@ -35,6 +35,7 @@ include: "workflow/rules/jobs.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/stages.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/gallery.smk"
 
 
 rule all:

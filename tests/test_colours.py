@@ -97,7 +97,7 @@ def test_the_study_is_the_published_map(planned, parameters):
     assert resolve_parameters(study.realizations[0].parameters, values) == parameters
 
 
-@pytest.mark.parametrize(("source", "farthest"), [("colours", 0.03), ("colours6d", 0.08)])
+@pytest.mark.parametrize(("source", "farthest"), [("colours", 0.03), ("colours6d", 0.03)])
 def test_every_name_lands_on_its_colour(planned, source, farthest):
     """For all twenty seeds of the study: black and white are sqrt(3) apart."""
     values = read_table(f"generated:{source}").values

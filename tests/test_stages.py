@@ -140,7 +140,7 @@ def test_smaller_tables_are_parts_of_larger_ones():
 
 
 def test_tables_that_are_too_small_or_have_gaps_are_refused():
-    with pytest.raises(ConfigError, match="stages.points: 500 points, but the table has 120"):
+    with pytest.raises(ConfigError, match=r"stages.points: 500 points, but the table has 120"):
         stages.take_points(make_points(120), (40, 500), seed=1)
     points = make_points(50)
     points[3, 1] = np.nan

@@ -123,13 +123,19 @@ def _draw_totals(axes: Axes, times: pd.DataFrame) -> None:
     table = whole.pivot(index=["n_points", "side"], columns="implementation", values="seconds")
     points = sorted(whole["n_points"].unique())
     colours = sequential_map()(np.linspace(0.0, 0.9, len(points)))
+    largest = 0.0
     for name, (_, dashes) in _WHOLE.items():
         ratio = (table[name] / table[KERNELS]).unstack("n_points")
+        largest = max(largest, ratio.to_numpy().max())
         for k, (n, colour) in enumerate(zip(points, colours, strict=True)):
             marker = group_marker(k)
             axes.plot(ratio.index, ratio[n], color=colour, ls=dashes, marker=marker, ms=3)
     axes.axhline(1, color=INK, lw=0.6, zorder=1)
-    log_axis(axes, "y")
+    if largest > 5:
+        log_axis(axes, "y")
+    else:
+        axes.set_ylim(0, max(1.05, 1.05 * largest))
+        plain_numbers(axes.yaxis, 5)
 
 
 def _stage_handles(times: pd.DataFrame) -> list[Artist]:
