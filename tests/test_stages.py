@@ -189,12 +189,12 @@ def test_the_target_times_the_stages_of_a_bank_table(root, tmp_path):
     config["stages"] = {"points": [30, 50], "sides": [4], "iterations": 2, "seeds": 1, "rounds": 1}
     project = Project(root, tmp_path / "a bank", config)
     write_bank(project.directory / "bank-full.csv", 80)
-    project.run("--", "stages")
+    project.run("stages")
     times = pd.read_csv(project.results / "stages/times.csv")
     assert set(times["n_points"]) == {30, 50}
     assert (project.results / "stages/stages.png").stat().st_size > 0
     assert len(pd.read_csv(project.results / "stages/quality.csv")) == 2
 
     project.configure(config, stages={"points": [70]})
-    output = project.run("--", "stages", check=False)
+    output = project.run("stages", check=False)
     assert "stages.points: 70 points, but the table has 60" in output
