@@ -4,32 +4,29 @@ The target is `gallery`: the pictures of this study, small enough for a page. Th
 study are targets of their own name.
 """
 
-# Picture -> the study and the figure that it shows; no study for those of the benchmarks.
+# Picture -> the figure that it shows.
 PICTURES = {
-    "wine": ("wine", "figures/similarity.png"),
-    "colours": ("colours", "figures/colours.png"),
-    "colours6d": ("colours6d", "figures/colours.png"),
-    "schedule": ("colours", "figures/schedule.png"),
-    "bank": ("bank", "stages/stages.png"),
-    "bank-similarity": ("bank", "figures/similarity.png"),
-    "joss": (None, "results/benchmarks/joss.png"),
+    "wine": "results/wine/figures/similarity.png",
+    "colours": "results/colours/figures/colours.png",
+    "colours6d": "results/colours6d/figures/colours.png",
+    "schedule": "results/colours/figures/schedule.png",
+    "bank": "results/bank/stages/stages.png",
+    "joss": "results/benchmarks/joss.png",
 }
-
-
-def pictured(wildcards):
-    """The figure that a picture shows."""
-    study, figure = PICTURES[wildcards.picture]
-    return figure if study is None else f"results/{study}/{figure}"
 
 
 rule gallery:
     input:
-        [f"docs/images/{name}.png" for name, (study, _) in PICTURES.items() if study == STUDY.name],
+        [
+            f"docs/images/{name}.png"
+            for name, figure in PICTURES.items()
+            if figure.startswith(f"results/{STUDY.name}/")
+        ],
 
 
 rule shrink_picture:
     input:
-        figure=pictured,
+        figure=lambda wildcards: PICTURES[wildcards.picture],
     output:
         picture="docs/images/{picture}.png",
     log:
