@@ -1,4 +1,4 @@
-"""Make a picture for the documentation of a figure: fewer pixels and, if need be, fewer colours."""
+"""Make a picture for the documentation of a figure: fewer pixels, if need be fewer colours."""
 
 import io
 
@@ -8,15 +8,21 @@ from kohorte.logs import job_log
 from kohorte.store.files import replacing
 
 
-def shrink_picture(figure, picture, *, width, most_bytes):
-    """Write `picture`, at most `width` pixels wide; in 256 colours where it would be too large."""
+def shrink_picture(figure, picture, *, widths, most_bytes):
+    """Write `picture`, as wide as it fits into `most_bytes`, or in 256 colours where none does.
+
+    widths: pixels, descending; a figure is never made larger.
+    """
     with Image.open(figure) as image:
-        shown = image.convert("RGB")
-    if shown.width > width:
-        height = round(shown.height * width / shown.width)
-        shown = shown.resize((width, height), Image.Resampling.LANCZOS)
-    content = encode(shown)
-    if len(content) > most_bytes:
+        whole = image.convert("RGB")
+    for width in widths:
+        width = min(width, whole.width)
+        size = width, round(whole.height * width / whole.width)
+        shown = whole.resize(size, Image.Resampling.LANCZOS)
+        content = encode(shown)
+        if len(content) <= most_bytes:
+            break
+    else:
         content = encode(shown.quantize(256, dither=Image.Dither.NONE))
     with replacing(picture) as path:
         path.write_bytes(content)
@@ -34,6 +40,6 @@ if __name__ == "__main__":
         shrink_picture(
             snakemake.input.figure,
             snakemake.output.picture,
-            width=snakemake.params.width,
+            widths=snakemake.params.widths,
             most_bytes=snakemake.params.most_bytes,
         )

@@ -42,7 +42,7 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        width=1400,
+        widths=[1400, 1200, 1000],
         most_bytes=200_000,
     script:
         "../../scripts/shrink_picture.py"
