@@ -1,4 +1,4 @@
-"""Make a picture for the documentation of a figure: fewer pixels, if need be fewer colours."""
+"""Make a picture for the documentation of a figure: fewer pixels, and fewer colours."""
 
 import io
 
@@ -8,10 +8,10 @@ from kohorte.logs import job_log
 from kohorte.store.files import replacing
 
 
-def shrink_picture(figure, picture, *, widths, most_bytes):
-    """Write `picture`, as wide as it fits into `most_bytes`, or in 256 colours where none does.
+def shrink_picture(figure, picture, *, widths, palette, most_bytes):
+    """Write `picture` in the first of the widths in which it has at most `most_bytes`, or the last.
 
-    widths: pixels, descending; a figure is never made larger.
+    widths: pixels; a figure is never made larger. palette: whether 256 colours are enough.
     """
     with Image.open(figure) as image:
         whole = image.convert("RGB")
@@ -19,11 +19,9 @@ def shrink_picture(figure, picture, *, widths, most_bytes):
         width = min(width, whole.width)
         size = width, round(whole.height * width / whole.width)
         shown = whole.resize(size, Image.Resampling.LANCZOS)
-        content = encode(shown)
+        content = encode(shown.quantize(256, dither=Image.Dither.NONE) if palette else shown)
         if len(content) <= most_bytes:
             break
-    else:
-        content = encode(shown.quantize(256, dither=Image.Dither.NONE))
     with replacing(picture) as path:
         path.write_bytes(content)
 
@@ -41,5 +39,6 @@ if __name__ == "__main__":
             snakemake.input.figure,
             snakemake.output.picture,
             widths=snakemake.params.widths,
+            palette=snakemake.params.palette,
             most_bytes=snakemake.params.most_bytes,
         )

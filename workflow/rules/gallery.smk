@@ -13,6 +13,8 @@ PICTURES = {
     "bank": "results/bank/stages/stages.png",
     "joss": "results/benchmarks/joss.png",
 }
+# Pictures that 256 colours would spoil.
+OF_ALL_COLOURS = {"colours", "colours6d"}
 
 
 rule gallery:
@@ -43,6 +45,7 @@ rule shrink_picture:
         runtime=10,
     params:
         widths=[1400, 1200, 1000],
+        palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
         most_bytes=200_000,
     script:
         "../../scripts/shrink_picture.py"
