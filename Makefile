@@ -10,7 +10,7 @@ MAP_PEERS := .map_peers/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
-  compare-consensus lock clean
+  figure-joss compare-consensus lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -85,6 +85,10 @@ $(MAP_PEERS): envs/map_peers.txt envs/somoclu.txt
 benchmark-maps: $(STAMP) ## time maps against other packages; SIZE=small tries if it runs
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
 	KOHORTE_BENCHMARK_SIZE=$(SIZE) $(BIN)/snakemake --cores 2 --forcerun benchmark_maps -- map_benchmarks
+
+figure-joss: $(STAMP) ## draw the published figure of times from both benchmarks, run where missing
+	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
+	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 -- figure_joss
 
 compare-consensus: $(STAMP) ## compare consensus methods; those of other packages run in .peers
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers

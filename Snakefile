@@ -31,12 +31,15 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/classes.smk"
 include: "workflow/rules/stars.smk"
+include: "workflow/rules/colours.smk"
 include: "workflow/rules/sweep.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/jobs.smk"
 include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/stages.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/spirals.smk"
+include: "workflow/rules/gallery.smk"
 
 
 rule all:

@@ -26,6 +26,7 @@ TINY = Sizes(
     published=(200, 400),
     published_realizations=2,
     end_to_end=1000,
+    growth=(150, 300),
     throughput=800,
     points=(300, 900),
     realizations=(2, 5),
@@ -53,7 +54,7 @@ def table(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def published(root):
-    return pd.read_csv(root / "scripts" / "published_sce_timings.csv", comment="#")
+    return pd.read_csv(root / "workflow/resources/published_timings.csv", comment="#")
 
 
 def test_labels_are_the_same_in_memory_and_on_disk(tmp_path, monkeypatch):
@@ -121,11 +122,15 @@ def test_end_to_end_writes_what_plain_loops_give(tmp_path):
 def test_table_has_every_case(table, tmp_path):
     assert tuple(table.columns) == COLUMNS
     cases = {"counting", "counting_published", "throughput", "points", "realizations", "end_to_end"}
+    cases.add("end_to_end_growth")
     assert set(table["case"]) - {"accelerator"} == cases
     assert not list(tmp_path.iterdir())
     plain = table[~table["implementation"].str.contains("fitted|scaled")]
     assert (plain["seconds"] > 0).all()
     assert table[table["case"] == "realizations"]["n_realizations"].dropna().tolist() == [2, 5]
+    growth = table[table["case"] == "end_to_end_growth"]
+    assert growth["n_points"].tolist() == [150, 300]
+    np.testing.assert_allclose(growth["ratio"], growth["seconds"] / growth["seconds"].iloc[0])
 
 
 def test_counting_is_scaled_by_the_number_of_pairs(table):
@@ -183,6 +188,7 @@ def test_medians_of_runs():
 
 
 def test_figure_shows_the_table_beside_the_published_times(table, published):
+    published = published[published["task"] == "sce"]
     assert set(published["device"]) == {"cpu", "gpu"}
     figure = benchmark_figure(table, published)
     assert text_faults(figure) == []
@@ -190,5 +196,5 @@ def test_figure_shows_the_table_beside_the_published_times(table, published):
     np.testing.assert_allclose(middle.lines[0].get_xdata(), [1, 10])
     ours = next(line for line in left.lines if line.get_color() == "#0072B2")
     np.testing.assert_allclose(ours.get_xdata(), [300, 900])
-    gpu = published[published["device"] == "gpu"]
+    gpu = published[(published["device"] == "gpu") & (published["implementation"] == "aweSOM")]
     np.testing.assert_allclose(left.lines[1].get_ydata(), gpu["seconds"])

@@ -76,7 +76,7 @@ def source(request, tmp_path):
 
 def test_every_format_is_tried():
     suffixes = {"." + name.lower().rpartition(".")[2] for name in WRITERS}
-    assert suffixes | {".npy", "sklearn:"} == set(READERS)
+    assert suffixes | {".npy", "sklearn:", "generated:"} == set(READERS)
 
 
 def test_round_trip(source):

@@ -15,6 +15,7 @@ from kohorte.benchmarks.map_limits import least_work
 from kohorte.benchmarks.maps import COLUMNS, PEER_NAMES, PEERS, benchmark_maps, find_peers
 from kohorte.benchmarks.serving import Outcome
 from kohorte.benchmarks.worker import Measurement, Task
+from kohorte.figures.joss import joss_figure
 from kohorte.figures.map_benchmarks import TARGETS, map_benchmark_figure
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
@@ -34,6 +35,9 @@ TINY = maps.Sizes(
     memory=(200,),
     memory_steps=30,
     job=(40, 80),
+    growth_points=(300, 400),
+    growth_features=(3, 5),
+    growth_peers=300,
     winners=((20, 3, 50), (7, 9, 40)),
     scaling_points=(50, 90),
     scaling_features=(2, 4),
@@ -143,7 +147,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(root):
-    return pd.read_csv(root / "scripts" / "published_som_timings.csv", comment="#")
+    return pd.read_csv(root / "workflow/resources/published_timings.csv", comment="#")
 
 
 def plain_reference(points, weights, order, radii, rates, xdim):
@@ -206,6 +210,7 @@ def test_table_has_every_case(table):
         "online",
         "memory",
         "whole_job",
+        "analysis",
         "winners",
         "batch",
         "limit",
@@ -219,6 +224,11 @@ def test_table_has_every_case(table):
     assert (timed["seconds"] > 0).all()
     job = table[table["case"] == "whole_job"]
     assert (job["implementation"] == "kohorte").sum() == 2
+    growth = table[table["case"] == "analysis"]
+    assert growth["n_points"].tolist() == [300, 300, 300, 400] * 2
+    assert growth["implementation"].tolist() == ["kohorte", "MiniSom", "popsom7", "kohorte"] * 2
+    # M = int(5 sqrt(N F) / 6), X = int(sqrt(2 M)), Y = int(M / X)
+    assert growth["nodes"].tolist() == [7 * 3] * 3 + [7 * 4] + [8 * 4] * 4
 
 
 def test_ratios_are_times_over_those_of_kohorte(table):
@@ -304,6 +314,7 @@ def test_markdown_of_the_table():
 
 
 def test_figure_shows_ratios_targets_and_published_times(table, published):
+    published = published[published["task"] == "som"]
     assert set(published["implementation"]) == {"POPSOM", "aweSOM"}
     figure = map_benchmark_figure(table, published)
     assert text_faults(figure) == []
@@ -316,3 +327,34 @@ def test_figure_shows_ratios_targets_and_published_times(table, published):
     awesom = published[(published["implementation"] == "aweSOM") & (published["n_features"] == 6)]
     awesom = awesom[awesom["peak_mb"].isna()]
     np.testing.assert_allclose(job.lines[1].get_ydata(), awesom["seconds"])
+
+
+def test_published_figure_has_all_times_and_their_ratios(table, published):
+    features = sorted(TINY.growth_features)
+    known = published[published["task"] == "som"].assign(n_features=features[0])
+    published = pd.concat([published[published["task"] == "sce"], known])
+    ensemble = pd.DataFrame(
+        [
+            ("end_to_end_growth", "kohorte", 1e5, 20, 0.02),
+            ("end_to_end", "kohorte", 1e7, 20, 0.8),
+            ("counting_published", "NumPy, number masks and map", 2e4, 20, 2.4),
+            ("counting_published", "NumPy, number masks and map, scaled by pairs", 1e6, 20, 353),
+            ("accelerator", "kohorte, jax on a GPU", 1e8, 20, 0.3),
+        ],
+        columns=["case", "implementation", "n_points", "n_realizations", "seconds"],
+    )
+    figure = joss_figure(table, ensemble, published)
+    assert text_faults(figure) == []
+    times, _, sce, sce_ratios = figure.axes
+    ours = table[(table["case"] == "analysis") & (table["implementation"] == "kohorte")]
+    for f in features:
+        rows = ours[ours["n_features"] == f]
+        drawn = [line.get_ydata().tolist() for line in times.lines]
+        assert rows["seconds"].tolist() in drawn
+    # At 800,000 points the published times are 418.709 s and 165.69 s.
+    cpu = next(line for line in sce_ratios.lines if line.get_color() == "#000000")
+    at = cpu.get_xdata().tolist().index(800_000)
+    assert cpu.get_ydata()[at] == pytest.approx(418.709 / 165.69)
+    blue = [line for line in sce_ratios.lines if line.get_color() == "#0072B2"]
+    assert blue[0].get_ydata()[0] == pytest.approx(46.9343 / 0.02)  # at 100,000 points
+    assert [0.3] in [line.get_ydata().tolist() for line in sce.lines]

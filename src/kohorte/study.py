@@ -80,6 +80,8 @@ EXTRA_FIGURES: dict[str, tuple[str, ...]] = {
     "classification": ("maps", "classes", "test points"),
     "colour_magnitude": ("star features",),
     "star_regions": ("maps", "star features"),
+    "colours": ("maps", "three features"),
+    "schedule": ("maps",),
 }
 
 #: Features that say where a star stands in the colour-magnitude diagram.
@@ -367,6 +369,11 @@ def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) 
                 f"figures.extra: {name!r} needs the features {' and '.join(STAR_FEATURES)}, but "
                 f"data.features has no {(absent or STAR_FEATURES)[0]}"
             )
+        if "three features" in needs and features is not None and len(features) < 3:
+            raise ConfigError(
+                f"figures.extra: {name!r} needs three features, for red, green and blue, but "
+                f"data.features names {len(features)}"
+            )
 
 
 def _check_test(config: Mapping[str, Any], study: Study) -> None:
@@ -385,7 +392,9 @@ def _check_test(config: Mapping[str, Any], study: Study) -> None:
 
 
 def _has_classes(data: Mapping[str, Any]) -> bool:
-    return data["label"] is not None or (data["source"] or "").startswith("sklearn:")
+    return data["label"] is not None or (data["source"] or "").startswith(
+        ("sklearn:", "generated:")
+    )
 
 
 def _check_per(names: Sequence[str], study: Study) -> None:

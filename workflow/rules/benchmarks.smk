@@ -27,6 +27,12 @@ rule map_benchmarks:
         "results/benchmarks/maps.png",
 
 
+rule figure_joss:
+    input:
+        "results/benchmarks/joss.pdf",
+        "results/benchmarks/joss.png",
+
+
 rule benchmark_ensemble:
     output:
         table="results/benchmarks/ensemble.csv",
@@ -51,7 +57,7 @@ rule benchmark_ensemble:
 rule plot_ensemble_benchmark:
     input:
         table="results/benchmarks/ensemble.csv",
-        published="scripts/published_sce_timings.csv",
+        published="workflow/resources/published_timings.csv",
     output:
         pdf="results/benchmarks/ensemble.pdf",
         png="results/benchmarks/ensemble.png",
@@ -98,7 +104,7 @@ rule benchmark_maps:
 rule plot_map_benchmark:
     input:
         table="results/benchmarks/maps.csv",
-        published="scripts/published_som_timings.csv",
+        published="workflow/resources/published_timings.csv",
     output:
         pdf="results/benchmarks/maps.pdf",
         png="results/benchmarks/maps.png",
@@ -116,3 +122,27 @@ rule plot_map_benchmark:
         library=library_digest("figures"),
     script:
         "../../scripts/plot_map_benchmark.py"
+
+
+rule plot_joss:
+    input:
+        maps="results/benchmarks/maps.csv",
+        ensemble="results/benchmarks/ensemble.csv",
+        published="workflow/resources/published_timings.csv",
+    output:
+        pdf="results/benchmarks/joss.pdf",
+        png="results/benchmarks/joss.png",
+    log:
+        "results/benchmarks/logs/plot_joss.log",
+    benchmark:
+        "results/benchmarks/benchmarks/plot_joss.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library_digest("figures"),
+    script:
+        "../../scripts/plot_joss.py"

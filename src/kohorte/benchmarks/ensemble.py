@@ -56,6 +56,8 @@ class Sizes:
         clusters extrapolates to all.
     end_to_end
         Points of the case that begins and ends on disk.
+    growth
+        Numbers of points over which the time of that is measured as well.
     throughput
         Points of the comparison with the machine's limits; labels should exceed its caches.
     points, realizations
@@ -75,6 +77,7 @@ class Sizes:
     published: tuple[int, int] = (20_000, 80_000)
     published_realizations: int = 4
     end_to_end: int = 10_000_000
+    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     throughput: int = 10_000_000
     points: tuple[int, ...] = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
     realizations: tuple[int, ...] = (5, 10, 20, 30, 40)
@@ -118,6 +121,7 @@ def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
         rows += case(sizes)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
         rows += _end_to_end(sizes, Path(folder))
+        rows += _growth(sizes, Path(folder))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -235,6 +239,20 @@ def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
         for stage, seconds in m.stages.items():
             part = Measurement(seconds, np.nan)
             yield _row(sizes, "end_to_end", f"{name}, {stage}", n, part, ratio=seconds / base)
+
+
+def _growth(sizes: Sizes, folder: Path) -> Iterator[dict]:
+    """From label files to results on disk; ratio: times the smallest."""
+    tasks = {}
+    for n in sizes.growth:
+        place = folder / str(n)
+        place.mkdir()
+        write_labels(place, **sizes.of(n))
+        tasks[n] = Task("end_to_end", {"folder": str(place), "threads": sizes.threads})
+    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+    base = found[sizes.growth[0]].seconds
+    for n, m in found.items():
+        yield _row(sizes, "end_to_end_growth", "kohorte", n, m, ratio=m.seconds / base)
 
 
 def _task(

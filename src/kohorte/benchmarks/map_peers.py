@@ -87,6 +87,19 @@ def train(
     return run
 
 
+def analyse(points: str, xdim: int, ydim: int, steps: int, package: str) -> Callable[[], dict]:
+    """Seconds of a whole map, with all that the package makes of one."""
+    data = np.load(points)
+
+    def run() -> dict:
+        begin = perf_counter()
+        ANALYSES[package](data, xdim, ydim, steps)
+        return {"seconds": perf_counter() - begin}
+
+    ANALYSES[package](data[:200], 5, 5, 20)
+    return run
+
+
 def batch(
     points: str,
     weights: str,
@@ -220,6 +233,34 @@ def _xpysom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
     return som.get_weights().reshape(start.shape)
 
 
+def _minisom_analysis(data, xdim, ydim, steps) -> None:
+    """Training, the node of each point and the two errors; it has no clusters."""
+    from minisom import MiniSom
+
+    sigma = max(xdim, ydim) / 2
+    som = MiniSom(ydim, xdim, data.shape[1], sigma=sigma, learning_rate=0.5, random_seed=0)
+    som.random_weights_init(data)
+    som.train(data, steps)
+    som.win_map(data, return_indices=True)
+    som.quantization_error(data)
+    som.topographic_error(data)
+
+
+def _popsom7_analysis(data, xdim, ydim, steps) -> None:
+    """Training, clusters, nodes and labels of points, and convergence."""
+    import pandas as pd
+    from popsom7.maputils import map_build
+
+    frame = pd.DataFrame(data, columns=[f"x{k}" for k in range(data.shape[1])])
+    map_build(frame, xdim=xdim, ydim=ydim, alpha=0.5, train=steps, seed=1)
+
+
+ANALYSES: dict[str, Callable[..., None]] = {
+    "minisom": _minisom_analysis,
+    "popsom7": _popsom7_analysis,
+}
+"""Distribution -> function(data, xdim, ydim, steps): a whole map, from points to what it says."""
+
 BATCH: dict[str, Callable[..., np.ndarray]] = {
     "fastersom": _fastersom_batch,
     "minisom": _minisom_batch,
@@ -238,6 +279,7 @@ ONLINE: dict[str, Callable[..., np.ndarray]] = {
 """Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F)."""
 
 TASKS: dict[str, Callable[..., Callable[[], dict]]] = {
-    task.__name__: task for task in (find_packages, find_cuda, find, train, batch, train_all)
+    task.__name__: task
+    for task in (find_packages, find_cuda, find, train, analyse, batch, train_all)
 }
 """Name -> task."""

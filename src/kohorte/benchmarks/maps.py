@@ -15,6 +15,7 @@ import pandas as pd
 
 from kohorte.benchmarks.map_limits import least_work
 from kohorte.benchmarks.worker import Measurement, Task, measure
+from kohorte.maps.lattice import suggest_size
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ STEP_NAMES = {
     "leaner": "leaner NumPy step",
 }
 """Kind of map_tasks.STEPS -> name of that implementation."""
+
+PUBLISHED_RATIO = 0.5
+"""Height over width of lattices of the case ``analysis``: 63 x 32 nodes for 10^6 points."""
 
 PEER_NAMES = {
     "faiss-cpu": "FAISS",
@@ -70,6 +74,10 @@ class Sizes:
         Numbers of points at which the growth of memory is measured, in ``memory_steps`` steps.
     job
         Numbers of points, and of steps, of the whole job.
+    growth_points, growth_features
+        Points and features of the case ``analysis``, whose lattices grow with both.
+    growth_peers
+        Most points there that other packages get.
     winners
         Nodes, features and points of the searches.
     scaling_points, scaling_features, scaling_sides
@@ -97,6 +105,9 @@ class Sizes:
     memory: tuple[int, ...] = (1_000_000, 10_000_000)
     memory_steps: int = 50_000
     job: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    growth_points: tuple[int, ...] = (400, 1_600, 6_250, 25_000, 100_000, 400_000, 1_600_000)
+    growth_features: tuple[int, ...] = (6, 10)
+    growth_peers: int = 25_000
     winners: tuple[tuple[int, int, int], ...] = (
         (2016, 6, 100_000),
         (2016, 10, 100_000),
@@ -127,6 +138,8 @@ SIZES = {
         memory=(100_000,),
         memory_steps=1_000,
         job=(1_000, 5_000),
+        growth_points=(400, 1_600),
+        growth_peers=400,
         winners=((2016, 6, 5_000), (500, 784, 500)),
         scaling_points=(1_000, 10_000),
         scaling_features=(2, 6, 64),
@@ -167,7 +180,16 @@ def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.
     packages = find_peers(peers)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
         bench = _Bench(sizes, Path(folder), packages, peers)
-        cases = (_online, _memory, _whole_job, _winners, _batch, _scaling, _accelerator)
+        cases = (
+            _online,
+            _memory,
+            _whole_job,
+            _analysis,
+            _winners,
+            _batch,
+            _scaling,
+            _accelerator,
+        )
         rows = [row for case in cases for row in case(bench)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -303,6 +325,28 @@ def _whole_job(bench: _Bench) -> Iterator[dict]:
         for stage, seconds in m.stages.items():
             part = Measurement(seconds, np.nan)
             yield bench.row("whole_job", f"kohorte, {stage}", n, part, ratio=seconds / m.seconds)
+
+
+def _analysis(bench: _Bench) -> Iterator[dict]:
+    """The whole job on lattices that grow with the table; ratio: times as long as kohorte's.
+
+    That is how the published times of whole maps were taken.
+    """
+    sizes = bench.sizes
+    for n_features in sizes.growth_features:
+        for n in sizes.growth_points:
+            xdim, ydim = suggest_size(n, n_features, PUBLISHED_RATIO)
+            arguments = {"points": bench.points(n, n_features), "xdim": xdim, "ydim": ydim}
+            arguments["steps"] = n
+            tasks = {"kohorte": Task("whole_job", arguments, OURS)}
+            if n <= sizes.growth_peers:
+                own = {name: {"package": name} for name in ("minisom", "popsom7")}
+                tasks |= bench.of_peers(own, "analyse", **arguments)
+            found = measure(tasks, repeats=sizes.slow_repeats, threads=1)
+            shape = {"n_features": n_features, "nodes": xdim * ydim}
+            for name, m in found.items():
+                ratio = m.seconds / found["kohorte"].seconds
+                yield bench.row("analysis", name, n, m, ratio=ratio, **shape)
 
 
 def _winners(bench: _Bench) -> Iterator[dict]:

@@ -1,6 +1,7 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>` or a file whose extension tells its format; READERS lists both.
+A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format; READERS
+lists all.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kohorte.data.arrays import open_npy, open_npz, open_sklearn
+from kohorte.data.generated import open_generated
 from kohorte.data.hdf5 import open_hdf5
 from kohorte.data.reading import (
     LARGEST_WHOLE,
@@ -47,6 +49,7 @@ class Reader(NamedTuple):
 # By scheme, which ends in a colon, or by file extension, lower case.
 READERS = {
     "sklearn:": Reader(open_sklearn),
+    "generated:": Reader(open_generated),
     ".h5": Reader(open_hdf5),
     ".hdf5": Reader(open_hdf5),
     ".npy": Reader(open_npy),
@@ -83,8 +86,9 @@ def read_table(
     label (NaN, null, empty text) of a row that is used.
 
     Args:
-        source: `sklearn:<iris|wine|breast_cancer|digits>`, or a file: HDF5 (.h5, .hdf5), NumPy
-            (.npy, .npz), text with a header (.csv, .tsv, .txt), Parquet (.parquet).
+        source: `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<colours|colours6d>`, or a
+            file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz), text with a header (.csv, .tsv, .txt),
+            Parquet (.parquet).
         features: names of the feature columns, whose order is kept; None takes all but the label.
         label: name of the column with the true class, as text or whole numbers; in HDF5 and .npz
             also of an array of N classes, if no column is called so.
@@ -103,7 +107,7 @@ def read_table(
 
     Returns:
         A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number
-        if all are whole numbers, else by text. Data sets of scikit-learn bring their labels.
+        if all are whole numbers, else by text. Data sets that are no files bring their labels.
 
     Raises:
         ConfigError: an argument is out of bounds or does not apply to this source.

@@ -37,8 +37,10 @@ def benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     table
         Columns of `kohorte.benchmarks.ensemble.COLUMNS`, one row a measurement.
     published
-        Columns device ("cpu", "gpu"), n_points, seconds.
+        Columns of workflow/resources/published_timings.csv.
     """
+    own = (published["task"] == "sce") & (published["implementation"] == "aweSOM")
+    published = published[own]
     figure = new_figure(DOUBLE_COLUMN, 3.9)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.5, 1.0, 1.15])
     handles = _draw_points(left, table, published)

@@ -67,10 +67,9 @@ def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure
     table
         Columns of `kohorte.benchmarks.maps.COLUMNS`, one row a measurement.
     published
-        Columns implementation ("POPSOM", "aweSOM"), n_points, n_features, seconds, peak_mb of one
-        map each.
+        Columns of workflow/resources/published_timings.csv.
     """
-    published = published[published["n_features"] == 6]
+    published = published[(published["task"] == "som") & (published["n_features"] == 6)]
     figure = new_figure(DOUBLE_COLUMN, 6.6)
     panels = figure.subplot_mosaic("aab\naac\ndef", height_ratios=[1.0, 1.0, 1.05])
     _draw_ratios(panels["a"], table)

@@ -1,0 +1,14 @@
+"""Draw the times of the stages of online training and the errors of its maps."""
+
+import pandas as pd
+
+from kohorte.figures.stages import stages_figure
+from kohorte.figures.style import save_figure
+from kohorte.logs import job_log
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        times, quality = map(pd.read_csv, (snakemake.input.times, snakemake.input.quality))
+        figure = stages_figure(times, quality)
+        for path in snakemake.output:
+            save_figure(figure, path)

@@ -1,0 +1,67 @@
+"""Sources that are computed: small tables with which methods are shown."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from kohorte.data.reading import ArraySource, suggest
+from kohorte.errors import ConfigError, DataError
+
+COLOURS = {
+    "black": (0.0, 0.0, 0.0),
+    "blue": (0.0, 0.0, 1.0),
+    "darkblue": (0.0, 0.0, 0.5),
+    "skyblue": (0.125, 0.529, 1.0),
+    "greyblue": (0.33, 0.4, 0.67),
+    "lilac": (0.6, 0.5, 1.0),
+    "green": (0.0, 1.0, 0.0),
+    "red": (1.0, 0.0, 0.0),
+    "cyan": (0.0, 1.0, 1.0),
+    "violet": (1.0, 0.0, 1.0),
+    "yellow": (1.0, 1.0, 0.0),
+    "white": (1.0, 1.0, 1.0),
+    "darkgrey": (0.33, 0.33, 0.33),
+    "mediumgrey": (0.5, 0.5, 0.5),
+    "lightgrey": (0.66, 0.66, 0.66),
+}
+"""Name -> red, green, blue from 0 to 1: the fifteen colours that maps are often shown with.
+
+Source: examples of PyMVPA (Hanke et al., Neuroinformatics 7 (2009) 37)."""
+
+CHANNELS = ("red", "green", "blue")
+
+PARTNER_PLACES = 7
+"""Places from a colour to its partner in `colours6d`; prime to 15, so that each is partner once."""
+
+
+def _colours():
+    """The fifteen colours."""
+    return np.array(list(COLOURS.values())), CHANNELS, list(COLOURS)
+
+
+def _colours6d():
+    """Each of the fifteen colours side by side with the one PARTNER_PLACES further on."""
+    values, _, names = _colours()
+    partners = np.roll(np.arange(len(names)), -PARTNER_PLACES)
+    pairs = [f"{name}/{names[k]}" for name, k in zip(names, partners, strict=True)]
+    features = [f"{side}_{channel}" for side in ("left", "right") for channel in CHANNELS]
+    return np.hstack([values, values[partners]]), features, pairs
+
+
+GENERATED_SETS = {"colours": _colours, "colours6d": _colours6d}
+"""Name after "generated:" -> function() -> (N, F) values, F names, label of each row."""
+
+
+@contextmanager
+def open_generated(title, name, options):
+    """A computed table, with its labels."""
+    if name not in GENERATED_SETS:
+        raise DataError(
+            f"{title}: unknown generated data set {name!r}; {suggest(name, GENERATED_SETS)}"
+        )
+    if options.label is not None:
+        raise ConfigError(f"{title} brings its own labels; leave label out")
+    values, names, labels = GENERATED_SETS[name]()
+    source = ArraySource(title, values, tuple(names), f"data set {name!r}")
+    source.add_labels(np.array(labels))
+    yield source

@@ -1,0 +1,177 @@
+"""Figure of a map of colours: its nodes in the colours of their weights, and where names land."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from kohorte.errors import ConfigError
+from kohorte.figures.cells import MANY_CELLS, cell_polygons, map_axes
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MUTED,
+    freeze_layout,
+    legend_below,
+    marker_handle,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from kohorte.maps.lattice import Lattice
+
+MOST_NAMES = 40
+"""Points that are named and measured one by one; of more, only their places are drawn."""
+
+MOST_SLICES = 9
+"""Slices of three features that are drawn; of more features, the first ones."""
+
+
+@paper_style()
+def colours_figure(
+    weights: np.ndarray,
+    lattice: "Lattice",
+    features: Sequence[str],
+    *,
+    winners: np.ndarray,
+    names: Sequence[str],
+    distances: np.ndarray,
+    highlight: int,
+) -> Figure:
+    """A map of three features as an image, in slices where there are more, and its names.
+
+    Each slice of three features that follow each other gives red, green and blue of its panel. The
+    last panel has the distances of the points to their nodes in all realizations.
+
+    Parameters
+    ----------
+    weights
+        (M, F) weights in the units of the data, F >= 3. Points have values from 0 to 1; weights
+        outside, of nodes that no point has moved, are drawn at the nearest of these.
+    lattice
+        Lattice with M nodes.
+    features
+        F names.
+    winners
+        (N,) node of each point.
+    names
+        N names of points.
+    distances
+        (R, N) distances of the points to their nodes in R realizations.
+    highlight
+        Row of `distances` of the map that is drawn.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than three features.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    n_features = weights.shape[1]
+    if n_features < 3:
+        raise ConfigError(
+            f"figures.extra: 'colours' needs three features or more, for red, green and blue, but "
+            f"the table has {n_features} ({', '.join(features)})"
+        )
+    slices = [slice(k, k + 3) for k in range(min(n_features - 2, MOST_SLICES))]
+    columns = 1 if len(slices) == 1 else 2
+    rows = -(-len(slices) // columns)
+    measured = len(names) <= MOST_NAMES
+    side = 4.6 / columns if measured else 6.6 / columns
+    height = max(rows * (side * lattice.ydim / lattice.xdim + 0.3) + 0.8, 2.9 if measured else 0)
+    figure = new_figure(DOUBLE_COLUMN, height)
+    maps, right = figure, None
+    if measured:
+        maps, right = figure.subfigures(1, 2, width_ratios=[4.7, 2.5])
+    grid = maps.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    polygons = cell_polygons(lattice)
+    for axes in grid[len(slices) :]:
+        axes.remove()
+    for k, (axes, part) in enumerate(zip(grid, slices, strict=False)):
+        map_axes(axes, lattice)
+        axes.set_aspect(1)
+        cells = PolyCollection(
+            polygons, facecolors=np.clip(weights[:, part], 0, 1), edgecolors="face", linewidths=0.2
+        )
+        if len(polygons) > MANY_CELLS:
+            cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
+        axes.add_collection(cells, autolim=False)
+        axes.label_outer()
+        text = ", ".join(shorten(name, 11) for name in features[part])
+        panel_title(axes, chr(ord("a") + k), text)
+    handles: list[Artist] = []
+    if right is not None:
+        strip = right.subplots()
+        texts = list(names) if columns == 1 else [f"{k} {n}" for k, n in enumerate(names, 1)]
+        handles = _draw_distances(strip, texts, np.asarray(distances), highlight)
+        panel_title(strip, chr(ord("a") + len(slices)), "Names to their nodes")
+    legend_below(figure, handles)
+    freeze_layout(figure)
+    places = np.asarray(lattice.coordinates())[winners]
+    for axes in grid[: len(slices)]:
+        if columns == 1 and measured:
+            _write_names(axes, places, names)
+        elif measured:
+            _write_names(axes, places, [str(k) for k in range(1, len(names) + 1)])
+        else:
+            axes.plot(*places.T, ls="", marker="o", ms=2, color=INK, mec="white", mew=0.3)
+    return figure
+
+
+def check_colours(values: np.ndarray, features: Sequence[str]) -> None:
+    """Raise ConfigError where a value is no share of a colour, from 0 to 1."""
+    outside = ~((values >= -1e-6) & (values <= 1 + 1e-6))  # scaling back rounds
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise ConfigError(
+            f"figures.extra: 'colours' needs values from 0 to 1, but feature "
+            f"{features[column]!r} has {values[row, column]:g} in point {row}; divide the columns "
+            "by their largest possible value"
+        )
+
+
+def _write_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> None:
+    """Names in pale boxes at their nodes, inside the map, those on one node above each other."""
+    box = {"facecolor": "white", "alpha": 0.6, "linewidth": 0, "boxstyle": "round,pad=0.2"}
+    taken: dict[tuple, list[str]] = {}
+    for place, name in zip(places.tolist(), names, strict=True):
+        taken.setdefault(tuple(place), []).append(name)
+    renderer = axes.figure.canvas.get_renderer()
+    inside = axes.get_window_extent(renderer)
+    for place, found in taken.items():
+        text = axes.text(
+            *place, "\n".join(found), ha="center", va="center", fontsize=6, bbox=box, zorder=4
+        )
+        extent = text.get_window_extent(renderer).padded(2)
+        over = max(extent.x1 - inside.x1, 0) - max(inside.x0 - extent.x0, 0)
+        up = max(extent.y1 - inside.y1, 0) - max(inside.y0 - extent.y0, 0)
+        x, y = axes.transData.transform(place)
+        text.set_position(axes.transData.inverted().transform((x - over, y - up)))
+
+
+def _draw_distances(
+    axes: Axes, names: Sequence[str], distances: np.ndarray, highlight: int
+) -> list[Artist]:
+    """A row of dots for each name, one dot a realization; legend entries."""
+    at = np.arange(len(names))
+    for row in distances:
+        axes.plot(row, at, ls="", marker="o", ms=2.6, color=MUTED, mew=0, alpha=0.6)
+    axes.plot(distances[highlight], at, ls="", marker="D", ms=3, color=INK, mew=0, zorder=3)
+    axes.set_yticks(at, [shorten(name, 24) for name in names], fontsize=6)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0, max(1.08 * distances.max(), 1e-6))
+    plain_numbers(axes.xaxis, 4)
+    axes.set_xlabel("Distance in colour space")
+    axes.grid(True, axis="x")
+    handles = [marker_handle("this map", INK, "D", 3.5)]
+    if len(distances) > 1:
+        handles.append(marker_handle(f"all {len(distances)} maps", MUTED, "o", 3.5))
+    return handles

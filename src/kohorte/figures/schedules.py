@@ -1,0 +1,168 @@
+"""Figure of schedules: learning rate, radius and kernel as training goes on."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from kohorte.errors import ConfigError
+from kohorte.figures.levels import check_lengths, colour_realizations
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    legend_below,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+    value_label,
+)
+from kohorte.maps.neighbourhood import KERNELS
+from kohorte.maps.schedules import learning_rates
+
+if TYPE_CHECKING:
+    from kohorte.maps.realization import MapParameters
+
+MOST_STEPS = 1000
+"""Steps of a curve that are drawn; of longer runs, that many, evenly spaced."""
+
+MOMENTS = (0.0, 0.25, 0.5, 0.75, 0.95)
+"""Shares of a run at which the kernel is drawn."""
+
+
+@paper_style()
+def schedule_figure(
+    parameters: Sequence["MapParameters"],
+    *,
+    n_points: int,
+    colour_by: Sequence[object] | None = None,
+    colour_name: str = "",
+    highlight: int = 0,
+) -> Figure:
+    """Learning rate and radius of all realizations against steps, and the kernel of one.
+
+    Parameters
+    ----------
+    parameters
+        Parameters of R realizations, R >= 1.
+    n_points
+        Number of points: what one pass of mini-batches is divided into follows from it.
+    colour_by, colour_name
+        (R,) values of a parameter, numbers or texts, and its name.
+    highlight
+        Index of the realization whose kernel is drawn: its strength times the learning rate,
+        against the lattice distance from the winner.
+
+    Raises
+    ------
+    ConfigError
+        The arguments differ in length, or there is no realization.
+    """
+    if not parameters:
+        raise ConfigError("a figure of schedules needs at least one realization")
+    check_lengths(len(parameters), colour_by=colour_by)
+    figure = new_figure(DOUBLE_COLUMN, 2.7)
+    left, middle, right = figure.subplots(1, 3)
+    colouring = colour_realizations(len(parameters), colour_by, colour_name)
+    drawn = set()
+    for own, colour in zip(parameters, colouring.colours, strict=True):
+        step, alpha, radius = schedule_of(own, n_points)
+        key = (step.tobytes(), alpha.tobytes(), radius.tobytes(), tuple(colour))
+        if key in drawn:  # repeats have the same curves
+            continue
+        drawn.add(key)
+        left.plot(step, alpha, color=colour)
+        middle.plot(step, radius, color=colour)
+    units = {_unit(own) for own in parameters}
+    unit = units.pop() if len(units) == 1 else "Steps or epochs"
+    for axes, label in ((left, "Learning rate"), (middle, "Radius (lattice spacings)")):
+        axes.set_xlabel(f"{unit} done")
+        axes.set_ylabel(label)
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.grid(True)
+        plain_numbers(axes.xaxis, 4)
+        plain_numbers(axes.yaxis, 5)
+    if all(own.trainer == "batch" for own in parameters):
+        left.set_axis_off()
+        left.text(
+            0.5, 0.5, "none in\nbatch training", ha="center", va="center", transform=left.transAxes
+        )
+    moments = _draw_kernel(right, parameters[highlight], n_points)
+    for axes, letter, text in zip(
+        (left, middle, right), "abc", ("Learning rate", "Radius", "Pull on a node"), strict=True
+    ):
+        panel_title(axes, letter, text)
+    if colouring.bar is not None:
+        bar = figure.colorbar(colouring.bar, ax=[left, middle], pad=0.02)
+        bar.set_label(colour_name)
+    entries: list[Artist] = [
+        Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in colouring.entries
+    ]
+    legend_below(figure, entries + moments, most=5)
+    return figure
+
+
+def schedule_of(
+    parameters: "MapParameters", n_points: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps (or epochs) done, learning rate (NaN in batch training) and radius, (T,) each.
+
+    T is at most MOST_STEPS, and two more for the fine epochs of batch training.
+    """
+    own = parameters
+    moves = own.steps if own.epochs is None else own.epochs
+    parts = -(-n_points // own.batch_size) if own.trainer == "minibatch" else 1
+    total = moves * parts
+    shown = np.unique(np.linspace(0, total - 1, min(total, MOST_STEPS)).round().astype(np.int64))
+    # One by one, since a run of 10^12 steps does not fit into memory.
+    radii, rates = own.radii(own.lattice, total), np.full(shown.size, np.nan)
+    radius = np.array([radii.at(t, t + 1)[0] for t in shown])
+    if own.trainer != "batch":
+        arguments = own.learning_rate, total, own.alpha, own.final_alpha
+        rates = np.array([_rate(t, *arguments) for t in shown.tolist()])
+    steps = shown / parts
+    if own.trainer == "batch" and own.fine_epochs:
+        steps = np.append(steps, [moves, moves + own.fine_epochs - 1])
+        radius = np.append(radius, [radii.final] * 2)
+        rates = np.append(rates, [np.nan] * 2)
+    return steps, rates, radius
+
+
+def _rate(step: int, name: str, total: int, alpha: float, final: float | None) -> float:
+    return float(learning_rates(name, step, step + 1, total, alpha, final)[0])
+
+
+def _unit(parameters: "MapParameters") -> str:
+    return "Steps" if parameters.epochs is None else "Epochs"
+
+
+def _draw_kernel(axes: Axes, parameters: "MapParameters", n_points: int) -> list[Artist]:
+    """Rate times kernel against lattice distance at MOMENTS of the run; legend entries."""
+    steps, rates, radii = schedule_of(parameters, n_points)
+    reach = max(parameters.xdim, parameters.ydim) - 1
+    distance = np.linspace(0, max(reach, 1), 400)
+    if parameters.kernel_distance == "links":
+        distance = np.arange(max(reach, 1) + 1.0)
+    kernel, handles = KERNELS[parameters.kernel], []
+    colours = sequential_map()(np.linspace(0, 0.9, len(MOMENTS)))
+    for share, colour in zip(MOMENTS, colours, strict=True):
+        k = min(round(share * len(steps)), len(steps) - 1)
+        strength = kernel(distance, radii[k]) * (1.0 if np.isnan(rates[k]) else rates[k])
+        axes.plot(distance, strength, color=colour)
+        text = f"{_unit(parameters)[:-1].lower()} {value_label(round(float(steps[k])))}"
+        handles.append(Line2D([], [], color=colour, lw=1.4, label=text))
+    axes.axhline(0, color=INK, lw=0.4)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("Lattice distance from the winner")
+    batch = parameters.trainer == "batch"
+    axes.set_ylabel("Kernel" if batch else "Learning rate × kernel")
+    axes.grid(True)
+    plain_numbers(axes.xaxis, 4)
+    plain_numbers(axes.yaxis, 5)
+    return handles

@@ -1,0 +1,46 @@
+"""Pictures of the documentation: small, and no worse than they must be."""
+
+import runpy
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def shrink(root):
+    return runpy.run_path(str(root / "scripts" / "shrink_picture.py"))["shrink_picture"]
+
+
+@pytest.fixture
+def figure(tmp_path):
+    """A picture of 600 x 300 pixels in many colours."""
+    path = tmp_path / "figure.png"
+    pixels = np.random.default_rng(0).integers(256, size=(300, 600, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_a_small_figure_keeps_its_pixels(shrink, figure, tmp_path):
+    shrink(figure, tmp_path / "p.png", widths=[900], palette=False, most_bytes=10**7)
+    with Image.open(figure) as before, Image.open(tmp_path / "p.png") as after:
+        np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+
+
+def test_a_figure_is_made_as_small_as_it_must_be(shrink, figure, tmp_path):
+    for most_bytes, width in ((10**7, 500), (150_000, 300), (10, 200)):
+        shrink(
+            figure,
+            tmp_path / "p.png",
+            widths=[500, 300, 200],
+            palette=False,
+            most_bytes=most_bytes,
+        )
+        with Image.open(tmp_path / "p.png") as picture:
+            assert picture.size == (width, width // 2)
+
+
+def test_a_palette_has_256_colours_at_most(shrink, figure, tmp_path):
+    shrink(figure, tmp_path / "p.png", widths=[600], palette=True, most_bytes=10**7)
+    with Image.open(tmp_path / "p.png") as picture:
+        assert len(picture.convert("RGB").getcolors(10**6)) <= 256

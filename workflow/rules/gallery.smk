@@ -1,0 +1,51 @@
+"""Pictures of the documentation, on demand: figures -> docs/images/*.png.
+
+The target is `gallery`: the pictures of this study, small enough for a page. Those that belong to no
+study are targets of their own name.
+"""
+
+# Picture -> the figure that it shows.
+PICTURES = {
+    "wine": "results/wine/figures/similarity.png",
+    "colours": "results/colours/figures/colours.png",
+    "colours6d": "results/colours6d/figures/colours.png",
+    "schedule": "results/colours/figures/schedule.png",
+    "bank": "results/bank/stages/stages.png",
+    "joss": "results/benchmarks/joss.png",
+}
+# Pictures that 256 colours would spoil.
+OF_ALL_COLOURS = {"colours", "colours6d"}
+
+
+rule gallery:
+    input:
+        [
+            f"docs/images/{name}.png"
+            for name, figure in PICTURES.items()
+            if figure.startswith(f"results/{STUDY.name}/")
+        ],
+
+
+rule shrink_picture:
+    input:
+        figure=lambda wildcards: PICTURES[wildcards.picture],
+    output:
+        picture="docs/images/{picture}.png",
+    log:
+        "<logs>/shrink_picture/{picture}.log",
+    benchmark:
+        "<benchmarks>/shrink_picture/{picture}.tsv"
+    wildcard_constraints:
+        picture="|".join(PICTURES),
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        widths=[1400, 1200, 1000],
+        palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
+        most_bytes=200_000,
+    script:
+        "../../scripts/shrink_picture.py"
