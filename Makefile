@@ -9,7 +9,7 @@ PEERS := .peers/.installed
 MAP_PEERS := .map_peers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test test-slurm lint format docs report benchmark-ensemble benchmark-maps \
+.PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
   compare-consensus lock clean
 
 help: ## list these commands
@@ -37,6 +37,11 @@ test: lint ## lint, then unit, property and workflow tests
 test-slurm: $(STAMP) ## test on a real Slurm, installed and started here (as root, Debian or Ubuntu)
 	@trap 'tests/slurm/loopback.sh down' EXIT INT TERM; \
 	  KOHORTE_INSTALL_SLURM=1 $(BIN)/python -m pytest tests/test_slurm.py
+
+EXAMPLES ?= 1000
+
+fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
+	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
 
 lint: $(STAMP) ## check format and style of Python and Snakemake code
 	$(BIN)/ruff check .

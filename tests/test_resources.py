@@ -124,6 +124,7 @@ READ = [
     ("measure_agreement", 125, 2.8, 519),
     ("measure_sufficiency", 29.5, 26.7, 336),
     ("measure_sufficiency", 127, 192, 650),
+    ("evaluate_labels", 78.8, 9.4, 998),
     ("write_group_signals", 158, 1.7, 384),
     ("tabulate", 127, 1.9, 370),
     ("plot", 58.2, 4.4, 456),

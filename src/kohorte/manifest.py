@@ -185,5 +185,13 @@ def _digest_without_seconds(path: Path) -> str:
         rows = list(csv.reader(stream))
     if rows and "seconds" in rows[0]:
         column = rows[0].index("seconds")
-        rows = [row[:column] + row[column + 1 :] for row in rows]
+        # What is no time in that column is damage.
+        rows = [
+            row[:column] + row[column + 1 :] if _is_time(row[column : column + 1]) else row
+            for row in rows
+        ]
     return provenance.digest_of(rows)
+
+
+def _is_time(cells: Sequence[str]) -> bool:
+    return any(re.fullmatch(r"seconds|[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", cell) for cell in cells)

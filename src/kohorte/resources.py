@@ -26,9 +26,9 @@ START_SECONDS = 300
 #: The program with its libraries, MB: plain; with JAX; and what JAX takes on the host for a GPU.
 PLAIN_MB, JAX_MB, GPU_MB = 300, 500, 2000
 
-#: One product of point, node and feature: 0.03e-9 s (winners, F = 784) to 1.1e-9 s (online, 22500
-#: nodes).
-PRODUCT_SECONDS = 1e-9
+#: One product of point, node and feature: up to 1.1e-9 s one point at a time (online, 22500 nodes),
+#: 0.03e-9 s (F = 784) to 0.3e-9 s many at a time.
+STEP_PRODUCT_SECONDS, PRODUCT_SECONDS = 1e-9, 0.5e-9
 
 #: One step of online training beside its products, seconds.
 STEP_SECONDS = 1e-6
@@ -69,6 +69,7 @@ COSTS: Mapping[str, Cost] = {
     "measure_agreement": Cost(mb_per_mb=4),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
+    "evaluate_labels": Cost(mb_per_mb=12),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
@@ -107,7 +108,8 @@ def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -
         updates = epochs * math.ceil(n_points / parameters["batch_size"])
     # Winners of all points twice, and measures on 1000 of them some twenty times.
     visits += 2 * n_points + 20_000
-    seconds = PRODUCT_SECONDS * (visits + updates * nodes) * nodes * n_features
+    product = STEP_PRODUCT_SECONDS if online else PRODUCT_SECONDS
+    seconds = product * (visits + updates * nodes) * nodes * n_features
     if online:
         seconds += STEP_SECONDS * visits
     if parameters["method"] != "basins":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -60,6 +61,9 @@ PARAMETERS: dict[str, Parameter] = {
     "merge": Parameter("segmentation", "merge", float),
     "clusters": Parameter("segmentation", "k-", int),
 }
+
+#: Realizations of a study: a workflow cannot plan more in a reasonable time.
+MAX_REALIZATIONS = 100_000
 
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
@@ -168,8 +172,9 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
         ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
             `realizations.explicit` leaves a swept parameter open, two realizations are the same,
             `figures` names a parameter or realization that the study does not have or a figure
-            that it cannot have, test points are given and there are no classes or maps, or there
-            is neither a source of data nor a list of label files.
+            that it cannot have, there are more than `MAX_REALIZATIONS`, test points are given and
+            there are no classes or maps, or there is neither a source of data nor a list of label
+            files.
     """
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config)
@@ -179,6 +184,8 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
         )
     values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
     explicit = config["realizations"]["explicit"]
+    repeats = config["realizations"]["repeats"]
+    _check_count(values if explicit is None else {"explicit": explicit}, repeats)
     combinations = _product(values) if explicit is None else _explicit(values, explicit)
     plans: list[RealizationPlan] = []
     first_with: dict[str, int] = {}
@@ -186,7 +193,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
         _check_dimensions(chosen)
         _check_start(chosen, config["training"]["weights"])
         chosen |= {name: defaults[name] for name in without_effect(chosen)}
-        for repeat in range(1, config["realizations"]["repeats"] + 1):
+        for repeat in range(1, repeats + 1):
             identifier = realization_id(chosen, repeat, defaults)
             if identifier in first_with:
                 if explicit is None:
@@ -261,6 +268,17 @@ def batches(plans: Sequence[RealizationPlan], size: int) -> dict[str, tuple[str,
     width = max(3, len(str(count - 1)))
     ids = [plan.id for plan in plans]
     return {f"{k:0{width}d}": tuple(ids[k * size : (k + 1) * size]) for k in range(count)}
+
+
+def _check_count(values: Mapping[str, Any], repeats: int) -> None:
+    counts = {name: len(v) for name, v in values.items() if isinstance(v, list) and len(v) > 1}
+    total = math.prod(counts.values()) * repeats
+    if total > MAX_REALIZATIONS:
+        swept = ", ".join(f"{name} ({count} values)" for name, count in counts.items())
+        raise ConfigError(
+            f"{total} realizations are asked for: {swept + ', ' if swept else ''}"
+            f"realizations.repeats {repeats}; a study may have at most {MAX_REALIZATIONS}"
+        )
 
 
 def _product(values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -47,8 +47,8 @@ rule plot_umatrix:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -77,8 +77,8 @@ rule plot_component_planes:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -107,8 +107,8 @@ rule plot_hits:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -137,8 +137,8 @@ rule plot_snapshots:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
         library=library_digest("figures"),
@@ -167,8 +167,8 @@ rule plot_quality:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
@@ -198,8 +198,8 @@ rule plot_history:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
@@ -227,8 +227,8 @@ rule plot_clusters:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         library=library_digest("figures"),
@@ -256,8 +256,8 @@ rule plot_agreement:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         swept=STUDY.swept,
         library=library_digest("figures"),
@@ -284,8 +284,8 @@ rule plot_effects:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -311,8 +311,8 @@ rule plot_ranking:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -338,8 +338,8 @@ rule plot_stability:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -365,8 +365,8 @@ rule plot_similarity:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         library=library_digest("figures"),
     script:
@@ -392,8 +392,8 @@ rule plot_sufficiency:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         enough=config["ensemble"]["enough"],
         library=library_digest("figures"),
@@ -421,8 +421,8 @@ rule plot_signal:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         features=config["figures"]["features"],
         library=library_digest("figures"),
@@ -451,8 +451,8 @@ rule plot_confidence:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory("plot"),
+        runtime=run_time("plot"),
     params:
         features=config["figures"]["features"],
         realization=config["figures"]["realization"],

@@ -66,8 +66,8 @@ rule tabulate_results:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("tabulate"),
+        runtime=run_time("tabulate"),
     params:
         files=STUDY.labels,
         swept=STUDY.swept,
@@ -102,8 +102,8 @@ rule evaluate_labels:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory("evaluate_labels"),
+        runtime=run_time("evaluate_labels"),
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
@@ -129,8 +129,8 @@ rule summarize_study:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=memory("tabulate"),
+        runtime=run_time("tabulate"),
     params:
         study=STUDY.name,
         library=library_digest("choice"),

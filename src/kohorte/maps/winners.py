@@ -13,9 +13,6 @@ from kohorte.maps._validation import as_count, as_points, as_weights, choose
 BLOCK_ROWS = 1 << 13
 """Points that one task of a thread pool takes."""
 
-WIDE = 64
-"""Features from which on the tiles of a search are wider."""
-
 _CACHE_BYTES = 1 << 18
 _BLOCK_BYTES = 3 << 18
 _LARGEST_BLOCK = 240
@@ -179,7 +176,7 @@ def _pack(weights: np.ndarray, search: Search, by_product: bool) -> _Pack:
     nodes = weights
     norms = np.zeros(n_nodes)
     if by_product:
-        width = 3 if n_features >= WIDE else 2
+        width = 3
         if kind == _kernels.SQUARE:
             centre = _common_offset(weights)
             nodes = weights - centre

@@ -130,6 +130,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path.parent)
+        temporary.touch()  # what forbids to write here is found before the block does its work
         yield temporary
         with open(temporary, "r+b") as stream:
             _seal(stream)
