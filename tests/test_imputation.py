@@ -1,13 +1,12 @@
 """Missing values filled in from winners: by hand, and against a plain loop."""
 
-import json
 import runpy
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from workflow_project import rewriting
 
 from kohorte import store
 from kohorte.errors import DataError
@@ -98,11 +97,12 @@ def study(tmp_path):
     )
     folder = tmp_path / "realizations"
     for name, winners in (("one", [0, 1, 2]), ("two", [2, 1, 0])):
-        with store.create(folder / f"{name}.h5", "realization", id=name) as file:
+        path = folder / f"{name}.h5"
+        with store.create(path, "realization", id=name, content=name) as file:
             store.put(file, {"weights": WEIGHTS, "winners": np.array(winners)})
     index = folder / "batches" / "000.json"
-    index.parent.mkdir()
-    index.write_text(json.dumps([{"id": name, "file": f"{name}.h5"} for name in ("one", "two")]))
+    files = [folder / f"{name}.h5" for name in ("one", "two")]
+    store.write_index(index, files, [store.list_realization(file) for file in files])
     return data, [index]
 
 
@@ -139,7 +139,7 @@ class TestScript:
 
     def test_a_map_of_another_table(self, script, study, tmp_path):
         data, indexes = study
-        with h5py.File(tmp_path / "realizations" / "two.h5", "a") as file:
+        with rewriting(tmp_path / "realizations" / "two.h5") as file:
             del file["winners"]
             file["winners"] = [0, 1]
         with pytest.raises(DataError, match="winners must have one node for each of the 3 points"):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_workflow import TINY, Project, write_points
+from workflow_project import rewriting
 
 from kohorte import prediction, store
 from kohorte.config import check_config
@@ -223,7 +224,7 @@ def test_maps_that_do_not_belong_to_the_ensemble(by_hand, tmp_path):
     features = np.zeros((2, 1))
     with pytest.raises(ResultError, match="a study of label files has no maps"):
         predict(by_hand.ensemble, tmp_path / "nowhere", features)
-    with h5py.File(tmp_path / "realizations" / "two.h5", "a") as file:
+    with rewriting(tmp_path / "realizations" / "two.h5") as file:
         file["hits"][:] = [1, 2, 1]
     with pytest.raises(ResultError, match=r"two\.h5: is not the map that the ensemble"):
         by_hand.predict(features)

@@ -1,5 +1,6 @@
 """Studies that run through Snakemake in directories of their own, for the tests that need one."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from kohorte import store
 from kohorte.provenance import file_digest
 
 TINY = {
@@ -109,3 +111,12 @@ def content(results):
 def assert_same(one, two):
     assert one.keys() == two.keys()
     assert [key for key in one if not np.array_equal(one[key], two[key])] == []
+
+
+@contextlib.contextmanager
+def rewriting(path):
+    """A result file open to be changed, which is whole again afterwards."""
+    with h5py.File(path, "a") as file:
+        yield file
+    with open(path, "r+b") as stream:
+        store.files._seal(stream)

@@ -156,7 +156,7 @@ def content_digest(file: h5py.File) -> str:
 def list_realization(path: str | Path) -> dict[str, str]:
     """The entry of a realization in the index of its batch."""
     with read_result(path, "realization") as file:
-        return {"id": file.attrs["id"], "file": path.name, "content": file.attrs["content"]}
+        return {"id": file.attrs["id"], "file": Path(path).name, "content": file.attrs["content"]}
 
 
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
