@@ -187,7 +187,7 @@ def test_first_step_of_adam_has_the_size_of_the_rate(mapped):
     points, classes = two_spirals(30, 1, 0.0, np.random.default_rng(5))
     state = networks.start_state(mapped, 0.01)
     moved, _ = networks.take_steps(mapped, state, points, classes, 0.01, 1)
-    slopes = jax.grad(networks.mean_loss)(mapped, points, classes)
+    slopes = jax.jit(jax.grad(networks.mean_loss))(mapped, points, classes)
     for before, behind, slope in zip(*map(jax.tree.leaves, (mapped, moved, slopes)), strict=True):
         # Adam divides by |slope| + 1e-8: its first step is the rate against the slope's sign.
         expected = -0.01 * np.asarray(slope) / (np.abs(slope) + 1e-8)
