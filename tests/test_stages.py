@@ -94,6 +94,17 @@ def test_times_have_every_stage_and_size(times):
     assert (times[times["stage"] == stages.TOTAL]["seconds"] > 0).all()
 
 
+@pytest.mark.parametrize("backend", ["numba", "jax"])
+def test_both_backends_are_timed_by_stages(backend, tmp_path):
+    files = {"points": make_points(30), "weights": make_points(16, seed=1)}
+    for name, array in files.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    paths = {name: str(tmp_path / f"{name}.npy") for name in files}
+    found = TASKS["time_stages"](**paths, side=4, iterations=2, backend=backend)()
+    assert tuple(found.stages) == STAGES
+    assert sum(found.stages.values()) == pytest.approx(found.seconds)
+
+
 def test_an_accelerator_makes_fewer_passes_and_its_times_are_scaled(monkeypatch, tmp_path):
     def measure(asked, *, repeats, threads):
         asked = dict(asked)

@@ -330,7 +330,7 @@ def _whole_job(bench: _Bench) -> Iterator[dict]:
 def _analysis(bench: _Bench) -> Iterator[dict]:
     """The whole job on lattices that grow with the table; ratio: times as long as kohorte's.
 
-    That is how the published times of whole maps were taken.
+    The lattice of the published times for 10^6 points has that size.
     """
     sizes = bench.sizes
     for n_features in sizes.growth_features:

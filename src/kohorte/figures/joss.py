@@ -34,15 +34,12 @@ class Curve:
     label: str
     number: int | None
     measured: bool = False
-    scaled: bool = False
 
     def style(self) -> dict:
-        """Properties of a line; what was measured has markers, hollow ones where it was scaled."""
+        """Properties of a line; what was measured has markers."""
         style = {"color": MUTED if self.number is None else group_colour(self.number)}
         if self.measured:
             style |= {"marker": group_marker(self.number), "ms": 3.5}
-        if self.scaled:
-            style |= {"mfc": "white"}
         return style
 
 
@@ -59,7 +56,6 @@ _ENSEMBLES = {
     "aweSOM, cpu": Curve("aweSOM, CPU, published", 8),
     "aweSOM, gpu": Curve("aweSOM, GPU, published", 5),
     "NumPy": Curve("published operations", 1, measured=True),
-    "NumPy, scaled": Curve("the same, scaled by pairs", 1, measured=True, scaled=True),
     "kohorte": Curve("kohorte, disk to disk", 0, measured=True),
     "gpu": Curve("kohorte, counting on GPU", 2, measured=True),
 }
@@ -133,14 +129,13 @@ def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[st
     ours = ensemble["implementation"] == "kohorte"
     whole = ensemble["case"].isin(["end_to_end", "end_to_end_growth"])
     usual = ensemble["n_realizations"] == 20
-    numpy = "NumPy, number masks and map"
+    numpy = ensemble["implementation"] == "NumPy, number masks and map"
     on_gpu = ensemble["implementation"].str.startswith("kohorte, jax on")
     return {
         "legacy, cpu": of(sce, cpu & (by == "legacy SCE")),
         "aweSOM, cpu": of(sce, cpu & (by == "aweSOM")),
         "aweSOM, gpu": of(sce, ~cpu & (by == "aweSOM")),
-        "NumPy": of(ensemble, (ensemble["implementation"] == numpy) & usual),
-        "NumPy, scaled": of(ensemble, ensemble["implementation"] == f"{numpy}, scaled by pairs"),
+        "NumPy": of(ensemble, numpy & usual),
         "kohorte": of(ensemble, ours & whole),
         "gpu": of(ensemble, (ensemble["case"] == "accelerator") & on_gpu & usual),
     }
@@ -157,7 +152,6 @@ def _draw_half(
             continue
         style = kind.style()
         for key, line in dashes.items():
-            line = "" if kind.scaled else line
             curve, base = curves[name, key], curves[legacy, key]
             times.plot(curve.index, curve, **style, ls=line)
             if name == legacy or base.empty:
@@ -165,8 +159,7 @@ def _draw_half(
             inside = curve[(curve.index >= base.index.min()) & (curve.index <= base.index.max())]
             ratio = _interpolate(base, inside.index.to_numpy(float)) / inside
             ratios.plot(inside.index, ratio, **style, ls=line)
-        line = "" if kind.scaled else "-"
-        handles.append(Line2D([], [], label=kind.label, **style, ls=line))
+        handles.append(Line2D([], [], label=kind.label, **style))
     ratios.axhline(1, color=INK, lw=0.6, zorder=1)
     for axes in (times, ratios):
         _log_axes(axes)
