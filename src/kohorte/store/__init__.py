@@ -13,6 +13,7 @@ from kohorte.store.ensembles import (
     write_ensemble,
     write_overlaps,
 )
+from kohorte.store.fields import read_fields, write_fields
 from kohorte.store.files import (
     create,
     open_result,
@@ -57,6 +58,7 @@ __all__ = [
     "put_attributes",
     "read_data",
     "read_ensemble",
+    "read_fields",
     "read_json",
     "read_overlaps",
     "read_overlaps_of",
@@ -69,6 +71,7 @@ __all__ = [
     "write_csv",
     "write_data",
     "write_ensemble",
+    "write_fields",
     "write_index",
     "write_overlaps",
     "write_realization",
