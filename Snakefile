@@ -26,6 +26,7 @@ include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
+include: "workflow/rules/physics.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/sweep.smk"
@@ -42,6 +43,7 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,
+        rules.physics.input,
         "<results>/MANIFEST",
 
 

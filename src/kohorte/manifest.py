@@ -30,6 +30,7 @@ NOT_LISTED = (
     "realizations/batches/*",
     "imputed.h5",
     "group_signals.h5",
+    "grid_labels.h5",
     "prediction/*",
     "tables/jobs.csv",
     "*.crate.zip",

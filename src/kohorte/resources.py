@@ -68,6 +68,10 @@ COSTS: Mapping[str, Cost] = {
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     "write_group_signals": Cost(),
+    # Label files, counts and the table are read in parts; the grid is compressed.
+    "write_grid": Cost(base_mb=700, mb_per_mb=1, seconds_per_mb=1),
+    # Some 20 bytes a cell, of which grid.h5 has a few; a dozen groups, one after the other.
+    "measure_physics": Cost(base_mb=900, mb_per_mb=3, seconds_per_mb=5),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
 }

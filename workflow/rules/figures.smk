@@ -21,6 +21,7 @@ rule figures:
                 *(FIGURES_OF_PAIRS if len(STUDY.realizations or STUDY.labels) > 1 else []),
                 *(FIGURES_OF_SWEEPS if STUDY.swept else []),
                 *(FIGURES_OF_POINTS if HAS_DATA else []),
+                *config["figures"]["extra"],
             ],
             format=["pdf", "png"],
         ),

@@ -13,7 +13,12 @@ rule write_manifest:
         data=data_file(),
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",
-        results=[*rules.tables.input, *rules.figures.input, *rules.sweep.input],
+        results=[
+            *rules.tables.input,
+            *rules.figures.input,
+            *rules.sweep.input,
+            *rules.physics.input,
+        ],
     output:
         config="<results>/config.yaml",
         table=report(

@@ -26,6 +26,16 @@ from kohorte.store.files import (
     write_csv,
     write_index,
 )
+from kohorte.store.grids import (
+    CellValues,
+    open_cells,
+    parts_of,
+    read_grid,
+    read_map_labels,
+    write_grid,
+    write_labels_on_grid,
+    write_picture,
+)
 from kohorte.store.labels import LabelArrays, cut_windows, open_label_arrays
 from kohorte.store.realizations import (
     REALIZATION_ARRAYS,
@@ -42,6 +52,7 @@ from kohorte.store.realizations import (
 
 __all__ = [
     "REALIZATION_ARRAYS",
+    "CellValues",
     "LabelArrays",
     "PreparedData",
     "StoredRealization",
@@ -52,14 +63,18 @@ __all__ = [
     "has_fingerprint",
     "list_realization",
     "listed_realizations",
+    "open_cells",
     "open_label_arrays",
     "open_result",
+    "parts_of",
     "put",
     "put_attributes",
     "read_data",
     "read_ensemble",
     "read_fields",
+    "read_grid",
     "read_json",
+    "read_map_labels",
     "read_overlaps",
     "read_overlaps_of",
     "read_realization",
@@ -72,7 +87,10 @@ __all__ = [
     "write_data",
     "write_ensemble",
     "write_fields",
+    "write_grid",
     "write_index",
+    "write_labels_on_grid",
     "write_overlaps",
+    "write_picture",
     "write_realization",
 ]

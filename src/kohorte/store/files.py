@@ -43,6 +43,8 @@ _MADE_BY = {
     "ensemble": ("ensemble",),
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
+    "grid": ("ensemble",),
+    "grid_labels": ("maps",),
     "imputed": ("maps",),
     "prediction": ("data", "ensemble", "evaluation", "maps", "prediction"),
 }
@@ -94,6 +96,9 @@ UNITS = {
     "signal": "dimensionless",
     "label": "group index",
     "confidence": "share of realizations",
+    # grid.h5
+    "sce_share": "share of realizations",
+    "stability": "Jaccard similarity",
 }
 
 
