@@ -21,6 +21,7 @@ pathvars:
 
 
 include: "workflow/rules/resources.smk"
+include: "workflow/rules/plasma.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"

@@ -33,6 +33,9 @@ PRODUCT_SECONDS = 1e-9
 #: One step of online training beside its products, seconds.
 STEP_SECONDS = 1e-6
 
+#: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
+PARTICLE_MB, CELL_MB, PUSH_SECONDS = 2e-4, 1e-3, 6e-7
+
 #: Clusters that a map is taken to have, and the most that an ensemble may have in all
 #: (kohorte.ensemble.overlaps.MAX_CLUSTERS).
 MAP_CLUSTERS, MAX_CLUSTERS = 20, 10_000
@@ -61,6 +64,8 @@ class Cost:
 COSTS: Mapping[str, Cost] = {
     # Text is read at 0.1 s/MB; Parquet, which is compressed, takes 3.2 times its size.
     "prepare_data": Cost(mb_per_mb=5, seconds_per_mb=0.2),
+    # Raw fields in and features out, and as much again while they are made.
+    "derive_fields": Cost(mb_per_mb=5, seconds_per_mb=0.5),
     "predict_labels": Cost(mb_per_mb=5, seconds_per_mb=1),
     "impute_values": Cost(base_mb=600, seconds_per_mb=1),
     "measure_stability": Cost(mb_per_mb=7),
@@ -85,6 +90,21 @@ def memory_mb(used: float, attempt: int = 1) -> int:
 def run_minutes(seconds: float, attempt: int = 1) -> int:
     """Time limit to ask for where `seconds` were measured, in whole minutes."""
     return math.ceil((START_SECONDS + TIME_MARGIN * seconds) / 60) * 2 ** (attempt - 1)
+
+
+def count_particles(options: Mapping[str, Any]) -> int:
+    """Particles of a simulation, as the section `simulation` of the configuration has it."""
+    return 2 * options["particles_per_cell"] * math.prod(options["cells"])
+
+
+def simulation_mb(options: Mapping[str, Any]) -> float:
+    """Memory of a simulation, by its particles and cells."""
+    return PLAIN_MB + PARTICLE_MB * count_particles(options) + CELL_MB * math.prod(options["cells"])
+
+
+def simulation_seconds(options: Mapping[str, Any]) -> float:
+    """Time of a simulation on one core."""
+    return 20 + PUSH_SECONDS * count_particles(options) * options["steps"]
 
 
 def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:

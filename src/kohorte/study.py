@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 from kohorte.errors import ConfigError
+from kohorte.fields.names import check_fields, check_simulation
 
 
 @dataclass(frozen=True)
@@ -184,9 +185,45 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
+    _check_shape(config["data"])
     _check_figures(config["figures"], study)
     _check_per(config["ensemble"]["per"], study)
     return study
+
+
+def locate_sources(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with the paths of this study's own files: `fields` and `simulation` for them.
+
+    Args:
+        config: a configuration that `kohorte.config.check_config` returned.
+
+    Raises:
+        ConfigError: one of `data.source` and `fields.source` has no use without the other, or the
+            sections that they name cannot be used.
+    """
+    folder = f"results/{config['study']}"
+    fields, simulated = f"{folder}/fields.h5", f"{folder}/simulation.h5"
+    source, raw = config["data"]["source"], config["fields"]["source"]
+    if source in ("fields", fields) and raw is None:
+        raise ConfigError(
+            f"data.source is {source!r}, so fields.source must say what features are made from: "
+            "simulation, or a file"
+        )
+    if raw is not None and source not in ("fields", fields):
+        raise ConfigError(
+            f"fields.source is {raw!r}, but data.source is {source!r}; make it fields to use them"
+        )
+    if raw is None:
+        return dict(config)
+    check_fields(config["fields"])
+    if raw in ("simulation", simulated):
+        check_simulation(config["simulation"])
+        raw = simulated
+    return {
+        **config,
+        "data": {**config["data"], "source": fields},
+        "fields": {**config["fields"], "source": raw},
+    }
 
 
 def _plan_labels(config: Mapping[str, Any]) -> Study:
@@ -286,6 +323,22 @@ def _check_dimensions(parameters: Mapping[str, Any]) -> None:
 def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
     if parameters["initial"] == "given" and weights is None:
         raise ConfigError("training.initial is 'given', so training.weights must name a file")
+
+
+def _check_shape(data: Mapping[str, Any]) -> None:
+    if data["shape"] is None and not (data["source"] or "").endswith("/fields.h5"):
+        return
+    for key, whole in (("stride", 1), ("sample", None)):
+        if data[key] != whole:
+            raise ConfigError(
+                f"data.{key}: rows that are the cells of a grid are all needed; leave {key} out"
+                + (", or data.shape" if data["shape"] else "")
+            )
+    if data["missing"] == "drop":
+        raise ConfigError(
+            "data.missing: rows that are the cells of a grid are all needed; set it to error or "
+            "skip"
+        )
 
 
 def _check_figures(figures: Mapping[str, Any], study: Study) -> None:

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from kohorte.config import check_config, load_schema, read_config
 from kohorte.errors import ConfigError
 from kohorte.provenance import library_digest, portable_config
-from kohorte.study import batches, parameter_defaults, plan_study
+from kohorte.study import batches, locate_sources, parameter_defaults, plan_study
 
 ROOT = Path(workflow.basedir)
 
@@ -23,13 +23,16 @@ try:
     for configuration in workflow.configfiles:
         read_config(configuration)
     SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
-    config.update(check_config(config, SCHEMA))
+    config.update(locate_sources(check_config(config, SCHEMA)))
     STUDY = plan_study(config, parameter_defaults(SCHEMA))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+HAS_FIELDS = config["fields"]["source"] is not None
+HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
+HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
 PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 

@@ -10,6 +10,8 @@ CRATE = f"results/{STUDY.name}/{STUDY.name}.crate.zip"
 
 rule write_manifest:
     input:
+        simulation="<results>/simulation.h5" if HAS_SIMULATION else [],
+        fields="<results>/fields.h5" if HAS_FIELDS else [],
         data=data_file(),
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",

@@ -1,5 +1,6 @@
 """The table of features that every map is trained on."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ class Table:
         labels: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
         label_names: C class names, or None without ground truth.
         rows: (N,) int64, the 0-based row of the source that each point was read from.
+        shape: of the grid whose cells the points are, C order, or None where they are none.
 
     Raises:
         DataError: the parts do not fit together.
@@ -28,6 +30,7 @@ class Table:
     labels: np.ndarray | None
     label_names: tuple[str, ...] | None
     rows: np.ndarray
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self):
         if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):
@@ -47,6 +50,11 @@ class Table:
             raise DataError("a table has either both labels and their names, or neither")
         if self.labels is not None and self.labels.shape != (n_rows,):
             raise DataError(f"a table of {n_rows} rows has labels of shape {self.labels.shape}")
+        if self.shape is not None and math.prod(self.shape) != n_rows:
+            raise DataError(
+                f"a grid of shape {self.shape} has {math.prod(self.shape)} cells, but the table "
+                f"has {n_rows} rows"
+            )
 
     @property
     def n_rows(self) -> int:

@@ -49,6 +49,7 @@ from kohorte.store.realizations import (
     read_weights,
     write_realization,
 )
+from kohorte.store.simulations import read_simulated, write_simulation
 
 __all__ = [
     "REALIZATION_ARRAYS",
@@ -80,6 +81,7 @@ __all__ = [
     "read_realization",
     "read_representative",
     "read_result",
+    "read_simulated",
     "read_text",
     "read_weights",
     "replacing",
@@ -93,4 +95,5 @@ __all__ = [
     "write_overlaps",
     "write_picture",
     "write_realization",
+    "write_simulation",
 ]

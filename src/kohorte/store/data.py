@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from kohorte.provenance import portable_path
-from kohorte.store.files import create, put, read_result, read_text
+from kohorte.store.files import create, put, read_json, read_result, read_text
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class PreparedData:
         rows: (N,) int64 row of each point in the source.
         digest: SHA-256 of the features and names.
         n_missing: entries of `features` that are NaN.
+        shape: of the grid whose cells the points are, in C order, or None where they are none.
     """
 
     features: np.ndarray
@@ -39,6 +40,7 @@ class PreparedData:
     rows: np.ndarray
     digest: str
     n_missing: int = 0
+    shape: tuple[int, ...] | None = None
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
         """Some features of all points in the units of the source, (N, len(columns)) float64."""
@@ -69,6 +71,8 @@ def write_data(
         source = portable_path(source)
         options = options and {**options, "source": source}
     attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
+    if data.shape is not None:
+        attributes["shape"] = list(data.shape)
     with create(path, "data", source=source, options=options, **attributes) as file:
         put(
             file,
@@ -105,6 +109,7 @@ def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
             rows=file["rows"][:],
             digest=file.attrs["digest"],
             n_missing=int(file.attrs["n_missing"]),
+            shape=tuple(read_json(file, "shape")) if "shape" in file.attrs else None,
         )
 
 

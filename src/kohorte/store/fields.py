@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from kohorte.fields.grid import Fields, Grid
@@ -24,13 +25,8 @@ def write_fields(
         features: names of those that maps are trained on, in order; the others are for physics.
         attributes: further attributes of the file.
     """
-    grid = fields.grid
     attributes = {
-        "shape": list(grid.shape),
-        "axes": list(grid.axes),
-        "spacing": [float(step) for step in grid.spacing],
-        "periodic": [bool(wraps) for wraps in grid.periodic],
-        "length_unit": grid.length_unit,
+        **grid_attributes(fields.grid),
         "time": float(fields.time),
         "time_unit": fields.time_unit,
         "source": portable_path(fields.source),
@@ -48,16 +44,29 @@ def read_fields(path: str | Path, names: Sequence[str] | None = None) -> Fields:
     with read_result(path, "fields") as file:
         wanted = list(file["fields"]) if names is None else list(names)
         return Fields(
-            grid=Grid(
-                shape=tuple(read_json(file, "shape")),
-                axes=tuple(read_json(file, "axes")),
-                spacing=tuple(read_json(file, "spacing")),
-                periodic=tuple(read_json(file, "periodic")),
-                length_unit=file.attrs["length_unit"],
-            ),
+            grid=read_grid(file),
             values={name: file["fields"][name][:] for name in wanted},
             units={name: file["fields"][name].attrs["unit"] for name in wanted},
             time=float(file.attrs["time"]),
             time_unit=file.attrs["time_unit"],
             source=file.attrs["source"],
         )
+
+
+def grid_attributes(grid: Grid) -> dict[str, Any]:
+    """Attributes of a file that tell its grid."""
+    return {
+        "shape": list(grid.shape),
+        "axes": list(grid.axes),
+        "spacing": [float(step) for step in grid.spacing],
+        "periodic": [bool(wraps) for wraps in grid.periodic],
+        "length_unit": grid.length_unit,
+    }
+
+
+def read_grid(file: h5py.File) -> Grid:
+    """The grid that the attributes of an open file tell."""
+    shape, axes, spacing, periodic = (
+        tuple(read_json(file, name)) for name in ("shape", "axes", "spacing", "periodic")
+    )
+    return Grid(shape, axes, spacing, periodic, file.attrs["length_unit"])

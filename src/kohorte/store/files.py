@@ -3,9 +3,9 @@ exists is whole.
 
 Every file has the attributes `kind` (fields, data, realization, ensemble), `format` (of this
 layout), `versions` (JSON), `library` (digest of the code that made it) and those that its writer
-adds; every dataset has a `unit`. A file is written under a temporary name in its own directory and renamed when
-it is complete. HDF5 leaves the first bytes of a file, its user block, to applications: here lies
-the seal, size and SHA-256 of all that follows, which is compared when the file is opened.
+adds; every dataset has a `unit`. A file is written under a temporary name in its own directory and
+renamed when it is complete. HDF5 leaves the first bytes of a file, its user block, to applications:
+here lies the seal, size and SHA-256 of all that follows, which is compared when the file is opened.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ FORMAT = 1
 
 #: Parts of the library that the numbers of each kind of file come from; all of it for others.
 _MADE_BY = {
+    "simulation": ("simulation",),
     "fields": ("fields",),
     "data": ("data",),
     "realization": ("maps",),
