@@ -143,7 +143,7 @@ def test_cells_without_fields_have_the_features_of_the_table(study):
                 expected = full[name][2:5]
                 scale = np.abs(expected).max()
                 np.testing.assert_allclose(cells[name][2:5], expected, atol=1e-5 * scale)
-            assert full.axis_label("b_perp") == "b_perp (B0)"
+            assert full.unit("b_perp") == "B0"
         with pytest.raises(ResultError, match="there is no 'bx' on the grid, only j_par"):
             cells["bx"]
     labels = store.read_map_labels(study.folder / "realizations" / "map1.h5", cells.grid)

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from kohorte.config import check_config
 from kohorte.errors import ConfigError
-from kohorte.study import batches, parameter_defaults, plan_study, realization_seed
+from kohorte.study import (
+    EXTRA_FIGURES,
+    batches,
+    parameter_defaults,
+    plan_study,
+    realization_seed,
+)
 
 SWEEP = {
     "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
@@ -150,3 +156,47 @@ def test_ensembles_per_setting_must_name_parameters(plan):
         plan(**SWEEP, ensemble={"per": ["repeats"]})
     with pytest.raises(ConfigError, match=r"per: .*no 'xdim' to compare them by"):
         plan(data={}, realizations={"labels": ["a.npy"]}, ensemble={"per": ["xdim"]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "'field_slice' cannot be drawn, for the points are no cells of a grid"),
+        ({"figures": {"extra": ["sheet_surfaces"]}}, "for the points are no cells"),
+        (
+            {"data": {"source": "a.h5", "shape": [4, 5]}, "figures": {"extra": ["sheet_surfaces"]}},
+            r"'sheet_surfaces' cannot be drawn, for the grid has two dimensions, \[4, 5\]",
+        ),
+        ({"figures": {"extra": ["umatrix_stages"]}}, "set training.snapshots to 6"),
+        ({"figures": {"extra": ["overlap_matrices"]}}, "for there is one realization only"),
+        ({"figures": {"signal_cuts": [9, 3]}}, r"figures.signal_cuts: \[9, 3\] are not ascending"),
+    ],
+)
+def test_extra_figures_that_cannot_be_drawn_are_named(plan, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(**{"figures": {"extra": ["field_slice"]}, **changes})
+
+
+def test_label_files_have_no_figures_of_maps(plan):
+    labels = {"labels": ["a.npy", "b.npy"]}
+    with pytest.raises(ConfigError, match="'cluster_radars' cannot be drawn, for the realizations"):
+        plan(realizations=labels, figures={"extra": ["cluster_radars"]})
+    with pytest.raises(ConfigError, match=r"there is no data\.source"):
+        plan(data={"source": None}, realizations=labels, figures={"extra": ["feature_pairs"]})
+    plan(realizations=labels, figures={"extra": ["overlap_matrices"]})
+
+
+def test_every_extra_figure_has_a_need_a_rule_and_a_caption(plan, root, schema):
+    known = schema["properties"]["figures"]["properties"]["extra"]["items"]["enum"]
+    assert set(EXTRA_FIGURES) == set(known)
+    rules = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
+    for name in known:
+        assert f"rule plot_{name}:" in rules, name
+        assert (root / "scripts" / f"plot_{name}.py").exists(), name
+        assert (root / "workflow" / "report" / f"{name}.rst").exists(), name
+    study = plan(
+        data={"source": "a.h5", "shape": [4, 5, 6]},
+        training={"snapshots": 6, "alpha": [0.1, 0.2]},
+        figures={"extra": list(known)},
+    )
+    assert len(study.realizations) == 2

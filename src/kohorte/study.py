@@ -65,6 +65,24 @@ PARAMETERS: dict[str, Parameter] = {
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
 
+#: Figures of `figures.extra` -> what they need.
+EXTRA_FIGURES: dict[str, str] = {
+    "field_slice": "grid",
+    "feature_slices": "grid",
+    "cluster_slice": "grid",
+    "consensus_slice": "grid",
+    "signal_slice": "grid",
+    "signal_histogram": "grid",
+    "signal_classes": "grid",
+    "feature_pairs": "points",
+    "group_shares": "grid",
+    "sheet_surfaces": "volume",
+    "overlap_matrices": "pairs",
+    "umatrix_contours": "maps",
+    "umatrix_stages": "snapshots",
+    "cluster_radars": "maps",
+}
+
 _RATES = ("alpha", "final_alpha", "learning_rate")
 
 
@@ -186,7 +204,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
     _check_shape(config["data"])
-    _check_figures(config["figures"], study)
+    _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     return study
 
@@ -240,7 +258,7 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
             )
         files[identifier] = path
     study = Study(config["study"], config["seed"], (), (), files)
-    _check_figures(config["figures"], study)
+    _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     return study
 
@@ -341,7 +359,8 @@ def _check_shape(data: Mapping[str, Any]) -> None:
         )
 
 
-def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
+def _check_figures(config: Mapping[str, Any], study: Study) -> None:
+    figures = config["figures"]
     color_by = figures["color_by"]
     if color_by is not None and color_by not in PARAMETERS:
         raise ConfigError(
@@ -353,6 +372,35 @@ def _check_figures(figures: Mapping[str, Any], study: Study) -> None:
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
+    for name in figures["extra"]:
+        missing = _missing_for(EXTRA_FIGURES[name], config, study)
+        if missing:
+            raise ConfigError(f"figures.extra: {name!r} cannot be drawn, {missing}")
+    cuts = figures["signal_cuts"]
+    if cuts is not None and cuts != sorted(cuts):
+        raise ConfigError(f"figures.signal_cuts: {cuts} are not ascending")
+
+
+def _missing_for(need: str, config: Mapping[str, Any], study: Study) -> str:
+    """What a figure with that need lacks, in words; empty where it lacks nothing."""
+    shape = config["data"]["shape"]
+    simulated = str(config["fields"]["source"]).endswith("/simulation.h5")
+    if config["fields"]["source"] is not None and simulated:
+        shape = config["simulation"]["cells"]
+    has_grid = shape is not None or config["fields"]["source"] is not None
+    if need in ("grid", "volume") and not has_grid:
+        return "for the points are no cells of a grid; give data.shape, or data.source: fields"
+    if need == "volume" and shape is not None and len(shape) != 3:
+        return f"for the grid has two dimensions, {list(shape)}; leave it out"
+    if need == "points" and config["data"]["source"] is None:
+        return "for there is no data.source; leave it out"
+    if need in ("maps", "snapshots") and study.labels:
+        return "for the realizations are label files and no maps; leave it out"
+    if need == "snapshots" and config["training"]["snapshots"] < 2:
+        return "for no weights are kept; set training.snapshots to 6"
+    if need == "pairs" and len(study.realizations or study.labels) < 2:
+        return "for there is one realization only; leave it out"
+    return ""
 
 
 def _check_per(names: Sequence[str], study: Study) -> None:

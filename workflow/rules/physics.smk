@@ -5,8 +5,6 @@ The points of such a study are the cells of a grid: those of fields.h5, or of a 
 made on demand.
 """
 
-HAS_FIELDS = config["data"]["source"] == "fields"
-HAS_GRID = HAS_FIELDS or config["data"].get("shape") is not None
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 TABLES_OF_GRIDS = ["physics", "structures", "threshold"]
 

@@ -219,11 +219,6 @@ class CellValues:
         """Unit of an array; empty where it is not known."""
         return self._units[name]
 
-    def axis_label(self, name: str) -> str:
-        """A field's name as on the axes of a figure, with its unit."""
-        unit = self._units.get(name, "")
-        return f"{name} ({unit})" if unit and unit != "1" else name
-
 
 class _Feature:
     """One feature of a prepared table on the grid, in physical units."""
