@@ -72,8 +72,8 @@ def smooth(array: np.ndarray, length: float, grid: Grid) -> np.ndarray:
 def disc_kernels(radius: float, grid: Grid) -> dict[str, np.ndarray]:
     """Kernels of a disc in the plane of x and y, (2 m + 1, 2 m + 1), rows along y.
 
-    With the offset (x, y) from the middle, r its length, in cells of the smaller side, and r at
-    most `radius`: `mean` 1, `x` x / r and `y` y / r, 0 in the middle. The sum of magnitudes of
+    With the offset (x, y) from the middle, r its length, in units of the longer side of a cell, and r
+    at most `radius`: `mean` 1, `x` x / r and `y` y / r, 0 in the middle. The sum of magnitudes of
     each of them is 1; x and y share that of x (where cells are square they have the same).
 
     Raises:
@@ -81,7 +81,7 @@ def disc_kernels(radius: float, grid: Grid) -> dict[str, np.ndarray]:
     """
     ax, ay = grid.plane
     hx, hy = grid.spacing[ax], grid.spacing[ay]
-    unit = min(hx, hy)
+    unit = max(hx, hy)
     mx, my = int(radius * unit / hx + 1e-9), int(radius * unit / hy + 1e-9)
     for m, axis in ((mx, ax), (my, ay)):
         if 2 * m + 1 > grid.shape[axis]:
