@@ -32,7 +32,7 @@ rule simulate_plasma:
         ),
     params:
         options=config["simulation"],
-        library=library_digest("simulation"),
+        library=library_digest("simulation", "fields/operators"),
     script:
         "../../scripts/simulate_plasma.py"
 

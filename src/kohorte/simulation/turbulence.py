@@ -215,10 +215,13 @@ def grid_of(options: Mapping[str, Any]) -> Grid:
 def find_program(python: str | Path) -> str:
     """Name and release of pi-PIC in an environment. Raises SimulationError where it has none."""
     code = "from importlib.metadata import version; import pipic; print(version('pipic'))"
+    command = [str(Path(python).absolute()), "-P", "-c", code]
     try:
-        found = subprocess.run(
-            [str(python), "-P", "-c", code], capture_output=True, text=True, check=True, timeout=600
-        )
+        # pi-PIC leaves a file where it is imported.
+        with tempfile.TemporaryDirectory() as folder:
+            found = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, check=True, timeout=600
+            )
     except OSError as error:
         raise SimulationError(
             f"{python}: there is no environment for simulations ({error.strerror}); make it with "

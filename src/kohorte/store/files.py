@@ -36,7 +36,7 @@ FORMAT = 1
 
 #: Parts of the library that the numbers of each kind of file come from; all of it for others.
 _MADE_BY = {
-    "simulation": ("simulation",),
+    "simulation": ("simulation", "fields/operators"),
     "fields": ("fields",),
     "data": ("data",),
     "realization": ("maps",),
