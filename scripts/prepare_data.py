@@ -1,11 +1,10 @@
 """Read any source, check it and write it as one scaled table."""
 
-import math
-
 import numpy as np
 
 from kohorte.data.scaling import fit_scaling
 from kohorte.data.sources import read_table
+from kohorte.data.table import grid_shape
 from kohorte.errors import DataError
 from kohorte.logs import job_log
 from kohorte.provenance import digest_of
@@ -44,7 +43,7 @@ def prepare_data(path, *, options, seed):
         rows=table.rows,
         digest=digest_of(features, scaling.names),
         n_missing=count_missing(features, table.rows, options["source"]),
-        shape=grid_shape(table, options),
+        shape=grid_shape(table, options["shape"], options["source"]),
     )
     write_data(
         path,
@@ -55,22 +54,6 @@ def prepare_data(path, *, options, seed):
         seed=seed,
     )
     return data
-
-
-def grid_shape(table, options):
-    """Shape of the grid whose cells the rows are: the source's own, or `options["shape"]`."""
-    told = None if options["shape"] is None else tuple(options["shape"])
-    if told is not None and math.prod(told) != table.n_rows:
-        raise DataError(
-            f"{options['source']}: data.shape {list(told)} has {math.prod(told)} cells, but there "
-            f"are {table.n_rows} rows: each row is the feature vector of one cell"
-        )
-    if None not in (told, table.shape) and told != table.shape:
-        raise DataError(
-            f"{options['source']}: its grid has shape {list(table.shape)}, but data.shape is "
-            f"{list(told)}; leave data.shape out"
-        )
-    return told or table.shape
 
 
 def count_missing(features, rows, source):

@@ -1,6 +1,7 @@
 """The table of features that every map is trained on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,3 +66,30 @@ class Table:
     def n_features(self) -> int:
         """Number of features, F."""
         return self.values.shape[1]
+
+
+def grid_shape(table: Table, told: Sequence[int] | None, source: str) -> tuple[int, ...] | None:
+    """Shape of the grid whose cells the rows of a table are; None where they are none.
+
+    Args:
+        table: what was read.
+        told: what the configuration says, or None; what the table knows by itself comes first.
+        source: for the message.
+
+    Raises:
+        DataError: the two differ, or rows and cells are not equally many.
+    """
+    if told is None:
+        return table.shape
+    told, cells = tuple(told), math.prod(told)
+    if cells != table.n_rows:
+        raise DataError(
+            f"{source}: data.shape {list(told)} has {cells} cells, but there are {table.n_rows} "
+            "rows: each row is the feature vector of one cell"
+        )
+    if table.shape not in (None, told):
+        raise DataError(
+            f"{source}: its grid has the shape {list(table.shape)}, but data.shape is "
+            f"{list(told)}; leave data.shape out"
+        )
+    return told
