@@ -74,3 +74,21 @@ def test_without_the_environment_of_simulations_the_run_says_how_to_make_it(proj
     assert project.pending("results/simulated/data.h5").keys() == {
         *("simulate_plasma", "derive_fields", "prepare_data"),
     }
+
+
+def test_a_simulation_becomes_a_table(project, root):
+    if not (root / ".simulation" / "bin" / "python").exists():
+        pytest.skip(
+            "pi-PIC is not tried: there is no .simulation; make it with make simulation-env"
+        )
+    (project.directory / ".simulation").symlink_to(root / ".simulation")
+    project.configure(STUDY, study="simulated", fields={"source": "simulation", "kernel_radius": 2})
+    project.run("results/simulated/data.h5")
+    results = project.directory / "results/simulated"
+    assert store.read_data(results / "data.h5").shape == (8, 8)
+    fields = store.read_fields(results / "fields.h5")
+    assert fields.units["j_par"] == "n0 e c"
+    assert fields.grid.length_unit == "c/omega_p"
+    with h5py.File(results / "simulation.h5") as file:
+        assert json.loads(file.attrs["parameters"])["cells"] == [8, 8]
+        assert file.attrs["energy_error"] < 1e-12

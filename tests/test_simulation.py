@@ -1,6 +1,7 @@
 """Simulations of plasma turbulence: what pi-PIC is asked and, where it is there, its answer."""
 
 import json
+import re
 import sys
 
 import h5py
@@ -33,6 +34,19 @@ def options(schema):
         return {name: entry["default"] for name, entry in entries.items()} | changes
 
     return make
+
+
+def test_the_environment_is_locked(root):
+    wanted = [
+        line
+        for line in (root / "envs" / "simulation.in").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    text = (root / "envs" / "simulation.txt").read_text()
+    entries = re.split(r"\n(?=[a-z0-9-]+==)", text)[1:]
+    assert [entry.split(" ")[0] for entry in entries] == sorted(wanted)
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "http" not in text
 
 
 @pytest.mark.parametrize("cells", [[32, 64], [32, 16, 16]])
