@@ -102,6 +102,7 @@ def test_files_of_a_pattern_are_those_that_are_there(options, raw, tmp_path):
         str(tmp_path / "Rho.npy"),
     ]
     assert source_files("run.h5", {}) == ["run.h5"]
+    assert source_files("no/{field}.npy", {}) == ["no/bx.npy", "no/by.npy", "no/bz.npy"]
     assert field_datasets({"bx": ["a", "b"]})["bx"] == ("a", "b")
 
 

@@ -6,11 +6,10 @@ other rule needs it. Both are skipped by studies that do not name `fields` as th
 
 
 def raw_fields(wildcards):
-    """The files that features are derived from; a pattern with nothing there stays as it is."""
-    from kohorte.fields.snapshots import source_files
+    """The files that features are derived from."""
+    from kohorte.fields.snapshots import source_files  # takes a while, and not every run asks
 
-    source = config["fields"]["source"]
-    return source_files(source, config["fields"]["datasets"]) or source
+    return source_files(config["fields"]["source"], config["fields"]["datasets"])
 
 
 rule simulate_plasma:

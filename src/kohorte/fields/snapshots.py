@@ -38,12 +38,12 @@ def field_datasets(datasets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def source_files(source: str, datasets: Mapping[str, Any]) -> list[str]:
-    """The files that a source consists of; of a pattern those that are there."""
+    """The files that a source consists of; of a pattern those that are there, or else those of b."""
     if PLACE not in source:
         return [source]
     names = [part for parts in field_datasets(datasets).values() for part in parts]
     paths = dict.fromkeys(source.replace(PLACE, name) for name in names)
-    return [path for path in paths if Path(path).exists()]
+    return [path for path in paths if Path(path).exists()] or list(paths)[:3]
 
 
 def read_snapshot(options: Mapping[str, Any]) -> Fields:
