@@ -3,6 +3,7 @@
 from kohorte import store
 from kohorte.fields.features import derive_features
 from kohorte.fields.snapshots import read_snapshot
+from kohorte.fields.statistics import describe_fields
 from kohorte.logs import job_log
 
 
@@ -37,4 +38,5 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             simulated=snakemake.params.simulated,
         )
+        store.write_csv(describe_fields(fields), snakemake.output.table)
         log.info("%s cells, fields %s", fields.grid.shape, ", ".join(fields.values))

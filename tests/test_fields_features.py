@@ -4,12 +4,14 @@ import fields_samples
 import numpy as np
 import oracles_fields as oracles
 import pytest
+import scipy.stats
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.fields import operators
 from kohorte.fields.features import FEATURES, FOR_PHYSICS, derive_features
 from kohorte.fields.grid import Fields, Grid
 from kohorte.fields.names import FEATURE_NAMES, RAW
+from kohorte.fields.statistics import describe_fields
 
 UNITS = {"b": "B0", "e": "E0", "j": "J0", "rho": "n0"}
 
@@ -170,3 +172,26 @@ def test_a_guide_field_along_another_direction_is_refused():
 def test_a_disc_that_does_not_fit_is_refused():
     with pytest.raises(ConfigError, match="kernel_radius"):
         derive_features(ropes((16, 16)), ["j_asym"], kernel_radius=9)
+
+
+def test_fields_are_described_as_scipy_does():
+    found = derive_features(ropes((12, 24, 24)), ["e_par", "j_asym"], kernel_radius=3)
+    table = describe_fields(found).set_index("field")
+    assert list(table.index) == list(found.values)
+    for name, array in found.values.items():
+        flat = array.ravel().astype(np.float64)
+        row = table.loc[name]
+        assert row.unit == found.units[name]
+        assert [row["mean"], row["std"]] == pytest.approx([flat.mean(), flat.std()])
+        assert (row["min"], row["max"]) == (array.min(), array.max())
+        assert row["kurtosis"] == pytest.approx(scipy.stats.kurtosis(flat))
+        assert row["peak"] == pytest.approx(np.abs(scipy.stats.zscore(flat)).max())
+        wanted = np.corrcoef(flat, found.values["j_par"].ravel())[0, 1]
+        assert row["correlation"] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_a_field_of_one_value_has_no_shape():
+    grid = Grid((4, 4), ("y", "x"), (1.0, 1.0), (True, True))
+    row = describe_fields(Fields(grid, {"rho": np.ones((4, 4))}, {"rho": "n0"})).iloc[0]
+    assert row["std"] == 0
+    assert row[["peak", "kurtosis", "correlation"]].isna().all()

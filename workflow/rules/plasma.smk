@@ -41,6 +41,12 @@ rule derive_fields:
         source=raw_fields,
     output:
         fields="<results>/fields.h5",
+        table=report(
+            "<results>/tables/fields.csv",
+            caption="../report/fields.rst",
+            category="Tables",
+            labels={"table": "fields"},
+        ),
     log:
         "<logs>/derive_fields.log",
     benchmark:

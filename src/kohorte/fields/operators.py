@@ -72,9 +72,9 @@ def smooth(array: np.ndarray, length: float, grid: Grid) -> np.ndarray:
 def disc_kernels(radius: float, grid: Grid) -> dict[str, np.ndarray]:
     """Kernels of a disc in the plane of x and y, (2 m + 1, 2 m + 1), rows along y.
 
-    With the offset (x, y) from the middle, r its length, in units of the longer side of a cell, and r
-    at most `radius`: `mean` 1, `x` x / r and `y` y / r, 0 in the middle. The sum of magnitudes of
-    each of them is 1; x and y share that of x (where cells are square they have the same).
+    With the offset (x, y) from the middle, in units of the longer side of a cell, and its length r,
+    which is at most `radius`: `mean` 1, `x` x / r and `y` y / r, 0 in the middle. Magnitudes of
+    `mean` and `x` sum to 1; `y` is divided by the sum of `x` (the same where cells are square).
 
     Raises:
         ConfigError: the disc is wider than the plane.

@@ -38,7 +38,7 @@ def field_datasets(datasets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def source_files(source: str, datasets: Mapping[str, Any]) -> list[str]:
-    """The files that a source consists of; of a pattern those that are there, or else those of b."""
+    """The files that a source consists of; of a pattern those that are there, or else b's."""
     if PLACE not in source:
         return [source]
     names = [part for parts in field_datasets(datasets).values() for part in parts]
