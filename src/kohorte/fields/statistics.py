@@ -15,10 +15,10 @@ def describe_fields(fields: Fields) -> pd.DataFrame:
     """A row for each field, in float64.
 
     Columns: `field`, `unit`, `mean`, `std`, `min`, `max`; `peak`, the largest deviation from the
-    mean over the standard deviation; `kurtosis`, the fourth moment of the deviations over the square
-    of the second, less the 3 of normal noise; and `correlation` with `CURRENT` (Pearson).
-    Intermittent fields have a large peak and kurtosis. What has no meaning for a field of one value
-    is NaN.
+    mean over the standard deviation; `kurtosis`, the fourth moment of the deviations over the
+    square of the second, less the 3 of normal noise; and `correlation` with `CURRENT` (Pearson).
+    Intermittent fields have a large peak and kurtosis. What has no meaning for a field of one
+    value is NaN.
     """
     current = None if CURRENT not in fields.values else _deviation(fields.values[CURRENT])
     rows = []
