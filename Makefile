@@ -11,7 +11,7 @@ SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm lint format docs report benchmark-ensemble benchmark-maps \
-  compare-consensus simulation-env lock clean
+  compare-consensus simulation-env paper-plasma lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -94,6 +94,12 @@ $(SIMULATION): envs/simulation.txt
 	$(PYTHON) -m venv .simulation
 	.simulation/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/simulation.txt
 	@touch $@
+
+STUDY ?= plasma3d
+
+paper-plasma: $(STAMP) $(SIMULATION) ## plasma study with all figures and their list; STUDY=plasma2d
+	$(BIN)/snakemake --cores $(CORES) --configfile config/$(STUDY).yaml \
+	  -- all results/$(STUDY)/figures/manifest.csv
 
 LOCK := uv pip compile --upgrade --universal --python-version 3.11 --fork-strategy fewest \
   --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \

@@ -20,6 +20,7 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *rules.physics.input,
+            *(["<results>/tables/fields.csv"] if HAS_FIELDS else []),
         ],
     output:
         config="<results>/config.yaml",
@@ -45,6 +46,40 @@ rule write_manifest:
         library=library_digest("manifest", "provenance"),
     script:
         "../../scripts/write_manifest.py"
+
+
+def figure_origins(wildcards):
+    """Rule and input files of each figure that is there or asked for, by the name of its file."""
+    wanted = {Path(str(file)).name for file in rules.figures.input}
+    return {
+        Path(str(file)).name: {"rule": rule.name, "inputs": sorted({str(f) for f in rule.input})}
+        for rule in workflow.rules
+        for file in rule.output
+        if Path(str(file)).name in wanted and Path(str(file)).parent.name == "figures"
+    }
+
+
+rule list_figures:
+    input:
+        figures=rules.figures.input,
+    output:
+        table="<results>/figures/manifest.csv",
+    log:
+        "<logs>/list_figures.log",
+    benchmark:
+        "<benchmarks>/list_figures.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        figures=figure_origins,
+        config=portable_config(config),
+        library=library_digest("manifest", "provenance"),
+    script:
+        "../../scripts/list_figures.py"
 
 
 rule verify:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,15 @@ class PreparedData:
         """Some features of all points in the units of the source, (N, len(columns)) float64."""
         columns = list(columns)
         return self.features[:, columns] * self.scale[columns] + self.offset[columns]
+
+    def every(self, step: int) -> PreparedData:
+        """Every step-th point, in memory; the digest stays that of all."""
+        return replace(
+            self,
+            features=np.ascontiguousarray(self.features[::step]),
+            truth=None if self.truth is None else self.truth[::step],
+            rows=self.rows[::step],
+        )
 
 
 def write_data(
