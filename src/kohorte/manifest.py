@@ -169,10 +169,11 @@ def figure_rows(
     """
     folder, known = Path(folder), {}
     for name, made in sorted(figures.items()):
-        for path in map(Path, made["inputs"]):
-            if path not in known:
-                known[path] = _line(path.parent, path.name)[1][:16]
         paths = [Path(path) for path in made["inputs"]]
+        for path in paths:
+            if path not in known:
+                base = folder if path.is_relative_to(folder) else path.parent
+                known[path] = _line(base, path.relative_to(base).as_posix())[1][:16]
         yield {
             "figure": name,
             "sha256": _line(folder / "figures", name)[1],
