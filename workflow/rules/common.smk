@@ -80,6 +80,13 @@ def source_file(wildcards):
     return [] if source is None or ":" in source else source
 
 
+def raw_fields(wildcards):
+    """The files that features are derived from."""
+    from kohorte.fields.snapshots import source_files  # takes a while, and not every run asks
+
+    return source_files(config["fields"]["source"], config["fields"]["datasets"])
+
+
 def label_sources():
     """What holds the labels: the indexes of trained maps, or the given label files."""
     if HAS_MAPS:

@@ -5,13 +5,6 @@ other rule needs it. Both are skipped by studies that do not name `fields` as th
 """
 
 
-def raw_fields(wildcards):
-    """The files that features are derived from."""
-    from kohorte.fields.snapshots import source_files  # takes a while, and not every run asks
-
-    return source_files(config["fields"]["source"], config["fields"]["datasets"])
-
-
 rule simulate_plasma:
     output:
         simulation="<results>/simulation.h5",
