@@ -65,10 +65,10 @@ def test_slices_of_the_grid(root, study, where):
     across = "y (d)" if box and where[0] == "x" else "x (d)"
     text = draw(root, "field_slice", cells, *where)
     assert across in text
-    assert "B0 / d" in text
+    assert "$B_0$ / d" in text
     assert ("magnetic field lines" in text) == (not box or where[0] is None)
     text = draw(root, "feature_slices", cells, *where)
-    assert text.count("B0") >= 4
+    assert text.count("$B_0$") >= 4
     text = draw(root, "cluster_slice", cells, physics, [study.index], "map1", 1.5, *where)
     assert "clusters of one map" in text
     assert "= 1.5 rms" in text
@@ -165,6 +165,7 @@ def test_colours_fit_the_signs_of_a_field():
     assert norm.vmin < norm.vmax
     assert [percent(s) for s in (0.5, 0.0123, 0.0001)] == ["50 %", "1.2 %", "< 0.1 %"]
     assert field_label("mine", "1") == "mine"
+    assert field_label("rho", "n0 per B0n0") == r"$\rho$ ($n_0$ per B0n0)"
 
 
 @pytest.mark.parametrize(

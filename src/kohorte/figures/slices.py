@@ -1,5 +1,6 @@
 """Figures of plane cuts through a grid: fields, features, groups, signal, confidence."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,14 @@ SYMBOLS = {
 def field_label(name: str, unit: str = "") -> str:
     """A field with its unit, for the axes of a figure."""
     text = SYMBOLS.get(name, name)
-    return f"{text} ({unit})" if unit and unit != "1" else text
+    return f"{text} ({unit_text(unit)})" if unit and unit != "1" else text
+
+
+def unit_text(text: str) -> str:
+    """A unit, or what holds one, with its letters as in formulas."""
+    for plain, symbol in (("omega_p", r"$\omega_p$"), ("B0", "$B_0$"), ("n0", "$n_0$")):
+        text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", lambda _, s=symbol: s, text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class SlicePage:
                 axes.set_title(title, loc="left")
             self._label(axes, k)
         if len(titles) > 1 and cut.title:
-            self.panels[self.columns - 1].set_title(cut.title, loc="right", fontsize=7)
+            self.panels[self.columns - 1].set_title(unit_text(cut.title), loc="right", fontsize=7)
         self._bars: dict[int, Axes] = {}
         self._legends: dict[int, Sequence[Artist]] = {}
 
@@ -224,7 +232,7 @@ class SlicePage:
         return panel + self.columns >= len(self.panels)
 
     def _label(self, axes: Axes, panel: int) -> None:
-        unit = f" ({self.cut.unit})" if self.cut.unit else ""
+        unit = f" ({unit_text(self.cut.unit)})" if self.cut.unit else ""
         plain_numbers(axes.xaxis, 5)
         plain_numbers(axes.yaxis, 5)
         if self._lowest(panel):
@@ -308,7 +316,7 @@ def field_slice_figure(
     ConfigError
         The arrays differ in shape.
     """
-    page = SlicePage(cut, [cut.title], 1, side=4.6)
+    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
     page.field(0, current, label)
     if field is not None:
         if any(part.shape != current.shape for part in field):
@@ -397,7 +405,7 @@ def cluster_slice_figure(
 @paper_style()
 def signal_slice_figure(cut: Cut, signal: np.ndarray) -> Figure:
     """The stacked signal on a cut: the sum over realizations of the Gsum of the cell's cluster."""
-    page = SlicePage(cut, [cut.title], 1, side=4.6)
+    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
     page.field(0, signal, "Stacked signal (sum of Gsum)", log=True)
     return page.finish()
 

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from numba import njit
 from scipy import ndimage
 
+from kohorte.figures.slices import unit_text
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -301,7 +302,7 @@ def _label_box(axes: Axes, view: View, unit: str) -> None:
         angle = np.degrees(np.arctan2(step[1], step[0]))
         angle = (angle + 90) % 180 - 90
         place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
-        text = f"{name}: {value_label(view.lengths[axis])} {unit}".strip()
+        text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
         axes.text(
             *place,
             text,
