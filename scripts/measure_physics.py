@@ -30,6 +30,7 @@ if __name__ == "__main__":
                 {name: cells[name] for name in cells.fields},
                 cells.grid,
                 store.parts_of(cells.grid.shape),
+                radius=cells.kernel_radius,
                 **snakemake.params.options,
             )
         for table, path in zip(tables, snakemake.output, strict=True):

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 from test_physics_structures import make_grid, offsets
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.fields.grid import Grid
 from kohorte.physics.cuts import cut_grid
 from kohorte.physics.groups import Grouping, measure_groups, root_mean_square
-from kohorte.physics.tables import measure_cells
+from kohorte.physics.tables import measure_asymmetry, measure_cells
 
 
 def parts(n, size):
@@ -86,7 +87,7 @@ def test_sheets_found_by_threshold(double):
     grid, values = sheets(double)
     groups = (values["j_par"] > 0).astype(np.uint8)
     physics, structures, threshold = measure_cells(
-        [Grouping("consensus", 2, groups.__getitem__)], values, grid, parts(40, 16)
+        [Grouping("consensus", 2, groups.__getitem__)], values, grid, parts(40, 16), radius=5
     )
     assert physics["kind"].tolist() == ["consensus"] * 2 + ["threshold"] * 2
     assert threshold["kind"].unique().tolist() == ["consensus"]
@@ -111,6 +112,34 @@ def test_sheets_found_by_threshold(double):
     if not double:
         assert threshold["jaccard"].tolist() == [0, 1]
         assert row["e_dot_j_share"] == sheet["e_dot_j_share"] == pytest.approx(1)
+
+
+def test_a_weak_group_beside_a_strong_sheet_is_not_double():
+    grid, values = sheets(False)
+    values["j_par"] = values["j_par"] + 0.1
+    groups = (values["j_par"] < 1).astype(np.uint8)
+    _, structures, _ = measure_cells(
+        [Grouping("map", 2, groups.__getitem__)], values, grid, [slice(0, 40)], radius=5
+    )
+    assert not structures["double"].any()
+    assert 0.3 < structures["asymmetry"].max() <= 0.5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_current_of_one_sign_stays_below_the_bound_of_double_sheets(seed):
+    rng = np.random.default_rng(seed)
+    grid = make_grid((24, 30))
+    current = rng.random(grid.shape) ** 8
+    y, x = np.indices((7, 7)) - 3
+    disc = np.where(
+        (np.hypot(x, y) <= 3) & (np.hypot(x, y) > 0), x / np.maximum(np.hypot(x, y), 1), 0
+    )
+    kernel = disc / np.abs(disc).sum()
+    asymmetric = ndimage.correlate(current, kernel, mode="wrap")
+    assert measure_asymmetry(current, asymmetric, grid, 3).max() <= 0.5
+    edge = np.where(np.indices(grid.shape)[1] < 15, -1.0, 1.0)
+    ratio = measure_asymmetry(edge, ndimage.correlate(edge, kernel, mode="wrap"), grid, 3)
+    assert ratio.max() == pytest.approx(1, abs=0.2)
 
 
 def test_small_structures_are_counted_but_have_no_row():

@@ -179,9 +179,13 @@ def thickness(structures: Structures, grid: Grid, *, reach: int = REACH) -> np.n
     float64 in the grid's unit of length. Structures thicker than about 2 ``reach`` cells appear
     thinner.
     """
-    mask = structures.labels > 0
-    distance = border_distance(mask, grid, reach=reach)
-    sums = np.bincount(structures.labels[mask], distance, minlength=len(structures.cells) + 1)
+    distance = border_distance(structures.labels > 0, grid, reach=reach)
+    sums, done = np.zeros(len(structures.cells) + 1), 0
+    for part in _parts(grid.shape):
+        labels = structures.labels[part]
+        labels = labels[labels > 0]
+        sums += np.bincount(labels, distance[done : done + labels.size], minlength=sums.size)
+        done += labels.size
     return 4 * sums[1:] / structures.cells
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from kohorte.errors import DataError
 from kohorte.fields.grid import Grid
@@ -27,8 +28,8 @@ ASYMMETRY = "j_asym"
 """Field that tells double sheets from single ones."""
 
 DOUBLE = 0.5
-"""Largest |j_asym| over largest |j_par| that a current of one sign can reach: each half of the
-kernel, whose absolute values add up to 1, holds a half."""
+"""Largest |j_asym| over the largest |j_par| in the disc that a current of one sign can reach: each
+half of the kernel, whose absolute values add up to 1, holds a half."""
 
 
 def measure_cells(
@@ -40,6 +41,7 @@ def measure_cells(
     threshold: float = 2.0,
     connectivity: str = "faces",
     smallest: int = 8,
+    radius: float | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Tables of groups, structures and of the groups beside the threshold detector.
 
@@ -60,6 +62,8 @@ def measure_cells(
         As for find_structures.
     smallest
         Least cells of a structure with a row of its own.
+    radius
+        Of the disc of `j_asym`, in cells; None where it is not known: no sheet is double then.
 
     Returns
     -------
@@ -90,12 +94,15 @@ def measure_cells(
         for name in (DISSIPATION, CURRENT_DENSITY)
         if name in values
     }
+    asymmetry = None
+    if radius is not None and CURRENT in values and ASYMMETRY in values:
+        asymmetry = measure_asymmetry(values[CURRENT][:], values[ASYMMETRY][:], grid, radius)
     structures = []
     for row in rows:
         grouping = next(g for g in groupings if g.kind == row["kind"])
         mask = np.concatenate([grouping.read(part) == row["group"] for part in parts])
         found = find_structures(mask.reshape(grid.shape), grid, connectivity=connectivity)
-        table = _tabulate(found, values, grid, totals)
+        table = _tabulate(found, values, asymmetry, grid, totals)
         listed = table[table["cells"] >= smallest]
         row |= _summarize(listed, row["cells"])
         listed.insert(0, "kind", row["kind"])
@@ -107,13 +114,33 @@ def measure_cells(
     return pd.DataFrame(rows), tables, pd.DataFrame(compared, columns=columns)
 
 
+def measure_asymmetry(
+    current: np.ndarray, asymmetric: np.ndarray, grid: Grid, radius: float
+) -> np.ndarray:
+    """|j_asym| of each cell over the largest |j_par| that its kernel can see; 0 where that is 0.
+
+    The kernel, a disc of that radius in cells in the plane of x and y, lies within the square over
+    which the largest value is taken, so the ratio is at most 1/2 unless it sees both signs.
+    """
+    size, largest = 2 * int(np.ceil(radius)) + 1, np.abs(current)
+    for axis in grid.plane:
+        mode = "wrap" if grid.periodic[axis] else "nearest"
+        largest = ndimage.maximum_filter1d(largest, size, axis, mode=mode)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(largest > 0, np.abs(asymmetric) / largest, 0.0).astype(np.float32)
+
+
 def _power(values: Any, name: str) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     return values**2 if name == CURRENT_DENSITY else values
 
 
 def _tabulate(
-    found: Structures, values: Mapping[str, Any], grid: Grid, totals: Mapping[str, float]
+    found: Structures,
+    values: Mapping[str, Any],
+    asymmetry: np.ndarray | None,
+    grid: Grid,
+    totals: Mapping[str, float],
 ) -> pd.DataFrame:
     """One row a structure."""
     n, nothing = len(found.cells), np.full(len(found.cells), np.nan)
@@ -123,9 +150,7 @@ def _tabulate(
     def total(name: str, how: str) -> np.ndarray:
         return sum_over(found, values[name], how) if name in values else nothing
 
-    peak, asymmetry = total(CURRENT, "largest"), total(ASYMMETRY, "largest")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = asymmetry / peak
+    ratio = nothing if asymmetry is None else sum_over(found, asymmetry, "largest")
     table = pd.DataFrame(
         {
             "structure": np.arange(n),
@@ -142,7 +167,7 @@ def _tabulate(
             ],
             **{f"centre_{axis}": found.centre[:, k] for k, axis in enumerate(grid.axes)},
             "j_par_mean": total(CURRENT, "sum") / found.cells,
-            "j_par_peak": peak,
+            "j_par_peak": total(CURRENT, "largest"),
             "asymmetry": ratio,
             "double": pd.array(np.where(np.isnan(ratio), None, ratio > DOUBLE), dtype="boolean"),
             "e_dot_j_share": total(DISSIPATION, "sum") / totals.get(DISSIPATION, np.nan),

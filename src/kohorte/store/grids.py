@@ -187,6 +187,8 @@ class CellValues:
     Attributes:
         grid: the grid.
         features: names of the features of the study.
+        fields: names of the fields, of the features where there is no `fields.h5`.
+        kernel_radius: of the disc of `j_asym` in cells; None where it is not known.
     """
 
     def __init__(
@@ -203,6 +205,8 @@ class CellValues:
                 self._arrays[name] = dataset
                 self._units[name] = dataset.attrs["unit"]
         self.fields = tuple(fields["fields"]) if fields is not None else data.names
+        radius = fields.attrs.get("kernel_radius") if fields is not None else None
+        self.kernel_radius = None if radius is None else float(radius)
 
     def __contains__(self, name: str) -> bool:
         return name in self._arrays
