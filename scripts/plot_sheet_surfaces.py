@@ -23,12 +23,11 @@ def read_volume(cells, name, step):
 
 
 def group_surfaces(cells, physics, step):
-    """Surfaces of groups of less than half the cells with more than their share of dissipation; of
-    all but the largest where dissipation is not known."""
+    """Surfaces of groups with more than twice their share of dissipation; of all but the largest
+    where none has so much, or it is not known."""
     rows = physics[(physics["kind"] == "consensus") & (physics["cells"] > 0)]
-    most = rows["e_dot_j_share"] > rows["volume_fraction"]
-    chosen = rows[most & (rows["volume_fraction"] < 0.5)]
-    if rows["e_dot_j_share"].isna().all():
+    chosen = rows[rows["e_dot_j_share"] > 2 * rows["volume_fraction"]]
+    if chosen.empty:
         chosen = rows.drop(rows["cells"].idxmax())
     labels = read_volume(cells, "label", step)
     for row in chosen.itertuples():

@@ -73,6 +73,7 @@ def imports(path):
         ("maps", ["kohorte.ensemble", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
         ("ensemble", ["kohorte.maps", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
         ("data", ["kohorte.maps", "kohorte.ensemble", "kohorte.figures", "matplotlib"]),
+        ("physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py", "matplotlib"]),
         ("fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "matplotlib"]),
         ("simulation", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "matplotlib"]),
     ],

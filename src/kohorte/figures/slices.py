@@ -440,8 +440,9 @@ def consensus_slice_figure(
         (2, confidence, "Confidence (share of realizations)"),
         (3, stability, "Stability (mean Jaccard similarity)"),
     ):
-        low = min(float(np.floor(values.min() * 10) / 10), 0.9)
-        page.colour_bar(k, page.image(k, values, colours, Normalize(low, 1.0)), label)
+        low, high = np.floor(10 * values.min()) / 10, np.ceil(10 * values.max()) / 10
+        norm = Normalize(min(low, 0.9), min(max(high, low + 0.1), 1.0))
+        page.colour_bar(k, page.image(k, values, colours, norm), label)
     return page.finish()
 
 
