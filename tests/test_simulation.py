@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+from kohorte import resources
 from kohorte.errors import ConfigError
 from kohorte.fields import operators
 from kohorte.simulation import turbulence
@@ -201,6 +202,17 @@ def test_runs_that_failed_say_so(options, tmp_path, monkeypatch, code, words):
     python = answering(tmp_path, monkeypatch, code)
     with pytest.raises(SimulationError, match=words):
         simulate(options(**TINY), python)
+
+
+@pytest.mark.parametrize(
+    ("cells", "particles", "steps", "seconds", "mb"),
+    # Seconds and MB of plasma2d and plasma3d, and of one step of 128^3 without averages.
+    [([256, 256], 8, 400, 229, 722), ([64] * 3, 4, 160, 354, 1337), ([128] * 3, 4, 1, 19, 3300)],
+)
+def test_jobs_ask_for_what_was_measured(options, cells, particles, steps, seconds, mb):
+    chosen = options(cells=cells, particles_per_cell=particles, steps=steps)
+    assert seconds < resources.simulation_seconds(chosen) < 3 * seconds
+    assert mb < resources.MEMORY_MARGIN * resources.simulation_mb(chosen) < 5 * mb
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ PRODUCT_SECONDS = 1e-9
 STEP_SECONDS = 1e-6
 
 #: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
-PARTICLE_MB, CELL_MB, PUSH_SECONDS = 2.5e-4, 1.5e-3, 1e-6
+PARTICLE_MB, CELL_MB, PUSH_SECONDS = 1.5e-4, 3e-3, 1.2e-6
 
 #: Clusters that a map is taken to have, and the most that an ensemble may have in all
 #: (kohorte.ensemble.overlaps.MAX_CLUSTERS).
