@@ -5,6 +5,7 @@ from kohorte.fields.features import derive_features
 from kohorte.fields.snapshots import read_snapshot
 from kohorte.fields.statistics import describe_fields
 from kohorte.logs import job_log
+from kohorte.provenance import portable_path
 
 
 def derive_fields(path, *, source, options, simulated):
@@ -25,7 +26,7 @@ def derive_fields(path, *, source, options, simulated):
         features=options["features"],
         kernel_radius=options["kernel_radius"],
         smoothing=options["smoothing"],
-        parameters=options | {"source": fields.source},
+        parameters=options | {"source": portable_path(fields.source)},
     )
     return fields
 

@@ -12,6 +12,7 @@ from kohorte import store
 from kohorte.config import check_config
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError
+from kohorte.provenance import portable_config
 from kohorte.study import locate_sources, parameter_defaults, plan_study
 
 SHAPE = (3, 12, 16)
@@ -131,6 +132,11 @@ def test_own_files_lie_in_the_folder_of_the_study(located):
     own = located(data={"source": "fields"}, fields={"source": "run.h5"})
     assert own["fields"]["source"] == "run.h5"
     assert located(data={"source": "t.csv"})["data"]["source"] == "t.csv"
+
+
+def test_what_is_kept_of_a_configuration_names_no_folder(located):
+    kept = portable_config(located(data={"source": "fields"}, fields={"source": "/my/run.h5"}))
+    assert kept["fields"]["source"] == "run.h5"
 
 
 @pytest.mark.parametrize(

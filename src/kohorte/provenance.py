@@ -85,7 +85,7 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
         labelled) and without the folders of this machine. It gives the same study again.
     """
     portable = {k: v for k, v in config.items() if k not in ("execution", "prediction")}
-    for section, key in (("data", "source"), ("training", "weights")):
+    for section, key in (("data", "source"), ("fields", "source"), ("training", "weights")):
         if portable[section][key] is not None:
             path = portable_path(portable[section][key])
             portable[section] = {**portable[section], key: path}
