@@ -112,6 +112,17 @@ def count_slabs():
 SLABS = [f"{k:04d}" for k in range(count_slabs())]
 
 
+def figure_origins(wildcards):
+    """Rule and input files of each figure that is there or asked for, by the name of its file."""
+    wanted = {Path(str(file)).name for file in rules.figures.input}
+    return {
+        Path(str(file)).name: {"rule": rule.name, "inputs": sorted({str(f) for f in rule.input})}
+        for rule in workflow.rules
+        for file in rule.output
+        if Path(str(file)).name in wanted and Path(str(file)).parent.name == "figures"
+    }
+
+
 def show_summary():
     """Print the summary of the study, if this run came as far."""
     summary = Path(f"results/{STUDY.name}/summary.txt")

@@ -48,17 +48,6 @@ rule write_manifest:
         "../../scripts/write_manifest.py"
 
 
-def figure_origins(wildcards):
-    """Rule and input files of each figure that is there or asked for, by the name of its file."""
-    wanted = {Path(str(file)).name for file in rules.figures.input}
-    return {
-        Path(str(file)).name: {"rule": rule.name, "inputs": sorted({str(f) for f in rule.input})}
-        for rule in workflow.rules
-        for file in rule.output
-        if Path(str(file)).name in wanted and Path(str(file)).parent.name == "figures"
-    }
-
-
 rule list_figures:
     input:
         figures=rules.figures.input,
