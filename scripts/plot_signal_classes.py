@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from kohorte import store
-from kohorte.figures.slices import GroupMap, cluster_slice_figure
+from kohorte.figures.slices import GroupMap, cluster_slice_figure, unit_text
 from kohorte.figures.style import save_figure, value_label
 from kohorte.logs import job_log
 from kohorte.physics.cuts import cut_grid
@@ -34,6 +34,7 @@ def plot_signal_classes(cells, cuts, axis, index):
         shown = np.digitize(cut.read(signal), cuts)
         shares = share_classes(lambda part: np.digitize(signal[part], cuts), len(names), parts)
         title = "classes of the stacked signal"
+    title = f"{title}, {unit_text(cut.title)}" if cut.title else title
     return cluster_slice_figure(cut, [GroupMap(title, shown, len(names), shares, names=names)])
 
 

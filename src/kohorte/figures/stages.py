@@ -228,7 +228,7 @@ def cluster_radars_figure(
     top = page[1] - 0.27 - size.height
     axes = place((page[0] - size.width) / 2, top, size.width, size.height)
     map_axes(axes, lattice)
-    panel_title(axes, "a", "clusters of the map")
+    axes.set_title("clusters of the map", loc="left")
     colours = [group_colour(k) for k in node_clusters]
     cells = draw_values(axes, cell_polygons(lattice), np.zeros(lattice.n_nodes), sequential_map())
     cells.set(array=None, facecolor=colours, edgecolor=colours)
