@@ -15,8 +15,8 @@ def job_log(path: str) -> Iterator[logging.Logger]:
     """Send log messages and warnings of a block to a file.
 
     A `KohorteError`, an interrupt and a lack of memory are written to the file and, without a
-    traceback, to standard error, and end the process with status 1 (130 for an interrupt). Any other
-    error is written with its traceback and raised again.
+    traceback, to standard error, and end the process with status 1 (130 for an interrupt). Any
+    other error is written with its traceback and raised again.
     """
     logging.basicConfig(
         filename=path,
