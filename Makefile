@@ -7,10 +7,11 @@ CONFIG ?=
 STAMP := $(VENV)/.installed
 PEERS := .peers/.installed
 MAP_PEERS := .map_peers/.installed
+SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
-  figure-joss compare-consensus lock clean
+  figure-joss compare-consensus simulation-env paper-plasma lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -94,16 +95,31 @@ compare-consensus: $(STAMP) ## compare consensus methods; those of other package
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers
 	$(BIN)/snakemake --cores $(CORES) comparison
 
+# pi-PIC is under the GPL and is no part of kohorte: studies with `fields.source: simulation` run it as
+# a program of its own.
+simulation-env: $(SIMULATION) ## build the environment that plasmas are simulated in
+
+$(SIMULATION): envs/simulation.txt
+	$(PYTHON) -m venv .simulation
+	.simulation/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/simulation.txt
+	@touch $@
+
+STUDY ?= plasma3d
+
+paper-plasma: $(STAMP) $(SIMULATION) ## plasma study with all figures and their list; STUDY=plasma2d
+	$(BIN)/snakemake --cores $(CORES) --configfile config/$(STUDY).yaml \
+	  -- all results/$(STUDY)/figures/manifest.csv
+
 LOCK := uv pip compile --upgrade --universal --python-version 3.11 --fork-strategy fewest \
   --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock"
 
 lock: ## make the locks in envs/ again, with uv
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
-	for peers in peers map_peers somoclu; do \
+	for peers in peers map_peers somoclu simulation; do \
 	  $(LOCK) --no-deps envs/$$peers.in -o envs/$$peers.txt || exit 1; \
 	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .snakemake report.html
+	rm -rf $(VENV) .peers .map_peers .simulation .snakemake report.html
 	find results -mindepth 1 ! -name README.md -delete

@@ -22,16 +22,19 @@ pathvars:
 
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/packages.smk"
+include: "workflow/rules/plasma.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
+include: "workflow/rules/physics.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/classes.smk"
 include: "workflow/rules/stars.smk"
 include: "workflow/rules/colours.smk"
+include: "workflow/rules/grid_figures.smk"
 include: "workflow/rules/sweep.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/jobs.smk"
@@ -49,6 +52,7 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,
+        rules.physics.input,
         "<results>/MANIFEST",
 
 

@@ -14,7 +14,7 @@ def plot_hits(indexes, ensemble, data, chosen):
     stored = store.read_realization(
         store.find_realization(indexes, identifier), "hits", "winners", "node_clusters"
     )
-    table = store.read_data(data)
+    table = store.read_data(data, mapped=True)
     counts = None
     if table.truth is not None:
         counts = np.zeros((stored.arrays["hits"].size, len(table.class_names)), dtype=np.int64)

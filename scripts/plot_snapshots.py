@@ -16,7 +16,7 @@ def plot_snapshots(indexes, ensemble, data, chosen):
     return snapshots_figure(
         stored.arrays["snapshots/step"],
         stored.arrays["snapshots/weights"],
-        store.read_data(data).features,
+        store.read_data(data, mapped=True).features,
         stored.lattice,
         unit="steps" if in_steps else "epochs",
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from kohorte.data.scaling import fit_scaling
 from kohorte.data.sources import read_table
+from kohorte.data.table import grid_shape
 from kohorte.errors import DataError
 from kohorte.logs import job_log
 from kohorte.provenance import digest_of
@@ -42,6 +43,7 @@ def prepare_data(path, *, options, seed):
         rows=table.rows,
         digest=digest_of(features, scaling.names),
         n_missing=count_missing(features, table.rows, options["source"]),
+        shape=grid_shape(table, options["shape"], options["source"]),
     )
     write_data(
         path,

@@ -18,13 +18,15 @@ if __name__ == "__main__":
         with store.replacing(output.config) as temporary:
             text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
             temporary.write_text(text, encoding="utf-8")
+        plasma = {kind: [inputs[kind]] for kind in ("simulation", "fields") if inputs.get(kind)}
         rows = provenance_rows(
             config,
-            {"data": data, "realization": maps, "ensemble": [inputs.ensemble]},
+            {**plasma, "data": data, "realization": maps, "ensemble": [inputs.ensemble]},
             {"snakemake": metadata.version("snakemake")},
         )
         table = pd.DataFrame(rows, columns=["topic", "name", "value"])
         store.write_csv(table, output.table)
-        results = {*data, inputs.ensemble, *inputs.results, output.config, output.table}
+        results = {*data, *(file for files in plasma.values() for file in files)}
+        results |= {inputs.ensemble, *inputs.results, output.config, output.table}
         write_manifest(output.manifest, {*map(Path, results), *maps}, config)
         log.info("%d results listed", len(results) + len(maps))

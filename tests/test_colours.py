@@ -9,13 +9,14 @@ from kohorte.config import check_config
 from kohorte.data.generated import COLOURS, PARTNER_PLACES
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError
+from kohorte.extra_figures import EXTRA_FIGURES
 from kohorte.figures.colours import MOST_NAMES, check_colours, colours_figure
 from kohorte.figures.schedules import MOST_STEPS, schedule_figure, schedule_of
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.realization import MapParameters, run_realization
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.winners import find_winners
-from kohorte.study import EXTRA_FIGURES, parameter_defaults, plan_study
+from kohorte.study import parameter_defaults, plan_study
 
 
 @pytest.fixture
@@ -194,10 +195,10 @@ def test_what_is_no_colour_is_refused(trained, parameters):
 def test_figures_that_a_study_cannot_have_are_refused_before_it_runs(planned, schema):
     named = schema["properties"]["figures"]["properties"]["extra"]["items"]["enum"]
     assert set(EXTRA_FIGURES) == set(named)
-    with pytest.raises(ConfigError, match=r"'colours' needs three features.* names 2"):
+    with pytest.raises(ConfigError, match=r"'colours' cannot be drawn: red.* names 2"):
         planned("colours", data={"features": ["red", "blue"]})
     labels = {"realizations": {"labels": ["a.npy", "b.npy"]}, "figures": {"extra": ["schedule"]}}
-    with pytest.raises(ConfigError, match="'schedule' shows maps"):
+    with pytest.raises(ConfigError, match="'schedule' cannot be drawn: the real"):
         plan_study(check_config({"study": "a", **labels}, schema), parameter_defaults(schema))
 
 

@@ -10,7 +10,13 @@ from scipy.stats import f_oneway
 
 from kohorte.errors import ConfigError
 from kohorte.evaluation import evaluate
-from kohorte.figures.panels import MAX_POINTS, choose_points, fill_missing
+from kohorte.figures.panels import (
+    MAX_POINTS,
+    MOST_READ,
+    choose_points,
+    choose_step,
+    fill_missing,
+)
 from kohorte.figures.points import (
     classes_of_groups,
     confidence_figure,
@@ -72,6 +78,17 @@ def test_points_that_miss_a_value_are_counted_but_not_drawn():
     assert all(f"group {k} ({n})" in text for k, n in enumerate(np.bincount(truth)))
     figure = confidence_figure(features[:9], ["x", "y"], confidence=np.full(9, 0.5))
     assert not page.text_faults(figure)
+
+
+def test_figures_of_every_tenth_point_say_so():
+    _, features, truth = blobs(500, 3)
+    figure = signal_figure(
+        features, ["x", "y"], signal=np.ones(500), labels=truth.astype(int), step=10
+    )
+    assert "all numbers are of every 10th point" in page.texts(figure)
+    assert choose_step(MOST_READ) == 1
+    assert choose_step(MOST_READ + 1) == 2
+    assert choose_step(100_000_000) == 100
 
 
 def test_misassigned_points_are_counted_by_the_matching():

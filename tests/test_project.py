@@ -82,6 +82,9 @@ def imports(path):
         ("maps", ["kohorte.ensemble", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
         ("ensemble", ["kohorte.maps", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
         ("data", ["kohorte.maps", "kohorte.ensemble", "kohorte.figures", "matplotlib"]),
+        ("physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py", "matplotlib"]),
+        ("fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "matplotlib"]),
+        ("simulation", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "matplotlib"]),
     ],
 )
 def test_dependencies_point_one_way(root, part, forbidden):

@@ -18,7 +18,7 @@ from kohorte import __version__, store
 from kohorte.config import check_config, read_config
 from kohorte.crate import bundle_study
 from kohorte.errors import ResultError
-from kohorte.manifest import compare, provenance_rows, read_manifest, write_manifest
+from kohorte.manifest import compare, figure_rows, provenance_rows, read_manifest, write_manifest
 from kohorte.maps.history import History
 from kohorte.provenance import digest_of, file_digest, library_digest, portable_config
 from kohorte.study import parameter_defaults, plan_study
@@ -387,3 +387,29 @@ def test_manifest_check_and_archive_of_a_run(root, tmp_path):
     assert "extra: tables/old.csv" in output
     assert "Traceback" not in output
     assert compare(results / "MANIFEST") != []
+
+
+def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
+    folder = tmp_path / "results" / "one"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "a.png").write_bytes(b"picture")
+    (folder / "data.h5").write_bytes(b"numbers")
+    (tmp_path / "published.csv").write_bytes(b"1")
+    inputs = [str(folder / "data.h5"), str(tmp_path / "published.csv")]
+    made = {"a.png": {"rule": "plot_a", "inputs": inputs}}
+    rows = list(figure_rows(folder, made, {"study": "one"}))
+    digests = [file_digest(path)[:16] for path in inputs]
+    assert rows == [
+        {
+            "figure": "a.png",
+            "sha256": file_digest(folder / "figures" / "a.png"),
+            "rule": "plot_a",
+            "inputs": "data.h5 published.csv",
+            "input_digests": " ".join(digests),
+            "study": "one",
+            "config": digest_of({"study": "one"}),
+        }
+    ]
+    (folder / "figures" / "a.png").unlink()
+    with pytest.raises(ResultError, match=r"a\.png: this result does not exist"):
+        list(figure_rows(folder, made, {"study": "one"}))

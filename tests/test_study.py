@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from kohorte.config import check_config
 from kohorte.errors import ConfigError
+from kohorte.extra_figures import EXTRA_FIGURES
 from kohorte.study import (
-    EXTRA_FIGURES,
     batches,
     parameter_defaults,
     plan_study,
@@ -127,9 +127,15 @@ def test_figures_must_name_what_exists(plan):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": {}, "realizations": {"labels": ["a.npy"]}}, "'node_difference' shows maps"),
-        ({"data": {"source": "a.csv"}}, "'node_classes' needs the known classes"),
-        ({}, "'classification' needs points to classify, but classification.test names none"),
+        (
+            {"data": {}, "realizations": {"labels": ["a.npy"]}},
+            "'node_difference' cannot be drawn: the realizations are label files",
+        ),
+        (
+            {"data": {"source": "a.csv"}},
+            "'node_classes' cannot be drawn: data.label names no known classes",
+        ),
+        ({}, "'classification' cannot be drawn: classification.test names no points"),
         ({"data": {"source": "a.csv", "features": ["b_v"]}}, "has no absolute_magnitude"),
     ],
 )
@@ -186,3 +192,48 @@ def test_ensembles_per_setting_must_name_parameters(plan):
         plan(**SWEEP, ensemble={"per": ["repeats"]})
     with pytest.raises(ConfigError, match=r"per: .*no 'xdim' to compare them by"):
         plan(data={}, realizations={"labels": ["a.npy"]}, ensemble={"per": ["xdim"]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "'field_slice' cannot be drawn: the points are no cells of a grid"),
+        ({"figures": {"extra": ["sheet_surfaces"]}}, "the points are no cells"),
+        (
+            {"data": {"source": "a.h5", "shape": [4, 5]}, "figures": {"extra": ["sheet_surfaces"]}},
+            r"'sheet_surfaces' cannot be drawn: the grid has two dimensions, \[4, 5\]",
+        ),
+        ({"figures": {"extra": ["umatrix_stages"]}}, "set training.snapshots to 6"),
+        ({"figures": {"extra": ["overlap_matrices"]}}, "there is one realization only"),
+        ({"figures": {"signal_cuts": [9, 3]}}, r"figures.signal_cuts: \[9, 3\] are not ascending"),
+    ],
+)
+def test_extra_figures_that_cannot_be_drawn_are_named(plan, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(**{"figures": {"extra": ["field_slice"]}, **changes})
+
+
+def test_label_files_have_no_figures_of_maps(plan):
+    labels = {"labels": ["a.npy", "b.npy"]}
+    with pytest.raises(ConfigError, match="'cluster_radars' cannot be drawn: the realizations"):
+        plan(realizations=labels, figures={"extra": ["cluster_radars"]})
+    with pytest.raises(ConfigError, match=r"there is no data\.source"):
+        plan(data={"source": None}, realizations=labels, figures={"extra": ["feature_pairs"]})
+    plan(realizations=labels, figures={"extra": ["overlap_matrices"]})
+
+
+def test_every_extra_figure_has_a_need_a_rule_and_a_caption(plan, root, schema):
+    known = schema["properties"]["figures"]["properties"]["extra"]["items"]["enum"]
+    assert set(EXTRA_FIGURES) == set(known)
+    rules = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
+    for name in known:
+        assert f"rule plot_{name}:" in rules, name
+        assert (root / "scripts" / f"plot_{name}.py").exists(), name
+        assert (root / "workflow" / "report" / f"{name}.rst").exists(), name
+    study = plan(
+        data={"source": "a.h5", "shape": [4, 5, 6], "label": "kind"},
+        classification={"test": "b.h5"},
+        training={"snapshots": 6, "alpha": [0.1, 0.2]},
+        figures={"extra": list(known)},
+    )
+    assert len(study.realizations) == 2

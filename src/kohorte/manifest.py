@@ -30,6 +30,8 @@ NOT_LISTED = (
     "realizations/batches/*",
     "imputed.h5",
     "group_signals.h5",
+    "grid_labels.h5",
+    "figures/manifest.csv",
     "prediction/*",
     "tables/jobs.csv",
     "*.crate.zip",
@@ -150,6 +152,41 @@ def provenance_rows(
     for section, value in config.items():
         for key, inner in value.items() if isinstance(value, Mapping) else ():
             yield "configuration", f"{section}.{key}", json.dumps(inner, ensure_ascii=False)
+
+
+def figure_rows(
+    folder: str | Path, figures: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
+) -> Iterator[dict[str, str]]:
+    """What each figure of a study was made from, as rows of `figures/manifest.csv`.
+
+    Args:
+        folder: `results/<study>`.
+        figures: `rule` and `inputs` (paths) of each file in `figures/`, by its name.
+        config: what `kohorte.provenance.portable_config` gives.
+
+    Raises:
+        ResultError: when a figure or what it was made from is missing.
+    """
+    folder, known = Path(folder), {}
+    for name, made in sorted(figures.items()):
+        paths = [Path(path) for path in made["inputs"]]
+        for path in paths:
+            if path not in known:
+                base = folder if path.is_relative_to(folder) else path.parent
+                known[path] = _line(base, path.relative_to(base).as_posix())[1][:16]
+        yield {
+            "figure": name,
+            "sha256": _line(folder / "figures", name)[1],
+            "rule": made["rule"],
+            "inputs": " ".join(_beside(path, folder) for path in paths),
+            "input_digests": " ".join(known[path] for path in paths),
+            "study": config["study"],
+            "config": provenance.digest_of(config),
+        }
+
+
+def _beside(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
 def _results_in(folder: Path) -> list[str]:

@@ -87,8 +87,13 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     elsewhere = ("execution", "prediction", "spirals", "stages")
     portable = {k: v for k, v in config.items() if k not in elsewhere}
-    files = (("data", "source"), ("training", "weights"), ("classification", "test"))
-    for section, key in files:
+    files = {
+        "data": "source",
+        "fields": "source",
+        "training": "weights",
+        "classification": "test",
+    }
+    for section, key in files.items():
         if portable[section][key] is not None:
             path = portable_path(portable[section][key])
             portable[section] = {**portable[section], key: path}

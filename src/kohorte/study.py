@@ -16,6 +16,8 @@ from pathlib import PurePath
 from typing import Any
 
 from kohorte.errors import ConfigError
+from kohorte.extra_figures import check_extra_figures, has_classes
+from kohorte.fields.names import check_fields, check_simulation
 
 
 @dataclass(frozen=True)
@@ -67,25 +69,6 @@ MAX_REALIZATIONS = 100_000
 
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
-
-#: Figures that a study may name in `figures.extra` -> what each needs, see `_check_extra`.
-EXTRA_FIGURES: dict[str, tuple[str, ...]] = {
-    "node_difference": ("maps",),
-    "feature_map": ("maps",),
-    "projections": ("maps", "classes"),
-    "class_projections": ("maps", "classes"),
-    "class_winners": ("maps", "classes"),
-    "image_map": ("maps", "classes"),
-    "node_classes": ("maps", "classes"),
-    "classification": ("maps", "classes", "test points"),
-    "colour_magnitude": ("star features",),
-    "star_regions": ("maps", "star features"),
-    "colours": ("maps", "three features"),
-    "schedule": ("maps",),
-}
-
-#: Features that say where a star stands in the colour-magnitude diagram.
-STAR_FEATURES = ("b_v", "absolute_magnitude")
 
 _RATES = ("alpha", "final_alpha", "learning_rate")
 
@@ -210,10 +193,46 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
+    _check_shape(config["data"])
     _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     _check_test(config, study)
     return study
+
+
+def locate_sources(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with the paths of this study's own files: `fields` and `simulation` for them.
+
+    Args:
+        config: a configuration that `kohorte.config.check_config` returned.
+
+    Raises:
+        ConfigError: one of `data.source` and `fields.source` has no use without the other, or the
+            sections that they name cannot be used.
+    """
+    folder = f"results/{config['study']}"
+    fields, simulated = f"{folder}/fields.h5", f"{folder}/simulation.h5"
+    source, raw = config["data"]["source"], config["fields"]["source"]
+    if source in ("fields", fields) and raw is None:
+        raise ConfigError(
+            f"data.source is {source!r}, so fields.source must say what features are made from: "
+            "simulation, or a file"
+        )
+    if raw is not None and source not in ("fields", fields):
+        raise ConfigError(
+            f"fields.source is {raw!r}, but data.source is {source!r}; make it fields to use them"
+        )
+    if raw is None:
+        return dict(config)
+    check_fields(config["fields"])
+    if raw in ("simulation", simulated):
+        check_simulation(config["simulation"])
+        raw = simulated
+    return {
+        **config,
+        "data": {**config["data"], "source": fields},
+        "fields": {**config["fields"], "source": raw},
+    }
 
 
 def _plan_labels(config: Mapping[str, Any]) -> Study:
@@ -327,9 +346,24 @@ def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
         raise ConfigError("training.initial is 'given', so training.weights must name a file")
 
 
+def _check_shape(data: Mapping[str, Any]) -> None:
+    if data["shape"] is None and not (data["source"] or "").endswith("/fields.h5"):
+        return
+    for key, whole in (("stride", 1), ("sample", None)):
+        if data[key] != whole:
+            raise ConfigError(
+                f"data.{key}: rows that are the cells of a grid are all needed; leave {key} out"
+                + (", or data.shape" if data["shape"] else "")
+            )
+    if data["missing"] == "drop":
+        raise ConfigError(
+            "data.missing: rows that are the cells of a grid are all needed; set it to error or "
+            "skip"
+        )
+
+
 def _check_figures(config: Mapping[str, Any], study: Study) -> None:
     figures = config["figures"]
-    _check_extra(figures["extra"], config, study)
     color_by = figures["color_by"]
     if color_by is not None and color_by not in PARAMETERS:
         raise ConfigError(
@@ -341,39 +375,10 @@ def _check_figures(config: Mapping[str, Any], study: Study) -> None:
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
-
-
-def _check_extra(names: Sequence[str], config: Mapping[str, Any], study: Study) -> None:
-    data = config["data"]
-    features = data["features"]
-    for name in names:
-        needs = EXTRA_FIGURES[name]
-        if "maps" in needs and study.labels:
-            raise ConfigError(
-                f"figures.extra: {name!r} shows maps, and a study of label files has none; leave "
-                "it out"
-            )
-        if "classes" in needs and not _has_classes(data):
-            raise ConfigError(
-                f"figures.extra: {name!r} needs the known classes of the points, but data.label "
-                "names none; name the column or dataset that holds them"
-            )
-        if "test points" in needs and config["classification"]["test"] is None:
-            raise ConfigError(
-                f"figures.extra: {name!r} needs points to classify, but classification.test names "
-                "none"
-            )
-        absent = [f for f in STAR_FEATURES if features is not None and f not in features]
-        if "star features" in needs and (absent or data["source"] is None):
-            raise ConfigError(
-                f"figures.extra: {name!r} needs the features {' and '.join(STAR_FEATURES)}, but "
-                f"data.features has no {(absent or STAR_FEATURES)[0]}"
-            )
-        if "three features" in needs and features is not None and len(features) < 3:
-            raise ConfigError(
-                f"figures.extra: {name!r} needs three features, for red, green and blue, but "
-                f"data.features names {len(features)}"
-            )
+    check_extra_figures(config, len(study.realizations), len(study.labels))
+    cuts = figures["signal_cuts"]
+    if cuts is not None and cuts != sorted(cuts):
+        raise ConfigError(f"figures.signal_cuts: {cuts} are not ascending")
 
 
 def _check_test(config: Mapping[str, Any], study: Study) -> None:
@@ -384,17 +389,11 @@ def _check_test(config: Mapping[str, Any], study: Study) -> None:
             "classification.test: points are classified by maps, and a study of label files has "
             "none; leave it out"
         )
-    if not _has_classes(config["data"]):
+    if not has_classes(config["data"]):
         raise ConfigError(
             "classification.test: points get the classes of the study's points, but data.label "
             "names none; name the column or dataset that holds them"
         )
-
-
-def _has_classes(data: Mapping[str, Any]) -> bool:
-    return data["label"] is not None or (data["source"] or "").startswith(
-        ("sklearn:", "generated:")
-    )
 
 
 def _check_per(names: Sequence[str], study: Study) -> None:

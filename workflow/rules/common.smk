@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 from kohorte.config import check_config, load_schema, read_config
 from kohorte.errors import ConfigError
 from kohorte.provenance import library_digest, portable_config
-from kohorte.study import batches, parameter_defaults, plan_study
+from kohorte.study import batches, locate_sources, parameter_defaults, plan_study
 
 ROOT = Path(workflow.basedir)
 
@@ -23,13 +23,16 @@ try:
     for configuration in workflow.configfiles:
         read_config(configuration)
     SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
-    config.update(check_config(config, SCHEMA))
+    config.update(locate_sources(check_config(config, SCHEMA)))
     STUDY = plan_study(config, parameter_defaults(SCHEMA))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+HAS_FIELDS = config["fields"]["source"] is not None
+HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
+HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
 PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
@@ -77,6 +80,13 @@ def source_file(wildcards):
     return [] if source is None or ":" in source else source
 
 
+def raw_fields(wildcards):
+    """The files that features are derived from."""
+    from kohorte.fields.snapshots import source_files  # takes a while, and not every run asks
+
+    return source_files(config["fields"]["source"], config["fields"]["datasets"])
+
+
 def label_sources():
     """What holds the labels: the indexes of trained maps, or the given label files."""
     if HAS_MAPS:
@@ -100,6 +110,17 @@ def count_slabs():
 
 
 SLABS = [f"{k:04d}" for k in range(count_slabs())]
+
+
+def figure_origins(wildcards):
+    """Rule and input files of each figure that is there or asked for, by the name of its file."""
+    wanted = {Path(str(file)).name for file in rules.figures.input}
+    return {
+        Path(str(file)).name: {"rule": rule.name, "inputs": sorted({str(f) for f in rule.input})}
+        for rule in workflow.rules
+        for file in rule.output
+        if Path(str(file)).name in wanted and Path(str(file)).parent.name == "figures"
+    }
 
 
 def show_summary():

@@ -10,10 +10,18 @@ CRATE = f"results/{STUDY.name}/{STUDY.name}.crate.zip"
 
 rule write_manifest:
     input:
+        simulation="<results>/simulation.h5" if HAS_SIMULATION else [],
+        fields="<results>/fields.h5" if HAS_FIELDS else [],
         data=data_file(),
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",
-        results=[*rules.tables.input, *rules.figures.input, *rules.sweep.input],
+        results=[
+            *rules.tables.input,
+            *rules.figures.input,
+            *rules.sweep.input,
+            *rules.physics.input,
+            *(["<results>/tables/fields.csv"] if HAS_FIELDS else []),
+        ],
     output:
         config="<results>/config.yaml",
         table=report(
@@ -38,6 +46,29 @@ rule write_manifest:
         library=library_digest("manifest", "provenance"),
     script:
         "../../scripts/write_manifest.py"
+
+
+rule list_figures:
+    input:
+        figures=rules.figures.input,
+    output:
+        table="<results>/figures/manifest.csv",
+    log:
+        "<logs>/list_figures.log",
+    benchmark:
+        "<benchmarks>/list_figures.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        figures=figure_origins,
+        config=portable_config(config),
+        library=library_digest("manifest", "provenance"),
+    script:
+        "../../scripts/list_figures.py"
 
 
 rule verify:

@@ -1,5 +1,6 @@
 """Source: an HDF5 file with one dataset of N x F features, as published plasma files are."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import h5py
 from kohorte.data.reading import (
     MAX_COLUMNS,
     ArraySource,
+    FieldSource,
     check_expansion,
     damages,
     decode_names,
@@ -31,9 +33,13 @@ def open_hdf5(title, path, options):
     """The datasets `feature_dataset`, `names_dataset` and, if no column, `label` of an HDF5 file.
 
     All that is read lies in the file itself: links, raw storage and virtual datasets that lead to
-    other files are refused, for their content could change unseen.
+    other files are refused, for their content could change unseen. Of a `fields.h5` of ours the
+    columns are its fields: those that it names as features, or all if `features` names others.
     """
     with open_file(title, path) as file:
+        if file.attrs.get("kind") == "fields":
+            yield _open_fields(title, file, options)
+            return
         with damages(title):
             features = find_dataset(title, file, options.feature_dataset)
             names = _read_names(title, file, options.names_dataset)
@@ -78,6 +84,15 @@ def find_dataset(title, file, key, columns=()) -> h5py.Dataset:
         if h5py.check_string_dtype(found.dtype) and found.dtype.kind == "O":
             _try_text(title, file, found)
     return found
+
+
+def _open_fields(title, file, options):
+    """The fields of an open `fields.h5` as a source."""
+    with damages(title):
+        names = list(file["fields"])
+        if options.features is None and options.label is None:
+            names = json.loads(file.attrs["features"])
+    return FieldSource(title, {n: find_dataset(title, file, f"fields/{n}") for n in names})
 
 
 def _read_names(title, file, key):

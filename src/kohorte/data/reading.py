@@ -1,6 +1,7 @@
 """What all sources of data share: the interface, and reading chosen rows and columns of arrays."""
 
 import difflib
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -105,6 +106,7 @@ class Source(ABC):
     names: tuple[str, ...]
     n_rows: int
     has_labels: bool = False  # the source itself says what the ground truth is
+    shape: tuple[int, ...] | None = None  # of the grid whose cells the rows are, C order
 
     @abstractmethod
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
@@ -198,6 +200,44 @@ class ArraySource(Source):
     def read_labels(self, rows):
         with damages(self.title):
             return np.asarray(self._labels[()])[rows]
+
+
+class FieldSource(Source):
+    """A source whose columns are datasets of their own, each an array on the cells of one grid.
+
+    Args:
+        title: the source, as error messages name it.
+        fields: arrays or HDF5 datasets by name; all have one shape.
+    """
+
+    def __init__(self, title, fields):
+        self.title = title
+        self.names = tuple(fields)
+        self._fields = fields
+        self.shape = next(iter(fields.values())).shape
+        for name, array in fields.items():
+            if array.shape != self.shape or array.dtype.kind not in NUMERIC_KINDS:
+                raise DataError(
+                    f"{title}: field {name!r} is {array.dtype} of shape {array.shape}; fields are "
+                    f"numbers of one shape, and the first has {self.shape}"
+                )
+        self.n_rows = math.prod(self.shape)
+
+    def read(self, columns, rows):
+        chosen = [self._fields[self.names[column]] for column in columns]
+        dtype = float_type(np.result_type(*[array.dtype for array in chosen]))
+        out = np.empty((len(rows), len(columns)), dtype=dtype)
+        for k, column in enumerate(columns):
+            out[:, k] = self.read_column(column, rows)
+        return out
+
+    def read_column(self, column, rows):
+        with damages(self.title):
+            flat = self._fields[self.names[column]][()].reshape(-1)
+        return flat if len(rows) == self.n_rows else flat[rows]
+
+    def place(self, row):
+        return f"cell {tuple(int(i) for i in np.unravel_index(row, self.shape))}"
 
 
 def float_type(dtype) -> np.dtype:

@@ -276,7 +276,8 @@ def _read(source, features, label, sample, stride, seed, missing, least_rows):
         found = source.read_labels(rows)
         what = "label" if label is None else f"label {label!r}"
         labels, label_names = _encode_labels(source, what, found, rows)
-    return Table(values, names, labels, label_names, rows)
+    shape = source.shape if len(rows) == source.n_rows else None
+    return Table(values, names, labels, label_names, rows, shape)
 
 
 def _feature_columns(source, features, label_column):

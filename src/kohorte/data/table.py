@@ -1,5 +1,7 @@
 """The table of features that every map is trained on."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,7 @@ class Table:
         labels: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
         label_names: C class names, or None without ground truth.
         rows: (N,) int64, the 0-based row of the source that each point was read from.
+        shape: of the grid whose cells the points are, C order, or None where they are none.
 
     Raises:
         DataError: the parts do not fit together.
@@ -28,6 +31,7 @@ class Table:
     labels: np.ndarray | None
     label_names: tuple[str, ...] | None
     rows: np.ndarray
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self):
         if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):
@@ -47,6 +51,11 @@ class Table:
             raise DataError("a table has either both labels and their names, or neither")
         if self.labels is not None and self.labels.shape != (n_rows,):
             raise DataError(f"a table of {n_rows} rows has labels of shape {self.labels.shape}")
+        if self.shape is not None and math.prod(self.shape) != n_rows:
+            raise DataError(
+                f"a grid of shape {self.shape} has {math.prod(self.shape)} cells, but the table "
+                f"has {n_rows} rows"
+            )
 
     @property
     def n_rows(self) -> int:
@@ -57,3 +66,30 @@ class Table:
     def n_features(self) -> int:
         """Number of features, F."""
         return self.values.shape[1]
+
+
+def grid_shape(table: Table, told: Sequence[int] | None, source: str) -> tuple[int, ...] | None:
+    """Shape of the grid whose cells the rows of a table are; None where they are none.
+
+    Args:
+        table: what was read.
+        told: what the configuration says, or None; what the table knows by itself comes first.
+        source: for the message.
+
+    Raises:
+        DataError: the two differ, or rows and cells are not equally many.
+    """
+    if told is None:
+        return table.shape
+    told, cells = tuple(told), math.prod(told)
+    if cells != table.n_rows:
+        raise DataError(
+            f"{source}: data.shape {list(told)} has {cells} cells, but there are {table.n_rows} "
+            "rows: each row is the feature vector of one cell"
+        )
+    if table.shape not in (None, told):
+        raise DataError(
+            f"{source}: its grid has the shape {list(table.shape)}, but data.shape is "
+            f"{list(told)}; leave data.shape out"
+        )
+    return told

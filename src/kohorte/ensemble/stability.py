@@ -141,6 +141,24 @@ def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     return GroupStability(found, jaccard)
 
 
+def cluster_recovery(overlaps: Overlaps) -> np.ndarray:
+    """How well each cluster is found again: (K,) float64 from 0 to 1.
+
+    The largest Jaccard similarity with a cluster of another realization, averaged over all other
+    realizations; 1 where there are none.
+    """
+    found = np.zeros(overlaps.n_clusters)
+    sizes, offsets = overlaps.sizes, overlaps.offsets
+    for r in range(overlaps.n_realizations):
+        others = slice(offsets[r], offsets[r + 1])
+        shared = overlaps.counts[:, others]
+        best = (shared / (sizes[:, None] + sizes[others] - shared)).max(axis=1)
+        found += np.where(overlaps.realization == r, 0.0, best)
+    if overlaps.n_realizations == 1:
+        return np.ones(overlaps.n_clusters)
+    return found / (overlaps.n_realizations - 1)
+
+
 def check_draws(draws: int, level: float) -> None:
     """Raise ConfigError unless draws is a positive whole number and 0 < level < 1."""
     if isinstance(draws, bool) or int(draws) != draws or draws < 1:

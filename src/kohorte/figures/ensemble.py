@@ -189,7 +189,7 @@ def similarity_figure(
     axes = place(left, below, side, side)
     extent = (0.5, n + 0.5, n + 0.5, 0.5)
     image = axes.imshow(
-        _average_down(similarity),
+        average_down(similarity),
         cmap=sequential_map("viridis", 0.0, 1.0),
         vmin=0.0,
         vmax=1.0,
@@ -263,7 +263,7 @@ def _cut_height(linkage: np.ndarray, groups: np.ndarray) -> float | None:
     return float(heights[n - n_groups - 1] + heights[n - n_groups]) / 2
 
 
-def _average_down(matrix: np.ndarray) -> np.ndarray:
+def average_down(matrix: np.ndarray) -> np.ndarray:
     """Means over square blocks, as few as make the matrix small enough to draw."""
     n = len(matrix)
     block = -(-n // MAX_PIXELS)

@@ -39,6 +39,15 @@ def fill_missing(points: np.ndarray) -> np.ndarray:
     return np.where(missing, means, points).astype(points.dtype)
 
 
+MOST_READ = 1_000_000
+"""Points that figures of points are made from; of more, every second, third, ... is taken."""
+
+
+def choose_step(n_points: int) -> int:
+    """Of so many points, every how manieth figures are made from, so that memory has a bound."""
+    return max(1, -(-n_points // MOST_READ))
+
+
 def choose_points(n_points: int) -> np.ndarray:
     """Indices of the points to draw, ascending; the same for the same number of points."""
     if n_points <= MAX_POINTS:
@@ -83,9 +92,9 @@ class PanelRow:
         else:
             axes.tick_params(labelleft=False)
 
-    def say_subset(self, n_shown: int, n_points: int, n_missing: int) -> None:
-        """State that only some points are drawn, where that is so."""
-        notes = []
+    def say_subset(self, n_shown: int, n_points: int, n_missing: int, step: int = 1) -> None:
+        """State that only some points are drawn, or counted, where that is so."""
+        notes = [] if step == 1 else [f"all numbers are of every {step}th point"]
         if n_shown < n_points:
             notes.append(f"{n_shown} of {n_points} points are drawn, chosen at random")
         if n_missing:

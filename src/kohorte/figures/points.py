@@ -118,6 +118,7 @@ def signal_figure(
     truth: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
     matching: np.ndarray | None = None,
+    step: int = 1,
 ) -> Figure:
     """Stacked signal, consensus labels and, where known, true classes, side by side.
 
@@ -139,6 +140,8 @@ def signal_figure(
     matching
         For each group the class that it stands for, or -1, as `classes_of_groups` gives it: the
         group takes the colour of the class, and points of other classes are marked. Needs `truth`.
+    step
+        The points are every step-th of the study, which the figure then says.
 
     Raises
     ------
@@ -152,7 +155,7 @@ def signal_figure(
     shown = choose_points(len(features))
     x, y = _coordinates(features)
     row = PanelRow(["stacked signal", "consensus", "truth"][: 2 if truth is None else 3], gap=0.14)
-    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()))
+    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
     for k in range(len(row.panels)):
         row.feature_axes(k, names)
 
@@ -184,6 +187,7 @@ def confidence_figure(
     confidence: np.ndarray,
     node_confidence: np.ndarray | None = None,
     lattice: "Lattice | None" = None,
+    step: int = 1,
 ) -> Figure:
     """Confidence of the consensus labels: in feature space, on a map, and how it is distributed.
 
@@ -200,6 +204,8 @@ def confidence_figure(
         without points; None leaves the map out.
     lattice
         Lattice of that map.
+    step
+        The points are every step-th of the study, which the figure then says.
 
     Raises
     ------
@@ -220,7 +226,7 @@ def confidence_figure(
     x, y = _coordinates(features)
     titles = ["confidence of the points", "mean of each node", "distribution"]
     row = PanelRow(titles if lattice is not None else [titles[0], titles[2]], gap=0.62)
-    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()))
+    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
     row.feature_axes(0, names)
     # uncertain points last, or the sure ones would hide them
     order = shown[np.argsort(-confidence[shown], kind="stable")]

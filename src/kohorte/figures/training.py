@@ -151,8 +151,8 @@ def snapshots_figure(
     if weights.shape != expected or not len(steps):
         raise ConfigError(f"weights have shape {weights.shape}, but {expected} was expected")
     shown = np.unique(np.linspace(0, len(steps) - 1, MOST_MOMENTS).round().astype(int))
-    features = np.asarray(features, dtype=np.float32)
-    points = fill_missing(features[choose_points(len(features))])
+    points = np.asarray(features[choose_points(len(features))], dtype=np.float32)
+    points = fill_missing(points)
     mean, variances, directions = principal_axes(points)
     total = max(float(points.var(axis=0, dtype=np.float64).sum()), 1e-300)
     cloud = _project(points, mean, directions)

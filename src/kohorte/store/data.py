@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from kohorte.provenance import portable_path
-from kohorte.store.files import create, put, read_result, read_text
+from kohorte.store.files import create, put, read_json, read_result, read_text
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class PreparedData:
         rows: (N,) int64 row of each point in the source.
         digest: SHA-256 of the features and names.
         n_missing: entries of `features` that are NaN.
+        shape: of the grid whose cells the points are, in C order, or None where they are none.
     """
 
     features: np.ndarray
@@ -39,11 +40,21 @@ class PreparedData:
     rows: np.ndarray
     digest: str
     n_missing: int = 0
+    shape: tuple[int, ...] | None = None
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
         """Some features of all points in the units of the source, (N, len(columns)) float64."""
         columns = list(columns)
         return self.features[:, columns] * self.scale[columns] + self.offset[columns]
+
+    def every(self, step: int) -> PreparedData:
+        """Every step-th point, in memory; the digest stays that of all."""
+        return replace(
+            self,
+            features=np.ascontiguousarray(self.features[::step]),
+            truth=None if self.truth is None else self.truth[::step],
+            rows=self.rows[::step],
+        )
 
 
 def write_data(
@@ -69,6 +80,8 @@ def write_data(
         source = portable_path(source)
         options = options and {**options, "source": source}
     attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
+    if data.shape is not None:
+        attributes["shape"] = list(data.shape)
     with create(path, "data", source=source, options=options, **attributes) as file:
         put(
             file,
@@ -105,6 +118,7 @@ def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
             rows=file["rows"][:],
             digest=file.attrs["digest"],
             n_missing=int(file.attrs["n_missing"]),
+            shape=tuple(read_json(file, "shape")) if "shape" in file.attrs else None,
         )
 
 

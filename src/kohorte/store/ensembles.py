@@ -128,12 +128,13 @@ def read_representative(path: str | Path) -> str:
         return file["realizations"].attrs["representative"]
 
 
-def read_ensemble(path: str | Path, *, points: bool = False) -> SimpleNamespace:
+def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> SimpleNamespace:
     """Read `ensemble.h5`: one namespace for each of its groups.
 
     Args:
         path: the file.
         points: whether to read the datasets of the points, which are as long as the table.
+        step: of the points, every which one is read.
 
     Returns:
         Namespaces `realizations`, `clusters`, `overlaps`, `ranking`, `consensus`, `points` with the
@@ -143,7 +144,11 @@ def read_ensemble(path: str | Path, *, points: bool = False) -> SimpleNamespace:
         groups = {}
         for name, group in file.items():
             wanted = group.items() if points or name != "points" else ()
-            datasets = {k: read_text(d) if d.dtype.kind == "O" else d[:] for k, d in wanted}
+            stride = step if name == "points" else 1
+            datasets = {
+                k: read_text(d) if d.dtype.kind == "O" else d[::stride] if d.ndim == 1 else d[:]
+                for k, d in wanted
+            }
             groups[name] = SimpleNamespace(**datasets, **dict(group.attrs))
         return SimpleNamespace(
             **groups, n_points=int(file.attrs["n_points"]), options=read_json(file, "options")

@@ -1,11 +1,11 @@
 """The HDF5 files of a study: what lies where in them, and how they are written so that a file that
 exists is whole.
 
-Every file has the attributes `kind` (data, realization, ensemble), `format` (of this layout),
-`versions` (JSON), `library` (digest of the code that made it) and those that its writer adds; every
-dataset has a `unit`. A file is written under a temporary name in its own directory and renamed when
-it is complete. HDF5 leaves the first bytes of a file, its user block, to applications: here lies
-the seal, size and SHA-256 of all that follows, which is compared when the file is opened.
+Every file has the attributes `kind` (fields, data, realization, ensemble), `format` (of this
+layout), `versions` (JSON), `library` (digest of the code that made it) and those that its writer
+adds; every dataset has a `unit`. A file is written under a temporary name in its own directory and
+renamed when it is complete. HDF5 leaves the first bytes of a file, its user block, to applications:
+here lies the seal, size and SHA-256 of all that follows, which is compared when the file is opened.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ FORMAT = 1
 #: Parts of the library that the numbers of each kind of file come from; all of it for others.
 _MADE_BY = {
     "resource": ("data",),
+    "simulation": ("simulation", "fields/operators"),
+    "fields": ("fields",),
     "data": ("data",),
     "realization": ("maps",),
     "overlaps": ("ensemble",),
     "ensemble": ("ensemble",),
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
+    "grid": ("ensemble",),
+    "grid_labels": ("maps",),
     "imputed": ("maps",),
     "networks": ("maps", "spirals"),
     "unwinding": ("maps", "spirals"),
@@ -120,6 +124,9 @@ UNITS = {
     "soft": "lattice spacings",
     "component": "radius of the spiral",
     "direction": "dimensionless",
+    # grid.h5
+    "sce_share": "share of realizations",
+    "stability": "Jaccard similarity",
 }
 
 

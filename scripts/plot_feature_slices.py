@@ -1,0 +1,30 @@
+"""Draw every feature of a study on a slice of its grid."""
+
+from kohorte import store
+from kohorte.figures.slices import feature_slices_figure, field_label
+from kohorte.figures.style import save_figure
+from kohorte.logs import job_log
+from kohorte.physics.cuts import cut_grid
+
+#: Features that are drawn; of more, the first.
+MOST = 12
+
+
+def plot_feature_slices(cells, axis, index):
+    """The figure on the slice through cell `index` of `axis`."""
+    cut, names = cut_grid(cells.grid, axis, index), cells.features[:MOST]
+    return feature_slices_figure(
+        cut,
+        [cut.read(cells[name]) for name in names],
+        [field_label(name, cells.unit(name)) for name in names],
+    )
+
+
+if __name__ == "__main__":
+    with (
+        job_log(snakemake.log[0]),
+        store.open_cells(snakemake.input.data, snakemake.input.get("fields") or None) as opened,
+    ):
+        figure = plot_feature_slices(opened, *snakemake.params.slice)
+        for path in snakemake.output:
+            save_figure(figure, path)

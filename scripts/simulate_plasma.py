@@ -1,0 +1,14 @@
+"""Simulate decaying turbulence of a pair plasma; it runs in the environment .simulation."""
+
+from kohorte.logs import job_log
+from kohorte.simulation.turbulence import simulate
+from kohorte.store.simulations import energy_error, write_simulation
+
+PYTHON = ".simulation/bin/python"
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]) as log:
+        run = simulate(snakemake.params.options, PYTHON)
+        write_simulation(snakemake.output.simulation, run, snakemake.params.options)
+        log.info("%s, %d snapshots", run.program, len(run.snapshots))
+        log.info("energy was conserved to %.2g of it", energy_error(run.energies))

@@ -1,0 +1,282 @@
+"""Figures of groups of cells: pairs of features, shares of the whole, matrices of clusters."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import NullLocator
+
+from kohorte.errors import ConfigError
+from kohorte.figures.ensemble import average_down
+from kohorte.figures.style import (
+    COLOURS,
+    DOUBLE_COLUMN,
+    EMPTY,
+    INK,
+    MAX_GROUPS,
+    MUTED,
+    group_colour,
+    legend_below,
+    log_axis,
+    marker_handle,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+)
+
+_BINS = 60
+
+SHARES = {
+    "volume_fraction": ("volume", "s", "white", INK),
+    "j2_share": ("j²", "^", COLOURS[1], INK),
+    "e_dot_j_share": ("e · j", "o", COLOURS[7], INK),
+}
+"""Column of `physics.csv` -> what it is called, and its marker, face and edge."""
+
+
+@paper_style()
+def feature_pairs_figure(
+    features: np.ndarray,
+    labels: Sequence[str],
+    groups: np.ndarray,
+    *,
+    shares: np.ndarray,
+    n_points: int,
+) -> Figure:
+    """Each pair of features as a scatter plot coloured by group, each feature as histograms.
+
+    Parameters
+    ----------
+    features
+        (S, F) features of the points that are drawn, F >= 2, in physical units.
+    labels
+        Name and unit of each feature.
+    groups
+        (S,) group of each of these points.
+    shares
+        (G,) share of each group in all points.
+    n_points
+        Number of all points.
+
+    Raises
+    ------
+    ConfigError
+        The arrays do not fit, or there is one feature only.
+    """
+    features, groups = np.asarray(features, dtype=np.float64), np.asarray(groups)
+    n_drawn, n_features = features.shape
+    if n_features < 2 or n_features != len(labels) or len(groups) != n_drawn:
+        raise ConfigError(
+            f"{features.shape} features with {len(labels)} names and {len(groups)} groups; at "
+            "least two features are drawn, each with a name, and each point has a group"
+        )
+    side = min((DOUBLE_COLUMN - 0.2) / n_features, 2.4)
+    figure = new_figure(DOUBLE_COLUMN, side * n_features * 0.92 + 0.6)
+    grid = figure.subplots(n_features, n_features, squeeze=False, sharex="col")
+    limits = []
+    for column in features.T:
+        low, high = np.quantile(column, [0.0005, 0.9995])
+        margin = 0.06 * max(high - low, 1e-12)
+        limits.append((low - margin, high + margin))
+    order = np.argsort(-np.asarray(shares), kind="stable")
+    for row in range(n_features):
+        for column in range(n_features):
+            axes = grid[row, column]
+            if column > row:
+                axes.remove()
+                continue
+            axes.set_xlim(limits[column])
+            plain_numbers(axes.xaxis, 4)
+            if row == column:
+                _draw_histograms(axes, features[:, row], groups, order, limits[row])
+            else:
+                _draw_pairs(axes, features[:, [column, row]], groups, order)
+                axes.set_ylim(limits[row])
+                plain_numbers(axes.yaxis, 4)
+            if row == n_features - 1:
+                axes.set_xlabel(labels[column])
+            if column == 0 and row:
+                axes.set_ylabel(labels[row])
+            elif row != column:
+                axes.tick_params(labelleft=False)
+    entries = [
+        marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
+        for k in range(len(shares))
+        if shares[k] > 0
+    ][:MAX_GROUPS]
+    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} cells are drawn"))
+    legend_below(figure, entries, most=5)
+    return figure
+
+
+def _draw_histograms(axes, column, groups, order, limits) -> None:
+    """Density of a feature in each group, each of area 1."""
+    edges = np.linspace(*limits, _BINS + 1)
+    width = edges[1] - edges[0]
+    top = 0.0
+    for k in order:
+        chosen = column[groups == k]
+        if len(chosen) > 1:
+            density = np.histogram(chosen, edges)[0] / (len(chosen) * width)
+            axes.stairs(density, edges, color=group_colour(k), lw=1.0, baseline=None)
+            top = max(top, density.max())
+    axes.set_yscale("log")
+    axes.set_ylim(top * 10**-3.5, top * 2)
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+
+
+def _draw_pairs(axes, pair, groups, order) -> None:
+    for k in order:
+        chosen = pair[groups == k]
+        axes.scatter(
+            *chosen.T, s=1.6, color=group_colour(k), linewidths=0, alpha=0.7, rasterized=True
+        )
+
+
+@paper_style()
+def group_shares_figure(
+    kinds: Mapping[str, Sequence[Mapping[str, float]]],
+    detector: Mapping[str, Sequence[Mapping[str, float]]],
+) -> Figure:
+    """Shares of each group in volume, squared current and dissipation; and its threshold overlap.
+
+    Parameters
+    ----------
+    kinds
+        Rows of `physics.csv` by what is drawn above them, in order.
+    detector
+        Rows of `threshold.csv` by the same names; empty where there is no current.
+    """
+    rows = [(name, row) for name, group in kinds.items() for row in group if row["cells"]]
+    gaps = np.cumsum([0] + [a[0] != b[0] for a, b in pairwise(rows)])
+    y = -(np.arange(len(rows)) + 0.9 * gaps)
+    panels = 2 if any(detector.values()) else 1
+    height = 0.17 * (len(rows) + 0.9 * (gaps[-1] if len(gaps) else 0)) + 1.15
+    figure = new_figure(DOUBLE_COLUMN if panels == 2 else 4.2, max(height, 2.2))
+    grid = figure.subplots(1, panels, squeeze=False, sharey=True, width_ratios=[1.5, 1][:panels])[0]
+    axes = grid[0]
+    handles: list[Artist] = []
+    numbers = np.array([[row[name] for name in SHARES] for _, row in rows], dtype=np.float64)
+    least = np.nanmin(numbers[numbers > 0]) if (numbers > 0).any() else 1e-3
+    floor = 10 ** np.floor(np.log10(max(least, 1e-5)))
+    for values, place in zip(numbers, y, strict=True):
+        shown = np.clip(values[values > 0], floor, None)
+        if len(shown):
+            axes.plot([shown.min(), shown.max()], [place, place], color=MUTED, lw=0.8, zorder=1)
+    for k, (text, marker, face, edge) in enumerate(SHARES.values()):
+        positive = numbers[:, k] > 0
+        style = {"ls": "", "marker": marker, "mfc": face, "mec": edge, "mew": 0.6, "ms": 4.5}
+        axes.plot(numbers[positive, k], y[positive], **style, zorder=2)
+        handles.append(Line2D([], [], label=f"share of {text}", **style))
+        negative = numbers[:, k] <= 0
+        if negative.any() and np.isfinite(numbers[:, k]).any():
+            axes.plot(
+                np.full(negative.sum(), floor), y[negative], ls="", marker="<", color=MUTED, ms=3.5
+            )
+    if (numbers <= 0).any():
+        handles.append(
+            Line2D([], [], ls="", marker="<", color=MUTED, ms=3.5, label="0 or negative")
+        )
+    log_axis(axes, "x")
+    axes.set_xlim(floor * 0.8, 1.25)
+    axes.set_xlabel("Share of the whole")
+    axes.grid(True, axis="x")
+    axes.set_yticks(y, [_group_name(name, row) for name, row in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(y.min(initial=0) - 0.7, 0.9)
+    panel_title(axes, "a", "volume, current and dissipation")
+    if panels == 2:
+        handles += _draw_detector(grid[1], rows, y, detector)
+    legend_below(figure, handles, most=5)
+    return figure
+
+
+def _group_name(kind: str, row: Mapping[str, float]) -> str:
+    if kind == "threshold":
+        return "above threshold" if row["group"] else "below threshold"
+    return f"{kind} {int(row['group'])}"
+
+
+def _draw_detector(axes, rows, y, detector) -> list[Artist]:
+    """Precision, recall and Jaccard index of each group as bars."""
+    found = {(name, int(r["group"])): r for name, group in detector.items() for r in group}
+    bars = {"precision": COLOURS[6], "recall": COLOURS[0], "jaccard": COLOURS[4]}
+    for k, (measure, colour) in enumerate(bars.items()):
+        values = [found.get((n, int(r["group"])), {}).get(measure, np.nan) for n, r in rows]
+        axes.barh(y + 0.26 - 0.26 * k, np.nan_to_num(values), height=0.24, color=colour)
+    axes.set_xlim(0, 1)
+    plain_numbers(axes.xaxis, 5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("Share of cells")
+    panel_title(axes, "b", "against the threshold of the current")
+    names = ("precision", "recall", "Jaccard index")
+    return [Patch(color=c, label=n) for c, n in zip(bars.values(), names, strict=True)]
+
+
+@paper_style()
+def overlap_matrices_figure(
+    overlap: np.ndarray, disagreement: np.ndarray, significance: np.ndarray, *, order: str
+) -> Figure:
+    """Overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
+
+    Parameters
+    ----------
+    overlap, disagreement, significance
+        (K, K) S = n / u, Q = (u - n) / (a + b) and S / Q; NaN between clusters of one realization.
+    order
+        In words, for the labels of the axes.
+
+    Raises
+    ------
+    ConfigError
+        The matrices differ in shape.
+    """
+    shapes = {np.shape(matrix) for matrix in (overlap, disagreement, significance)}
+    if len(shapes) > 1 or len(overlap) != np.shape(overlap)[1]:
+        raise ConfigError(f"matrices of pairs of clusters have the shapes {sorted(shapes)}")
+    n = len(overlap)
+    figure = new_figure(DOUBLE_COLUMN, 3.25)
+    grid = figure.subplots(1, 3)
+    positive = significance[np.isfinite(significance) & (significance > 0)]
+    top = max(float(positive.max(initial=1.0)), 1e-2)
+    floor = max(min(float(np.quantile(positive, 0.02)) if positive.size else 1e-3, top / 10), 1e-6)
+    # Disjoint clusters have S/Q 0, which no logarithm shows: the darkest colour.
+    ratio = np.where(np.isfinite(significance), np.maximum(significance, floor), np.nan)
+    contents = (
+        (overlap, Normalize(0, 1), "overlap S", "S = n / u"),
+        (disagreement, Normalize(0, 1), "disagreement Q", "Q = (u \N{MINUS SIGN} n) / (a + b)"),
+        (ratio, LogNorm(floor, top), "significance S/Q", "S / Q"),
+    )
+    colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
+    for k, (axes, (matrix, norm, title, label)) in enumerate(zip(grid, contents, strict=True)):
+        image = axes.imshow(
+            average_down(np.asarray(matrix, dtype=np.float64)),
+            cmap=colours,
+            norm=norm,
+            extent=(0.5, n + 0.5, n + 0.5, 0.5),
+            interpolation="nearest",
+        )
+        axes.spines[:].set_visible(True)
+        panel_title(axes, "abc"[k], title)
+        plain_numbers(axes.xaxis, 5, integer=True)
+        plain_numbers(axes.yaxis, 5, integer=True)
+        axes.set_xlabel(f"Cluster, {order}")
+        if k == 0:
+            axes.set_ylabel(f"Cluster, {order}")
+        else:
+            axes.tick_params(labelleft=False)
+        bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.03, aspect=22)
+        bar.set_label(label)
+        bar.outline.set_linewidth(0.4)
+    entry = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="clusters of one realization")
+    legend_below(figure, [entry])
+    return figure
