@@ -5,6 +5,7 @@ import runpy
 import h5py
 import numpy as np
 import pytest
+from workflow_project import rewriting
 
 from kohorte import store
 from kohorte.config import check_config
@@ -154,7 +155,7 @@ class TestMapped:
     def test_other_storage_is_read(self, tmp_path, storage):
         features = np.arange(100, dtype=np.float32).reshape(50, 2)
         path = self.write(tmp_path / "data.h5", features)
-        with h5py.File(path, "a") as file:
+        with rewriting(path) as file:
             del file["features"]
             file.create_dataset("features", data=features, **storage)
         mapped = store.read_data(path, mapped=True)

@@ -124,3 +124,12 @@ def test_digest_tells_values_types_and_shapes_apart():
     assert len({digest_of(a) for a in variants}) == len(variants)
     assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
     assert digest_of("a", "b") != digest_of("b", "a")
+
+
+def test_links_of_the_documentation_lead_somewhere(root):
+    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    assert len(pages) > 10
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), (page.name, target)

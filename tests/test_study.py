@@ -9,6 +9,7 @@ from kohorte.config import check_config
 from kohorte.errors import ConfigError
 from kohorte.extra_figures import EXTRA_FIGURES
 from kohorte.study import (
+    RESERVED,
     batches,
     parameter_defaults,
     plan_study,
@@ -115,6 +116,12 @@ def test_explicit_duplicates_are_named(plan):
 def test_half_automatic_lattice(plan):
     with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other dimension"):
         plan(lattice={"xdim": 5})
+
+
+def test_folders_of_other_results_are_no_studies(plan):
+    for name in RESERVED:
+        with pytest.raises(ConfigError, match=f"results/{name} holds results that belong to no"):
+            plan(study=name)
 
 
 def test_figures_must_name_what_exists(plan):

@@ -124,7 +124,7 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     assert not {"prepare_data", "train_realizations", "count_overlaps"} & set(jobs)
 
     project.configure(TINY, figures={"color_by": "xdim"})
-    assert set(project.pending()) == {"all", "plot_quality", "plot_history"}
+    assert set(project.pending()) == {"all", "plot_quality", "plot_history", "write_manifest"}
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "plot_umatrix"} <= set(project.pending())

@@ -67,6 +67,9 @@ PARAMETERS: dict[str, Parameter] = {
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
 MAX_REALIZATIONS = 100_000
 
+#: Folders of `results` that hold what belongs to no study.
+RESERVED = ("benchmarks", "resources")
+
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
 
@@ -158,8 +161,14 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             `realizations.explicit` leaves a swept parameter open, two realizations are the same,
             `figures` names a parameter or realization that the study does not have or a figure
             that it cannot have, test points are given and there are no classes or maps, there are
-            more than `MAX_REALIZATIONS`, or neither a source of data nor a list of label files.
+            more than `MAX_REALIZATIONS`, the study has a name of `RESERVED`, or there is neither
+            a source of data nor a list of label files.
     """
+    if config["study"] in RESERVED:
+        raise ConfigError(
+            f"study: results/{config['study']} holds results that belong to no study; take another "
+            "name"
+        )
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config)
     if config["data"]["source"] is None:

@@ -6,10 +6,26 @@ study are targets of their own name.
 
 # Picture -> the figure that it shows.
 PICTURES = {
+    "iris-signal": "results/iris/figures/signal.png",
+    "iris-1000-sweep": "results/iris-1000/figures/sweep.png",
     "wine": "results/wine/figures/similarity.png",
     "colours": "results/colours/figures/colours.png",
     "colours6d": "results/colours6d/figures/colours.png",
     "schedule": "results/colours/figures/schedule.png",
+    "mnist": "results/mnist/figures/image_map.png",
+    "mnist-digits": "results/mnist/figures/class_projections.png",
+    "mnist-classification": "results/mnist/figures/classification.png",
+    "stars": "results/hipparcos/figures/colour_magnitude.png",
+    "stars-regions": "results/hipparcos/figures/star_regions.png",
+    "plasma2d-current": "results/plasma2d/figures/field_slice.png",
+    "plasma2d-clusters": "results/plasma2d/figures/cluster_slice.png",
+    "plasma2d-shares": "results/plasma2d/figures/group_shares.png",
+    "plasma3d-sheets": "results/plasma3d/figures/sheet_surfaces.png",
+    "spirals-courses": "results/spirals/courses.png",
+    "spirals-decisions": "results/spirals/decisions.png",
+    "spirals-layers": "results/spirals/layers.png",
+    "spirals-sweep": "results/spirals/sweep.png",
+    "spirals-unwinding": "results/spirals/unwinding.png",
     "bank": "results/bank/stages/stages.png",
     "joss": "results/benchmarks/joss.png",
 }
