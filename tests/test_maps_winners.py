@@ -1,3 +1,6 @@
+import multiprocessing
+import warnings
+
 import numpy as np
 import oracles_maps as oracle
 import pytest
@@ -6,6 +9,7 @@ from hypothesis import strategies as st
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import winners
+from kohorte.maps._threads import kept_pool
 from kohorte.maps.metrics import METRICS
 from kohorte.maps.winners import SEARCHES, WinnerSearch, find_two_winners, find_winners
 
@@ -129,3 +133,33 @@ def test_bad_arguments(arguments, options, error):
     for function in (find_winners, find_two_winners):
         with pytest.raises(error):
             function(*arguments, **options)
+
+
+def test_threads_are_kept_but_not_by_a_forked_process():
+    points = np.random.default_rng(0).normal(size=(3 * winners.BLOCK_ROWS, 2))
+    weights = np.random.default_rng(1).normal(size=(30, 2))
+    expected = find_winners(points, weights, threads=3)
+    assert kept_pool(2) is kept_pool(2)
+    process = multiprocessing.get_context("fork").Process(
+        target=find_winners, args=(points, weights), kwargs={"threads": 3}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of forks beside threads, which are the point here
+        process.start()
+    process.join(timeout=60)
+    assert process.exitcode == 0
+    np.testing.assert_array_equal(find_winners(points, weights, threads=3), expected)
+
+
+def test_an_error_in_one_thread_ends_the_search():
+    left = []
+
+    def task(rows):
+        left.append(rows)
+        raise MemoryError("no more")
+
+    for threads in (1, 3):
+        left.clear()
+        with pytest.raises(MemoryError, match="no more"):
+            winners._in_blocks(task, 100 * winners.BLOCK_ROWS, threads)
+        assert len(left) <= threads

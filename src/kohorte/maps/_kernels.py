@@ -12,6 +12,7 @@ the last with fused multiply-adds in float32, and ties go to the lowest node.
 """
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 from llvmlite import ir
@@ -76,6 +77,35 @@ class _Code:
     def smaller(self, one, other):
         """The smaller of two, lane by lane; the second where they cannot be compared."""
         return self.builder.select(self.builder.fcmp_ordered("<", one, other), one, other)
+
+    def least(self, values):
+        """The least value of all lanes, in each lane."""
+        step = LANES // 2
+        while step:
+            other = ir.Constant(_INTS, [lane ^ step for lane in range(LANES)])
+            values = self.smaller(self.builder.shuffle_vector(values, values, other), values)
+            step //= 2
+        return values
+
+    def bits(self, truths):
+        """A vector of truths as the lowest bits of an integer."""
+        return self.builder.zext(self.builder.bitcast(truths, ir.IntType(LANES)), _LONG)
+
+    @contextmanager
+    def each_bit(self, left):
+        """Run the code of the block for each bit that is set at `left`, and clear it."""
+        builder = self.builder
+        test, body, end = (builder.append_basic_block(f"bits.{name}") for name in "abc")
+        builder.branch(test)
+        builder.position_at_end(test)
+        some = builder.icmp_unsigned("!=", builder.load(left), self.long(0))
+        builder.cbranch(some, body, end)
+        builder.position_at_end(body)
+        bits = builder.load(left)
+        yield builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
+        builder.store(builder.and_(bits, builder.sub(bits, self.long(1))), left)
+        builder.branch(test)
+        builder.position_at_end(end)
 
     def sums(self, kind, points, mask, n_features, panel, width, table):
         """What `kind` minimises, for some points and the nodes of a panel, as {(p, v): vector}.
@@ -262,31 +292,28 @@ def _make_first(kind: int, masked: bool, width: int):
         row, n_features, _, _, panel_stride, feature_stride = numbers
         here = [code.at(points, builder.mul(row, n_features))]
         there = [code.at(mask, builder.mul(row, n_features))] if masked else None
+        table = weights, bias, panel_stride, feature_stride
         lanes = builder.mul(row, long(LANES))
-        least = builder.load(code.at(best, lanes))
-        for lane in range(1, LANES):
-            least = code.smaller(builder.load(code.at(best, lanes, long(lane))), least)
+        values = code.load(code.at(best, lanes))
+        least = code.least(values)
+        infinite = ir.Constant(_FLOATS, [float("inf")] * LANES)
+        finite = builder.fcmp_ordered("<", least, infinite)
+        equal = builder.and_(builder.fcmp_ordered("==", values, least), finite)
         none = long((1 << 63) - 1)
         node = cgutils.alloca_once_value(builder, none)
-        sums = cgutils.alloca_once(builder, _FLOAT, size=width * LANES)
-        finite = builder.fcmp_ordered("<", least, _FLOAT(float("inf")))
-        with cgutils.for_range(builder, long(LANES), intp=_LONG) as loop:
-            value = builder.load(code.at(best, lanes, loop.index))
-            with builder.if_then(builder.and_(finite, builder.fcmp_ordered("==", value, least))):
-                panel = builder.sext(builder.load(code.at(where, lanes, loop.index)), _LONG)
-                table = weights, bias, panel_stride, feature_stride
-                totals = code.sums(kind, here, there, n_features, panel, width, table)
-                for v in range(width):
-                    code.store(totals[0, v], code.at(sums, long(v * LANES)))
-                for v in range(width):
-                    place = builder.add(loop.index, long(v * LANES))
-                    number = builder.add(builder.mul(panel, long(width * LANES)), place)
-                    total = builder.load(code.at(sums, place))
-                    found = builder.and_(
-                        builder.fcmp_ordered("==", total, least),
-                        builder.icmp_signed("<", number, builder.load(node)),
-                    )
-                    builder.store(builder.select(found, number, builder.load(node)), node)
+        left = cgutils.alloca_once_value(builder, code.bits(equal))
+        # Mostly one lane alone has the least value.
+        with code.each_bit(left) as lane:
+            panel = builder.sext(builder.load(code.at(where, lanes, lane)), _LONG)
+            totals = code.sums(kind, here, there, n_features, panel, width, table)
+            for v in range(width):
+                place = builder.add(lane, long(v * LANES))
+                number = builder.add(builder.mul(panel, long(width * LANES)), place)
+                hits = code.bits(builder.fcmp_ordered("==", totals[0, v], least))
+                hit = builder.trunc(builder.lshr(hits, lane), ir.IntType(1))
+                lower = builder.icmp_signed("<", number, builder.load(node))
+                found = builder.select(builder.and_(hit, lower), number, builder.load(node))
+                builder.store(found, node)
         lowest = builder.load(node)
         return builder.select(builder.icmp_signed("==", lowest, none), long(0), lowest)
 

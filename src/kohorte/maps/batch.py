@@ -1,12 +1,12 @@
 """Batch and mini-batch training: all points of a pass, or of a part of it, at once."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from kohorte.errors import ConfigError
 from kohorte.maps import _kernels
+from kohorte.maps._threads import kept_pool
 from kohorte.maps._validation import as_alpha, as_count, as_points, as_weights, choose
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
@@ -314,8 +314,7 @@ def _shared(task, count: int, threads: int) -> None:
         task(0, count)
         return
     edges = [count * k // threads for k in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(task, edges[:-1], edges[1:]))
+    list(kept_pool(threads).map(task, edges[:-1], edges[1:]))
 
 
 def _train_with_jax(table, lattice, weights, radii, kernel, kernel_distance, metric, observer):

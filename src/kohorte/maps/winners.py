@@ -1,16 +1,18 @@
 """Winners: the nodes nearest to the points."""
 
 import itertools
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
 
 import numpy as np
 
 from kohorte.maps import _kernels
+from kohorte.maps._threads import kept_pool
 from kohorte.maps._validation import as_count, as_points, as_weights, choose
 
-BLOCK_ROWS = 1 << 13
+BLOCK_ROWS = 1 << 12
 """Points that one task of a thread pool takes."""
 
 _CACHE_BYTES = 1 << 18
@@ -225,23 +227,27 @@ def _common_offset(weights: np.ndarray) -> np.ndarray:
 def _in_blocks(task: Callable[[slice], None], n_rows: int, threads: int) -> None:
     """Calls task(rows) for blocks of rows, all of them; each writes to its own part of the outputs.
 
-    Every thread has as many blocks of the same size, the calling thread's own among them.
+    Blocks are of the same size, as many for each thread. A thread, the calling one among them,
+    takes the next as long as some are left, so that none waits for another that runs late.
     """
     threads = as_count(threads, "threads", 1)
-    per_thread = -(-n_rows // (threads * BLOCK_ROWS))
-    edges = [n_rows * k // (threads * per_thread) for k in range(threads * per_thread + 1)]
-    blocks = [slice(a, b) for a, b in itertools.pairwise(edges)]
+    count = threads * -(-n_rows // (threads * BLOCK_ROWS))
+    edges = [n_rows * k // count for k in range(count + 1)]
+    left = deque(slice(a, b) for a, b in itertools.pairwise(edges) if a < b)
 
-    def share(k: int) -> None:
-        for rows in blocks[k * per_thread : (k + 1) * per_thread]:
-            if rows.start < rows.stop:
-                task(rows)
+    def work() -> None:
+        while True:
+            try:
+                rows = left.popleft()
+            except IndexError:
+                return
+            task(rows)
 
-    if threads == 1:
-        share(0)
-        return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(share, k) for k in range(1, threads)]
-        share(0)
-        for other in others:
-            other.result()
+    others = [kept_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        left.clear()
+        wait(others)
+    for other in others:
+        other.result()
