@@ -124,7 +124,7 @@ class Site(Project):
 def end_of(run, status=0):
     """Output of a run that ends with a status; whatever happens it is over then."""
     try:
-        output = run.communicate(timeout=300)[0]
+        output = run.communicate(timeout=900)[0]
     finally:
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
@@ -142,7 +142,7 @@ def content(results):
     }
 
 
-def wait_until(condition, seconds=90):
+def wait_until(condition, seconds=300):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, condition
@@ -171,8 +171,10 @@ def run_id(output):
 
 @pytest.fixture(scope="module")
 def make_site(slurm, root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slurm")  # here, since threads would race for it
+
     def make(name, copy_of=None):
-        return Site(root, tmp_path_factory.mktemp("slurm") / name, copy_of)
+        return Site(root, folder / name, copy_of)
 
     return make
 
@@ -249,7 +251,7 @@ def run_interrupted(make_site, here):
     site, run, ages = begin_again(make_site, here, "interrupted")
     run.send_signal(signal.SIGINT)
     output = end_of(run, status=1)
-    wait_until(lambda: {job["state"] for job in queue(run_id(output))} == {"CANCELLED"}, 30)
+    wait_until(lambda: {job["state"] for job in queue(run_id(output))} == {"CANCELLED"})
     assert not (site.results / "overlaps" / "0000.json").exists()
     return site, ages, site.finish(ENSEMBLE)
 
