@@ -28,6 +28,7 @@ PICTURES = {
     "spirals-unwinding": "results/spirals/unwinding.png",
     "bank": "results/bank/stages/stages.png",
     "joss": "results/benchmarks/joss.png",
+    "benchmark-maps": "results/benchmarks/maps.png",
 }
 # Pictures that 256 colours would spoil.
 OF_ALL_COLOURS = {"colours", "colours6d"}
