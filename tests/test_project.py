@@ -22,7 +22,7 @@ def locked(root):
 
 def direct(root):
     lines = (root / "envs" / "requirements.in").read_text().splitlines()
-    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    return {Requirement(line).name for line in lines if line.strip() and not line.startswith("#")}
 
 
 def test_lock_covers_the_direct_dependencies_with_hashes_and_no_hosts(root):
@@ -33,6 +33,13 @@ def test_lock_covers_the_direct_dependencies_with_hashes_and_no_hosts(root):
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "http" not in text
     assert "index" not in re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+
+
+@pytest.mark.xdist_group("together")
+def test_grouped_tests_stay_together_when_tests_are_spread(request):
+    """Else each process would make the fixtures of a module again, and start a Slurm of its own."""
+    spread = getattr(request.config.option, "loadgroup", False)
+    assert request.node.nodeid.endswith("@together") == spread
 
 
 def test_conda_environment_is_equal_to_the_lock(root):
