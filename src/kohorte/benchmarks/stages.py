@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kohorte.benchmarks.worker import Measurement, Task, measure
+from kohorte.benchmarks.workloads import nested_tables
 from kohorte.errors import ConfigError
 
 _LOG = logging.getLogger(__name__)
@@ -73,20 +74,13 @@ def take_points(features: np.ndarray, sizes: Sequence[int], seed: int) -> dict[i
     ConfigError
         The table has fewer rows than that, or misses values.
     """
-    most = max(sizes)
-    if len(features) < most:
-        raise ConfigError(
-            f"stages.points: {most} points, but the table has {len(features)}; name fewer, or "
-            "raise data.sample"
-        )
+    tables = nested_tables(features, sizes, seed, "stages.points")
     if np.isnan(features).any():
         raise ConfigError(
             "stages: the table misses values, which the kernels that are timed do not take; set "
             "data.missing to 'drop'"
         )
-    order = np.random.default_rng(seed).permutation(len(features))
-    drawn = np.ascontiguousarray(features[order[:most]], dtype=np.float32)
-    return {n: drawn[:n] for n in sizes}
+    return tables
 
 
 def time_all(tables: dict[int, np.ndarray], sizes: Sizes, scratch: Path, seed: int) -> pd.DataFrame:

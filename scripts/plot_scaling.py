@@ -1,0 +1,13 @@
+"""Draw time and memory of a study against its number of points, and what fewer points find."""
+
+import pandas as pd
+
+from kohorte.figures.scaling import scaling_figure
+from kohorte.figures.style import save_figure
+from kohorte.logs import job_log
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        figure = scaling_figure(pd.read_csv(snakemake.input.table))
+        for path in snakemake.output:
+            save_figure(figure, path)
