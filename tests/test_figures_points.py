@@ -130,6 +130,17 @@ def test_confidence_figure_is_readable(shape):
     assert "node without points" in text
 
 
+def test_small_shares_of_points_are_told_apart():
+    confidence = np.repeat([1.0, 0.9, 0.5], [99_980, 19, 1])
+    figure = confidence_figure(np.zeros((100_000, 2)), ["x", "y"], confidence=confidence)
+    figure.draw_without_rendering()
+    shares = next(a.yaxis for a in figure.axes if a.get_ylabel() == "Share of points")
+    low, high = shares.get_view_interval()
+    ticks = [t.label1.get_text() for t in shares.get_major_ticks() if low <= t.get_loc() <= high]
+    assert "0.01%" in ticks
+    assert len(ticks) == len(set(ticks))
+
+
 @pytest.mark.parametrize("value", [1.0, 0.25])
 def test_confidence_figure_of_equal_values(value):
     _, features, _ = blobs(30, 2)

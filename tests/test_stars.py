@@ -284,7 +284,6 @@ def test_stars_of_gaia_and_what_follows_from_them():
     assert latitude[1] == pytest.approx(90, abs=1e-4)
     assert latitude[2] == pytest.approx(0, abs=1e-4)
     assert min(longitude[2], 360 - longitude[2]) == pytest.approx(0, abs=1e-4)
-    np.testing.assert_allclose(catalogue.column("height"), abs(catalogue.column("sin_latitude")))
     assert catalogue.column("declination")[0] == pytest.approx(math.radians(22.0145))
     assert catalogue.column("bp_rp")[[0, 2]].tolist() == [1.25, 3.0]
     assert catalogue.column("g_rp")[[0, 2]].tolist() == [0.75, 1.5]

@@ -114,8 +114,6 @@ _GAIA_UNITS = {
     "declination": "rad",
     "longitude": "rad",
     "latitude": "rad",
-    "sin_latitude": "1",
-    "height": "1",
     "g": "mag",
     "bp": "mag",
     "rp": "mag",
@@ -130,9 +128,8 @@ def parse_gaia(content: bytes, title: str) -> tuple[Catalogue, np.ndarray]:
     The identifier is the source id of Gaia, or minus the Hipparcos number of a star that is too
     bright for Gaia. Measured: `right_ascension` and `declination` (rad), magnitudes `g`, `bp` and
     `rp` (mag) in the white, blue and red bands; a magnitude of exactly zero in one of the latter
-    two is missing. Derived: galactic `longitude` and `latitude` (rad), `sin_latitude` and its
-    absolute value `height`, which is uniform from 0 to 1 for stars spread evenly over the sky;
-    colours `bp_rp` and `g_rp` (mag).
+    two is missing. Derived: galactic `longitude` and `latitude` (rad), colours `bp_rp` and `g_rp`
+    (mag).
 
     The package that the file is from calls the last two numbers of a star its proper motions. They
     are `bp` and `rp`; docs/studies/gaia.md has the evidence.
@@ -161,20 +158,7 @@ def parse_gaia(content: bytes, title: str) -> tuple[Catalogue, np.ndarray]:
     g, bp, rp = (stars[band].astype(np.float64) for band in ("g", "bp", "rp"))
     for band in (bp, rp):
         band[band == 0] = np.nan
-    sine = np.sin(latitude)
-    values = (
-        right_ascension,
-        declination,
-        longitude,
-        latitude,
-        sine,
-        np.abs(sine),
-        g,
-        bp,
-        rp,
-        bp - rp,
-        g - rp,
-    )
+    values = (right_ascension, declination, longitude, latitude, g, bp, rp, bp - rp, g - rp)
     columns = dict(zip(_GAIA_UNITS, values, strict=True))
     return _catalogue(columns, _GAIA_UNITS), stars["id"].astype(np.int64)
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
@@ -320,7 +320,7 @@ def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     if is_wide(heights, 30.0):
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
     axes.set_ylim(top=heights.max() * (2.0 if axes.get_yscale() == "log" else 1.12))
     axes.set_xlim(low - width, 1.0 + 2 * width)
     ticks = MaxNLocator(5).tick_values(low, 1.0)

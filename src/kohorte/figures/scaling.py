@@ -33,9 +33,9 @@ _STEPS = {
 }
 
 _MEASURES = {
-    "agreement": (0, "ARI with the consensus of most points"),
-    "topographic_error": (1, "topographic error"),
-    "quantization_error": (4, "quantization error, over that of most points"),
+    "agreement": (7, "ARI with the consensus of most points"),
+    "topographic_error": (9, "topographic error"),
+    "quantization_error": (10, "quantization error, over that of most points"),
 }
 
 

@@ -58,6 +58,7 @@ UNITS = {
     # resources/<name>.h5; its features have units of their own
     "units": "text",
     "digit": "digit",
+    "source_id": "identifier",
     # data.h5
     "features": "scaled",
     "names": "text",
