@@ -17,6 +17,8 @@ PICTURES = {
     "mnist-classification": "results/mnist/figures/classification.png",
     "stars": "results/hipparcos/figures/colour_magnitude.png",
     "stars-regions": "results/hipparcos/figures/star_regions.png",
+    "gaia-groups": "results/gaia/figures/signal.png",
+    "gaia-scaling": "results/gaia/scaling/scaling.png",
     "plasma2d-current": "results/plasma2d/figures/field_slice.png",
     "plasma2d-clusters": "results/plasma2d/figures/cluster_slice.png",
     "plasma2d-shares": "results/plasma2d/figures/group_shares.png",

@@ -79,7 +79,7 @@ class Sizes:
     growth_peers
         Most points there that other packages get.
     winners
-        Nodes, features and points of the searches.
+        Nodes, features and points of the searches, and how many one run makes.
     scaling_points, scaling_features, scaling_sides
         What the growth of time is measured over; features and sides with ``scaling_rows`` points.
     scaling_steps, scaling_work
@@ -108,10 +108,10 @@ class Sizes:
     growth_points: tuple[int, ...] = (400, 1_600, 6_250, 25_000, 100_000, 400_000, 1_600_000)
     growth_features: tuple[int, ...] = (6, 10)
     growth_peers: int = 25_000
-    winners: tuple[tuple[int, int, int], ...] = (
-        (2016, 6, 100_000),
-        (2016, 10, 100_000),
-        (2500, 784, 20_000),
+    winners: tuple[tuple[int, int, int, int], ...] = (
+        (2016, 6, 100_000, 30),
+        (2016, 10, 100_000, 20),
+        (2500, 784, 20_000, 2),
     )
     scaling_points: tuple[int, ...] = (10_000, 100_000, 1_000_000, 10_000_000)
     scaling_features: tuple[int, ...] = (2, 6, 16, 64, 256, 784)
@@ -140,7 +140,7 @@ SIZES = {
         job=(1_000, 5_000),
         growth_points=(400, 1_600),
         growth_peers=400,
-        winners=((2016, 6, 5_000), (500, 784, 500)),
+        winners=((2016, 6, 5_000, 2), (500, 784, 500, 1)),
         scaling_points=(1_000, 10_000),
         scaling_features=(2, 6, 64),
         scaling_sides=((16, 8), (63, 32)),
@@ -352,9 +352,10 @@ def _analysis(bench: _Bench) -> Iterator[dict]:
 def _winners(bench: _Bench) -> Iterator[dict]:
     """Winners; ratio: how many times as long as kohorte, or the share of equal answers."""
     sizes = bench.sizes
-    for nodes, n_features, n in sizes.winners:
+    for nodes, n_features, n, searches in sizes.winners:
         shape = {"n_features": n_features, "nodes": nodes}
         files = {"points": bench.points(n, n_features), "weights": bench.weights(nodes, n_features)}
+        files["searches"] = searches
         outputs = {name: str(bench.folder / f"{name}.npy") for name in ("kohorte", "FAISS")}
         ours = {**files, "output": outputs["kohorte"], "threads": sizes.threads}
         tasks = {"kohorte": Task("find", ours, OURS)}
@@ -375,6 +376,7 @@ def _batch(bench: _Bench) -> Iterator[dict]:
     sizes, n = bench.sizes, bench.sizes.points
     start = {"points": bench.points(n), **bench.map()}
     find = {**{key: start[key] for key in ("points", "weights")}, "threads": sizes.threads}
+    find["searches"] = sizes.epochs
     tasks = {
         "kohorte": Task("batch", {**start, "epochs": sizes.epochs, "threads": sizes.threads}, OURS),
         "kohorte, winners alone": Task("find", find, OURS),
