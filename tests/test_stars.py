@@ -14,8 +14,8 @@ from kohorte.data.catalogues import parse_hipparcos
 from kohorte.errors import ConfigError, DataError
 from kohorte.figures.stars import MAX_STARS, colour_magnitude_figure, star_regions_figure
 
-# B-V and M in V: the Sun, Sirius A, the clump giant Kappa Oph, a red giant, a white dwarf. B-V and M
-# in Hp, of the catalogue: 61 Cygni A and Lalande 21185.
+# B-V and M in V: the Sun, Sirius A, the clump giant Kappa Oph, a red giant, a white dwarf. B-V and
+# M in Hp, of the catalogue: 61 Cygni A and Lalande 21185.
 KNOWN = {
     "sun": (0.65, 4.83, {"main sequence"}),
     "sirius": (0.0, 1.45, {"main sequence"}),
