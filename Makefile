@@ -7,11 +7,12 @@ CONFIG ?=
 STAMP := $(VENV)/.installed
 PEERS := .peers/.installed
 MAP_PEERS := .map_peers/.installed
+SIMPSOM := .simpsom/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
-  figure-joss compare-consensus simulation-env paper-plasma lock clean
+  figure-joss compare-consensus compare-simpsom simulation-env paper-plasma lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -95,6 +96,15 @@ compare-consensus: $(STAMP) ## compare consensus methods; those of other package
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers
 	$(BIN)/snakemake --cores $(CORES) comparison
 
+$(SIMPSOM): envs/simpsom.txt
+	$(PYTHON) -m venv .simpsom
+	.simpsom/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/simpsom.txt
+	@touch $@
+
+compare-simpsom: $(STAMP) ## time SimpSOM and kohorte on MNIST
+	-@$(MAKE) --no-print-directory $(SIMPSOM) || rm -rf .simpsom
+	$(BIN)/snakemake --cores 1 --forcerun compare_simpsom -- results/benchmarks/simpsom.csv
+
 # pi-PIC is under the GPL and is no part of kohorte: studies with `fields.source: simulation` run it as
 # a program of its own.
 simulation-env: $(SIMULATION) ## build the environment that plasmas are simulated in
@@ -116,10 +126,10 @@ LOCK := uv pip compile --upgrade --universal --python-version 3.11 --fork-strate
 
 lock: ## make the locks in envs/ again, with uv
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
-	for peers in peers map_peers somoclu simulation; do \
+	for peers in peers map_peers somoclu simpsom simulation; do \
 	  $(LOCK) --no-deps envs/$$peers.in -o envs/$$peers.txt || exit 1; \
 	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .simulation .snakemake report.html
+	rm -rf $(VENV) .peers .map_peers .simpsom .simulation .snakemake report.html
 	find results -mindepth 1 ! -name README.md -delete

@@ -22,10 +22,7 @@ def measure_features(features):
 
 def plot_cluster_radars(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "weights", "node_clusters", "hits"
-    )
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "weights", "node_clusters", "hits")
     table = store.read_data(data, mapped=True)
     mean, spread = measure_features(table.features)
     clusters = stored.arrays["node_clusters"]

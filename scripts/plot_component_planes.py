@@ -8,10 +8,7 @@ from kohorte.logs import job_log
 
 def plot_component_planes(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "weights", "node_clusters"
-    )
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "weights", "node_clusters")
     table = store.read_data(data)
     return component_planes_figure(
         names=table.names,

@@ -37,9 +37,12 @@ if __name__ == "__main__":
         combined = store.read_ensemble(snakemake.input.ensemble, points=True, step=every)
         realization = None
         if snakemake.params.has_maps:
-            identifier = snakemake.params.realization or combined.realizations.representative
-            file = store.find_realization(snakemake.input.labels, identifier)
-            realization = store.read_realization(file, "winners")
+            realization = store.read_chosen_map(
+                snakemake.input.labels,
+                snakemake.input.ensemble,
+                snakemake.params.realization,
+                "winners",
+            )
         figure = plot_confidence(
             combined,
             table.every(every),

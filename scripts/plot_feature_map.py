@@ -9,8 +9,7 @@ from kohorte.logs import job_log
 
 def plot_feature_map(indexes, ensemble, data, chosen, feature):
     """The figure for realization `chosen` and a feature, or the representative and most varied."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(store.find_realization(indexes, identifier), "weights")
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "weights")
     weights = stored.arrays["weights"]
     column = choose_feature(data.names, weights, feature)
     values = weights[:, column] * data.scale[column] + data.offset[column]

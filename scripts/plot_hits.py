@@ -10,10 +10,7 @@ from kohorte.logs import job_log
 
 def plot_hits(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "hits", "winners", "node_clusters"
-    )
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "hits", "winners", "node_clusters")
     table = store.read_data(data, mapped=True)
     counts = None
     if table.truth is not None:

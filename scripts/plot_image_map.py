@@ -1,29 +1,23 @@
 """Draw one map, surrounded by the weights of the winners of the mean of each class."""
 
 from kohorte import store
-from kohorte.classification import winners_of_means
-from kohorte.figures.images import as_images, image_map_figure
+from kohorte.figures.images import image_map_figure, images_of_means
 from kohorte.figures.style import save_figure
 from kohorte.logs import job_log
 
 
 def plot_image_map(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "weights", "u_matrix"
-    )
-    nodes, metric = stored.arrays["weights"], stored.parameters["metric"]
-    means, winners = winners_of_means(data.features, data.truth, nodes, metric)
-    physical = [values * data.scale + data.offset for values in (means, nodes[winners])]
-    images = [as_images(values, data.names) for values in physical]
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "weights", "u_matrix")
+    metric = stored.parameters["metric"]
+    _, weights, winners = images_of_means(data, stored.arrays["weights"], metric)
     return image_map_figure(
-        images[1],
+        weights,
         winners,
         data.class_names,
         stored.arrays["u_matrix"],
         stored.lattice,
-        metric=stored.parameters["metric"],
+        metric=metric,
     )
 
 

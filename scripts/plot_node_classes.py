@@ -9,8 +9,7 @@ from kohorte.logs import job_log
 
 def plot_node_classes(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(store.find_realization(indexes, identifier), "winners")
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "winners")
     sides = stored.lattice.n_nodes, len(data.class_names)
     counts = count_classes(stored.arrays["winners"], data.truth, *sides)
     return node_classes_figure(counts, data.class_names, stored.lattice)

@@ -8,8 +8,7 @@ from kohorte.logs import job_log
 
 def plot_node_difference(indexes, ensemble, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(store.find_realization(indexes, identifier), "u_matrix")
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "u_matrix")
     return node_difference_figure(
         stored.arrays["u_matrix"], stored.lattice, metric=stored.parameters["metric"]
     )

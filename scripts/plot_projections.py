@@ -8,16 +8,9 @@ from kohorte.logs import job_log
 
 def plot_projections(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "winners", "u_matrix"
-    )
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "winners", "u_matrix")
     return projections_figure(
-        stored.arrays["winners"],
-        data.truth,
-        data.class_names,
-        stored.arrays["u_matrix"],
-        stored.lattice,
+        classes=data.truth, class_names=data.class_names, lattice=stored.lattice, **stored.arrays
     )
 
 

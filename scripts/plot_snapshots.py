@@ -8,10 +8,7 @@ from kohorte.logs import job_log
 
 def plot_snapshots(indexes, ensemble, data, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "snapshots/step", "snapshots/weights"
-    )
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "snapshots/step", "snapshots/weights")
     in_steps = stored.parameters["trainer"] == "online" and stored.parameters["epochs"] is None
     return snapshots_figure(
         stored.arrays["snapshots/step"],

@@ -8,9 +8,10 @@ from kohorte.logs import job_log
 
 def plot_umatrix(indexes, ensemble, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier),
+    stored = store.read_chosen_map(
+        indexes,
+        ensemble,
+        chosen,
         "u_matrix",
         "basins",
         "centroids",

@@ -8,13 +8,8 @@ from kohorte.logs import job_log
 
 def plot_umatrix_contours(indexes, ensemble, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier),
-        "u_matrix",
-        "node_clusters",
-        "centroids",
-        "cluster_centroids",
+    stored = store.read_chosen_map(
+        indexes, ensemble, chosen, "u_matrix", "node_clusters", "centroids", "cluster_centroids"
     )
     return umatrix_contours_figure(
         lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays

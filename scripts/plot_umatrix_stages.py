@@ -12,10 +12,7 @@ from kohorte.maps.umatrix import smooth, u_matrix
 
 def plot_umatrix_stages(indexes, ensemble, chosen):
     """The figure for realization `chosen`, or for the most representative one."""
-    identifier = chosen or store.read_representative(ensemble)
-    stored = store.read_realization(
-        store.find_realization(indexes, identifier), "snapshots/step", "snapshots/weights"
-    )
+    stored = store.read_chosen_map(indexes, ensemble, chosen, "snapshots/step", "snapshots/weights")
     known, lattice = stored.parameters, stored.lattice
     steps, weights = stored.arrays.values()
     shown = np.unique(np.linspace(0, len(steps) - 1, STAGES).round().astype(int))

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from kohorte import classification as by
 from kohorte.errors import ConfigError
 from kohorte.figures import classes as figures
-from kohorte.figures.images import as_images, class_winners_figure, image_map_figure
+from kohorte.figures.images import (
+    as_images,
+    class_winners_figure,
+    image_map_figure,
+    images_of_means,
+)
 from kohorte.maps.lattice import Lattice
+from kohorte.store import PreparedData
 
 LATTICES = [
     Lattice(5, 4, "hexagonal", True),
@@ -110,6 +116,24 @@ def test_features_become_images_with_pixels_left_out_as_zero():
     assert image.tolist() == [[0, 1], [0, 3], [2, 0]]
     with pytest.raises(ConfigError, match="feature 'age' is no pixel"):
         as_images([[1.0, 2.0]], ["pixel_0_1", "age"])
+
+
+def test_images_of_means_are_in_the_units_of_the_data():
+    data = PreparedData(
+        features=np.array([[0, 0], [2, 0], [4, 4]], np.float32),
+        names=("pixel_0_1", "pixel_1_0"),
+        offset=np.array([10.0, 20.0]),
+        scale=np.array([2.0, 3.0]),
+        truth=np.array([0, 0, 1]),
+        class_names=("a", "b"),
+        rows=np.arange(3),
+        digest="",
+    )
+    nodes = np.array([[5, 5], [1, 1]], np.float32)
+    means, weights, winners = images_of_means(data, nodes, "euclidean")
+    assert winners.tolist() == [1, 0]
+    assert means.tolist() == [[[0, 12], [20, 0]], [[0, 18], [32, 0]]]
+    assert weights.tolist() == [[[0, 12], [23, 0]], [[0, 20], [35, 0]]]
 
 
 SMALL, FLAT = Lattice(20, 12, "hexagonal", True), Lattice(30, 1)

@@ -15,10 +15,13 @@ from kohorte.data.catalogues import parse_gaia, parse_hipparcos
 from kohorte.errors import ConfigError, DataError
 from kohorte.figures.stars import MAX_STARS, colour_magnitude_figure, star_regions_figure
 
-# The Sun, Sirius A, the clump giant Kappa Oph, a red giant, a white dwarf: B-V and M in V.
+# B-V and M in V: the Sun, Sirius A, the clump giant Kappa Oph, a red giant, a white dwarf. B-V and
+# M in Hp, of the catalogue: 61 Cygni A and Lalande 21185.
 KNOWN = {
     "sun": (0.65, 4.83, {"main sequence"}),
     "sirius": (0.0, 1.45, {"main sequence"}),
+    "61 cygni a": (1.069, 7.66, {"main sequence"}),
+    "lalande 21185": (1.502, 10.48, {"main sequence"}),
     "clump giant": (1.15, 0.95, {"giants", "red clump"}),
     "red giant": (1.54, -0.65, {"giants"}),
     "white dwarf": (-0.03, 11.3, {"white dwarfs"}),

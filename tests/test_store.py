@@ -190,6 +190,20 @@ def test_the_index_does_not_depend_on_times(tmp_path):
     assert one == two
 
 
+def test_the_map_of_a_figure_is_the_chosen_or_the_representative_one(tmp_path):
+    files, index = [tmp_path / "a.h5", tmp_path / "b.h5"], tmp_path / "batches" / "000.json"
+    index.parent.mkdir()
+    for file in files:
+        write_small(file)
+    index.write_text(json.dumps([store.list_realization(file) for file in files]))
+    ensemble = tmp_path / "ensemble.h5"
+    with store.create(ensemble, "ensemble") as file:
+        file.create_group("realizations").attrs["representative"] = "b"
+    assert store.read_chosen_map([index], ensemble, None).id == "b"
+    chosen = store.read_chosen_map([index], ensemble, "a", "hits", "winners")
+    assert (chosen.id, list(chosen.arrays)) == ("a", ["hits", "winners"])
+
+
 def test_index_names_lost_and_changed_files(tmp_path):
     index = tmp_path / "batches" / "000.json"
     file = tmp_path / "r.h5"

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 #: Mean main sequence of Hipparcos stars, M_V as a polynomial in B-V, constant first: Wright,
-#: Publications of the Astronomical Society of the Pacific 117 (2005) 657.
+#: Astronomical Journal 128 (2004) 1273 and Publications of the Astronomical Society of the Pacific
+#: 117 (2005) 657.
 MAIN_SEQUENCE = (
     *(1.11255, 5.79062, -16.76829, 76.47777, -140.08488),
     *(127.38044, -49.71805, -8.24265, 14.07945, -3.43155),
@@ -52,11 +53,12 @@ def find_regions(b_v, magnitude) -> dict[str, np.ndarray]:
     """Which stars lie in each region, (N,) bool by the names of `REGIONS`.
 
     * main sequence: within 1 mag of the mean one, for 'evolved' is who lies further above it
-      (Wright 2005);
+      (Wright 2004);
     * giants: more than 3 mag above it, and B-V at least 0.8;
     * red clump: those of them with B-V from 0.85 to 1.25, about the 0.8 < V-I < 1.25 of Paczynski &
-      Stanek (Astrophysical Journal 494 (1998) L219), and M within 0.5 mag of 0.9, where their mean
-      M_I = -0.23 puts the clump at V-I = 1.0 and Hp-V = 0.13;
+      Stanek (Astrophysical Journal 494 (1998) L219), and M within 0.5 mag of 0.9, where the mean
+      M_I = -0.23 of Stanek & Garnavich (Astrophysical Journal 503 (1998) L131) puts the clump at
+      V-I = 1.0 and Hp-V = 0.13;
     * white dwarfs: M at least 10 and B-V at most 0.65, at least 5 mag under the main sequence where
       they are bluest, and 4 where they are reddest.
 

@@ -1,7 +1,8 @@
-"""Benchmarks: -> results/benchmarks/ensemble.csv, maps.csv and figures. They belong to no study.
+"""Benchmarks: -> results/benchmarks/ensemble.csv, maps.csv, simpsom.csv and figures. They belong to
+no study.
 
-Other packages that make maps run in an environment of their own, .map_peers, made from
-envs/map_peers.txt; where it is missing their rows are absent.
+Other packages that make maps run in environments of their own, .map_peers and .simpsom, made from
+envs/map_peers.txt and envs/simpsom.txt; where one is missing its rows are absent.
 """
 
 # A number of points with which the case that begins and ends on disk fills memory or disk is for
@@ -10,6 +11,7 @@ BENCHMARK_POINTS = int(os.environ.get("KOHORTE_BENCHMARK_POINTS", 10_000_000))
 # "small" tries whether all of the benchmark of the maps runs; its times mean nothing.
 MAP_BENCHMARK_SIZE = os.environ.get("KOHORTE_BENCHMARK_SIZE", "full")
 MAP_PEERS = Path(".map_peers/bin/python")
+SIMPSOM = Path(".simpsom/bin/python")
 
 
 rule benchmarks:
@@ -146,3 +148,26 @@ rule plot_joss:
         library=library_digest("figures"),
     script:
         "../../scripts/plot_joss.py"
+
+
+rule compare_simpsom:
+    input:
+        images="results/resources/mnist.h5",
+    output:
+        table="results/benchmarks/simpsom.csv",
+    log:
+        "results/benchmarks/logs/compare_simpsom.log",
+    benchmark:
+        "results/benchmarks/benchmarks/compare_simpsom.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        disk_mb=500,
+        runtime=30,
+    params:
+        peer=str(SIMPSOM) if SIMPSOM.exists() else None,
+        library=library_digest("benchmarks", "maps"),
+    script:
+        "../../scripts/compare_simpsom.py"

@@ -5,6 +5,7 @@ once, small, and returns a function that runs it and measures itself. The tasks 
 are in map_peers.
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -155,25 +156,33 @@ def batch(
     epochs: int,
     threads: int,
     backend: str = "numba",
+    rows: int | None = None,
+    topology: str = "rectangular",
+    periodic: bool = False,
+    metric: str = "euclidean",
+    clock: str = "perf_counter",
 ) -> Callable[[], Outcome]:
     """Seconds of one epoch of batch training: what more epochs take longer than one.
 
-    The schedule is that of map_peers.
+    The schedule is that of map_peers. ``rows``: the first of the points; all if None. ``clock``:
+    function of the module time that tells the seconds.
     """
-    data, start, lattice = np.load(points), np.load(weights), Lattice(xdim, ydim)
+    data, start = np.array(np.load(points, mmap_mode="r")[:rows]), np.load(weights)
+    lattice, now = Lattice(xdim, ydim, topology, periodic), getattr(time, clock)
 
     def seconds(epochs: int) -> float:
-        begin = perf_counter()
+        begin = now()
         train_batch(
             data,
             lattice,
             start,
             epochs=epochs,
             radius_schedule="exponential",
+            metric=metric,
             threads=threads,
             backend=backend,
         )
-        return perf_counter() - begin
+        return now() - begin
 
     def run() -> Outcome:
         once = seconds(1)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
+from kohorte.classification import winners_of_means
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
 from kohorte.figures.style import (
@@ -29,6 +30,7 @@ from kohorte.figures.style import (
 
 if TYPE_CHECKING:
     from kohorte.maps.lattice import Lattice
+    from kohorte.store import PreparedData
 
 MAX_IMAGES = 20
 """Classes that one figure has room for."""
@@ -67,6 +69,35 @@ def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     images = np.zeros((len(values), rows.max() + 1, columns.max() + 1))
     images[:, rows, columns] = values
     return images
+
+
+def images_of_means(
+    data: "PreparedData", weights: np.ndarray, metric: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean image of each class, the weights of its winner as images, and the winners.
+
+    Parameters
+    ----------
+    data
+        Table of images with known classes, C of them.
+    weights
+        (M, F) weights of a map, scaled as the table.
+    metric
+        Name of the distance between weights.
+
+    Returns
+    -------
+    tuple of ndarrays
+        Two of (C, rows, columns) float64, in the units of the data, and (C,) int32.
+
+    Raises
+    ------
+    ConfigError
+        The features are no pixels.
+    """
+    means, winners = winners_of_means(data.features, data.truth, weights, metric)
+    physical = (values * data.scale + data.offset for values in (means, weights[winners]))
+    return *(as_images(values, data.names) for values in physical), winners
 
 
 @paper_style()

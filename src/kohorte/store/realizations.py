@@ -17,6 +17,7 @@ from kohorte.data.arrays import open_npy_array
 from kohorte.data.hdf5 import find_dataset
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.lattice import Lattice
+from kohorte.store.ensembles import read_representative
 from kohorte.store.files import (
     create,
     open_result,
@@ -198,3 +199,18 @@ def find_realization(indexes: Sequence[str | Path], identifier: str) -> Path:
         if path.stem == identifier:
             return path
     raise ResultError(f"no batch index lists a realization {identifier!r}")
+
+
+def read_chosen_map(
+    indexes: Sequence[str | Path], ensemble: str | Path, chosen: str | None, *names: str
+) -> StoredRealization:
+    """The realization of the id `chosen`, or the most representative one, with named datasets.
+
+    Args:
+        indexes: batch indexes that list the realizations.
+        ensemble: path of `ensemble.h5`, which tells the representative one.
+        chosen: id of a realization; None for the representative one.
+        names: datasets to read.
+    """
+    identifier = chosen or read_representative(ensemble)
+    return read_realization(find_realization(indexes, identifier), *names)
