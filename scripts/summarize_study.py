@@ -27,11 +27,13 @@ def summary_lines(ensemble, realizations, choice, evaluation, sufficiency, *, st
     if choice is not None:
         for setting, reason in describe_choice(choice):
             lines += [f"  recommended  {setting}", f"{'':15s}{reason}"]
+    held = ensemble.points.groups_with_points
+    empty = f", {held} of them with points" if held < consensus.n_groups else ""
     lines += [
         f"  ensemble     {len(clusters.gsum)} clusters, Gsum {clusters.gsum.min():.4g} to "
         f"{clusters.gsum.max():.4g}, {len(set(clusters.sce_group))} SCE groups",
-        f"  consensus    {consensus.n_groups} groups (rule: {consensus.rule}), mean confidence "
-        f"{ensemble.points.mean_confidence:.3f}",
+        f"  consensus    {consensus.n_groups} groups{empty} (rule: {consensus.rule}), mean "
+        f"confidence {ensemble.points.mean_confidence:.3f}",
     ]
     if len(sufficiency):
         lines.append(f"  enough       {_enough(sufficiency, len(realizations))}")

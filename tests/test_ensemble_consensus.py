@@ -15,7 +15,7 @@ from kohorte.ensemble.consensus import (
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import gather_signal, stream_points, vote
 from kohorte.ensemble.significance import gsum
-from kohorte.ensemble.tree import RULES, build_tree, cut_tree
+from kohorte.ensemble.tree import RULES, SEARCH, build_tree, cut_for_points, cut_tree
 from kohorte.errors import ConfigError, DataError
 
 
@@ -153,6 +153,61 @@ def test_cuts_are_nested_and_exact(seed):
         first = [cut.tolist().index(k) for k in range(g)]
         assert first == sorted(first)
         finer = cut
+
+
+def groups_by_loops(overlaps, tree, wanted):
+    """tree.cut_for_points by plain loops; groups by their branches' points, then lowest cluster."""
+    counts, sizes = overlaps.counts.tolist(), overlaps.sizes.tolist()
+    for n in range(wanted, min(SEARCH * wanted, overlaps.n_clusters) + 1):
+        cut = cut_tree(tree, n).tolist()
+        branches = [[a for a, g in enumerate(cut) if g == k] for k in range(n)]
+        branches.sort(key=lambda branch: (-sum(sizes[a] for a in branch), branch[0]))
+        votes = [[sum(row[b] for b in branch) for branch in branches] for row in counts]
+        held = sorted({v.index(max(v)) for v in votes})
+        if len(held) >= wanted:
+            kept = held[:wanted]
+            groups = []
+            for a, v in enumerate(votes):
+                own = next(k for k, branch in enumerate(branches) if a in branch)
+                groups.append(own if own in kept else max(kept, key=lambda k: (v[k], -k)))
+            return groups
+    return cut_tree(tree, wanted).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    noise=st.floats(0, 0.6),
+    n_realizations=st.integers(1, 6),
+    wanted=st.integers(1, 6),
+)
+def test_a_given_number_of_groups_is_of_those_with_points(seed, noise, n_realizations, wanted):
+    truth = np.random.default_rng(seed).integers(0, 4, 40)
+    overlaps = count(noisy_ensemble(truth, n_realizations, noise, seed, split=0.5))
+    _, tree = build_tree(overlaps)
+    wanted = min(wanted, overlaps.n_clusters)
+    found = cut_for_points(overlaps, tree, wanted)
+    assert partition(found) == partition(groups_by_loops(overlaps, tree, wanted))
+    first = [found.tolist().index(k) for k in range(wanted)]
+    assert first == sorted(first)
+    assert found.max() == wanted - 1
+    assert found.dtype == np.int32
+
+
+def test_clusters_that_few_realizations_have_are_none_of_the_groups_asked_for():
+    # Six realizations find thirds, five join two of them, and one has a cluster of a single point.
+    thirds = np.repeat([0, 1, 2], 20)
+    odd = np.where(np.arange(60) == 45, 3, thirds)
+    labels = [thirds] * 5 + [odd] + [np.maximum(thirds, 1)] * 5
+    overlaps = count(labels)
+    plain = cut_tree(build_tree(overlaps)[1], 3)
+    assert len(set(vote(labels, overlaps, plain)[0].tolist())) == 2
+    found = find_consensus(labels, overlaps, 3)
+    assert partition(found.labels) == partition(thirds)
+    assert found.n_groups == 3
+    # The cluster of the single point votes with the third that has it.
+    assert found.groups[overlaps.cluster == 3] == found.groups[2]
+    np.testing.assert_array_equal(choose_groups(overlaps, 3), found.groups)
 
 
 @settings(max_examples=25, deadline=None)

@@ -66,6 +66,22 @@ def test_similarity_figure_is_readable(n, n_groups):
     assert ("cut of the tree" in page.texts(figure)) == (1 < n_groups < n)
 
 
+def test_the_cut_of_the_tree_is_drawn_below_the_last_branch_that_a_group_divides():
+    heights = [0.1, 0.2, 0.5, 0.9]
+    tree = np.array([[0, 1, 0.1, 2], [2, 3, 0.2, 2], [5, 6, 0.5, 4], [4, 7, 0.9, 5]])
+    # Leaves in the order 4, 0, 1, 2, 3: the first goes with the last two.
+    for groups, expected in (([0, 1, 1, 0, 0], (0.2, 0.5)), ([1, 0, 0, 0, 0], (0.5, 0.9))):
+        figure = similarity_figure(np.eye(5), linkage=tree, groups=np.array(groups))
+        cuts = [
+            line.get_ydata()[0]
+            for axes in figure.axes
+            for line in axes.lines
+            if line.get_linestyle() == "--"
+        ]
+        assert cuts == [pytest.approx(sum(expected) / 2)]
+    assert heights == tree[:, 2].tolist()
+
+
 def test_similarity_figure_of_one_cluster_and_without_a_tree():
     one = similarity_figure(np.ones((1, 1)), linkage=np.zeros((0, 4)), groups=np.zeros(1, int))
     assert not page.text_faults(one)

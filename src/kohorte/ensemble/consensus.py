@@ -3,7 +3,7 @@
 Clusters are compared by the Jaccard distance 1 - n / u of their points, which the contingency
 counts give, and joined by average linkage. The tree is cut into a number of groups that is given
 or follows from a rule. A point belongs to the group that most of its clusters are in; the share of
-these votes is its confidence.
+these votes is its confidence. A given number counts groups that hold points, a rule all branches.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohorte.ensemble.overlaps import Overlaps
-from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_tree
+from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_for_points, cut_tree
 from kohorte.errors import ConfigError
 
 DEFAULT_RULE = "agreement"
@@ -125,12 +125,15 @@ def group_clusters(
     _check_n_groups(n_groups, rule, overlaps.n_clusters)
     distance, tree = build_tree(overlaps)
     candidates = count_groups(overlaps, distance, tree, list(RULES))
-    chosen, rule = (candidates[rule], rule) if n_groups == "auto" else (int(n_groups), "given")
+    if n_groups == "auto":
+        groups = cut_tree(tree, candidates[rule])
+    else:
+        groups, rule = cut_for_points(overlaps, tree, int(n_groups)), "given"
     return Grouping(
         linkage=tree,
         leaf_order=leaves_list(tree).astype(np.int64) if len(tree) else np.zeros(1, np.int64),
-        groups=_order_by_size(cut_tree(tree, chosen), overlaps),
-        n_groups=chosen,
+        groups=_order_by_size(groups, overlaps),
+        n_groups=int(groups.max()) + 1,
         rule=rule,
         candidates=candidates,
     )
@@ -143,8 +146,10 @@ def choose_groups(
     _check_n_groups(n_groups, rule, overlaps.n_clusters)
     distance, tree = build_tree(overlaps)
     if n_groups == "auto":
-        n_groups = count_groups(overlaps, distance, tree, [rule])[rule]
-    return _order_by_size(cut_tree(tree, int(n_groups)), overlaps)
+        groups = cut_tree(tree, count_groups(overlaps, distance, tree, [rule])[rule])
+    else:
+        groups = cut_for_points(overlaps, tree, int(n_groups))
+    return _order_by_size(groups, overlaps)
 
 
 def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:

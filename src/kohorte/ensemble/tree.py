@@ -14,6 +14,9 @@ from kohorte.ensemble.significance import overlap
 MAX_GROUPS = 256
 """Most groups that a rule considers."""
 
+SEARCH = 8
+"""How many times as many branches as must hold points are considered to find them."""
+
 
 def build_tree(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray]:
     """Return Jaccard distances 1 - n / u, (K, K), and their average-linkage tree, (K - 1, 4).
@@ -45,6 +48,71 @@ def cut_tree(tree: np.ndarray, n_groups: int) -> np.ndarray:
     order = np.empty(n_groups, dtype=np.int32)
     order[np.argsort(first)] = np.arange(n_groups)
     return order[inverse]
+
+
+def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.ndarray:
+    """Groups of clusters that hold points, ``n_groups`` of them; returns as cut_tree.
+
+    A branch of the tree that few realizations have clusters in wins no point, since most votes go
+    elsewhere. The counts tell without a look at the points: those of cluster A give, in the mean,
+    the share sum_B n_AB / (R n_A) of their votes to the branch of the clusters B. A branch holds
+    points where it has the largest share of some cluster. The tree is cut into the least number of
+    branches, at most SEARCH times ``n_groups``, of which as many as that hold points. The largest
+    of these become the groups, and each cluster of another branch goes to the group that has the
+    largest share of it. Where no cut does, the tree is cut into ``n_groups`` branches.
+    """
+    for branches, shares in _list_branches(overlaps, tree, n_groups):
+        held = np.unique(shares[:, overlaps.sizes > 0].argmax(axis=0))
+        if held.size >= n_groups:
+            break
+        if len(branches) >= SEARCH * n_groups:
+            return cut_tree(tree, n_groups)
+    else:
+        return cut_tree(tree, n_groups)
+    kept = held[:n_groups]
+    groups = shares[kept].argmax(axis=0).astype(np.int32)
+    for group, branch in enumerate(kept):
+        groups[branches[branch]] = group
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
+
+
+def _list_branches(
+    overlaps: Overlaps, tree: np.ndarray, n_branches: int
+) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+    """Yield the clusters of each branch of cuts into ``n_branches`` and more, and their votes.
+
+    The votes (branches, K) are sum_B n_AB of each cluster A. Branches with more points come first,
+    as in a vote, and then that of the lowest cluster.
+    """
+    from scipy.cluster.hierarchy import leaves_list
+
+    n_leaves = len(tree) + 1
+    # The leaves of a node follow each other in the order of the tree.
+    order = leaves_list(tree) if len(tree) else np.zeros(1, np.int64)
+    children = tree[:, :2].astype(np.int64)
+    size = np.concatenate([np.ones(n_leaves, np.int64), tree[:, 3].astype(np.int64)])
+    start = np.zeros(2 * n_leaves - 1, np.int64)
+    parent = np.full(2 * n_leaves - 1, 2 * n_leaves - 1)
+    for node in range(2 * n_leaves - 2, n_leaves - 1, -1):
+        left, right = children[node - n_leaves]
+        start[left], start[right] = start[node], start[node] + size[left]
+        parent[[left, right]] = node
+
+    def describe(node: int) -> tuple:
+        leaves = order[start[node] : start[node] + size[node]]
+        votes = overlaps.counts[leaves].sum(axis=0)
+        return -int(overlaps.sizes[leaves].sum()), int(leaves.min()), leaves, votes
+
+    below = 2 * n_leaves - n_branches
+    found = {node: describe(node) for node in range(below) if parent[node] >= below}
+    for n in range(n_branches, n_leaves + 1):
+        if n > n_branches:
+            split = 2 * n_leaves - n
+            del found[split]
+            found |= {child: describe(child) for child in children[split - n_leaves].tolist()}
+        ranked = sorted(found.values(), key=lambda branch: branch[:2])
+        yield [leaves for _, _, leaves, _ in ranked], np.stack([votes for *_, votes in ranked])
 
 
 def count_groups(

@@ -71,7 +71,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     Attributes
     ----------
     labels_ : (N,) int32
-        Consensus group of each point; a group that wins no point is possible.
+        Consensus group of each point; a group that wins no point is possible, above all where a
+        rule finds their number.
     confidence_ : (N,) float64
         Share of the votes that it won.
     signal_ : (N,) float64

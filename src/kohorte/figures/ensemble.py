@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import NullLocator
 
+from kohorte.ensemble.tree import cut_tree
 from kohorte.errors import ConfigError
 from kohorte.figures.style import (
     INK,
@@ -148,8 +149,8 @@ def similarity_figure(
         `similarity` must be the i-th leaf of the tree drawn with children in the order of the
         linkage (`scipy.cluster.hierarchy.leaves_list`).
     groups
-        (K,) integers from 0, consensus group of each row: those of the tree cut at one height,
-        which is drawn.
+        (K,) integers from 0, consensus group of each row. The height is drawn at which the tree
+        falls into the fewest branches that each lie in one group.
 
     Raises
     ------
@@ -255,12 +256,17 @@ def _draw_derivative(
 
 
 def _cut_height(linkage: np.ndarray, groups: np.ndarray) -> float | None:
-    """Middle of the heights at which the tree has as many branches as there are groups."""
-    n, n_groups = len(groups), len(np.unique(groups))
-    if not 1 < n_groups < n:
+    """Middle of the heights at which the tree has the fewest branches that no group divides."""
+    from scipy.cluster.hierarchy import leaves_list
+
+    n, n_groups, order = len(groups), int(groups.max()) + 1, leaves_list(linkage)
+    branches = len(np.unique(groups))
+    while len(np.unique(cut_tree(linkage, branches)[order] * n_groups + groups)) > branches:
+        branches += 1
+    if not 1 < branches < n:
         return None
     heights = np.sort(linkage[:, 2])
-    return float(heights[n - n_groups - 1] + heights[n - n_groups]) / 2
+    return float(heights[n - branches - 1] + heights[n - branches]) / 2
 
 
 def average_down(matrix: np.ndarray) -> np.ndarray:

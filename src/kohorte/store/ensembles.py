@@ -103,7 +103,7 @@ def _write_points(
     points = file.create_group("points")
     for name, dtype in types.items():
         points.create_dataset(name, (overlaps.n_points,), dtype).attrs["unit"] = UNITS[name]
-    total = 0.0
+    total, occupied = 0.0, np.zeros(grouping.n_groups, bool)
     for slab in stream_points(
         labels,
         overlaps,
@@ -116,10 +116,13 @@ def _write_points(
         cast = overlaps.n_realizations if weights is None else slab.signal
         confidence = slab.votes / cast
         total += float(confidence.sum())
+        occupied[np.unique(slab.winner)] = True
         points["signal"][slab.start : slab.stop] = slab.signal
         points["label"][slab.start : slab.stop] = slab.winner
         points["confidence"][slab.start : slab.stop] = confidence
-    put_attributes(points, mean_confidence=total / overlaps.n_points)
+    put_attributes(
+        points, mean_confidence=total / overlaps.n_points, groups_with_points=int(occupied.sum())
+    )
 
 
 def read_representative(path: str | Path) -> str:
