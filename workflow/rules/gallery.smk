@@ -23,6 +23,7 @@ PICTURES = {
     "plasma2d-clusters": "results/plasma2d/figures/cluster_slice.png",
     "plasma2d-shares": "results/plasma2d/figures/group_shares.png",
     "plasma3d-sheets": "results/plasma3d/figures/sheet_surfaces.png",
+    "plasma3d-paper-sheets": "results/plasma3d-paper/figures/sheet_surfaces.png",
     "spirals-courses": "results/spirals/courses.png",
     "spirals-decisions": "results/spirals/decisions.png",
     "spirals-layers": "results/spirals/layers.png",
