@@ -140,3 +140,25 @@ def test_links_of_the_documentation_lead_somewhere(root):
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_documented_commands_of_snakemake_say_how_many_cores(root):
+    """Without, Snakemake stops at once, except where it runs nothing."""
+    files = [
+        *root.glob("*.md"),
+        *(root / "docs").rglob("*.md"),
+        *(root / "config").glob("*.yaml"),
+        *(root / "workflow").rglob("*.yaml"),
+        *(root / "src").rglob("*.py"),
+    ]
+    commands = [
+        (file.name, command)
+        for file in files
+        for command in re.findall(r"(?:`|^[# ]* {4})(snakemake \S.*)", file.read_text(), re.M)
+    ]
+    assert len(commands) > 30
+    for name, command in commands:
+        assert re.match(
+            r"snakemake (--cores (\d|all)|--profile (slurm|local)|-n|--(report|lint|unlock))\b",
+            command,
+        ), (name, command)
