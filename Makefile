@@ -56,7 +56,7 @@ format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-docs: $(STAMP) ## write docs/configuration.md from the schema
+docs: $(STAMP) ## write docs/configuration.md from the schema and config/config.yaml
 	$(BIN)/python scripts/write_configuration_page.py
 
 POINTS ?= 10000000
