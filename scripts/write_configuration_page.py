@@ -21,8 +21,8 @@ sets
 
 A file given with `--configfile` then replaces the keys that it names; all others stay as above, and
 what neither file names has the default of the tables below. So a file of your own should set
-`study`, else it goes on in `results/iris`, and `data`, else its points are those of Iris. A key that
-is not on this page is an error.
+`study`, else it goes on in `results/iris`, and `data`, else its points are those of Iris. A key
+that is not on this page is an error.
 
 Where a key of `lattice`, `training` or `segmentation` takes a list, every value of the list is
 used: the study has a realization for each combination, times `realizations.repeats`. A
