@@ -90,7 +90,8 @@ benchmark-maps: $(STAMP) ## time maps against other packages; SIZE=small tries i
 
 figure-joss: $(STAMP) ## draw the published figure of times from both benchmarks, run where missing
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
-	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 -- figure_joss
+	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 --rerun-triggers mtime \
+	  --forcerun plot_joss -- figure_joss
 
 compare-consensus: $(STAMP) ## compare consensus methods; those of other packages run in .peers
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers
