@@ -56,7 +56,7 @@ format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-docs: $(STAMP) ## write docs/configuration.md from the schema
+docs: $(STAMP) ## write docs/configuration.md from the schema and config/config.yaml
 	$(BIN)/python scripts/write_configuration_page.py
 
 POINTS ?= 10000000
@@ -90,7 +90,8 @@ benchmark-maps: $(STAMP) ## time maps against other packages; SIZE=small tries i
 
 figure-joss: $(STAMP) ## draw the published figure of times from both benchmarks, run where missing
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
-	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 -- figure_joss
+	KOHORTE_BENCHMARK_POINTS=$(POINTS) $(BIN)/snakemake --cores 2 --rerun-triggers mtime \
+	  --forcerun plot_joss -- figure_joss
 
 compare-consensus: $(STAMP) ## compare consensus methods; those of other packages run in .peers
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from the schema: one row for every key."""
+"""Write docs/configuration.md from the schema, one row for every key, and config/config.yaml."""
 
 from pathlib import Path
 
@@ -6,14 +6,23 @@ from kohorte.config import describe_values, load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+FIRST = ROOT / "config" / "config.yaml"
 PAGE = ROOT / "docs" / "configuration.md"
 
 HEAD = """\
 # Configuration
 
-One YAML file describes a study. `config/config.yaml` is read first; a file given with
-`--configfile` then replaces the keys that it names. Only `study` and `data.source` are required. A
-key that is not on this page is an error.
+One YAML file describes a study. `config/config.yaml`, the default study, is always read first and
+sets
+
+```yaml
+{first}
+```
+
+A file given with `--configfile` then replaces the keys that it names; all others stay as above, and
+what neither file names has the default of the tables below. So a file of your own should set
+`study`, else it goes on in `results/iris`, and `data`, else its points are those of Iris. A key
+that is not on this page is an error.
 
 Where a key of `lattice`, `training` or `segmentation` takes a list, every value of the list is
 used: the study has a realization for each combination, times `realizations.repeats`. A
@@ -22,7 +31,8 @@ existing realizations as they are.
 
 YAML reads `1e4` as text: write `10000` or `1.0e+4`.
 
-This page is generated from `workflow/schemas/config.schema.yaml` by `make docs`.
+This page is generated from `workflow/schemas/config.schema.yaml` and `config/config.yaml` by
+`make docs`.
 """
 
 
@@ -30,7 +40,13 @@ def page(schema):
     """The whole page as text."""
     properties = schema["properties"]
     top = {name: entry for name, entry in properties.items() if "properties" not in entry}
-    parts = [HEAD, "\n## Top level\n", *_table(top, schema.get("required", []))]
+    lines = FIRST.read_text(encoding="utf-8").splitlines()
+    first = "\n".join(line for line in lines if not line.startswith("#")).strip()
+    parts = [
+        HEAD.replace("{first}", first),
+        "\n## Top level\n",
+        *_table(top, schema.get("required", [])),
+    ]
     for name, entry in properties.items():
         if "properties" in entry:
             parts += [f"\n## {name}\n", f"{entry['description']}\n"]

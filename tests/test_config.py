@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from kohorte.config import check_config, describe_values, iter_keys
 from kohorte.errors import ConfigError
@@ -53,7 +54,9 @@ def test_shipped_configurations_are_valid(root, schema):
     assert files
     base = yaml.safe_load((root / "config" / "config.yaml").read_text())
     for file in files:
-        check_config({**base, **yaml.safe_load(file.read_text())}, schema)
+        config = copy.deepcopy(base)
+        update_config(config, yaml.safe_load(file.read_text()))
+        plan_study(check_config(config, schema), parameter_defaults(schema))
 
 
 def test_every_key_says_what_it_means(schema):
@@ -153,7 +156,7 @@ def test_not_a_mapping(schema):
 
 
 def yaml_blocks(root):
-    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)):
             yield pytest.param(block, id=f"{page.stem}-{number}")
 

@@ -1,5 +1,6 @@
 """Pictures of the documentation: small, and no worse than they must be."""
 
+import re
 import runpy
 
 import numpy as np
@@ -44,3 +45,11 @@ def test_a_palette_has_256_colours_at_most(shrink, figure, tmp_path):
     shrink(figure, tmp_path / "p.png", widths=[600], palette=True, most_bytes=10**7)
     with Image.open(tmp_path / "p.png") as picture:
         assert len(picture.convert("RGB").getcolors(10**6)) <= 256
+
+
+def test_every_picture_of_the_documentation_is_of_a_figure(root):
+    rules = (root / "workflow" / "rules" / "gallery.smk").read_text()
+    listed = re.search(r"^PICTURES = {\n(.*?)^}", rules, re.M | re.S)[1]
+    names = set(re.findall(r'^    "([^"]+)": "results/.+\.png",$', listed, re.M))
+    files = {path.name for path in (root / "docs" / "images").iterdir()}
+    assert files <= {f"{name}.png" for name in names}

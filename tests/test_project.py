@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 
+import jinja2
 import numpy as np
 import pytest
 import yaml
@@ -140,3 +142,49 @@ def test_links_of_the_documentation_lead_somewhere(root):
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_documented_commands_of_snakemake_say_how_many_cores(root):
+    """Without, Snakemake stops at once, except where it runs nothing."""
+    files = [
+        *root.glob("*.md"),
+        *(root / "docs").rglob("*.md"),
+        *(root / "config").glob("*.yaml"),
+        *(root / "workflow").rglob("*.yaml"),
+        *(root / "src").rglob("*.py"),
+    ]
+    commands = [
+        (file.name, command)
+        for file in files
+        for command in re.findall(r"(?:`|^[# ]* {4})(snakemake \S.*)", file.read_text(), re.M)
+    ]
+    assert len(commands) > 30
+    for name, command in commands:
+        assert re.match(
+            r"snakemake (--cores (\d|all)|--profile (slurm|local)|-n|--(report|lint|unlock))\b",
+            command,
+        ), (name, command)
+
+
+@pytest.mark.parametrize(
+    ("source", "labels", "expected"),
+    [
+        (
+            "a.csv",
+            None,
+            "self-organizing maps of the table ``a.csv``, made with kohorte. Every map",
+        ),
+        (
+            None,
+            ["b.npy"],
+            "given labels, made with kohorte. Every file of labels is one realization.",
+        ),
+    ],
+)
+def test_the_report_tells_maps_from_given_labels(root, source, labels, expected):
+    as_snakemake_does = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    text = (root / "workflow" / "report" / "workflow.rst").read_text()
+    template = as_snakemake_does.from_string(text)
+    config = {"study": "a", "data": {"source": source}, "realizations": {"labels": labels}}
+    text = template.render(snakemake=types.SimpleNamespace(config=config))
+    assert expected in " ".join(text.split())

@@ -97,7 +97,14 @@ def config(schema):
 def study(tmp_path, config):
     folder = write_study(tmp_path / "results" / "small", config)
     # What belongs to a run, and what is made on demand.
-    for name in ("logs/a.log", "benchmarks/a.tsv", "overlaps/0.h5", "realizations/batches/0.json"):
+    for name in (
+        "logs/a.log",
+        "benchmarks/a.tsv",
+        "overlaps/0.h5",
+        "realizations/batches/0.json",
+        "scaling/scaling.csv",
+        "stages/stages.png",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("")
     (folder / "imputed.h5").write_text("")

@@ -1,6 +1,7 @@
 """The workflow itself: small studies run through Snakemake, in a path with a space."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -74,10 +75,18 @@ def _files(project, folder):
     return [p for p in (project.results / folder).rglob("*") if p.is_file()]
 
 
-def test_the_summary_ends_the_run(finished):
+def test_the_summary_ends_the_run(finished, root):
     summary = (finished.results / "summary.txt").read_text()
     assert "Study tiny: 90 points, 4 realizations" in summary
     assert summary in finished.output
+    readme = (root / "README.md").read_text()
+    shown = re.search(r"^    Study iris: (.*\n)+?(?=\n)", readme, re.M)[0].replace("\n    ", "\n")
+    assert _labels(shown.strip()) == _labels(summary.strip())
+
+
+def _labels(summary):
+    """What each line starts with: its indent and first word; of a reason, which varies, nothing."""
+    return [re.match(r" {15}| *[A-Za-z]+", line)[0] for line in summary.split("\n")]
 
 
 def test_tables_hold_what_the_files_say(finished):

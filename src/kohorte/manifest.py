@@ -33,6 +33,8 @@ NOT_LISTED = (
     "grid_labels.h5",
     "figures/manifest.csv",
     "prediction/*",
+    "scaling/*",
+    "stages/*",
     "tables/jobs.csv",
     "*.crate.zip",
 )

@@ -32,6 +32,9 @@ PICTURES = {
     "bank": "results/bank/stages/stages.png",
     "joss": "results/benchmarks/joss.png",
     "benchmark-maps": "results/benchmarks/maps.png",
+    "benchmark-ensemble": "results/benchmarks/ensemble.png",
+    "consensus": "results/benchmarks/consensus.png",
+    "consensus_rules": "results/benchmarks/consensus_rules.png",
 }
 # Pictures that 256 colours would spoil.
 OF_ALL_COLOURS = {"colours", "colours6d"}

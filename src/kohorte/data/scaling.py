@@ -1,4 +1,4 @@
-"""Bring features to a common scale, and back."""
+"""Bring features to a common scale."""
 
 import logging
 import math
@@ -71,20 +71,6 @@ class Scaling:
                 "float32 number; choose another scaling or other units"
             )
         return out
-
-    def invert(self, scaled: np.ndarray) -> np.ndarray:
-        """Bring (..., F) scaled values back to the units of the features, float64.
-
-        Raises:
-            DataError: the last axis is not the F kept features.
-        """
-        scaled = np.asarray(scaled, dtype=np.float64)
-        if scaled.ndim == 0 or scaled.shape[-1] != len(self.names):
-            raise DataError(
-                f"this scaling kept {len(self.names)} features, so it needs an array whose last "
-                f"axis has {len(self.names)} entries, got shape {scaled.shape}"
-            )
-        return scaled * self.scale + self.offset
 
 
 def fit_scaling(
