@@ -355,6 +355,14 @@ def test_label_files_of_other_clusterers(finished, make_project):
     assert "labels of realization 1 have 90 points, those of realization 0 89" in output
     assert "Traceback" not in output
 
+    # Whoever leaves data.source out inherits the table of config/config.yaml.
+    np.save(runs / "one.npy", labels.astype(np.uint8))
+    project.configure({**config, "data": {}})
+    output = project.run(check=False)
+    assert "runs/one.npy: labels of 90 points, but the table of data.source has 150 rows" in output
+    assert "count_overlaps" in output
+    assert "Traceback" not in output
+
 
 def test_report(finished, tmp_path):
     report = tmp_path / "report.html"
