@@ -258,6 +258,7 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
             )
         files[identifier] = path
     study = Study(config["study"], config["seed"], (), (), files)
+    _check_shape(config["data"])
     _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     _check_test(config, study)
@@ -358,6 +359,11 @@ def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
 def _check_shape(data: Mapping[str, Any]) -> None:
     if data["shape"] is None and not (data["source"] or "").endswith("/fields.h5"):
         return
+    if data["source"] is None:
+        raise ConfigError(
+            "data.shape: the grid is kept with the table of data.source, which is null; name the "
+            "table, or leave data.shape out"
+        )
     for key, whole in (("stride", 1), ("sample", None)):
         if data[key] != whole:
             raise ConfigError(
