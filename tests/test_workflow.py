@@ -90,7 +90,11 @@ def test_tables_hold_what_the_files_say(finished):
     for identifier, row in realizations.iterrows():
         with h5py.File(finished.realization(identifier)) as file:
             assert row["seed"] == file.attrs["seed"]
-            assert row["qe"] == file["quality"].attrs["quantization_error"]
+            quality = dict(file["quality"].attrs)
+            assert row["qe"] == quality.pop("quantization_error")
+            assert row["te"] == quality.pop("topographic_error")
+            assert "combined_error" in quality
+            assert {name: row[name] for name in quality} == quality
             assert row["n_clusters"] == len(np.unique(file["node_clusters"][:]))
     assert tables["clusters"]["rank"].tolist() == list(range(1, len(tables["clusters"]) + 1))
     assert tables["clusters"]["gsum"].is_monotonic_decreasing

@@ -163,8 +163,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
             open, two realizations are the same, `figures` names a parameter or realization that
             the study does not have or a figure that it cannot have, test points are given and
             there are no classes or maps, there are more than `MAX_REALIZATIONS`, the study has a
-            name of `RESERVED`, or there is neither
-            a source of data nor a list of label files.
+            name of `RESERVED`, or there is neither a source of data nor a list of label files.
     """
     if config["study"] in RESERVED:
         raise ConfigError(
