@@ -366,6 +366,9 @@ def test_label_files_of_other_clusterers(finished, make_project):
     assert "runs/one.npy: labels of 90 points, but the table of data.source has 150 rows" in output
     assert "count_overlaps" in output
     assert "Traceback" not in output
+    output = project.run("scaling", "--dry-run", check=False)
+    assert "maps to train: scaling is measured for studies without realizations.labels" in output
+    assert "Traceback" not in output
 
 
 def test_report(finished, tmp_path):
