@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kohorte import store
 from kohorte.ensemble.overlaps import count_overlaps, extend_overlaps, select_realizations
-from kohorte.errors import DataError, ResultError
+from kohorte.errors import ResultError
 from kohorte.logs import job_log
 
 
@@ -31,19 +31,6 @@ def count_slab(index, labels, slab, slabs, losses, log, **options):
     store.write_overlaps(path, overlaps, contents)
     entry = {"file": path.name, "contents": contents}
     store.write_index(index, [path], entry, **losses)
-
-
-def check_rows(files, labels, data):
-    """Refuse label files that do not belong to the rows of the table `data`."""
-    with store.read_result(data, "data") as file:
-        rows = len(file["features"])
-    for path, array in zip(files.values(), labels.arrays, strict=True):
-        if len(array) != rows:
-            raise DataError(
-                f"{path}: labels of {len(array)} points, but the table of data.source has {rows} "
-                "rows; set data.source to null for labels without a table, or, where it is their "
-                "table, leave out data.sample, data.stride and missing: drop"
-            )
 
 
 def kept_counts(path, contents, n_points, slab, slabs, log):
@@ -73,7 +60,7 @@ if __name__ == "__main__":
         ) as opened,
     ):
         if snakemake.input.data:
-            check_rows(snakemake.params.files, opened, snakemake.input.data)
+            store.check_label_rows(snakemake.params.files, opened, snakemake.input.data)
         count_slab(
             snakemake.output.index,
             opened,
