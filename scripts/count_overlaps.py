@@ -59,6 +59,8 @@ if __name__ == "__main__":
             verify=True,
         ) as opened,
     ):
+        if snakemake.input.data:
+            store.check_label_rows(snakemake.params.files, opened, snakemake.input.data)
         count_slab(
             snakemake.output.index,
             opened,

@@ -9,6 +9,9 @@ from kohorte.logs import job_log
 #: Points beyond which `points.csv` has its header only: the same columns lie in `ensemble.h5`.
 MAX_POINT_ROWS = 1_000_000
 
+#: Columns of `realizations.csv` by the measures of quality with a short name; others keep theirs.
+SHORT = {"qe": "quantization_error", "te": "topographic_error"}
+
 
 def tabulate_maps(indexes):
     """One row a trained map: id, every parameter, seed, quality, clusters and time."""
@@ -19,11 +22,10 @@ def tabulate_maps(indexes):
             **r.parameters,
             "repeat": r.repeat,
             "seed": r.seed,
-            "qe": r.quality["quantization_error"],
-            "te": r.quality["topographic_error"],
+            **{short: r.quality[name] for short, name in SHORT.items()},
             "n_clusters": r.n_clusters,
             "seconds": sum(r.seconds.values()),
-            **{k: v for k, v in r.quality.items() if not k.endswith("_error")},
+            **{k: v for k, v in r.quality.items() if k not in SHORT.values()},
         }
         for r in stored
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kohorte.config import describe_values, load_schema
+from kohorte.config import describe_values, load_schema, show_value
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
@@ -70,7 +70,7 @@ def _table(entries, required):
 
 
 def _yaml(value):
-    return "null" if value is None else str(value)
+    return value if isinstance(value, str) else show_value(value)
 
 
 if __name__ == "__main__":

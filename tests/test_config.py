@@ -131,6 +131,10 @@ def test_strange_key_lists_the_known_ones(schema):
         ("study", ".hidden", ["study: '.hidden'"]),
         ("seed", -1, ["seed: -1"]),
         ("figures.features", ["a"], ["a list of 2"]),
+        ("figures.slice_axis", "w", ["'x' or 'y' or 'z' or null"]),
+        ("data.scaling", None, ["data.scaling: null is not allowed"]),
+        ("data.shape", [4, True, None], ["data.shape[1]: true is", "data.shape[2]: null is"]),
+        ("study", [True, {"a": None}], ["study: [true, {'a': null}] is not allowed"]),
         ("realizations.explicit", [{"xdmi": 3}], ["realizations.explicit[0].xdmi", "'xdim'"]),
         ("realizations.explicit", [{"xdim": [3]}], ["realizations.explicit[0].xdim: [3]"]),
     ],
@@ -153,6 +157,9 @@ def test_missing_required_keys(schema):
 
 def test_not_a_mapping(schema):
     assert "must be a mapping" in error_of(["study"], schema)
+    endless = []
+    endless.append(endless)
+    assert "must be a mapping" in error_of(endless, schema)
 
 
 def yaml_blocks(root):

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kohorte.data import reading
+from kohorte.data.names import SCHEMES, is_file
 from kohorte.data.reading import gather_rows
 from kohorte.data.sources import READERS, read_table
 from kohorte.data.table import Table
@@ -77,6 +78,19 @@ def source(request, tmp_path):
 def test_every_format_is_tried():
     suffixes = {"." + name.lower().rpartition(".")[2] for name in WRITERS}
     assert suffixes | {".npy", "sklearn:", "generated:"} == set(READERS)
+    assert {key for key in READERS if key.endswith(":")} == set(SCHEMES)
+
+
+def test_a_colon_alone_makes_no_scheme(tmp_path):
+    (tmp_path / "tab:1.csv").write_text("a,b\n1,2\n3,4\n")
+    assert read_table(tmp_path / "tab:1.csv").n_rows == 2
+    assert is_file("tab:1.csv")
+    assert is_file("run:3/points.h5")
+    assert is_file("points.csv")
+    assert not is_file("sklearn:iris")
+    assert not is_file("generated:colours")
+    # The reader then names the schemes.
+    assert not is_file("sklaern:iris")
 
 
 def test_round_trip(source):

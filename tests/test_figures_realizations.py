@@ -1,5 +1,6 @@
 """Figures of all realizations, and of who agrees with whom."""
 
+import runpy
 from itertools import combinations_with_replacement, product
 
 import numpy as np
@@ -7,6 +8,7 @@ import oracles_figures as page
 import pandas as pd
 import pytest
 
+from kohorte import store
 from kohorte.choice import choose_settings
 from kohorte.errors import ConfigError
 from kohorte.figures.agreement import agreement_figure, parameter_effects_figure
@@ -232,5 +234,14 @@ def test_parameter_effects_fill_both_halves_and_skip_what_is_unknown():
     image = figure.axes[0].images[0].get_array()
     np.testing.assert_array_equal(image.filled(-1), [[0.9, 0.4], [0.4, -1]])
     assert not page.text_faults(figure)
-    with pytest.raises(ConfigError, match="at least one"):
-        parameter_effects_figure([], [], [], [])
+    with pytest.raises(ConfigError, match="as many"):
+        parameter_effects_figure(["a"], [1], [1], [])
+
+
+def test_swept_values_that_came_to_one_are_drawn_as_a_note(root, tmp_path):
+    columns = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
+    store.write_csv(pd.DataFrame(columns=columns), tmp_path / "effects.csv")
+    script = runpy.run_path(str(root / "scripts" / "plot_effects.py"))
+    figure = script["plot_effects"](pd.read_csv(tmp_path / "effects.csv"))
+    assert page.texts(figure) == "no parameter differs between maps"
+    assert not page.text_faults(figure)

@@ -3,6 +3,7 @@
 import getpass
 import json
 import platform
+import re
 import shutil
 import zipfile
 from types import SimpleNamespace
@@ -420,3 +421,39 @@ def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
     (folder / "figures" / "a.png").unlink()
     with pytest.raises(ResultError, match=r"a\.png: this result does not exist"):
         list(figure_rows(folder, made, {"study": "one"}))
+
+
+def imported_parts(path):
+    """Parts of the library that a file of Python names, as `library_digest` takes them."""
+    text = path.read_text()
+    modules = re.findall(r"^from kohorte\.([\w.]+) import", text, re.MULTILINE)
+    modules += [
+        f"benchmarks.{name}"
+        for name in re.findall(r"^from kohorte\.benchmarks import (\w+)", text, re.MULTILINE)
+    ]
+    return {module.replace(".", "/") for module in modules} - {"benchmarks"}
+
+
+def test_results_are_stale_when_what_their_script_uses_is_edited(root):
+    # Files of results have checks of their own, and a message changes no number.
+    exempt = re.compile(r"(store|logs|errors|provenance)\b")
+    checked = 0
+    for file in (root / "workflow" / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+            digest, script = (
+                re.search(p, rule) for p in (r"library_digest\(([^)]*)\)", r"scripts/\w+\.py")
+            )
+            if not digest or not script:
+                continue
+            parts = tuple(re.findall(r'"([^"]*)"', digest[1]))
+            used = imported_parts(root / script[0])
+            # Of benchmarks, figures use names of columns and the like, but no results.
+            measured = [m for m in used if m.startswith("benchmarks/")]
+            for module in [] if "/plot_" in script[0] else measured:
+                used |= imported_parts(root / "src" / "kohorte" / f"{module}.py")
+            for module in used:
+                if not exempt.match(module):
+                    covered = any(f"{module}/".startswith(f"{part}/") for part in parts)
+                    assert covered or parts == ("",), (rule.split(":")[0], module)
+            checked += 1
+    assert checked > 50

@@ -105,6 +105,11 @@ def test_each_number_of_points_is_the_study_of_so_many(scale, members, votes):
     assert table["table_mb"].tolist() == [n * 3 * 4 / 1e6 for n in sorted(POINTS)]
 
 
+def test_groups_are_at_most_the_clusters_of_few_points(scale, members):
+    table = scale(make_points(), points=(20, 150), members=members[:1], groups=500)
+    assert (table["groups"] < 500).all()
+
+
 def test_steps_add_up_to_less_than_all(scale):
     table = scale(make_points())
     assert (table[list(STAGES)] > 0).all(axis=None)

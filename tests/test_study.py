@@ -202,6 +202,21 @@ def test_ensembles_per_setting_must_name_parameters(plan):
 
 
 @pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"source": None}, r"data\.shape: the grid is kept with the table of data\.source"),
+        ({"source": "a.h5", "sample": 10}, r"data\.sample: rows that are the cells of a grid"),
+        ({"source": "a.h5", "missing": "drop"}, r"data\.missing: rows that are the cells"),
+    ],
+)
+def test_label_files_on_a_grid_need_all_rows_of_its_table(plan, data, message):
+    labels = {"labels": ["a.npy"]}
+    plan(data={"source": "a.h5", "shape": [4, 5]}, realizations=labels)
+    with pytest.raises(ConfigError, match=message):
+        plan(data={"shape": [4, 5], **data}, realizations=labels)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({}, "'field_slice' cannot be drawn: the points are no cells of a grid"),

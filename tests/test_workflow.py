@@ -99,7 +99,11 @@ def test_tables_hold_what_the_files_say(finished):
     for identifier, row in realizations.iterrows():
         with h5py.File(finished.realization(identifier)) as file:
             assert row["seed"] == file.attrs["seed"]
-            assert row["qe"] == file["quality"].attrs["quantization_error"]
+            quality = dict(file["quality"].attrs)
+            assert row["qe"] == quality.pop("quantization_error")
+            assert row["te"] == quality.pop("topographic_error")
+            assert "combined_error" in quality
+            assert {name: row[name] for name in quality} == quality
             assert row["n_clusters"] == len(np.unique(file["node_clusters"][:]))
     assert tables["clusters"]["rank"].tolist() == list(range(1, len(tables["clusters"]) + 1))
     assert tables["clusters"]["gsum"].is_monotonic_decreasing
@@ -362,6 +366,17 @@ def test_label_files_of_other_clusterers(finished, make_project):
     np.save(runs / "one.npy", labels[:-1])
     output = project.run(check=False)
     assert "labels of realization 1 have 90 points, those of realization 0 89" in output
+    assert "Traceback" not in output
+
+    # Whoever leaves data.source out inherits the table of config/config.yaml.
+    np.save(runs / "one.npy", labels.astype(np.uint8))
+    project.configure({**config, "data": {}})
+    output = project.run(check=False)
+    assert "runs/one.npy: labels of 90 points, but the table of data.source has 150 rows" in output
+    assert "count_overlaps" in output
+    assert "Traceback" not in output
+    output = project.run("scaling", "--dry-run", check=False)
+    assert "maps to train: scaling is measured for studies without realizations.labels" in output
     assert "Traceback" not in output
 
 

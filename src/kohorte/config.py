@@ -120,7 +120,9 @@ def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
             of bounds, with the value found and what is allowed.
     """
     if not isinstance(config, Mapping):
-        raise ConfigError(f"the configuration must be a mapping of keys, not {_show(config)}")
+        # It may hold itself, which repr is ready for.
+        found = _shortened(repr(config))
+        raise ConfigError(f"the configuration must be a mapping of keys, not {found}")
     # What is not plain data could not even be shown.
     _refuse(_not_plain(config, (), itertools.count(1)))
     errors = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
@@ -266,12 +268,24 @@ def describe_values(schema: Schema) -> str:
         ]
         return ", or ".join([describe_values(first), *words])
     if "const" in schema:
-        return f"{schema['const']!r}"
+        return show_value(schema["const"])
     if "enum" in schema:
-        return " or ".join(repr(value) for value in schema["enum"])
+        return " or ".join(map(show_value, schema["enum"]))
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     return " or ".join(_describe_kind(kind, schema) for kind in kinds)
+
+
+def show_value(value: Any) -> str:
+    """A value as YAML has it: null, true and false; text in quotes."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(show_value, value))}]"
+    if isinstance(value, Mapping):
+        pairs = (f"{show_value(key)}: {show_value(inner)}" for key, inner in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return repr(value)
 
 
 def _describe_kind(kind: str, schema: Schema) -> str:
@@ -308,10 +322,12 @@ def _show(value: Any) -> str:
         try:
             float(value)
         except ValueError:
-            return _shortened(repr(value))
+            return _shortened(show_value(value))
         # YAML 1.1 reads 1e4 as text; only 1.0e+4 is a number there.
-        return f"{_shortened(repr(value))} (text; YAML reads a number only as 10000 or 1.0e+4)"
-    return _shortened(repr(value))
+        return (
+            f"{_shortened(show_value(value))} (text; YAML reads a number only as 10000 or 1.0e+4)"
+        )
+    return _shortened(show_value(value))
 
 
 def _shortened(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kohorte.data.names import SCHEMES
 from kohorte.errors import ConfigError
 
 #: Features that say where a star stands in the colour-magnitude diagram.
@@ -66,7 +67,7 @@ def check_extra_figures(config: Mapping[str, Any], n_maps: int, n_label_files: i
 
 def has_classes(data: Mapping[str, Any]) -> bool:
     """Whether the points of the section `data` have known classes."""
-    bring_their_own = (data["source"] or "").startswith(("sklearn:", "generated:"))
+    bring_their_own = (data["source"] or "").startswith(SCHEMES)
     return data["label"] is not None or bring_their_own
 
 

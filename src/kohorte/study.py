@@ -18,6 +18,7 @@ from typing import Any
 from kohorte.errors import ConfigError
 from kohorte.extra_figures import check_extra_figures, has_classes
 from kohorte.fields.names import check_fields, check_simulation
+from kohorte.map_checks import check_map
 
 
 @dataclass(frozen=True)
@@ -157,12 +158,12 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
         The realizations in the order of the sweep (last parameter fastest, then repeats).
 
     Raises:
-        ConfigError: where one of xdim and ydim is automatic and the other is not, an entry of
-            `realizations.explicit` leaves a swept parameter open, two realizations are the same,
-            `figures` names a parameter or realization that the study does not have or a figure
-            that it cannot have, test points are given and there are no classes or maps, there are
-            more than `MAX_REALIZATIONS`, the study has a name of `RESERVED`, or there is neither
-            a source of data nor a list of label files.
+        ConfigError: where one of xdim and ydim is automatic and the other is not, parameters of a
+            map exclude each other, an entry of `realizations.explicit` leaves a swept parameter
+            open, two realizations are the same, `figures` names a parameter or realization that
+            the study does not have or a figure that it cannot have, test points are given and
+            there are no classes or maps, there are more than `MAX_REALIZATIONS`, the study has a
+            name of `RESERVED`, or there is neither a source of data nor a list of label files.
     """
     if config["study"] in RESERVED:
         raise ConfigError(
@@ -186,6 +187,7 @@ def plan_study(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Study:
         _check_dimensions(chosen)
         _check_start(chosen, config["training"]["weights"])
         chosen |= {name: defaults[name] for name in without_effect(chosen)}
+        check_map(chosen, config["training"]["history"])
         for repeat in range(1, repeats + 1):
             identifier = realization_id(chosen, repeat, defaults)
             if identifier in first_with:
@@ -258,6 +260,7 @@ def _plan_labels(config: Mapping[str, Any]) -> Study:
             )
         files[identifier] = path
     study = Study(config["study"], config["seed"], (), (), files)
+    _check_shape(config["data"])
     _check_figures(config, study)
     _check_per(config["ensemble"]["per"], study)
     _check_test(config, study)
@@ -358,6 +361,11 @@ def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
 def _check_shape(data: Mapping[str, Any]) -> None:
     if data["shape"] is None and not (data["source"] or "").endswith("/fields.h5"):
         return
+    if data["source"] is None:
+        raise ConfigError(
+            "data.shape: the grid is kept with the table of data.source, which is null; name the "
+            "table, or leave data.shape out"
+        )
     for key, whole in (("stride", 1), ("sample", None)):
         if data[key] != whole:
             raise ConfigError(

@@ -7,9 +7,7 @@ tables/classification.csv where it names test points.
 
 rule classify_points:
     input:
-        test=[
-            source for source in [config["classification"]["test"]] if source and ":" not in source
-        ],
+        test=input_file(config["classification"]["test"]),
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",

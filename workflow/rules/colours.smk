@@ -58,6 +58,8 @@ rule plot_schedule:
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
-        library=library_digest("figures", "choice", "maps/schedules", "maps/neighbourhood"),
+        library=library_digest(
+            "figures", "choice", "maps/schedules", "maps/neighbourhood", "maps/realization"
+        ),
     script:
         "../../scripts/plot_schedule.py"

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from kohorte.config import check_config, load_schema, read_config
+from kohorte.data.names import is_file
 from kohorte.errors import ConfigError
 from kohorte.provenance import library_digest, portable_config
 from kohorte.study import batches, locate_sources, parameter_defaults, plan_study
@@ -76,8 +77,12 @@ def count_losses(index):
 
 def source_file(wildcards):
     """The file that the table is read from; nothing for sources that are installed packages."""
-    source = config["data"]["source"]
-    return [] if source is None or ":" in source else source
+    return input_file(config["data"]["source"])
+
+
+def input_file(source):
+    """A source as input of a rule: nothing where it is null or no file."""
+    return [] if source is None or not is_file(source) else source
 
 
 def raw_fields(wildcards):

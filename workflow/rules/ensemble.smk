@@ -9,6 +9,8 @@ index beside them, which is written last: it would delete what it follows when a
 rule count_overlaps:
     input:
         labels=label_sources(),
+        # Maps label the rows that they were trained on; label files may be of another table.
+        data=[] if HAS_MAPS else data_file(),
     output:
         index="<results>/overlaps/{slab}.json",
     log:

@@ -425,7 +425,7 @@ rule plot_signal:
         runtime=run_time("plot"),
     params:
         features=config["figures"]["features"],
-        library=library_digest("figures"),
+        library=library_digest("figures", "evaluation"),
     script:
         "../../scripts/plot_signal.py"
 

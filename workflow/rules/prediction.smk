@@ -7,7 +7,7 @@ import re
 
 NEW_POINTS = config["prediction"]["source"]
 # Results are named after the file, without folder, scheme and extension.
-NEW_POINTS_NAME = Path((NEW_POINTS or "").rpartition(":")[2]).stem
+NEW_POINTS_NAME = Path(input_file(NEW_POINTS) or (NEW_POINTS or "").rpartition(":")[2]).stem
 
 if NEW_POINTS and not HAS_MAPS:
     raise WorkflowError(
@@ -30,7 +30,7 @@ rule predict:
 
 rule predict_labels:
     input:
-        source=[] if NEW_POINTS is None or ":" in NEW_POINTS else NEW_POINTS,
+        source=input_file(NEW_POINTS),
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",

@@ -169,6 +169,6 @@ rule plot_spirals:
         mem_mb=1000,
         runtime=10,
     params:
-        library=library_digest("figures"),
+        library=library_digest("figures", "spirals/plan"),
     script:
         "../../scripts/plot_spirals.py"

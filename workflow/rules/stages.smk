@@ -34,7 +34,13 @@ rule time_stages:
         seed=config["seed"],
         options=config["stages"],
         library=library_digest(
-            "benchmarks/stages", "benchmarks/stage_kernels", "benchmarks/stage_tasks", "maps"
+            "benchmarks/serving",
+            "benchmarks/stages",
+            "benchmarks/stage_kernels",
+            "benchmarks/stage_tasks",
+            "benchmarks/worker",
+            "benchmarks/workloads",
+            "maps",
         ),
     script:
         "../../scripts/time_stages.py"

@@ -49,6 +49,9 @@ def run_study(
         overlaps = count_overlaps(labels, backend=ensemble["backend"], threads=1)
         seconds["count"], clock = perf_counter() - clock, perf_counter()
         options = {name: ensemble[name] for name in ("identical", "threshold", "groups")}
+        if not isinstance(options["groups"], str):
+            # Few points have few clusters, and no cut of them more groups.
+            options["groups"] = min(options["groups"], overlaps.n_clusters)
         combined = combine(overlaps, **options)
         seconds["combine"], clock = perf_counter() - clock, perf_counter()
         part = SettingEnsemble(np.arange(len(labels)), combined)

@@ -15,6 +15,7 @@ from kohorte.figures.levels import FEW_VALUES, Levels, find_levels, level_colour
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    SINGLE_COLUMN,
     SMALL,
     new_figure,
     paper_style,
@@ -154,7 +155,8 @@ def parameter_effects_figure(
     """Mean agreement of realizations with the one and the other value of each swept parameter.
 
     One matrix per parameter: on its diagonal the realizations that share the value, elsewhere
-    those that differ. A parameter matters where the diagonal stands out.
+    those that differ. A parameter matters where the diagonal stands out. Without entries, as where
+    the only swept parameter came to one value (`auto` and what it stands for), a note says so.
 
     Parameters
     ----------
@@ -169,14 +171,18 @@ def parameter_effects_figure(
     Raises
     ------
     ConfigError
-        The columns differ in length or are empty.
+        The columns differ in length.
     """
     n = len(parameter)
-    if not n or not len(first) == len(second) == len(agreement) == n:
+    if not len(first) == len(second) == len(agreement) == n:
         raise ConfigError(
             f"parameter, first, second and agreement have {n}, {len(first)}, {len(second)} and "
-            f"{len(agreement)} entries; they must have as many, and at least one"
+            f"{len(agreement)} entries; they must have as many"
         )
+    if not n:
+        figure = new_figure(SINGLE_COLUMN, 0.6)
+        figure.text(0.5, 0.5, "no parameter differs between maps", ha="center", va="center")
+        return figure
     values = np.asarray(agreement, dtype=np.float64)
     names = list(dict.fromkeys(parameter))
     matrices = {}

@@ -36,7 +36,12 @@ from kohorte.store.grids import (
     write_labels_on_grid,
     write_picture,
 )
-from kohorte.store.labels import LabelArrays, cut_windows, open_label_arrays
+from kohorte.store.labels import (
+    LabelArrays,
+    check_label_rows,
+    cut_windows,
+    open_label_arrays,
+)
 from kohorte.store.realizations import (
     REALIZATION_ARRAYS,
     StoredRealization,
@@ -65,6 +70,7 @@ __all__ = [
     "LabelArrays",
     "PreparedData",
     "StoredRealization",
+    "check_label_rows",
     "content_digest",
     "create",
     "cut_windows",

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kohorte.data.labels import open_labels
-from kohorte.store.files import open_result
+from kohorte.errors import DataError
+from kohorte.store.files import open_result, read_result
 from kohorte.store.realizations import listed_realizations
 
 
@@ -62,6 +63,28 @@ def open_label_arrays(
             tuple(file["labels"] for file in opened),
             tuple(file.attrs["content"] for file in opened),
         )
+
+
+def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | Path) -> None:
+    """Compare the label files of a study with the rows of its table.
+
+    Args:
+        files: their paths by realization id.
+        labels: what they hold.
+        data: the study's `data.h5`.
+
+    Raises:
+        DataError: a file labels another number of points.
+    """
+    with read_result(data, "data") as file:
+        rows = len(file["features"])
+    for path, array in zip(files.values(), labels.arrays, strict=True):
+        if len(array) != rows:
+            raise DataError(
+                f"{path}: labels of {len(array)} points, but the table of data.source has {rows} "
+                "rows; set data.source to null for labels without a table, or, where it is their "
+                "table, leave out data.sample, data.stride and missing: drop"
+            )
 
 
 @dataclass(frozen=True)

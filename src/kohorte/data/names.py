@@ -1,0 +1,22 @@
+"""Which names of sources are files.
+
+Only the standard library is imported, so that a workflow can tell while it plans.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+#: What data sets that are no files begin with; `kohorte.data.sources.READERS` opens each.
+SCHEMES = ("sklearn:", "generated:")
+
+
+def is_file(source: str) -> bool:
+    """Whether a source is a file, also one with a colon in its name.
+
+    What has a colon and no extension is none: no reader takes it, and the reader of sources says
+    which schemes there are.
+    """
+    if source.startswith(SCHEMES):
+        return False
+    return ":" not in source or PurePath(source).suffix != ""
