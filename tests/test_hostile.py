@@ -340,6 +340,8 @@ def read_labels(path):
 @pytest.mark.parametrize("suffix", ["h5", "npy", "npz", "csv", "tsv", "parquet"])
 @given(choice=st.integers(0, 2), cuts=st.lists(CUTS, min_size=1, max_size=6))
 @example(choice=0, cuts=[("cut", 0.5, 0, b"")])
+# The address of an HDF5 file's root beyond the file.
+@example(choice=0, cuts=[("set", 0.015239441138665823, 0, b"\0\0\0\0\0\1\0\0")])
 def test_damaged_files_are_read_or_named(whole, tmp_path, monkeypatch, suffix, choice, cuts):
     monkeypatch.setattr(hdf5, "TEXT_SECONDS", 5)
     seeds = whole[suffix]
@@ -487,6 +489,8 @@ READERS = {
 
 @pytest.mark.parametrize("kind", READERS)
 @given(cuts=st.lists(CUTS, min_size=1, max_size=4))
+# No checksum any more, and a root that is nothing.
+@example(cuts=[("flip", 0.0, 0, b"\0"), ("set", 0.203125, 0, b"\xff" * 8)])
 def test_damaged_results_are_named(tmp_path, kind, cuts):
     path = tmp_path / f"{kind}.h5"
     with store.create(path, kind, n_points=1) as file:

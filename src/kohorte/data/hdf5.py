@@ -37,7 +37,9 @@ def open_hdf5(title, path, options):
     columns are its fields: those that it names as features, or all if `features` names others.
     """
     with open_file(title, path) as file:
-        if file.attrs.get("kind") == "fields":
+        with damages(title):
+            kind = file.attrs.get("kind")
+        if kind == "fields":
             yield _open_fields(title, file, options)
             return
         with damages(title):

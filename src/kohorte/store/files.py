@@ -311,15 +311,16 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
         sealed = _is_sealed(path, state.st_ino, state.st_size, state.st_mtime_ns)
         file = h5py.File(path, "r")
     except OSError as error:
-        raise ResultError(
-            f"{path}: not a whole HDF5 file ({error}); delete it and run again"
-        ) from None
+        raise _not_whole(path, error) from None
     with file:
-        if file.attrs.get("kind") != kind or file.attrs.get("format") != FORMAT:
+        try:
+            found = {name: str(file.attrs.get(name, "none")) for name in ("kind", "format")}
+        except Exception as error:  # whatever h5py makes of a damaged head
+            raise _not_whole(path, error) from None
+        if found != {"kind": kind, "format": str(FORMAT)}:
             raise ResultError(
-                f"{path}: expected a {kind} file of layout {FORMAT}, found "
-                f"{file.attrs.get('kind', 'none')} of layout {file.attrs.get('format', 'none')}; "
-                "delete it and run again"
+                f"{path}: expected a {kind} file of layout {FORMAT}, found {found['kind']} of "
+                f"layout {found['format']}; delete it and run again"
             )
         if not sealed:
             raise ResultError(
@@ -329,6 +330,10 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
         if link is not None:
             raise ResultError(f"{path}: {link!r} leads to another place, which is refused")
         yield file
+
+
+def _not_whole(path: Path, error: Exception) -> ResultError:
+    return ResultError(f"{path}: not a whole HDF5 file ({error}); delete it and run again")
 
 
 def _link_elsewhere(name: bytes, info: Any) -> str | None:
