@@ -147,7 +147,7 @@ def test_sufficiency_grows_and_a_sample_of_points_agrees():
 def test_enough_means_from_there_on(monkeypatch):
     labels = make_labels(5)
     values = iter([0.99, 0.2, 0.99, 0.99])
-    monkeypatch.setattr("kohorte.ensemble.sufficiency._weighted_ari", lambda *args: next(values))
+    monkeypatch.setattr("kohorte.ensemble.sufficiency.label_ari", lambda *args: next(values))
     found = measure_sufficiency(labels, count(labels), rng(), draws=1)
     assert found.enough == 3
 

@@ -1,6 +1,5 @@
 """The benchmark of the maps at tiny sizes: what is compared must be the same thing."""
 
-import json
 import logging
 import sys
 from contextlib import contextmanager
@@ -8,13 +7,14 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
+from measured_here import measure_here
 from oracles_figures import text_faults
 
 from kohorte.benchmarks import map_quality, map_tasks, maps, online_steps, tasks, worker
 from kohorte.benchmarks.map_limits import least_work
 from kohorte.benchmarks.maps import COLUMNS, PEER_NAMES, PEERS, benchmark_maps, find_peers
 from kohorte.benchmarks.serving import Outcome
-from kohorte.benchmarks.worker import Measurement, Task
+from kohorte.benchmarks.worker import Task
 from kohorte.figures.joss import joss_figure
 from kohorte.figures.map_benchmarks import TARGETS, map_benchmark_figure
 from kohorte.maps.lattice import Lattice
@@ -112,24 +112,22 @@ def peer(name, arguments):
     return Outcome(1.0)
 
 
-def measure_here(asked, *, repeats, threads):
-    """What worker.measure does, without starting processes, and with stand-ins for packages."""
-    found = {}
-    for key, task in asked.items():
-        arguments = json.loads(json.dumps(task.arguments))
-        if task.file == PEERS:
-            outcome = peer(task.name, arguments)
-        else:
-            outcome = (map_tasks.TASKS | tasks.TASKS)[task.name](**arguments)()
-        found[key] = Measurement(max(outcome.seconds, 1e-9), 1.0, outcome.answer, outcome.stages)
-    return found
+def run_here(task, arguments):
+    """What a process does, with stand-ins for packages."""
+    if task.file == PEERS:
+        return peer(task.name, arguments)
+    return (map_tasks.TASKS | tasks.TASKS)[task.name](**arguments)()
+
+
+def measure(asked, *, repeats, threads):
+    return measure_here(asked, run_here)
 
 
 @contextmanager
 def stand_ins():
     with pytest.MonkeyPatch.context() as patch:
         for module in (maps, map_quality):
-            patch.setattr(module, "measure", measure_here)
+            patch.setattr(module, "measure", measure)
             patch.setattr(module, "find_peers", lambda peers: frozenset(PEER_NAMES))
         patch.setattr(map_tasks, "PRODUCT_SIDE", 32)
         patch.setattr(map_tasks, "READ_BYTES", 2**12)

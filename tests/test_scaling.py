@@ -1,16 +1,14 @@
 """Scaling of a study with its points: what is timed is the study, and its table and figure."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
+from measured_here import measure_here
 from oracles_figures import text_faults
 from sklearn.metrics import adjusted_rand_score
 
 from kohorte.benchmarks import scaling
 from kohorte.benchmarks.scaling_tasks import STAGES, TASKS
-from kohorte.benchmarks.worker import Measurement
 from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import vote
@@ -51,20 +49,15 @@ def make_points(n=200, missing=0):
     return points
 
 
-def measure_here(asked, *, repeats, threads):
-    """What worker.measure does, without starting processes."""
+def measure(asked, *, repeats, threads):
     assert (repeats, threads) == (2, 1)
-    found = {}
-    for key, task in asked.items():
-        outcome = TASKS[task.name](**json.loads(json.dumps(task.arguments)))()
-        found[key] = Measurement(outcome.seconds, 100.0, outcome.answer, outcome.stages)
-    return found
+    return measure_here(asked, lambda task, arguments: TASKS[task.name](**arguments)())
 
 
 @pytest.fixture
 def scale(monkeypatch, tmp_path, members):
     """The table of the study for some points, by name of its arguments."""
-    monkeypatch.setattr(scaling, "measure", measure_here)
+    monkeypatch.setattr(scaling, "measure", measure)
 
     def run(features, points=POINTS, members=members, **ensemble):
         options = {"seed": 3, "rounds": 2}

@@ -1,11 +1,10 @@
 """Stages of online training: what is timed is the same training, and its tables and figure."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from measured_here import measure_here
 from oracles_figures import text_faults
 from workflow_project import Project
 
@@ -26,18 +25,13 @@ def make_points(n, seed=0):
     return np.random.default_rng(seed).standard_normal((n, 3)).astype(np.float32)
 
 
-def measure_here(asked, *, repeats, threads):
-    """What worker.measure does, without starting processes."""
-    found = {}
-    for key, task in asked.items():
-        outcome = TASKS[task.name](**json.loads(json.dumps(task.arguments)))()
-        found[key] = Measurement(outcome.seconds, 1.0, outcome.answer, outcome.stages)
-    return found
+def measure(asked, *, repeats, threads):
+    return measure_here(asked, lambda task, arguments: TASKS[task.name](**arguments)())
 
 
 @pytest.fixture
 def times(monkeypatch, tmp_path):
-    monkeypatch.setattr(stages, "measure", measure_here)
+    monkeypatch.setattr(stages, "measure", measure)
     tables = stages.take_points(make_points(120), TINY.points, seed=1)
     found = stages.time_all(tables, TINY, tmp_path, seed=1)
     assert not list(tmp_path.iterdir())

@@ -368,7 +368,7 @@ rule plot_similarity:
         mem_mb=memory("plot"),
         runtime=run_time("plot"),
     params:
-        library=library_digest("figures"),
+        library=library_digest("figures", "ensemble/tree"),
     script:
         "../../scripts/plot_similarity.py"
 

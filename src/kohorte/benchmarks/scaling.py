@@ -17,7 +17,7 @@ import pandas as pd
 from kohorte.benchmarks.scaling_tasks import STAGES
 from kohorte.benchmarks.worker import Task, measure
 from kohorte.benchmarks.workloads import nested_tables
-from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.agreement import label_ari
 from kohorte.errors import ConfigError
 
 _LOG = logging.getLogger(__name__)
@@ -106,14 +106,8 @@ def measure_scaling(
             "peak_mb": m.peak_mb,
             "table_mb": tables[n].nbytes / 1e6,
             **json.loads(m.answer),
-            "agreement": adjusted_rand(_contingency(groups[n], whole[:n])),
+            "agreement": label_ari(groups[n], whole[:n]),
         }
         _LOG.info("%s", row)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _contingency(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    table = np.zeros((a.max() + 1, b.max() + 1), np.int64)
-    np.add.at(table, (a, b), 1)
-    return table

@@ -11,6 +11,7 @@ import numpy as np
 from kohorte import store
 from kohorte.benchmarks.serving import Outcome
 from kohorte.ensemble.combine import combine
+from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.sweep import SettingEnsemble, label_points
 from kohorte.maps.realization import run_realizations
@@ -48,11 +49,10 @@ def run_study(
         clock = perf_counter()
         overlaps = count_overlaps(labels, backend=ensemble["backend"], threads=1)
         seconds["count"], clock = perf_counter() - clock, perf_counter()
-        options = {name: ensemble[name] for name in ("identical", "threshold", "groups")}
-        if not isinstance(options["groups"], str):
-            # Few points have few clusters, and no cut of them more groups.
-            options["groups"] = min(options["groups"], overlaps.n_clusters)
-        combined = combine(overlaps, **options)
+        options = {name: ensemble[name] for name in ("identical", "threshold")}
+        # Few points have few clusters.
+        groups = limit_groups(ensemble["groups"], overlaps)
+        combined = combine(overlaps, groups=groups, **options)
         seconds["combine"], clock = perf_counter() - clock, perf_counter()
         part = SettingEnsemble(np.arange(len(labels)), combined)
         slabs = label_points(part, labels, ensemble["votes"], threads=1)

@@ -17,6 +17,17 @@ def adjusted_rand(table: np.ndarray) -> float:
     return float(_adjust(*pairs, _choose_two(rows.sum())))
 
 
+def label_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the adjusted Rand index of two labellings (N,) of the same points, integers from 0.
+
+    ``weights`` (N,): how often each point occurs; once by default.
+    """
+    shape = int(a.max()) + 1, int(b.max()) + 1
+    cells = a.astype(np.int64) * shape[1] + b
+    table = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
+    return adjusted_rand(table.reshape(shape))
+
+
 def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
     """Return the adjusted Rand index of all pairs of realizations, (R, R) float64.
 

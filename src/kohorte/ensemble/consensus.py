@@ -116,6 +116,11 @@ def split_choice(groups: int | str) -> tuple[int | str, str]:
     return groups, DEFAULT_RULE
 
 
+def limit_groups(groups: int | str, overlaps: Overlaps) -> int | str:
+    """A choice of groups for a part of what it was made for: no more than its clusters."""
+    return groups if isinstance(groups, str) else min(groups, overlaps.n_clusters)
+
+
 def group_clusters(
     overlaps: Overlaps, n_groups: int | str = "auto", rule: str = DEFAULT_RULE
 ) -> Grouping:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.ensemble.agreement import adjusted_rand
-from kohorte.ensemble.consensus import DEFAULT_RULE, choose_groups
+from kohorte.ensemble.agreement import label_ari
+from kohorte.ensemble.consensus import DEFAULT_RULE, choose_groups, limit_groups
 from kohorte.ensemble.labels import check_labels
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.stability import check_draws
@@ -103,7 +103,7 @@ def measure_sufficiency(
             chosen = np.sort(rng.choice(n, size, replace=False))
             part = select_realizations(overlaps, chosen)
             found = _label_profiles([profiles[r] for r in chosen], part, n_groups, rule)
-            ari[s, d] = _weighted_ari(whole, found, multiplicity)
+            ari[s, d] = label_ari(whole, found, multiplicity)
     low, high = np.quantile(ari, [(1 - level) / 2, (1 + level) / 2], axis=1)
     failing = np.flatnonzero(~(low > target))
     first = failing[-1] + 1 if failing.size else 0
@@ -156,15 +156,6 @@ def _label_profiles(
     """Return the consensus group of each profile, (P,)."""
     from kohorte.ensemble.points import vote
 
-    if n_groups != "auto":
-        n_groups = min(n_groups, overlaps.n_clusters)
-    winners, _ = vote(profiles, overlaps, choose_groups(overlaps, n_groups, rule), threads=1)
+    groups = choose_groups(overlaps, limit_groups(n_groups, overlaps), rule)
+    winners, _ = vote(profiles, overlaps, groups, threads=1)
     return winners
-
-
-def _weighted_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
-    """Return the adjusted Rand index of two labellings of points that occur ``weights`` times."""
-    shape = int(a.max()) + 1, int(b.max()) + 1
-    cells = a.astype(np.int64) * shape[1] + b
-    table = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
-    return adjusted_rand(table.reshape(shape))

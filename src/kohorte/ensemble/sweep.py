@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.agreement import label_ari
 from kohorte.ensemble.combine import Ensemble, combine, vote_weights
+from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.labels import MAX_BYTES
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.points import stream_points
@@ -97,9 +98,7 @@ def combine_settings(
         if not members.size:
             raise DataError(f"no realization has setting {s}, but one has {setting.max()}")
         part = select_realizations(overlaps, members)
-        wanted = "auto" if members.size == 1 else groups
-        if isinstance(wanted, int):
-            wanted = min(wanted, part.n_clusters)
+        wanted = "auto" if members.size == 1 else limit_groups(groups, part)
         ensemble = combine(part, identical=identical, threshold=threshold, groups=wanted)
         parts.append(SettingEnsemble(members, ensemble))
     return parts
@@ -158,11 +157,9 @@ def measure_setting(ensemble: Ensemble, labels: np.ndarray, whole: np.ndarray) -
     stable = group_stability(ensemble.overlaps, ensemble.grouping.groups)
     points = np.bincount(labels, minlength=n_groups)
     jaccard = np.nan_to_num(stable.jaccard) if n > 1 else stable.jaccard
-    shape = n_groups, int(whole.max()) + 1
-    cells = np.bincount(labels.astype(np.int64) * shape[1] + whole, minlength=shape[0] * shape[1])
     return SettingMeasures(
         agreement=float(pairs.mean()) if pairs.size else np.nan,
-        agreement_with_all=adjusted_rand(cells.reshape(shape)),
+        agreement_with_all=label_ari(labels, whole),
         found=float(np.average(stable.found, weights=points)),
         jaccard=float(np.average(jaccard, weights=points)),
     )

@@ -50,6 +50,21 @@ def cut_tree(tree: np.ndarray, n_groups: int) -> np.ndarray:
     return order[inverse]
 
 
+def leaf_spans(tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leaves to the left of each of the 2 K - 1 nodes of a tree that is drawn, and below it.
+
+    Leaves are nodes, too: what lies left of them is their place in SciPy's ``leaves_list``.
+    """
+    n_leaves, children = len(tree) + 1, tree[:, :2].astype(np.int64)
+    size = np.concatenate([np.ones(n_leaves, np.int64), tree[:, 3].astype(np.int64)])
+    start = np.zeros(2 * n_leaves - 1, np.int64)
+    for k in range(n_leaves - 2, -1, -1):
+        left, right = children[k]
+        start[left] = start[n_leaves + k]
+        start[right] = start[n_leaves + k] + size[left]
+    return start, size
+
+
 def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.ndarray:
     """Groups of clusters that hold points, ``n_groups`` of them; returns as cut_tree.
 
@@ -63,41 +78,29 @@ def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.nd
     """
     for branches, shares in _list_branches(overlaps, tree, n_groups):
         held = np.unique(shares[:, overlaps.sizes > 0].argmax(axis=0))
-        if held.size >= n_groups:
-            break
-        if len(branches) >= SEARCH * n_groups:
-            return cut_tree(tree, n_groups)
-    else:
-        return cut_tree(tree, n_groups)
-    kept = held[:n_groups]
-    groups = shares[kept].argmax(axis=0).astype(np.int32)
-    for group, branch in enumerate(kept):
-        groups[branches[branch]] = group
-    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
+        if held.size < n_groups:
+            continue
+        kept = held[:n_groups]
+        groups = shares[kept].argmax(axis=0).astype(np.int32)
+        for group, branch in enumerate(kept):
+            groups[branches[branch]] = group
+        _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
+    return cut_tree(tree, n_groups)
 
 
 def _list_branches(
     overlaps: Overlaps, tree: np.ndarray, n_branches: int
 ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-    """Yield the clusters of each branch of cuts into ``n_branches`` and more, and their votes.
+    """Yield the clusters of each branch of cuts into ``n_branches`` to SEARCH times as many, and
+    their votes.
 
     The votes (branches, K) are sum_B n_AB of each cluster A. Branches with more points come first,
     as in a vote, and then that of the lowest cluster.
     """
-    from scipy.cluster.hierarchy import leaves_list
-
-    n_leaves = len(tree) + 1
-    # The leaves of a node follow each other in the order of the tree.
-    order = leaves_list(tree) if len(tree) else np.zeros(1, np.int64)
-    children = tree[:, :2].astype(np.int64)
-    size = np.concatenate([np.ones(n_leaves, np.int64), tree[:, 3].astype(np.int64)])
-    start = np.zeros(2 * n_leaves - 1, np.int64)
-    parent = np.full(2 * n_leaves - 1, 2 * n_leaves - 1)
-    for node in range(2 * n_leaves - 2, n_leaves - 1, -1):
-        left, right = children[node - n_leaves]
-        start[left], start[right] = start[node], start[node] + size[left]
-        parent[[left, right]] = node
+    n_leaves, children = len(tree) + 1, tree[:, :2].astype(np.int64)
+    start, size = leaf_spans(tree)
+    order = np.argsort(start[:n_leaves])
 
     def describe(node: int) -> tuple:
         leaves = order[start[node] : start[node] + size[node]]
@@ -105,8 +108,9 @@ def _list_branches(
         return -int(overlaps.sizes[leaves].sum()), int(leaves.min()), leaves, votes
 
     below = 2 * n_leaves - n_branches
-    found = {node: describe(node) for node in range(below) if parent[node] >= below}
-    for n in range(n_branches, n_leaves + 1):
+    tops = np.setdiff1d(np.arange(below), children[: below - n_leaves])
+    found = {node: describe(node) for node in tops.tolist()}
+    for n in range(n_branches, min(SEARCH * n_branches, n_leaves) + 1):
         if n > n_branches:
             split = 2 * n_leaves - n
             del found[split]

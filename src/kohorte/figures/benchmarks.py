@@ -14,8 +14,8 @@ from kohorte.figures.style import (
     MUTED,
     SMALL,
     group_colour,
-    group_marker,
     legend_below,
+    line_style,
     log_axis,
     new_figure,
     panel_title,
@@ -93,7 +93,7 @@ def _plot(axes: Axes, rows: pd.DataFrame, name: str, colour: int) -> list[Artist
     if rows.empty:
         return []
     rows = rows.sort_values("n_points")
-    style = {"color": group_colour(colour), "marker": group_marker(colour), "ms": 3.5}
+    style = line_style(colour)
     axes.plot(rows["n_points"], rows["seconds"], **style)
     scaled = rows[rows["implementation"].str.contains("scaled")]  # hollow: not measured as such
     axes.plot(scaled["n_points"], scaled["seconds"], **style | {"ls": "", "mfc": "white"})
@@ -104,7 +104,7 @@ def _draw_tables(axes: Axes, table: pd.DataFrame) -> None:
     rows = table[(table["case"] == "realizations") & table["n_realizations"].notna()]
     r = rows["n_realizations"].to_numpy()
     tables, milliseconds = r * (r - 1) / 2, 1e3 * rows["seconds"].to_numpy()
-    axes.plot(tables, milliseconds, color=group_colour(0), marker=group_marker(0), ms=3.5, ls="")
+    axes.plot(tables, milliseconds, ls="", **line_style(0))
     slope, start = np.polyfit(tables, milliseconds, 1)
     ends = np.array([0, tables.max()])
     axes.plot(ends, start + slope * ends, color=MUTED, lw=0.8, zorder=1)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import NullLocator
 
-from kohorte.ensemble.tree import cut_tree
+from kohorte.ensemble.tree import cut_tree, leaf_spans
 from kohorte.errors import ConfigError
 from kohorte.figures.style import (
     INK,
@@ -257,11 +257,9 @@ def _draw_derivative(
 
 def _cut_height(linkage: np.ndarray, groups: np.ndarray) -> float | None:
     """Middle of the heights at which the tree has the fewest branches that no group divides."""
-    from scipy.cluster.hierarchy import leaves_list
-
-    n, n_groups, order = len(groups), int(groups.max()) + 1, leaves_list(linkage)
-    branches = len(np.unique(groups))
-    while len(np.unique(cut_tree(linkage, branches)[order] * n_groups + groups)) > branches:
+    n, n_groups = len(groups), int(groups.max()) + 1
+    branches, of_leaves = len(np.unique(groups)), groups[leaf_spans(linkage)[0][: len(groups)]]
+    while len(np.unique(cut_tree(linkage, branches) * n_groups + of_leaves)) > branches:
         branches += 1
     if not 1 < branches < n:
         return None
@@ -335,15 +333,8 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
 def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
     """The tree over the matrix, without recursion: trees of thousands of leaves can be deep."""
     children = linkage[:, :2].astype(np.int64)
-    leaves = np.ones(2 * n - 1, dtype=np.int64)
-    leaves[n:] = linkage[:, 3].astype(np.int64)
-    first = np.zeros(2 * n - 1, dtype=np.int64)  # leaves to the left of each branch
-    for k in range(n - 2, -1, -1):
-        left, right = children[k]
-        first[left] = first[n + k]
-        first[right] = first[n + k] + leaves[left]
     x = np.zeros(2 * n - 1)
-    x[:n] = first[:n] + 1.0
+    x[:n] = leaf_spans(linkage)[0][:n] + 1.0
     height = np.zeros(2 * n - 1)
     height[n:] = linkage[:, 2]
     paths = []

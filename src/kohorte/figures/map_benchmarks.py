@@ -14,8 +14,8 @@ from kohorte.figures.style import (
     MUTED,
     SMALL,
     group_colour,
-    group_marker,
     legend_below,
+    line_style,
     log_axis,
     new_figure,
     panel_title,
@@ -162,7 +162,7 @@ def _draw_job(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[
         style = {"color": colour, "ls": dashes, "marker": marker, "ms": 4}
         handles.append(Line2D([], [], label=f"{name}, published", **style))
     rows = table[(table["case"] == "whole_job") & (table["implementation"] == "kohorte")]
-    style = {"color": group_colour(_WHOLE), "marker": group_marker(_WHOLE), "ms": 3.5}
+    style = line_style(_WHOLE)
     axes.plot(rows["n_points"], rows["seconds"], **style)
     handles.append(Line2D([], [], label="kohorte, whole map, one core", **style))
     _log_axes(axes)
@@ -176,7 +176,7 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
     shown |= {("scaling_points", kind): colour for kind, (_, colour) in _KINDS.items()}
     for (case, name), colour in shown.items():
         rows = table[(table["case"] == case) & (table["implementation"] == name)]
-        style = {"color": group_colour(colour), "marker": group_marker(colour), "ms": 3.5}
+        style = line_style(colour)
         axes.plot(rows["n_points"], rows["peak_mb"], **style)
     rows = table[table["case"] == "scaling_points"]
     n = np.unique(rows["n_points"])
@@ -199,7 +199,7 @@ def _draw_growth(axes: Axes, table: pd.DataFrame, case: str) -> list[Artist]:
         rows = table[(table["case"] == case) & (table["implementation"] == kind)]
         rows = rows.sort_values(column)
         per_point = 1e6 * rows["seconds"] / (1 if kind == "online" else rows["n_points"])
-        style = {"color": group_colour(colour), "marker": group_marker(colour), "ms": 3.5}
+        style = line_style(colour)
         axes.plot(rows[column], per_point, **style)
         axes.plot(rows[column], per_point * rows["ratio"], color=style["color"], ls="--", lw=0.8)
         handles.append(Line2D([], [], label=name, **style))

@@ -10,9 +10,8 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
-    group_colour,
-    group_marker,
     legend_below,
+    line_style,
     log_axis,
     new_figure,
     panel_title,
@@ -70,16 +69,12 @@ def scaling_figure(table: pd.DataFrame) -> Figure:
 
 
 def _handles(kinds: dict[str, tuple[int, str]]) -> list[Line2D]:
-    return [Line2D([], [], label=label, **_style(k)) for k, label in kinds.values()]
-
-
-def _style(number: int) -> dict:
-    return {"color": group_colour(number), "marker": group_marker(number), "ms": 3.5}
+    return [Line2D([], [], label=label, **line_style(k)) for k, label in kinds.values()]
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     for name, (number, _) in _STEPS.items():
-        axes.plot(table["n_points"], table[name], **_style(number))
+        axes.plot(table["n_points"], table[name], **line_style(number))
     ends = table["n_points"].iloc[[0, -1]].to_numpy(float)
     last = table["total"].iloc[-1]
     # Beside the total, which it would hide.
@@ -100,6 +95,6 @@ def _draw_found(axes: Axes, table: pd.DataFrame) -> None:
         values = table[name].to_numpy(float)
         if name == "quantization_error":
             values = values / values[-1] if values[-1] else np.full(values.size, np.nan)
-        axes.plot(table["n_points"], values, **_style(number))
+        axes.plot(table["n_points"], values, **line_style(number))
     axes.set_ylim(bottom=min(0, table["agreement"].min()))
     plain_numbers(axes.yaxis, 5)

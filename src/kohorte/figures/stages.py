@@ -11,9 +11,9 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
-    group_colour,
     group_marker,
     legend_below,
+    line_style,
     log_axis,
     new_figure,
     panel_title,
@@ -87,7 +87,7 @@ def _draw_stages(axes: Axes, rows: pd.DataFrame) -> None:
     for stage, (number, _) in _STAGES.items():
         own = rows[(rows["implementation"] == KERNELS) & (rows["stage"] == stage)]
         own = own.sort_values("side")
-        style = {"color": group_colour(number), "marker": group_marker(number), "ms": 3.5}
+        style = line_style(number)
         # On a logarithmic axis what noise has made negative has no place.
         axes.plot(own["side"], own["seconds"].where(own["seconds"] > 0), **style)
     for name, (colour, dashes) in _WHOLE.items():
@@ -140,8 +140,7 @@ def _draw_totals(axes: Axes, times: pd.DataFrame) -> None:
 
 def _stage_handles(times: pd.DataFrame) -> list[Artist]:
     handles = [
-        Line2D([], [], color=group_colour(number), marker=group_marker(number), ms=3.5, label=label)
-        for number, label in _STAGES.values()
+        Line2D([], [], label=label, **line_style(number)) for number, label in _STAGES.values()
     ]
     return handles + [
         Line2D([], [], color=colour, ls=dashes, label=f"{name} (total)")

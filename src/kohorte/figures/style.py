@@ -189,6 +189,11 @@ def group_marker(group: int) -> str:
     return MARKERS[group % len(MARKERS)]
 
 
+def line_style(number: int) -> dict:
+    """Colour and marker of the line with a number, as arguments of a plot."""
+    return {"color": group_colour(number), "marker": group_marker(number), "ms": 3.5}
+
+
 def group_hatch(group: int) -> str:
     """Hatching of group number `group`: it changes each time the colours begin again."""
     return HATCHES[(group // len(COLOURS)) % len(HATCHES)]
