@@ -21,29 +21,25 @@ pathvars:
 
 
 include: "workflow/rules/resources.smk"
-include: "workflow/rules/packages.smk"
-include: "workflow/rules/plasma.smk"
+
+
+for module in MODULES:
+
+    include: module.rules
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"
 include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
-include: "workflow/rules/physics.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/classes.smk"
-include: "workflow/rules/stars.smk"
-include: "workflow/rules/colours.smk"
-include: "workflow/rules/grid_figures.smk"
 include: "workflow/rules/sweep.smk"
 include: "workflow/rules/provenance.smk"
-include: "workflow/rules/jobs.smk"
-include: "workflow/rules/benchmarks.smk"
-include: "workflow/rules/stages.smk"
-include: "workflow/rules/scaling.smk"
-include: "workflow/rules/comparison.smk"
-include: "workflow/rules/spirals.smk"
-include: "workflow/rules/gallery.smk"
+include: "workflow/rules/development/jobs.smk"
+include: "workflow/rules/development/gallery.smk"
 
 
 rule all:
@@ -53,7 +49,7 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,
-        rules.physics.input,
+        MODULE_RESULTS,
         "<results>/MANIFEST",
 
 

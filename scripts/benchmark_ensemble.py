@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kohorte import store
-from kohorte.benchmarks.ensemble import Sizes, benchmark_ensemble
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.ensemble import Sizes, benchmark_ensemble
 
 
 def write_benchmark(path, *, points, threads):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kohorte import store
-from kohorte.benchmarks import map_quality, maps
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks import map_quality, maps
 
 
 def write_benchmark(table, quality, text, *, size, peers):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kohorte.crate import bundle_study
-from kohorte.logs import job_log
+from kohorte.study.crate import bundle_study
+from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

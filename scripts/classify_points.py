@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kohorte import classification as by
 from kohorte import store
+from kohorte.analysis import classification as by
+from kohorte.analysis.prediction import predict, read_points
 from kohorte.errors import DataError
-from kohorte.logs import job_log
 from kohorte.maps.winners import find_winners
-from kohorte.prediction import predict, read_points
+from kohorte.study.logs import job_log
 
 
 def classify_on_map(path, truth, n_classes, tests, test_truth, neighbours, threads):

@@ -7,7 +7,7 @@ from kohorte import store
 from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import add_overlaps
 from kohorte.errors import ResultError
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def read_slabs(indexes, labels):

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from kohorte import store
-from kohorte.benchmarks.consensus import compare
-from kohorte.benchmarks.label_sets import CLUSTERERS
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.consensus import compare
+from kohorte_benchmarks.label_sets import CLUSTERERS
 
 
 def compare_consensus(data_set, seed, peers, script):

@@ -1,13 +1,14 @@
 """Tables of all networks: one row each, their course, and paired tests over seeds."""
 
 from kohorte import store
-from kohorte.logs import job_log
-from kohorte.spirals.comparison import compare, tabulate, tabulate_courses
+from kohorte.studies.spirals import store as spiral_store
+from kohorte.studies.spirals.comparison import compare, tabulate, tabulate_courses
+from kohorte.study.logs import job_log
 
 
 def compare_networks(paths, side, beta):
     """The three tables; side and beta are those of the comparison."""
-    jobs = [store.read_networks(path) for path in paths]
+    jobs = [spiral_store.read_networks(path) for path in paths]
     networks = tabulate(jobs)
     compared = networks[(networks["side"] == side) & (networks["beta"] == beta)]
     return networks, tabulate_courses(jobs, side, beta), compare(compared)

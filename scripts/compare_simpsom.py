@@ -5,8 +5,8 @@ from pathlib import Path
 import h5py
 
 from kohorte import store
-from kohorte.benchmarks import simpsom
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks import simpsom
 
 
 def compare_simpsom(images, table, peer):

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from kohorte import store
-from kohorte.choice import choose_settings, describe_choice, trained_with
+from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
+from kohorte.analysis.evaluation import evaluate
 from kohorte.ensemble.sweep import combine_settings, measure_setting
-from kohorte.evaluation import evaluate
-from kohorte.logs import job_log
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
+from kohorte.study.logs import job_log
 
 SCORES = ["ari", "ami", "accuracy"]
 

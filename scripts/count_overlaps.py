@@ -5,7 +5,7 @@ from pathlib import Path
 from kohorte import store
 from kohorte.ensemble.overlaps import count_overlaps, extend_overlaps, select_realizations
 from kohorte.errors import ResultError
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def count_slab(index, labels, slab, slabs, losses, log, **options):

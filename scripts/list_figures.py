@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from kohorte import store
-from kohorte.logs import job_log
-from kohorte.manifest import figure_rows
+from kohorte.study.logs import job_log
+from kohorte.study.manifest import figure_rows
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]) as log:

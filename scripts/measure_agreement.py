@@ -5,7 +5,7 @@ import pandas as pd
 
 from kohorte import store
 from kohorte.ensemble.effects import parameter_effects
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 #: Pairs beyond which `agreement.csv` has its header only: the same numbers lie in `ensemble.h5`.
 MAX_PAIR_ROWS = 1_000_000

@@ -1,9 +1,10 @@
 """Measure the groups of cells: shares, means, structures, and what the threshold detector finds."""
 
 from kohorte import store
-from kohorte.logs import job_log
-from kohorte.physics.groups import Grouping
-from kohorte.physics.tables import measure_cells
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.physics.groups import Grouping
+from kohorte.studies.plasma.physics.tables import measure_cells
+from kohorte.study.logs import job_log
 
 
 def list_groupings(cells, ensemble, indexes):
@@ -15,7 +16,7 @@ def list_groupings(cells, ensemble, indexes):
     if indexes:
         identifier = ensemble.realizations.representative
         path = store.find_realization(indexes, identifier)
-        chosen = store.read_map_labels(path, cells.grid)
+        chosen = plasma_store.read_map_labels(path, cells.grid)
         groupings.append(Grouping("map", chosen.n_clusters, chosen.labels.__getitem__))
     return groupings
 
@@ -23,13 +24,13 @@ def list_groupings(cells, ensemble, indexes):
 if __name__ == "__main__":
     with job_log(snakemake.log[0]) as log:
         data, fields = snakemake.input.data, snakemake.input.get("fields") or None
-        with store.open_cells(data, fields, snakemake.input.grid) as cells:
+        with plasma_store.open_cells(data, fields, snakemake.input.grid) as cells:
             combined = store.read_ensemble(snakemake.input.ensemble)
             tables = measure_cells(
                 list_groupings(cells, combined, snakemake.input.get("maps") or []),
                 {name: cells[name] for name in cells.fields},
                 cells.grid,
-                store.parts_of(cells.grid.shape),
+                plasma_store.parts_of(cells.grid.shape),
                 radius=cells.kernel_radius,
                 **snakemake.params.options,
             )

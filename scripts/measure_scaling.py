@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kohorte import store
-from kohorte.benchmarks.scaling import measure_scaling
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.scaling import measure_scaling
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from kohorte import store
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 CLUSTERS = ["realization", "cluster", "consensus_group", "gsum", "gsum_low", "gsum_high"]
 RANKS = ["rank", "rank_low", "rank_high"]

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from kohorte import stars, store
+from kohorte import store
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError
-from kohorte.logs import job_log
+from kohorte.studies.stars import regions as stars
+from kohorte.study.logs import job_log
 
 
 def read_velocities(source, rows, log):

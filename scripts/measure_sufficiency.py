@@ -6,7 +6,7 @@ import pandas as pd
 from kohorte import store
 from kohorte.ensemble.consensus import split_choice
 from kohorte.ensemble.sufficiency import measure_sufficiency
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 COLUMNS = ["realizations", "mean", "low", "high", "enough"]
 

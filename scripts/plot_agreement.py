@@ -5,7 +5,7 @@ import pandas as pd
 from kohorte import store
 from kohorte.figures.agreement import agreement_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_agreement(ensemble, realizations, swept):

@@ -3,7 +3,7 @@
 from kohorte import store
 from kohorte.figures.classes import class_projections_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_class_projections(indexes, ensemble, data, chosen):

@@ -1,9 +1,9 @@
 """Draw the mean of each class, the weights of its winner, and where that is on the map."""
 
 from kohorte import store
-from kohorte.figures.images import class_winners_figure, images_of_means
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.images.figures import class_winners_figure, images_of_means
+from kohorte.study.logs import job_log
 
 
 def plot_class_winners(indexes, ensemble, data, chosen):

@@ -5,7 +5,7 @@ import numpy as np
 from kohorte import store
 from kohorte.figures.style import save_figure
 from kohorte.figures.umatrix_stages import cluster_radars_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 #: Rows of the table that are read at once.
 ROWS = 1_000_000

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 
 from kohorte import store
-from kohorte.figures.slices import GroupMap, cluster_slice_figure, field_label
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
-from kohorte.physics.cuts import cut_grid
-from kohorte.physics.groups import CURRENT, root_mean_square
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import GroupMap, cluster_slice_figure, field_label
+from kohorte.studies.plasma.physics.cuts import cut_grid
+from kohorte.studies.plasma.physics.groups import CURRENT, root_mean_square
+from kohorte.study.logs import job_log
 
 
 def plot_cluster_slice(cells, physics, indexes, identifier, threshold, axis, index):
@@ -17,14 +18,16 @@ def plot_cluster_slice(cells, physics, indexes, identifier, threshold, axis, ind
     shares = physics[physics["kind"] == "consensus"]["volume_fraction"].to_numpy()
     maps = [GroupMap("consensus groups", cut.read(cells["label"]), len(shares), shares)]
     if indexes:
-        chosen = store.read_map_labels(store.find_realization(indexes, identifier), cells.grid)
+        chosen = plasma_store.read_map_labels(
+            store.find_realization(indexes, identifier), cells.grid
+        )
         sizes = np.bincount(chosen.labels.ravel(), minlength=chosen.n_clusters)
         groups = cut.read(chosen.labels)
         title = "clusters of one map"
         maps.insert(0, GroupMap(title, groups, len(sizes), sizes / sizes.sum(), "cluster"))
     if CURRENT not in cells:
         return cluster_slice_figure(cut, maps)
-    rms = root_mean_square(cells[CURRENT], store.parts_of(cells.grid.shape))
+    rms = root_mean_square(cells[CURRENT], plasma_store.parts_of(cells.grid.shape))
     return cluster_slice_figure(
         cut,
         maps,
@@ -37,7 +40,7 @@ def plot_cluster_slice(cells, physics, indexes, identifier, threshold, axis, ind
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(
+        plasma_store.open_cells(
             snakemake.input.data, snakemake.input.get("fields") or None, snakemake.input.grid
         ) as opened,
     ):

@@ -4,7 +4,7 @@ import pandas as pd
 
 from kohorte.figures.realizations import clusters_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_clusters(realizations, swept):

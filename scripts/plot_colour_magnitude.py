@@ -1,9 +1,9 @@
 """Draw consensus groups, signal and confidence in the colour-magnitude diagram."""
 
 from kohorte import store
-from kohorte.figures.stars import colour_magnitude_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.stars.figures import colour_magnitude_figure
+from kohorte.study.logs import job_log
 
 
 def plot_colour_magnitude(points, data):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from kohorte import store
-from kohorte.figures.colours import check_colours, colours_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.colours.figures import check_colours, colours_figure
+from kohorte.study.logs import job_log
 
 
 def plot_colours(indexes, ensemble, data, chosen):

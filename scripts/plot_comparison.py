@@ -3,10 +3,10 @@
 import pandas as pd
 
 from kohorte import store
-from kohorte.benchmarks.consensus import markdown_table
-from kohorte.figures.comparison import methods_figure, rules_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.consensus import markdown_table
+from kohorte_benchmarks.figures.comparison import methods_figure, rules_figure
 
 
 def join(paths):

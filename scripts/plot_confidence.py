@@ -6,7 +6,7 @@ from kohorte import store
 from kohorte.figures.panels import choose_step
 from kohorte.figures.points import choose_features, confidence_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_confidence(ensemble, data, stored, chosen, step=1):

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from kohorte import store
-from kohorte.figures.slices import GroupMap, consensus_slice_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
-from kohorte.physics.cuts import cut_grid
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import GroupMap, consensus_slice_figure
+from kohorte.studies.plasma.physics.cuts import cut_grid
+from kohorte.study.logs import job_log
 
 
 def plot_consensus_slice(cells, physics, axis, index):
@@ -30,7 +30,7 @@ def plot_consensus_slice(cells, physics, axis, index):
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(
+        plasma_store.open_cells(
             snakemake.input.data, snakemake.input.get("fields") or None, snakemake.input.grid
         ) as opened,
     ):

@@ -4,7 +4,7 @@ from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.classes import feature_map_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_feature_map(indexes, ensemble, data, chosen, feature):

@@ -4,11 +4,11 @@ import numpy as np
 
 from kohorte import store
 from kohorte.errors import ResultError
-from kohorte.figures.cell_groups import feature_pairs_figure
 from kohorte.figures.panels import choose_points, fill_missing
-from kohorte.figures.slices import field_label
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.plasma.figures.cell_groups import feature_pairs_figure
+from kohorte.studies.plasma.figures.slices import field_label
+from kohorte.study.logs import job_log
 
 #: Features that are drawn; of more, the first.
 MOST = 6

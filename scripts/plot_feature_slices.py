@@ -1,10 +1,10 @@
 """Draw every feature of a study on a slice of its grid."""
 
-from kohorte import store
-from kohorte.figures.slices import feature_slices_figure, field_label
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
-from kohorte.physics.cuts import cut_grid
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import feature_slices_figure, field_label
+from kohorte.studies.plasma.physics.cuts import cut_grid
+from kohorte.study.logs import job_log
 
 #: Features that are drawn; of more, the first.
 MOST = 12
@@ -23,7 +23,9 @@ def plot_feature_slices(cells, axis, index):
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(snakemake.input.data, snakemake.input.get("fields") or None) as opened,
+        plasma_store.open_cells(
+            snakemake.input.data, snakemake.input.get("fields") or None
+        ) as opened,
     ):
         figure = plot_feature_slices(opened, *snakemake.params.slice)
         for path in snakemake.output:

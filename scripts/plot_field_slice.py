@@ -1,10 +1,10 @@
 """Draw the current along the field on a slice of the grid, with lines of the magnetic field."""
 
-from kohorte import store
-from kohorte.figures.slices import field_label, field_slice_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
-from kohorte.physics.cuts import cut_grid
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import field_label, field_slice_figure
+from kohorte.studies.plasma.physics.cuts import cut_grid
+from kohorte.study.logs import job_log
 
 
 def plot_field_slice(cells, axis, index):
@@ -22,7 +22,9 @@ def plot_field_slice(cells, axis, index):
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(snakemake.input.data, snakemake.input.get("fields") or None) as opened,
+        plasma_store.open_cells(
+            snakemake.input.data, snakemake.input.get("fields") or None
+        ) as opened,
     ):
         figure = plot_field_slice(opened, *snakemake.params.slice)
         for path in snakemake.output:

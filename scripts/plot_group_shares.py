@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from kohorte.figures.cell_groups import group_shares_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.plasma.figures.cell_groups import group_shares_figure
+from kohorte.study.logs import job_log
 
 #: Kind of a group in the tables -> what it is called.
 KINDS = {"consensus": "consensus", "sce": "SCE", "map": "one map", "threshold": "threshold"}

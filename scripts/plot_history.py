@@ -3,10 +3,10 @@
 import pandas as pd
 
 from kohorte import store
-from kohorte.choice import most_telling
+from kohorte.analysis.choice import most_telling
 from kohorte.figures.style import save_figure
 from kohorte.figures.training import history_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 CURVES = ("step", "quantization_error", "topographic_error", "radius")
 

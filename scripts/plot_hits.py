@@ -5,7 +5,7 @@ import numpy as np
 from kohorte import store
 from kohorte.figures.maps import hit_map_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_hits(indexes, ensemble, data, chosen):

@@ -1,9 +1,9 @@
 """Draw one map, surrounded by the weights of the winners of the mean of each class."""
 
 from kohorte import store
-from kohorte.figures.images import image_map_figure, images_of_means
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.images.figures import image_map_figure, images_of_means
+from kohorte.study.logs import job_log
 
 
 def plot_image_map(indexes, ensemble, data, chosen):

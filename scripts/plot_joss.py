@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from kohorte.figures.joss import joss_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.figures.joss import joss_figure
 
 
 def plot_joss(maps, ensemble, published):

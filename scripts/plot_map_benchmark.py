@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from kohorte.figures.map_benchmarks import map_benchmark_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.figures.map_benchmarks import map_benchmark_figure
 
 
 def plot_map_benchmark(table, published):

@@ -1,10 +1,10 @@
 """Draw the commonest class of each node of one map."""
 
 from kohorte import store
-from kohorte.classification import count_classes
+from kohorte.analysis.classification import count_classes
 from kohorte.figures.classes import node_classes_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_node_classes(indexes, ensemble, data, chosen):

@@ -4,9 +4,9 @@ import numpy as np
 
 from kohorte import store
 from kohorte.ensemble.significance import goodness
-from kohorte.figures.cell_groups import overlap_matrices_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.studies.plasma.figures.cell_groups import overlap_matrices_figure
+from kohorte.study.logs import job_log
 
 
 def plot_overlap_matrices(ensemble):

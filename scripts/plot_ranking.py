@@ -3,7 +3,7 @@
 from kohorte import store
 from kohorte.figures.ensemble import ranked_gsum_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_ranking(ensemble):

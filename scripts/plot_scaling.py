@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from kohorte.figures.scaling import scaling_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks.figures.scaling import scaling_figure
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

@@ -5,11 +5,11 @@ from dataclasses import fields
 import pandas as pd
 
 from kohorte import store
-from kohorte.choice import most_telling
+from kohorte.analysis.choice import most_telling
 from kohorte.figures.schedules import schedule_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
 from kohorte.maps.realization import MapParameters
+from kohorte.study.logs import job_log
 
 
 def plot_schedule(indexes, realizations, ensemble, data, swept, color_by):

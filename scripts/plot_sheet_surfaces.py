@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from kohorte import store
 from kohorte.errors import ResultError
-from kohorte.figures.slices import field_label
 from kohorte.figures.style import group_colour, save_figure
-from kohorte.figures.surfaces import MOST_CELLS, Surface, surfaces_figure
-from kohorte.logs import job_log
-from kohorte.physics.groups import root_mean_square
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import field_label
+from kohorte.studies.plasma.figures.surfaces import MOST_CELLS, Surface, surfaces_figure
+from kohorte.studies.plasma.physics.groups import root_mean_square
+from kohorte.study.logs import job_log
 
 #: Smoothing of a group's cells before its surface is drawn, in cells.
 SMOOTH = 0.7
@@ -41,7 +41,7 @@ def plot_sheet_surfaces(cells, physics, threshold):
     if len(cells.grid.shape) != 3:
         raise ResultError("figures.extra: sheet_surfaces needs a grid of three dimensions")
     step = -(-max(cells.grid.shape) // MOST_CELLS)
-    limit = threshold * root_mean_square(cells["j_par"], store.parts_of(cells.grid.shape))
+    limit = threshold * root_mean_square(cells["j_par"], plasma_store.parts_of(cells.grid.shape))
     current = read_volume(cells, "j_par", step)
     symbol = field_label("j_par")
     signs = [
@@ -59,7 +59,7 @@ def plot_sheet_surfaces(cells, physics, threshold):
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(
+        plasma_store.open_cells(
             snakemake.input.data, snakemake.input.get("fields") or None, snakemake.input.grid
         ) as opened,
     ):

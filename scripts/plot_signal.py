@@ -1,11 +1,11 @@
 """Draw the stacked signal and the consensus labels in two features, beside the truth if known."""
 
 from kohorte import store
-from kohorte.evaluation import evaluate
+from kohorte.analysis.evaluation import evaluate
 from kohorte.figures.panels import choose_step
 from kohorte.figures.points import choose_features, classes_of_groups, signal_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_signal(ensemble, data, chosen, step=1):

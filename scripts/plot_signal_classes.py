@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from kohorte import store
-from kohorte.figures.slices import GroupMap, cluster_slice_figure, unit_text
 from kohorte.figures.style import save_figure, value_label
-from kohorte.logs import job_log
-from kohorte.physics.cuts import cut_grid
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import GroupMap, cluster_slice_figure, unit_text
+from kohorte.studies.plasma.physics.cuts import cut_grid
+from kohorte.study.logs import job_log
 
 
 def share_classes(classes, n_classes, parts):
@@ -19,7 +19,7 @@ def share_classes(classes, n_classes, parts):
 
 def plot_signal_classes(cells, cuts, axis, index):
     """The figure: classes between `cuts` of the signal, or where there are none, SCE groups."""
-    cut, parts = cut_grid(cells.grid, axis, index), store.parts_of(cells.grid.shape)
+    cut, parts = cut_grid(cells.grid, axis, index), plasma_store.parts_of(cells.grid.shape)
     if cuts is None:
         groups = cells["sce_group"]
         n_classes = int(max(groups[part].max() for part in parts)) + 1
@@ -41,7 +41,7 @@ def plot_signal_classes(cells, cuts, axis, index):
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(
+        plasma_store.open_cells(
             snakemake.input.data, snakemake.input.get("fields") or None, snakemake.input.grid
         ) as opened,
     ):

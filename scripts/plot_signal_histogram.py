@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from kohorte import store
-from kohorte.figures.slices import signal_histogram_figure
 from kohorte.figures.style import is_wide, save_figure
-from kohorte.logs import job_log
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.figures.slices import signal_histogram_figure
+from kohorte.study.logs import job_log
 
 BINS = 100
 
@@ -30,14 +30,14 @@ def count_signal(cells, parts):
 
 def plot_signal_histogram(cells, cuts):
     """The figure, with lines at the `cuts` between classes."""
-    counts, edges = count_signal(cells, store.parts_of(cells.grid.shape))
+    counts, edges = count_signal(cells, plasma_store.parts_of(cells.grid.shape))
     return signal_histogram_figure(counts.sum(axis=0), edges, cuts=cuts or (), groups=counts)
 
 
 if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
-        store.open_cells(
+        plasma_store.open_cells(
             snakemake.input.data, snakemake.input.get("fields") or None, snakemake.input.grid
         ) as opened,
     ):

@@ -2,16 +2,16 @@
 
 import pandas as pd
 
-from kohorte import store
-from kohorte.figures import spirals
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
-from kohorte.spirals.plan import EXTENT
+from kohorte.studies.spirals import figures as spirals
+from kohorte.studies.spirals import store as spiral_store
+from kohorte.studies.spirals.plan import EXTENT
+from kohorte.study.logs import job_log
 
 
 def draw_figures(jobs, networks, courses):
     """Name -> figure, from what the jobs left and the paths of the two tables."""
-    drawn = [job for job in map(store.read_networks, jobs) if job["picture"] is not None]
+    drawn = [job for job in map(spiral_store.read_networks, jobs) if job["picture"] is not None]
     return {
         "decisions": spirals.decisions_figure(drawn, EXTENT),
         "layers": spirals.layers_figure(drawn),

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from kohorte.figures.stars import star_regions_figure
 from kohorte.figures.style import save_figure
-from kohorte.logs import job_log
-from kohorte.stars import REGIONS
+from kohorte.studies.stars.figures import star_regions_figure
+from kohorte.studies.stars.regions import REGIONS
+from kohorte.study.logs import job_log
 
 
 def plot_star_regions(groups):

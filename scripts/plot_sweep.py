@@ -4,7 +4,7 @@ import pandas as pd
 
 from kohorte.figures.style import save_figure
 from kohorte.figures.sweep import sweep_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

@@ -3,7 +3,7 @@
 from kohorte import store
 from kohorte.figures.style import save_figure
 from kohorte.figures.umatrix_stages import umatrix_contours_figure
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def plot_umatrix_contours(indexes, ensemble, chosen):

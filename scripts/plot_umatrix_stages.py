@@ -5,9 +5,9 @@ import numpy as np
 from kohorte import store
 from kohorte.figures.style import save_figure
 from kohorte.figures.umatrix_stages import STAGES, umatrix_stages_figure
-from kohorte.logs import job_log
 from kohorte.maps.segments import segment
 from kohorte.maps.umatrix import smooth, u_matrix
+from kohorte.study.logs import job_log
 
 
 def plot_umatrix_stages(indexes, ensemble, chosen):

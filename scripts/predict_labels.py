@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from kohorte import store
-from kohorte.evaluation import evaluate
-from kohorte.logs import job_log
-from kohorte.prediction import predict, read_points
+from kohorte.analysis.evaluation import evaluate
+from kohorte.analysis.prediction import predict, read_points
+from kohorte.study.logs import job_log
 
 #: Points beyond which the CSV has its header only, as `tables/points.csv`.
 MAX_POINT_ROWS = 1_000_000

@@ -6,9 +6,9 @@ from kohorte.data.scaling import fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import grid_shape
 from kohorte.errors import DataError
-from kohorte.logs import job_log
 from kohorte.provenance import digest_of
 from kohorte.store import PreparedData, write_data
+from kohorte.study.logs import job_log
 
 
 def prepare_data(path, *, options, seed):

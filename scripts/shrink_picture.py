@@ -4,8 +4,8 @@ import io
 
 from PIL import Image
 
-from kohorte.logs import job_log
 from kohorte.store.files import replacing
+from kohorte.study.logs import job_log
 
 
 def shrink_picture(figure, picture, *, widths, palette, most_bytes):

@@ -1,8 +1,8 @@
 """Simulate decaying turbulence of a pair plasma; it runs in the environment .simulation."""
 
-from kohorte.logs import job_log
-from kohorte.simulation.turbulence import simulate
-from kohorte.store.simulations import energy_error, write_simulation
+from kohorte.studies.plasma.simulation.turbulence import simulate
+from kohorte.studies.plasma.store.simulations import energy_error, write_simulation
+from kohorte.study.logs import job_log
 
 PYTHON = ".simulation/bin/python"
 

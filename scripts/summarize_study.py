@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from kohorte import store
-from kohorte.choice import describe_choice
-from kohorte.logs import job_log
+from kohorte.analysis.choice import describe_choice
+from kohorte.study.logs import job_log
 
 
 def summary_lines(ensemble, realizations, choice, evaluation, sufficiency, *, study, results):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kohorte import store
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 #: Column of Snakemake's record -> column of the table.
 MEASURED = {"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "memory_mb"}

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from kohorte import store
-from kohorte.choice import choose_settings
-from kohorte.logs import job_log
+from kohorte.analysis.choice import choose_settings
+from kohorte.study.logs import job_log
 
 #: Points beyond which `points.csv` has its header only: the same columns lie in `ensemble.h5`.
 MAX_POINT_ROWS = 1_000_000

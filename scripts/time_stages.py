@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kohorte import store
-from kohorte.benchmarks import stages
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
+from kohorte_benchmarks import stages
 
 
 def write_stages(times, quality, *, data, seed, options):

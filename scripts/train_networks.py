@@ -1,9 +1,9 @@
 """Train the networks of one case and batch of seeds on two spirals."""
 
-from kohorte import store
-from kohorte.logs import job_log
-from kohorte.spirals.networks import compute_on_one_thread
-from kohorte.spirals.training import train_network
+from kohorte.studies.spirals import store as spiral_store
+from kohorte.studies.spirals.networks import compute_on_one_thread
+from kohorte.studies.spirals.training import train_network
+from kohorte.study.logs import job_log
 
 
 def train_networks(path, *, variant, side, betas, numbers, drawn, options, seed, log):
@@ -15,7 +15,7 @@ def train_networks(path, *, variant, side, betas, numbers, drawn, options, seed,
         log.info("beta %g, network %d: %.4f", beta, number, network.test_accuracy[-1])
         trained.append(network)
     beta, number = zip(*keys, strict=True)
-    store.write_networks(path, trained, variant=variant, side=side, beta=beta, number=number)
+    spiral_store.write_networks(path, trained, variant=variant, side=side, beta=beta, number=number)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kohorte import store
-from kohorte.logs import job_log
 from kohorte.maps.realization import Recording, run_realizations
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.provenance import digest_of
+from kohorte.study.logs import job_log
 
 
 def train_realizations(index, *, data, weights, members, recording, library, losses, threads, log):

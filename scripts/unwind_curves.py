@@ -3,9 +3,10 @@
 import pandas as pd
 
 from kohorte import store
-from kohorte.logs import job_log
-from kohorte.spirals.networks import compute_on_one_thread
-from kohorte.spirals.unwinding import judge, unwind
+from kohorte.studies.spirals import store as spiral_store
+from kohorte.studies.spirals.networks import compute_on_one_thread
+from kohorte.studies.spirals.unwinding import judge, unwind
+from kohorte.study.logs import job_log
 
 
 def unwind_curves(options, seed):
@@ -26,4 +27,4 @@ if __name__ == "__main__":
         compute_on_one_thread()
         table, drawn = unwind_curves(snakemake.params.options, snakemake.params.seed)
         store.write_csv(table, snakemake.output.table)
-        store.write_unwinding(snakemake.output.curve, drawn)
+        spiral_store.write_unwinding(snakemake.output.curve, drawn)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from kohorte.config import describe_values, load_schema, show_value
+from kohorte.studies import load_modules
+from kohorte.study.config import describe_values, load_schema, show_value
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 FIRST = ROOT / "config" / "config.yaml"
 PAGE = ROOT / "docs" / "configuration.md"
 
@@ -31,8 +31,8 @@ existing realizations as they are.
 
 YAML reads `1e4` as text: write `10000` or `1.0e+4`.
 
-This page is generated from `workflow/schemas/config.schema.yaml` and `config/config.yaml` by
-`make docs`.
+This page is generated from `src/kohorte/study/config.schema.yaml`, the `schema.yaml` of each study
+that adds to it, and `config/config.yaml` by `make docs`.
 """
 
 
@@ -75,4 +75,4 @@ def _yaml(value):
 
 if __name__ == "__main__":
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(load_schema(SCHEMA)), encoding="utf-8")
+    PAGE.write_text(page(load_schema(load_modules())), encoding="utf-8")

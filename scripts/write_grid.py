@@ -1,12 +1,15 @@
 """Put what the ensemble says of each point onto the grid of the study, also for ParaView."""
 
 from kohorte import store
-from kohorte.logs import job_log
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.study.logs import job_log
 
 
 def find_grid(data, fields):
     """The grid of a study, from its fields where it has them."""
-    return store.read_grid(fields, "fields") if fields else store.read_grid(data, "data")
+    return (
+        plasma_store.read_grid(fields, "fields") if fields else plasma_store.read_grid(data, "data")
+    )
 
 
 if __name__ == "__main__":
@@ -19,7 +22,7 @@ if __name__ == "__main__":
         data, fields = snakemake.input.data, snakemake.input.get("fields") or None
         grid = find_grid(data, fields)
         log.info("%d cells, shape %s, axes %s", grid.n_cells, grid.shape, ", ".join(grid.axes))
-        store.write_grid(
+        plasma_store.write_grid(
             snakemake.output.grid,
             grid,
             snakemake.input.ensemble,
@@ -27,5 +30,5 @@ if __name__ == "__main__":
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
         )
-        with store.open_cells(data, fields, snakemake.output.grid) as cells:
-            store.write_picture(snakemake.output.picture, cells)
+        with plasma_store.open_cells(data, fields, snakemake.output.grid) as cells:
+            plasma_store.write_picture(snakemake.output.picture, cells)

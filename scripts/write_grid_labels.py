@@ -1,7 +1,8 @@
 """Put the labels of every realization onto the grid of the study."""
 
 from kohorte import store
-from kohorte.logs import job_log
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
     with (
@@ -10,5 +11,5 @@ if __name__ == "__main__":
             snakemake.input.labels, snakemake.params.files, snakemake.params.label_name
         ) as opened,
     ):
-        grid = store.read_grid(snakemake.input.grid, "grid")
-        store.write_labels_on_grid(snakemake.output.labels, grid, opened)
+        grid = plasma_store.read_grid(snakemake.input.grid, "grid")
+        plasma_store.write_labels_on_grid(snakemake.output.labels, grid, opened)

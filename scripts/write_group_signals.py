@@ -2,7 +2,7 @@
 
 from kohorte import store
 from kohorte.ensemble.points import gather_signal
-from kohorte.logs import job_log
+from kohorte.study.logs import job_log
 
 
 def write_group_signals(path, ensemble, labels, threads):

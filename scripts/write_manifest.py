@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from kohorte import store
-from kohorte.logs import job_log
-from kohorte.manifest import provenance_rows, write_manifest
+from kohorte.study.logs import job_log
+from kohorte.study.manifest import provenance_rows, write_manifest
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]) as log:
@@ -18,15 +18,20 @@ if __name__ == "__main__":
         with store.replacing(output.config) as temporary:
             text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
             temporary.write_text(text, encoding="utf-8")
-        plasma = {kind: [inputs[kind]] for kind in ("simulation", "fields") if inputs.get(kind)}
+        origins = dict(zip(snakemake.params.origins, inputs.get("origins", []), strict=True))
         rows = provenance_rows(
             config,
-            {**plasma, "data": data, "realization": maps, "ensemble": [inputs.ensemble]},
+            {
+                **{kind: [file] for kind, file in origins.items()},
+                "data": data,
+                "realization": maps,
+                "ensemble": [inputs.ensemble],
+            },
             {"snakemake": metadata.version("snakemake")},
         )
         table = pd.DataFrame(rows, columns=["topic", "name", "value"])
         store.write_csv(table, output.table)
-        results = {*data, *(file for files in plasma.values() for file in files)}
+        results = {*data, *origins.values()}
         results |= {inputs.ensemble, *inputs.results, output.config, output.table}
         write_manifest(output.manifest, {*map(Path, results), *maps}, config)
         log.info("%d results listed", len(results) + len(maps))

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from planning import plan_config
 
-from kohorte.config import check_config, load_schema
-from kohorte.study import parameter_defaults, plan_study
+from kohorte.studies import load_modules
+from kohorte.study.config import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,7 +33,7 @@ def root():
 @pytest.fixture(scope="session")
 def schema():
     """The schema of the configuration."""
-    return load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    return load_schema(load_modules())
 
 
 @pytest.fixture
@@ -41,6 +42,6 @@ def plan(schema):
 
     def make(**config):
         config = {"study": "a", "data": {"source": "sklearn:iris"}, **config}
-        return plan_study(check_config(config, schema), parameter_defaults(schema))
+        return plan_config(config, schema)
 
     return make

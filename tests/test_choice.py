@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kohorte.choice import (
+from kohorte.analysis.choice import (
     choose_settings,
     describe_choice,
     most_telling,

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kohorte import classification as by
+from kohorte.analysis import classification as by
 from kohorte.errors import ConfigError
 from kohorte.figures import classes as figures
-from kohorte.figures.images import (
+from kohorte.maps.lattice import Lattice
+from kohorte.store import PreparedData
+from kohorte.studies.images.figures import (
     as_images,
     class_winners_figure,
     image_map_figure,
     images_of_means,
 )
-from kohorte.maps.lattice import Lattice
-from kohorte.store import PreparedData
 
 LATTICES = [
     Lattice(5, 4, "hexagonal", True),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from planning import plan_config
 from snakemake.utils import update_config
 
-from kohorte.config import check_config, describe_values, iter_keys
 from kohorte.errors import ConfigError
-from kohorte.study import PARAMETERS, parameter_defaults, plan_study
+from kohorte.study.config import check_config, describe_values, iter_keys
+from kohorte.study.plan import PARAMETERS
 
 MINIMAL = {"study": "a", "data": {"source": "sklearn:iris"}}
 
@@ -56,7 +57,7 @@ def test_shipped_configurations_are_valid(root, schema):
     for file in files:
         config = copy.deepcopy(base)
         update_config(config, yaml.safe_load(file.read_text()))
-        plan_study(check_config(config, schema), parameter_defaults(schema))
+        plan_config(config, schema)
 
 
 def test_every_key_says_what_it_means(schema):
@@ -107,7 +108,7 @@ def test_misspelt_key_is_named_with_the_right_one(schema, key, suggestion):
 
 
 def test_strange_key_lists_the_known_ones(schema):
-    assert "figures.zzz: unknown key; known keys: color_by" in error_of(
+    assert "figures.zzz: unknown key; there are 'color_by'" in error_of(
         with_value("figures.zzz", 1), schema
     )
 
@@ -174,4 +175,4 @@ def test_configurations_in_the_documentation_are_legal(block, schema):
     if "study" not in config:
         config["study"] = "a"
     config.setdefault("data", {}).setdefault("source", "sklearn:iris")
-    plan_study(check_config(config, schema), parameter_defaults(schema))
+    plan_config(config, schema)

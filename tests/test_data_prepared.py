@@ -8,9 +8,9 @@ import pytest
 from workflow_project import rewriting
 
 from kohorte import store
-from kohorte.config import check_config
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of
+from kohorte.study.config import check_config
 
 TABLE = """\
 name,height,girth,age,kind

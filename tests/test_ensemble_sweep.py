@@ -15,14 +15,14 @@ from oracles_ensemble import masks_of
 from sklearn.metrics import adjusted_rand_score
 
 from kohorte import store
-from kohorte.choice import nearest_to_ideal
+from kohorte.analysis.choice import nearest_to_ideal
 from kohorte.ensemble.combine import combine
 from kohorte.ensemble.consensus import find_consensus, split_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.sweep import combine_settings, label_points, measure_setting
 from kohorte.errors import ConfigError, DataError
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
-from kohorte.study import parameter_defaults
+from kohorte.study.plan import parameter_defaults
 
 
 def make_labels(n_realizations, n_points=60, seed=0):
@@ -135,7 +135,7 @@ def test_settings_that_do_not_fit_are_refused():
         combine_settings(overlaps, np.array([0, 2, 2]))
     with pytest.raises(ConfigError, match="rule 'bad' is unknown"):
         combine_settings(overlaps, np.array([0, 0, 0]), groups="bad")
-    with pytest.raises(ConfigError, match="votes = 'many'"):
+    with pytest.raises(ConfigError, match="unknown votes 'many'"):
         list(label_points(combine_settings(overlaps, np.zeros(3, int))[0], [], "many"))
 
 

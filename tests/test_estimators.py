@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
+from planning import plan_config
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -20,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import kohorte
 from kohorte import store
+from kohorte.analysis.prediction import predict
 from kohorte.ensemble.combine import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ConfigError, DataError, ResultError
@@ -30,8 +32,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS, pairwise
 from kohorte.maps.realization import MapParameters, Recording, run_realization
 from kohorte.maps.schedules import Radii, learning_rates
-from kohorte.prediction import predict
-from kohorte.study import parameter_defaults
+from kohorte.study.plan import parameter_defaults
 
 SMALL = {"xdim": 4, "ydim": 3, "steps": 200}
 
@@ -354,8 +355,6 @@ SWEEP = {"xdim": [6, 7, 8], "ydim": [5], "alpha": [0.1, 0.3]}
 @pytest.fixture(scope="module")
 def finished(study, schema):
     """The same, trained and combined by the functions that the workflow calls."""
-    from kohorte.config import check_config
-    from kohorte.study import plan_study
 
     folder, physical, votes = study
     config = {
@@ -367,7 +366,7 @@ def finished(study, schema):
         "segmentation": {"merge": 0.0},
         "realizations": {"repeats": 2},
     }
-    plans = plan_study(check_config(config, schema), parameter_defaults(schema)).realizations
+    plans = plan_config(config, schema).realizations
     features = store.read_data(folder / "data.h5").features
     labels = []
     for plan in plans:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
+from kohorte.analysis.evaluation import evaluate
 from kohorte.errors import DataError
-from kohorte.evaluation import evaluate
 
 
 def test_hand_worked_table():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import f_oneway
 
+from kohorte.analysis.evaluation import evaluate
 from kohorte.errors import ConfigError
-from kohorte.evaluation import evaluate
 from kohorte.figures.panels import (
     MAX_POINTS,
     MOST_READ,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kohorte import store
-from kohorte.choice import choose_settings
+from kohorte.analysis.choice import choose_settings
 from kohorte.errors import ConfigError
 from kohorte.figures.agreement import agreement_figure, parameter_effects_figure
 from kohorte.figures.levels import colour_realizations, find_levels

@@ -48,7 +48,7 @@ def test_a_palette_has_256_colours_at_most(shrink, figure, tmp_path):
 
 
 def test_every_picture_of_the_documentation_is_of_a_figure(root):
-    rules = (root / "workflow" / "rules" / "gallery.smk").read_text()
+    rules = (root / "workflow" / "rules" / "development" / "gallery.smk").read_text()
     listed = re.search(r"^PICTURES = {\n(.*?)^}", rules, re.M | re.S)[1]
     names = set(re.findall(r'^    "([^"]+)": "results/.+\.png",$', listed, re.M))
     files = {path.name for path in (root / "docs" / "images").iterdir()}

@@ -15,23 +15,25 @@ import pytest
 import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from planning import plan_config
 
 from kohorte import store
-from kohorte.config import MAX_VALUES, check_config, iter_keys, load_schema, read_config
 from kohorte.data import hdf5, reading
 from kohorte.data.labels import open_labels
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError, KohorteError, ResultError
-from kohorte.study import parameter_defaults, plan_study
+from kohorte.studies import load_modules
+from kohorte.study.config import MAX_VALUES, check_config, iter_keys, load_schema, read_config
+from kohorte.study.plan import parameter_defaults
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+SCHEMA = load_schema(load_modules())
 DEFAULTS = parameter_defaults(SCHEMA)
 KEYS = [name for name, entry in iter_keys(SCHEMA) if "properties" not in entry]
 
 
 def plan(config):
-    return plan_study(check_config(config, SCHEMA), DEFAULTS)
+    return plan_config(config, SCHEMA)
 
 
 def outcome_of(function, *arguments, **choices):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError
-from kohorte.map_checks import check_map
 from kohorte.maps.history import Observer
 from kohorte.maps.realization import MapParameters
 from kohorte.maps.resolve import resolve_parameters
-from kohorte.study import parameter_defaults
+from kohorte.study.map_checks import check_map
+from kohorte.study.plan import parameter_defaults
 
 LATTICES = {
     "xdim": [1, 5],

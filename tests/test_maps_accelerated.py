@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps import accelerated
-from kohorte.maps.accelerated import find_two_winners, find_winners, search_work, train_batch
+from kohorte.maps import _jax
+from kohorte.maps._jax import find_two_winners, find_winners, search_work, train_batch
 from kohorte.maps.batch import SMALLEST_SUPPORT
 from kohorte.maps.lattice import Lattice
 
@@ -80,14 +80,14 @@ def sample(n_points=60, n_features=3, n_nodes=24, missing=False, seed=0):
 @pytest.fixture
 def one_compilation(monkeypatch):
     """Let lattices with the same sides share a compilation, however many distances they have."""
-    kernel_values = accelerated._kernel_values
+    kernel_values = _jax._kernel_values
 
     def padded(neighbourhood, radii):
         offsets, strengths = kernel_values(neighbourhood, radii)
         space = 100 - strengths.shape[2]
         return offsets, np.pad(strengths, ((0, 0), (0, 0), (0, space)), constant_values=np.nan)
 
-    monkeypatch.setattr(accelerated, "_kernel_values", padded)
+    monkeypatch.setattr(_jax, "_kernel_values", padded)
 
 
 @pytest.mark.parametrize("missing", [False, True])

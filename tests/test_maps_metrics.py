@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from kohorte._arrays import as_points
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps._validation import as_points
 from kohorte.maps.metrics import METRICS, pairwise, rowwise
 
 NAN = float("nan")

@@ -6,7 +6,7 @@ import pytest
 from kohorte.errors import ConfigError
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.segments import SEGMENTATIONS
-from kohorte.study import PARAMETERS
+from kohorte.study.plan import PARAMETERS
 
 CHOSEN = {
     "xdim": "auto",

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles_lattice import KINDS
 
+from kohorte import _arrays, _principal
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps import _principal, _validation, online
+from kohorte.maps import online
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS
@@ -280,10 +281,10 @@ def test_unknown_start():
 def test_bad_values_and_principal_axes_do_not_depend_on_blocks_of_rows(monkeypatch):
     features = np.random.default_rng(0).normal(size=(100, 3))
     whole = initial_weights(features, Lattice(4, 3), "pca", np.random.default_rng(0))
-    monkeypatch.setattr(_validation, "_BLOCK_ENTRIES", 20)
+    monkeypatch.setattr(_arrays, "_BLOCK_ENTRIES", 20)
     monkeypatch.setattr(_principal, "_BLOCK_ENTRIES", 20)
     blocks = initial_weights(features, Lattice(4, 3), "pca", np.random.default_rng(0))
     np.testing.assert_allclose(blocks, whole, rtol=1e-5)
     features[57, 2] = -np.inf
     with pytest.raises(DataError, match="-inf in row 57, column 2"):
-        _validation.as_points(features)
+        _arrays.as_points(features)

@@ -11,13 +11,14 @@ import pytest
 from test_workflow import TINY, Project, write_points
 from workflow_project import rewriting
 
-from kohorte import prediction, store
-from kohorte.config import check_config
+from kohorte import store
+from kohorte.analysis import prediction
+from kohorte.analysis.prediction import predict, read_points
 from kohorte.ensemble.combine import VOTES, combine, vote_weights
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.realization import MapParameters, run_realization
-from kohorte.prediction import predict, read_points
+from kohorte.study.config import check_config
 
 NAMES = ["height", "girth", "age"]
 

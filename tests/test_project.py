@@ -64,7 +64,7 @@ def test_package_dependencies_are_locked(root):
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ["numpy", "numba", "jax", "matplotlib", "pandas", "h5py", "scipy", "sklearn"]
     heavy += ["equinox", "optax"]
-    light = "kohorte, kohorte.study, kohorte.spirals.plan"
+    light = "kohorte, kohorte.study.plan, kohorte.studies.spirals.plan"
     code = f"import sys, {light}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

@@ -1,11 +1,13 @@
 """What a study was made from: records in the files, manifest, and the archive for other labs."""
 
+import ast
 import getpass
 import json
 import platform
 import re
 import shutil
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -16,13 +18,20 @@ import yaml
 from workflow_project import Project
 
 from kohorte import __version__, store
-from kohorte.config import check_config, read_config
-from kohorte.crate import bundle_study
 from kohorte.errors import ResultError
-from kohorte.manifest import compare, figure_rows, provenance_rows, read_manifest, write_manifest
 from kohorte.maps.history import History
-from kohorte.provenance import digest_of, file_digest, library_digest, portable_config
-from kohorte.study import parameter_defaults, plan_study
+from kohorte.provenance import digest_of, file_digest, library_digest
+from kohorte.studies import load_modules
+from kohorte.study.config import check_config, portable_config, read_config
+from kohorte.study.crate import bundle_study
+from kohorte.study.manifest import (
+    compare,
+    figure_rows,
+    provenance_rows,
+    read_manifest,
+    write_manifest,
+)
+from kohorte.study.plan import parameter_defaults, plan_study
 
 CONFIG = {
     "study": "small",
@@ -33,6 +42,11 @@ CONFIG = {
     "execution": {"realizations_per_job": 3},
     "prediction": {"source": "/home/somebody/new.csv"},
 }
+
+
+def differences(folder):
+    unlisted = [pattern for module in load_modules() for pattern in module.unlisted]
+    return compare(folder / "MANIFEST", unlisted=unlisted)
 
 
 def write_map(path, seconds):
@@ -91,7 +105,7 @@ def write_study(folder, config, seconds=1.0):
 
 @pytest.fixture
 def config(schema):
-    return portable_config(check_config(CONFIG, schema))
+    return portable_config(check_config(CONFIG, schema), load_modules())
 
 
 @pytest.fixture
@@ -120,7 +134,7 @@ def test_the_record_of_a_configuration_gives_the_same_study(config, schema, tmp_
     assert "somebody" not in json.dumps(config)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     again = check_config(read_config(tmp_path / "config.yaml"), schema)
-    assert portable_config(again) == config
+    assert portable_config(again, load_modules()) == config
     defaults = parameter_defaults(schema)
     planned = [plan_study(c, defaults) for c in (again, check_config(CONFIG, schema))]
     assert planned[0] == planned[1]
@@ -130,7 +144,7 @@ def test_the_record_of_a_configuration_gives_the_same_study(config, schema, tmp_
 def test_paths_below_the_working_directory_are_kept(schema):
     labels = ["runs/a.npy", "/data/b.npy"]
     config = {"study": "a", "data": {"source": "tables/x.csv"}, "realizations": {"labels": labels}}
-    portable = portable_config(check_config(config, schema))
+    portable = portable_config(check_config(config, schema), load_modules())
     assert portable["data"]["source"] == "tables/x.csv"
     assert portable["realizations"]["labels"] == ["runs/a.npy", "b.npy"]
     plain = portable_config(
@@ -200,7 +214,7 @@ def test_a_manifest_lists_each_result_once_and_sha256sum_can_read_it(study):
     assert all(file_digest(study / name) == digest for name, digest in plain.items())
     timed = {"realizations/r1.h5", "realizations/r2.h5", "tables/realizations.csv"}
     assert set(read_manifest(study / "MANIFEST")) - set(plain) == timed
-    assert compare(study / "MANIFEST") == []
+    assert differences(study) == []
 
 
 def test_times_are_not_in_a_manifest(study, config, tmp_path):
@@ -228,15 +242,15 @@ def test_each_changed_missing_and_extra_file_is_named(study):
     (study / "realizations" / "r3.h5").write_text("")
     expected = sorted([*(f"changed: {name}" for name in changed), "missing: tables/choice.csv"])
     assert sorted(compare(study / "MANIFEST", partial=True)) == expected[:-1]
-    assert sorted(compare(study / "MANIFEST")) == sorted([*expected, "extra: realizations/r3.h5"])
+    assert sorted(differences(study)) == sorted([*expected, "extra: realizations/r3.h5"])
 
 
 def test_a_map_that_was_made_otherwise_is_named(study):
     write_map(study / "realizations" / "r1.h5", seconds=9)
-    assert compare(study / "MANIFEST") == []
+    assert differences(study) == []
     with store.create(study / "realizations" / "r1.h5", "realization", content="other"):
         pass
-    assert compare(study / "MANIFEST") == ["changed: realizations/r1.h5"]
+    assert differences(study) == ["changed: realizations/r1.h5"]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +270,7 @@ def test_a_manifest_that_is_none(tmp_path, line):
 def test_a_manifest_needs_every_result(study, config):
     with pytest.raises(ResultError, match=r"none\.csv: this result does not exist"):
         write_manifest(study / "MANIFEST", [study / "none.csv"], config)
-    assert compare(study / "MANIFEST") == []
+    assert differences(study) == []
 
 
 # The archive
@@ -292,7 +306,12 @@ def test_the_archive_runs_the_same_study_elsewhere(unpacked, schema):
     text = (unpacked / "README.md").read_text()
     for part in ("study small", "`points.csv` (4 bytes, SHA-256 ", "--configfile ../config.yaml"):
         assert part in text.replace("Study", "study")
-    for name in ("Snakefile", "src/kohorte/study.py", "scripts/bundle_study.py", "pyproject.toml"):
+    for name in (
+        "Snakefile",
+        "src/kohorte/study/plan.py",
+        "scripts/bundle_study.py",
+        "pyproject.toml",
+    ):
         assert (unpacked / "code" / name).is_file()
     assert (unpacked / "code" / "envs" / "requirements.txt").is_file()
     assert not list(unpacked.rglob("__pycache__"))
@@ -423,22 +442,24 @@ def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
         list(figure_rows(folder, made, {"study": "one"}))
 
 
-def imported_parts(path):
-    """Parts of the library that a file of Python names, as `library_digest` takes them."""
-    text = path.read_text()
-    modules = re.findall(r"^from kohorte\.([\w.]+) import", text, re.MULTILINE)
-    modules += [
-        f"benchmarks.{name}"
-        for name in re.findall(r"^from kohorte\.benchmarks import (\w+)", text, re.MULTILINE)
-    ]
-    return {module.replace(".", "/") for module in modules} - {"benchmarks"}
+def imported_parts(root, path):
+    """Parts of the library that a file of Python imports, as `library_digest` takes them."""
+    source = root / "src"
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.module.startswith("kohorte"):
+            continue
+        folder = Path(*node.module.split("."))
+        for name in (alias.name for alias in node.names):
+            inner = (source / folder / name).is_dir() or (source / folder / f"{name}.py").exists()
+            part = folder / name if inner else folder
+            yield part.as_posix().removeprefix("kohorte/")
 
 
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):
     # Files of results have checks of their own, and a message changes no number.
-    exempt = re.compile(r"(store|logs|errors|provenance)\b")
+    exempt = re.compile(r"(kohorte|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)")
     checked = 0
-    for file in (root / "workflow" / "rules").glob("*.smk"):
+    for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
             digest, script = (
                 re.search(p, rule) for p in (r"library_digest\(([^)]*)\)", r"scripts/\w+\.py")
@@ -446,11 +467,11 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
             if not digest or not script:
                 continue
             parts = tuple(re.findall(r'"([^"]*)"', digest[1]))
-            used = imported_parts(root / script[0])
+            used = set(imported_parts(root, root / script[0]))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            measured = [m for m in used if m.startswith("benchmarks/")]
+            measured = [m for m in used if m.startswith("kohorte_benchmarks/")]
             for module in [] if "/plot_" in script[0] else measured:
-                used |= imported_parts(root / "src" / "kohorte" / f"{module}.py")
+                used |= set(imported_parts(root, root / "src" / f"{module}.py"))
             for module in used:
                 if not exempt.match(module):
                     covered = any(f"{module}/".startswith(f"{part}/") for part in parts)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from workflow_project import TINY, Project, write_points
 
-from kohorte import resources
 from kohorte.ensemble.overlaps import MAX_CLUSTERS
-from kohorte.resources import (
+from kohorte.study import resources
+from kohorte.study.resources import (
     COSTS,
     combining_mb,
     combining_seconds,

@@ -13,8 +13,8 @@ import yaml
 from test_stars import gaia_file, line
 from workflow_project import Project
 
-from kohorte import resources
 from kohorte.provenance import file_digest
+from kohorte.study import resources
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 

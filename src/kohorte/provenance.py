@@ -28,7 +28,8 @@ def library_digest(*parts: str) -> str:
     the maps package computed, and nothing else.
 
     Args:
-        parts: subpackages (`"maps"`) or modules (`"evaluation"`) of kohorte; `""` for all of it.
+        parts: subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
+            kohorte_benchmarks with that name before them; `""` for all of kohorte.
 
     Returns:
         Sixteen hexadecimal digits.
@@ -36,10 +37,12 @@ def library_digest(*parts: str) -> str:
     root = Path(kohorte.__file__).parent
     digest = hashlib.sha256()
     for part in parts:
-        folder, module = root / part, root / f"{part}.py"
+        # The benchmarks lie beside the library.
+        base = root.parent if part.startswith("kohorte_benchmarks") else root
+        folder, module = base / part, base / f"{part}.py"
         files = sorted(folder.rglob("*.py")) if folder.is_dir() else [module]
         for file in files:
-            digest.update(file.relative_to(root).as_posix().encode())
+            digest.update(file.relative_to(base).as_posix().encode())
             digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:16]
 
@@ -72,32 +75,3 @@ def versions() -> Mapping[str, str]:
 def portable_path(path: str) -> str:
     """A path of the configuration without the folders of this machine: the name of the file."""
     return PurePath(path).name if PurePath(path).is_absolute() or path.startswith("~") else path
-
-
-def portable_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a study's results are made from.
-
-    Args:
-        config: a configuration that `kohorte.config.check_config` returned.
-
-    Returns:
-        The configuration without what changes no result (how jobs are cut, which new points are
-        labelled, experiments that belong to no study) and without the folders of this machine. It
-        gives the same study again.
-    """
-    elsewhere = ("execution", "prediction", "scaling", "spirals", "stages")
-    portable = {k: v for k, v in config.items() if k not in elsewhere}
-    files = {
-        "data": "source",
-        "fields": "source",
-        "training": "weights",
-        "classification": "test",
-    }
-    for section, key in files.items():
-        if portable[section][key] is not None:
-            path = portable_path(portable[section][key])
-            portable[section] = {**portable[section], key: path}
-    if labels := portable["realizations"]["labels"]:
-        paths = [portable_path(path) for path in labels]
-        portable["realizations"] = {**portable["realizations"], "labels": paths}
-    return portable

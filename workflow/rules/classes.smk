@@ -31,7 +31,9 @@ rule classify_points:
     params:
         test=config["classification"]["test"],
         neighbours=config["classification"]["neighbours"],
-        library=library_digest("classification", "data", "ensemble", "maps", "prediction"),
+        library=library_digest(
+            "analysis/classification", "data", "ensemble", "maps", "analysis/prediction"
+        ),
     script:
         "../../scripts/classify_points.py"
 
@@ -156,66 +158,6 @@ rule plot_class_projections:
         "../../scripts/plot_class_projections.py"
 
 
-rule plot_class_winners:
-    input:
-        labels=label_sources(),
-        ensemble="<results>/ensemble.h5",
-        data="<results>/data.h5",
-    output:
-        pdf="<results>/figures/class_winners.pdf",
-        png=report(
-            "<results>/figures/class_winners.png",
-            caption="../report/class_winners.rst",
-            category="Map",
-            labels={"figure": "class winners"},
-        ),
-    log:
-        "<logs>/plot_class_winners.log",
-    benchmark:
-        "<benchmarks>/plot_class_winners.tsv"
-    conda:
-        "../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot"),
-        runtime=run_time("plot"),
-    params:
-        realization=config["figures"]["realization"],
-        library=library_digest("figures", "classification", "maps"),
-    script:
-        "../../scripts/plot_class_winners.py"
-
-
-rule plot_image_map:
-    input:
-        labels=label_sources(),
-        ensemble="<results>/ensemble.h5",
-        data="<results>/data.h5",
-    output:
-        pdf="<results>/figures/image_map.pdf",
-        png=report(
-            "<results>/figures/image_map.png",
-            caption="../report/image_map.rst",
-            category="Map",
-            labels={"figure": "image map"},
-        ),
-    log:
-        "<logs>/plot_image_map.log",
-    benchmark:
-        "<benchmarks>/plot_image_map.tsv"
-    conda:
-        "../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot"),
-        runtime=run_time("plot"),
-    params:
-        realization=config["figures"]["realization"],
-        library=library_digest("figures", "classification", "maps"),
-    script:
-        "../../scripts/plot_image_map.py"
-
-
 rule plot_node_classes:
     input:
         labels=label_sources(),
@@ -241,7 +183,7 @@ rule plot_node_classes:
         runtime=run_time("plot"),
     params:
         realization=config["figures"]["realization"],
-        library=library_digest("figures", "classification"),
+        library=library_digest("figures", "analysis/classification"),
     script:
         "../../scripts/plot_node_classes.py"
 
@@ -271,3 +213,41 @@ rule plot_classification:
         library=library_digest("figures"),
     script:
         "../../scripts/plot_classification.py"
+
+
+rule plot_schedule:
+    input:
+        labels=label_sources(),
+        realizations="<results>/tables/realizations.csv",
+        ensemble="<results>/ensemble.h5",
+        data="<results>/data.h5",
+    output:
+        pdf="<results>/figures/schedule.pdf",
+        png=report(
+            "<results>/figures/schedule.png",
+            caption="../report/schedule.rst",
+            category="Realizations",
+            labels={"figure": "schedule"},
+        ),
+    log:
+        "<logs>/plot_schedule.log",
+    benchmark:
+        "<benchmarks>/plot_schedule.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        swept=STUDY.swept,
+        color_by=config["figures"]["color_by"],
+        library=library_digest(
+            "figures",
+            "analysis/choice",
+            "maps/schedules",
+            "maps/neighbourhood",
+            "maps/realization",
+        ),
+    script:
+        "../../scripts/plot_schedule.py"

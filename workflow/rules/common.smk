@@ -6,13 +6,20 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from kohorte.config import check_config, load_schema, read_config
 from kohorte.data.names import is_file
 from kohorte.errors import ConfigError
-from kohorte.provenance import library_digest, portable_config
-from kohorte.study import batches, locate_sources, parameter_defaults, plan_study
+from kohorte.provenance import library_digest
+from kohorte.studies import load_modules
+from kohorte.study.config import check_config, load_schema, portable_config, read_config
+from kohorte.study.modules import prepare_config
+from kohorte.study.plan import batches, parameter_defaults, plan_study
 
-ROOT = Path(workflow.basedir)
+ROOT = Path(str(workflow.current_basedir)).parents[1]
+
+# The studies that come with kohorte, and what their rules add to every study that has it: tables,
+# other results, and files that say what they were made from, by their kind.
+MODULES = load_modules()
+MODULE_TABLES, MODULE_RESULTS, ORIGINS = [], [], {}
 
 # Scripts find the library also in an environment that holds only its dependencies (--sdm conda).
 os.environ.update(
@@ -23,17 +30,14 @@ try:
     # Snakemake has read these files in its own way; here they are held to plain data.
     for configuration in workflow.configfiles:
         read_config(configuration)
-    SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
-    config.update(locate_sources(check_config(config, SCHEMA)))
-    STUDY = plan_study(config, parameter_defaults(SCHEMA))
+    SCHEMA = load_schema(MODULES)
+    config.update(prepare_config(check_config(config, SCHEMA), MODULES))
+    STUDY = plan_study(config, parameter_defaults(SCHEMA), MODULES)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
-HAS_FIELDS = config["fields"]["source"] is not None
-HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
-HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
 PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
@@ -83,13 +87,6 @@ def source_file(wildcards):
 def input_file(source):
     """A source as input of a rule: nothing where it is null or no file."""
     return [] if source is None or not is_file(source) else source
-
-
-def raw_fields(wildcards):
-    """The files that features are derived from."""
-    from kohorte.fields.snapshots import source_files  # takes a while, and not every run asks
-
-    return source_files(config["fields"]["source"], config["fields"]["datasets"])
 
 
 def label_sources():

@@ -172,7 +172,7 @@ rule plot_quality:
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
-        library=library_digest("figures", "choice"),
+        library=library_digest("figures", "analysis/choice"),
     script:
         "../../scripts/plot_quality.py"
 
@@ -203,7 +203,7 @@ rule plot_history:
     params:
         swept=STUDY.swept,
         color_by=config["figures"]["color_by"],
-        library=library_digest("figures", "choice"),
+        library=library_digest("figures", "analysis/choice"),
     script:
         "../../scripts/plot_history.py"
 
@@ -425,7 +425,7 @@ rule plot_signal:
         runtime=run_time("plot"),
     params:
         features=config["figures"]["features"],
-        library=library_digest("figures", "evaluation"),
+        library=library_digest("figures", "analysis/evaluation"),
     script:
         "../../scripts/plot_signal.py"
 

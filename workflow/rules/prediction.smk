@@ -51,6 +51,8 @@ rule predict_labels:
         runtime=run_time("predict_labels"),
     params:
         source=NEW_POINTS,
-        library=library_digest("data", "ensemble", "evaluation", "maps", "prediction"),
+        library=library_digest(
+            "data", "ensemble", "analysis/evaluation", "maps", "analysis/prediction"
+        ),
     script:
         "../../scripts/predict_labels.py"

@@ -10,8 +10,7 @@ CRATE = f"results/{STUDY.name}/{STUDY.name}.crate.zip"
 
 rule write_manifest:
     input:
-        simulation="<results>/simulation.h5" if HAS_SIMULATION else [],
-        fields="<results>/fields.h5" if HAS_FIELDS else [],
+        origins=list(ORIGINS.values()),
         data=data_file(),
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",
@@ -19,8 +18,7 @@ rule write_manifest:
             *rules.tables.input,
             *rules.figures.input,
             *rules.sweep.input,
-            *rules.physics.input,
-            *(["<results>/tables/fields.csv"] if HAS_FIELDS else []),
+            *MODULE_RESULTS,
         ],
     output:
         config="<results>/config.yaml",
@@ -42,8 +40,9 @@ rule write_manifest:
         mem_mb=1000,
         runtime=60,
     params:
-        config=portable_config(config),
-        library=library_digest("manifest", "provenance"),
+        config=portable_config(config, MODULES),
+        origins=list(ORIGINS),
+        library=library_digest("study/manifest", "provenance"),
     script:
         "../../scripts/write_manifest.py"
 
@@ -65,8 +64,8 @@ rule list_figures:
         runtime=60,
     params:
         figures=figure_origins,
-        config=portable_config(config),
-        library=library_digest("manifest", "provenance"),
+        config=portable_config(config, MODULES),
+        library=library_digest("study/manifest", "provenance"),
     script:
         "../../scripts/list_figures.py"
 
@@ -82,6 +81,7 @@ rule verify:
         runtime=60,
     params:
         manifest=MANIFEST,
+        unlisted=[pattern for module in MODULES for pattern in module.unlisted],
     script:
         "../../scripts/verify_manifest.py"
 
@@ -104,6 +104,6 @@ rule bundle_study:
         mem_mb=1000,
         runtime=60,
     params:
-        library=library_digest("crate", "manifest"),
+        library=library_digest("study/crate", "study/manifest"),
     script:
         "../../scripts/bundle_study.py"

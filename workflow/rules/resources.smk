@@ -1,13 +1,15 @@
-"""Memory, time and GPUs that jobs ask for: kohorte.resources, filled in from config and input files.
+"""Memory, time and GPUs that jobs ask for: kohorte.study.resources, filled in from config and input files.
 
 Rules name a function of this file in their `resources`.
 """
 
 import functools
 
-from kohorte import resources as need
+from kohorte.study import resources as need
 
 DEVICE = config["execution"]["device"]
+
+COSTS = {**need.COSTS, **{rule: cost for module in MODULES for rule, cost in module.costs.items()}}
 
 # Jobs on a node with a GPU leave it alone. Jobs read this file, too, wherever they run.
 if DEVICE == "cpu":
@@ -16,9 +18,7 @@ if DEVICE == "cpu":
 
 def memory(rule):
     """Memory of a rule whose needs follow from the size of its input files."""
-    return lambda wildcards, input, attempt: need.memory_mb(
-        need.COSTS[rule].mb(input.size_mb), attempt
-    )
+    return lambda wildcards, input, attempt: need.memory_mb(COSTS[rule].mb(input.size_mb), attempt)
 
 
 def run_time(rule, times=1):
@@ -27,7 +27,7 @@ def run_time(rule, times=1):
     times: how much longer it takes than with the default configuration.
     """
     return lambda wildcards, input, attempt: need.run_minutes(
-        times * need.COSTS[rule].seconds(input.size_mb), attempt
+        times * COSTS[rule].seconds(input.size_mb), attempt
     )
 
 
@@ -76,7 +76,7 @@ def training_time(wildcards, input, threads, attempt):
 
 
 def scaling_costs(function, table):
-    """What a function of kohorte.resources gives for all maps and each number of points, in all."""
+    """What a function of kohorte.study.resources gives for all maps and each number of points, in all."""
     maps, features = [p.parameters for p in STUDY.realizations], table_shape(table)[1]
     return sum(function(maps, n, features, 1) for n in config["scaling"]["points"])
 

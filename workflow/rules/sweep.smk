@@ -46,7 +46,7 @@ if PER:
                 for name in ["identical", "threshold", "groups", "votes"]
             },
             memory_mb=config["execution"]["memory_mb"],
-            library=library_digest("ensemble", "choice", "evaluation"),
+            library=library_digest("ensemble", "analysis/choice", "analysis/evaluation"),
         script:
             "../../scripts/compare_sweep.py"
 
@@ -73,6 +73,6 @@ if PER:
             runtime=run_time("plot"),
         params:
             per=PER,
-            library=library_digest("figures", "choice"),
+            library=library_digest("figures", "analysis/choice"),
         script:
             "../../scripts/plot_sweep.py"

@@ -14,7 +14,6 @@ TABLES = [
 ]
 TABLES_OF_MAPS = ["choice"]
 TABLES_OF_TESTS = ["classification"]
-TABLES_OF_STARS = ["stars", "star_regions", "star_maps"]
 
 # Where the settings of the maps are weighed; nothing where there are no maps.
 CHOICE_TABLE = "<results>/tables/choice.csv" if HAS_MAPS else []
@@ -28,7 +27,7 @@ rule tables:
                 *TABLES,
                 *(TABLES_OF_MAPS if HAS_MAPS else []),
                 *(TABLES_OF_TESTS if config["classification"]["test"] else []),
-                *(TABLES_OF_STARS if "star_regions" in config["figures"]["extra"] else []),
+                *MODULE_TABLES,
             ],
         ),
 
@@ -71,7 +70,7 @@ rule tabulate_results:
     params:
         files=STUDY.labels,
         swept=STUDY.swept,
-        library=library_digest("choice"),
+        library=library_digest("analysis/choice"),
     script:
         "../../scripts/tabulate_results.py"
 
@@ -107,7 +106,7 @@ rule evaluate_labels:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
-        library=library_digest("evaluation", "ensemble"),
+        library=library_digest("analysis/evaluation", "ensemble"),
     script:
         "../../scripts/evaluate_labels.py"
 
@@ -133,6 +132,6 @@ rule summarize_study:
         runtime=run_time("tabulate"),
     params:
         study=STUDY.name,
-        library=library_digest("choice"),
+        library=library_digest("analysis/choice"),
     script:
         "../../scripts/summarize_study.py"

@@ -5,14 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from kohorte.data.reading import (
-    ArraySource,
-    check_expansion,
-    check_memory,
-    damages,
-    decode_names,
-    suggest,
-)
+from kohorte._checks import suggest
+from kohorte.data.reading import ArraySource, check_expansion, check_memory, damages, decode_names
 from kohorte.errors import ConfigError, DataError
 
 # The data sets that ship inside scikit-learn, by the name after "sklearn:".

@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from kohorte.data.reading import ArraySource, suggest
+from kohorte._checks import suggest
+from kohorte.data.reading import ArraySource
 from kohorte.errors import ConfigError, DataError
 
 COLOURS = {

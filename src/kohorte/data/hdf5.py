@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import h5py
 
+from kohorte._checks import suggest
 from kohorte.data.reading import (
     MAX_COLUMNS,
     ArraySource,
@@ -15,7 +16,6 @@ from kohorte.data.reading import (
     check_expansion,
     damages,
     decode_names,
-    suggest,
 )
 from kohorte.errors import DataError
 

@@ -1,10 +1,9 @@
 """What all sources of data share: the interface, and reading chosen rows and columns of arrays."""
 
-import difflib
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -290,18 +289,6 @@ def decode_names(title: str, values, part: str) -> tuple[str, ...]:
         return tuple(decode_text(value).strip() for value in flat)
     except UnicodeDecodeError as error:
         raise DataError(f"{title}: {part} holds a name that is not UTF-8 text") from error
-
-
-def suggest(name: str, options: Iterable[str]) -> str:
-    """A sentence that helps someone who asked for `name`: close names, or what there is."""
-    options = list(options)
-    by_lower = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.65)
-    if close:
-        return "did you mean " + " or ".join(repr(by_lower[match]) for match in close) + "?"
-    shown = ", ".join(repr(option) for option in options[:12])
-    more = f" and {len(options) - 12} more" if len(options) > 12 else ""
-    return f"there are {shown}{more}" if options else "there are none"
 
 
 def _reshape_hint(shape) -> str:

@@ -8,7 +8,7 @@ from numbers import Real
 
 import numpy as np
 
-from kohorte.data.reading import suggest
+from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
 _log = logging.getLogger(__name__)

@@ -12,17 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kohorte._checks import suggest
 from kohorte.data.arrays import open_npy, open_npz, open_sklearn
 from kohorte.data.generated import open_generated
 from kohorte.data.hdf5 import open_hdf5
-from kohorte.data.reading import (
-    LARGEST_WHOLE,
-    ReadOptions,
-    Source,
-    check_memory,
-    decode_text,
-    suggest,
-)
+from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, Source, check_memory, decode_text
 from kohorte.data.table import Table
 from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError

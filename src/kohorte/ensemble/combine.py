@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._checks import choose
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
 from kohorte.ensemble.consensus import Grouping, group_clusters, split_choice
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.significance import Separation, gsum, rank_clusters, sce_groups, separate
-from kohorte.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +63,8 @@ def vote_weights(gsum: np.ndarray, votes: str) -> np.ndarray | None:
     A cluster without significance keeps a vote, of the least weight, so that no point is left
     without one. Raises ConfigError for an unknown name.
     """
-    if votes not in VOTES:
-        raise ConfigError(f"votes = {votes!r} is unknown; choose one of {', '.join(VOTES)}")
-    return np.maximum(gsum, np.finfo(float).tiny) if VOTES[votes] else None
+    weighted = choose(VOTES, votes, "votes")
+    return np.maximum(gsum, np.finfo(float).tiny) if weighted else None
 
 
 def combine(

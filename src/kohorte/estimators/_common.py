@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from kohorte._checks import as_count
 from kohorte.errors import ConfigError
-from kohorte.maps._validation import as_count
 
 
 def allow_nan(tags):

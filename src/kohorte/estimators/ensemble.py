@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
+from kohorte._checks import as_count, choose
 from kohorte.ensemble.combine import VOTES, combine, vote_weights
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
@@ -33,10 +34,9 @@ from kohorte.estimators._common import (
     reporting,
 )
 from kohorte.estimators.som import SOM
-from kohorte.maps._validation import as_count, choose
 from kohorte.maps.metrics import rowwise
 from kohorte.maps.winners import find_winners
-from kohorte.study import PARAMETERS, realization_id, realization_seed
+from kohorte.study.plan import PARAMETERS, realization_id, realization_seed
 
 _log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
+from kohorte._arrays import as_points, as_weights
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
     allow_nan,
@@ -32,7 +33,6 @@ from kohorte.estimators._common import (
     plain_parameters,
     reporting,
 )
-from kohorte.maps._validation import as_points, as_weights
 from kohorte.maps.batch import MiniBatches
 from kohorte.maps.history import History
 from kohorte.maps.initial import initial_weights
@@ -43,7 +43,7 @@ from kohorte.maps.schedules import learning_rates
 from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
-from kohorte.study import COUNTED, PARAMETERS
+from kohorte.study.plan import COUNTED, PARAMETERS
 
 _PASSING = (
     "labels_",

@@ -31,7 +31,7 @@ from kohorte.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from kohorte.evaluation import Evaluation
+    from kohorte.analysis.evaluation import Evaluation
     from kohorte.maps.lattice import Lattice
 
 _CONFIDENCE = "Share of votes for the label"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kohorte.choice import describe_setting
+from kohorte.analysis.choice import describe_setting
 from kohorte.figures.levels import check_lengths, colour_realizations, find_levels
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -62,8 +62,8 @@ def quality_figure(
     metric
         (R,) name of the metric of each realization; all euclidean by default.
     settings
-        Table of settings as `kohorte.choice.choose_settings` gives it: their means are shown where
-        there are repeats, and the front as the border of all that it is better than.
+        Table of settings as `kohorte.analysis.choice.choose_settings` gives it: their means are
+        shown where there are repeats, and the front as the border of all that it is better than.
     highlight, highlight_label
         Index of a realization to point out, and what to call it.
 

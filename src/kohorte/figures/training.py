@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import check_lengths, colour_realizations
 from kohorte.figures.panels import choose_points, fill_missing
@@ -27,7 +28,6 @@ from kohorte.figures.style import (
     plain_numbers,
     value_label,
 )
-from kohorte.maps._principal import principal_axes
 
 if TYPE_CHECKING:
     from kohorte.maps.lattice import Lattice

@@ -16,7 +16,6 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
-from kohorte.figures.slices import field_label
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -31,6 +30,7 @@ from kohorte.figures.style import (
     value_label,
 )
 from kohorte.maps.lattice import Lattice
+from kohorte.studies.plasma.figures.slices import field_label
 
 STAGES = 6
 """Moments of training that are drawn; of more, so many, evenly spaced."""

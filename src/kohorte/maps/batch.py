@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kohorte._arrays import as_points, as_weights
+from kohorte._checks import as_alpha, as_count, choose
 from kohorte.errors import ConfigError
 from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
-from kohorte.maps._validation import as_alpha, as_count, as_points, as_weights, choose
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood, check_averaging
@@ -318,14 +319,14 @@ def _shared(task, count: int, threads: int) -> None:
 
 
 def _train_with_jax(table, lattice, weights, radii, kernel, kernel_distance, metric, observer):
-    from kohorte.maps import accelerated
+    from kohorte.maps import _jax
 
     def look(epoch: int, trained) -> bool:
         if epoch not in observer.looks:
             return False
         return observer.look(epoch, np.asarray(trained), radii[epoch - 1], np.nan)
 
-    trained = accelerated.train_batch(
+    trained = _jax.train_batch(
         table.whole(),
         lattice,
         weights,

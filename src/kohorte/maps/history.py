@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kohorte._checks import as_count, as_number
 from kohorte.errors import ConfigError
-from kohorte.maps._validation import as_count, as_number
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.winners import find_two_winners
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte.errors import DataError
-from kohorte.maps._validation import as_nodes, as_points, as_weights
 
 
 def impute(features, weights, winners) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from kohorte.maps._principal import feature_means, principal_axes
-from kohorte.maps._validation import as_points, choose
+from kohorte._arrays import as_points
+from kohorte._checks import choose
+from kohorte._principal import feature_means, principal_axes
 from kohorte.maps.lattice import Lattice
 
 PCA_EXTENT = 2.0

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from kohorte._arrays import as_points
+from kohorte._checks import as_count, as_number, choose
+from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
-from kohorte.maps._principal import principal_axes
-from kohorte.maps._validation import as_count, as_number, as_points, choose
 
 ROW_HEIGHT = math.sqrt(3) / 2
 """Distance between two rows of a hexagonal lattice, in lattice steps."""

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial.distance import cdist
 
-from kohorte.maps._validation import choose
+from kohorte._checks import choose
 
 
 @dataclass(frozen=True)

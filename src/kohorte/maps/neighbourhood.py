@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
+from kohorte._checks import as_number, choose
 from kohorte.errors import ConfigError
-from kohorte.maps._validation import as_number, choose
 from kohorte.maps.lattice import LATTICE_DISTANCES, Lattice
 
 Kernel = Callable[[np.ndarray, float], np.ndarray]

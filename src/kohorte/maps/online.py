@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kohorte._arrays import as_points, as_weights
+from kohorte._checks import as_alpha, as_count, choose
 from kohorte.errors import ConfigError
 from kohorte.maps._kernels import NODE_PADDING, train_steps
-from kohorte.maps._validation import as_alpha, as_count, as_points, as_weights, choose
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood

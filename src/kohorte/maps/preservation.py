@@ -3,8 +3,9 @@
 import numpy as np
 from scipy import special, stats
 
+from kohorte._arrays import as_nodes, as_points, as_weights
+from kohorte._checks import as_count, as_number
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps._validation import as_count, as_nodes, as_number, as_points, as_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import pairwise
 

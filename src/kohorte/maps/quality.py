@@ -11,10 +11,11 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from kohorte._arrays import as_nodes, as_points, as_weights
+from kohorte._checks import as_count
 from kohorte.errors import DataError
 from kohorte.maps import preservation
 from kohorte.maps._threads import single_threaded
-from kohorte.maps._validation import as_count, as_nodes, as_points, as_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS, pairwise, rowwise
 from kohorte.maps.neighbourhood import Neighbourhood

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._arrays import as_points, as_weights
+from kohorte._checks import as_alpha, as_count, as_number, choose
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps._validation import as_alpha, as_count, as_number, as_points, as_weights, choose
 from kohorte.maps.batch import BACKENDS, train_batch, train_minibatch
 from kohorte.maps.history import History, Observer
 from kohorte.maps.initial import INITIALS, initial_weights
@@ -265,7 +266,7 @@ def _common(parameters: MapParameters) -> tuple | None:
 
 def _train_together(points, runs: Sequence["_Run"]) -> np.ndarray:
     """Weights (R, M, F) of batch runs that have their `_common` parameters in common."""
-    from kohorte.maps import accelerated
+    from kohorte.maps import _jax
 
     first = runs[0].parameters
     radii = np.stack([run.radii for run in runs])
@@ -278,7 +279,7 @@ def _train_together(points, runs: Sequence["_Run"]) -> np.ndarray:
                 run.observer.look(epoch, weights, n[epoch - 1], np.nan)
         return False
 
-    stack = accelerated.train_batch(
+    stack = _jax.train_batch(
         points,
         first.lattice,
         np.stack([run.start for run in runs]),

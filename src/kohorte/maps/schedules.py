@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._checks import as_alpha, as_count, as_number, choose
 from kohorte.errors import ConfigError
-from kohorte.maps._validation import as_alpha, as_count, as_number, choose
 
 LARGE_MAP_RADIUS = 8
 """Final neighbourhood size of maps whose first one is larger."""

@@ -5,16 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from kohorte._arrays import as_node_values, as_nodes, as_weights
+from kohorte._checks import as_count, as_number, choose
 from kohorte.errors import ConfigError
 from kohorte.maps import _weight_clusters
-from kohorte.maps._validation import (
-    as_count,
-    as_node_values,
-    as_nodes,
-    as_number,
-    as_weights,
-    choose,
-)
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
 
 SAMPLES_PER_STEP = 5

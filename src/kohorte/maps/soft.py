@@ -34,8 +34,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from kohorte._arrays import as_points
+from kohorte._checks import as_count, as_number, choose
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps._validation import as_count, as_number, as_points, choose
 from kohorte.maps.lattice import Lattice
 
 BLOCK_ENTRIES = 1 << 22

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from kohorte.maps._validation import as_node_values, as_number, as_weights
+from kohorte._arrays import as_node_values, as_weights
+from kohorte._checks import as_number
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
 from kohorte.maps.metrics import rowwise
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._arrays import as_points, as_weights
+from kohorte._checks import as_count, choose
 from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
-from kohorte.maps._validation import as_count, as_points, as_weights, choose
 
 BLOCK_ROWS = 1 << 12
 """Points that one task of a thread pool takes."""

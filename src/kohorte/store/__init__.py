@@ -13,7 +13,6 @@ from kohorte.store.ensembles import (
     write_ensemble,
     write_overlaps,
 )
-from kohorte.store.fields import read_fields, write_fields
 from kohorte.store.files import (
     create,
     open_result,
@@ -25,16 +24,6 @@ from kohorte.store.files import (
     replacing,
     write_csv,
     write_index,
-)
-from kohorte.store.grids import (
-    CellValues,
-    open_cells,
-    parts_of,
-    read_grid,
-    read_map_labels,
-    write_grid,
-    write_labels_on_grid,
-    write_picture,
 )
 from kohorte.store.labels import (
     LabelArrays,
@@ -56,17 +45,9 @@ from kohorte.store.realizations import (
     write_realization,
 )
 from kohorte.store.resources import write_resource
-from kohorte.store.simulations import read_simulated, write_simulation
-from kohorte.store.spirals import (
-    read_networks,
-    read_unwinding,
-    write_networks,
-    write_unwinding,
-)
 
 __all__ = [
     "REALIZATION_ARRAYS",
-    "CellValues",
     "LabelArrays",
     "PreparedData",
     "StoredRealization",
@@ -78,42 +59,27 @@ __all__ = [
     "has_fingerprint",
     "list_realization",
     "listed_realizations",
-    "open_cells",
     "open_label_arrays",
     "open_result",
-    "parts_of",
     "put",
     "put_attributes",
     "read_chosen_map",
     "read_data",
     "read_ensemble",
-    "read_fields",
-    "read_grid",
     "read_json",
-    "read_map_labels",
-    "read_networks",
     "read_overlaps",
     "read_overlaps_of",
     "read_realization",
     "read_representative",
     "read_result",
-    "read_simulated",
     "read_text",
-    "read_unwinding",
     "read_weights",
     "replacing",
     "write_csv",
     "write_data",
     "write_ensemble",
-    "write_fields",
-    "write_grid",
     "write_index",
-    "write_labels_on_grid",
-    "write_networks",
     "write_overlaps",
-    "write_picture",
     "write_realization",
     "write_resource",
-    "write_simulation",
-    "write_unwinding",
 ]

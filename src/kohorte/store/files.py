@@ -34,31 +34,24 @@ from kohorte.errors import KohorteError, ResultError
 #: Number of the layout described here; a reader refuses a file of another.
 FORMAT = 1
 
-#: Parts of the library that the numbers of each kind of file come from; all of it for others.
+#: Parts of the library that the numbers of each kind of file come from. Who writes another kind
+#: says it to `create`; without, all of the library counts.
 _MADE_BY = {
-    "resource": ("data",),
-    "simulation": ("simulation", "fields/operators"),
-    "fields": ("fields",),
     "data": ("data",),
     "realization": ("maps",),
     "overlaps": ("ensemble",),
     "ensemble": ("ensemble",),
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
-    "grid": ("ensemble",),
-    "grid_labels": ("maps",),
     "imputed": ("maps",),
-    "networks": ("maps", "spirals"),
-    "unwinding": ("maps", "spirals"),
-    "prediction": ("data", "ensemble", "evaluation", "maps", "prediction"),
+    "prediction": ("analysis", "data", "ensemble", "maps"),
 }
 
-#: Unit of every dataset, by the last part of its name.
+#: Unit of the datasets of every study, by the last part of the name; files of one study alone have
+#: theirs where they are written.
 UNITS = {
     # resources/<name>.h5; its features have units of their own
     "units": "text",
-    "digit": "digit",
-    "source_id": "identifier",
     # data.h5
     "features": "scaled",
     "names": "text",
@@ -104,30 +97,6 @@ UNITS = {
     "signal": "dimensionless",
     "label": "group index",
     "confidence": "share of realizations",
-    # results/spirals: networks/*.h5 and unwinding.h5
-    "beta": "per unit of distance",
-    "number": "network, from 0",
-    "parameters": "weights and biases",
-    "node_parameters": "weights of nodes",
-    "width": "units",
-    "train_loss": "nats",
-    "test_loss": "nats",
-    "train_accuracy": "share of points",
-    "test_accuracy": "share of points",
-    "points": "radius of the spiral",
-    "classes": "class index",
-    "decision": "probability",
-    "activations": "dimensionless",
-    "positions": "half of the longer side of the map",
-    "nodes": "units of what the map is trained on",
-    "way": "share of the length of the curve",
-    "winner": "lattice spacings",
-    "soft": "lattice spacings",
-    "component": "radius of the spiral",
-    "direction": "dimensionless",
-    # grid.h5
-    "sce_share": "share of realizations",
-    "stability": "Jaccard similarity",
 }
 
 
@@ -232,12 +201,15 @@ class _Target(io.FileIO):
 
 
 @contextlib.contextmanager
-def create(path: str | Path, kind: str, **attributes: Any) -> Iterator[h5py.File]:
+def create(
+    path: str | Path, kind: str, *, made_by: Sequence[str] | None = None, **attributes: Any
+) -> Iterator[h5py.File]:
     """Open a new result file for writing; it appears under `path` only when it is complete.
 
     Args:
         path: where the file will lie; missing directories are made.
         kind: what the file is, kept as its attribute of that name.
+        made_by: parts of the library that its numbers come from, where the kind does not tell.
         attributes: attributes of the file; mappings and sequences are stored as JSON.
 
     Raises:
@@ -248,7 +220,8 @@ def create(path: str | Path, kind: str, **attributes: Any) -> Iterator[h5py.File
             file.attrs["kind"] = kind
             file.attrs["format"] = FORMAT
             file.attrs["versions"] = json.dumps(provenance.versions())
-            file.attrs["library"] = provenance.library_digest(*_MADE_BY.get(kind, ("",)))
+            parts = _MADE_BY.get(kind, ("",)) if made_by is None else made_by
+            file.attrs["library"] = provenance.library_digest(*parts)
             put_attributes(file, **attributes)
             yield file
         target.seek(0)
@@ -275,8 +248,12 @@ def _seal_of(stream: BinaryIO) -> bytes:
     return _SEAL + f"{digest.hexdigest()} of {stream.tell() - _BLOCK} bytes\n".encode()
 
 
-def put(file: h5py.File, arrays: Mapping[str, Any]) -> None:
-    """Add arrays under their (slash-separated) names, each with its unit; None is left out."""
+def put(file: h5py.File, arrays: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
+    """Add arrays under their (slash-separated) names, each with its unit; None is left out.
+
+    `units` has those that `UNITS` lacks.
+    """
+    known = UNITS | dict(units or {})
     for name, array in arrays.items():
         if array is None:
             continue
@@ -284,7 +261,7 @@ def put(file: h5py.File, arrays: Mapping[str, Any]) -> None:
         dataset = file.create_dataset(
             name, data=array, dtype=h5py.string_dtype() if is_text else None
         )
-        dataset.attrs["unit"] = UNITS.get(name) or UNITS[name.rpartition("/")[2]]
+        dataset.attrs["unit"] = known.get(name) or known[name.rpartition("/")[2]]
 
 
 def put_attributes(group: h5py.Group, **attributes: Any) -> None:

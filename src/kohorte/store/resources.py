@@ -15,7 +15,9 @@ def write_resource(
     features: np.ndarray,
     names: Sequence[str],
     units: Sequence[str],
+    made_by: str,
     labels: dict[str, np.ndarray] | None = None,
+    label_units: dict[str, str] | None = None,
     **attributes: Any,
 ) -> None:
     """Write a table as an HDF5 source: datasets `features`, `names`, `units` and those of classes.
@@ -25,9 +27,11 @@ def write_resource(
         features: (N, F) numbers, NaN where a value is missing.
         names: F names.
         units: F units.
+        made_by: the part of the library that read them.
         labels: (N,) known class of each point by name of its dataset.
+        label_units: the unit of each of these.
         attributes: attributes of the file.
     """
-    with create(path, "resource", **attributes) as file:
+    with create(path, "resource", made_by=("data/packages", made_by), **attributes) as file:
         file.create_dataset("features", data=features).attrs["unit"] = "that of each column, units"
-        put(file, {"names": tuple(names), "units": tuple(units), **(labels or {})})
+        put(file, {"names": tuple(names), "units": tuple(units), **(labels or {})}, label_units)

@@ -1,0 +1,91 @@
+"""Checks and conversions of the arrays that public functions take."""
+
+import numpy as np
+
+from kohorte.errors import DataError
+
+LARGEST_VALUE = 1e15
+"""Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it."""
+
+_BLOCK_ENTRIES = 1 << 19
+
+
+def as_points(values, name: str = "features", *, missing: bool = False) -> np.ndarray:
+    """C-contiguous float32 (N, F) copy of `values`, or `values` itself where it is one already.
+
+    missing: whether NaN stands for a missing value; one value of each row must be present.
+    Raises DataError, naming row and column, for anything else that is not a finite two-dimensional
+    table of real numbers with at least one row and one column.
+    """
+    array = np.asarray(values)
+    if array.ndim != 2:
+        raise DataError(
+            f"{name} must be a two-dimensional table (rows, features), got {array.ndim} "
+            f"dimension(s) with shape {array.shape}"
+        )
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise DataError(
+            f"{name} must have at least one row and one column, got shape {array.shape}"
+        )
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    n_rows = max(1, _BLOCK_ENTRIES // array.shape[1])
+    for start in range(0, array.shape[0], n_rows):
+        block = array[start : start + n_rows]
+        # Extrema are found fast, and NaN is one of them: it fails both comparisons.
+        if block.max() <= LARGEST_VALUE and block.min() >= -LARGEST_VALUE:
+            continue
+        usable = (block <= LARGEST_VALUE) & (block >= -LARGEST_VALUE)
+        if missing and not usable.all():
+            absent = np.isnan(block)
+            empty = absent.all(axis=1)
+            if empty.any():
+                raise DataError(
+                    f"{name} has no value in row {start + int(np.argmax(empty))}: "
+                    "it cannot be compared with any node; remove the row"
+                )
+            usable |= absent
+        if not usable.all():
+            row, column = np.argwhere(~usable)[0]
+            raise DataError(
+                f"{name} has the value {block[row, column]} in row {start + row}, column {column}: "
+                f"values must be finite and at most {LARGEST_VALUE:g} in magnitude; "
+                "remove the row or scale the data"
+            )
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def as_weights(weights, n_nodes: int | None = None, n_features: int | None = None) -> np.ndarray:
+    """C-contiguous float32 (M, F) weights, checked against the lattice and the features."""
+    array = as_points(weights, "weights")
+    if n_nodes is not None and array.shape[0] != n_nodes:
+        raise DataError(f"weights has {array.shape[0]} rows, but the lattice has {n_nodes} nodes")
+    if n_features is not None and array.shape[1] != n_features:
+        raise DataError(
+            f"weights has {array.shape[1]} columns, but the data have {n_features} features"
+        )
+    return array
+
+
+def as_nodes(nodes, n_nodes: int, name: str) -> np.ndarray:
+    """int32 array of node indices, each in 0..n_nodes-1."""
+    array = np.asarray(nodes)
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{name} must hold integer node indices, got dtype {array.dtype}")
+    if array.size and (array.min() < 0 or array.max() >= n_nodes):
+        raise DataError(
+            f"{name} must lie in 0..{n_nodes - 1}, got {array.min()}..{array.max()}: "
+            "these are not nodes of this lattice"
+        )
+    return array.astype(np.int32, copy=False)
+
+
+def as_node_values(values, n_nodes: int, name: str) -> np.ndarray:
+    """float64 (M,) array with one finite value for each node."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (n_nodes,):
+        raise DataError(f"{name} must have shape ({n_nodes},), got {array.shape}")
+    if not np.isfinite(array).all():
+        node = int(np.flatnonzero(~np.isfinite(array))[0])
+        raise DataError(f"{name} is {array[node]} at node {node}; it must be finite")
+    return array

@@ -1,0 +1,111 @@
+"""Checks of names and numbers that every part of kohorte makes, and help for who mistyped a name.
+
+Only the standard library is imported, so that a workflow can use them while it plans.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from kohorte.errors import ConfigError
+
+T = TypeVar("T")
+
+#: Options beyond which a hint does not list them all.
+_SHOWN = 40
+
+
+def suggest(name: object, options: Iterable[str]) -> str:
+    """Help someone who asked for `name`: with close names, or with what there is."""
+    options = list(options)
+    by_lower = {option.lower(): option for option in options}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.65)
+    if close:
+        return "did you mean " + " or ".join(repr(by_lower[match]) for match in close) + "?"
+    if not options:
+        return "there are none"
+    more = f" and {len(options) - _SHOWN} more" if len(options) > _SHOWN else ""
+    return f"there are {', '.join(repr(option) for option in options[:_SHOWN])}{more}"
+
+
+def choose(table: Mapping[str, T], name: object, what: str) -> T:
+    """Return `table[name]`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such name; the message lists the choices.
+    """
+    if not isinstance(name, str) or name not in table:
+        raise ConfigError(f"unknown {what} {name!r}; choose one of {', '.join(sorted(table))}")
+    return table[name]
+
+
+def choose_name(names: Iterable[str], name: object, what: str) -> str:
+    """Return `name`, which must be one of `names`; errors as for `choose`."""
+    return choose({known: known for known in names}, name, what)
+
+
+def as_count(value: Any, name: str, minimum: int) -> int:
+    """Return `value` as an int.
+
+    Raises
+    ------
+    ConfigError
+        It is no whole number of at least `minimum`.
+    """
+    try:
+        if _is_truth(value):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError:
+        raise ConfigError(f"{name} must be an integer, got {value!r}") from None
+    if count < minimum:
+        raise ConfigError(f"{name} must be at least {minimum}, got {count}")
+    return count
+
+
+def as_number(value: Any, name: str, *, positive: bool = False) -> float:
+    """Return `value` as a float.
+
+    Raises
+    ------
+    ConfigError
+        It is no finite number >= 0, or > 0 where `positive`.
+    """
+    try:
+        if _is_truth(value) or isinstance(value, str | bytes):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name} must be a number, got {value!r}") from None
+    if not math.isfinite(number) or number < 0 or (positive and number == 0):
+        raise ConfigError(
+            f"{name} must be finite and {'> 0' if positive else '>= 0'}, got {number}"
+        )
+    return number
+
+
+def as_alpha(alpha: Any) -> float:
+    """Return a first learning rate as a float.
+
+    Raises
+    ------
+    ConfigError
+        It is not in (0, 1].
+    """
+    number = as_number(alpha, "alpha", positive=True)
+    if number > 1:
+        raise ConfigError(
+            f"alpha must be at most 1, got {number}: a larger step passes the sample and diverges"
+        )
+    return number
+
+
+def _is_truth(value: Any) -> bool:
+    """Whether `value` is True or False, also of NumPy, which this module does not import."""
+    return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")

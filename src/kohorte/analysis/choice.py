@@ -1,0 +1,221 @@
+"""Which parameters? Settings of a study weighed by quantization and topographic error.
+
+A *setting* is a combination of the swept parameters that a map is trained with. Parameters of the
+segmentation alone change neither error, so maps that differ only in these are repeats of one
+setting. One setting is better than another where it is at least as good in both errors and better
+in one; those that no other is better than are the Pareto front. A front is a trade: more nodes
+lower the quantization error. Which of its settings to recommend is a convention, the same for
+every study, and no more than that: see `nearest_to_ideal`.
+
+Quantization errors in different metrics cannot be compared. Where the metric is swept, each metric
+has a front and a recommended setting of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kohorte.study.plan import PARAMETERS, without_effect
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def pareto_front(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
+    """Which of C settings no other is better than; (C,) bool.
+
+    qe, te: (C,) errors, lower is better. An error that is not finite counts as the worst: a map of
+    one node has no topographic error. Equal settings are on the front together.
+    """
+    pairs, place = np.unique(_errors(qe, te), axis=0, return_inverse=True)
+    # Pairs ascend in qe, then te: one is bettered where an earlier one has as low a te.
+    lowest = np.minimum.accumulate(pairs[:, 1])
+    on_front = np.append(True, pairs[1:, 1] < lowest[:-1])
+    return on_front[place.reshape(-1)]
+
+
+def nearest_to_ideal(qe: Sequence[float], te: Sequence[float]) -> int:
+    """Index of the recommended one of C >= 1 settings.
+
+    It is the member of the Pareto front nearest (in Euclidean distance) to the ideal point, which
+    has the lowest qe and the lowest te of the front, once each error is scaled to [0, 1] over the
+    front. An error that does not vary over the front has no say. Equally near are always the two
+    members of a front of two; then that one is taken which is nearer with both errors scaled over
+    all settings, then the one of lower qe, then the first. Members without a topographic error are
+    left out unless there are no others. qe, te: (C,).
+    """
+    errors = _errors(qe, te)
+    front = np.flatnonzero(pareto_front(qe, te))
+    whole = np.isfinite(errors[front]).all(axis=1)
+    front = front[whole] if whole.any() else front
+    over_front, over_all = (
+        _distances(errors[front], range_of) for range_of in (errors[front], errors)
+    )
+    return int(front[np.lexsort([errors[front, 0], over_all, over_front])[0]])
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The settings of a study and what is recommended.
+
+    Attributes:
+        settings: one row a setting, in the order of the sweep: its swept parameters, None where one
+            has no effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a
+            sample, NaN for one repeat); `pareto`, whether it is on the front; `recommended`;
+            `realization`, id of its best repeat, chosen by `nearest_to_ideal` among its repeats.
+        member: (R,) int64, row of `settings` that each realization belongs to.
+    """
+
+    settings: pd.DataFrame
+    member: np.ndarray
+
+    def mark(self, realizations: pd.DataFrame) -> pd.DataFrame:
+        """The table of realizations with two more columns.
+
+        `pareto`: its setting is on the front; `recommended`: it is the best repeat of a recommended
+        setting.
+        """
+        recommended = self.settings.loc[self.settings["recommended"], "realization"]
+        return realizations.assign(
+            pareto=self.settings["pareto"].to_numpy()[self.member],
+            recommended=realizations["id"].isin(recommended),
+        )
+
+
+def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
+    """Weigh the settings of a study.
+
+    Args:
+        realizations: one row a trained map: `id`, its parameters, `qe`, `te`.
+        swept: names of the parameters that vary.
+    """
+    import pandas as pd
+
+    names = trained_with(swept)
+    member = np.zeros(len(realizations), dtype=np.int64)
+    if names:
+        member = realizations.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
+    _, first = np.unique(member, return_index=True)
+    settings = _effective(realizations.iloc[first], names).reset_index(drop=True)
+    grouped = realizations.groupby(member)
+    settings["repeats"] = grouped.size()
+    for error in ("qe", "te"):
+        settings[f"{error}_mean"] = grouped[error].mean()
+        settings[f"{error}_std"] = grouped[error].std()
+    settings["pareto"] = settings["recommended"] = False
+    metrics = realizations["metric"].iloc[first].to_numpy()
+    for metric in pd.unique(metrics):
+        rows = np.flatnonzero(metrics == metric)
+        errors = [_short(settings[f"{error}_mean"].iloc[rows]) for error in ("qe", "te")]
+        settings.loc[rows[pareto_front(*errors)], "pareto"] = True
+        settings.loc[rows[nearest_to_ideal(*errors)], "recommended"] = True
+    settings["realization"] = [
+        repeats["id"].iloc[nearest_to_ideal(repeats["qe"], repeats["te"])] for _, repeats in grouped
+    ]
+    return Choice(settings, member)
+
+
+def trained_with(swept: Sequence[str]) -> list[str]:
+    """Those of the swept parameters that a map is trained with: all but the segmentation's."""
+    return [name for name in swept if PARAMETERS[name].section != "segmentation"]
+
+
+def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
+    """The swept parameters that maps are trained with, those first that tell most of the qe.
+
+    That is the variance of the mean qe of each value, where qe is in parts of the mean of its
+    metric.
+    """
+    relative = realizations["qe"] / realizations.groupby("metric")["qe"].transform("mean")
+
+    def told(name: str) -> float:
+        values = realizations[name]
+        return relative.groupby(values, dropna=False).transform("mean").var()
+
+    return sorted(trained_with(swept), key=told, reverse=True)
+
+
+def describe_setting(setting: pd.Series) -> str:
+    """The swept parameters of a row of `Choice.settings` as text, e.g. ``xdim 40, alpha 0.5``.
+
+    Those that are not set, or have no effect, are left out.
+    """
+    swept = setting[: list(setting.index).index("repeats")]
+    if swept.empty:
+        return "the only setting"
+    texts = [f"{name} {_text(value)}" for name, value in swept.items() if not _is_none(value)]
+    return ", ".join(texts or [f"{name} none" for name in swept.index])
+
+
+def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
+    """For each recommended setting: what it is with its best realization, and why."""
+    described = []
+    for _, chosen in settings[settings["recommended"]].iterrows():
+        rivals = settings
+        if "metric" in settings:
+            rivals = settings[settings["metric"] == chosen["metric"]]
+        on_front = int(rivals["pareto"].sum())
+        reason = (
+            f"{'nearest to the lowest' if on_front > 1 else 'lowest'} quantization and topographic "
+            f"error ({on_front} of {len(rivals)} settings on the Pareto front)"
+        )
+        described.append((f"{describe_setting(chosen)}: {chosen['realization']}", reason))
+    return described
+
+
+def _effective(parameters: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """The named columns of a table of parameters, None where a value has no effect."""
+    rows = [
+        {name: None if _is_none(value) else value for name, value in row.items()}
+        for row in parameters.to_dict("records")
+    ]
+    # The sides of a lattice are numbers here, also those that were found with `ratio`.
+    idle = [without_effect(row) - {"ratio"} for row in rows]
+    chosen = parameters[names].copy()
+    for name in names:
+        has_effect = [name not in without for without in idle]
+        if not all(has_effect):
+            chosen[name] = chosen[name].astype(object).where(has_effect, None)
+    return chosen
+
+
+def _errors(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
+    errors = np.column_stack([qe, te]).astype(np.float64)
+    return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def _distances(errors: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Distances of (C, 2) errors to the lowest ones, each error in parts of its range `among` some.
+
+    Infinite errors are as far as the largest finite one.
+    """
+    squares = np.zeros(len(errors))
+    for column, others in zip(errors.T, among.T, strict=True):
+        known = others[np.isfinite(others)]
+        if known.size:
+            low, high = known.min(), known.max()
+            part = np.isinf(column).astype(np.float64)
+            if low < high:
+                part = np.minimum((column - low) / (high - low), 1.0)
+            squares += part**2
+    # ASSUME: rounding makes the choice independent of the last bits of the errors
+    return np.round(np.sqrt(squares), 9)
+
+
+def _short(values: pd.Series) -> list[float]:
+    """Twelve digits: means that differ only in the rounding of their sums are equal."""
+    return [float(f"{value:.12g}") for value in values]
+
+
+def _is_none(value: Any) -> bool:
+    return value is None or value != value  # a table knows no other way to say none than NaN
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,28 @@
+"""Studies that come with kohorte.
+
+Each is a folder of its own. Who removes the folder and its line here removes the study; nothing
+else depends on it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from kohorte.study.modules import StudyModule
+
+#: Packages with a `MODULE`.
+PACKAGES = (
+    "kohorte.studies.plasma",
+    "kohorte.studies.stars",
+    "kohorte.studies.images",
+    "kohorte.studies.colours",
+    "kohorte.studies.spirals",
+    "kohorte_benchmarks",
+)
+
+
+@cache
+def load_modules() -> tuple[StudyModule, ...]:
+    """All of them, in the order of `PACKAGES`."""
+    return tuple(import_module(name).MODULE for name in PACKAGES)

@@ -1,0 +1,304 @@
+"""Figures of a map whose points are images: mean images of classes, and where they win on the map.
+
+Features named `pixel_<row>_<column>`, counted from 0, are the pixels of an image.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.optimize import linear_sum_assignment
+
+from kohorte.analysis.classification import winners_of_means
+from kohorte.errors import ConfigError
+from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    SMALL,
+    group_colour,
+    new_figure,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from kohorte.maps.lattice import Lattice
+    from kohorte.store import PreparedData
+
+MAX_IMAGES = 20
+"""Classes that one figure has room for."""
+
+_PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
+
+
+def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Rows of features as images; a pixel that is no feature, such as one left out, is 0.
+
+    Parameters
+    ----------
+    values
+        (K, F) values.
+    names
+        F names, `pixel_<row>_<column>`.
+
+    Returns
+    -------
+    ndarray
+        (K, rows, columns) float64; the highest row and column of the names are the last ones.
+
+    Raises
+    ------
+    ConfigError
+        A name is of another form.
+    """
+    found = [_PIXEL.fullmatch(name) for name in names]
+    if None in found:
+        raise ConfigError(
+            f"feature {names[found.index(None)]!r} is no pixel: figures of images need features "
+            "that are all named pixel_<row>_<column>, counted from 0; leave these figures out of "
+            "figures.extra"
+        )
+    rows, columns = np.array([[int(part) for part in match.groups()] for match in found]).T
+    images = np.zeros((len(values), rows.max() + 1, columns.max() + 1))
+    images[:, rows, columns] = values
+    return images
+
+
+def images_of_means(
+    data: "PreparedData", weights: np.ndarray, metric: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean image of each class, the weights of its winner as images, and the winners.
+
+    Parameters
+    ----------
+    data
+        Table of images with known classes, C of them.
+    weights
+        (M, F) weights of a map, scaled as the table.
+    metric
+        Name of the distance between weights.
+
+    Returns
+    -------
+    tuple of ndarrays
+        Two of (C, rows, columns) float64, in the units of the data, and (C,) int32.
+
+    Raises
+    ------
+    ConfigError
+        The features are no pixels.
+    """
+    means, winners = winners_of_means(data.features, data.truth, weights, metric)
+    physical = (values * data.scale + data.offset for values in (means, weights[winners]))
+    return *(as_images(values, data.names) for values in physical), winners
+
+
+@paper_style()
+def class_winners_figure(
+    means: np.ndarray,
+    weights: np.ndarray,
+    winners: np.ndarray,
+    class_names: Sequence[str],
+    u_matrix: np.ndarray,
+    lattice: "Lattice",
+) -> Figure:
+    """Each class in a column: its mean image, the weights of the winner of that, and where it is.
+
+    Parameters
+    ----------
+    means
+        (C, rows, columns) mean image of each class.
+    weights
+        (C, rows, columns) weights of the winner of each mean, as images.
+    winners
+        (C,) integers, the winners.
+    class_names
+        C names.
+    u_matrix
+        (M,) heights, drawn under the winners.
+    lattice
+        Lattice with M nodes.
+
+    Raises
+    ------
+    ConfigError
+        There are more classes than a figure has room for.
+    """
+    n_classes = _check_classes(means, weights, winners, class_names)
+    columns = min(n_classes, 10)
+    blocks = -(-n_classes // columns)
+    left, top, gap, block_gap = 0.82, 0.24, 0.06, 0.3
+    side = min((DOUBLE_COLUMN - left - 0.06) / columns - gap, 1.2)
+    size = fit_map(lattice, side, side, largest_cell=1.0)
+    image = (side, side * means.shape[1] / means.shape[2])
+    rows = (image[1], image[1], size.height)
+    block = sum(rows) + 2 * gap + block_gap
+    width, height = left + columns * (side + gap) + 0.06, top + blocks * block - block_gap + 0.05
+    figure = new_figure(width, height, layout=None)
+    valleys, cells = sequential_map("bone_r", 0.02, 0.55), cell_polygons(lattice)
+    limits = (min(means.min(), weights.min()), max(means.max(), weights.max()))
+    for k in range(n_classes):
+        x = left + (k % columns) * (side + gap)
+        y = height - top - (k // columns) * block
+        for row, panel in enumerate(rows):
+            y -= panel
+            across = size.width if row == 2 else side
+            place = (x + (side - across) / 2, y, across, panel)
+            axes = figure.add_axes(_shares(place, width, height))
+            if row < 2:
+                _draw_image(axes, (means, weights)[row][k], limits)
+            else:
+                map_axes(axes, lattice, labels=False)
+                draw_values(axes, cells, u_matrix, valleys)
+                at = lattice.coordinates()[winners[k]]
+                style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
+                axes.plot(*at, "o", color=group_colour(7), zorder=5, **style)
+            if row == 0:
+                axes.set_title(shorten(class_names[k], int(side * 14)), fontsize=8, pad=3)
+            if k % columns == 0:
+                text = ("mean of\nthe class", "weights of\nits winner", "winner on\nthe map")[row]
+                figure.text(
+                    (left - 0.08) / width, (y + panel / 2) / height, text, ha="right", va="center"
+                )
+            y -= gap
+    return figure
+
+
+@paper_style()
+def image_map_figure(
+    weights: np.ndarray,
+    winners: np.ndarray,
+    class_names: Sequence[str],
+    u_matrix: np.ndarray,
+    lattice: "Lattice",
+    *,
+    metric: str = "euclidean",
+) -> Figure:
+    """U-matrix, surrounded by the weights of the winners of the mean of each class.
+
+    A line joins each image to its node. Images are placed so that the lines are shortest in all,
+    which leaves none of them crossing another.
+
+    Parameters
+    ----------
+    weights
+        (C, rows, columns) weights of the winners, as images.
+    winners
+        (C,) integers, the winners.
+    class_names
+        C names.
+    u_matrix
+        (M,) heights.
+    lattice
+        Lattice with M nodes.
+    metric
+        Name of the distance between weights.
+
+    Raises
+    ------
+    ConfigError
+        There are more classes than a figure has room for.
+    """
+    n_classes = _check_classes(weights, weights, winners, class_names)
+    side, gap, below = 0.86, 0.1, 0.5
+    size = fit_map(lattice, 3.9, 3.9)
+    frame = (size.width + 2 * (side + 0.45), size.height + 2 * (side + 0.45))
+    width, height = frame[0] + 0.1, frame[1] + below + 0.1
+    figure = new_figure(width, height, layout=None)
+    corner = np.array([0.05 + side + 0.45, below + 0.05 + side + 0.45])
+    axes = figure.add_axes(_shares((*corner, size.width, size.height), width, height))
+    map_axes(axes, lattice, labels=False)
+    cells = draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.02, 0.7))
+    bar = figure.add_axes(_shares((width / 2 - 1.5, below - 0.05, 3.0, 0.09), width, height))
+    name = "" if metric == "euclidean" else f"{metric} "
+    periodic = "; the lattice is periodic" if lattice.periodic else ""
+    label = f"U-matrix (mean {name}distance to neighbours{periodic})"
+    figure.colorbar(cells, cax=bar, orientation="horizontal").set_label(label)
+    plain_numbers(bar.xaxis, 5)
+
+    low, high = axes.get_xlim(), axes.get_ylim()
+    share = (lattice.coordinates()[winners] - [low[0], high[0]]) / [
+        low[1] - low[0],
+        high[1] - high[0],
+    ]
+    nodes = corner + share * [size.width, size.height]
+    slots = _places_around(n_classes, frame, side + gap) + [0.05, below + 0.05]
+    lengths = np.linalg.norm(slots[:, None] - nodes, axis=2)
+    places = dict(zip(*reversed(linear_sum_assignment(lengths)), strict=True))
+    limits = (weights.min(), weights.max())
+    for k in range(n_classes):
+        middle = slots[places[k]]
+        place = (*(middle - side / 2), side, side)
+        # A line ends at the edge of its image, which is drawn over the rest of it.
+        ends = np.array([middle, nodes[k]]) / [width, height]
+        line = Line2D(*ends.T, color=group_colour(7), lw=1.0, transform=figure.transFigure)
+        figure.add_artist(line).set_zorder(4)
+        panel = figure.add_axes(_shares(place, width, height), zorder=5)
+        _draw_image(panel, weights[k], limits)
+        panel.text(
+            *(0.04, 0.96),
+            shorten(class_names[k], 12),
+            transform=panel.transAxes,
+            va="top",
+            fontsize=SMALL,
+            fontweight="bold",
+            color=group_colour(7),
+        )
+    ends = nodes / [width, height]
+    dots = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
+    figure.add_artist(
+        Line2D(*ends.T, color=group_colour(7), transform=figure.transFigure, zorder=6, **dots)
+    )
+    return figure
+
+
+def _check_classes(means, weights, winners, class_names) -> int:
+    if not len(means) == len(weights) == len(winners) == len(class_names):
+        raise ConfigError(
+            f"{len(means)} means, {len(weights)} images of weights and {len(winners)} winners for "
+            f"{len(class_names)} classes"
+        )
+    if len(class_names) > MAX_IMAGES:
+        raise ConfigError(
+            f"a figure has room for the images of {MAX_IMAGES} classes, not of {len(class_names)}; "
+            "leave it out of figures.extra"
+        )
+    return len(class_names)
+
+
+def _draw_image(axes: Axes, image: np.ndarray, limits: tuple[float, float]) -> None:
+    axes.imshow(image, cmap="gray_r", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    axes.set_aspect("auto")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set(visible=True, linewidth=0.5, color=INK)
+
+
+def _places_around(count: int, frame: tuple[float, float], room: float) -> np.ndarray:
+    """Middles (count, 2) of squares that are evenly spaced along the inside of a frame's border."""
+    across, up = frame[0] - room, frame[1] - room
+    total = 2 * (across + up)
+    at = (np.arange(count) + 0.5) * total / count
+    x, y = np.empty(count), np.empty(count)
+    for k, s in enumerate(at):
+        if s < across:
+            x[k], y[k] = s, up
+        elif s < across + up:
+            x[k], y[k] = across, across + up - s
+        elif s < 2 * across + up:
+            x[k], y[k] = 2 * across + up - s, 0
+        else:
+            x[k], y[k] = 0, s - (2 * across + up)
+    return np.column_stack([x, y]) + room / 2
+
+
+def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, ...]:
+    """A box in inches as shares of the page."""
+    return box[0] / width, box[1] / height, box[2] / width, box[3] / height

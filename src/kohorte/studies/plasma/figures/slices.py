@@ -1,0 +1,500 @@
+"""Figures of plane cuts through a grid: fields, features, groups, signal, confidence."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatterSciNotation, NullFormatter, NullLocator
+
+from kohorte.errors import ConfigError
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MAX_GROUPS,
+    PAGE_HEIGHT,
+    fitting_legend,
+    group_colour,
+    is_wide,
+    legend_below,
+    log_axis,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+    shorten,
+)
+from kohorte.studies.plasma.physics.cuts import Cut
+
+DIVERGING = "RdBu_r"
+"""Colours of what has a sign."""
+
+_CLIP = 0.998  # quantile of |value| at which colours end: a few cells must not pale all others
+_SIDE, _GAP, _ABOVE, _BELOW, _LEFT, _RIGHT = 2.9, 0.16, 0.27, 0.36, 0.5, 0.1
+_BAR, _LEGEND = 0.47, 0.06
+
+
+SYMBOLS = {
+    "b_perp": r"$b_\perp$",
+    "b_par": r"$b_\parallel$",
+    "bx": "$b_x$",
+    "by": "$b_y$",
+    "j_par": r"$j_\parallel$",
+    "abs_j_par": r"$|j_\parallel|$",
+    "j_perp": r"$j_\perp$",
+    "j_mag": "$|j|$",
+    "j_sym": r"$j_\mathrm{sym}$",
+    "j_asym": r"$j_\mathrm{asym}$",
+    "e_par": r"$e_\parallel$",
+    "e_perp": r"$e_\perp$",
+    "e_dot_j": r"$e \cdot j$",
+    "rho": r"$\rho$",
+}
+"""Fields -> how they are written in figures; others by their names."""
+
+
+def field_label(name: str, unit: str = "") -> str:
+    """A field with its unit, for the axes of a figure."""
+    text = SYMBOLS.get(name, name)
+    return f"{text} ({unit_text(unit)})" if unit and unit != "1" else text
+
+
+def unit_text(text: str) -> str:
+    """A unit, or what holds one, with its letters as in formulas."""
+    for plain, symbol in (("omega_p", r"$\omega_p$"), ("B0", "$B_0$"), ("n0", "$n_0$")):
+        text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", lambda _, s=symbol: s, text)
+    return text
+
+
+@dataclass(frozen=True)
+class GroupMap:
+    """A panel of groups.
+
+    Attributes
+    ----------
+    title : str
+    groups : (H, W) integers
+        Group of each cell of the cut.
+    n_groups : int
+    shares : (n_groups,) or None
+        Share of each group in the whole grid, for the legend.
+    name : str
+        What a group is called.
+    names : (n_groups,) str or None
+        Names of the groups; by default `name` and their numbers.
+    """
+
+    title: str
+    groups: np.ndarray
+    n_groups: int
+    shares: np.ndarray | None = None
+    name: str = "group"
+    names: Sequence[str] | None = None
+
+
+class SlicePage:
+    """Panels of one cut, row by row, with a colour bar or legend under each.
+
+    Attributes
+    ----------
+    figure, panels
+        The figure and the axes of its panels.
+    """
+
+    def __init__(self, cut: Cut, titles: Sequence[str], columns: int, side: float = _SIDE) -> None:
+        self.cut = cut
+        self.columns = min(columns, len(titles))
+        self._side = min(side, (DOUBLE_COLUMN - _LEFT - _RIGHT) / self.columns - _GAP)
+        left, right, bottom, top = cut.extent
+        self._shape = (self._side, self._side * (top - bottom) / (right - left))
+        if self._shape[1] > 1.5 * self._side:
+            self._shape = (self._shape[0] * 1.5 * self._side / self._shape[1], 1.5 * self._side)
+        # Narrow panels lie so far apart that a legend fits under each.
+        self._pitch = max(self._shape[0], min(2.2, self._side)) + _GAP
+        self.figure = new_figure(DOUBLE_COLUMN, 3.0, layout=None)
+        self.panels = [
+            self.figure.add_axes((0.1, 0.1, 0.5, 0.5), label=str(k)) for k in range(len(titles))
+        ]
+        for k, (axes, title) in enumerate(zip(self.panels, titles, strict=True)):
+            if len(titles) > 1:
+                panel_title(
+                    axes, chr(ord("a") + k), shorten(title, int((self._pitch - _GAP) / 0.062))
+                )
+            elif title:
+                axes.set_title(title, loc="left")
+            self._label(axes, k)
+        if len(titles) > 1 and cut.title:
+            self.panels[self.columns - 1].set_title(unit_text(cut.title), loc="right", fontsize=7)
+        self._bars: dict[int, Axes] = {}
+        self._legends: dict[int, Sequence[Artist]] = {}
+
+    def image(self, panel: int, values: np.ndarray, cmap, norm):
+        """Draw values as an image; for a colour bar."""
+        image = self.panels[panel].imshow(
+            values,
+            cmap=cmap,
+            norm=norm,
+            extent=self.cut.extent,
+            origin="lower",
+            interpolation="nearest",
+            aspect="auto",
+        )
+        self.panels[panel].spines[:].set_visible(True)
+        return image
+
+    def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False):
+        """Draw a field in colours that fit its signs, with a colour bar."""
+        cmap, norm, ends = field_colours(values, log=log)
+        self.colour_bar(panel, self.image(panel, values, cmap, norm), label, ends)
+
+    def groups(self, panel: int, content: GroupMap) -> None:
+        """Draw groups in their colours, with a legend."""
+        colours = ListedColormap([group_colour(k) for k in range(content.n_groups)])
+        norm = BoundaryNorm(np.arange(content.n_groups + 1) - 0.5, content.n_groups)
+        self.image(panel, content.groups, colours, norm)
+        self._legends[panel] = group_entries(content)
+
+    def contours(self, panel: int, values: np.ndarray, level: float, colour: str = INK) -> None:
+        """Lines where the values cross a level."""
+        rows, columns = values.shape
+        left, right, bottom, top = self.cut.extent
+        x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+        y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
+        if values.min() < level < values.max() and min(values.shape) > 1:
+            lines = self.panels[panel].contour(
+                x, y, values, levels=[level], colors=colour, linewidths=0.6
+            )
+            lines.set_rasterized(values.size > 40_000)
+
+    def note(self, panel: int, *entries: Artist) -> None:
+        """Add entries to the legend of a panel."""
+        self._legends[panel] = [*self._legends.get(panel, []), *entries]
+
+    def colour_bar(self, panel: int, image, label: str, ends: str = "neither") -> None:
+        """Put a colour bar under a panel."""
+        axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03), label=f"bar {panel}")
+        bar = self.figure.colorbar(image, cax=axes, orientation="horizontal", extend=ends)
+        bar.set_label(label)
+        bar.outline.set_linewidth(0.4)
+        if not isinstance(image.norm, LogNorm):
+            plain_numbers(axes.xaxis, 4)
+        axes.xaxis.set_minor_locator(NullLocator())
+        self._bars[panel] = axes
+
+    def finish(self) -> Figure:
+        """Place everything, once the legends are measured."""
+        width, height = self._shape
+        drawn = {
+            k: fitting_legend(self.figure, entries, self._pitch, most=3)
+            for k, entries in self._legends.items()
+        }
+        rows = [
+            range(k, min(k + self.columns, len(self.panels)))
+            for k in range(0, len(self.panels), self.columns)
+        ]
+        legends = [max([drawn[k][2] for k in row if k in drawn], default=0.0) for row in rows]
+        tall = [
+            _ABOVE
+            + height
+            + (_BAR if any(k in self._bars for k in row) else 0.0)
+            + (legend + _LEGEND if legend else 0.0)
+            + (_BELOW if self._lowest(row[0]) or self._lowest(row[-1]) else 0.1)
+            for row, legend in zip(rows, legends, strict=True)
+        ]
+        total = sum(tall)
+        page = _LEFT + self.columns * self._pitch - _GAP + _RIGHT
+        page, shift = max(page, 3.0), max(0.0, (3.0 - page) / 2)
+        shift += (self._pitch - _GAP - width) / 2
+        self.figure.set_size_inches(page, min(total, PAGE_HEIGHT + 1.0))
+        for k, axes in enumerate(self.panels):
+            row, column = divmod(k, self.columns)
+            x = shift + _LEFT + column * self._pitch
+            y = total - sum(tall[:row]) - _ABOVE - height
+            axes.set_position((x / page, y / total, width / page, height / total))
+            below = y - (_BELOW if self._lowest(k) else 0.06)
+            if k in self._bars:
+                box = (x / page, (below - 0.08) / total, width / page, 0.07 / total)
+                self._bars[k].set_position(box)
+                below -= _BAR
+            if k in drawn:
+                anchor = ((x + width / 2) / page, (below - _LEGEND / 2) / total)
+                drawn[k][0].set_bbox_to_anchor(anchor, self.figure.transFigure)
+        return self.figure
+
+    def _lowest(self, panel: int) -> bool:
+        return panel + self.columns >= len(self.panels)
+
+    def _label(self, axes: Axes, panel: int) -> None:
+        unit = f" ({unit_text(self.cut.unit)})" if self.cut.unit else ""
+        plain_numbers(axes.xaxis, 5)
+        plain_numbers(axes.yaxis, 5)
+        if self._lowest(panel):
+            axes.set_xlabel(f"{self.cut.across}{unit}", labelpad=1.5)
+        else:
+            axes.tick_params(labelbottom=False)
+        if panel % self.columns == 0:
+            axes.set_ylabel(f"{self.cut.up}{unit}")
+        else:
+            axes.tick_params(labelleft=False)
+
+
+def field_colours(values: np.ndarray, *, log: bool = False):
+    """Colour map, norm and open ends of a colour bar for a field with or without a sign."""
+    values = np.asarray(values, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return sequential_map(), Normalize(0, 1), "neither"
+    if finite.min() < 0 < finite.max() and -finite.min() > 0.02 * finite.max():
+        top = max(float(np.quantile(np.abs(finite), _CLIP)), 1e-300)
+        ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+        return DIVERGING, Normalize(-top, top), ends[finite.min() < -top, finite.max() > top]
+    if log and finite.min() > 0 and is_wide(finite):
+        return sequential_map(), LogNorm(finite.min(), finite.max()), "neither"
+    low, high = np.quantile(finite, [1 - _CLIP, _CLIP])
+    if not low < high:
+        low, high = finite.min(), finite.max() + 1e-6 * max(abs(finite.max()), 1e-6)
+    ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+    return sequential_map(), Normalize(low, high), ends[finite.min() < low, finite.max() > high]
+
+
+def group_entries(content: GroupMap) -> list[Artist]:
+    """Legend entries of groups, with their share of all cells; those beyond a few as one."""
+    present = np.bincount(content.groups.ravel(), minlength=content.n_groups)
+    weights = present / max(present.sum(), 1) if content.shares is None else content.shares
+    known = np.flatnonzero(np.nan_to_num(weights) > 0)
+    named = known if len(known) <= MAX_GROUPS else known[: MAX_GROUPS - 1]
+    names = content.names or [f"{content.name} {k}" for k in range(content.n_groups)]
+    entries: list[Artist] = [
+        Patch(facecolor=group_colour(k), label=f"{names[k]} ({percent(weights[k])})") for k in named
+    ]
+    if len(named) < len(known):
+        entries.append(
+            Line2D([], [], ls="", label=f"and {len(known) - len(named)} more {content.name}s")
+        )
+    return entries
+
+
+def percent(share: float) -> str:
+    """A share as a person writes it."""
+    value = 100 * float(share)
+    return f"{value:.0f} %" if value >= 9.95 else f"{value:.1f} %" if value >= 0.1 else "< 0.1 %"
+
+
+@paper_style()
+def field_slice_figure(
+    cut: Cut,
+    current: np.ndarray,
+    label: str,
+    *,
+    field: tuple[np.ndarray, np.ndarray] | None = None,
+    density: float = 1.6,
+) -> Figure:
+    """The current along the field on a cut, with lines of the magnetic field in its plane.
+
+    Parameters
+    ----------
+    cut
+        The cut.
+    current
+        (H, W) values of the cut.
+    label
+        Their name and unit.
+    field
+        (H, W) components of the field along the axes of the cut; None draws no lines.
+    density
+        How closely lines are drawn, 1 for about 30 across.
+
+    Raises
+    ------
+    ConfigError
+        The arrays differ in shape.
+    """
+    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
+    page.field(0, current, label)
+    if field is not None:
+        if any(part.shape != current.shape for part in field):
+            raise ConfigError(f"field lines of shape {field[0].shape} for a cut {current.shape}")
+        _draw_lines(page.panels[0], cut, field, density)
+        page.note(0, Line2D([], [], color=INK, lw=0.6, label="magnetic field lines in the plane"))
+    return page.finish()
+
+
+def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: float) -> None:
+    """Lines of the field, along which it is followed from evenly spread seeds."""
+    rows, columns = field[0].shape
+    left, right, bottom, top = cut.extent
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
+    if min(rows, columns) < 2 or not np.any(np.hypot(*field)):
+        return
+    axes.streamplot(
+        x,
+        y,
+        np.asarray(field[0], np.float64),
+        np.asarray(field[1], np.float64),
+        density=density,
+        color=INK,
+        linewidth=0.45,
+        arrowsize=0.5,
+        arrowstyle="-|>",
+    )
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+
+
+@paper_style()
+def feature_slices_figure(cut: Cut, values: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
+    """Each feature on a cut, one panel each, in physical units.
+
+    Parameters
+    ----------
+    cut
+        The cut.
+    values
+        (H, W) values of each feature, at most 12.
+    labels
+        Name and unit of each.
+    """
+    columns = {1: 1, 2: 2, 4: 2}.get(len(values), 3)
+    page = SlicePage(cut, ["" for _ in labels], columns)
+    for k, (array, label) in enumerate(zip(values, labels, strict=True)):
+        page.field(k, array, label)
+    return page.finish()
+
+
+@paper_style()
+def cluster_slice_figure(
+    cut: Cut,
+    maps: Sequence[GroupMap],
+    *,
+    current: np.ndarray | None = None,
+    limit: float | None = None,
+    note: str = "",
+) -> Figure:
+    """Groups of the cells of a cut, with lines around the strong current.
+
+    Parameters
+    ----------
+    cut
+        The cut.
+    maps
+        One panel each.
+    current
+        (H, W) absolute current along the field.
+    limit
+        The line is drawn where the current crosses it.
+    note
+        What the line is called in the legend.
+    """
+    page = SlicePage(cut, [content.title for content in maps], 2, side=3.3)
+    for k, content in enumerate(maps):
+        page.groups(k, content)
+        if current is not None and limit is not None:
+            page.contours(k, current, limit)
+            page.note(k, Line2D([], [], color=INK, lw=0.8, label=note))
+    return page.finish()
+
+
+@paper_style()
+def signal_slice_figure(cut: Cut, signal: np.ndarray) -> Figure:
+    """The stacked signal on a cut: the sum over realizations of the Gsum of the cell's cluster."""
+    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
+    page.field(0, signal, "Stacked signal (sum of Gsum)", log=True)
+    return page.finish()
+
+
+@paper_style()
+def consensus_slice_figure(
+    cut: Cut,
+    maps: Sequence[GroupMap],
+    *,
+    confidence: np.ndarray,
+    stability: np.ndarray,
+) -> Figure:
+    """Consensus and SCE groups of the cells of a cut, and how sure they are.
+
+    Parameters
+    ----------
+    cut
+        The cut.
+    maps
+        Two panels of groups.
+    confidence
+        (H, W) share of the realizations that vote for the label of the cell.
+    stability
+        (H, W) mean Jaccard similarity of the cell's clusters with the best of other realizations.
+    """
+    titles = [*(content.title for content in maps), "confidence", "stability"]
+    page = SlicePage(cut, titles, 2, side=3.1)
+    for k, content in enumerate(maps):
+        page.groups(k, content)
+    colours = sequential_map("viridis", 0.0, 1.0)
+    for k, values, label in (
+        (2, confidence, "Confidence (share of realizations)"),
+        (3, stability, "Stability (mean Jaccard similarity)"),
+    ):
+        low, high = np.floor(10 * values.min()) / 10, np.ceil(10 * values.max()) / 10
+        norm = Normalize(min(low, 0.9), min(max(high, low + 0.1), 1.0))
+        page.colour_bar(k, page.image(k, values, colours, norm), label)
+    return page.finish()
+
+
+@paper_style()
+def signal_histogram_figure(
+    counts: np.ndarray,
+    edges: np.ndarray,
+    *,
+    cuts: Sequence[float] = (),
+    groups: np.ndarray | None = None,
+) -> Figure:
+    """Distribution of the stacked signal over all cells, on a logarithmic axis.
+
+    Parameters
+    ----------
+    counts
+        (B,) cells in each bin.
+    edges
+        (B + 1,) ends of the bins; a logarithmic axis is used where they are no even steps.
+    cuts
+        Values that separate classes.
+    groups
+        (G, B) cells in each bin by SCE group; None draws the total alone.
+    """
+    figure = new_figure(5.2, 3.2)
+    axes = figure.subplots()
+    counts, edges = np.asarray(counts), np.asarray(edges, dtype=np.float64)
+    axes.stairs(counts, edges, fill=True, color="#D5DCE4", label="all cells")
+    axes.stairs(counts, edges, color=INK, lw=0.6)
+    handles: list[Artist] = [Patch(facecolor="#D5DCE4", edgecolor=INK, lw=0.5, label="all cells")]
+    if groups is not None and len(groups) > 1:
+        for k, row in enumerate(groups[:MAX_GROUPS]):
+            if row.any():
+                axes.stairs(row, edges, color=group_colour(k), lw=1.1)
+                handles.append(
+                    Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
+                )
+    for cut in cuts:
+        axes.axvline(cut, color="#D55E00", lw=0.9, ls="--")
+    if len(cuts):
+        handles.append(Line2D([], [], color="#D55E00", lw=0.9, ls="--", label="cut-off"))
+    axes.set_yscale("log", nonpositive="clip")  # lines of the steps go down to empty bins
+    axes.yaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(0.7, 2.0 * max(counts.max(), 1))
+    steps = np.diff(edges)
+    if not np.allclose(steps, steps[0]):
+        log_axis(axes, "x")
+    else:
+        plain_numbers(axes.xaxis, 7)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xlabel("Stacked signal (sum of Gsum)")
+    axes.set_ylabel("Cells")
+    legend_below(figure, handles, most=4)
+    return figure

@@ -1,0 +1,314 @@
+"""Surfaces in a box of cells, drawn by casting rays to the first place that each meets, and shaded.
+
+Rays are parallel, so that the box keeps its proportions. A surface that reaches the border of the
+box is closed there by the border.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numba import njit
+from scipy import ndimage
+
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MUTED,
+    fitting_legend,
+    new_figure,
+    panel_title,
+    paper_style,
+    value_label,
+)
+from kohorte.studies.plasma.figures.slices import unit_text
+
+MOST_CELLS = 160
+"""Cells along a side of the volume that is drawn; of more, every second, third, ..."""
+
+_PIXELS = 620  # along the longer side of a picture
+_STEP = 0.6  # of a ray, in cells
+_LIGHT = np.array([-0.35, 0.55, 0.76])  # to the right, up, towards the eye
+_MARGIN = 1.13
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What is drawn: where a volume exceeds a level.
+
+    Attributes
+    ----------
+    volume : (nx, ny, nz) float32
+    level : float
+    colour : str
+    label : str
+        For the legend.
+    """
+
+    volume: np.ndarray
+    level: float
+    colour: str
+    label: str
+
+
+class View:
+    """A direction to look at a box from.
+
+    Parameters
+    ----------
+    shape
+        Cells along x, y, z.
+    spacing
+        Their sides.
+    azimuth, elevation
+        Of the eye, in degrees; z points up.
+    pixels
+        Of the longer side of the picture.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        spacing: Sequence[float],
+        azimuth: float = -58.0,
+        elevation: float = 24.0,
+        pixels: int = _PIXELS,
+    ) -> None:
+        self.shape, self.spacing = np.array(shape), np.array(spacing, dtype=np.float64)
+        self.lengths = self.shape * self.spacing
+        a, e = np.radians([azimuth, elevation])
+        towards = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+        right = np.array([-np.sin(a), np.cos(a), 0.0])
+        self.frame = np.stack([right, np.cross(towards, right), towards])
+        corners = self.project(self.corners())
+        self.low, self.high = corners.min(axis=0), corners.max(axis=0)
+        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2 * _MARGIN
+        self.extent = (
+            middle[0] - half[0],
+            middle[0] + half[0],
+            middle[1] - half[1],
+            middle[1] + half[1],
+        )
+        scale = pixels / (2 * half[:2].max())
+        self.size = tuple(int(np.ceil(2 * h * scale)) for h in half[1::-1])  # rows, columns
+
+    def corners(self) -> np.ndarray:
+        """The eight corners of the box, (8, 3)."""
+        return (
+            np.array(np.meshgrid(*[(0.0, n) for n in self.lengths], indexing="ij")).reshape(3, -1).T
+        )
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Places (..., 3) as (to the right, up, towards the eye)."""
+        return np.einsum("...i,ji->...j", points, self.frame)
+
+    def cast(self, volume: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Follow a ray for each pixel to where it meets the surface.
+
+        Returns (rows, columns) the height of that place towards the eye, -inf where there is none,
+        and (rows, columns, 3) the direction that the surface faces there, in the picture's frame.
+        """
+        rows, columns = self.size
+        across = np.linspace(self.extent[0], self.extent[1], columns, endpoint=False)
+        up = np.linspace(self.extent[2], self.extent[3], rows, endpoint=False)
+        half = (across[1] - across[0]) / 2
+        plane = np.stack(np.meshgrid(across + half, up + half), axis=-1).reshape(-1, 2)
+        # Beyond the border values are mirrored at the level: a surface ends at the border itself.
+        padded = np.pad(volume.astype(np.float32), 1, mode="edge")
+        shell = np.ones(padded.shape, dtype=bool)
+        shell[1:-1, 1:-1, 1:-1] = False
+        padded[shell] = level - np.abs(padded[shell] - level)
+        # Indices of the padded volume are where / spacing + 1/2.
+        axes = np.ascontiguousarray(self.frame / self.spacing)
+        step = _STEP * self.spacing.min()
+        ends = (self.high[2] + step, self.low[2] - step)
+        height = np.empty(len(plane))
+        _march(padded, plane, axes, float(level), *ends, step, height)
+        normal = np.zeros((len(plane), 3))
+        found = np.flatnonzero(np.isfinite(height))
+        if len(found):
+            slopes = [
+                self._sample(ndimage.sobel(padded, axis=k), plane[found], height[found])
+                / self.spacing[k]
+                for k in range(3)
+            ]
+            outward = -np.einsum("in,ji->nj", np.array(slopes), self.frame)
+            outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-12)
+            outward[outward[:, 2] < 0] *= -1
+            normal[found] = outward
+        return height.reshape(rows, columns), normal.reshape(rows, columns, 3)
+
+    def _sample(self, padded: np.ndarray, plane: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """Values of a padded volume at places of the picture, between cells by interpolation."""
+        at = np.einsum("ni,ij->jn", np.column_stack([plane, height]), self.frame)
+        return ndimage.map_coordinates(
+            padded, at / self.spacing[:, None] + 0.5, order=1, mode="nearest"
+        )
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """The twelve edges of the box (12, 2, 3), and which of them lie behind it."""
+        corners = self.corners()
+        pairs = [
+            (a, b)
+            for a in range(8)
+            for b in range(a + 1, 8)
+            if np.count_nonzero(corners[a] != corners[b]) == 1
+        ]
+        edges = np.array([[corners[a], corners[b]] for a, b in pairs])
+        far = np.argmin(self.project(corners)[:, 2])
+        return edges, np.array([far in pair for pair in pairs])
+
+
+def shade(view: View, surfaces: Sequence[Surface]) -> np.ndarray:
+    """The picture of surfaces, (rows, columns, 4) from 0 to 1; transparent where there is none."""
+    nearest = np.full(view.size, -np.inf)
+    picture = np.zeros((*view.size, 4))
+    light = _LIGHT / np.linalg.norm(_LIGHT)
+    for surface in surfaces:
+        height, normal = view.cast(surface.volume, surface.level)
+        front = height > nearest
+        if not front.any():
+            continue
+        nearest[front] = height[front]
+        facing = normal[front]
+        bright = 0.34 + 0.62 * np.clip(facing @ light, 0, 1)
+        gloss = 0.18 * np.clip(2 * (facing @ light) * facing[:, 2] - light[2], 0, 1) ** 12
+        depth = (height[front] - view.low[2]) / max(view.high[2] - view.low[2], 1e-12)
+        colour = np.array(to_rgb(surface.colour)) * bright[:, None] + gloss[:, None]
+        haze = 0.3 * (1 - np.clip(depth, 0, 1))[:, None]
+        picture[front, :3] = np.clip(colour * (1 - haze) + haze, 0, 1)
+        picture[front, 3] = 1.0
+    return picture
+
+
+@njit(cache=True)
+def _march(padded, plane, axes, level, first, last, step, height):
+    """Height towards the eye of the first place of each ray where the volume reaches the level."""
+    nx, ny, nz = padded.shape
+    for pixel in range(plane.shape[0]):
+        height[pixel] = -np.inf
+        x0 = plane[pixel, 0] * axes[0, 0] + plane[pixel, 1] * axes[1, 0] + 0.5
+        y0 = plane[pixel, 0] * axes[0, 1] + plane[pixel, 1] * axes[1, 1] + 0.5
+        z0 = plane[pixel, 0] * axes[0, 2] + plane[pixel, 1] * axes[1, 2] + 0.5
+        before, t = -1.0, first
+        while t >= last:
+            x, y, z = x0 + t * axes[2, 0], y0 + t * axes[2, 1], z0 + t * axes[2, 2]
+            value = -1.0
+            if 0 <= x < nx - 1 and 0 <= y < ny - 1 and 0 <= z < nz - 1:
+                i, j, k = int(x), int(y), int(z)
+                u, v, w = x - i, y - j, z - k
+                low = (1 - v) * (
+                    (1 - w) * ((1 - u) * padded[i, j, k] + u * padded[i + 1, j, k])
+                    + w * ((1 - u) * padded[i, j, k + 1] + u * padded[i + 1, j, k + 1])
+                )
+                high = v * (
+                    (1 - w) * ((1 - u) * padded[i, j + 1, k] + u * padded[i + 1, j + 1, k])
+                    + w * ((1 - u) * padded[i, j + 1, k + 1] + u * padded[i + 1, j + 1, k + 1])
+                )
+                value = low + high - level
+            if value >= 0:
+                height[pixel] = t + step * value / (value - min(before, -1e-12))
+                break
+            before = value
+            t -= step
+
+
+@paper_style()
+def surfaces_figure(
+    panels: Sequence[tuple[str, Sequence[Surface]]],
+    spacing: Sequence[float],
+    *,
+    unit: str = "",
+    azimuth: float = -58.0,
+    elevation: float = 24.0,
+) -> Figure:
+    """Boxes with surfaces in them, side by side.
+
+    Parameters
+    ----------
+    panels
+        Title and surfaces of each, all volumes of one shape (nx, ny, nz).
+    spacing
+        Sides of a cell along x, y, z.
+    unit
+        Of the spacing.
+    azimuth, elevation
+        Of the eye, in degrees.
+    """
+    width = DOUBLE_COLUMN / max(len(panels), 2) - 0.1
+    shape = next(surface.volume.shape for _, surfaces in panels for surface in surfaces)
+    view = View(shape, spacing, azimuth, elevation)
+    tall = width * view.size[0] / view.size[1]
+    total_width = len(panels) * (width + 0.1)
+    figure = new_figure(total_width, tall + 1.2, layout=None)
+    drawn = []
+    for _, surfaces in panels:
+        entries: list[Artist] = [Patch(facecolor=s.colour, label=s.label) for s in surfaces]
+        drawn.append(fitting_legend(figure, entries, width + 0.1, most=3) if entries else None)
+    below = max([item[2] for item in drawn if item], default=0.0) + 0.16
+    page = tall + 0.3 + below
+    figure.set_size_inches(total_width, page)
+    for k, (title, surfaces) in enumerate(panels):
+        x = 0.05 + k * (width + 0.1)
+        axes = figure.add_axes((x / total_width, below / page, width / total_width, tall / page))
+        axes.set_axis_off()
+        panel_title(axes, chr(ord("a") + k), title)
+        _draw_box(axes, view, behind=True)
+        picture = shade(view, surfaces)
+        axes.imshow(
+            picture, origin="lower", extent=view.extent, interpolation="antialiased", zorder=2
+        )
+        _draw_box(axes, view, behind=False)
+        _label_box(axes, view, unit)
+        axes.set_xlim(view.extent[:2])
+        axes.set_ylim(view.extent[2:])
+        axes.set_aspect("auto")
+        if drawn[k]:
+            anchor = ((x + width / 2) / total_width, (below - 0.1) / page)
+            drawn[k][0].set_bbox_to_anchor(anchor, figure.transFigure)
+    return figure
+
+
+def _draw_box(axes: Axes, view: View, behind: bool) -> None:
+    edges, far = view.edges()
+    colour, width, order = (MUTED, 0.5, 1) if behind else (INK, 0.6, 3)
+    for edge in view.project(edges)[far == behind]:
+        axes.plot(*edge[:, :2].T, color=colour, lw=width, zorder=order, solid_capstyle="round")
+
+
+def _label_box(axes: Axes, view: View, unit: str) -> None:
+    """Name and length of each side, beside an edge on the outline of the box."""
+    middle = view.project(view.lengths / 2)[:2]
+    edges, far = view.edges()
+    for axis, name in enumerate("xyz"):
+        along = [
+            view.project(edge)[:, :2]
+            for edge, hidden in zip(edges, far, strict=True)
+            if not hidden and edge[0, axis] != edge[1, axis]
+        ]
+        # Of the visible edges the lowest, or for an upright one that farthest to the left.
+        key = (lambda e: e[:, 0].mean()) if axis == 2 else (lambda e: e[:, 1].mean())
+        edge = min(along, key=key)
+        centre = edge.mean(axis=0)
+        away = centre - middle
+        step = edge[1] - edge[0]
+        normal = np.array([-step[1], step[0]]) / max(np.hypot(*step), 1e-12)
+        normal *= np.sign(normal @ away) or 1.0
+        angle = np.degrees(np.arctan2(step[1], step[0]))
+        angle = (angle + 90) % 180 - 90
+        place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
+        text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
+        axes.text(
+            *place,
+            text,
+            rotation=angle,
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            rotation_mode="anchor",
+        )

@@ -1,0 +1,294 @@
+"""`grid.h5`: what the ensemble says of the cells of a grid; and all values of cells by name."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+
+from kohorte.ensemble.points import stream_points
+from kohorte.ensemble.stability import cluster_recovery
+from kohorte.errors import ResultError
+from kohorte.store.data import PreparedData, read_data
+from kohorte.store.ensembles import read_ensemble, read_overlaps_of
+from kohorte.store.files import UNITS, create, open_result, read_json, read_result
+from kohorte.store.labels import LabelArrays, Window
+from kohorte.store.realizations import read_realization
+from kohorte.studies.plasma.fields.grid import DIRECTIONS, Grid
+from kohorte.studies.plasma.store.vti import write_vti
+
+#: Unit of the datasets that other results do not have.
+_UNITS = UNITS | {"sce_share": "share of realizations", "stability": "Jaccard similarity"}
+
+#: Parts of the library that the numbers of each kind of file come from.
+_MADE_BY = {"grid": ("ensemble",), "grid_labels": ("maps",)}
+
+_CHUNK = 32  # cells of a chunk along each axis
+
+_BLOCK = 2**22  # cells held in memory at once
+
+
+def parts_of(shape: Sequence[int]) -> list[slice]:
+    """Ranges of the first axis that fit in memory, whole chunks where that is possible."""
+    rows = max(1, _BLOCK // math.prod(shape[1:]))
+    if rows > _CHUNK:
+        rows -= rows % _CHUNK
+    return [slice(k, min(k + rows, shape[0])) for k in range(0, shape[0], rows)]
+
+
+def read_grid(path: str | Path, kind: str) -> Grid:
+    """The grid of `fields.h5`, `grid.h5` or, where it has one, `data.h5`.
+
+    A table that only says its shape has cubic cells of side 1, in the order z, y, x.
+
+    Raises:
+        ResultError: when the file has no grid.
+    """
+    with read_result(path, kind) as file:
+        if "shape" not in file.attrs:
+            raise ResultError(f"{path}: its points are not the cells of a grid; set data.shape")
+        shape = tuple(read_json(file, "shape"))
+        if "axes" not in file.attrs:
+            n = len(shape)
+            return Grid(shape, DIRECTIONS[n][::-1], (1.0,) * n, (True,) * n, "cells")
+        return Grid(
+            shape=shape,
+            axes=tuple(read_json(file, "axes")),
+            spacing=tuple(read_json(file, "spacing")),
+            periodic=tuple(read_json(file, "periodic")),
+            length_unit=file.attrs["length_unit"],
+        )
+
+
+def write_grid(
+    path: str | Path,
+    grid: Grid,
+    ensemble: str | Path,
+    labels: LabelArrays,
+    *,
+    memory_mb: int = 64,
+    threads: int | None = None,
+) -> None:
+    """Write `grid.h5`, part by part: label, confidence and signal of `ensemble.h5` on the grid, and
+    for each cell
+
+    * `sce_group`, the SCE group of most of the clusters that hold it (the more significant one on a
+      tie), and `sce_share`, the share of the realizations whose cluster is in that group;
+    * `stability`, the mean over the realizations of `cluster_recovery` of the cluster with it.
+
+    Args:
+        path: where the file will lie.
+        grid: its cells are the points of the ensemble, in C order.
+        ensemble: `ensemble.h5`.
+        labels: the labels that it was combined from.
+        memory_mb: labels held in memory at once, in MiB.
+        threads: threads of the gathering, without effect on the result.
+
+    Raises:
+        ResultError: when the ensemble has another number of points than the grid.
+    """
+    combined = read_ensemble(ensemble)
+    _check_size(ensemble, combined.n_points, grid)
+    overlaps = read_overlaps_of(combined)
+    groups = combined.clusters.sce_group
+    recovery = cluster_recovery(overlaps)
+    with read_result(ensemble, "ensemble") as source:
+        points = source["points"]
+        types = {
+            "label": points["label"].dtype,
+            "confidence": np.dtype(np.float32),
+            "signal": np.dtype(np.float32),
+            "sce_group": np.min_scalar_type(int(groups.max())),
+            "sce_share": np.dtype(np.float32),
+            "stability": np.dtype(np.float32),
+        }
+        with create_on_grid(path, "grid", grid) as file:
+            for name, dtype in types.items():
+                create_array(file, f"points/{name}", grid, dtype)
+            for part in parts_of(grid.shape):
+                start, stop = _cells(part, grid)
+                block = {name: np.empty(stop - start, dtype) for name, dtype in types.items()}
+                for name in ("label", "confidence", "signal"):
+                    block[name][:] = points[name][start:stop]
+                windows = [Window(array, start, stop) for array in labels.arrays]
+                for piece in stream_points(
+                    windows,
+                    overlaps,
+                    recovery,
+                    groups,
+                    max_bytes=memory_mb << 20,
+                    threads=threads,
+                ):
+                    where = slice(piece.start, piece.stop)
+                    block["sce_group"][where] = piece.winner
+                    block["sce_share"][where] = piece.votes / overlaps.n_realizations
+                    block["stability"][where] = piece.signal / overlaps.n_realizations
+                for name, values in block.items():
+                    file["points"][name][part] = values.reshape(-1, *grid.shape[1:])
+
+
+def write_labels_on_grid(path: str | Path, grid: Grid, labels: LabelArrays) -> None:
+    """Write the labels of every realization on the grid, part by part.
+
+    Raises:
+        ResultError: when there are more or fewer labels than cells.
+    """
+    with create_on_grid(path, "grid_labels", grid) as file:
+        for identifier, array in zip(labels.ids, labels.arrays, strict=True):
+            _check_size(identifier, len(array), grid)
+            name = f"labels/{identifier}"
+            dataset = create_array(file, name, grid, array.dtype, unit=UNITS["labels"])
+            for part in parts_of(grid.shape):
+                start, stop = _cells(part, grid)
+                dataset[part] = np.asarray(array[start:stop]).reshape(-1, *grid.shape[1:])
+
+
+@contextlib.contextmanager
+def create_on_grid(path: str | Path, kind: str, grid: Grid) -> Iterator[h5py.File]:
+    """A new result file with the attributes of its grid."""
+    attributes = {
+        "shape": list(grid.shape),
+        "axes": list(grid.axes),
+        "spacing": [float(step) for step in grid.spacing],
+        "periodic": [bool(wraps) for wraps in grid.periodic],
+        "length_unit": grid.length_unit,
+    }
+    with create(path, kind, made_by=_MADE_BY[kind], **attributes) as file:
+        yield file
+
+
+def create_array(
+    file: h5py.File, name: str, grid: Grid, dtype: Any, *, unit: str | None = None
+) -> h5py.Dataset:
+    """An empty, compressed dataset of the grid's shape, in chunks of at most 32 cells a side.
+
+    No chunk lies in two of the parts that it is written in.
+    """
+    rows = parts_of(grid.shape)[0].stop
+    dataset = file.create_dataset(
+        name,
+        grid.shape,
+        dtype,
+        chunks=tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:])),
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+    )
+    dataset.attrs["unit"] = unit or _UNITS[name.rpartition("/")[2]]
+    return dataset
+
+
+class CellValues:
+    """Everything that is known of the cells of a study, by name, read only as it is sliced.
+
+    Names of `grid.h5` go before those of `fields.h5`, and these before the features of `data.h5`,
+    which come in physical units. An array that does not exist raises ResultError.
+
+    Attributes:
+        grid: the grid.
+        features: names of the features of the study.
+        fields: names of the fields, of the features where there is no `fields.h5`.
+        kernel_radius: of the disc of `j_asym` in cells; None where it is not known.
+    """
+
+    def __init__(
+        self, grid: h5py.File | None, fields: h5py.File | None, data: PreparedData, where: Grid
+    ):
+        self.grid, self.features = where, data.names
+        self._arrays: dict[str, Any] = {}
+        self._units: dict[str, str] = {}
+        for k, name in enumerate(data.names):
+            self._arrays[name] = _Feature(data, k, where.shape)
+            self._units[name] = ""
+        for file, group in ((fields, "fields"), (grid, "points")):
+            for name, dataset in file[group].items() if file is not None else ():
+                self._arrays[name] = dataset
+                self._units[name] = dataset.attrs["unit"]
+        self.fields = tuple(fields["fields"]) if fields is not None else data.names
+        radius = fields.attrs.get("kernel_radius") if fields is not None else None
+        self.kernel_radius = None if radius is None else float(radius)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._arrays:
+            raise ResultError(
+                f"there is no {name!r} on the grid, only {', '.join(self._arrays)}; "
+                "add it to the fields of the study"
+            )
+        return self._arrays[name]
+
+    def unit(self, name: str) -> str:
+        """Unit of an array; empty where it is not known."""
+        return self._units[name]
+
+
+class _Feature:
+    """One feature of a prepared table on the grid, in physical units."""
+
+    def __init__(self, data: PreparedData, column: int, shape: tuple[int, ...]):
+        self.shape, self.dtype = shape, np.dtype(np.float32)
+        self._values = data.features.reshape(*shape, -1)[..., column]
+        self._scale, self._offset = data.scale[column], data.offset[column]
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return (self._values[key] * self._scale + self._offset).astype(np.float32)
+
+
+@contextlib.contextmanager
+def open_cells(
+    data: str | Path, fields: str | Path | None = None, grid: str | Path | None = None
+) -> Iterator[CellValues]:
+    """Open what a study knows of its cells: `data.h5`, `fields.h5` and `grid.h5` where given.
+
+    Raises:
+        ResultError: when a file is missing, or they have different numbers of cells.
+    """
+    with contextlib.ExitStack() as stack:
+        prepared = read_data(data, mapped=True)
+        where = read_grid(fields, "fields") if fields else read_grid(data, "data")
+        _check_size(data, len(prepared.features), where)
+        opened = [
+            stack.enter_context(open_result(path, kind)) if path else None
+            for path, kind in ((grid, "grid"), (fields, "fields"))
+        ]
+        yield CellValues(*opened, prepared, where)
+
+
+def write_picture(path: str | Path, cells: CellValues) -> None:
+    """Write the values of all cells, those of the ensemble and the fields, as VTK image data."""
+    names = [*POINTS, *(name for name in cells.fields if name not in POINTS)]
+    write_vti(path, cells.grid, {name: cells[name] for name in names})
+
+
+#: What `grid.h5` holds.
+POINTS = ("label", "confidence", "signal", "sce_group", "sce_share", "stability")
+
+
+def read_map_labels(path: str | Path, grid: Grid) -> SimpleNamespace:
+    """Clusters of the cells by one map: `labels`, a view of the grid's shape, and `n_clusters`."""
+    stored = read_realization(path, "labels")
+    _check_size(path, len(stored.arrays["labels"]), grid)
+    labels = stored.arrays["labels"].reshape(grid.shape)
+    return SimpleNamespace(labels=labels, n_clusters=stored.n_clusters)
+
+
+def _cells(part: slice, grid: Grid) -> tuple[int, int]:
+    """First and last (exclusive) cell of a range of the first axis."""
+    plane = math.prod(grid.shape[1:])
+    return part.start * plane, part.stop * plane
+
+
+def _check_size(what: str | Path, n_points: int, grid: Grid) -> None:
+    if n_points != grid.n_cells:
+        raise ResultError(
+            f"{what}: has {n_points} points, the grid of shape {grid.shape} {grid.n_cells} cells; "
+            "a study on a grid takes every cell: neither stride nor sample, and no row dropped"
+        )

@@ -1,0 +1,174 @@
+"""Maps inside neural networks: -> results/spirals/*.csv and figures. They belong to no study."""
+
+from kohorte.studies.spirals import plan as spirals_plan
+
+SPIRALS = config["spirals"]
+try:
+    SPIRAL_CASES = spirals_plan.plan_cases(SPIRALS)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+SPIRAL_NUMBERS = spirals_plan.cut_numbers(SPIRALS)
+# Editing what the networks are not told must not train them anew.
+NETWORK_OPTIONS = {
+    name: SPIRALS[name]
+    for name in [
+        "points",
+        "test_points",
+        "turns",
+        "noise",
+        "parameters",
+        "steps",
+        "rate",
+        "refreshes",
+    ]
+}
+CURVE_OPTIONS = {
+    name: SPIRALS[name]
+    for name in ["seeds", "points", "noise", "chain", "chain_beta", "unwound_turns", "sweep_turns"]
+}
+SPIRAL_FIGURES = ["unwinding", "decisions", "layers", "courses", "sweep"]
+
+
+wildcard_constraints:
+    case="|".join(SPIRAL_CASES),
+
+
+rule spirals:
+    input:
+        "results/spirals/unwinding.csv",
+        "results/spirals/networks.csv",
+        "results/spirals/courses.csv",
+        "results/spirals/comparisons.csv",
+        expand("results/spirals/{name}.{format}", name=SPIRAL_FIGURES, format=["pdf", "png"]),
+
+
+rule unwind_curves:
+    output:
+        table="results/spirals/unwinding.csv",
+        curve="results/spirals/unwinding.h5",
+    log:
+        "results/spirals/logs/unwind_curves.log",
+    benchmark:
+        "results/spirals/benchmarks/unwind_curves.tsv"
+    conda:
+        "../../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        options=CURVE_OPTIONS,
+        seed=config["seed"],
+        library=library_digest("maps", "studies/spirals"),
+    script:
+        "../../../../scripts/unwind_curves.py"
+
+
+rule train_networks:
+    output:
+        networks="results/spirals/networks/{case}_{batch}.h5",
+    log:
+        "results/spirals/logs/train_networks/{case}_{batch}.log",
+    benchmark:
+        "results/spirals/benchmarks/train_networks/{case}_{batch}.tsv"
+    conda:
+        "../../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        variant=lambda wildcards: SPIRAL_CASES[wildcards.case].variant,
+        side=lambda wildcards: SPIRAL_CASES[wildcards.case].side,
+        betas=lambda wildcards: SPIRAL_CASES[wildcards.case].beta,
+        numbers=lambda wildcards: SPIRAL_NUMBERS[wildcards.batch],
+        drawn=[SPIRALS["side"], float(SPIRALS["beta"])],
+        options=NETWORK_OPTIONS,
+        seed=config["seed"],
+        library=library_digest("maps", "studies/spirals"),
+    script:
+        "../../../../scripts/train_networks.py"
+
+
+rule compare_networks:
+    input:
+        networks=expand(
+            "results/spirals/networks/{case}_{batch}.h5",
+            case=SPIRAL_CASES,
+            batch=SPIRAL_NUMBERS,
+        ),
+    output:
+        networks="results/spirals/networks.csv",
+        courses="results/spirals/courses.csv",
+        comparisons="results/spirals/comparisons.csv",
+    log:
+        "results/spirals/logs/compare_networks.log",
+    benchmark:
+        "results/spirals/benchmarks/compare_networks.tsv"
+    conda:
+        "../../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        side=SPIRALS["side"],
+        beta=float(SPIRALS["beta"]),
+        library=library_digest("studies/spirals", "store"),
+    script:
+        "../../../../scripts/compare_networks.py"
+
+
+rule plot_unwinding:
+    input:
+        table="results/spirals/unwinding.csv",
+        curve="results/spirals/unwinding.h5",
+    output:
+        pdf="results/spirals/unwinding.pdf",
+        png="results/spirals/unwinding.png",
+    log:
+        "results/spirals/logs/plot_unwinding.log",
+    benchmark:
+        "results/spirals/benchmarks/plot_unwinding.tsv"
+    conda:
+        "../../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library_digest("figures", "studies/spirals/figures"),
+    script:
+        "../../../../scripts/plot_unwinding.py"
+
+
+rule plot_spirals:
+    input:
+        # Those with networks of the side that is compared, of which the first ones are drawn.
+        jobs=expand(
+            "results/spirals/networks/{case}_{batch}.h5",
+            case=[name for name, case in SPIRAL_CASES.items() if case.side == SPIRALS["side"]],
+            batch=next(iter(SPIRAL_NUMBERS)),
+        ),
+        networks="results/spirals/networks.csv",
+        courses="results/spirals/courses.csv",
+    output:
+        **{
+            f"{name}_{format}": f"results/spirals/{name}.{format}"
+            for name in SPIRAL_FIGURES[1:]
+            for format in ["pdf", "png"]
+        },
+    log:
+        "results/spirals/logs/plot_spirals.log",
+    benchmark:
+        "results/spirals/benchmarks/plot_spirals.tsv"
+    conda:
+        "../../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library_digest("figures", "studies/spirals/figures", "studies/spirals/plan"),
+    script:
+        "../../../../scripts/plot_spirals.py"

@@ -1,0 +1,198 @@
+"""Training of one network on two spirals, with what is recorded of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from kohorte.maps.batch import train_batch
+from kohorte.maps.initial import initial_weights
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.soft import SoftMap
+from kohorte.maps.winners import find_winners
+from kohorte.studies.spirals import networks
+from kohorte.studies.spirals.data import two_spirals
+from kohorte.studies.spirals.plan import EXTENT, VARIANTS, choose_width, count_parameters
+
+MAP_EPOCHS = 50
+"""Passes of the batch training of a map over points, or activations, that it has not seen."""
+
+FINAL_RADIUS = 1.0
+"""Radius at the end of them, and of the passes that follow a change of the activations."""
+
+GRID = 141
+"""Points along each side of the picture of decisions."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What can be drawn of a network, in the plane of the spirals and in that of its map.
+
+    points (N, 2), classes (N,): training points. decision: (GRID, GRID), probability of class 1
+    from -EXTENT to EXTENT, rows along y. activations (N, 2), positions (N, 2): of the training
+    points, before and on the map; nodes: (M, 2), its weights; all three None where no map is
+    between the layers.
+    """
+
+    points: np.ndarray
+    classes: np.ndarray
+    decision: np.ndarray
+    activations: np.ndarray | None
+    positions: np.ndarray | None
+    nodes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network, by its measures.
+
+    parameters: of the dense layers; node_parameters: weights of nodes that the gradient trained.
+    width: units of the hidden layers. step: (T,), and at these steps train_loss, test_loss (nats),
+    train_accuracy, test_accuracy (shares), each (T,) float64. picture: where it was asked for.
+    """
+
+    parameters: int
+    node_parameters: int
+    width: int
+    step: np.ndarray
+    train_loss: np.ndarray
+    test_loss: np.ndarray
+    train_accuracy: np.ndarray
+    test_accuracy: np.ndarray
+    picture: Picture | None
+
+
+def train_network(
+    variant_name: str,
+    side: int,
+    beta: float,
+    number: int,
+    options: Mapping[str, Any],
+    seed: int,
+    *,
+    draw: bool = False,
+) -> TrainedNetwork:
+    """Train the network of that number, 0 ..., on data of its own.
+
+    All variants have the same data for the same number, and the same first weights where their
+    layers have the same sizes. Points are scaled to mean 0 and variance 1 of the training points.
+    A map of the features is trained on them before. A map between the layers is trained on the
+    activations of the untrained network; then either gradients train it, or it follows the
+    activations with one epoch of batch training before each of the `refreshes` parts of the steps,
+    and is constant within a part.
+
+    Parameters
+    ----------
+    variant_name
+        A key of plan.VARIANTS.
+    side, beta
+        Nodes on each side of the map, and how hard it is.
+    options
+        Section `spirals` of the configuration.
+    seed
+        Of the study.
+    draw
+        Whether the picture is made.
+
+    Raises ConfigError for an unknown variant or too few parameters.
+    """
+    variant = VARIANTS[variant_name]
+    data_seed, key_seed = np.random.SeedSequence([seed, number]).spawn(2)
+    rng = np.random.default_rng(data_seed)
+    spiral = (options["turns"], options["noise"], rng)
+    points, classes = two_spirals(options["points"], *spiral)
+    test_points, test_classes = two_spirals(options["test_points"], *spiral)
+    mean, deviation = points.mean(axis=0), points.std(axis=0)
+
+    lattice = Lattice(side, side)
+    scale = _scaler(variant.inputs, (points - mean) / deviation, lattice, beta)
+
+    def inputs(raw):
+        return scale(((raw - mean) / deviation).astype(np.float32))
+
+    seen, unseen = inputs(points), inputs(test_points)
+    node_parameters = 2 * lattice.n_nodes
+    budget = options["parameters"] + (node_parameters if variant.counts_nodes else 0)
+    width = choose_width(variant, budget)
+    key = jax.random.key(int(key_seed.generate_state(1)[0]))
+    network = networks.make_network(variant, width, key)
+    if variant.map_between:
+        network = _fit_map(network, seen, lattice, beta, variant.learns_map)
+    state = networks.start_state(network, options["rate"])
+
+    part = options["steps"] // options["refreshes"]
+    history = [_measure(network, (seen, classes), (unseen, test_classes))]
+    for k in range(options["refreshes"]):
+        if k and variant.map_between and not variant.learns_map:
+            network = _refit_map(network, seen, lattice)
+        network, state = networks.take_steps(network, state, seen, classes, options["rate"], part)
+        history.append(_measure(network, (seen, classes), (unseen, test_classes)))
+    return TrainedNetwork(
+        count_parameters(variant, width),
+        node_parameters if variant.learns_map else 0,
+        width,
+        np.arange(len(history)) * part,
+        *np.array(history).T,
+        picture=_draw(network, inputs, points, classes) if draw else None,
+    )
+
+
+def _scaler(kind: str, points: np.ndarray, lattice: Lattice, beta: float) -> Callable:
+    """From scaled points (N, 2) float32 to what the network is given of them, (N, 2) float32."""
+    if kind == "features":
+        return lambda scaled: scaled
+    points = points.astype(np.float32)
+    weights = _train_map(points, lattice, initial_weights(points, lattice, "pca", None))
+    places = networks.scaled_places(lattice)
+    if kind == "winner":
+        return lambda scaled: places[find_winners(scaled, weights)].astype(np.float32)
+    layer = SoftMap(weights, places, beta)
+    return lambda scaled: np.asarray(networks.locate(layer, scaled))
+
+
+def _train_map(points, lattice: Lattice, weights) -> np.ndarray:
+    return train_batch(points, lattice, weights, epochs=MAP_EPOCHS, final_radius=FINAL_RADIUS)
+
+
+def _fit_map(network, points, lattice: Lattice, beta: float, learns: bool):
+    activations = np.asarray(networks.activate(network, points))
+    start = initial_weights(activations, lattice, "pca", None)
+    weights = _train_map(activations, lattice, start)
+    places = networks.scaled_places(lattice)
+    return networks.with_map(network, SoftMap(weights, places, beta, learns_weights=learns))
+
+
+def _refit_map(network, points, lattice: Lattice):
+    """Moves the nodes only, so that nothing is compiled anew."""
+    activations = np.asarray(networks.activate(network, points))
+    weights = train_batch(
+        activations,
+        lattice,
+        np.asarray(network.map.weights),
+        epochs=1,
+        radius=FINAL_RADIUS,
+        final_radius=FINAL_RADIUS,
+    )
+    return networks.with_weights(network, weights)
+
+
+def _measure(network, seen, unseen) -> tuple[float, float, float, float]:
+    """Losses of seen and unseen points, then accuracies."""
+    train_loss, train_right = networks.measure(network, *seen)
+    test_loss, test_right = networks.measure(network, *unseen)
+    shares = (int(train_right) / len(seen[1]), int(test_right) / len(unseen[1]))
+    return float(train_loss), float(test_loss), *shares
+
+
+def _draw(network, inputs: Callable, points, classes) -> Picture:
+    axis = np.linspace(-EXTENT, EXTENT, GRID)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    decision = np.asarray(networks.predict(network, inputs(grid))).reshape(GRID, GRID)
+    layers = (None, None, None)
+    if network.map is not None:
+        activations = networks.activate(network, inputs(points))
+        positions = networks.locate(network.map, activations)
+        layers = tuple(map(np.asarray, (activations, positions, network.map.weights)))
+    return Picture(points, classes, decision, *layers)

@@ -1,0 +1,163 @@
+"""Figures of stars: the colour-magnitude diagram, and how groups and regions of it agree."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
+
+from kohorte.errors import ConfigError
+from kohorte.figures.panels import draw_groups, draw_scale
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    SINGLE_COLUMN,
+    SMALL,
+    is_wide,
+    legend_below,
+    new_figure,
+    panel_title,
+    paper_style,
+    plain_numbers,
+    sequential_map,
+)
+from kohorte.studies.stars.regions import COLOURS, main_sequence
+
+NAMES = {
+    "main sequence": (0.2, 6.4),
+    "giants": (1.75, -3.3),
+    "red clump": (1.62, 2.4),
+    "white dwarfs": (0.12, 14.3),
+}
+"""Region -> where its name stands in the diagram: B-V, M."""
+
+
+MAX_STARS = 100_000
+"""Stars drawn in one panel."""
+
+TITLES = ("consensus", "stacked signal", "confidence")
+
+
+@paper_style()
+def colour_magnitude_figure(
+    b_v: np.ndarray,
+    magnitude: np.ndarray,
+    *,
+    labels: np.ndarray,
+    signal: np.ndarray,
+    confidence: np.ndarray,
+) -> Figure:
+    """The diagram three times: by consensus group, by stacked signal and by confidence.
+
+    Stars that lack colour or magnitude are counted, but not drawn; of more than MAX_STARS an evenly
+    random part is drawn, the same on every run. The line is the mean main sequence.
+
+    Parameters
+    ----------
+    b_v, magnitude
+        (N,) colour B-V and absolute magnitude, NaN where missing.
+    labels
+        (N,) integers, consensus group.
+    signal, confidence
+        (N,) stacked signal, and share of the votes for the label.
+
+    Raises
+    ------
+    ConfigError
+        No star has both colour and magnitude.
+    """
+    known = np.flatnonzero(np.isfinite(b_v) & np.isfinite(magnitude))
+    if not known.size:
+        raise ConfigError("colour_magnitude: no star has both b_v and absolute_magnitude")
+    shown = known
+    if len(known) > MAX_STARS:
+        rng = np.random.default_rng(len(known))
+        shown = np.sort(rng.choice(known, MAX_STARS, replace=False))
+    x, y = np.asarray(b_v), np.asarray(magnitude)
+    figure = new_figure(DOUBLE_COLUMN, 4.9)
+    panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    for letter, axes, title in zip("abc", panels, TITLES, strict=True):
+        _diagram(axes, x[known], y[known])
+        panel_title(axes, letter, title)
+    panels[0].set_ylabel("Absolute magnitude $M_{Hp}$ / mag")
+    groups = [f"group {k}" for k in range(int(labels.max()) + 1)]
+    entries = draw_groups(panels[0], x, y, labels, shown, groups)
+    entries.append(Line2D([], [], color=INK, lw=0.9, label="mean main sequence"))
+    wide = bool(signal.min() > 0) and is_wide(signal)
+    limits = (signal.min(), signal.max())
+    drawn = draw_scale(panels[1], x[shown], y[shown], signal[shown], limits, wide)
+    _colour_bar(drawn, panels[1], "Stacked signal (sum of Gsum)", wide)
+    # Uncertain stars last, or the sure ones would hide them.
+    order = shown[np.argsort(-confidence[shown], kind="stable")]
+    low = min(np.floor(confidence.min() * 10) / 10, 0.9)
+    drawn = draw_scale(panels[2], x[order], y[order], confidence[order], (low, 1.0))
+    _colour_bar(drawn, panels[2], "Share of votes for the label")
+    # Keeps the panels of one height: the first has no bar.
+    spare = figure.colorbar(drawn, ax=panels[0], location="bottom", pad=0.02, aspect=30)
+    spare.ax.set_visible(False)
+    notes = [f"{len(shown)} of {len(labels)} stars are drawn"] if len(shown) < len(labels) else []
+    if len(known) < len(labels):
+        notes.append(f"{len(labels) - len(known)} lack colour or magnitude")
+    if notes:
+        entries.append(Line2D([], [], ls="", label="; ".join(notes)))
+    legend_below(figure, entries)
+    return figure
+
+
+@paper_style()
+def star_regions_figure(
+    shares: np.ndarray, groups: Sequence[str], regions: Sequence[str], sizes: Sequence[int]
+) -> Figure:
+    """Of the stars of each region, the share that each group holds.
+
+    Parameters
+    ----------
+    shares
+        (regions, groups) shares, whose rows add up to 1.
+    groups, regions
+        Names.
+    sizes
+        Stars of each region.
+    """
+    shares = np.asarray(shares, dtype=np.float64)
+    height = 0.75 + 0.34 * len(regions)
+    figure = new_figure(max(SINGLE_COLUMN, 1.5 + 0.45 * len(groups)), height)
+    axes = figure.add_subplot()
+    colours = sequential_map("Blues", 0.0, 0.85)
+    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
+    for row, column in np.ndindex(shares.shape):
+        value = shares[row, column]
+        text = "<0.1" if 0 < value < 0.0005 else f"{100 * value:.1f}".removesuffix(".0")
+        colour = "white" if value > 0.55 else INK
+        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
+        axes.text(column, row, text, **style)
+    axes.set_xticks(range(len(groups)), groups)
+    texts = [f"{name} ({size})" for name, size in zip(regions, sizes, strict=True)]
+    axes.set_yticks(range(len(regions)), texts)
+    axes.set_xlabel("Consensus group")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title("Share of the region's stars in %", loc="left")
+    return figure
+
+
+def _colour_bar(drawn, axes: Axes, label: str, logarithmic: bool = False) -> None:
+    bar = axes.figure.colorbar(drawn, ax=axes, location="bottom", pad=0.02, aspect=30)
+    bar.set_label(label)
+    if not logarithmic:
+        plain_numbers(bar.ax.xaxis, 4)
+
+
+def _diagram(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Axes as astronomers draw them, the mean main sequence, and names of the regions."""
+    axes.set_xlabel("B−V / mag")
+    low, high = np.quantile(x, [0.0005, 0.9995])
+    axes.set_xlim(min(low, -0.35) - 0.1, max(high, 2.0) + 0.1)
+    axes.set_ylim(max(y.max(), 15.0) + 0.5, y.min() - 0.5)
+    colours = np.linspace(*COLOURS, 100)
+    rim = [Stroke(linewidth=2.2, foreground="white"), Normal()]
+    axes.plot(colours, main_sequence(colours), color=INK, lw=0.9, path_effects=rim, zorder=4)
+    for name, at in NAMES.items():
+        axes.text(*at, name, fontsize=SMALL, ha="center", va="center", path_effects=rim, zorder=5)

@@ -1,0 +1,383 @@
+"""Checking a study's configuration against the schema, in words that a person can act on.
+
+Snakemake reads configuration files by itself, and not as plain data: of a key that is given twice
+it takes the last, YAML tags may name objects of Python, and a file with the key `__use_yte__` is a
+template whose expressions it runs. `read_config` refuses all of that.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kohorte._checks import suggest
+from kohorte.errors import ConfigError
+from kohorte.provenance import portable_path
+from kohorte.study.figures import EXTRA_FIGURES
+from kohorte.study.modules import StudyModule, merge_schema
+
+Schema = Mapping[str, Any]
+
+#: Values of all kinds in a configuration: few lines of YAML can say billions.
+MAX_VALUES = 500_000
+
+_MAX_DEPTH = 20
+_MAX_ERRORS = 100
+_MAX_KEY = 200
+_MAX_SHOWN = 80
+_MAX_INTEGER = 2**63 - 1
+
+# No name or path needs them, and they fool terminals, file names and reports.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def read_config(path: str | Path) -> Any:
+    """Read a configuration file, YAML or JSON, as plain data.
+
+    Raises:
+        ConfigError: when it cannot be read, holds more than plain data, or gives a key twice; the
+            message says where.
+    """
+    import yaml
+
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        try:
+            found = json.loads(text, object_pairs_hook=functools.partial(_distinct, path))
+        except json.JSONDecodeError:
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+            _refuse_second_keys(path, node)
+            found = None if node is None else loader.construct_document(node)
+        if isinstance(found, dict) and "__use_yte__" in found:
+            raise ConfigError(
+                f"{path}: is a template (__use_yte__), which could run any command; write values"
+            )
+        return found
+    except ConfigError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    # PyYAML raises errors of any type where a tag does not fit its value.
+    except Exception as error:
+        raise ConfigError(f"{path}: cannot be read as plain YAML or JSON: {error}") from error
+
+
+def _distinct(path: str | Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ConfigError(f"{path}: key {key!r} is given twice; leave one")
+        found[key] = value
+    return found
+
+
+def _refuse_second_keys(path: str | Path, top: Any) -> None:
+    pending, visited = [top], set()
+    while pending:
+        node = pending.pop()
+        if node is None or isinstance(node.value, str) or id(node) in visited:
+            continue
+        visited.add(id(node))
+        lines: dict[str, int] = {}
+        for item in node.value:
+            key, value = item if isinstance(item, tuple) else (None, item)
+            pending.append(value)
+            if key is None or not isinstance(key.value, str):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise ConfigError(
+                    f"{path}, line {line}: key {key.value!r} is given twice, first in line "
+                    f"{lines[key.value]}; leave one"
+                )
+            lines[key.value] = line
+
+
+def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
+    """The schema of the configuration, with what `modules` add to it."""
+    import yaml
+
+    def read(folder: Path, name: str) -> dict[str, Any]:
+        path = folder / name
+        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    schema = read(Path(__file__).parent, "config.schema.yaml")
+    figures = list(EXTRA_FIGURES)
+    for module in modules:
+        schema = merge_schema(schema, read(module.folder, "schema.yaml"))
+        figures += module.extra_figures
+    schema["properties"]["figures"]["properties"]["extra"]["items"] = {"enum": figures}
+    return schema
+
+
+def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Validate a configuration and fill in what it leaves out.
+
+    Args:
+        config: the configuration as read from YAML; it is not changed.
+        schema: a closed JSON schema (draft 2020-12) with a default for every optional key.
+
+    Returns:
+        A new dictionary with every key of the schema.
+
+    Raises:
+        ConfigError: naming every key that is unknown (with the nearest known one), missing or out
+            of bounds, with the value found and what is allowed.
+    """
+    if not isinstance(config, Mapping):
+        # It may hold itself, which repr is ready for.
+        found = _shortened(repr(config))
+        raise ConfigError(f"the configuration must be a mapping of keys, not {found}")
+    # What is not plain data could not even be shown.
+    _refuse(_not_plain(config, (), itertools.count(1)))
+    errors = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
+    errors = sorted(errors, key=lambda e: list(map(str, e.path)))
+    _refuse(message for error in errors for message in _explain(error))
+    return _with_defaults(config, schema)
+
+
+def iter_keys(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yield `(dotted name, schema)` of every key, sections before their keys."""
+    for name, entry in schema.get("properties", {}).items():
+        yield prefix + name, entry
+        yield from iter_keys(entry, f"{prefix}{name}.")
+
+
+def _refuse(messages: Iterator[str]) -> None:
+    found = list(dict.fromkeys(itertools.islice(messages, _MAX_ERRORS)))
+    if found:
+        head = "the configuration cannot be used:"
+        raise ConfigError("\n".join([head, *(f"  - {message}" for message in found)]))
+
+
+def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Iterator[str]:
+    """What keeps a value from being written as JSON and read again as the same."""
+    if next(count) > MAX_VALUES or len(path) > _MAX_DEPTH:
+        raise ConfigError(
+            f"the configuration cannot be used: it holds more than {MAX_VALUES} values, or "
+            f"mappings and lists more than {_MAX_DEPTH} deep"
+        )
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                yield f"{_key(path)}: the key {_show(key)} is not text; write it in quotes"
+            elif _CONTROL.search(key) or len(key) > _MAX_KEY:
+                yield f"{_key(path)}: the key {_show(key)} is too long or has control characters"
+            else:
+                yield from _not_plain(inner, (*path, key), count)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _not_plain(inner, (*path, number), count)
+    elif isinstance(value, str):
+        if _CONTROL.search(value):
+            yield f"{_key(path)}: {_show(value)} has control characters"
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield f"{_key(path)}: {value!r} is not a finite number"
+    elif isinstance(value, int):
+        if abs(value) > _MAX_INTEGER:
+            yield f"{_key(path)}: a whole number of more than 63 bits is too large"
+    elif value is not None:
+        yield f"{_key(path)}: {type(value).__name__} {_show(value)} must be written in quotes"
+
+
+@functools.cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def unique_items(_validator, wanted, instance, _schema):
+        # That of jsonschema takes hours for long lists of mixed types.
+        if wanted and isinstance(instance, list):
+            seen = {(isinstance(v, bool), v if v.__hash__ else repr(v)) for v in instance}
+            if len(seen) < len(instance):
+                yield ValidationError("a value is named twice")
+
+    return validators.extend(Draft202012Validator, {"uniqueItems": unique_items})
+
+
+def _with_defaults(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    filled = copy.deepcopy(dict(config))
+    for name, entry in schema["properties"].items():
+        if name not in filled and "default" in entry:
+            filled[name] = copy.deepcopy(entry["default"])
+        if "properties" in entry and name in filled:
+            filled[name] = _with_defaults(filled[name], entry)
+        elif name in filled:
+            filled[name] = _whole(filled[name], entry)
+    return filled
+
+
+def _whole(value: Any, entry: Schema) -> Any:
+    """A value whose floats are int where the schema asks for whole numbers: 1.0e+4 is 10000."""
+    if isinstance(value, list):
+        return [_whole(item, entry) for item in value]
+    is_number = isinstance(value, float) and value.is_integer()
+    return int(value) if is_number and _takes(entry) == {"integer"} else value
+
+
+def _takes(entry: Schema) -> set[str]:
+    """The types of number that a schema entry allows, alone or in a list."""
+    kinds = {entry["type"]} if isinstance(entry.get("type"), str) else {*entry.get("type", [])}
+    for inner in [*entry.get("anyOf", []), *([entry["items"]] if "items" in entry else [])]:
+        kinds |= _takes(inner)
+    return kinds & {"integer", "number"}
+
+
+def _explain(error: Any) -> list[str]:
+    """Turn one jsonschema error into messages `key: what is wrong`."""
+    where = _key(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = sorted(set(error.instance) - set(known))[:_MAX_ERRORS]
+        return [_unknown_key(_join(where, name), name, known) for name in unknown]
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return [f"{_join(where, name)}: this key is required" for name in missing]
+    if error.validator == "uniqueItems":
+        return [f"{where}: {_show(error.instance)} names a value twice"]
+    if error.validator == "anyOf":
+        # A list can only have been meant as a sweep and anything else only as one value, so the
+        # errors of the other branch would mislead.
+        swept = isinstance(error.instance, list)
+        context = [
+            e for e in error.context if (_branch_type(error, e) == "array") == swept or len(e.path)
+        ]
+        telling = [e for e in context if e.path or e.validator in ("uniqueItems", "minItems")]
+        if telling:
+            return _explain(telling[0])
+        return [f"{where}: {_show(error.instance)} is not allowed; {_allowed(error.schema)}"]
+    return [f"{where}: {_show(error.instance)} is not allowed; {_allowed(error.schema)}"]
+
+
+def _branch_type(error: Any, inner: Any) -> str | None:
+    return error.schema["anyOf"][inner.schema_path[0]].get("type")
+
+
+def _unknown_key(where: str, name: str, known: list[str]) -> str:
+    return f"{where}: unknown key; {suggest(name, known)}"
+
+
+def _allowed(schema: Schema) -> str:
+    return f"allowed: {describe_values(schema)}"
+
+
+def describe_values(schema: Schema) -> str:
+    """Say in words which values a schema entry allows."""
+    if "anyOf" in schema:
+        first, *others = schema["anyOf"]
+        words = [
+            "a list of such" if branch.get("items") == first else describe_values(branch)
+            for branch in others
+        ]
+        return ", or ".join([describe_values(first), *words])
+    if "const" in schema:
+        return show_value(schema["const"])
+    if "enum" in schema:
+        return " or ".join(map(show_value, schema["enum"]))
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    return " or ".join(_describe_kind(kind, schema) for kind in kinds)
+
+
+def show_value(value: Any) -> str:
+    """A value as YAML has it: null, true and false; text in quotes."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(show_value, value))}]"
+    if isinstance(value, Mapping):
+        pairs = (f"{show_value(key)}: {show_value(inner)}" for key, inner in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return repr(value)
+
+
+def _describe_kind(kind: str, schema: Schema) -> str:
+    if kind == "array":
+        inner = schema.get("items", {})
+        is_fixed = "minItems" in schema and schema["minItems"] == schema.get("maxItems")
+        count = f" of {schema['minItems']}" if is_fixed else ""
+        what = "mappings of parameters" if inner.get("type") == "object" else describe_values(inner)
+        return f"a list{count} ({what})"
+    if kind == "null":
+        return "null"
+    if kind == "object":
+        inner = schema.get("additionalProperties")
+        return f"a mapping of names to {describe_values(inner)}" if inner else "a mapping of keys"
+    if kind == "boolean":
+        return "true or false"
+    if kind == "string":
+        if "pattern" in schema:
+            return f"text that matches {schema['pattern']}"
+        return "one character" if schema.get("maxLength") == 1 else "text"
+    name = "a whole number" if kind == "integer" else "a number"
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
+    }
+    bounds = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
+    return " ".join([name, " and ".join(bounds)]).strip()
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return _shortened(show_value(value))
+        # YAML 1.1 reads 1e4 as text; only 1.0e+4 is a number there.
+        return (
+            f"{_shortened(show_value(value))} (text; YAML reads a number only as 10000 or 1.0e+4)"
+        )
+    return _shortened(show_value(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
+
+
+def _key(path: Any) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    return "".join(parts).lstrip(".") or "configuration"
+
+
+def _join(where: str, name: str) -> str:
+    return name if where == "configuration" else f"{where}.{name}"
+
+
+def portable_config(
+    config: Mapping[str, Any], modules: Iterable[StudyModule] = ()
+) -> dict[str, Any]:
+    """What a study's results are made from.
+
+    Args:
+        config: a configuration that `check_config` returned.
+        modules: the studies that add to it.
+
+    Returns:
+        The configuration without what changes no result (how jobs are cut, which new points are
+        labelled, experiments that belong to no study) and without the folders of this machine. It
+        gives the same study again.
+    """
+    modules = tuple(modules)
+    elsewhere = {"execution", "prediction"}.union(*(module.unrecorded for module in modules))
+    portable = {k: v for k, v in config.items() if k not in elsewhere}
+    files = [("data", "source"), ("training", "weights"), ("classification", "test")]
+    files += [file for module in modules for file in module.files]
+    for section, key in files:
+        if portable[section][key] is not None:
+            path = portable_path(portable[section][key])
+            portable[section] = {**portable[section], key: path}
+    if labels := portable["realizations"]["labels"]:
+        paths = [portable_path(path) for path in labels]
+        portable["realizations"] = {**portable["realizations"], "labels": paths}
+    return portable

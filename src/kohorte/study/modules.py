@@ -1,0 +1,79 @@
+"""Studies that come with kohorte, as modules: what one adds to the core.
+
+Nothing in the core names a study. A module of `kohorte.studies` describes itself by a StudyModule,
+and the workflow hands those that it has to the functions here and in `kohorte.study.plan`. Only the
+standard library is imported, so that a workflow can plan with them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kohorte.study.resources import Cost
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyModule:
+    """What a study adds to the core.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies. `rules.smk` in it is included in the workflow, and `schema.yaml`, where there
+        is one, is merged into the schema of the configuration.
+    prepare : function(config) -> config
+        Completes a checked configuration, or refuses it with a ConfigError.
+    extra_figures : mapping
+        What each of its figures for `figures.extra` needs, as in `kohorte.study.figures`.
+    costs : mapping
+        What its rules take, by their name.
+    files : sequence of (section, key)
+        Keys of the configuration that name files.
+    unrecorded : sequence of str
+        Sections of the configuration that change no result of a study.
+    unlisted : sequence of str
+        Patterns of files in `results/<study>` that are made on demand, and in no manifest.
+    """
+
+    folder: Path
+    prepare: Callable[[Config], Config] = lambda config: config
+    extra_figures: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    files: Sequence[tuple[str, str]] = ()
+    unrecorded: Sequence[str] = ()
+    unlisted: Sequence[str] = ()
+
+    @property
+    def rules(self) -> str:
+        """The file of its rules."""
+        return str(self.folder / "rules.smk")
+
+
+def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema with the sections and keys that a module adds to it."""
+    merged = copy.deepcopy(dict(schema))
+    for name, value in addition.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
+            merged[name] = merge_schema(merged[name], value)
+        else:
+            merged[name] = copy.deepcopy(value)
+    return merged
+
+
+def prepare_config(config: Config, modules: Sequence[StudyModule]) -> dict[str, Any]:
+    """Return a checked configuration as each module completes it.
+
+    Raises
+    ------
+    ConfigError
+        A module cannot use it.
+    """
+    for module in modules:
+        config = module.prepare(config)
+    return dict(config)

@@ -1,0 +1,411 @@
+"""From a checked configuration to realizations with ids, parameters and seeds.
+
+Nothing here depends on the data or on the machine, and only the standard library is imported, so
+that a workflow can expand a study of thousands of realizations while it plans.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from kohorte._checks import suggest
+from kohorte.errors import ConfigError
+from kohorte.study.figures import EXTRA_FIGURES, check_extra_figures, has_classes
+from kohorte.study.map_checks import check_map
+from kohorte.study.modules import StudyModule
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Where a parameter of a map stands in the configuration, and how it is written in an id."""
+
+    section: str
+    code: str
+    kind: type
+    always: bool = False
+
+
+#: The parameters of one map by name. Those marked `always` are part of every id of a map that they
+#: have an effect on, the others only where they differ from the schema's default: so an id depends
+#: on nothing but its own parameters.
+PARAMETERS: dict[str, Parameter] = {
+    "xdim": Parameter("lattice", "x", int, always=True),
+    "ydim": Parameter("lattice", "y", int, always=True),
+    "ratio": Parameter("lattice", "ratio", float),
+    "topology": Parameter("lattice", "", str),
+    "periodic": Parameter("lattice", "periodic", bool),
+    "trainer": Parameter("training", "", str),
+    "steps": Parameter("training", "steps", int, always=True),
+    "epochs": Parameter("training", "epochs", int),
+    "fine_epochs": Parameter("training", "fine", int),
+    "batch_size": Parameter("training", "part", int),
+    "alpha": Parameter("training", "alpha", float, always=True),
+    "final_alpha": Parameter("training", "to", float),
+    "learning_rate": Parameter("training", "rate-", str),
+    "radius": Parameter("training", "radius", float),
+    "final_radius": Parameter("training", "until", float),
+    "radius_schedule": Parameter("training", "radius-", str),
+    "kernel": Parameter("training", "", str),
+    "kernel_distance": Parameter("training", "over-", str),
+    "order": Parameter("training", "", str),
+    "initial": Parameter("training", "start-", str),
+    "metric": Parameter("training", "", str),
+    "backend": Parameter("training", "", str),
+    "patience": Parameter("training", "patience", int),
+    "tolerance": Parameter("training", "tolerance", float),
+    "method": Parameter("segmentation", "", str),
+    "smoothing": Parameter("segmentation", "smooth", float),
+    "merge": Parameter("segmentation", "merge", float),
+    "clusters": Parameter("segmentation", "k-", int),
+}
+
+#: Realizations of a study: a workflow cannot plan more in a reasonable time.
+MAX_REALIZATIONS = 100_000
+
+#: Folders of `results` that hold what belongs to no study.
+RESERVED = ("benchmarks", "resources")
+
+#: Segmentations that take a number of clusters.
+COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
+
+_RATES = ("alpha", "final_alpha", "learning_rate")
+
+
+def without_effect(parameters: Mapping[str, Any]) -> set[str]:
+    """Names of the parameters that change nothing, given the others."""
+    trainer, method = parameters["trainer"], parameters["method"]
+    idle = set()
+    if parameters["xdim"] != "auto":
+        idle.add("ratio")
+    if trainer != "online" or parameters["epochs"] is not None:
+        idle.add("steps")
+    if trainer != "batch":
+        idle.add("fine_epochs")
+    if trainer != "minibatch":
+        idle.add("batch_size")
+    if trainer == "batch":
+        idle.update(_RATES, ("order",))
+    elif parameters["learning_rate"] in ("decay", "constant"):
+        idle.add("final_alpha")
+    if parameters["patience"] is None:
+        idle.add("tolerance")
+    if method != "basins":
+        idle.add("merge")
+    if method not in COUNTED:
+        idle.add("clusters")
+    return idle
+
+
+@dataclass(frozen=True)
+class RealizationPlan:
+    """One map to be trained.
+
+    Attributes:
+        id: readable and stable name: a function of the parameters and the repeat alone.
+        parameters: every name of `PARAMETERS` with its value.
+        repeat: 1 .. repeats.
+        seed: this realization's own seed, derived from the study's seed and the id.
+    """
+
+    id: str
+    parameters: Mapping[str, Any]
+    repeat: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as planned.
+
+    Attributes:
+        name: its name.
+        seed: its seed.
+        realizations: the maps to train, in order; empty where label files are given.
+        swept: names of the parameters that vary.
+        labels: paths of given label files by realization id.
+    """
+
+    name: str
+    seed: int
+    realizations: tuple[RealizationPlan, ...]
+    swept: tuple[str, ...]
+    labels: Mapping[str, str]
+
+    def __getitem__(self, identifier: str) -> RealizationPlan:
+        for plan in self.realizations:
+            if plan.id == identifier:
+                return plan
+        first = f", the first is {self.realizations[0].id!r}" if self.realizations else ""
+        raise ConfigError(
+            f"study {self.name!r} has no map {identifier!r}; it has {len(self.realizations)}{first}"
+        )
+
+
+def plan_study(
+    config: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    modules: Sequence[StudyModule] = (),
+) -> Study:
+    """Expand a configuration into its realizations.
+
+    Args:
+        config: a configuration that `kohorte.study.config.check_config` returned.
+        defaults: the schema's default of each parameter, as `parameter_defaults` gives it.
+        modules: the studies that add figures to `figures.extra`.
+
+    Returns:
+        The realizations in the order of the sweep (last parameter fastest, then repeats).
+
+    Raises:
+        ConfigError: where one of xdim and ydim is automatic and the other is not, parameters of a
+            map exclude each other, an entry of `realizations.explicit` leaves a swept parameter
+            open, two realizations are the same, `figures` names a parameter or realization that
+            the study does not have or a figure that it cannot have, test points are given and
+            there are no classes or maps, there are more than `MAX_REALIZATIONS`, the study has a
+            name of `RESERVED`, or there is neither a source of data nor a list of label files.
+    """
+    if config["study"] in RESERVED:
+        raise ConfigError(
+            f"study: results/{config['study']} holds results that belong to no study; take another "
+            "name"
+        )
+    if config["realizations"]["labels"] is not None:
+        return _plan_labels(config, modules)
+    if config["data"]["source"] is None:
+        raise ConfigError(
+            "data.source: this key is required, unless realizations.labels lists label files"
+        )
+    values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
+    explicit = config["realizations"]["explicit"]
+    repeats = config["realizations"]["repeats"]
+    _check_count(values if explicit is None else {"explicit": explicit}, repeats)
+    combinations = _product(values) if explicit is None else _explicit(values, explicit)
+    plans: list[RealizationPlan] = []
+    first_with: dict[str, int] = {}
+    for number, chosen in enumerate(combinations):
+        _check_dimensions(chosen)
+        _check_start(chosen, config["training"]["weights"])
+        chosen |= {name: defaults[name] for name in without_effect(chosen)}
+        check_map(chosen, config["training"]["history"])
+        for repeat in range(1, repeats + 1):
+            identifier = realization_id(chosen, repeat, defaults)
+            if identifier in first_with:
+                if explicit is None:
+                    # Swept values without an effect on this map: it is in the study already.
+                    continue
+                raise ConfigError(
+                    f"realizations.explicit[{number}] is the same as entry "
+                    f"{first_with[identifier]} ({identifier}); use realizations.repeats "
+                    "for several maps with the same parameters"
+                )
+            first_with[identifier] = number
+            seed = realization_seed(config["seed"], identifier)
+            plans.append(RealizationPlan(identifier, chosen, repeat, seed))
+    swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
+    study = Study(config["study"], config["seed"], tuple(plans), swept, {})
+    if config["data"]["shape"] is not None:
+        check_whole_grid(config["data"])
+    _check_figures(config, study, modules)
+    _check_per(config["ensemble"]["per"], study)
+    _check_test(config, study)
+    return study
+
+
+def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
+    """A study of label files: a realization has the name of its file."""
+    if config["realizations"]["explicit"] is not None:
+        raise ConfigError("realizations: give either labels or explicit, not both")
+    files: dict[str, str] = {}
+    for path in config["realizations"]["labels"]:
+        identifier = PurePath(path).stem
+        if identifier in files:
+            raise ConfigError(
+                f"realizations.labels: {files[identifier]!r} and {path!r} have the same name; a "
+                "realization is named after its file, so rename one of them"
+            )
+        files[identifier] = path
+    study = Study(config["study"], config["seed"], (), (), files)
+    if config["data"]["shape"] is not None:
+        check_whole_grid(config["data"])
+    _check_figures(config, study, modules)
+    _check_per(config["ensemble"]["per"], study)
+    _check_test(config, study)
+    return study
+
+
+def parameter_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema's default of every parameter of a map."""
+    sections = schema["properties"]
+    return {n: sections[p.section]["properties"][n]["default"] for n, p in PARAMETERS.items()}
+
+
+def realization_id(parameters: Mapping[str, Any], repeat: int, defaults: Mapping[str, Any]) -> str:
+    """The readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``."""
+    idle = without_effect(parameters)
+    parts = [
+        f"{p.code}{_text(parameters[name])}"
+        for name, p in PARAMETERS.items()
+        if name not in idle and (p.always or parameters[name] != defaults[name])
+    ]
+    return "_".join([*parts, f"r{repeat}"])
+
+
+def realization_seed(study_seed: int, identifier: str) -> int:
+    """A seed of 52 bits from the study's seed and a realization's id.
+
+    It is a hash and not a running number, so that a realization keeps its seed when others are
+    added; 52 bits pass unharmed through CSV readers that hold numbers as float64.
+    """
+    digest = hashlib.sha256(f"{study_seed}/{identifier}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 12
+
+
+def batches(plans: Sequence[RealizationPlan], size: int) -> dict[str, tuple[str, ...]]:
+    """Cut realizations into jobs of at most `size`: names of the jobs and the ids in each."""
+    count = -(-len(plans) // size)
+    width = max(3, len(str(count - 1)))
+    ids = [plan.id for plan in plans]
+    return {f"{k:0{width}d}": tuple(ids[k * size : (k + 1) * size]) for k in range(count)}
+
+
+def _check_count(values: Mapping[str, Any], repeats: int) -> None:
+    counts = {name: len(v) for name, v in values.items() if isinstance(v, list) and len(v) > 1}
+    total = math.prod(counts.values()) * repeats
+    if total > MAX_REALIZATIONS:
+        swept = ", ".join(f"{name} ({count} values)" for name, count in counts.items())
+        raise ConfigError(
+            f"{total} realizations are asked for: {swept + ', ' if swept else ''}"
+            f"realizations.repeats {repeats}; a study may have at most {MAX_REALIZATIONS}"
+        )
+
+
+def _product(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    axes = [v if isinstance(v, list) else [v] for v in values.values()]
+    return [_typed(dict(zip(values, point, strict=True))) for point in itertools.product(*axes)]
+
+
+def _explicit(
+    values: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    combinations = []
+    for number, entry in enumerate(entries):
+        chosen = {**values, **entry}
+        open_lists = [name for name, value in chosen.items() if isinstance(value, list)]
+        if open_lists:
+            name = open_lists[0]
+            raise ConfigError(
+                f"realizations.explicit[{number}] does not say which {name} to use, and "
+                f"{PARAMETERS[name].section}.{name} is the list {chosen[name]}; "
+                f"give {name} in every entry, or one value in {PARAMETERS[name].section}"
+            )
+        combinations.append(_typed(chosen))
+    return combinations
+
+
+def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers in the type of their parameter, so that 10000.0 and 10000 are one realization."""
+    return {
+        name: value if value is None or isinstance(value, str) else PARAMETERS[name].kind(value)
+        for name, value in parameters.items()
+    }
+
+
+def _check_dimensions(parameters: Mapping[str, Any]) -> None:
+    automatic = [name for name in ("xdim", "ydim") if parameters[name] == "auto"]
+    if len(automatic) == 1:
+        raise ConfigError(
+            f"lattice.{automatic[0]} is 'auto' but the other dimension is a number; "
+            "give both as numbers or both as 'auto'"
+        )
+
+
+def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
+    if parameters["initial"] == "given" and weights is None:
+        raise ConfigError("training.initial is 'given', so training.weights must name a file")
+
+
+def check_whole_grid(data: Mapping[str, Any]) -> None:
+    """Refuse a choice of rows where the rows are the cells of a grid.
+
+    Raises
+    ------
+    ConfigError
+        There is no table, or some of its rows would be left out.
+    """
+    if data["source"] is None:
+        raise ConfigError(
+            "data.shape: the grid is kept with the table of data.source, which is null; name the "
+            "table, or leave data.shape out"
+        )
+    for key, whole in (("stride", 1), ("sample", None)):
+        if data[key] != whole:
+            raise ConfigError(
+                f"data.{key}: rows that are the cells of a grid are all needed; leave {key} out"
+                + (", or data.shape" if data["shape"] else "")
+            )
+    if data["missing"] == "drop":
+        raise ConfigError(
+            "data.missing: rows that are the cells of a grid are all needed; set it to error or "
+            "skip"
+        )
+
+
+def _check_figures(config: Mapping[str, Any], study: Study, modules: Sequence[StudyModule]) -> None:
+    figures = config["figures"]
+    color_by = figures["color_by"]
+    if color_by is not None and color_by not in PARAMETERS:
+        raise ConfigError(
+            f"figures.color_by: {color_by!r} is not a parameter; "
+            f"this study varies: {', '.join(study.swept) or 'none'}"
+        )
+    if figures["realization"] is not None:
+        try:
+            study[figures["realization"]]
+        except ConfigError as error:
+            raise ConfigError(f"figures.realization: {error}") from None
+    known = EXTRA_FIGURES | {k: v for m in modules for k, v in m.extra_figures.items()}
+    check_extra_figures(config, len(study.realizations), len(study.labels), known)
+
+
+def _check_test(config: Mapping[str, Any], study: Study) -> None:
+    if config["classification"]["test"] is None:
+        return
+    if study.labels:
+        raise ConfigError(
+            "classification.test: points are classified by maps, and a study of label files has "
+            "none; leave it out"
+        )
+    if not has_classes(config["data"]):
+        raise ConfigError(
+            "classification.test: points get the classes of the study's points, but data.label "
+            "names none; name the column or dataset that holds them"
+        )
+
+
+def _check_per(names: Sequence[str], study: Study) -> None:
+    for name in names:
+        if study.labels:
+            raise ConfigError(
+                f"ensemble.per: label files have no parameters, so there is no {name!r} to compare "
+                "them by; leave ensemble.per empty"
+            )
+        if name not in PARAMETERS:
+            raise ConfigError(
+                f"ensemble.per: {name!r} is not a parameter of a map; {suggest(name, PARAMETERS)}"
+            )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "" if value else "-no"
+    if value is None:
+        return "-none"
+    if isinstance(value, str):
+        return value.replace("_", "-")
+    return format(value, "d") if isinstance(value, int) else format(value, ".15g")

@@ -1,0 +1,203 @@
+"""Memory and time that a job asks for, from the size of its problem: N points, F features, M nodes.
+
+The numbers come from Snakemake's benchmark records of studies with N from 2e3 to 5e6, F from 4 to
+784, M from 100 to 22500 and up to 4000 clusters, on two cores of a server of 2023. They are upper
+bounds of what was seen and are widened by the margins below; a job that fails asks for twice as
+much when it is tried again. Only the standard library is imported: a workflow calls this while it
+plans.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: What a job asks for over what was measured.
+MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
+
+#: Snakemake itself takes this beside the program that it starts, MB.
+SNAKEMAKE_MB = 300
+
+#: Start of a job on a busy file system, and compiling kernels that are not in the cache, seconds.
+START_SECONDS = 300
+
+#: The program with its libraries, MB: plain; with JAX; and what JAX takes on the host for a GPU.
+PLAIN_MB, JAX_MB, GPU_MB = 300, 500, 2000
+
+#: One product of point, node and feature: up to 1.1e-9 s one point at a time (online, 22500 nodes),
+#: 0.03e-9 s (F = 784) to 0.3e-9 s many at a time.
+STEP_PRODUCT_SECONDS, PRODUCT_SECONDS = 1e-9, 0.5e-9
+
+#: One step of online training beside its products, seconds.
+STEP_SECONDS = 1e-6
+
+#: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
+PARTICLE_MB, CELL_MB, PUSH_SECONDS = 1.5e-4, 3e-3, 1.2e-6
+
+#: Clusters that a map is taken to have, and the most that an ensemble may have in all
+#: (kohorte.ensemble.overlaps.MAX_CLUSTERS).
+MAP_CLUSTERS, MAX_CLUSTERS = 20, 10_000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a rule takes beside and for each MB of its input files."""
+
+    base_mb: float = PLAIN_MB
+    mb_per_mb: float = 2.0
+    base_seconds: float = 10.0
+    seconds_per_mb: float = 0.1
+
+    def mb(self, input_mb: float) -> float:
+        """Memory for so many MB of input."""
+        return self.base_mb + self.mb_per_mb * input_mb
+
+    def seconds(self, input_mb: float) -> float:
+        """Time for so many MB of input."""
+        return self.base_seconds + self.seconds_per_mb * input_mb
+
+
+#: Rules whose needs follow from the size of their input files. Of ensemble.h5 most is the counts of
+#: all pairs of clusters, from which the rules that follow make some more tables of that size.
+COSTS: Mapping[str, Cost] = {
+    # Text is read at 0.1 s/MB; Parquet, which is compressed, takes 3.2 times its size.
+    "prepare_data": Cost(mb_per_mb=5, seconds_per_mb=0.2),
+    "predict_labels": Cost(mb_per_mb=5, seconds_per_mb=1),
+    # The nearest of all points: 60000 x 784 for 10000 of them.
+    "classify_points": Cost(base_mb=800, mb_per_mb=4, seconds_per_mb=3),
+    "impute_values": Cost(base_mb=600, seconds_per_mb=1),
+    "measure_stability": Cost(mb_per_mb=7),
+    "measure_agreement": Cost(mb_per_mb=4),
+    # Each of some 800 subsets is grouped anew.
+    "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
+    "evaluate_labels": Cost(mb_per_mb=12),
+    "write_group_signals": Cost(),
+    # Slices, parts or a sample of what is read in blocks.
+    "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
+    "tabulate": Cost(),
+    "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
+}
+
+
+def memory_mb(used: float, attempt: int = 1) -> int:
+    """Memory to ask for where `used` MB were measured, rounded up to 100 MB."""
+    return 100 * math.ceil((SNAKEMAKE_MB + MEMORY_MARGIN * used) / 100) * 2 ** (attempt - 1)
+
+
+def run_minutes(seconds: float, attempt: int = 1) -> int:
+    """Time limit to ask for where `seconds` were measured, in whole minutes."""
+    return math.ceil((START_SECONDS + TIME_MARGIN * seconds) / 60) * 2 ** (attempt - 1)
+
+
+def count_particles(options: Mapping[str, Any]) -> int:
+    """Particles of a simulation, as the section `simulation` of the configuration has it."""
+    return 2 * options["particles_per_cell"] * math.prod(options["cells"])
+
+
+def simulation_mb(options: Mapping[str, Any]) -> float:
+    """Memory of a simulation, by its particles and cells."""
+    return PLAIN_MB + PARTICLE_MB * count_particles(options) + CELL_MB * math.prod(options["cells"])
+
+
+def simulation_seconds(options: Mapping[str, Any]) -> float:
+    """Time of a simulation on one core."""
+    return 20 + PUSH_SECONDS * count_particles(options) * options["steps"]
+
+
+def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:
+    """Nodes M of a map; an automatic lattice has about 5 sqrt(N F) / 6."""
+    if parameters["xdim"] == "auto":
+        return max(1, math.ceil(5 * math.sqrt(n_points * n_features) / 6))
+    return parameters["xdim"] * parameters["ydim"]
+
+
+def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -> float:
+    """Time of one map from its start to its labels and quality, on one core."""
+    nodes = count_nodes(parameters, n_points, n_features)
+    online = parameters["trainer"] == "online"
+    epochs = (parameters["epochs"] or 20) + parameters["fine_epochs"]
+    visits = epochs * n_points
+    updates = 0  # of all nodes by all others
+    if online and parameters["epochs"] is None:
+        visits = parameters["steps"]
+    elif parameters["trainer"] == "batch":
+        updates = epochs
+    elif parameters["trainer"] == "minibatch":
+        updates = epochs * math.ceil(n_points / parameters["batch_size"])
+    # Winners of all points twice, and measures on 1000 of them some twenty times.
+    visits += 2 * n_points + 20_000
+    product = STEP_PRODUCT_SECONDS if online else PRODUCT_SECONDS
+    seconds = product * (visits + updates * nodes) * nodes * n_features
+    if online:
+        seconds += STEP_SECONDS * visits
+    if parameters["method"] != "basins":
+        seconds += 5e-7 * nodes**2  # agglomerative with silhouettes, 10000 nodes: 43 s
+    return seconds + 0.5 + 4e-4 * nodes
+
+
+def training_seconds(
+    maps: Sequence[Mapping[str, Any]], n_points: int, n_features: int, threads: int = 1
+) -> float:
+    """Time of a job that trains maps, `threads` of them at a time."""
+    each = [map_seconds(parameters, n_points, n_features) for parameters in maps]
+    return max(max(each), sum(each) / threads)
+
+
+def training_mb(
+    maps: Sequence[Mapping[str, Any]],
+    n_points: int,
+    n_features: int,
+    threads: int = 1,
+    *,
+    snapshots: int = 0,
+    gpu: bool = False,
+) -> float:
+    """Memory of a job that trains maps, `threads` of them at a time."""
+    table = 4e-6 * n_points * n_features
+    accelerated = [p for p in maps if p["backend"] == "jax"]
+    largest = 0.0
+    for parameters in maps:
+        nodes = count_nodes(parameters, n_points, n_features)
+        weights = 4e-6 * nodes * n_features
+        # Labels, winners and hits of the points; weights, their start, a copy or two, and smoothed.
+        needed = 24e-6 * n_points + (8 + snapshots) * weights
+        if parameters["method"] != "basins":
+            needed += 8e-6 * nodes**2  # distances of all pairs of nodes
+        largest = max(largest, needed)
+    if not accelerated:
+        return PLAIN_MB + table + threads * largest
+    # On the device, which may be the CPU: the table, its blocks, and the maps side by side.
+    at_once = max(threads, len(accelerated))
+    return JAX_MB + 4 * table + at_once * largest + (GPU_MB if gpu else 0)
+
+
+def counts_mb(n_realizations: int) -> float:
+    """Size of the counts of all pairs of clusters, before it is known how many there are."""
+    return 8e-6 * min(MAP_CLUSTERS * n_realizations, MAX_CLUSTERS) ** 2
+
+
+def counting_mb(n_realizations: int, memory_mb: float, *, jax: bool, gpu: bool = False) -> float:
+    """Memory of counting overlaps with `memory_mb` of labels at a time."""
+    return (
+        (JAX_MB if jax else PLAIN_MB)
+        + (GPU_MB if gpu else 0)
+        + 5 * memory_mb
+        + 2 * counts_mb(n_realizations)
+    )
+
+
+def counting_seconds(n_points: int, n_realizations: int) -> float:
+    """Time of checking the labels of N points and counting their overlaps."""
+    return 10 + 1e-9 * n_points * n_realizations**2 + 2e-7 * n_points * n_realizations
+
+
+def combining_mb(n_points: int, counts: float, memory_mb: float) -> float:
+    """Memory of the step from counts, of that many MB, to significance and labels."""
+    return PLAIN_MB + 6 * counts + 5 * memory_mb + 45e-6 * n_points
+
+
+def combining_seconds(n_points: int, n_realizations: int, counts: float) -> float:
+    """Time of the step from counts, of that many MB, to significance and labels."""
+    return 10 + 0.1 * counts + 4e-7 * n_points * n_realizations

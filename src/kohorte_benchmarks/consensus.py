@@ -1,0 +1,300 @@
+"""Consensus methods side by side, on the same label sets and against the same truth.
+
+Kohorte's methods and three others are written out here: signal-cutting as published with the
+statistically combined ensemble, its best possible cuts, and evidence accumulation. Methods of other
+packages run in an environment of their own (scripts/peer_consensus.py).
+"""
+
+import logging
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kohorte.analysis.evaluation import evaluate
+from kohorte.ensemble.consensus import find_consensus, group_clusters
+from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.points import gather_signal
+from kohorte.ensemble.significance import gsum, rank_clusters, separate, stacked_signal
+from kohorte.ensemble.tree import RULES, cut_tree
+from kohorte.errors import ConfigError, ResultError
+from kohorte_benchmarks.label_sets import BACKGROUND, make_data, make_labels
+from kohorte_benchmarks.signal_cuts import cut_at_gaps, cut_best
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOG = logging.getLogger(__name__)
+
+BACKEND = "numba"
+"""Counts overlaps: the label sets are small, and every machine then times the same code."""
+
+
+def compare(
+    data_set: str, clusterer: str, seed: int, peers: str | None = None, script: str | Path = ""
+) -> tuple[list[dict], list[dict]]:
+    """Run all methods on one label set.
+
+    Parameters
+    ----------
+    data_set, clusterer
+        Keys of label_sets.DATA_SETS and label_sets.CLUSTERERS.
+    seed
+        Of data, labels and methods.
+    peers
+        Python of the environment that holds the other packages; None to leave their methods out.
+    script
+        scripts/peer_consensus.py, which runs in it.
+
+    Returns
+    -------
+    methods : list of dict
+        data_set, clusterer, seed, method, ari, ami, accuracy, n_groups and seconds from labels to
+        consensus, NaN for single maps. Points of the background are not judged.
+    rules : list of dict
+        data_set, clusterer, seed, rule, n_groups, n_won, n_true, ari for each rule for the number
+        of groups; n_won of them win a point.
+
+    Raises
+    ------
+    ConfigError
+        Unknown data set or clusterer.
+    ResultError
+        The other packages failed.
+    """
+    features, truth = make_data(data_set, seed)
+    labels = make_labels(clusterer, features, seed)
+    judged = truth != BACKGROUND
+    n_true = len(np.unique(truth[judged]))
+    key = {"data_set": data_set, "clusterer": clusterer, "seed": seed}
+
+    def judge(method: str, found: np.ndarray, seconds: float) -> dict:
+        scores = evaluate(found[judged], truth[judged])
+        return key | {
+            "method": method,
+            "ari": scores.ari,
+            "ami": scores.ami,
+            "accuracy": scores.accuracy,
+            "n_groups": len(np.unique(found)),
+            "seconds": seconds,
+        }
+
+    single = sorted((judge("", x, np.nan) for x in labels), key=lambda row: row["ari"])
+    chosen = {
+        "single_min": single[0],
+        "single_median": single[(len(single) - 1) // 2],
+        "single_max": single[-1],
+    }
+    methods = [row | {"method": name} for name, row in chosen.items()]
+    _consensus(labels)  # once untimed: compiling, or loading what was compiled, is not the method
+    weighted_votes(labels)
+    for name, method in AUTOMATIC.items():
+        methods.append(judge(name, *_timed(method, labels)))
+    for name, method in KNOWING_THE_NUMBER.items():
+        methods.append(judge(name, *_timed(method, labels, n_true)))
+    methods.append(judge("signal_oracle", *_timed(cut_by_oracle, labels, truth)))
+    if peers is not None:
+        for name, (found, seconds) in run_peers(labels, n_true, seed, peers, script).items():
+            methods.append(judge(name, found, seconds))
+
+    overlaps = count_overlaps(labels, backend=BACKEND)
+    rules = []
+    for rule in RULES:
+        found = find_consensus(labels, overlaps, rule=rule)
+        rules.append(
+            key
+            | {
+                "rule": rule,
+                "n_groups": found.n_groups,
+                "n_won": len(np.unique(found.labels)),
+                "n_true": n_true,
+                "ari": evaluate(found.labels[judged], truth[judged]).ari,
+            }
+        )
+    return methods, rules
+
+
+def _timed(method: Callable, *arguments) -> tuple[np.ndarray, float]:
+    start = time.perf_counter()
+    found = method(*arguments)
+    return found, time.perf_counter() - start
+
+
+def _consensus(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
+    return find_consensus(labels, count_overlaps(labels, backend=BACKEND), n_groups).labels
+
+
+def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
+    """The groups of kohorte's consensus, with votes weighted by the significance of the clusters.
+
+    A point belongs to the group with the largest stacked signal, which is the sum of Gsum over
+    those of the point's clusters that are in the group; the lower group wins a tie.
+
+    Parameters
+    ----------
+    labels : (R, N) integers
+    n_groups
+        As for find_consensus.
+
+    Returns
+    -------
+    (N,) int64
+    """
+    overlaps = count_overlaps(labels, backend=BACKEND)
+    groups = group_clusters(overlaps, n_groups).groups
+    weights = gsum(overlaps)
+    signals = [
+        gather_signal(labels, overlaps, np.where(groups == g, weights, 0.0))
+        for g in range(int(groups.max()) + 1)
+    ]
+    return np.argmax(signals, axis=0)
+
+
+def _signal_gaps(labels: np.ndarray) -> np.ndarray:
+    """As many ranges of the stacked signal as the separation finds groups of clusters."""
+    overlaps = count_overlaps(labels, backend=BACKEND)
+    weights = gsum(overlaps)
+    n_ranges = separate(weights[rank_clusters(weights)]).n_groups
+    return cut_at_gaps(stacked_signal(labels, overlaps, weights), n_ranges)
+
+
+def _signal_gaps_known(labels: np.ndarray, n_groups: int) -> np.ndarray:
+    overlaps = count_overlaps(labels, backend=BACKEND)
+    return cut_at_gaps(stacked_signal(labels, overlaps, gsum(overlaps)), n_groups)
+
+
+def cut_by_oracle(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Cut the stacked signal into as many ranges as there are classes, as well as can be."""
+    overlaps = count_overlaps(labels, backend=BACKEND)
+    n_ranges = len(np.unique(truth[truth != BACKGROUND]))
+    return cut_best(stacked_signal(labels, overlaps, gsum(overlaps)), truth, n_ranges)
+
+
+def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.ndarray:
+    """Evidence accumulation: average linkage of points by how often they share a cluster.
+
+    Own writing of Fred & Jain, IEEE Transactions on Pattern Analysis and Machine Intelligence 27
+    (2005) 835. Time and memory grow with the square of N.
+
+    Parameters
+    ----------
+    labels : (R, N) integers
+    n_groups
+        Number of groups; by default that of the longest lifetime, the largest range of heights over
+        which the tree has the same number of groups, two at least.
+
+    Returns
+    -------
+    (N,) int32
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    together = np.zeros((labels.shape[1],) * 2, dtype=np.int32)
+    for row in labels:
+        together += row[:, None] == row
+    distance = 1.0 - together / len(labels)
+    tree = linkage(squareform(distance, checks=False), method="average")
+    if n_groups is None:
+        # tree[::-1, 2][g - 1] is where g groups become g + 1
+        heights = np.append(tree[::-1, 2], 0.0)
+        n_groups = int(np.argmax(heights[:-1] - heights[1:])) + 2
+    return cut_tree(tree, n_groups)
+
+
+AUTOMATIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "signal_gaps": _signal_gaps,
+    "consensus": _consensus,
+    "weighted_votes": weighted_votes,
+    "evidence_accumulation": accumulate_evidence,
+}
+"""Method that finds the number of groups itself -> function(labels)."""
+
+KNOWING_THE_NUMBER: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "signal_gaps_known": _signal_gaps_known,
+    "consensus_known": _consensus,
+    "weighted_votes_known": weighted_votes,
+    "evidence_accumulation_known": accumulate_evidence,
+}
+"""Method that is told the true number of groups -> function(labels, n_groups)."""
+
+
+def run_peers(
+    labels: np.ndarray, n_groups: int, seed: int, python: str, script: str | Path
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Run the methods of other packages in their environment.
+
+    Parameters
+    ----------
+    labels : (R, N) integers
+    n_groups
+        Number of groups that they are told.
+    seed
+        For those that draw random numbers.
+    python, script
+        As for compare.
+
+    Returns
+    -------
+    dict[str, tuple[(N,) int64, float]]
+        Labels and seconds of each method; one that failed on these labels is left out, and logged.
+
+    Raises
+    ------
+    ConfigError
+        No such interpreter.
+    ResultError
+        The subprocess failed.
+    """
+    if not Path(python).exists():
+        raise ConfigError(
+            f"{python} does not exist: build the environment of the other packages first, "
+            "or compare without them"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "labels.npz"), Path(folder, "consensus.npz")
+        np.savez(source, labels=labels, n_groups=n_groups, seed=seed)
+        done = subprocess.run(
+            [python, str(script), str(source), str(target)], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise ResultError(f"{script} failed in {python}:\n{done.stderr[-2000:]}")
+        for line in done.stdout.splitlines():
+            _LOG.warning("%s", line)
+        with np.load(target) as found:
+            seconds = dict(zip(found["methods"].tolist(), found["seconds"].tolist(), strict=True))
+            return {name: (found[f"labels_{name}"], seconds[name]) for name in seconds}
+
+
+def markdown_table(rows: "pd.DataFrame", of: str) -> str:
+    """Tabulate mean adjusted Rand indices, with their standard deviations over the seeds.
+
+    Parameters
+    ----------
+    rows
+        Table of compare's rows, methods or rules.
+    of
+        Column with the name of what is compared, ``method`` or ``rule``.
+
+    Returns
+    -------
+    str
+        One table for each clusterer, a row for each method and a column for each data set. The last
+        column is the mean over the data sets.
+    """
+    data_sets = list(dict.fromkeys(rows["data_set"]))
+    lines = []
+    for clusterer, part in rows.groupby("clusterer", sort=False):
+        lines += [f"| {clusterer}: {of} | {' | '.join(data_sets)} | mean |"]
+        lines += ["|---|" + "---|" * (len(data_sets) + 1)]
+        for name, own in part.groupby(of, sort=False):
+            scores = own.groupby("data_set")["ari"]
+            mean, deviation = scores.mean(), scores.std(ddof=1)
+            cells = [f"{mean[d]:.3f} ± {deviation[d]:.3f}" for d in data_sets]
+            lines.append(f"| `{name}` | {' | '.join(cells)} | {mean.mean():.3f} |")
+        lines.append("")
+    return "\n".join(lines)

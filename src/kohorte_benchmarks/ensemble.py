@@ -1,0 +1,308 @@
+"""The benchmark of the ensemble step: cases, and the table that they make.
+
+All ratios are of times of one run. See docs/benchmarks.md for what a row means.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kohorte.errors import ResultError
+from kohorte_benchmarks.limits import counted_words
+from kohorte_benchmarks.worker import Measurement, Task, measure
+from kohorte_benchmarks.workloads import write_labels
+
+_LOG = logging.getLogger(__name__)
+
+COLUMNS = (
+    "case",
+    "implementation",
+    "n_points",
+    "n_realizations",
+    "clusters",
+    "seconds",
+    "peak_mb",
+    "ratio",
+)
+
+
+PUBLISHED = {
+    "counting": ("boolean", "NumPy, boolean masks"),
+    "counting_published": ("number", "NumPy, number masks and map"),
+}
+"""Case -> kind of masks of the published algorithm, and the name of that implementation."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the cases are.
+
+    Attributes
+    ----------
+    n_realizations, n_clusters
+        Realizations, and clusters in each, of all cases but those that vary them.
+    counting
+        Points of the comparison with the published algorithm.
+    published
+        Two numbers of points at which that runs with all realizations; a line through their times
+        extrapolates to ``counting``.
+    published_realizations
+        Number of realizations with which it runs at ``counting`` points; the number of pairs of
+        clusters extrapolates to all.
+    end_to_end
+        Points of the case that begins and ends on disk.
+    growth
+        Numbers of points over which the time of that is measured as well.
+    throughput
+        Points of the comparison with the machine's limits; labels should exceed its caches.
+    points, realizations
+        Numbers over which the growth of the cost is fitted, realizations at ``counting`` points.
+    accelerator
+        Points, and numbers of realizations, counted where JAX sees an accelerator.
+    threads
+        Threads of all tasks.
+    repeats
+        Timed runs of a task, of which the median counts; ``slow_repeats`` for those that take
+        seconds each.
+    """
+
+    n_realizations: int = 20
+    n_clusters: int = 7
+    counting: int = 1_000_000
+    published: tuple[int, int] = (20_000, 80_000)
+    published_realizations: int = 4
+    end_to_end: int = 10_000_000
+    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    throughput: int = 10_000_000
+    points: tuple[int, ...] = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+    realizations: tuple[int, ...] = (5, 10, 20, 30, 40)
+    accelerator: int = 100_000_000
+    accelerator_realizations: tuple[int, ...] = (20, 36)
+    threads: int = 2
+    repeats: int = 11
+    slow_repeats: int = 3
+
+    def of(self, n_points: int, n_realizations: int | None = None) -> dict[str, int]:
+        """Arguments of a task that say how large its labels are."""
+        return {
+            "n_points": n_points,
+            "n_realizations": n_realizations or self.n_realizations,
+            "n_clusters": self.n_clusters,
+        }
+
+
+def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
+    """Run all cases and return their table.
+
+    Parameters
+    ----------
+    sizes
+        How large the cases are.
+    scratch
+        Existing folder on the disk to measure; what is put there is removed again.
+
+    Returns
+    -------
+    DataFrame
+        With the columns COLUMNS, one row a measurement.
+
+    Raises
+    ------
+    ResultError
+        Two implementations disagree, or one fails.
+    """
+    rows = []
+    for case in (_count, _throughput, _points, _realizations, _accelerator):
+        rows += case(sizes)
+    with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
+        rows += _end_to_end(sizes, Path(folder))
+        rows += _growth(sizes, Path(folder))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _count(sizes: Sizes) -> Iterator[dict]:
+    """Counting against the published algorithm, a case for each way to write that.
+
+    Ratio: times faster than NumPy at this size; scaled by pairs where it takes too long.
+    """
+    n, r = sizes.counting, sizes.n_realizations
+    # Not in turn: numba took up to three times as long right after a run of JAX on the same cores.
+    ours = {}
+    for backend, repeats in {"numba": sizes.repeats, "jax": sizes.slow_repeats}.items():
+        task = {f"kohorte, {backend}": _task(sizes, n, backend=backend)}
+        ours |= measure(task, repeats=repeats, threads=sizes.threads)
+    _check_answers(ours)
+    for case, (masks, name) in PUBLISHED.items():
+        seconds = []
+        for size in sizes.published:
+            numpy = Task("count_as_published", {"masks": masks, **sizes.of(size)})
+            tasks = {name: numpy, "kohorte, numba": _task(sizes, size)}
+            found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+            _check_answers(found)
+            seconds.append(found[name].seconds)
+            for key, m in found.items():
+                yield _row(sizes, case, key, size, m, ratio=seconds[-1] / m.seconds)
+
+        few = sizes.published_realizations
+        tasks = {name: Task("count_as_published", {"masks": masks, **sizes.of(n, few)})}
+        found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)[name]
+        base = found.seconds * r * (r - 1) / (few * (few - 1))
+        line = np.polyfit(sizes.published, seconds, 1)
+        yield _row(sizes, case, name, n, found, ratio=np.nan, n_realizations=few)
+        for key, value in {"pairs": base, "points": float(np.polyval(line, n))}.items():
+            scaled = Measurement(value, np.nan)
+            yield _row(sizes, case, f"{name}, scaled by {key}", n, scaled, ratio=base / value)
+        for key, m in ours.items():
+            yield _row(sizes, case, key, n, m, ratio=base / m.seconds)
+
+
+def _throughput(sizes: Sizes) -> Iterator[dict]:
+    """Counting against the machine's limits; ratio: share of the time of counting."""
+    n, size = sizes.throughput, sizes.of(sizes.throughput)
+    words = counted_words(n, sizes.n_realizations, sizes.n_clusters)
+    tasks = {
+        "kohorte, numba": _task(sizes, n),
+        "reading labels from memory": Task("read_memory", {"threads": sizes.threads, **size}),
+        "population counts": Task("count_bits", {"n_words": words, "threads": sizes.threads}),
+    }
+    found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
+    base = found["kohorte, numba"].seconds
+    for name, m in found.items():
+        yield _row(sizes, "throughput", name, n, m, ratio=m.seconds / base)
+
+
+def _points(sizes: Sizes) -> Iterator[dict]:
+    """Growth with the number of points; ratio: times the smallest, and see _fit."""
+    tasks = {n: _task(sizes, n) for n in sizes.points}
+    found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
+    base = found[sizes.points[0]].seconds
+    for n, m in found.items():
+        yield _row(sizes, "points", "kohorte, numba", n, m, ratio=m.seconds / base)
+    for name, seconds, ratio in _fit(sizes.points, [m.seconds for m in found.values()]):
+        yield _row(sizes, "points", name, np.nan, Measurement(seconds, np.nan), ratio=ratio)
+
+
+def _realizations(sizes: Sizes) -> Iterator[dict]:
+    """Growth with the number of tables R (R - 1) / 2; ratio as in _points."""
+    n = sizes.counting
+    tasks = {r: _task(sizes, n, n_realizations=r) for r in sizes.realizations}
+    found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
+    base = found[sizes.realizations[0]].seconds
+    for r, m in found.items():
+        ratio = m.seconds / base
+        yield _row(sizes, "realizations", "kohorte, numba", n, m, ratio=ratio, n_realizations=r)
+    tables = [r * (r - 1) / 2 for r in sizes.realizations]
+    for name, seconds, ratio in _fit(tables, [m.seconds for m in found.values()]):
+        m = Measurement(seconds, np.nan)
+        yield _row(sizes, "realizations", name, n, m, ratio=ratio, n_realizations=np.nan)
+
+
+def _accelerator(sizes: Sizes) -> Iterator[dict]:
+    """JAX on an accelerator, if there is one; ratio: times faster than numba on the CPU."""
+    found = measure({"": Task("find_accelerator", {})}, repeats=1, threads=sizes.threads)
+    device = found[""].answer
+    for r in sizes.accelerator_realizations if device else ():
+        n = sizes.accelerator
+        tasks = {
+            f"kohorte, jax on {device}": _task(sizes, n, backend="jax", n_realizations=r),
+            "kohorte, numba": _task(sizes, n, n_realizations=r),
+        }
+        found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+        _check_answers(found)
+        base = found["kohorte, numba"].seconds
+        for name, m in found.items():
+            ratio = base / m.seconds
+            yield _row(sizes, "accelerator", name, n, m, ratio=ratio, n_realizations=r)
+
+
+def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
+    """From label files to results on disk; ratio: share of the whole."""
+    n = sizes.end_to_end
+    write_labels(folder, **sizes.of(n))
+    where = {"folder": str(folder)}
+    # In this order: how much is written plainly follows from what the first task has left.
+    tasks = {
+        "kohorte": Task("end_to_end", {**where, "threads": sizes.threads}),
+        "plain read of the labels from disk": Task("read_files", {**where, "cached": False}),
+        "plain read of the labels from cache": Task("read_files", {**where, "cached": True}),
+        "plain write of the results": Task("write_file", where),
+    }
+    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+    base = found["kohorte"].seconds
+    for name, m in found.items():
+        yield _row(sizes, "end_to_end", name, n, m, ratio=m.seconds / base)
+        for stage, seconds in m.stages.items():
+            part = Measurement(seconds, np.nan)
+            yield _row(sizes, "end_to_end", f"{name}, {stage}", n, part, ratio=seconds / base)
+
+
+def _growth(sizes: Sizes, folder: Path) -> Iterator[dict]:
+    """From label files to results on disk; ratio: times the smallest."""
+    tasks = {}
+    for n in sizes.growth:
+        place = folder / str(n)
+        place.mkdir()
+        write_labels(place, **sizes.of(n))
+        tasks[n] = Task("end_to_end", {"folder": str(place), "threads": sizes.threads})
+    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+    base = found[sizes.growth[0]].seconds
+    for n, m in found.items():
+        yield _row(sizes, "end_to_end_growth", "kohorte", n, m, ratio=m.seconds / base)
+
+
+def _task(
+    sizes: Sizes, n_points: int, *, backend: str = "numba", n_realizations: int | None = None
+) -> Task:
+    size = sizes.of(n_points, n_realizations)
+    return Task("count", {"backend": backend, "threads": sizes.threads, **size})
+
+
+def _row(
+    sizes: Sizes,
+    case: str,
+    implementation: str,
+    n_points: float,
+    measured: Measurement,
+    *,
+    ratio: float,
+    n_realizations: float | None = None,
+) -> dict:
+    row = {
+        "case": case,
+        "implementation": implementation,
+        "n_points": n_points,
+        "n_realizations": sizes.n_realizations if n_realizations is None else n_realizations,
+        "clusters": sizes.n_clusters,
+        "seconds": measured.seconds,
+        "peak_mb": measured.peak_mb,
+        "ratio": ratio,
+    }
+    _LOG.info("%s", row)
+    return row
+
+
+def _check_answers(measured: dict[str, Measurement]) -> None:
+    answers = {name: m.answer for name, m in measured.items()}
+    if len(set(answers.values())) != 1:
+        raise ResultError(f"implementations disagree, so their times mean nothing: {answers}")
+
+
+def _fit(x: Sequence[float], seconds: Sequence[float]) -> list[tuple[str, float, float]]:
+    """Fit a power and a line to times; return (name, seconds, ratio) of a row for each.
+
+    The line has least relative deviations: seconds is its value at 0, ratio the share of the
+    largest time that grows with x.
+    """
+    x, seconds = np.asarray(x, dtype=np.float64), np.asarray(seconds)
+    exponent = np.polyfit(np.log(x), np.log(seconds), 1)[0]
+    slope, fixed = np.polyfit(x, seconds, 1, w=1 / seconds)
+    share = slope * x.max() / seconds.max()
+    return [
+        ("fitted exponent", np.nan, float(exponent)),
+        ("fitted line", float(fixed), float(share)),
+    ]

@@ -1,0 +1,186 @@
+"""The published figure of times against points, drawn again with our own times.
+
+After figure 1 of Ha, Nättilä & Davelaar, Journal of Open Source Software 10 (2025) 7613.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
+
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MUTED,
+    group_colour,
+    group_marker,
+    log_axis,
+    new_figure,
+    panel_title,
+    paper_style,
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How an implementation is drawn; `number` is that of its colour and marker, None in grey."""
+
+    label: str
+    number: int | None
+    measured: bool = False
+
+    def style(self) -> dict:
+        """Properties of a line; what was measured has markers."""
+        style = {"color": MUTED if self.number is None else group_colour(self.number)}
+        if self.measured:
+            style |= {"marker": group_marker(self.number), "ms": 3.5}
+        return style
+
+
+_MAPS = {
+    "POPSOM": Curve("POPSOM, published", None),
+    "aweSOM": Curve("aweSOM, published", 8),
+    "popsom7": Curve("popsom7", 1, measured=True),
+    "MiniSom": Curve("MiniSom", 4, measured=True),
+    "kohorte": Curve("kohorte", 0, measured=True),
+}
+
+_ENSEMBLES = {
+    "legacy, cpu": Curve("legacy SCE, published", None),
+    "aweSOM, cpu": Curve("aweSOM, CPU, published", 8),
+    "aweSOM, gpu": Curve("aweSOM, GPU, published", 5),
+    "NumPy": Curve("published operations", 1, measured=True),
+    "kohorte": Curve("kohorte, disk to disk", 0, measured=True),
+    "gpu": Curve("kohorte, counting on GPU", 2, measured=True),
+}
+
+_DASHES = ("-", "--", ":")
+
+
+@paper_style()
+def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Times of whole maps and of ensembles against points, and ratios to the legacy programs'.
+
+    Ratios divide the published time of the legacy program, interpolated between its own numbers of
+    points, by the time of each other one: of different machines where that one was measured here.
+
+    Parameters
+    ----------
+    maps
+        Columns of `kohorte_benchmarks.maps.COLUMNS`, one row a measurement.
+    ensemble
+        Columns of `kohorte_benchmarks.ensemble.COLUMNS`, one row a measurement.
+    published
+        Columns of workflow/resources/published_timings.csv.
+    """
+    figure = new_figure(DOUBLE_COLUMN, 5.4)
+    halves = figure.subfigures(1, 2)
+    measured = maps[maps["case"] == "analysis"]
+    features = sorted(measured["n_features"].unique())
+    dashes = dict(zip(features, _DASHES, strict=False))
+    curves = {
+        (name, f): _curve(table, name, f)
+        for f in dashes
+        for name, table in [
+            *((name, published[(published["task"] == "som")]) for name in ("POPSOM", "aweSOM")),
+            *((name, measured) for name in ("popsom7", "MiniSom", "kohorte")),
+        ]
+    }
+    handles = _draw_half(halves[0], curves, _MAPS, dashes, "POPSOM", "ab", "Whole map")
+    if len(dashes) > 1:
+        handles += [
+            Line2D([], [], color=INK, ls=line, lw=1, label=f"F = {f:.0f}")
+            for f, line in dashes.items()
+        ]
+    left = handles
+    curves = {(name, 0): found for name, found in _ensemble_curves(ensemble, published).items()}
+    handles = _draw_half(
+        halves[1], curves, _ENSEMBLES, {0: "-"}, "legacy, cpu", "cd", "Ensemble, R = 20, C = 7"
+    )
+    lines = max(-(-len(entries) // 2) for entries in (left, handles))
+    for half, entries in zip(halves, (left, handles), strict=True):
+        # Of equal height, so that the panels beside each other are.
+        blank = [Line2D([], [], ls="", label=" ")] * (2 * lines - len(entries))
+        half.legend(
+            handles=[*entries, *blank], loc="outside lower center", ncols=2, columnspacing=1.2
+        )
+    return figure
+
+
+def _curve(table: pd.DataFrame, implementation: str, n_features: int) -> pd.Series:
+    """Seconds by number of points, ascending."""
+    own = (table["implementation"] == implementation) & (table["n_features"] == n_features)
+    own &= table["peak_mb"].isna() | ("task" not in table)  # published sizes of memory are no times
+    return table[own].set_index("n_points")["seconds"].sort_index()
+
+
+def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[str, pd.Series]:
+    def of(table: pd.DataFrame, chosen: pd.Series) -> pd.Series:
+        return table[chosen].set_index("n_points")["seconds"].sort_index()
+
+    sce = published[published["task"] == "sce"]
+    cpu, by = sce["device"] == "cpu", sce["implementation"]
+    ours = ensemble["implementation"] == "kohorte"
+    whole = ensemble["case"].isin(["end_to_end", "end_to_end_growth"])
+    usual = ensemble["n_realizations"] == 20
+    numpy = ensemble["implementation"] == "NumPy, number masks and map"
+    on_gpu = ensemble["implementation"].str.startswith("kohorte, jax on")
+    return {
+        "legacy, cpu": of(sce, cpu & (by == "legacy SCE")),
+        "aweSOM, cpu": of(sce, cpu & (by == "aweSOM")),
+        "aweSOM, gpu": of(sce, ~cpu & (by == "aweSOM")),
+        "NumPy": of(ensemble, numpy & usual),
+        "kohorte": of(ensemble, ours & whole),
+        "gpu": of(ensemble, (ensemble["case"] == "accelerator") & on_gpu & usual),
+    }
+
+
+def _draw_half(
+    half, curves: Mapping, kinds: Mapping[str, Curve], dashes: Mapping, legacy: str, letters, title
+) -> list[Artist]:
+    """Times above, ratios below; legend entries of what there is."""
+    times, ratios = half.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
+    handles = []
+    for name, kind in kinds.items():
+        if all(curves[name, key].empty for key in dashes):
+            continue
+        style = kind.style()
+        for key, line in dashes.items():
+            curve, base = curves[name, key], curves[legacy, key]
+            times.plot(curve.index, curve, **style, ls=line)
+            if name == legacy or base.empty:
+                continue
+            inside = curve[(curve.index >= base.index.min()) & (curve.index <= base.index.max())]
+            ratio = _interpolate(base, inside.index.to_numpy(float)) / inside
+            ratios.plot(inside.index, ratio, **style, ls=line)
+        handles.append(Line2D([], [], label=kind.label, **style))
+    ratios.axhline(1, color=INK, lw=0.6, zorder=1)
+    for axes in (times, ratios):
+        _log_axes(axes)
+        axes.grid(True)
+    times.set_ylabel("Time (s)")
+    ratios.set_ylabel(f"Time of {kinds[legacy].label.split(',')[0]} over it")
+    ratios.set_xlabel("Points")
+    panel_title(times, letters[0], title)
+    panel_title(ratios, letters[1], "Ratio of times")
+    return handles
+
+
+def _interpolate(curve: pd.Series, points: np.ndarray) -> np.ndarray:
+    """Straight between the points of a curve, in logarithms of both."""
+    x, y = np.log(curve.index.to_numpy(float)), np.log(curve.to_numpy(float))
+    return np.exp(np.interp(np.log(points), x, y))
+
+
+def _log_axes(axes: Axes) -> None:
+    for which in "xy":
+        log_axis(axes, which)
+        axis = getattr(axes, f"{which}axis")
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_locator(LogLocator(numticks=20))

@@ -1,0 +1,218 @@
+"""Figure of the benchmark of the maps: ratios of times, the whole job, memory, and growth."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
+
+from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    INK,
+    MUTED,
+    SMALL,
+    group_colour,
+    legend_below,
+    line_style,
+    log_axis,
+    new_figure,
+    panel_title,
+    paper_style,
+)
+
+TARGETS = {
+    ("online", "published step"): 100.0,
+    ("winners", "FAISS"): 1.0,
+    ("batch", "XPySom"): 20.0,
+    ("batch", "fastersom"): 10.0,
+    ("batch", "kohorte, winners alone"): 1 / 1.5,
+}
+"""(case, implementation) -> how many times as long as kohorte it should take, at least."""
+
+_HEADINGS = {
+    "online": "a step of online training",
+    "winners": "winners",
+    "batch": "an epoch of batch training",
+    "accelerator": "an epoch on an accelerator",
+}
+
+# implementation in the cases of growth -> name, number of its colour and marker
+_KINDS = {
+    "online": ("online, one core", 0),
+    "winners": ("winners, two cores", 2),
+    "batch": ("batch epoch, two cores", 7),
+}
+
+_LEAST = 0.1  # where the axis of ratios begins
+
+_WHOLE = 1  # colour and marker of the case whole_job
+
+_GROWTH = {
+    "scaling_points": ("n_points", "Points"),
+    "scaling_features": ("n_features", "Features"),
+    "scaling_nodes": ("nodes", "Nodes"),
+}
+
+_PUBLISHED = {"POPSOM": (MUTED, "--", "D"), "aweSOM": (INK, ":", "v")}
+
+
+@paper_style()
+def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Times of other implementations over kohorte's, of a whole job, and growth against limits.
+
+    Parameters
+    ----------
+    table
+        Columns of `kohorte_benchmarks.maps.COLUMNS`, one row a measurement.
+    published
+        Columns of workflow/resources/published_timings.csv.
+    """
+    published = published[(published["task"] == "som") & (published["n_features"] == 6)]
+    figure = new_figure(DOUBLE_COLUMN, 6.6)
+    panels = figure.subplot_mosaic("aab\naac\ndef", height_ratios=[1.0, 1.0, 1.05])
+    _draw_ratios(panels["a"], table)
+    handles = _draw_job(panels["b"], table, published)
+    handles += _draw_memory(panels["c"], table, published)
+    for letter, case in zip("def", _GROWTH, strict=True):
+        kinds = _draw_growth(panels[letter], table, case)
+    panels["d"].set_ylabel("Time per point (µs)")
+    lowest = min(panels[letter].get_ylim()[0] for letter in "def")
+    highest = max(panels[letter].get_ylim()[1] for letter in "def")
+    for letter in "def":
+        panels[letter].set_ylim(lowest, highest)
+    titles = (
+        "Times of others over kohorte's",
+        "A whole map",
+        "Memory",
+        "Time against points",
+        "Against features",
+        "Against nodes",
+    )
+    for letter, title in zip("abcdef", titles, strict=True):
+        panel_title(panels[letter], letter, title)
+    legend_below(figure, handles + kinds, most=4)
+    return figure
+
+
+def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
+    """A bar for each other implementation; a line across it is where it should reach."""
+    position, largest = 0.0, 1.0
+    for case, heading in _HEADINGS.items():
+        chosen = table["implementation"].str.contains("equal winners")
+        rows = table[(table["case"] == case) & ~chosen & (table["ratio"] != 1)]
+        if rows.empty:
+            continue
+        axes.text(
+            0.02,
+            position,
+            heading,
+            va="center",
+            fontsize=SMALL,
+            weight="bold",
+            bbox={"color": "white", "pad": 0.5},
+            transform=axes.get_yaxis_transform(),
+        )
+        for _, row in rows.sort_values("ratio", ascending=False).iterrows():
+            position += 1
+            name, ratio = row["implementation"], row["ratio"]
+            other = not name.startswith("kohorte") and not name.endswith("limit")
+            colour = group_colour(0) if other else MUTED
+            axes.barh(position, ratio - _LEAST, 0.62, left=_LEAST, color=colour)
+            lines = [1.0]
+            if (case, name) in TARGETS:
+                lines.append(TARGETS[case, name])
+                axes.plot([lines[1]] * 2, [position - 0.45, position + 0.45], color=INK, lw=1.6)
+            # The number stands right of its bar, and of a line that it would run into.
+            right = max(x for x in (ratio, *lines) if x < 3 * ratio)
+            axes.text(right * 1.12, position, f"{ratio:.3g}", va="center", fontsize=SMALL)
+            axes.text(
+                -0.01,
+                position,
+                _label(case, row),
+                va="center",
+                ha="right",
+                fontsize=SMALL,
+                transform=axes.get_yaxis_transform(),
+            )
+            largest = max(largest, ratio)
+        position += 1.3
+    axes.axvline(1, color=INK, lw=0.6, zorder=0)
+    axes.set_xscale("log")
+    axes.set_xlim(_LEAST, largest * 4)
+    axes.set_ylim(position - 0.5, -0.7)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("Time over kohorte's (thick lines: least to be reached; *: scaled by points)")
+
+
+def _label(case: str, row: pd.Series) -> str:
+    name = row["implementation"].removeprefix("kohorte, ").replace(", scaled by points", "*")
+    if case == "winners":
+        return f"{name}, {row['nodes']:.0f} nodes, F = {row['n_features']:.0f}"
+    return name
+
+
+def _draw_job(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
+    handles = []
+    for name, (colour, dashes, marker) in _PUBLISHED.items():
+        curve = published[(published["implementation"] == name) & published["peak_mb"].isna()]
+        axes.plot(curve["n_points"], curve["seconds"], color=colour, ls=dashes)
+        style = {"color": colour, "ls": dashes, "marker": marker, "ms": 4}
+        handles.append(Line2D([], [], label=f"{name}, published", **style))
+    rows = table[(table["case"] == "whole_job") & (table["implementation"] == "kohorte")]
+    style = line_style(_WHOLE)
+    axes.plot(rows["n_points"], rows["seconds"], **style)
+    handles.append(Line2D([], [], label="kohorte, whole map, one core", **style))
+    _log_axes(axes)
+    axes.set_ylabel("Time (s)")
+    return handles
+
+
+def _draw_memory(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
+    """Peak memory of the processes, beside the size of the points."""
+    shown = {("whole_job", "kohorte"): _WHOLE}
+    shown |= {("scaling_points", kind): colour for kind, (_, colour) in _KINDS.items()}
+    for (case, name), colour in shown.items():
+        rows = table[(table["case"] == case) & (table["implementation"] == name)]
+        style = line_style(colour)
+        axes.plot(rows["n_points"], rows["peak_mb"], **style)
+    rows = table[table["case"] == "scaling_points"]
+    n = np.unique(rows["n_points"])
+    line = {"color": group_colour(4), "lw": 0.8, "ls": "-."}
+    axes.plot(n, 4e-6 * n * rows["n_features"].iloc[0], **line)
+    for name, (colour, _, marker) in _PUBLISHED.items():
+        at = published[(published["implementation"] == name) & published["peak_mb"].notna()]
+        axes.plot(at["n_points"], at["peak_mb"], color=colour, marker=marker, ls="", ms=4)
+    _log_axes(axes)
+    axes.set_ylim(bottom=1)
+    axes.set_xlabel("Points")
+    axes.set_ylabel("Peak memory (MB)")
+    return [Line2D([], [], label="points alone", **line)]
+
+
+def _draw_growth(axes: Axes, table: pd.DataFrame, case: str) -> list[Artist]:
+    column, label = _GROWTH[case]
+    handles = []
+    for kind, (name, colour) in _KINDS.items():
+        rows = table[(table["case"] == case) & (table["implementation"] == kind)]
+        rows = rows.sort_values(column)
+        per_point = 1e6 * rows["seconds"] / (1 if kind == "online" else rows["n_points"])
+        style = line_style(colour)
+        axes.plot(rows[column], per_point, **style)
+        axes.plot(rows[column], per_point * rows["ratio"], color=style["color"], ls="--", lw=0.8)
+        handles.append(Line2D([], [], label=name, **style))
+    _log_axes(axes)
+    if case != "scaling_points":
+        axes.set_xticks(rows[column], [f"{value:.0f}" for value in rows[column]])
+    axes.set_xlabel(label)
+    return [*handles, Line2D([], [], color=INK, ls="--", lw=0.8, label="limit of arithmetic")]
+
+
+def _log_axes(axes: Axes) -> None:
+    for which in "xy":
+        log_axis(axes, which)
+        axis = getattr(axes, f"{which}axis")
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_locator(LogLocator(numticks=20))

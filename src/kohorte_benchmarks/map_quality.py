@@ -1,0 +1,231 @@
+"""Quality of maps at equal work: kohorte's and other packages', by the same schedules.
+
+Equal are the points and their order, the rectangular lattice, the start weights, the Gaussian
+neighbourhood, the course of its width and of the learning rate, and how often every point is seen.
+All maps are measured by kohorte.
+"""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kohorte.maps.batch import train_batch
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.online import train_online
+from kohorte.maps.quality import quantization_error, topographic_error
+from kohorte.maps.winners import find_two_winners
+from kohorte_benchmarks.label_sets import make_data
+from kohorte_benchmarks.maps import PEER_NAMES, PEERS, find_peers
+from kohorte_benchmarks.worker import Task, measure
+
+_LOG = logging.getLogger(__name__)
+
+COLUMNS = (
+    "data_set",
+    "seed",
+    "schedule",
+    "implementation",
+    "quantization_error",
+    "topographic_error",
+)
+
+ALPHA = 0.5
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How maps are trained that are compared.
+
+    Attributes
+    ----------
+    trainer
+        "batch" or "online".
+    curve
+        Course of the neighbourhood's width, from half the longer side of the lattice, and of the
+        learning rate.
+    packages
+        Distributions that know this schedule.
+    options
+        What they must be told.
+    to_thirds
+        Whether width and rate fall to a third, and not to 1 and 0.
+    """
+
+    trainer: str
+    curve: str
+    packages: tuple[str, ...]
+    options: Mapping[str, str] = field(default_factory=dict)
+    to_thirds: bool = False
+
+
+SCHEDULES = {
+    "batch, exponential": Schedule("batch", "exponential", ("fastersom", "somoclu", "xpysom")),
+    "batch, linear": Schedule("batch", "linear", ("minisom",)),
+    "online, linear": Schedule("online", "linear", ("minisom",), {"curve": "linear"}),
+    "online, inverse time": Schedule("online", "inverse_time", ("minisom",), to_thirds=True),
+}
+"""Name -> schedule; the last is MiniSom's default."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Data sets (of label_sets.DATA_SETS), number of seeds, and how often every point is seen."""
+
+    data_sets: tuple[str, ...] = ("iris", "digits", "blobs")
+    n_seeds: int = 5
+    epochs: int = 20
+
+
+SIZES = {"full": Sizes(), "small": Sizes(data_sets=("iris",), n_seeds=1, epochs=2)}
+"""Name -> sizes; ``small`` is for trying whether all runs."""
+
+
+def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
+    """Train and measure all maps.
+
+    Parameters
+    ----------
+    sizes
+        Data sets, seeds and epochs. A seed draws the start (rows of the data) and the order.
+    peers
+        Python of the environment that holds the other packages; None to leave them out.
+
+    Returns
+    -------
+    DataFrame
+        With the columns COLUMNS, one row a map. Errors of quantization are means of Euclidean
+        distances, in the units of the scaled features.
+
+    Raises
+    ------
+    ResultError
+        Another package fails.
+    """
+    packages = find_peers(peers)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, schedule in SCHEDULES.items():
+            jobs = [
+                _Job(Path(folder), data_set, seed, schedule.trainer, sizes.epochs)
+                for data_set in sizes.data_sets
+                for seed in range(sizes.n_seeds)
+            ]
+            rows += [job.row(name, "kohorte", job.train(schedule)) for job in jobs]
+            for package in schedule.packages:
+                if package in packages:
+                    asked = [job.ask(package) for job in jobs]
+                    task = Task(
+                        "train_all",
+                        {
+                            "package": package,
+                            "trainer": schedule.trainer,
+                            "jobs": asked,
+                            "options": schedule.options,
+                        },
+                        PEERS,
+                        peers,
+                    )
+                    measure({package: task}, repeats=1, threads=1)
+                    rows += [
+                        job.row(name, PEER_NAMES[package], np.load(question["output"]))
+                        for job, question in zip(jobs, asked, strict=True)
+                    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def markdown_table(quality: pd.DataFrame) -> str:
+    """Means over the seeds, a line for each schedule and implementation: QE and TE by data set."""
+    data_sets = list(dict.fromkeys(quality["data_set"]))
+    heads = [f"{data_set} {error}" for data_set in data_sets for error in ("QE", "TE")]
+    lines = [
+        f"| schedule | implementation | {' | '.join(heads)} |",
+        "|---" * (len(heads) + 2) + "|",
+    ]
+    for (schedule, name), rows in quality.groupby(["schedule", "implementation"], sort=False):
+        means = rows.groupby("data_set")[list(COLUMNS[-2:])].mean()
+        cells = [f"{value:.4f}" for data_set in data_sets for value in means.loc[data_set]]
+        lines.append(f"| {schedule} | {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+class _Job:
+    """One map: its points, in the order in which they are seen, and its start."""
+
+    def __init__(self, folder: Path, data_set: str, seed: int, trainer: str, epochs: int):
+        self.data_set, self.seed = data_set, seed
+        self.points, _ = make_data(data_set, seed)
+        # About 5 sqrt(N) nodes, which MiniSom advises, on sides of 4 to 3.
+        nodes = 5 * np.sqrt(len(self.points))
+        xdim = round(np.sqrt(nodes * 4 / 3))
+        self.lattice = Lattice(xdim, round(nodes / xdim))
+        rng = np.random.default_rng([seed, len(self.points)])
+        chosen = rng.choice(len(self.points), self.lattice.n_nodes, replace=False)
+        self.start = self.points[chosen]
+        self.seen, self.length = self.points, epochs
+        if trainer == "online":
+            rows = np.concatenate([rng.permutation(len(self.points)) for _ in range(epochs)])
+            self.seen, self.length = self.points[rows], len(rows)
+        self.folder = folder / f"{trainer}_{data_set}_{seed}"
+
+    @property
+    def sigma(self) -> float:
+        return max(self.lattice.xdim, self.lattice.ydim) / 2
+
+    def ask(self, package: str) -> dict:
+        """What map_peers.train_all is to do; the arrays are written to files."""
+        self.folder.mkdir(exist_ok=True)
+        files = {"points": self.seen, "weights": self.start}
+        paths = {name: str(self.folder / f"{name}.npy") for name in (*files, package)}
+        for name, array in files.items():
+            np.save(paths[name], array)
+        return {
+            "points": paths["points"],
+            "weights": paths["weights"],
+            "output": paths[package],
+            "xdim": self.lattice.xdim,
+            "ydim": self.lattice.ydim,
+            "length": self.length,
+            "sigma": self.sigma,
+        }
+
+    def train(self, schedule: Schedule) -> np.ndarray:
+        """Kohorte's weights (M, F)."""
+        course = {
+            "radius": self.sigma,
+            "final_radius": self.sigma / 3 if schedule.to_thirds else 1.0,
+            "radius_schedule": schedule.curve,
+            "kernel": "gaussian",
+            "kernel_distance": "euclidean",
+        }
+        if schedule.trainer == "batch":
+            return train_batch(self.seen, self.lattice, self.start, epochs=self.length, **course)
+        return train_online(
+            self.seen,
+            self.lattice,
+            self.start,
+            steps=self.length,
+            order="sequential",
+            alpha=ALPHA,
+            final_alpha=ALPHA / 3 if schedule.to_thirds else 0.0,
+            learning_rate=schedule.curve,
+            **course,
+        )
+
+    def row(self, schedule: str, implementation: str, weights: np.ndarray) -> dict:
+        """A row of the table."""
+        nodes, distances = find_two_winners(self.points, weights)
+        row = {
+            "data_set": self.data_set,
+            "seed": self.seed,
+            "schedule": schedule,
+            "implementation": implementation,
+            "quantization_error": quantization_error(distances[:, 0]),
+            "topographic_error": topographic_error(nodes, self.lattice),
+        }
+        _LOG.info("%s", row)
+        return row

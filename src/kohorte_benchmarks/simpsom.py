@@ -1,0 +1,150 @@
+"""Processor time of an epoch of the map of SimpSOM's tutorial, by SimpSOM and by kohorte.
+
+The map has a hexagonal, periodic lattice and the cosine distance, and is trained in batches. See
+docs/studies/mnist.md.
+"""
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kohorte.maps.initial import initial_weights
+from kohorte.maps.lattice import Lattice
+from kohorte_benchmarks.worker import Measurement, Task, measure
+
+_LOG = logging.getLogger(__name__)
+
+COLUMNS = (
+    "implementation",
+    "how",
+    "n_points",
+    "n_features",
+    "nodes",
+    "seconds",
+    "peak_mb",
+    "ratio",
+)
+
+OURS = str(Path(__file__).with_name("map_tasks.py"))
+PEER = str(Path(__file__).with_name("simpsom_peer.py"))
+
+METRIC = "cosine"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large the comparison is.
+
+    Attributes
+    ----------
+    side
+        Nodes along each side of the map.
+    points
+        Two numbers of images that both are measured with. SimpSOM's time with all images is
+        scaled: on the line through both.
+    batch_size
+        Images that SimpSOM takes at a time. It makes arrays of so many images x nodes x pixels;
+        of 1, 2, 3, 5, 10, 20 and 50 this was the fastest with 1,000 images.
+    epochs
+        Epochs that kohorte's time is the mean of.
+    repeats
+        Rounds, of which the median counts.
+    """
+
+    side: int = 50
+    points: tuple[int, int] = (1_000, 2_000)
+    batch_size: int = 10
+    epochs: int = 10
+    repeats: int = 3
+
+
+def compare_simpsom(
+    images: np.ndarray, scratch: Path, peer: str | None = None, sizes: Sizes | None = None
+) -> pd.DataFrame:
+    """Measure both in turn, on one thread, and return their table.
+
+    Parameters
+    ----------
+    images
+        (N, F) pixels.
+    scratch
+        Existing folder for the points; what is put there is removed again.
+    peer
+        Python of the environment that holds SimpSOM; None to leave it out.
+    sizes
+        How large the comparison is.
+
+    Returns
+    -------
+    DataFrame
+        With the columns COLUMNS. `seconds` is the processor time of an epoch and `ratio` how many
+        times as long as kohorte's with as many images; `how` says whether it was measured or
+        scaled.
+
+    Raises
+    ------
+    ResultError
+        A task fails.
+    """
+    sizes = sizes or Sizes()
+    images = np.asarray(images, dtype=np.float32)
+    few, more = sizes.points
+    if peer is None:
+        _LOG.warning("SimpSOM is left out: envs/simpsom.txt is not installed")
+    with tempfile.TemporaryDirectory(prefix=".simpsom-", dir=scratch) as folder:
+        tasks = _tasks(images, Path(folder), peer, sizes)
+        found = measure(tasks, repeats=sizes.repeats, threads=1)
+    rows = [(name, "measured", n, m) for (name, n), m in found.items()]
+    if peer is not None:
+        first, second = (found["SimpSOM", n] for n in sizes.points)
+        slope = (second.seconds - first.seconds) / (more - few)
+        seconds = first.seconds + slope * (len(images) - few)
+        scaled = Measurement(seconds, np.nan, first.answer)
+        rows.append(("SimpSOM", "scaled", len(images), scaled))
+    shape = images.shape[1], sizes.side**2
+    table = pd.DataFrame(
+        [
+            (
+                *(f"{name} {m.answer}".strip(), how, n, *shape),
+                *(m.seconds, m.peak_mb, m.seconds / found["kohorte", n].seconds),
+            )
+            for name, how, n, m in rows
+        ],
+        columns=list(COLUMNS),
+    )
+    _LOG.info("\n%s", table.to_string(index=False))
+    return table
+
+
+def _tasks(
+    images: np.ndarray, folder: Path, peer: str | None, sizes: Sizes
+) -> dict[tuple[str, int], Task]:
+    """Implementation and number of images -> task."""
+    lattice = Lattice(sizes.side, sizes.side, "hexagonal", True)
+    start = initial_weights(images, lattice, "pca", np.random.default_rng(0))
+    files = {name: str(folder / f"{name}.npy") for name in ("points", "weights")}
+    np.save(files["points"], images)
+    np.save(files["weights"], start)
+    common = {**files, "xdim": sizes.side, "ydim": sizes.side, "metric": METRIC}
+    ours = {
+        **common,
+        "topology": lattice.topology,
+        "periodic": lattice.periodic,
+        "epochs": sizes.epochs,
+        "threads": 1,
+        "clock": "process_time",
+    }
+    tasks = {
+        ("kohorte", n): Task("batch", {**ours, "rows": n}, OURS)
+        for n in (*sizes.points, len(images))
+    }
+    if peer is not None:
+        theirs = {**common, "batch_size": sizes.batch_size}
+        tasks |= {
+            ("SimpSOM", n): Task("epoch", {**theirs, "rows": n}, PEER, peer) for n in sizes.points
+        }
+    return tasks

@@ -1,0 +1,187 @@
+"""What is timed: each task prepares its data, compiles, and returns a function that runs it once.
+
+The function measures itself, so that what belongs to the measurement and not to the task, such as
+emptying the cache of the file system, stays outside of the time.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import numpy as np
+
+from kohorte import store
+from kohorte.ensemble.combine import combine
+from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.provenance import digest_of
+from kohorte_benchmarks import limits, published
+from kohorte_benchmarks.serving import Outcome
+from kohorte_benchmarks.workloads import make_labels, write_labels
+
+OUTPUT = "ensemble.h5"
+"""File that the task ``end_to_end`` leaves in its folder."""
+
+
+STAGES = ("counting", "significance and groups", "points")
+"""Stages of that task."""
+
+
+def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:
+    """All contingency counts from uint8 labels in memory, packing included."""
+    labels = make_labels(**size)
+    count_overlaps(labels, backend=backend, threads=threads)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        overlaps = count_overlaps(labels, backend=backend, threads=threads)
+        return Outcome(perf_counter() - start, digest_of(overlaps.counts))
+
+    return run
+
+
+def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
+    """Counts and Gsum by loops over masks; the answer is that of the task ``count``."""
+    labels, method = make_labels(**size), MASKS[masks]
+
+    def run() -> Outcome:
+        start = perf_counter()
+        counts, _ = method(labels)
+        return Outcome(perf_counter() - start, digest_of(counts))
+
+    return run
+
+
+def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
+    """Reading the labels of the task ``count`` from memory once."""
+    labels = make_labels(**size)
+    limits.read_memory(labels, threads)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        limits.read_memory(labels, threads)
+        return Outcome(perf_counter() - start)
+
+    return run
+
+
+def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
+    """Population counts of that many words in the first-level cache."""
+    limits.count_bits(n_words, threads)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        limits.count_bits(n_words, threads)
+        return Outcome(perf_counter() - start)
+
+    return run
+
+
+def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
+    """Label files of a folder to the result file of the ensemble, by the workflow's own steps.
+
+    The files come from the disk: they are dropped from the cache before each run.
+    """
+    paths, output = _label_files(folder), Path(folder, OUTPUT)
+    _compile(threads, len(paths))
+
+    def run() -> Outcome:
+        limits.forget(paths)
+        start = perf_counter()
+        stages = _combine_files(paths, output, threads)
+        return Outcome(perf_counter() - start, stages=stages)
+
+    return run
+
+
+def read_files(folder: str, cached: bool) -> Callable[[], Outcome]:
+    """Plain reading of the label files of a folder, from the disk or from the system's cache."""
+    paths = _label_files(folder)
+
+    def run() -> Outcome:
+        if cached:
+            limits.read_files(paths)
+        else:
+            limits.forget(paths)
+        start = perf_counter()
+        limits.read_files(paths)
+        return Outcome(perf_counter() - start)
+
+    return run
+
+
+def write_file(folder: str) -> Callable[[], Outcome]:
+    """Plain writing of as many bytes as the task ``end_to_end`` wrote to that folder."""
+    path = Path(folder, "plain.bin")
+
+    def run() -> Outcome:
+        n_bytes = Path(folder, OUTPUT).stat().st_size
+        start = perf_counter()
+        limits.write_file(path, n_bytes)
+        seconds = perf_counter() - start
+        path.unlink()
+        return Outcome(seconds)
+
+    return run
+
+
+def find_accelerator() -> Callable[[], Outcome]:
+    """The answer is the name of the accelerator that JAX uses, empty where it uses the CPU."""
+
+    def run() -> Outcome:
+        import jax
+
+        device = jax.devices()[0]
+        return Outcome(0.0, "" if device.platform == "cpu" else device.device_kind)
+
+    return run
+
+
+MASKS = {
+    "boolean": published.gsum_by_boolean_masks,
+    "number": published.gsum_by_number_masks,
+}
+"""Kind of masks -> function(labels) -> counts, Gsum."""
+
+TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
+    task.__name__: task
+    for task in (
+        count,
+        count_as_published,
+        read_memory,
+        count_bits,
+        end_to_end,
+        read_files,
+        write_file,
+        find_accelerator,
+    )
+}
+"""Name -> task."""
+
+
+def _compile(threads: int, n_realizations: int) -> None:
+    """Load or compile all kernels of the task ``end_to_end`` on a few points."""
+    with TemporaryDirectory() as folder:
+        paths = write_labels(Path(folder), 1000, n_realizations, n_clusters=3)
+        _combine_files(paths, Path(folder, OUTPUT), threads)
+
+
+def _label_files(folder: str) -> list[Path]:
+    return sorted(Path(folder).glob("labels_*.h5"))
+
+
+def _combine_files(paths: list[Path], output: Path, threads: int) -> dict[str, float]:
+    """Combine label files as the workflow does; return the seconds of each stage."""
+    times = [perf_counter()]
+    files = {path.stem: str(path) for path in paths}
+    with store.open_label_arrays([], files) as labels:
+        overlaps = count_overlaps(labels.arrays, threads=threads)
+        times.append(perf_counter())
+        ensemble = combine(overlaps)
+        times.append(perf_counter())
+        options = {"votes": "equal"}
+        store.write_ensemble(
+            output, ensemble, labels.arrays, ids=labels.ids, options=options, threads=threads
+        )
+    times.append(perf_counter())
+    return dict(zip(STAGES, np.diff(times).tolist(), strict=True))

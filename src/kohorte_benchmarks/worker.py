@@ -1,0 +1,137 @@
+"""Tasks in processes of their own, this Python's or another's; see serving for the other end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kohorte.errors import ResultError
+from kohorte_benchmarks import serving
+
+
+class Task(NamedTuple):
+    """What a process is to do.
+
+    Attributes
+    ----------
+    name, arguments
+        Key of TASKS and the arguments of that task; all that JSON can hold.
+    file
+        File that defines TASKS.
+    python
+        Python that runs it.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    file: str = str(Path(__file__).with_name("tasks.py"))
+    python: str = sys.executable
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Several runs of one task in one process.
+
+    Attributes
+    ----------
+    seconds
+        Median of the runs.
+    peak_mb
+        Largest resident memory of the process in its life, 10^6 bytes: with interpreter,
+        libraries, compiling and the task's data.
+    answer
+        That of the task.
+    stages
+        Median seconds of each stage, by name.
+    """
+
+    seconds: float
+    peak_mb: float
+    answer: str = ""
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+
+def measure(
+    tasks: Mapping[Hashable, Task], *, repeats: int, threads: int
+) -> dict[Hashable, Measurement]:
+    """Run tasks in turn, each in a process of its own, ``repeats`` rounds.
+
+    Parameters
+    ----------
+    tasks
+        Any key -> task.
+    repeats
+        Number of rounds. In a round every task runs once, so that what else the machine does
+        meets all of them.
+    threads
+        Threads that the libraries of a process may use.
+
+    Raises
+    ------
+    ResultError
+        A process ended before it answered; its error is on the standard error.
+    """
+    with contextlib.ExitStack() as stack:
+        workers = {key: stack.enter_context(_Worker(task, threads)) for key, task in tasks.items()}
+        for key, task in tasks.items():
+            workers[key].ask(json.dumps([task.name, task.arguments]))
+        replies: dict[Hashable, list[dict]] = {key: [] for key in workers}
+        for _ in range(repeats):
+            for key, worker in workers.items():
+                replies[key].append(worker.ask("run"))
+    return {key: _summarize(runs) for key, runs in replies.items()}
+
+
+def _summarize(runs: list[dict]) -> Measurement:
+    stages = {
+        name: statistics.median(run["stages"][name] for run in runs) for name in runs[0]["stages"]
+    }
+    return Measurement(
+        seconds=statistics.median(run["seconds"] for run in runs),
+        peak_mb=runs[-1]["peak_mb"],
+        answer=runs[0]["answer"],
+        stages=stages,
+    )
+
+
+class _Worker(contextlib.AbstractContextManager):
+    """A process for a task; it ends when the context does."""
+
+    def __init__(self, task: Task, threads: int):
+        variables = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        self.name = task.name
+        # -P: the modules beside serving must not hide others of the same name
+        self.process = subprocess.Popen(
+            [task.python, "-P", serving.__file__, task.file],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **dict.fromkeys(variables, str(threads))},
+            text=True,
+        )
+
+    def ask(self, line: str) -> dict:
+        """Send a line, the task's first or any further one, and wait for the answer."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        reply = self.process.stdout.readline()
+        if not reply:
+            raise ResultError(
+                f"benchmark task {self.name!r} ended with status {self.process.wait()} before it "
+                "was done; its error is above"
+            )
+        return json.loads(reply)
+
+    def __exit__(self, *error) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()

@@ -1,0 +1,173 @@
+"""Benchmarks: -> results/benchmarks/ensemble.csv, maps.csv, simpsom.csv and figures. They belong to
+no study.
+
+Other packages that make maps run in environments of their own, .map_peers and .simpsom, made from
+envs/map_peers.txt and envs/simpsom.txt; where one is missing its rows are absent.
+"""
+
+# A number of points with which the case that begins and ends on disk fills memory or disk is for
+# the person at the machine to choose: it is no property of a study.
+BENCHMARK_POINTS = int(os.environ.get("KOHORTE_BENCHMARK_POINTS", 10_000_000))
+# "small" tries whether all of the benchmark of the maps runs; its times mean nothing.
+MAP_BENCHMARK_SIZE = os.environ.get("KOHORTE_BENCHMARK_SIZE", "full")
+MAP_PEERS = Path(".map_peers/bin/python")
+SIMPSOM = Path(".simpsom/bin/python")
+
+
+rule benchmarks:
+    input:
+        "results/benchmarks/ensemble.csv",
+        "results/benchmarks/ensemble.pdf",
+        "results/benchmarks/ensemble.png",
+
+
+rule map_benchmarks:
+    input:
+        "results/benchmarks/maps.csv",
+        "results/benchmarks/map_quality.csv",
+        "results/benchmarks/maps.pdf",
+        "results/benchmarks/maps.png",
+
+
+rule figure_joss:
+    input:
+        "results/benchmarks/joss.pdf",
+        "results/benchmarks/joss.png",
+
+
+rule benchmark_ensemble:
+    output:
+        table="results/benchmarks/ensemble.csv",
+    log:
+        "results/benchmarks/logs/benchmark_ensemble.log",
+    benchmark:
+        "results/benchmarks/benchmarks/benchmark_ensemble.tsv"
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        disk_mb=2000 + 34 * BENCHMARK_POINTS // 1_000_000,
+        runtime=60,
+    params:
+        points=BENCHMARK_POINTS,
+        library=library_digest("kohorte_benchmarks", "ensemble", "store"),
+    script:
+        "../../../scripts/benchmark_ensemble.py"
+
+
+rule plot_ensemble_benchmark:
+    input:
+        table="results/benchmarks/ensemble.csv",
+        published="workflow/resources/published_timings.csv",
+    output:
+        pdf="results/benchmarks/ensemble.pdf",
+        png="results/benchmarks/ensemble.png",
+    log:
+        "results/benchmarks/logs/plot_ensemble_benchmark.log",
+    benchmark:
+        "results/benchmarks/benchmarks/plot_ensemble_benchmark.tsv"
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library_digest("figures", "kohorte_benchmarks/figures"),
+    script:
+        "../../../scripts/plot_ensemble_benchmark.py"
+
+
+rule benchmark_maps:
+    output:
+        table="results/benchmarks/maps.csv",
+        quality="results/benchmarks/map_quality.csv",
+        text="results/benchmarks/maps.md",
+    log:
+        "results/benchmarks/logs/benchmark_maps.log",
+    benchmark:
+        "results/benchmarks/benchmarks/benchmark_maps.tsv"
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        disk_mb=2000,
+        runtime=90,
+    params:
+        size=MAP_BENCHMARK_SIZE,
+        peers=str(MAP_PEERS) if MAP_PEERS.exists() else None,
+        library=library_digest("kohorte_benchmarks", "data", "maps"),
+    script:
+        "../../../scripts/benchmark_maps.py"
+
+
+rule plot_map_benchmark:
+    input:
+        table="results/benchmarks/maps.csv",
+        published="workflow/resources/published_timings.csv",
+    output:
+        pdf="results/benchmarks/maps.pdf",
+        png="results/benchmarks/maps.png",
+    log:
+        "results/benchmarks/logs/plot_map_benchmark.log",
+    benchmark:
+        "results/benchmarks/benchmarks/plot_map_benchmark.tsv"
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library_digest("figures", "kohorte_benchmarks/figures"),
+    script:
+        "../../../scripts/plot_map_benchmark.py"
+
+
+rule plot_joss:
+    input:
+        maps="results/benchmarks/maps.csv",
+        ensemble="results/benchmarks/ensemble.csv",
+        published="workflow/resources/published_timings.csv",
+    output:
+        pdf="results/benchmarks/joss.pdf",
+        png="results/benchmarks/joss.png",
+    log:
+        "results/benchmarks/logs/plot_joss.log",
+    benchmark:
+        "results/benchmarks/benchmarks/plot_joss.tsv"
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        library=library_digest("figures", "kohorte_benchmarks/figures"),
+    script:
+        "../../../scripts/plot_joss.py"
+
+
+rule compare_simpsom:
+    input:
+        images="results/resources/mnist.h5",
+    output:
+        table="results/benchmarks/simpsom.csv",
+    log:
+        "results/benchmarks/logs/compare_simpsom.log",
+    benchmark:
+        "results/benchmarks/benchmarks/compare_simpsom.tsv"
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        disk_mb=500,
+        runtime=30,
+    params:
+        peer=str(SIMPSOM) if SIMPSOM.exists() else None,
+        library=library_digest("kohorte_benchmarks", "maps"),
+    script:
+        "../../../scripts/compare_simpsom.py"

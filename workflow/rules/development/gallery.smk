@@ -1,0 +1,74 @@
+"""Pictures of the documentation, on demand: figures -> docs/images/*.png.
+
+The target is `gallery`: the pictures of this study, small enough for a page. Those that belong to no
+study are targets of their own name.
+"""
+
+# Picture -> the figure that it shows.
+PICTURES = {
+    "iris-signal": "results/iris/figures/signal.png",
+    "iris-1000-sweep": "results/iris-1000/figures/sweep.png",
+    "wine": "results/wine/figures/similarity.png",
+    "colours": "results/colours/figures/colours.png",
+    "colours6d": "results/colours6d/figures/colours.png",
+    "schedule": "results/colours/figures/schedule.png",
+    "mnist": "results/mnist/figures/image_map.png",
+    "mnist-digits": "results/mnist/figures/class_projections.png",
+    "mnist-classification": "results/mnist/figures/classification.png",
+    "stars": "results/hipparcos/figures/colour_magnitude.png",
+    "stars-regions": "results/hipparcos/figures/star_regions.png",
+    "gaia-groups": "results/gaia/figures/signal.png",
+    "gaia-scaling": "results/gaia/scaling/scaling.png",
+    "plasma2d-current": "results/plasma2d/figures/field_slice.png",
+    "plasma2d-clusters": "results/plasma2d/figures/cluster_slice.png",
+    "plasma2d-shares": "results/plasma2d/figures/group_shares.png",
+    "plasma3d-sheets": "results/plasma3d/figures/sheet_surfaces.png",
+    "plasma3d-paper-sheets": "results/plasma3d-paper/figures/sheet_surfaces.png",
+    "spirals-courses": "results/spirals/courses.png",
+    "spirals-decisions": "results/spirals/decisions.png",
+    "spirals-layers": "results/spirals/layers.png",
+    "spirals-sweep": "results/spirals/sweep.png",
+    "spirals-unwinding": "results/spirals/unwinding.png",
+    "bank": "results/bank/stages/stages.png",
+    "joss": "results/benchmarks/joss.png",
+    "benchmark-maps": "results/benchmarks/maps.png",
+    "benchmark-ensemble": "results/benchmarks/ensemble.png",
+    "consensus": "results/benchmarks/consensus.png",
+    "consensus_rules": "results/benchmarks/consensus_rules.png",
+}
+# Pictures that 256 colours would spoil.
+OF_ALL_COLOURS = {"colours", "colours6d"}
+
+
+rule gallery:
+    input:
+        [
+            f"docs/images/{name}.png"
+            for name, figure in PICTURES.items()
+            if figure.startswith(f"results/{STUDY.name}/")
+        ],
+
+
+rule shrink_picture:
+    input:
+        figure=lambda wildcards: PICTURES[wildcards.picture],
+    output:
+        picture="docs/images/{picture}.png",
+    log:
+        "<logs>/shrink_picture/{picture}.log",
+    benchmark:
+        "<benchmarks>/shrink_picture/{picture}.tsv"
+    wildcard_constraints:
+        picture="|".join(PICTURES),
+    conda:
+        "../../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        widths=[1400, 1200, 1000],
+        palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
+        most_bytes=200_000,
+    script:
+        "../../../scripts/shrink_picture.py"
