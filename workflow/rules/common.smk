@@ -16,6 +16,10 @@ from kohorte.study.plan import batches, parameter_defaults, plan_study
 
 ROOT = Path(str(workflow.current_basedir)).parents[1]
 
+# What rules have in common that lie in folders of several depths.
+ENVIRONMENT = str(ROOT / "envs" / "kohorte.yaml")
+RUN_STEP = str(ROOT / "scripts" / "run_step.py")
+
 # The studies that come with kohorte, and what their rules add to every study that has it: tables,
 # other results, and files that say what they were made from, by their kind.
 MODULES = load_modules()
@@ -77,6 +81,15 @@ def count_losses(index):
         return {"losses": 0}
     except (ValueError, TypeError, KeyError):
         return {"losses": -1}
+
+
+def step(function, *parts):
+    """Params of a rule that runs a function of the library, and the parts that it is made of.
+
+    function: as module:function; its own source is part of the digest.
+    """
+    own = function.replace(".", "/").removeprefix("kohorte/")
+    return {"step": function, "library": library_digest(own, *parts)}
 
 
 def source_file(wildcards):
