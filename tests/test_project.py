@@ -141,7 +141,7 @@ def test_the_digest_of_a_function_follows_what_it_uses_of_its_module(tmp_path, m
         )
         assert old in source
         module.write_text(source.replace(old, new))
-        return library_digest(f"steps:{function}")
+        return library_digest(f"kohorte.steps:{function}")
 
     for old, new in [
         ("3", "4"),

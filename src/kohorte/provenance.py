@@ -33,12 +33,14 @@ def library_digest(*parts: str) -> str:
     *parts
         Subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
         kohorte_benchmarks with that name before them; a function with what it uses of its own
-        module (`"studies/stars/steps:measure_groups"`); `""` for all of kohorte.
+        module (`"kohorte.studies.stars.steps:measure_groups"`); `""` for all of kohorte.
     """
     root = Path(kohorte.__file__).parent
     digest = hashlib.sha256()
     for part in parts:
         part, _, function = part.partition(":")
+        if function:
+            part = part.replace(".", "/").removeprefix("kohorte/")
         # The benchmarks lie beside the library.
         base = root.parent if part.startswith("kohorte_benchmarks") else root
         folder, module = base / part, base / f"{part}.py"

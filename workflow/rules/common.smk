@@ -84,12 +84,11 @@ def count_losses(index):
 
 
 def step(function, *parts):
-    """Params of a rule that runs a function of the library, and the parts that it is made of.
+    """Params of a rule that runs a function of the library, as module:function.
 
-    function: as module:function; its own source is part of the digest.
+    parts: what else the digest covers, beside the function itself.
     """
-    own = function.replace(".", "/").removeprefix("kohorte/")
-    return {"step": function, "library": library_digest(own, *parts)}
+    return {"step": function, "library": library_digest(function, *parts)}
 
 
 def source_file(wildcards):

@@ -68,8 +68,8 @@ PARAMETERS: dict[str, Parameter] = {
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
 MAX_REALIZATIONS = 100_000
 
-#: Folders of `results` that hold what belongs to no study.
-RESERVED = ("benchmarks", "resources")
+#: Folders of `results` that hold what belongs to no study; modules have more.
+RESERVED = ("resources",)
 
 #: Segmentations that take a number of clusters.
 COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
@@ -168,9 +168,9 @@ def plan_study(
             open, two realizations are the same, `figures` names a parameter or realization that
             the study does not have or a figure that it cannot have, test points are given and
             there are no classes or maps, there are more than `MAX_REALIZATIONS`, the study has a
-            name of `RESERVED`, or there is neither a source of data nor a list of label files.
+            reserved name, or there is neither a source of data nor a list of label files.
     """
-    if config["study"] in RESERVED:
+    if config["study"] in {*RESERVED, *(name for module in modules for name in module.reserved)}:
         raise ConfigError(
             f"study: results/{config['study']} holds results that belong to no study; take another "
             "name"

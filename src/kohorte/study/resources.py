@@ -33,9 +33,6 @@ STEP_PRODUCT_SECONDS, PRODUCT_SECONDS = 1e-9, 0.5e-9
 #: One step of online training beside its products, seconds.
 STEP_SECONDS = 1e-6
 
-#: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
-PARTICLE_MB, CELL_MB, PUSH_SECONDS = 1.5e-4, 3e-3, 1.2e-6
-
 #: Clusters that a map is taken to have, and the most that an ensemble may have in all
 #: (kohorte.ensemble.overlaps.MAX_CLUSTERS).
 MAP_CLUSTERS, MAX_CLUSTERS = 20, 10_000
@@ -74,8 +71,6 @@ COSTS: Mapping[str, Cost] = {
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     "evaluate_labels": Cost(mb_per_mb=12),
     "write_group_signals": Cost(),
-    # Slices, parts or a sample of what is read in blocks.
-    "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
 }
@@ -89,21 +84,6 @@ def memory_mb(used: float, attempt: int = 1) -> int:
 def run_minutes(seconds: float, attempt: int = 1) -> int:
     """Time limit to ask for where `seconds` were measured, in whole minutes."""
     return math.ceil((START_SECONDS + TIME_MARGIN * seconds) / 60) * 2 ** (attempt - 1)
-
-
-def count_particles(options: Mapping[str, Any]) -> int:
-    """Particles of a simulation, as the section `simulation` of the configuration has it."""
-    return 2 * options["particles_per_cell"] * math.prod(options["cells"])
-
-
-def simulation_mb(options: Mapping[str, Any]) -> float:
-    """Memory of a simulation, by its particles and cells."""
-    return PLAIN_MB + PARTICLE_MB * count_particles(options) + CELL_MB * math.prod(options["cells"])
-
-
-def simulation_seconds(options: Mapping[str, Any]) -> float:
-    """Time of a simulation on one core."""
-    return 20 + PUSH_SECONDS * count_particles(options) * options["steps"]
 
 
 def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:

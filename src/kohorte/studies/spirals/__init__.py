@@ -9,4 +9,4 @@ from pathlib import Path
 
 from kohorte.study.modules import StudyModule
 
-MODULE = StudyModule(folder=Path(__file__).parent, unrecorded=("spirals",))
+MODULE = StudyModule(folder=Path(__file__).parent, unrecorded=("spirals",), reserved=("spirals",))

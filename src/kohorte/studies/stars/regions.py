@@ -80,12 +80,17 @@ def group_table(
 ) -> pd.DataFrame:
     """One row for each group: how many stars, their means, and how many of each region.
 
-    Args:
-        labels: (N,) integers from 0, group of each star.
-        columns: (N,) values, NaN where missing, by `b_v` and `absolute_magnitude` (mag; means), and
-            `velocity` (km/s; median).
-        confidence: (N,) share of votes; mean.
-        regions: what `find_regions` gives.
+    Parameters
+    ----------
+    labels
+        (N,) integers from 0, group of each star.
+    columns
+        (N,) values, NaN where missing, by `b_v` and `absolute_magnitude` (mag; means), and
+        `velocity` (km/s; median).
+    confidence
+        (N,) share of votes; mean.
+    regions
+        What `find_regions` gives.
     """
     rows = []
     for group in range(int(labels.max()) + 1):
@@ -109,11 +114,16 @@ def group_table(
 class MapOfStars:
     """A map and the stars that it was trained on.
 
-    Attributes:
-        id: its name.
-        winners: (N,) nodes.
-        n_nodes: M.
-        labels: (N,) integers from 0, cluster of each star.
+    Attributes
+    ----------
+    id
+        Its name.
+    winners
+        (N,) nodes.
+    n_nodes
+        M.
+    labels
+        (N,) integers from 0, cluster of each star.
     """
 
     id: str

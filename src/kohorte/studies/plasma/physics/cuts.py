@@ -45,7 +45,7 @@ class Cut:
     _turn: bool
 
     def read(self, values: Any) -> np.ndarray:
-        """The values of an array or dataset of the grid's shape: rows upwards, columns right."""
+        """Read values from an array or dataset of the grid's shape: rows upwards, columns right."""
         plane = np.asarray(values[self._key])
         return plane.T if self._turn else plane
 
@@ -56,7 +56,7 @@ class Cut:
 
 
 def cut_grid(grid: Grid, axis: str | None = None, index: int | None = None) -> Cut:
-    """A plane through the cells.
+    """Lay a plane through the cells.
 
     Parameters
     ----------

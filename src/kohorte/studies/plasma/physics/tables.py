@@ -183,7 +183,7 @@ def _tabulate(
 
 
 def _summarize(listed: pd.DataFrame, cells: int) -> dict[str, Any]:
-    """What a group's row says of its structures; means weigh them by their cells."""
+    """Summarize the structures of a group; means weigh them by their cells."""
     weights = listed["cells"] / max(int(listed["cells"].sum()), 1)
     some = len(listed) > 0
     return {

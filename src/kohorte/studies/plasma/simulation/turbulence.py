@@ -63,14 +63,21 @@ class SimulationError(KohorteError):
 class Run:
     """A finished simulation.
 
-    Attributes:
-        snapshots: fields of `UNITS` at each snapshot, in order of time.
-        steps: (E,) steps at which energies were recorded.
-        times: (E,) the same in light-crossing times of the box along x.
-        energies: (E, 3) of the electric field, the magnetic field and the particles, in units of
-            their sum at the start.
-        derived: numbers that follow from the options, with units in their names.
-        program: name and release of the program that ran.
+    Attributes
+    ----------
+    snapshots
+        Fields of `UNITS` at each snapshot, in order of time.
+    steps
+        (E,) steps at which energies were recorded.
+    times
+        (E,) the same in light-crossing times of the box along x.
+    energies
+        (E, 3) of the electric field, the magnetic field and the particles, in units of
+        their sum at the start.
+    derived
+        Numbers that follow from the options, with units in their names.
+    program
+        Name and release of the program that ran.
     """
 
     snapshots: tuple[Fields, ...]
@@ -118,16 +125,20 @@ def derive(options: Mapping[str, Any]) -> dict[str, float]:
 
 
 def snapshot_steps(steps: int, snapshots: int) -> list[int]:
-    """Steps of the snapshots: evenly spaced, the last at the end."""
+    """Return the steps of the snapshots: evenly spaced, the last at the end."""
     return [steps * (number + 1) // snapshots for number in range(snapshots)]
 
 
 def make_request(options: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """What the worker is asked for, and the start.
+    """Make the request to the worker, and the start.
 
-    Returns:
-        The request; E and B, (nz, ny, nx, 6) float64 in gauss; and the velocity / c of positrons
-        along z, (nz, ny, nx) float64.
+    Returns
+    -------
+    request : dict
+    fields : (nz, ny, nx, 6) float64
+        E and B in gauss.
+    drift : (nz, ny, nx) float64
+        Velocity / c of positrons along z.
     """
     numbers = derive(options)
     cells = options["cells"]
@@ -163,12 +174,17 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
 
     It runs on one thread: sums of several threads are rounded in another order in each run.
 
-    Args:
-        options: the section `simulation` of the configuration.
-        python: interpreter of an environment that has the packages of `envs/simulation.txt`.
+    Parameters
+    ----------
+    options
+        The section `simulation` of the configuration.
+    python
+        Interpreter of an environment that has the packages of `envs/simulation.txt`.
 
-    Raises:
-        SimulationError: there is no such interpreter, or the program failed.
+    Raises
+    ------
+    SimulationError
+        There is no such interpreter, or the program failed.
     """
     program = find_program(python)
     request, fields, drift = make_request(options)
@@ -201,7 +217,7 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
 
 
 def grid_of(options: Mapping[str, Any]) -> Grid:
-    """The grid of a simulation: axes z, y, x or y, x, lengths in skin depths."""
+    """Return the grid of a simulation: axes z, y, x or y, x, lengths in skin depths."""
     cells = options["cells"]
     return Grid(
         shape=tuple(reversed(cells)),
@@ -260,7 +276,7 @@ def _run(python, asked, answer, folder):
 
 
 def _to_fields(array, grid, numbers, time):
-    """A snapshot of the worker in the units of `UNITS`."""
+    """Convert a snapshot of the worker to the units of `UNITS`."""
     current = numbers["density_per_cm3"] * CHARGE * LIGHT
     unit = {"B0": numbers["field_gauss"], "n0 e c": current, "n0": numbers["density_per_cm3"]}
     values = {
