@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from kohorte.data.names import is_file
+from kohorte.data.names import is_file, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import library_digest
 from kohorte.studies import load_modules
@@ -42,6 +42,8 @@ except ConfigError as error:
 
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+# Parts of the library that the source of this study is read with.
+READING = reading_parts(config["data"]["source"])
 PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
@@ -84,9 +86,9 @@ def count_losses(index):
 
 
 def step(function, *parts):
-    """Params of a rule that runs a function of the library, as module:function.
+    """Params for RUN_STEP, which runs a function of the library, given as module:function.
 
-    parts: what else the digest covers, beside the function itself.
+    parts: what its digest covers beside the function itself.
     """
     return {"step": function, "library": library_digest(function, *parts)}
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from kohorte import store
+from kohorte.data.names import READERS
 from kohorte.data.scaling import Scaling
-from kohorte.data.sources import READERS, read_table
+from kohorte.data.sources import read_table
 from kohorte.ensemble.combine import vote_weights
 from kohorte.ensemble.points import stream_points
 from kohorte.errors import DataError, ResultError

@@ -1,24 +1,21 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format; READERS
-lists all.
+A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format;
+`kohorte.data.names.READERS` lists all.
 """
 
 import logging
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from kohorte._checks import suggest
-from kohorte.data.arrays import open_npy, open_npz, open_sklearn
-from kohorte.data.generated import open_generated
-from kohorte.data.hdf5 import open_hdf5
+from kohorte.data.names import READERS, SCHEMES, Reader, find_reader
 from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, Source, check_memory, decode_text
 from kohorte.data.table import Table
-from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError
 
 _log = logging.getLogger(__name__)
@@ -27,32 +24,6 @@ MISSING = ("error", "skip", "drop")
 
 #: Bytes of the smallest type that a table is held in, float32.
 _LEAST_BYTES = 4
-
-
-class Reader(NamedTuple):
-    """How to open one kind of source.
-
-    `open(title, place, options)` is a context manager that gives a Source; `place` is the path of
-    a file, or what follows the colon of a scheme.
-    """
-
-    open: object
-    is_text: bool = False
-
-
-# By scheme, which ends in a colon, or by file extension, lower case.
-READERS = {
-    "sklearn:": Reader(open_sklearn),
-    "generated:": Reader(open_generated),
-    ".h5": Reader(open_hdf5),
-    ".hdf5": Reader(open_hdf5),
-    ".npy": Reader(open_npy),
-    ".npz": Reader(open_npz),
-    ".csv": Reader(open_csv, is_text=True),
-    ".tsv": Reader(open_tsv, is_text=True),
-    ".txt": Reader(open_tsv, is_text=True),
-    ".parquet": Reader(open_parquet),
-}
 
 
 def read_table(
@@ -118,7 +89,8 @@ def read_table(
         delimiter=delimiter,
     )
     try:
-        with reader.open(title, place, options) as opened:
+        opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
+        with opening(title, place, options) as opened:
             return _read(opened, features, label, sample, stride, seed, missing, least_rows)
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
@@ -185,17 +157,18 @@ def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarr
     return np.fromiter(map(code_of.__getitem__, texts), np.int64, len(texts)), tuple(classes)
 
 
-def _find_reader(title):
+def _find_reader(title: str) -> tuple[Reader, str | Path]:
     """The Reader of a source, and what it is to open."""
-    scheme, colon, rest = title.partition(":")
-    if scheme + colon in READERS and colon:
-        return READERS[scheme + colon], rest
+    if title.startswith(SCHEMES):
+        return READERS[title[: title.index(":") + 1]], title.partition(":")[2]
     path = find_file(title)
-    suffix = path.suffix.lower()
-    if suffix not in READERS or suffix == "":
+    reader = find_reader(str(path))
+    if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
-        raise DataError(f"{title}: unknown extension {suffix!r}; readable are {extensions}")
-    return READERS[suffix], path
+        raise DataError(
+            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}"
+        )
+    return reader, path
 
 
 def find_file(title: str) -> Path:
@@ -209,8 +182,7 @@ def find_file(title: str) -> Path:
         if not path.exists():
             scheme, colon, _ = title.partition(":")
             if colon and not path.suffix and len(scheme) > 1:
-                schemes = [key for key in READERS if key.endswith(":")]
-                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, schemes)}")
+                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
             raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
         if not path.is_file():
             what = "a directory" if path.is_dir() else "a device or pipe"

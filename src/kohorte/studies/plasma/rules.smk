@@ -81,7 +81,14 @@ rule derive_fields:
         mem_mb=memory("derive_fields"),
         runtime=run_time("derive_fields"),
     params:
-        **step("kohorte.studies.plasma.steps:derive_fields", "studies/plasma/fields", "data"),
+        **step(
+            "kohorte.studies.plasma.steps:derive_fields",
+            "studies/plasma/fields",
+            "data/arrays",
+            "data/hdf5",
+            "data/reading",
+            "data/sources",
+        ),
         options=config["fields"],
         simulated=HAS_SIMULATION,
     script:

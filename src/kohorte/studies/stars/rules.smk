@@ -44,7 +44,7 @@ rule measure_star_groups:
         mem_mb=memory("prepare_data"),
         runtime=run_time("prepare_data"),
     params:
-        **step("kohorte.studies.stars.steps:measure_groups", "studies/stars/regions", "data"),
+        **step("kohorte.studies.stars.steps:measure_groups", "studies/stars/regions", *READING),
         source=config["data"]["source"],
     script:
         RUN_STEP
