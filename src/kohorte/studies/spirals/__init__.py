@@ -23,5 +23,4 @@ MODULE = StudyModule(
     folder=Path(__file__).parent,
     prepare=prepare,
     unrecorded=("spirals",),
-    reserved=("spirals",),
 )
