@@ -2,7 +2,7 @@
 
 Kohorte's methods and three others are written out here: signal-cutting as published with the
 statistically combined ensemble, its best possible cuts, and evidence accumulation. Methods of other
-packages run in an environment of their own (scripts/peer_consensus.py).
+packages run in an environment of their own (peer_consensus.py).
 """
 
 import logging
@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+PEER_PROGRAM = Path(__file__).with_name("peer_consensus.py")
+"""Program that runs in the environment of other packages."""
+
 BACKEND = "numba"
 """Counts overlaps: the label sets are small, and every machine then times the same code."""
 
 
 def compare(
-    data_set: str, clusterer: str, seed: int, peers: str | None = None, script: str | Path = ""
+    data_set: str, clusterer: str, seed: int, peers: str | None = None
 ) -> tuple[list[dict], list[dict]]:
     """Run all methods on one label set.
 
@@ -47,8 +50,6 @@ def compare(
         Of data, labels and methods.
     peers
         Python of the environment that holds the other packages; None to leave their methods out.
-    script
-        scripts/peer_consensus.py, which runs in it.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def compare(
         methods.append(judge(name, *_timed(method, labels, n_true)))
     methods.append(judge("signal_oracle", *_timed(cut_by_oracle, labels, truth)))
     if peers is not None:
-        for name, (found, seconds) in run_peers(labels, n_true, seed, peers, script).items():
+        for name, (found, seconds) in run_peers(labels, n_true, seed, peers).items():
             methods.append(judge(name, found, seconds))
 
     overlaps = count_overlaps(labels, backend=BACKEND)
@@ -224,7 +225,7 @@ KNOWING_THE_NUMBER: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 
 
 def run_peers(
-    labels: np.ndarray, n_groups: int, seed: int, python: str, script: str | Path
+    labels: np.ndarray, n_groups: int, seed: int, python: str, script: str | Path = PEER_PROGRAM
 ) -> dict[str, tuple[np.ndarray, float]]:
     """Run the methods of other packages in their environment.
 

@@ -75,23 +75,6 @@ def training_time(wildcards, input, threads, attempt):
     return need.run_minutes(seconds, attempt)
 
 
-def scaling_costs(function, table):
-    """What a function of kohorte.study.resources gives for all maps and each number of points, in all."""
-    maps, features = [p.parameters for p in STUDY.realizations], table_shape(table)[1]
-    return sum(function(maps, n, features, 1) for n in config["scaling"]["points"])
-
-
-def scaling_memory(wildcards, input, attempt):
-    # Each number of points has a process of its own, which keeps all labels; all are there at once.
-    labels = 1e-6 * len(STUDY.realizations) * sum(config["scaling"]["points"])
-    return need.memory_mb(scaling_costs(need.training_mb, input.data) + labels, attempt)
-
-
-def scaling_time(wildcards, input, attempt):
-    runs = config["scaling"]["rounds"]
-    return need.run_minutes(runs * scaling_costs(need.training_seconds, input.data), attempt)
-
-
 # Counts do not depend on what counts them, so `auto` may take the GPU where one is asked for.
 COUNTING_GPUS = int(DEVICE == "gpu" and config["ensemble"]["backend"] != "numba")
 N_REALIZATIONS = len(STUDY.realizations) or len(STUDY.labels)

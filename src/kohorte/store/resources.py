@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte.store.files import create, put
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def write_resource(
@@ -48,4 +48,4 @@ def write_resource(
     with create(path, "resource", made_by=("data/packages", made_by), **attributes) as file:
         file.create_dataset("features", data=features).attrs["unit"] = "that of each column, units"
         put(file, {**arrays, **(labels or {})}, label_units)
-    _log.info("%s: %d points, %d features", path, *features.shape)
+    _LOG.info("%s: %d points, %d features", path, *features.shape)

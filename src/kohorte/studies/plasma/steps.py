@@ -18,7 +18,7 @@ from kohorte.studies.plasma.physics.tables import measure_cells
 from kohorte.studies.plasma.simulation.turbulence import simulate
 from kohorte.studies.plasma.store.simulations import energy_error
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 #: Interpreter of the environment that simulations run in.
 PYTHON = ".simulation/bin/python"
@@ -28,8 +28,8 @@ def simulate_plasma(*, simulation: str, options: Mapping[str, Any]) -> None:
     """Simulate decaying turbulence of a pair plasma, as the section `simulation` says."""
     run = simulate(options, PYTHON)
     plasma_store.write_simulation(simulation, run, options)
-    _log.info("%s, %d snapshots", run.program, len(run.snapshots))
-    _log.info("energy was conserved to %.2g of it", energy_error(run.energies))
+    _LOG.info("%s, %d snapshots", run.program, len(run.snapshots))
+    _LOG.info("energy was conserved to %.2g of it", energy_error(run.energies))
 
 
 def derive_fields(*, fields: str, table: str, options: Mapping[str, Any], simulated: bool) -> None:
@@ -63,7 +63,7 @@ def derive_fields(*, fields: str, table: str, options: Mapping[str, Any], simula
         parameters={**options, "source": portable_path(derived.source)},
     )
     store.write_csv(describe_fields(derived), table)
-    _log.info("%s cells, fields %s", derived.grid.shape, ", ".join(derived.values))
+    _LOG.info("%s cells, fields %s", derived.grid.shape, ", ".join(derived.values))
 
 
 def write_grid(
@@ -94,7 +94,7 @@ def write_grid(
     """
     with store.open_label_arrays(labels, files, label_name) as opened:
         where = plasma_store.find_grid(data, fields)
-        _log.info("%d cells, shape %s, axes %s", where.n_cells, where.shape, ", ".join(where.axes))
+        _LOG.info("%d cells, shape %s, axes %s", where.n_cells, where.shape, ", ".join(where.axes))
         plasma_store.write_grid(grid, where, ensemble, opened, memory_mb=memory_mb, threads=threads)
         with plasma_store.open_cells(data, fields, grid) as cells:
             plasma_store.write_picture(picture, cells)
@@ -154,7 +154,7 @@ def measure_physics(
         )
     for table, path in zip(tables, (physics, structures, threshold), strict=True):
         store.write_csv(table, path)
-        _log.info("%s: %d rows", path, len(table))
+        _LOG.info("%s: %d rows", path, len(table))
 
 
 def list_groupings(

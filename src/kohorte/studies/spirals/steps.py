@@ -15,7 +15,7 @@ from kohorte.studies.spirals.networks import compute_on_one_thread
 from kohorte.studies.spirals.training import train_network
 from kohorte.studies.spirals.unwinding import Unwinding, judge, unwind
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def train_networks(
@@ -45,7 +45,7 @@ def train_networks(
     for beta, number in keys:
         draw = number == 0 and (side, beta) == tuple(drawn)
         network = train_network(variant, side, beta, number, options, seed, draw=draw)
-        _log.info("beta %g, network %d: %.4f", beta, number, network.test_accuracy[-1])
+        _LOG.info("beta %g, network %d: %.4f", beta, number, network.test_accuracy[-1])
         trained.append(network)
     beta, number = zip(*keys, strict=True)
     spiral_store.write_networks(

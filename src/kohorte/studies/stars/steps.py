@@ -19,7 +19,7 @@ from kohorte.studies.stars.regions import (
     region_table,
 )
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def measure_groups(
@@ -56,7 +56,7 @@ def measure_groups(
     described = region_table(points.label, points.confidence, points.signal, found, read)
     store.write_csv(described, regions)
     store.write_csv(map_table(read, found), maps)
-    _log.info("purity of the groups %.4f", purity_of_groups(points.label, found))
+    _LOG.info("purity of the groups %.4f", purity_of_groups(points.label, found))
 
 
 def read_velocities(source: str, rows: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def read_velocities(source: str, rows: np.ndarray) -> np.ndarray:
     try:
         table = read_table(source, features=["log_velocity"], missing="skip")
     except DataError as error:
-        _log.info("no velocities: %s", error)
+        _LOG.info("no velocities: %s", error)
         return np.full(len(rows), np.nan)
     return 10.0 ** table.values[rows, 0].astype(np.float64)
 

@@ -1,6 +1,6 @@
 """Consensus by the methods of another package: labels.npz -> consensus.npz.
 
-    python scripts/peer_consensus.py labels.npz consensus.npz
+    python peer_consensus.py labels.npz consensus.npz
 
 Runs in the environment of envs/peers.txt and must not import kohorte. The source holds labels
 (R, N), n_groups and seed; the target gets the names of the methods, their seconds, and the labels
