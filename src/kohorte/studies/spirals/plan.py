@@ -15,11 +15,19 @@ from kohorte.errors import ConfigError
 class Variant:
     """A kind of network with two inputs, two layers of hidden units and one output.
 
-    label: its name in figures. inputs: what it is given of a point: its two `features`, or its
-    position on a map of the features, of the `winner` or `soft`. pinched: whether two units stand
-    between the hidden layers. map_between: whether a soft map stands behind those two units, and
-    learns_map: whether its weights are trained by the gradient. counts_nodes: whether it may have
-    as many parameters more as a learnt map has weights.
+    Attributes
+    ----------
+    label
+        Its name in figures.
+    inputs
+        What it is given of a point: its two `features`, or its position on a map of the features,
+        of the `winner` or `soft`.
+    pinched
+        Whether two units stand between the hidden layers.
+    map_between, learns_map
+        Whether a soft map stands behind those two units; whether the gradient trains its weights.
+    counts_nodes
+        Whether it may have as many parameters more as a learnt map has weights.
     """
 
     label: str
@@ -76,7 +84,7 @@ EXTENT = 1.3
 class Case:
     """Networks that one job trains: a variant with maps of side x side nodes, for each beta.
 
-    beta: ascending; one value, without effect, where there is no soft map.
+    `beta` is ascending; one value, without effect, where there is no soft map.
     """
 
     variant: str
@@ -90,11 +98,15 @@ class Case:
 
 
 def plan_cases(options: Mapping[str, Any]) -> dict[str, Case]:
-    """Name -> case, from the section `spirals` of a configuration.
+    """Name the cases of the section `spirals` of a configuration.
 
     Variants with a map are trained for each value of `sweep_side`, and those with a soft one for
-    each of `sweep_beta`; `side` and `beta`, those of the comparison, are always among them. Raises
-    ConfigError where steps cannot be cut into equal parts.
+    each of `sweep_beta`; `side` and `beta`, those of the comparison, are always among them.
+
+    Raises
+    ------
+    ConfigError
+        The steps cannot be cut into equal parts.
     """
     if options["steps"] % options["refreshes"]:
         raise ConfigError(

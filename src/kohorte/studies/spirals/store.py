@@ -73,7 +73,7 @@ def write_networks(
 
 
 def read_networks(path: str | Path) -> Mapping[str, object]:
-    """What `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
+    """Read what `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
 
     Raises ResultError where the file is missing, not whole or another.
     """
@@ -96,6 +96,6 @@ def write_unwinding(path: str | Path, unwinding: "Unwinding") -> None:
 
 
 def read_unwinding(path: str | Path) -> Mapping[str, object]:
-    """What `write_unwinding` wrote, by name. Raises ResultError as `read_networks` does."""
+    """Read what `write_unwinding` wrote, by name. Raises ResultError as `read_networks` does."""
     with read_result(path, "unwinding") as file:
         return {"turns": float(file.attrs["turns"])} | {n: file[n][:] for n in _UNWINDING}

@@ -44,7 +44,7 @@ class Feature:
 class _Quantities:
     """The vectors of one snapshot, and what several features share."""
 
-    def __init__(self, raw: Mapping[str, np.ndarray], grid: Grid, radius: float):
+    def __init__(self, raw: Mapping[str, np.ndarray], grid: Grid, radius: float) -> None:
         self.raw, self.grid, self.radius = raw, grid, radius
         self._shared: dict[str, np.ndarray] = {}
 
@@ -232,7 +232,7 @@ def check_snapshot(snapshot: Fields) -> None:
         _check_axes(snapshot)
 
 
-def _check_guide(snapshot):
+def _check_guide(snapshot: Fields) -> None:
     b = {k: snapshot.values[f"b{k}"] for k in "xyz"}
     mean = {k: abs(float(np.mean(array, dtype=np.float64))) for k, array in b.items()}
     square = sum(float(np.mean(np.square(array, dtype=np.float64))) for array in b.values())
@@ -245,7 +245,7 @@ def _check_guide(snapshot):
         )
 
 
-def _check_axes(snapshot):
+def _check_axes(snapshot: Fields) -> None:
     grid = snapshot.grid
     if min(grid.shape) < 3:
         return
@@ -260,7 +260,7 @@ def _check_axes(snapshot):
         for axis in range(len(grid.shape))
     }
 
-    def divergence(axes):
+    def divergence(axes: Sequence[str]) -> float:
         parts = [slopes[k, axis] for axis, k in enumerate(axes)]
         size = np.sqrt(np.mean(sum(part**2 for part in parts)))
         return float(np.sqrt(np.mean(sum(parts) ** 2)) / size) if size > 0 else 0.0

@@ -43,7 +43,7 @@ class Grid:
     periodic: tuple[bool, ...]
     length_unit: str = "cells"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n_axes = len(self.shape)
         if n_axes not in DIRECTIONS or any(n < 1 for n in self.shape):
             raise DataError(
@@ -110,7 +110,7 @@ class Fields:
     time_unit: str = "1"
     source: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, array in self.values.items():
             if array.shape != self.grid.shape:
                 raise DataError(

@@ -55,7 +55,7 @@ def derivative(array: np.ndarray, direction: str, grid: Grid) -> np.ndarray:
 def curl(bx: np.ndarray, by: np.ndarray, bz: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
     """Curl of a vector field, components by x, y, z."""
 
-    def d(array, direction):
+    def d(array: np.ndarray, direction: str) -> np.ndarray:
         return derivative(array, direction, grid)
 
     return {

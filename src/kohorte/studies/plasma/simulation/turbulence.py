@@ -22,7 +22,7 @@ import math
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,14 @@ class Run:
     program: str
 
 
-def perturbation(shape, modes: int, seed: int) -> np.ndarray:
-    """(2, nz, ny, nx) field bx, by of the random modes, of root mean square 1.
+def perturbation(shape: Sequence[int], modes: int, seed: int) -> np.ndarray:
+    """Return the field bx, by of the random modes, (2, nz, ny, nx), of root mean square 1.
 
-    shape: cells along x and y, or x, y and z; the box is 1 long along each, since only the ratio of
-    its sides matters, and they are taken to be those of the cells.
+    Parameters
+    ----------
+    shape
+        Cells along x and y, or x, y and z; the box is 1 long along each, since only the ratio of
+        its sides matters, and they are taken to be those of the cells.
     """
     rng = np.random.default_rng(seed)
     nx, ny, *nz = shape
@@ -252,7 +255,7 @@ def find_program(python: str | Path) -> str:
     return f"pipic {found.stdout.strip()}"
 
 
-def _run(python, asked, answer, folder):
+def _run(python: str | Path, asked: Path, answer: Path, folder: str) -> None:
     """Run the worker in `folder`, where pi-PIC leaves files of its own; log what it says."""
     command = [str(Path(python).absolute()), "-P", str(WORKER), str(asked), str(answer)]
     with subprocess.Popen(
@@ -264,7 +267,7 @@ def _run(python, asked, answer, folder):
         text=True,
     ) as process:
         lines = []
-        for line in process.stdout:
+        for line in process.stdout or ():
             _log.info("%s", line.rstrip())
             lines = [*lines, line.strip()][-5:]
     if process.returncode != 0 or not answer.exists():
@@ -275,7 +278,7 @@ def _run(python, asked, answer, folder):
         )
 
 
-def _to_fields(array, grid, numbers, time):
+def _to_fields(array: np.ndarray, grid: Grid, numbers: Mapping[str, float], time: float) -> Fields:
     """Convert a snapshot of the worker to the units of `UNITS`."""
     current = numbers["density_per_cm3"] * CHARGE * LIGHT
     unit = {"B0": numbers["field_gauss"], "n0 e c": current, "n0": numbers["density_per_cm3"]}

@@ -208,7 +208,7 @@ class CellValues:
 
     def __init__(
         self, grid: h5py.File | None, fields: h5py.File | None, data: PreparedData, where: Grid
-    ):
+    ) -> None:
         self.grid, self.features = where, data.names
         self._arrays: dict[str, Any] = {}
         self._units: dict[str, str] = {}
@@ -242,7 +242,7 @@ class CellValues:
 class _Feature:
     """One feature of a prepared table on the grid, in physical units."""
 
-    def __init__(self, data: PreparedData, column: int, shape: tuple[int, ...]):
+    def __init__(self, data: PreparedData, column: int, shape: tuple[int, ...]) -> None:
         self.shape, self.dtype = shape, np.dtype(np.float32)
         self._values = data.features.reshape(*shape, -1)[..., column]
         self._scale, self._offset = data.scale[column], data.offset[column]
