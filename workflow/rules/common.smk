@@ -16,9 +16,14 @@ from kohorte.study.plan import batches, parameter_defaults, plan_study
 
 ROOT = Path(str(workflow.current_basedir)).parents[1]
 
-# What rules have in common that lie in folders of several depths.
-ENVIRONMENT = str(ROOT / "envs" / "kohorte.yaml")
-RUN_STEP = str(ROOT / "scripts" / "run_step.py")
+# What rules in folders of several depths have in common.
+ENVIRONMENT = workflow.current_basedir.join("../../envs/kohorte.yaml")
+RUN_STEP = workflow.current_basedir.join("../../scripts/run_step.py")
+RUN_STEP = (
+    RUN_STEP.get_path_or_uri(secret_free=True)
+    if RUN_STEP.is_local
+    else workflow.sourcecache.get_path(RUN_STEP)
+)
 
 # The studies that come with kohorte, and what their rules add to every study that has it: tables,
 # other results, and files that say what they were made from, by their kind.
