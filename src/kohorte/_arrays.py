@@ -4,8 +4,8 @@ import numpy as np
 
 from kohorte.errors import DataError
 
+#: Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it.
 LARGEST_VALUE = 1e15
-"""Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it."""
 
 _BLOCK_ENTRIES = 1 << 19
 

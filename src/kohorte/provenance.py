@@ -27,11 +27,15 @@ def library_digest(*parts: str) -> str:
     Workflow rules carry it as a parameter, so that an edit of `src/kohorte/maps` makes stale what
     the maps package computed, and nothing else.
 
-    Args:
-        parts: subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
-            kohorte_benchmarks with that name before them; `""` for all of kohorte.
+    Parameters
+    ----------
+    parts
+        Subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
+        kohorte_benchmarks with that name before them; `""` for all of kohorte.
 
-    Returns:
+    Returns
+    -------
+    str
         Sixteen hexadecimal digits.
     """
     root = Path(kohorte.__file__).parent

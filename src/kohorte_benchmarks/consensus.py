@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+#: Counts overlaps: the label sets are small, and every machine then times the same code.
 BACKEND = "numba"
-"""Counts overlaps: the label sets are small, and every machine then times the same code."""
 
 
 def compare(
@@ -142,7 +142,8 @@ def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarr
 
     Returns
     -------
-    (N,) int64
+    np.ndarray
+        (N,) int64
     """
     overlaps = count_overlaps(labels, backend=BACKEND)
     groups = group_clusters(overlaps, n_groups).groups
@@ -189,7 +190,8 @@ def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.n
 
     Returns
     -------
-    (N,) int32
+    np.ndarray
+        (N,) int32
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -206,21 +208,21 @@ def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.n
     return cut_tree(tree, n_groups)
 
 
+#: Method that finds the number of groups itself -> function(labels).
 AUTOMATIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "signal_gaps": _signal_gaps,
     "consensus": _consensus,
     "weighted_votes": weighted_votes,
     "evidence_accumulation": accumulate_evidence,
 }
-"""Method that finds the number of groups itself -> function(labels)."""
 
+#: Method that is told the true number of groups -> function(labels, n_groups).
 KNOWING_THE_NUMBER: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "signal_gaps_known": _signal_gaps_known,
     "consensus_known": _consensus,
     "weighted_votes_known": weighted_votes,
     "evidence_accumulation_known": accumulate_evidence,
 }
-"""Method that is told the true number of groups -> function(labels, n_groups)."""
 
 
 def run_peers(

@@ -31,11 +31,11 @@ COLUMNS = (
 )
 
 
+#: Case -> kind of masks of the published algorithm, and the name of that implementation.
 PUBLISHED = {
     "counting": ("boolean", "NumPy, boolean masks"),
     "counting_published": ("number", "NumPy, number masks and map"),
 }
-"""Case -> kind of masks of the published algorithm, and the name of that implementation."""
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,19 @@ from kohorte.maps.realization import MapParameters, run_realization
 
 _LOG = logging.getLogger(__name__)
 
+#: Truth of a point that belongs to no class: it is clustered, but not judged.
 BACKGROUND = -1
-"""Truth of a point that belongs to no class: it is clustered, but not judged."""
 
 N_REALIZATIONS = 24
 
 _LATTICES = ((20, 12), (28, 16), (36, 20))
 _SWEEP = itertools.product((10_000, 50_000), (0.1, 0.5), (0.2, 0.3))  # steps, alpha, merge
+
+#: The maps of a `som` ensemble; learning rates and merging as in the published ensembles.
 MAPS = tuple(
     MapParameters(xdim=xdim, ydim=ydim, steps=steps, alpha=alpha, merge=merge)
     for (xdim, ydim), (steps, alpha, merge) in itertools.product(_LATTICES, _SWEEP)
 )
-"""The maps of a `som` ensemble; learning rates and merging as in the published ensembles."""
 
 
 def make_data(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +121,7 @@ def _moons(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([points, rng.normal(size=(600, 2))]), np.repeat([0, 1], 300)
 
 
+#: Data set -> function(rng) that returns values (N, F0) and truth (N,).
 DATA_SETS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
     "iris": _from_sklearn("iris"),
     "wine": _from_sklearn("wine"),
@@ -128,7 +130,6 @@ DATA_SETS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarra
     "blobs": _blobs,
     "moons": _moons,
 }
-"""Data set -> function(rng) that returns values (N, F0) and truth (N,)."""
 
 
 def _cluster_by_maps(features: np.ndarray, seeds: np.random.SeedSequence) -> np.ndarray:
@@ -156,8 +157,8 @@ def _cluster_by_k_means(features: np.ndarray, seeds: np.random.SeedSequence) -> 
     return np.array(labels, dtype=np.int64)
 
 
+#: Clusterer -> function(features, seeds) that returns labels (R, N) int64.
 CLUSTERERS: dict[str, Callable[[np.ndarray, np.random.SeedSequence], np.ndarray]] = {
     "som": _cluster_by_maps,
     "kmeans": _cluster_by_k_means,
 }
-"""Clusterer -> function(features, seeds) that returns labels (R, N) int64."""

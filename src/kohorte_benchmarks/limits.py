@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 from numba.extending import intrinsic
 
+#: Words of the array whose bits are counted: 16 KiB stay in a first-level cache.
 CACHED_WORDS = 2**11
-"""Words of the array whose bits are counted: 16 KiB stay in a first-level cache."""
 
 _PIECE = 2**23
 

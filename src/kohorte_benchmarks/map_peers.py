@@ -18,6 +18,7 @@ from time import perf_counter
 
 import numpy as np
 
+#: Distribution -> module that must be importable for the package to be of use.
 PACKAGES = {
     "faiss-cpu": "faiss",
     "fastersom": "fastersom",
@@ -26,7 +27,6 @@ PACKAGES = {
     "somoclu": "somoclu.somoclu_wrap",
     "xpysom": "xpysom",
 }
-"""Distribution -> module that must be importable for the package to be of use."""
 
 
 def find_packages() -> Callable[[], dict]:
@@ -256,31 +256,30 @@ def _popsom7_analysis(data, xdim, ydim, steps) -> None:
     map_build(frame, xdim=xdim, ydim=ydim, alpha=0.5, train=steps, seed=1)
 
 
+#: Distribution -> function(data, xdim, ydim, steps): a whole map, from points to what it says.
 ANALYSES: dict[str, Callable[..., None]] = {
     "minisom": _minisom_analysis,
     "popsom7": _popsom7_analysis,
 }
-"""Distribution -> function(data, xdim, ydim, steps): a whole map, from points to what it says."""
 
+#: Distribution -> function(data, start, xdim, ydim, epochs, sigma) that returns weights (M, F).
+#:
+#: Sigma falls exponentially, to 1 after all epochs; MiniSom's linearly.
 BATCH: dict[str, Callable[..., np.ndarray]] = {
     "fastersom": _fastersom_batch,
     "minisom": _minisom_batch,
     "somoclu": _somoclu_batch,
     "xpysom": _xpysom_batch,
 }
-"""Distribution -> function(data, start, xdim, ydim, epochs, sigma) that returns weights (M, F).
 
-Sigma falls exponentially, to 1 after all epochs; MiniSom's linearly.
-"""
-
+#: Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F).
 ONLINE: dict[str, Callable[..., np.ndarray]] = {
     "minisom": _minisom_online,
     "popsom7": _popsom7_online,
 }
-"""Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F)."""
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], dict]]] = {
     task.__name__: task
     for task in (find_packages, find_cuda, find, train, analyse, batch, train_all)
 }
-"""Name -> task."""

@@ -63,13 +63,13 @@ class Schedule:
     to_thirds: bool = False
 
 
+#: Name -> schedule; the last is MiniSom's default.
 SCHEDULES = {
     "batch, exponential": Schedule("batch", "exponential", ("fastersom", "somoclu", "xpysom")),
     "batch, linear": Schedule("batch", "linear", ("minisom",)),
     "online, linear": Schedule("online", "linear", ("minisom",), {"curve": "linear"}),
     "online, inverse time": Schedule("online", "inverse_time", ("minisom",), to_thirds=True),
 }
-"""Name -> schedule; the last is MiniSom's default."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Sizes:
     epochs: int = 20
 
 
+#: Name -> sizes; ``small`` is for trying whether all runs.
 SIZES = {"full": Sizes(), "small": Sizes(data_sets=("iris",), n_seeds=1, epochs=2)}
-"""Name -> sizes; ``small`` is for trying whether all runs."""
 
 
 def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:

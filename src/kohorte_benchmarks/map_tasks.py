@@ -23,21 +23,21 @@ from kohorte.maps.winners import find_winners
 from kohorte_benchmarks import limits, online_steps
 from kohorte_benchmarks.serving import Outcome, peak_mb
 
+#: First learning rate of all online training here.
 ALPHA = 0.5
-"""First learning rate of all online training here."""
 
+#: Side of the matrices whose product is the limit of arithmetic.
 PRODUCT_SIDE = 2048
-"""Side of the matrices whose product is the limit of arithmetic."""
 
+#: Bytes that are read for the limit of memory; no cache holds them.
 READ_BYTES = 2**28
-"""Bytes that are read for the limit of memory; no cache holds them."""
 
+#: Kind of step -> function that trains with it.
 STEPS = {
     "published": online_steps.train_as_published,
     "numpy": online_steps.train_in_numpy,
     "leaner": online_steps.train_leaner,
 }
-"""Kind of step -> function that trains with it."""
 
 
 def train(points: str, weights: str, xdim: int, ydim: int, steps: int) -> Callable[[], Outcome]:
@@ -240,6 +240,7 @@ def multiply_on_device() -> Callable[[], Outcome]:
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
     task.__name__: task
     for task in (
@@ -255,7 +256,6 @@ TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
         multiply_on_device,
     )
 }
-"""Name -> task."""
 
 
 def _reset_peak() -> float:

@@ -33,16 +33,17 @@ COLUMNS = (
 OURS = str(Path(__file__).with_name("map_tasks.py"))
 PEERS = str(Path(__file__).with_name("map_peers.py"))
 
+#: Kind of map_tasks.STEPS -> name of that implementation.
 STEP_NAMES = {
     "published": "published step",
     "numpy": "published step, NumPy alone",
     "leaner": "leaner NumPy step",
 }
-"""Kind of map_tasks.STEPS -> name of that implementation."""
 
+#: Height over width of lattices of the case ``analysis``: 63 x 32 nodes for 10^6 points.
 PUBLISHED_RATIO = 0.5
-"""Height over width of lattices of the case ``analysis``: 63 x 32 nodes for 10^6 points."""
 
+#: Distribution -> name as its authors write it.
 PEER_NAMES = {
     "faiss-cpu": "FAISS",
     "fastersom": "fastersom",
@@ -51,7 +52,6 @@ PEER_NAMES = {
     "somoclu": "somoclu",
     "xpysom": "XPySom",
 }
-"""Distribution -> name as its authors write it."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ class Sizes:
     slow_repeats: int = 3
 
 
+#: Name -> sizes; ``small`` is for trying whether all runs.
 SIZES = {
     "full": Sizes(),
     "small": Sizes(
@@ -152,7 +153,6 @@ SIZES = {
         slow_repeats=1,
     ),
 }
-"""Name -> sizes; ``small`` is for trying whether all runs."""
 
 
 def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.DataFrame:

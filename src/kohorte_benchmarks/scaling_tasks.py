@@ -17,11 +17,11 @@ from kohorte.maps.realization import run_realizations
 from kohorte.maps.resolve import resolve_parameters
 from kohorte_benchmarks.serving import Outcome
 
+#: Steps of a study in their order: those of its maps, and those of its ensemble.
 STAGES = ("train", "winners", "segment", "quality", "count", "combine", "label")
-"""Steps of a study in their order: those of its maps, and those of its ensemble."""
 
+#: Points of the run that compiles.
 WARM_UP = 200
-"""Points of the run that compiles."""
 
 
 def run_study(
@@ -69,5 +69,5 @@ def run_study(
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {"run_study": run_study}
-"""Name -> task."""

@@ -53,5 +53,5 @@ def epoch(
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], dict]]] = {"epoch": epoch}
-"""Name -> task."""

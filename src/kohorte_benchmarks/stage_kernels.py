@@ -15,6 +15,8 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood
 from kohorte.maps.schedules import Radii, learning_rates
 
+#: Arguments of online training; the first radius is half of the side. What the source leaves open,
+#: the ends of rate and radius and the curve of the radius, is chosen here.
 SETTINGS = {
     "alpha": 0.5,
     "final_alpha": 0.005,
@@ -25,8 +27,6 @@ SETTINGS = {
     "kernel_distance": "euclidean",
     "metric": "manhattan",
 }
-"""Arguments of online training; the first radius is half of the side. What the source leaves open,
-the ends of rate and radius and the curve of the radius, is chosen here."""
 
 
 def train_in_kernels(
@@ -67,8 +67,8 @@ def train_on_device(
     return np.ascontiguousarray(moved.T), some, found
 
 
+#: Backend -> function(points, lattice, weights, iterations, n_stages).
 TRAIN = {"numba": train_in_kernels, "jax": train_on_device}
-"""Backend -> function(points, lattice, weights, iterations, n_stages)."""
 
 _NO_TABLE = np.zeros((1, 1), np.float32)
 

@@ -74,7 +74,7 @@ def batch(
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
     task.__name__: task for task in (time_stages, train, batch, find_accelerator)
 }
-"""Name -> task."""

@@ -30,11 +30,11 @@ QUALITY_COLUMNS = (
 
 TASKS = str(Path(__file__).with_name("stage_tasks.py"))
 
+#: Stage of the rows that have the time of all stages.
 TOTAL = "total"
-"""Stage of the rows that have the time of all stages."""
 
+#: Implementations; the first has rows for each stage.
 KERNELS, ONLINE, BATCH = "three kernels", "kohorte, online", "kohorte, batch"
-"""Implementations; the first has rows for each stage."""
 
 
 @dataclass(frozen=True)

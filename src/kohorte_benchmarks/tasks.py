@@ -19,12 +19,12 @@ from kohorte_benchmarks import limits, published
 from kohorte_benchmarks.serving import Outcome
 from kohorte_benchmarks.workloads import make_labels, write_labels
 
+#: File that the task ``end_to_end`` leaves in its folder.
 OUTPUT = "ensemble.h5"
-"""File that the task ``end_to_end`` leaves in its folder."""
 
 
+#: Stages of that task.
 STAGES = ("counting", "significance and groups", "points")
-"""Stages of that task."""
 
 
 def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:
@@ -137,12 +137,13 @@ def find_accelerator() -> Callable[[], Outcome]:
     return run
 
 
+#: Kind of masks -> function(labels) -> counts, Gsum.
 MASKS = {
     "boolean": published.gsum_by_boolean_masks,
     "number": published.gsum_by_number_masks,
 }
-"""Kind of masks -> function(labels) -> counts, Gsum."""
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
     task.__name__: task
     for task in (
@@ -156,7 +157,6 @@ TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
         find_accelerator,
     )
 }
-"""Name -> task."""
 
 
 def _compile(threads: int, n_realizations: int) -> None:

@@ -9,7 +9,7 @@ from kohorte._checks import suggest
 from kohorte.data.reading import ArraySource, check_expansion, check_memory, damages, decode_names
 from kohorte.errors import ConfigError, DataError
 
-# The data sets that ship inside scikit-learn, by the name after "sklearn:".
+#: The data sets that ship inside scikit-learn, by the name after "sklearn:".
 SKLEARN_SETS = {
     "iris": "load_iris",
     "wine": "load_wine",

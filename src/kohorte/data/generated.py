@@ -8,6 +8,9 @@ from kohorte._checks import suggest
 from kohorte.data.reading import ArraySource
 from kohorte.errors import ConfigError, DataError
 
+#: Name -> red, green, blue from 0 to 1: the fifteen colours that maps are often shown with.
+#:
+#: Source: examples of PyMVPA (Hanke et al., Neuroinformatics 7 (2009) 37).
 COLOURS = {
     "black": (0.0, 0.0, 0.0),
     "blue": (0.0, 0.0, 1.0),
@@ -25,14 +28,11 @@ COLOURS = {
     "mediumgrey": (0.5, 0.5, 0.5),
     "lightgrey": (0.66, 0.66, 0.66),
 }
-"""Name -> red, green, blue from 0 to 1: the fifteen colours that maps are often shown with.
-
-Source: examples of PyMVPA (Hanke et al., Neuroinformatics 7 (2009) 37)."""
 
 CHANNELS = ("red", "green", "blue")
 
+#: Places from a colour to its partner in `colours6d`; prime to 15, so that each is partner once.
 PARTNER_PLACES = 7
-"""Places from a colour to its partner in `colours6d`; prime to 15, so that each is partner once."""
 
 
 def _colours():
@@ -49,8 +49,8 @@ def _colours6d():
     return np.hstack([values, values[partners]]), features, pairs
 
 
+#: Name after "generated:" -> function() -> (N, F) values, F names, label of each row.
 GENERATED_SETS = {"colours": _colours, "colours6d": _colours6d}
-"""Name after "generated:" -> function() -> (N, F) values, F names, label of each row."""
 
 
 @contextmanager

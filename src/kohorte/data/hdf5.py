@@ -67,9 +67,11 @@ def find_dataset(title, file, key, columns=()) -> h5py.Dataset:
 
     `columns` are other names that `key` could have meant, for the message.
 
-    Raises:
-        DataError: it does not exist, is a group, its data lie in another file or were never
-            written, or it cannot be what it claims to be.
+    Raises
+    ------
+    DataError
+        It does not exist, is a group, its data lie in another file or were never written, or it
+        cannot be what it claims to be.
     """
     with damages(title):
         found = _follow(title, file, key, columns)

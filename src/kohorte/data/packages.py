@@ -19,7 +19,7 @@ from pathlib import Path
 from kohorte.errors import DataError
 from kohorte.provenance import file_digest
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _SECONDS = 1800
 
@@ -37,6 +37,7 @@ class Client:
     remedy: str
 
 
+#: Name of a client -> how it is called.
 CLIENTS = {
     "npm": Client(
         lambda name, version: ["npm", "pack", "--silent", "--ignore-scripts", f"{name}@{version}"],
@@ -52,7 +53,6 @@ CLIENTS = {
         f"install pip for {sys.executable}",
     ),
 }
-"""Name of a client -> how it is called."""
 
 
 def fetch_archive(
@@ -60,20 +60,29 @@ def fetch_archive(
 ) -> Path:
     """The archive of a package, in `folder`: the one that lies there, or else fetched.
 
-    Args:
-        folder: where the archive lies or will lie; made where it is missing.
-        client: name of an entry of CLIENTS.
-        package: name of the package in the registry.
-        version: its version.
-        archive: name of the archive.
-        sha256: its digest, 64 hexadecimal digits.
+    Parameters
+    ----------
+    folder
+        Where the archive lies or will lie; made where it is missing.
+    client
+        Name of an entry of CLIENTS.
+    package
+        Name of the package in the registry.
+    version
+        Its version.
+    archive
+        Name of the archive.
+    sha256
+        Its digest, 64 hexadecimal digits.
 
-    Raises:
-        DataError: the client is missing or fails, or the archive is not the one of that digest.
+    Raises
+    ------
+    DataError
+        The client is missing or fails, or the archive is not the one of that digest.
     """
     target = Path(folder) / archive
     if target.exists():
-        _log.info("%s lies there already", target)
+        _LOG.info("%s lies there already", target)
         _check(target, sha256, "delete it, and it is fetched again")
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +107,7 @@ def _ask(client: Client, package: str, version: str, folder: str, target: Path) 
             f"{command[0]} is not installed, and it has to fetch {package} {version} from its "
             f"registry; {client.remedy}, {instead}"
         )
-    _log.info("running %s", " ".join(command))
+    _LOG.info("running %s", " ".join(command))
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
@@ -127,8 +136,10 @@ def _check(path: Path, sha256: str, remedy: str) -> None:
 def read_member(archive: str | Path, name: str) -> bytes:
     """Content of a file in a .tgz, .tar.gz, .zip or .whl archive.
 
-    Raises:
-        DataError: the archive is damaged, or has no such file.
+    Raises
+    ------
+    DataError
+        The archive is damaged, or has no such file.
     """
     archive = Path(archive)
     try:

@@ -11,21 +11,21 @@ import numpy as np
 
 from kohorte.errors import DataError, KohorteError
 
-# Rows are read in blocks of about this size, so that choosing few of many rows or columns never
-# holds the whole file in memory.
+#: Rows are read in blocks of about this size, so that choosing few of many rows or columns never
+#: holds the whole file in memory.
 BLOCK_BYTES = 8 << 20
 
-# Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
+#: Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
 NUMERIC_KINDS = "biuf"
 
-# Up to here float64 holds every whole number.
+#: Up to here float64 holds every whole number.
 LARGEST_WHOLE = 2.0**53
 
-# A table of more columns than that is transposed, damaged, or made to fill the memory.
+#: A table of more columns than that is transposed, damaged, or made to fill the memory.
 MAX_COLUMNS = 1_000_000
 
-# Bytes that a file may claim to hold: so many for each of its own, as the best compression of
-# equal values is near 1000, and so many in any case.
+#: Bytes that a file may claim to hold: so many for each of its own, as the best compression of
+#: equal values is near 1000, and so many in any case.
 MAX_EXPANSION = 4000
 ALWAYS_HELD = 1 << 30
 
@@ -54,8 +54,10 @@ def damages(title: str):
 def check_expansion(title: str, claimed: int, stored: int) -> None:
     """Refuse `claimed` bytes from a file, or part of one, of `stored` bytes that cannot hold them.
 
-    Raises:
-        DataError: the two do not fit.
+    Raises
+    ------
+    DataError
+        The two do not fit.
     """
     if claimed > max(ALWAYS_HELD, MAX_EXPANSION * stored):
         raise DataError(
@@ -67,8 +69,10 @@ def check_expansion(title: str, claimed: int, stored: int) -> None:
 def check_memory(title: str, needed: int) -> None:
     """Refuse what the memory of this machine could not hold.
 
-    Raises:
-        DataError: it has less than `needed` bytes.
+    Raises
+    ------
+    DataError
+        It has less than `needed` bytes.
     """
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
@@ -130,11 +134,16 @@ class Source(ABC):
 class ArraySource(Source):
     """A source that is one (N, F) array: in memory, mapped from a file, or an HDF5 dataset.
 
-    Args:
-        title: the source, as error messages name it.
-        array: anything with shape, dtype and slices of rows.
-        names: F column names; None counts them, feature_0 and so on.
-        part: where in the source the array lies, such as "dataset 'features'".
+    Parameters
+    ----------
+    title
+        The source, as error messages name it.
+    array
+        Anything with shape, dtype and slices of rows.
+    names
+        F column names; None counts them, feature_0 and so on.
+    part
+        Where in the source the array lies, such as "dataset 'features'".
     """
 
     def __init__(self, title, array, names=None, part="array"):
@@ -204,9 +213,12 @@ class ArraySource(Source):
 class FieldSource(Source):
     """A source whose columns are datasets of their own, each an array on the cells of one grid.
 
-    Args:
-        title: the source, as error messages name it.
-        fields: arrays or HDF5 datasets by name; all have one shape.
+    Parameters
+    ----------
+    title
+        The source, as error messages name it.
+    fields
+        Arrays or HDF5 datasets by name; all have one shape.
     """
 
     def __init__(self, title, fields):
@@ -279,8 +291,10 @@ def decode_text(value) -> str:
 def decode_names(title: str, values, part: str) -> tuple[str, ...]:
     """Column names from an array of str or bytes.
 
-    Raises:
-        DataError: they are not text.
+    Raises
+    ------
+    DataError
+        They are not text.
     """
     flat = np.asarray(values).ravel()
     if flat.dtype.kind not in "SUO":

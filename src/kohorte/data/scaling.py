@@ -11,7 +11,7 @@ import numpy as np
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _BLOCK_ROWS = 1 << 16
 
@@ -22,12 +22,18 @@ CONSTANT_FEATURES = ("error", "drop")
 class Scaling:
     """scaled = (value - offset) / scale for each feature that is kept.
 
-    Attributes:
-        method: key of SCALINGS.
-        names: the F kept features.
-        offset: (F,) float64, in the units of the features.
-        scale: (F,) float64, > 0, in the units of the features, weights included.
-        kept: (F0,) bool, which of the F0 features of the table are kept; F of them are.
+    Attributes
+    ----------
+    method
+        Key of SCALINGS.
+    names
+        The F kept features.
+    offset
+        (F,) float64, in the units of the features.
+    scale
+        (F,) float64, > 0, in the units of the features, weights included.
+    kept
+        (F0,) bool, which of the F0 features of the table are kept; F of them are.
     """
 
     method: str
@@ -42,8 +48,10 @@ class Scaling:
         Computed in float64 and rounded once, in blocks, so that no float64 copy of a large
         table is made. Missing values stay NaN.
 
-        Raises:
-            DataError: `values` has another number of features, or leaves the range of float32.
+        Raises
+        ------
+        DataError
+            `values` has another number of features, or leaves the range of float32.
         """
         values = np.asarray(values)
         if values.ndim != 2 or values.shape[1] != len(self.kept):
@@ -97,18 +105,27 @@ def fit_scaling(
     type, if its scale is zero, or if it has no value at all: it cannot separate points, so it is
     refused under any method.
 
-    Args:
-        values: (N, F0) numbers, N >= 2, finite or, where missing, NaN.
-        names: F0 feature names.
-        method: key of SCALINGS.
-        constant_features: "error", or "drop" to leave them out, which is logged.
-        weights: finite numbers above 0 by feature name; a feature that is not named weighs 1.
+    Parameters
+    ----------
+    values
+        (N, F0) numbers, N >= 2, finite or, where missing, NaN.
+    names
+        F0 feature names.
+    method
+        Key of SCALINGS.
+    constant_features
+        "error", or "drop" to leave them out, which is logged.
+    weights
+        Finite numbers above 0 by feature name; a feature that is not named weighs 1.
 
-    Raises:
-        ConfigError: `method`, `constant_features` or a name in `weights` is unknown, or a weight
-            is no finite number above 0.
-        DataError: `values` and `names` do not fit, values are infinite or too large, a feature is
-            constant and is not to be dropped, or all features are constant.
+    Raises
+    ------
+    ConfigError
+        `method`, `constant_features` or a name in `weights` is unknown, or a weight is no finite
+        number above 0.
+    DataError
+        `values` and `names` do not fit, values are infinite or too large, a feature is constant and
+        is not to be dropped, or all features are constant.
     """
     if method not in SCALINGS:
         raise ConfigError(f"unknown scaling {method!r}; {suggest(str(method), SCALINGS)}")
@@ -135,7 +152,7 @@ def fit_scaling(
         if fault is not None:
             if constant_features == "error":
                 raise DataError(f"{fault}; leave it out, or set constant_features to 'drop'")
-            _log.warning("%s; dropped", fault)
+            _LOG.warning("%s; dropped", fault)
             kept[index] = False
     if not kept.any():
         raise DataError(f"all {n_features} features are constant: {', '.join(names)}")
@@ -236,7 +253,7 @@ def _none(column):
     return 0.0, 1.0
 
 
-# Each takes the present values of a feature, float64, and gives its offset and its scale.
+#: Each takes the present values of a feature, float64, and gives its offset and its scale.
 SCALINGS = {
     "two_sigma": _two_sigma,
     "standard": _mean_and_deviation,

@@ -21,7 +21,7 @@ from kohorte.data.table import Table
 from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 MISSING = ("error", "skip", "drop")
 
@@ -40,7 +40,7 @@ class Reader(NamedTuple):
     is_text: bool = False
 
 
-# By scheme, which ends in a colon, or by file extension, lower case.
+#: By scheme, which ends in a colon, or by file extension, lower case.
 READERS = {
     "sklearn:": Reader(open_sklearn),
     "generated:": Reader(open_generated),
@@ -79,33 +79,49 @@ def read_table(
     field, NA, NaN or another usual marker. Infinite values are refused always, and so is a missing
     label (NaN, null, empty text) of a row that is used.
 
-    Args:
-        source: `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<colours|colours6d>`, or a
-            file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz), text with a header (.csv, .tsv, .txt),
-            Parquet (.parquet).
-        features: names of the feature columns, whose order is kept; None takes all but the label.
-        label: name of the column with the true class, as text or whole numbers; in HDF5 and .npz
-            also of an array of N classes, if no column is called so.
-        sample: number of rows to draw without replacement from those that `stride` leaves; they
-            keep the order of the source. None keeps all.
-        stride: keep rows 0, stride, 2 stride, ...
-        seed: of the draw of `sample` rows.
-        feature_dataset: HDF5, .npz: the array of N x F numbers.
-        names_dataset: HDF5, .npz: the F column names, text or bytes; if there is no dataset
-            "names", or None is given, columns are called feature_0, feature_1, ...
-        delimiter: text: the character between fields; None is a comma in .csv, else a tab.
-        missing: "error" refuses missing values; "skip" leaves them in the table as NaN; "drop"
-            leaves out those of the chosen rows that miss a value, and logs their number. A feature
-            without any value makes no row incomplete: it stays, and fit_scaling deals with it.
-        least_rows: fewer rows than this are an error; a study needs 2.
+    Parameters
+    ----------
+    source
+        `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<colours|colours6d>`, or a file: HDF5
+        (.h5, .hdf5), NumPy (.npy, .npz), text with a header (.csv, .tsv, .txt), Parquet (.parquet).
+    features
+        Names of the feature columns, whose order is kept; None takes all but the label.
+    label
+        Name of the column with the true class, as text or whole numbers; in HDF5 and .npz also of
+        an array of N classes, if no column is called so.
+    sample
+        Number of rows to draw without replacement from those that `stride` leaves; they keep the
+        order of the source. None keeps all.
+    stride
+        Keep rows 0, stride, 2 stride, ...
+    seed
+        Of the draw of `sample` rows.
+    feature_dataset
+        HDF5, .npz: the array of N x F numbers.
+    names_dataset
+        HDF5, .npz: the F column names, text or bytes; if there is no dataset "names", or None is
+        given, columns are called feature_0, feature_1, ...
+    delimiter
+        Text: the character between fields; None is a comma in .csv, else a tab.
+    missing
+        "error" refuses missing values; "skip" leaves them in the table as NaN; "drop" leaves out
+        those of the chosen rows that miss a value, and logs their number. A feature without any
+        value makes no row incomplete: it stays, and fit_scaling deals with it.
+    least_rows
+        Fewer rows than this are an error; a study needs 2.
 
-    Returns:
-        A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number
-        if all are whole numbers, else by text. Data sets that are no files bring their labels.
+    Returns
+    -------
+    Table
+        A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number if
+        all are whole numbers, else by text. Data sets that are no files bring their labels.
 
-    Raises:
-        ConfigError: an argument is out of bounds or does not apply to this source.
-        DataError: the source cannot be used; the message names it, the column and the first row.
+    Raises
+    ------
+    ConfigError
+        An argument is out of bounds or does not apply to this source.
+    DataError
+        The source cannot be used; the message names it, the column and the first row.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
@@ -129,8 +145,10 @@ def _choose_rows(
 ) -> np.ndarray:
     """Ascending 0-based rows: every stride-th, and `sample` of those without replacement.
 
-    Raises:
-        DataError: fewer than `sample`, or fewer than `least`, rows are left.
+    Raises
+    ------
+    DataError
+        Fewer than `sample`, or fewer than `least`, rows are left.
     """
     rows = np.arange(0, n_rows, stride, dtype=np.int64)
     kept = f"of its {n_rows} rows, stride {stride} leaves {len(rows)}"
@@ -148,8 +166,10 @@ def _choose_rows(
 def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarray):
     """Codes 0..C-1, (N,) int64, and the C class names of `values`, text or whole numbers.
 
-    Raises:
-        DataError: a label is missing or is a fraction; the message says where.
+    Raises
+    ------
+    DataError
+        A label is missing or is a fraction; the message says where.
     """
 
     def fault(index, text):
@@ -201,8 +221,10 @@ def _find_reader(title):
 def find_file(title: str) -> Path:
     """The path of a source that is a file.
 
-    Raises:
-        DataError: there is no such file, it is no ordinary one, or it is empty.
+    Raises
+    ------
+    DataError
+        There is no such file, it is no ordinary one, or it is empty.
     """
     try:
         path = Path(title).expanduser()
@@ -334,7 +356,7 @@ def _drop_incomplete(title, values, rows, least):
             f"{title}: too few rows: {dropped}, so {kept} would be left, but at least "
             f"{least} are needed; choose features with fewer gaps, or set missing to 'skip'"
         )
-    _log.warning("%s: %s; dropped", title, dropped)
+    _LOG.warning("%s: %s; dropped", title, dropped)
     return values[complete], rows[complete]
 
 

@@ -13,17 +13,26 @@ from kohorte.errors import DataError
 class Table:
     """N points with F named features, and the true class of each point where it is known.
 
-    Attributes:
-        values: (N, F) float32 or float64, C-contiguous, in the units of the source; all finite,
-            but for NaN where a value is missing and `read_table` was told to skip that.
-        names: F different feature names, in the order of the columns.
-        labels: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
-        label_names: C class names, or None without ground truth.
-        rows: (N,) int64, the 0-based row of the source that each point was read from.
-        shape: of the grid whose cells the points are, C order, or None where they are none.
+    Attributes
+    ----------
+    values
+        (N, F) float32 or float64, C-contiguous, in the units of the source; all finite, but for NaN
+        where a value is missing and `read_table` was told to skip that.
+    names
+        F different feature names, in the order of the columns.
+    labels
+        (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
+    label_names
+        C class names, or None without ground truth.
+    rows
+        (N,) int64, the 0-based row of the source that each point was read from.
+    shape
+        Of the grid whose cells the points are, C order, or None where they are none.
 
-    Raises:
-        DataError: the parts do not fit together.
+    Raises
+    ------
+    DataError
+        The parts do not fit together.
     """
 
     values: np.ndarray
@@ -71,13 +80,19 @@ class Table:
 def grid_shape(table: Table, told: Sequence[int] | None, source: str) -> tuple[int, ...] | None:
     """Shape of the grid whose cells the rows of a table are; None where they are none.
 
-    Args:
-        table: what was read.
-        told: what the configuration says, or None; what the table knows by itself comes first.
-        source: for the message.
+    Parameters
+    ----------
+    table
+        What was read.
+    told
+        What the configuration says, or None; what the table knows by itself comes first.
+    source
+        For the message.
 
-    Raises:
-        DataError: the two differ, or rows and cells are not equally many.
+    Raises
+    ------
+    DataError
+        The two differ, or rows and cells are not equally many.
     """
     if told is None:
         return table.shape

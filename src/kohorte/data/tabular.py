@@ -10,11 +10,11 @@ import numpy as np
 from kohorte.data.reading import Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
 
-# Records held as text at a time; small blocks stay in the processor's cache.
+#: Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
 
-# Entries of a text file that say "no value here", lower case: those of pandas, a hyphen and a
-# question mark. Blanks around them do not count.
+#: Entries of a text file that say "no value here", lower case: those of pandas, a hyphen and a
+#: question mark. Blanks around them do not count.
 _MISSING = frozenset(
     {"", "-", "?", "na", "<na>", "n/a", "nan", "-nan", "null", "none"}
     | {"#na", "#n/a", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}

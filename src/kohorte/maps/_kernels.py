@@ -20,18 +20,17 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+#: Nodes in a vector: one register of 256 bits. Results do not depend on it.
 LANES = 8
-"""Nodes in a vector: one register of 256 bits. Results do not depend on it."""
 
+#: Nodes are padded to a multiple of this, which all widths of tiles divide.
 NODE_PADDING = 48
-"""Nodes are padded to a multiple of this, which all widths of tiles divide."""
 
+#: What a search minimises over the nodes w, x being the point as prepared by _prepare.
+#:
+#: DOT: bias(w) - x.w. SQUARE: sum (w - x)^2. ABSOLUTE: sum |w - x|. LARGEST: max |w - x|. COSINE:
+#: -x.w / |w|. The sums of the last four run over the present features.
 DOT, SQUARE, ABSOLUTE, LARGEST, COSINE = range(5)
-"""What a search minimises over the nodes w, x being the point as prepared by _prepare.
-
-DOT: bias(w) - x.w. SQUARE: sum (w - x)^2. ABSOLUTE: sum |w - x|. LARGEST: max |w - x|. COSINE:
--x.w / |w|. The sums of the last four run over the present features.
-"""
 
 _FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
@@ -342,8 +341,8 @@ _first_absolute = _make_first(ABSOLUTE, True, 3)
 _first_largest = _make_first(LARGEST, True, 3)
 _first_cosine = _make_first(COSINE, True, 3)
 
+#: Points in a tile of a search.
 TILE_POINTS = 4
-"""Points in a tile of a search."""
 
 
 @njit(nogil=True, cache=True)

@@ -21,8 +21,8 @@ def kept_pool(threads: int) -> ThreadPoolExecutor:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=kept_pool.cache_clear)
 
-# The limit is a global of each library: without the lock, two overlapping sections of one process
-# would restore each other's limits.
+#: The limit is a global of each library: without the lock, two overlapping sections of one process
+#: would restore each other's limits.
 _LIMIT = threading.RLock()
 
 

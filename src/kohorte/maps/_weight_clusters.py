@@ -14,16 +14,17 @@ from kohorte.errors import ConfigError
 from kohorte.maps._threads import single_threaded
 from kohorte.maps.lattice import Lattice
 
+#: Largest number of clusters that is tried where the number is chosen by a score.
 LARGEST_CHOICE = 10
-"""Largest number of clusters that is tried where the number is chosen by a score."""
 
 KMEANS_STARTS = 10
-MIXTURE_STARTS = 3
-"""Random starts, of which the best is taken; a mixture starts from k-means, and once for each
-number of clusters where the number is chosen."""
 
+#: Random starts, of which the best is taken; a mixture starts from k-means, and once for each
+#: number of clusters where the number is chosen.
+MIXTURE_STARTS = 3
+
+#: Fewest nodes of a cluster for HDBSCAN.
 SMALLEST_CLUSTER = 5
-"""Fewest nodes of a cluster for HDBSCAN."""
 
 
 def _silhouette(weights: np.ndarray, ids: np.ndarray) -> float:
@@ -38,8 +39,8 @@ def _davies_bouldin(weights: np.ndarray, ids: np.ndarray) -> float:
     return -float(davies_bouldin_score(weights, ids))
 
 
+#: Scores of (weights, ids), larger is better.
 SCORES = {"silhouette": _silhouette, "davies_bouldin": _davies_bouldin}
-"""Scores of (weights, ids), larger is better."""
 
 
 def kmeans(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:

@@ -7,8 +7,8 @@ from kohorte._checks import choose
 from kohorte._principal import feature_means, principal_axes
 from kohorte.maps.lattice import Lattice
 
+#: Half-width of the principal plane's grid, in standard deviations.
 PCA_EXTENT = 2.0
-"""Half-width of the principal plane's grid, in standard deviations."""
 
 
 def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:

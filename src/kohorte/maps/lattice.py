@@ -12,8 +12,8 @@ from kohorte._checks import as_count, as_number, choose
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
 
+#: Distance between two rows of a hexagonal lattice, in lattice steps.
 ROW_HEIGHT = math.sqrt(3) / 2
-"""Distance between two rows of a hexagonal lattice, in lattice steps."""
 
 EIGHT = ((-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0))
 SIX_OF_EVEN_ROW = ((-1, -1), (0, -1), (1, 0), (0, 1), (-1, 1), (-1, 0))

@@ -22,8 +22,8 @@ from kohorte.maps.neighbourhood import Neighbourhood
 from kohorte.maps.preservation import evenly_spaced
 from kohorte.maps.winners import find_two_winners
 
+#: Rows, evenly spaced, that the measures of quadratic cost take unless told otherwise.
 QUALITY_ROWS = 1000
-"""Rows, evenly spaced, that the measures of quadratic cost take unless told otherwise."""
 
 _BLOCK_ENTRIES = 1 << 17
 

@@ -18,17 +18,28 @@ from kohorte.store.files import create, put, read_json, read_result, read_text
 class PreparedData:
     """The scaled table that every realization is trained on.
 
-    Attributes:
-        features: (N, F) float32, C order, scaled; NaN where a value is missing.
-        names: F feature names.
-        offset: (F,) float64; physical value = features * scale + offset.
-        scale: (F,) float64, weights of the features included.
-        truth: (N,) int64 class of each point, or None where it is not known.
-        class_names: names of the classes, or None.
-        rows: (N,) int64 row of each point in the source.
-        digest: SHA-256 of the features and names.
-        n_missing: entries of `features` that are NaN.
-        shape: of the grid whose cells the points are, in C order, or None where they are none.
+    Attributes
+    ----------
+    features
+        (N, F) float32, C order, scaled; NaN where a value is missing.
+    names
+        F feature names.
+    offset
+        (F,) float64; physical value = features * scale + offset.
+    scale
+        (F,) float64, weights of the features included.
+    truth
+        (N,) int64 class of each point, or None where it is not known.
+    class_names
+        Names of the classes, or None.
+    rows
+        (N,) int64 row of each point in the source.
+    digest
+        SHA-256 of the features and names.
+    n_missing
+        Entries of `features` that are NaN.
+    shape
+        Of the grid whose cells the points are, in C order, or None where they are none.
     """
 
     features: np.ndarray
@@ -68,13 +79,20 @@ def write_data(
 ) -> None:
     """Write `data.h5`.
 
-    Args:
-        path: where the file will lie.
-        data: the table.
-        weights: (F,) what each feature was weighed with, kept for the record: `data.scale` has it.
-        source: what the table was read from; of an absolute path the name is kept.
-        options: the section `data` of the configuration, with its `source`.
-        attributes: further attributes of the file.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    data
+        The table.
+    weights
+        (F,) what each feature was weighed with, kept for the record: `data.scale` has it.
+    source
+        What the table was read from; of an absolute path the name is kept.
+    options
+        The section `data` of the configuration, with its `source`.
+    attributes
+        Further attributes of the file.
     """
     if source is not None:
         source = portable_path(source)
@@ -101,11 +119,14 @@ def write_data(
 def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
     """Read `data.h5`.
 
-    Args:
-        path: the file.
-        mapped: give the features as a memory map of the file, which reads only what is used and
-            shares it with other processes of the machine; what is written to it stays with this
-            process. Features that do not lie in one piece are read as without it.
+    Parameters
+    ----------
+    path
+        The file.
+    mapped
+        Give the features as a memory map of the file, which reads only what is used and shares it
+        with other processes of the machine; what is written to it stays with this process. Features
+        that do not lie in one piece are read as without it.
     """
     with read_result(path, "data") as file:
         return PreparedData(

@@ -122,8 +122,10 @@ _ABANDONED_AFTER = 7 * 24 * 3600
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` if the block ends without error.
 
-    Raises:
-        ResultError: when disk or permissions do not allow to write there.
+    Raises
+    ------
+    ResultError
+        When disk or permissions do not allow to write there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
@@ -206,14 +208,21 @@ def create(
 ) -> Iterator[h5py.File]:
     """Open a new result file for writing; it appears under `path` only when it is complete.
 
-    Args:
-        path: where the file will lie; missing directories are made.
-        kind: what the file is, kept as its attribute of that name.
-        made_by: parts of the library that its numbers come from, where the kind does not tell.
-        attributes: attributes of the file; mappings and sequences are stored as JSON.
+    Parameters
+    ----------
+    path
+        Where the file will lie; missing directories are made.
+    kind
+        What the file is, kept as its attribute of that name.
+    made_by
+        Parts of the library that its numbers come from, where the kind does not tell.
+    attributes
+        Attributes of the file; mappings and sequences are stored as JSON.
 
-    Raises:
-        ResultError: when disk or permissions do not allow to write there.
+    Raises
+    ------
+    ResultError
+        When disk or permissions do not allow to write there.
     """
     with replacing(path) as temporary, _Target(temporary, "w+") as target:
         with h5py.File(target, "w", userblock_size=_BLOCK) as file:
@@ -277,8 +286,10 @@ def put_attributes(group: h5py.Group, **attributes: Any) -> None:
 def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     """Open a result file for reading; all of it is read once in each process, for its checksum.
 
-    Raises:
-        ResultError: when it is missing, not whole, changed, of another kind or of another layout.
+    Raises
+    ------
+    ResultError
+        When it is missing, not whole, changed, of another kind or of another layout.
     """
     path = Path(path)
     if not path.exists():
@@ -321,8 +332,10 @@ def _link_elsewhere(name: bytes, info: Any) -> str | None:
 def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     """Open a result file as `open_result` does, for a block that does nothing but read it.
 
-    Raises:
-        ResultError: also when it lacks what the block asks for.
+    Raises
+    ------
+    ResultError
+        Also when it lacks what the block asks for.
     """
     with open_result(path, kind) as file:
         try:
@@ -365,12 +378,17 @@ def write_index(
 ) -> None:
     """Write the index of the files that a job has finished: what Snakemake follows in their place.
 
-    Args:
-        path: where the index will lie, as JSON. Snakemake deletes it when the job starts or fails;
-            what is needed to see that files are lost lies beside it as `.losses`.
-        files: the files.
-        entries: what the index says of them.
-        losses: how often some of them were lost.
+    Parameters
+    ----------
+    path
+        Where the index will lie, as JSON. Snakemake deletes it when the job starts or fails; what
+        is needed to see that files are lost lies beside it as `.losses`.
+    files
+        The files.
+    entries
+        What the index says of them.
+    losses
+        How often some of them were lost.
     """
     path = Path(path)
     known = {"losses": losses, "files": [os.path.relpath(file, path.parent) for file in files]}

@@ -20,10 +20,14 @@ from kohorte.store.realizations import listed_realizations
 class LabelArrays:
     """R opened label arrays of the same N points.
 
-    Attributes:
-        ids: the id of each realization.
-        arrays: what holds its labels: array, memory map or HDF5 dataset.
-        contents: what tells whether labels are still the same: digest, or size and time of a file.
+    Attributes
+    ----------
+    ids
+        The id of each realization.
+    arrays
+        What holds its labels: array, memory map or HDF5 dataset.
+    contents
+        What tells whether labels are still the same: digest, or size and time of a file.
     """
 
     ids: tuple[str, ...]
@@ -41,11 +45,16 @@ def open_label_arrays(
 ) -> Iterator[LabelArrays]:
     """Open the labels of all realizations.
 
-    Args:
-        inputs: indexes of batches of trained maps; not used where `files` are given.
-        files: paths of label files of other clusterers by realization id.
-        name: dataset or column of the label files.
-        verify: compare trained maps with the digests in their index.
+    Parameters
+    ----------
+    inputs
+        Indexes of batches of trained maps; not used where `files` are given.
+    files
+        Paths of label files of other clusterers by realization id.
+    name
+        Dataset or column of the label files.
+    verify
+        Compare trained maps with the digests in their index.
     """
     with contextlib.ExitStack() as stack:
         if files:
@@ -68,13 +77,19 @@ def open_label_arrays(
 def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | Path) -> None:
     """Compare the label files of a study with the rows of its table.
 
-    Args:
-        files: their paths by realization id.
-        labels: what they hold.
-        data: the study's `data.h5`.
+    Parameters
+    ----------
+    files
+        Their paths by realization id.
+    labels
+        What they hold.
+    data
+        The study's `data.h5`.
 
-    Raises:
-        DataError: a file labels another number of points.
+    Raises
+    ------
+    DataError
+        A file labels another number of points.
     """
     with read_result(data, "data") as file:
         rows = len(file["features"])

@@ -27,22 +27,31 @@ from kohorte.store.files import (
     read_result,
 )
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StoredRealization:
     """What `realizations/<id>.h5` says of one map, with the arrays that were asked for.
 
-    Attributes:
-        id: readable name of the realization.
-        seed: its own seed.
-        repeat: 1 .. repeats.
-        parameters: its parameters, automatic lattice dimensions resolved.
-        n_clusters: clusters of the map.
-        quality: measures of the map by name.
-        seconds: time of each stage by name.
-        arrays: the datasets asked for, by name.
+    Attributes
+    ----------
+    id
+        Readable name of the realization.
+    seed
+        Its own seed.
+    repeat
+        1 .. repeats.
+    parameters
+        Its parameters, automatic lattice dimensions resolved.
+    n_clusters
+        Clusters of the map.
+    quality
+        Measures of the map by name.
+    seconds
+        Time of each stage by name.
+    arrays
+        The datasets asked for, by name.
     """
 
     id: str
@@ -78,10 +87,14 @@ REALIZATION_ARRAYS = (
 def write_realization(path: str | Path, realization: Any, **attributes: Any) -> None:
     """Write `realizations/<id>.h5` from a `kohorte.maps.realization.Realization`.
 
-    Args:
-        path: where the file will lie.
-        realization: the trained map and what was derived from it.
-        attributes: `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    realization
+        The trained map and what was derived from it.
+    attributes
+        `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
@@ -114,8 +127,10 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
 def read_weights(path: str | Path) -> np.ndarray:
     """Weights (M, F) of a realization file, or of a NumPy file.
 
-    Raises:
-        ResultError: when the file is missing or neither of the two.
+    Raises
+    ------
+    ResultError
+        When the file is missing or neither of the two.
     """
     path = Path(path)
     try:
@@ -135,7 +150,7 @@ def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
         with open_result(path, "realization") as file:
             return file.attrs.get("fingerprint") == fingerprint
     except ResultError as error:
-        _log.warning("%s", error)
+        _LOG.warning("%s", error)
         return False
 
 
@@ -163,13 +178,17 @@ def list_realization(path: str | Path) -> dict[str, str]:
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
     """Paths of the realizations that batch indexes list, in their order.
 
-    Args:
-        indexes: paths of `realizations/batches/<batch>.json`.
-        verify: compare the content of each file with the digest in its index.
+    Parameters
+    ----------
+    indexes
+        Paths of `realizations/batches/<batch>.json`.
+    verify
+        Compare the content of each file with the digest in its index.
 
-    Raises:
-        ResultError: when a listed file is missing, or is not the one that was listed, or an index
-            is not whole.
+    Raises
+    ------
+    ResultError
+        When a listed file is missing, or is not the one that was listed, or an index is not whole.
     """
     paths = []
     for index in map(Path, indexes):
@@ -206,11 +225,16 @@ def read_chosen_map(
 ) -> StoredRealization:
     """The realization of the id `chosen`, or the most representative one, with named datasets.
 
-    Args:
-        indexes: batch indexes that list the realizations.
-        ensemble: path of `ensemble.h5`, which tells the representative one.
-        chosen: id of a realization; None for the representative one.
-        names: datasets to read.
+    Parameters
+    ----------
+    indexes
+        Batch indexes that list the realizations.
+    ensemble
+        Path of `ensemble.h5`, which tells the representative one.
+    chosen
+        Id of a realization; None for the representative one.
+    names
+        Datasets to read.
     """
     identifier = chosen or read_representative(ensemble)
     return read_realization(find_realization(indexes, identifier), *names)

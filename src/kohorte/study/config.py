@@ -34,16 +34,18 @@ _MAX_KEY = 200
 _MAX_SHOWN = 80
 _MAX_INTEGER = 2**63 - 1
 
-# No name or path needs them, and they fool terminals, file names and reports.
+#: No name or path needs them, and they fool terminals, file names and reports.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_config(path: str | Path) -> Any:
     """Read a configuration file, YAML or JSON, as plain data.
 
-    Raises:
-        ConfigError: when it cannot be read, holds more than plain data, or gives a key twice; the
-            message says where.
+    Raises
+    ------
+    ConfigError
+        When it cannot be read, holds more than plain data, or gives a key twice; the message says
+        where.
     """
     import yaml
 
@@ -121,16 +123,23 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
 def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Validate a configuration and fill in what it leaves out.
 
-    Args:
-        config: the configuration as read from YAML; it is not changed.
-        schema: a closed JSON schema (draft 2020-12) with a default for every optional key.
+    Parameters
+    ----------
+    config
+        The configuration as read from YAML; it is not changed.
+    schema
+        A closed JSON schema (draft 2020-12) with a default for every optional key.
 
-    Returns:
+    Returns
+    -------
+    dict[str, Any]
         A new dictionary with every key of the schema.
 
-    Raises:
-        ConfigError: naming every key that is unknown (with the nearest known one), missing or out
-            of bounds, with the value found and what is allowed.
+    Raises
+    ------
+    ConfigError
+        Naming every key that is unknown (with the nearest known one), missing or out of bounds,
+        with the value found and what is allowed.
     """
     if not isinstance(config, Mapping):
         # It may hold itself, which repr is ready for.
@@ -359,11 +368,16 @@ def portable_config(
 ) -> dict[str, Any]:
     """What a study's results are made from.
 
-    Args:
-        config: a configuration that `check_config` returned.
-        modules: the studies that add to it.
+    Parameters
+    ----------
+    config
+        A configuration that `check_config` returned.
+    modules
+        The studies that add to it.
 
-    Returns:
+    Returns
+    -------
+    dict[str, Any]
         The configuration without what changes no result (how jobs are cut, which new points are
         labelled, experiments that belong to no study) and without the folders of this machine. It
         gives the same study again.
