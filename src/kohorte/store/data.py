@@ -39,7 +39,7 @@ class PreparedData:
     n_missing
         Entries of `features` that are NaN.
     shape
-        Of the grid whose cells the points are, in C order, or None where they are none.
+        Shape of the grid whose cells the points are, in C order; None where they are none.
     """
 
     features: np.ndarray
@@ -54,12 +54,12 @@ class PreparedData:
     shape: tuple[int, ...] | None = None
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
-        """Some features of all points in the units of the source, (N, len(columns)) float64."""
+        """Return features of all points in units of the source, (N, len(columns)) float64."""
         columns = list(columns)
         return self.features[:, columns] * self.scale[columns] + self.offset[columns]
 
     def every(self, step: int) -> PreparedData:
-        """Every step-th point, in memory; the digest stays that of all."""
+        """Return every step-th point, in memory; the digest remains the digest of all points."""
         return replace(
             self,
             features=np.ascontiguousarray(self.features[::step]),
@@ -81,14 +81,10 @@ def write_data(
 
     Parameters
     ----------
-    path
-        Where the file will lie.
-    data
-        The table.
     weights
-        (F,) what each feature was weighed with, kept for the record: `data.scale` has it.
+        (F,) weight of each feature, kept for the record: `data.scale` includes it.
     source
-        What the table was read from; of an absolute path the name is kept.
+        Where the table was read from; of an absolute path only the name is kept.
     options
         The section `data` of the configuration, with its `source`.
     attributes
@@ -119,14 +115,9 @@ def write_data(
 def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
     """Read `data.h5`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    mapped
-        Give the features as a memory map of the file, which reads only what is used and shares it
-        with other processes of the machine; what is written to it stays with this process. Features
-        that do not lie in one piece are read as without it.
+    If `mapped`, the features are a memory map of the file, which reads only what is used and shares
+    it with other processes of the machine; what is written to it stays with this process. Features
+    that do not lie in one piece are read whole all the same.
     """
     with read_result(path, "data") as file:
         return PreparedData(

@@ -25,9 +25,9 @@ class LabelArrays:
     ids
         The id of each realization.
     arrays
-        What holds its labels: array, memory map or HDF5 dataset.
+        Its labels: array, memory map or HDF5 dataset.
     contents
-        What tells whether labels are still the same: digest, or size and time of a file.
+        A text that changes when the labels do: digest, or size and time of a file.
     """
 
     ids: tuple[str, ...]
@@ -48,7 +48,7 @@ def open_label_arrays(
     Parameters
     ----------
     inputs
-        Indexes of batches of trained maps; not used where `files` are given.
+        Indexes of batches of trained maps; ignored if `files` are given.
     files
         Paths of label files of other clusterers by realization id.
     name
@@ -75,21 +75,9 @@ def open_label_arrays(
 
 
 def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | Path) -> None:
-    """Compare the label files of a study with the rows of its table.
+    """Raise DataError if a label file of a study does not label the points of its table.
 
-    Parameters
-    ----------
-    files
-        Their paths by realization id.
-    labels
-        What they hold.
-    data
-        The study's `data.h5`.
-
-    Raises
-    ------
-    DataError
-        A file labels another number of points.
+    `files` are the paths by realization id, `labels` their content, `data` the study's `data.h5`.
     """
     with read_result(data, "data") as file:
         rows = len(file["features"])
@@ -112,7 +100,7 @@ class Window:
 
     @property
     def shape(self) -> tuple[int]:
-        """Shape of the window."""
+        """One dimension, the number of points."""
         return (self.stop - self.start,)
 
     @property
@@ -126,7 +114,7 @@ class Window:
 
 
 def cut_windows(arrays: Sequence[Any], part: int, parts: int) -> list[Window]:
-    """Part `part` (from 0) of `parts` nearly equal ranges of points of every array.
+    """Cut part `part` (from 0) of `parts` nearly equal ranges of points out of every array.
 
     Arrays of different lengths stay so, and are refused where they are counted.
     """

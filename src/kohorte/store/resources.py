@@ -1,4 +1,4 @@
-"""`results/resources/<name>.h5`: tables made from what package registries hold, for any study."""
+"""`results/resources/<name>.h5`: tables made from data in package registries, for any study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,20 +24,12 @@ def write_resource(
 
     Parameters
     ----------
-    path
-        Where the file will lie.
     features
-        (N, F) numbers, NaN where a value is missing.
-    names
-        F names.
-    units
-        F units.
+        (N, F) numbers, NaN where a value is missing; `names` and `units` have F entries.
     made_by
         The part of the library that read them.
     labels
-        (N,) known class of each point by name of its dataset.
-    label_units
-        The unit of each of these.
+        (N,) known class of each point by name of its dataset; `label_units` has the unit of each.
     attributes
         Attributes of the file.
     """
