@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._arrays import as_points
-from kohorte._checks import as_count, as_number, choose
+from kohorte._checks import as_count, as_number, choose, choose_name
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
 
@@ -209,10 +209,7 @@ class Lattice:
         return steps
 
     def _measure(self, steps: np.ndarray, kind: str) -> np.ndarray:
-        if kind not in LATTICE_DISTANCES:
-            raise ConfigError(
-                f"unknown lattice distance {kind!r}; choose one of {', '.join(LATTICE_DISTANCES)}"
-            )
+        choose_name(LATTICE_DISTANCES, kind, "lattice distance")
         # The nearest image is also the one with the fewest links: both count |dx| and |dy| alone,
         # and neither falls with them.
         steps = self._nearest_image(steps)
