@@ -3,8 +3,6 @@
 Only the standard library is imported, so that a workflow can use them while it plans.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import operator

@@ -3,8 +3,6 @@
 Nothing here names a machine, a user, a folder or a time: equal studies have equal records.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

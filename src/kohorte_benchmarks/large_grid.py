@@ -6,8 +6,6 @@ writes FOLDER/fields.h5, FOLDER/labels/<k>.h5 and FOLDER/study.yaml, a study tha
 and draws figures. It tells how time and memory of that path grow; the numbers mean nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tasks in processes of their own, this Python's or another's; see serving for the other end."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

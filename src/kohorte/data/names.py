@@ -3,8 +3,6 @@
 Only the standard library is imported, so that a workflow can tell while it plans.
 """
 
-from __future__ import annotations
-
 from pathlib import PurePath
 
 #: How the names of data sets that are no files begin; `kohorte.data.sources.READERS` opens each.

@@ -1,7 +1,5 @@
 """The label arrays of a study, whether its maps or other clusterers made them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

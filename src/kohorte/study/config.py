@@ -5,8 +5,6 @@ key that is given twice, YAML tags may name objects of Python, and a file with t
 is a template whose expressions it runs. `read_config` refuses all of that.
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 import itertools

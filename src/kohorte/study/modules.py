@@ -5,8 +5,6 @@ and the workflow hands those that it has to the functions here and in `kohorte.s
 standard library is imported, so that a workflow can plan with them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
