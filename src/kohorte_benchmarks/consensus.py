@@ -213,14 +213,8 @@ def run_peers(
     """Run the methods of other packages, which are given the number of groups, in their `python`.
 
     Returns the labels, (N,) int64, and seconds of each method; one that failed on these labels,
-    (R, N), is left out, and logged. `seed` is for those that draw random numbers.
-
-    Raises
-    ------
-    ConfigError
-        No such interpreter.
-    ResultError
-        The subprocess failed.
+    (R, N), is left out, and logged. `seed` is for those that draw random numbers. Raises
+    ConfigError if there is no such interpreter, and ResultError if the subprocess fails.
     """
     if not Path(python).exists():
         raise ConfigError(

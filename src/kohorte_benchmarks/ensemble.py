@@ -100,11 +100,7 @@ def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
     """Run all cases and return their table: the columns COLUMNS, one row a measurement.
 
     `scratch` is an existing folder on the disk to measure; what is put there is removed again.
-
-    Raises
-    ------
-    ResultError
-        Two implementations disagree, or one fails.
+    Raises ResultError if two implementations disagree, or one fails.
     """
     rows: list[dict] = []
     for case in (_count, _throughput, _points, _realizations, _accelerator):

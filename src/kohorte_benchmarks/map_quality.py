@@ -91,12 +91,7 @@ def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
 
     Errors of quantization are means of Euclidean distances, in the units of the scaled features. A
     seed draws the start (rows of the data) and the order. `peers` is the Python of the environment
-    that holds the other packages; None leaves them out.
-
-    Raises
-    ------
-    ResultError
-        Another package fails.
+    that holds the other packages; None leaves them out. Raises ResultError if one of them fails.
     """
     packages = find_peers(peers)
     rows = []

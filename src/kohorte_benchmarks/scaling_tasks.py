@@ -25,11 +25,7 @@ WARM_UP = 200
 
 
 def run_study(
-    points: str,
-    found: str,
-    weights: str | None,
-    maps: list[dict],
-    ensemble: Mapping[str, Any],
+    points: str, found: str, weights: str | None, maps: list[dict], ensemble: Mapping[str, Any]
 ) -> Callable[[], Outcome]:
     """Make maps and ensemble of a table; writes the consensus group of each point to `found`."""
     features = np.load(points)

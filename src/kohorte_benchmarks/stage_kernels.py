@@ -171,13 +171,7 @@ def _device_pass(xdim: int, ydim: int, n_stages: int) -> Callable[..., Any]:
 
 
 def _pass(
-    points: jax.Array,
-    weights: jax.Array,
-    table: jax.Array,
-    *,
-    xdim: int,
-    ydim: int,
-    n_stages: int,
+    points: jax.Array, weights: jax.Array, table: jax.Array, *, xdim: int, ydim: int, n_stages: int
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     import jax.numpy as jnp
     from jax import lax

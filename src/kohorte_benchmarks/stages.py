@@ -69,10 +69,7 @@ class Sizes:
 def take_points(features: np.ndarray, sizes: Sequence[int], seed: int) -> dict[int, np.ndarray]:
     """Return tables of the first n of all rows in one random order, by n.
 
-    Raises
-    ------
-    ConfigError
-        The table has fewer rows than that, or misses values.
+    Raises ConfigError if the table has fewer rows, or misses values.
     """
     tables = nested_tables(features, sizes, seed, "stages.points")
     if np.isnan(features).any():

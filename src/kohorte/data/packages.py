@@ -124,10 +124,7 @@ def _check(path: Path, sha256: str, remedy: str) -> None:
 def read_member(archive: str | Path, name: str) -> bytes:
     """Read a file in a .tgz, .tar.gz, .zip or .whl archive.
 
-    Raises
-    ------
-    DataError
-        The archive is damaged, or has no such file.
+    Raises DataError if the archive is damaged, or has no such file.
     """
     archive = Path(archive)
     try:

@@ -211,13 +211,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
 
 
 def find_file(title: str) -> Path:
-    """Find the file of a source.
-
-    Raises
-    ------
-    DataError
-        There is no such file, it is no ordinary one, or it is empty.
-    """
+    """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
     try:
         path = Path(title).expanduser()
         if not path.exists():

@@ -20,8 +20,8 @@ LARGEST_CHOICE = 10
 
 KMEANS_STARTS = 10
 
-#: Random starts, of which the best is taken; a mixture starts from k-means, and once for each
-#: number of clusters where the number is chosen.
+#: Random starts, the best of which counts; a mixture starts from k-means, and once for each number
+#: of clusters if a score chooses the number.
 MIXTURE_STARTS = 3
 
 #: Fewest nodes of a cluster for HDBSCAN.

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 #: Number of the layout described here; readers refuse files of another layout.
 FORMAT = 1
 
-#: Parts of the library that the numbers of each kind of file come from. `create` is told them for
-#: other kinds; without that, all of the library counts.
+#: Parts of the library that the numbers of each kind of file come from. For other kinds `create`
+#: takes them as `made_by`; without that, all of the library counts.
 _MADE_BY: dict[str, Sequence[str]] = {
     "data": ("data",),
     "realization": ("maps",),
@@ -293,7 +293,7 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     Raises
     ------
     ResultError
-        When it is missing, not whole, changed, of another kind or of another layout.
+        It is missing, not whole, changed, of another kind or of another layout.
     """
     path = Path(path)
     if not path.exists():
