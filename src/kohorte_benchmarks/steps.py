@@ -130,9 +130,8 @@ def time_stages(
     seed
         Of the study.
     """
-    sizes = StageSizes(
-        **{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
-    )
+    chosen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    sizes = StageSizes(**chosen)
     tables = take_points(store.read_data(data).features, sizes.points, seed)
     store.write_csv(measure_errors(tables, sizes, seed), quality)
     store.write_csv(time_all(tables, sizes, Path(times).parent, seed), times)

@@ -1,9 +1,7 @@
-"""Which names of sources are files, and what reads each.
+"""Tell which names of sources are files, and what reads each.
 
 Only the standard library is imported, so that a workflow can tell while it plans.
 """
-
-from __future__ import annotations
 
 from pathlib import PurePath
 from typing import NamedTuple
@@ -43,9 +41,9 @@ _ALWAYS = ("reading", "scaling", "sources", "table")
 
 
 def is_file(source: str) -> bool:
-    """Whether a source is a file, also one with a colon in its name.
+    """Tell whether a source is a file, also one with a colon in its name.
 
-    What has a colon and no extension is none: no reader takes it, and the reader of sources says
+    A name with a colon and no extension is none: no reader takes it, and the reader of sources says
     which schemes there are.
     """
     if source.startswith(SCHEMES):

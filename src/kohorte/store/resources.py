@@ -1,4 +1,4 @@
-"""`results/resources/<name>.h5`: tables made from what package registries hold, for any study."""
+"""`results/resources/<name>.h5`: tables made from data in package registries, for any study."""
 
 from __future__ import annotations
 
@@ -22,25 +22,19 @@ def write_resource(
     made_by: str,
     labels: Mapping[str, np.ndarray] | None = None,
     label_units: Mapping[str, str] | None = None,
-    **attributes: Any,
+    attributes: Mapping[str, Any],
 ) -> None:
     """Write a table as an HDF5 source: datasets `features`, `names`, `units` and those of classes.
 
     Parameters
     ----------
-    path
-        Where the file will lie.
-    columns
-        (N,) numbers of each feature, all of one type, NaN where a value is missing.
-    units
-        The unit of each.
+    columns, units
+        (N,) numbers of each feature, all of one type, NaN where a value is missing; its unit.
     made_by
         The part of the library that read them.
     labels
-        (N,) known class of each point by name of its dataset.
-    label_units
-        The unit of each of these.
-    **attributes
+        (N,) known class of each point by name of its dataset; `label_units` has the unit of each.
+    attributes
         Attributes of the file.
     """
     features = np.column_stack(list(columns.values()))

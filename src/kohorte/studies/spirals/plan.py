@@ -48,6 +48,7 @@ class Variant:
         return self.map_between or self.inputs == "soft"
 
 
+#: Name -> Variant.
 VARIANTS = {
     "plain": Variant("plain"),
     "plain_large": Variant("plain, nodes counted", counts_nodes=True),
@@ -59,8 +60,8 @@ VARIANTS = {
         "soft map between, learnt", pinched=True, map_between=True, learns_map=True
     ),
 }
-"""Name -> Variant."""
 
+#: Variants that are compared: one, and what it is compared with.
 PAIRS = (
     ("plain_large", "plain"),
     ("pinched", "plain"),
@@ -73,11 +74,12 @@ PAIRS = (
     ("learnt_between", "map_between"),
     ("learnt_between", "plain_large"),
 )
-"""Variants that are compared: one, and what it is compared with."""
 
+#: What is measured of a network while it learns: nats, and shares of points.
+MEASURES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
+#: Decisions are drawn where both coordinates of a point are at most so large.
 EXTENT = 1.3
-"""Decisions are drawn where both coordinates of a point are at most so large."""
 
 
 @dataclass(frozen=True)

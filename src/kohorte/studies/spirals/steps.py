@@ -47,9 +47,13 @@ def train_networks(
         network = train_network(variant, side, beta, number, options, seed, draw=draw)
         _LOG.info("beta %g, network %d: %.4f", beta, number, network.test_accuracy[-1])
         trained.append(network)
-    beta, number = zip(*keys, strict=True)
     spiral_store.write_networks(
-        networks, trained, variant=variant, side=side, beta=beta, number=number
+        networks,
+        trained,
+        variant=variant,
+        side=side,
+        beta=[beta for beta, _ in keys],
+        number=[number for _, number in keys],
     )
 
 

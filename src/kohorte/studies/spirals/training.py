@@ -15,16 +15,16 @@ from kohorte.maps.winners import find_winners
 from kohorte.studies.spirals import networks
 from kohorte.studies.spirals.data import two_spirals
 from kohorte.studies.spirals.networks import Network
-from kohorte.studies.spirals.plan import EXTENT, VARIANTS, choose_width, count_parameters
+from kohorte.studies.spirals.plan import EXTENT, MEASURES, VARIANTS, choose_width, count_parameters
 
+#: Passes of the batch training of a map over points, or activations, that it has not seen.
 MAP_EPOCHS = 50
-"""Passes of the batch training of a map over points, or activations, that it has not seen."""
 
+#: Radius at the end of them, and of the passes that follow a change of the activations.
 FINAL_RADIUS = 1.0
-"""Radius at the end of them, and of the passes that follow a change of the activations."""
 
+#: Points along each side of the picture of decisions.
 GRID = 141
-"""Points along each side of the picture of decisions."""
 
 
 #: Points (N, 2) and their classes (N,).
@@ -154,12 +154,13 @@ def train_network(
             network = _refit_map(network, seen, lattice)
         network, state = networks.take_steps(network, state, seen, classes, options["rate"], part)
         history.append(_measure(network, (seen, classes), (unseen, test_classes)))
+    measures = dict(zip(MEASURES, np.array(history).T, strict=True))
     return TrainedNetwork(
-        count_parameters(variant, width),
-        node_parameters if variant.learns_map else 0,
-        width,
-        np.arange(len(history)) * part,
-        *np.array(history).T,
+        parameters=count_parameters(variant, width),
+        node_parameters=node_parameters if variant.learns_map else 0,
+        width=width,
+        step=np.arange(len(history)) * part,
+        **measures,
         picture=_draw(network, inputs, points, classes) if draw else None,
     )
 
@@ -171,7 +172,7 @@ def _scaler(
     if kind == "features":
         return lambda scaled: scaled
     points = points.astype(np.float32)
-    weights = _train_map(points, lattice, initial_weights(points, lattice, "pca", None))
+    weights = _train_map(points, lattice)
     places = networks.scaled_places(lattice)
     if kind == "winner":
         return lambda scaled: places[find_winners(scaled, weights)].astype(np.float32)
@@ -179,22 +180,23 @@ def _scaler(
     return lambda scaled: np.asarray(networks.locate(layer, scaled))
 
 
-def _train_map(points: np.ndarray, lattice: Lattice, weights: np.ndarray) -> np.ndarray:
-    return train_batch(points, lattice, weights, epochs=MAP_EPOCHS, final_radius=FINAL_RADIUS)
+def _train_map(points: np.ndarray, lattice: Lattice) -> np.ndarray:
+    start = initial_weights(points, lattice, "pca", np.random.default_rng(0))  # draws nothing
+    return train_batch(points, lattice, start, epochs=MAP_EPOCHS, final_radius=FINAL_RADIUS)
 
 
 def _fit_map(
     network: Network, points: np.ndarray, lattice: Lattice, beta: float, learns: bool
 ) -> Network:
     activations = np.asarray(networks.activate(network, points))
-    start = initial_weights(activations, lattice, "pca", None)
-    weights = _train_map(activations, lattice, start)
+    weights = _train_map(activations, lattice)
     places = networks.scaled_places(lattice)
     return networks.with_map(network, SoftMap(weights, places, beta, learns_weights=learns))
 
 
 def _refit_map(network: Network, points: np.ndarray, lattice: Lattice) -> Network:
     """Move the nodes only, so that nothing is compiled anew."""
+    assert network.map is not None
     activations = np.asarray(networks.activate(network, points))
     weights = train_batch(
         activations,
@@ -224,9 +226,9 @@ def _draw(
     axis = np.linspace(-EXTENT, EXTENT, GRID)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     decision = np.asarray(networks.predict(network, inputs(grid))).reshape(GRID, GRID)
-    layers = (None, None, None)
-    if network.map is not None:
-        activations = networks.activate(network, inputs(points))
-        positions = networks.locate(network.map, activations)
-        layers = tuple(map(np.asarray, (activations, positions, network.map.weights)))
+    if network.map is None:
+        return Picture(points, classes, decision, None, None, None)
+    activations = networks.activate(network, inputs(points))
+    positions = networks.locate(network.map, activations)
+    layers = (np.asarray(layer) for layer in (activations, positions, network.map.weights))
     return Picture(points, classes, decision, *layers)

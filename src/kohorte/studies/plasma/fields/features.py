@@ -236,7 +236,7 @@ def _check_guide(snapshot: Fields) -> None:
     b = {k: snapshot.values[f"b{k}"] for k in "xyz"}
     mean = {k: abs(float(np.mean(array, dtype=np.float64))) for k, array in b.items()}
     square = sum(float(np.mean(np.square(array, dtype=np.float64))) for array in b.values())
-    strongest = max(mean, key=mean.get)
+    strongest = max(mean, key=lambda k: mean[k])
     if strongest != "z" and mean[strongest] > 0.3 * square**0.5:
         raise DataError(
             f"{snapshot.source}: the mean field points along {strongest}, but features are made "
@@ -266,7 +266,7 @@ def _check_axes(snapshot: Fields) -> None:
         return float(np.sqrt(np.mean(sum(parts) ** 2)) / size) if size > 0 else 0.0
 
     found = {axes: divergence(axes) for axes in itertools.permutations(grid.axes)}
-    best = min(found, key=found.get)
+    best = min(found, key=lambda axes: found[axes])
     if found[grid.axes] > 0.2 and found[best] < found[grid.axes] / 2:
         raise DataError(
             f"{snapshot.source}: with the axes {', '.join(grid.axes)} the divergence of B is "

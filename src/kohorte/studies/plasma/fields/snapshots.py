@@ -117,7 +117,7 @@ def _mean(
     others: Mapping[str, np.ndarray],
 ) -> np.ndarray:
     """Mean of one or more datasets, float32; all have one shape, which is that of `others`."""
-    total = None
+    total: Any = None
     for part in parts:
         array = read(part)
         where = f"{source}: dataset {part!r}"

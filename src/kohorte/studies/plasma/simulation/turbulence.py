@@ -33,7 +33,7 @@ from kohorte.errors import KohorteError
 from kohorte.studies.plasma.fields import operators
 from kohorte.studies.plasma.fields.grid import Fields, Grid
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 #: CGS constants: velocity of light, mass and charge of the electron.
 LIGHT, MASS, CHARGE = 2.99792458e10, 9.1093837015e-28, 4.80320471e-10
@@ -201,16 +201,16 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
     numbers = derive(options)
     per_step = options["time_step"] / options["cells"][0]
     grid = grid_of(options)
-    fields = [
+    taken = [
         _to_fields(array, grid, numbers, step * per_step)
         for array, step in zip(snapshots, request["snapshots"], strict=True)
     ]
-    if not all(np.isfinite(array).all() for f in fields for array in f.values.values()):
+    if not all(np.isfinite(array).all() for f in taken for array in f.values.values()):
         raise SimulationError(
             "the simulation gave numbers that are not finite; choose a shorter simulation.time_step"
         )
     return Run(
-        snapshots=tuple(fields),
+        snapshots=tuple(taken),
         steps=energies[:, 0].astype(np.int64),
         times=energies[:, 0] * per_step,
         energies=energies[:, 1:] / energies[0, 1:].sum(),
@@ -266,9 +266,9 @@ def _run(python: str | Path, asked: Path, answer: Path, folder: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        lines = []
+        lines: list[str] = []
         for line in process.stdout or ():
-            _log.info("%s", line.rstrip())
+            _LOG.info("%s", line.rstrip())
             lines = [*lines, line.strip()][-5:]
     if process.returncode != 0 or not answer.exists():
         raise SimulationError(

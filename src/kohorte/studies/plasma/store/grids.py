@@ -266,11 +266,11 @@ def open_cells(
         prepared = read_data(data, mapped=True)
         where = find_grid(data, fields)
         _check_size(data, len(prepared.features), where)
-        opened = [
-            stack.enter_context(open_result(path, kind)) if path else None
+        opened = {
+            kind: stack.enter_context(open_result(path, kind)) if path else None
             for path, kind in ((grid, "grid"), (fields, "fields"))
-        ]
-        yield CellValues(*opened, prepared, where)
+        }
+        yield CellValues(opened["grid"], opened["fields"], prepared, where)
 
 
 def write_picture(path: str | Path, cells: CellValues) -> None:
