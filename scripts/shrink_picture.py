@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from kohorte.store.files import replacing
+from kohorte._files import replacing
 from kohorte.study.logs import job_log
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kohorte import store
+from kohorte._files import replacing
 from kohorte.analysis.choice import describe_choice
 from kohorte.study.logs import job_log
 
@@ -70,5 +71,5 @@ if __name__ == "__main__":
             study=snakemake.params.study,
             results=Path(snakemake.output.summary).parent,
         )
-        with store.replacing(snakemake.output.summary) as temporary:
+        with replacing(snakemake.output.summary) as temporary:
             temporary.write_text("\n".join(text) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ import pandas as pd
 import yaml
 
 from kohorte import store
+from kohorte._files import replacing
 from kohorte.study.logs import job_log
 from kohorte.study.manifest import provenance_rows, write_manifest
 
@@ -15,7 +16,7 @@ if __name__ == "__main__":
         config, inputs, output = snakemake.params.config, snakemake.input, snakemake.output
         maps = store.listed_realizations(inputs.get("maps", []))
         data = [inputs.data] if inputs.get("data") else []
-        with store.replacing(output.config) as temporary:
+        with replacing(output.config) as temporary:
             text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
             temporary.write_text(text, encoding="utf-8")
         origins = dict(zip(snakemake.params.origins, inputs.get("origins", []), strict=True))

@@ -15,7 +15,8 @@ import psutil
 import pytest
 from workflow_project import Project, assert_same, content, write_points
 
-from kohorte import store
+from kohorte import _files, store
+from kohorte._files import replacing
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ResultError
 
@@ -291,7 +292,7 @@ def test_full_disk_leaves_no_file_that_looks_whole(tmp_path):
 def test_temporary_files_of_the_dead_are_removed(tmp_path):
     with subprocess.Popen(["true"]) as dead:
         dead.wait()
-    here = store.files._machine()
+    here = _files._machine()
     names = {
         "dead": f".a.h5.{here}-{dead.pid}.part",
         "alive": f".b.h5.{here}-{os.getppid()}.part",
@@ -302,7 +303,7 @@ def test_temporary_files_of_the_dead_are_removed(tmp_path):
     for name in names.values():
         (tmp_path / name).touch()
     os.utime(tmp_path / names["long ago"], (0, 0))
-    with store.replacing(tmp_path / "new") as temporary:
+    with replacing(tmp_path / "new") as temporary:
         temporary.touch()
     left = {names[which] for which in ("alive", "elsewhere", "not ours")}
     assert set(os.listdir(tmp_path)) == {"new", *left}

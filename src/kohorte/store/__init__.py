@@ -21,7 +21,6 @@ from kohorte.store.files import (
     read_json,
     read_result,
     read_text,
-    replacing,
     write_csv,
     write_index,
 )
@@ -74,7 +73,6 @@ __all__ = [
     "read_result",
     "read_text",
     "read_weights",
-    "replacing",
     "write_csv",
     "write_data",
     "write_ensemble",

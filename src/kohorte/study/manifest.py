@@ -18,6 +18,7 @@ from typing import Any
 
 import kohorte
 from kohorte import provenance, store
+from kohorte._files import replacing
 from kohorte.errors import ResultError
 
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
@@ -61,7 +62,7 @@ def write_manifest(
         f"# config {provenance.digest_of(config)}",
     ]
     lines += [f"{mark}{digest}  {name}" for name in names for mark, digest in [_line(folder, name)]]
-    with store.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
