@@ -30,9 +30,7 @@ rule count_overlaps:
         slabs=len(SLABS),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
-        losses=lambda wildcards: count_losses(
-            f"results/{STUDY.name}/overlaps/{wildcards.slab}.json"
-        ),
+        losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
         library=library_digest("ensemble"),
     script:
         "../../scripts/count_overlaps.py"

@@ -13,7 +13,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -357,27 +357,34 @@ def _join(where: str, name: str) -> str:
 def portable_config(
     config: Mapping[str, Any], modules: Iterable[StudyModule] = ()
 ) -> dict[str, Any]:
-    """What a study's results are made from.
+    """Return what a study's results are made from: a configuration that gives the same study again.
 
-    Args:
-        config: a configuration that `check_config` returned.
-        modules: the studies that add to it.
+    It lacks what changes no result (how jobs are cut, which new points are labelled, experiments
+    that belong to no study) and the folders of this machine.
 
-    Returns:
-        The configuration without what changes no result (how jobs are cut, which new points are
-        labelled, experiments that belong to no study) and without the folders of this machine. It
-        gives the same study again.
+    Parameters
+    ----------
+    config
+        A configuration that `check_config` returned.
+    modules
+        The studies that add to it.
     """
     modules = tuple(modules)
     elsewhere = {"execution", "prediction"}.union(*(module.unrecorded for module in modules))
     portable = {k: v for k, v in config.items() if k not in elsewhere}
-    files = [("data", "source"), ("training", "weights"), ("classification", "test")]
-    files += [file for module in modules for file in module.files]
-    for section, key in files:
-        if portable[section][key] is not None:
-            path = portable_path(portable[section][key])
-            portable[section] = {**portable[section], key: path}
-    if labels := portable["realizations"]["labels"]:
-        paths = [portable_path(path) for path in labels]
-        portable["realizations"] = {**portable["realizations"], "labels": paths}
-    return portable
+    return map_paths(portable, modules, portable_path)
+
+
+def map_paths(
+    config: Mapping[str, Any], modules: Iterable[StudyModule], change: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return a configuration with every path in it changed."""
+    mapped = dict(config)
+    keys = [("data", "source"), ("training", "weights"), ("classification", "test")]
+    keys += [("prediction", "source"), *(key for module in modules for key in module.files)]
+    for section, key in keys:
+        if section in mapped and mapped[section][key] is not None:
+            mapped[section] = {**mapped[section], key: change(mapped[section][key])}
+    if labels := mapped["realizations"]["labels"]:
+        mapped["realizations"] = {**mapped["realizations"], "labels": [*map(change, labels)]}
+    return mapped

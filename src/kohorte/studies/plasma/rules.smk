@@ -7,7 +7,7 @@ nothing here is made for other studies. Labels of all realizations on the grid a
 """
 
 HAS_FIELDS = config["fields"]["source"] is not None
-HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
+HAS_SIMULATION = config["fields"]["source"] == str(RESULTS / "simulation.h5")
 HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 TABLES_OF_GRIDS = ["physics", "structures", "threshold"]
