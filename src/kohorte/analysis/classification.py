@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.errors import ConfigError
 from kohorte.maps.winners import find_winners
 
@@ -99,8 +100,9 @@ def point_neighbours(known, classes, points, neighbours: Sequence[int], metric: 
     known: (N, F) and points: (n, F), without missing values. classes: (N,) integers, those of the
     known points. The search is exact, by scikit-learn. Raises ConfigError for k > N.
     """
-    from sklearn import config_context
-    from sklearn.neighbors import NearestNeighbors
+    with extra("estimators"):
+        from sklearn import config_context
+        from sklearn.neighbors import NearestNeighbors
     from threadpoolctl import threadpool_limits
 
     _check_numbers(neighbours, len(known))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.errors import DataError
 
 
@@ -57,7 +58,9 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
         No points, different lengths, labels that are not integers, a missing or fractional class.
     """
     from scipy.optimize import linear_sum_assignment
-    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+    with extra("estimators"):
+        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from kohorte._checks import suggest
+from kohorte._checks import extra, suggest
 from kohorte.data.reading import ArraySource, check_expansion, check_memory, damages, decode_names
 from kohorte.errors import ConfigError, DataError
 
@@ -27,7 +27,8 @@ def open_sklearn(title, name, options):
         )
     if options.label is not None:
         raise ConfigError(f"{title} brings its own labels; leave label out")
-    import sklearn.datasets
+    with extra("estimators"):
+        import sklearn.datasets
 
     bunch = getattr(sklearn.datasets, SKLEARN_SETS[name])()
     names = decode_names(title, bunch.feature_names, "feature_names")

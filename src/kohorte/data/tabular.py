@@ -7,6 +7,7 @@ from itertools import islice
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.data.reading import Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
 
@@ -245,8 +246,9 @@ def open_tsv(title, path, options):
 @contextmanager
 def open_parquet(title, path, options):
     """A Parquet file with one column per feature."""
-    import pyarrow
-    import pyarrow.parquet
+    with extra("workflow"):
+        import pyarrow
+        import pyarrow.parquet
 
     try:
         file = pyarrow.parquet.ParquetFile(path)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kohorte._checks import suggest
+from kohorte._checks import extra, suggest
 from kohorte.errors import ConfigError
 from kohorte.provenance import portable_path
 from kohorte.study.figures import EXTRA_FIGURES
@@ -45,7 +45,8 @@ def read_config(path: str | Path) -> Any:
         ConfigError: when it cannot be read, holds more than plain data, or gives a key twice; the
             message says where.
     """
-    import yaml
+    with extra("workflow"):
+        import yaml
 
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -103,7 +104,8 @@ def _refuse_second_keys(path: str | Path, top: Any) -> None:
 
 def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
     """The schema of the configuration, with what `modules` add to it."""
-    import yaml
+    with extra("workflow"):
+        import yaml
 
     def read(folder: Path, name: str) -> dict[str, Any]:
         path = folder / name
@@ -191,7 +193,8 @@ def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Itera
 
 @functools.cache
 def _validator() -> Any:
-    from jsonschema import Draft202012Validator, ValidationError, validators
+    with extra("workflow"):
+        from jsonschema import Draft202012Validator, ValidationError, validators
 
     def unique_items(_validator, wanted, instance, _schema):
         # That of jsonschema takes hours for long lists of mixed types.

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
+from kohorte._checks import extra
 from kohorte._files import replacing
 from kohorte.errors import ResultError
 from kohorte.provenance import file_digest
 from kohorte.study import manifest
+
+with extra("workflow"):
+    import yaml
 
 #: Results that stay behind: large, and made again by a run; the table may not be for all eyes.
 LEFT_OUT = ("data.h5", "realizations/")
