@@ -52,13 +52,18 @@ def test_conda_environment_is_equal_to_the_lock(root):
     assert pins == {name: locked(root)[name] for name in direct(root)}
 
 
-def test_package_dependencies_are_locked(root):
+def test_dependencies_of_the_package_and_of_its_extras_are_locked(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert project["version"] == __version__
-    for text in project["dependencies"]:
-        requirement = Requirement(text)
-        assert requirement.specifier.contains(locked(root)[requirement.name])
-        assert requirement.name in direct(root)
+    extras = project["optional-dependencies"]
+    found = [Requirement(text) for text in sum(extras.values(), project["dependencies"])]
+    for requirement in found:
+        if requirement.name == "kohorte":
+            assert requirement.extras <= set(extras)
+        else:
+            assert requirement.specifier.contains(locked(root)[requirement.name])
+            assert requirement.name in direct(root)
+    assert all(Requirement(text).name == "kohorte" for text in extras["all"])
 
 
 def test_importing_the_package_loads_nothing_heavy():
