@@ -36,7 +36,7 @@ def extra(name: str) -> Iterator[None]:
         if library.startswith("kohorte"):
             raise
         raise MissingExtraError(
-            f"{library} is not installed: pip install 'kohorte[{name}]'", name=library
+            f"{library} is not installed: pip install 'kohorte[{name}]'"
         ) from error
 
 
