@@ -19,6 +19,7 @@ from kohorte import _files, store
 from kohorte._files import replacing
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ResultError
+from kohorte.store import files
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("faults")]
 
@@ -385,7 +386,7 @@ def test_every_byte_counts(copy, name):
     for place in [*range(0, seal, 9), *range(512, len(whole), len(whole) // 200), len(whole) - 1]:
         flip(path, place)
         # The same file was read before, and a process takes that as read.
-        store.files._is_sealed.cache_clear()
+        files._is_sealed.cache_clear()
         with pytest.raises(ResultError, match=f"{path.name}: .*delete it and run again"):
             read(path)
         flip(path, place)
