@@ -97,7 +97,7 @@ def test_digest_tells_values_types_and_shapes_apart():
 
 
 def test_links_of_the_documentation_lead_somewhere(root):
-    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    pages = [*root.glob("*.md"), *root.glob("config/*.md"), *(root / "docs").rglob("*.md")]
     assert len(pages) > 10
     for page in pages:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
