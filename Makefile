@@ -45,16 +45,17 @@ EXAMPLES ?= 1000
 fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
 	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
 
-lint: $(STAMP) ## check format and style of Python and Snakemake code
+lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow src
 	$(BIN)/snakemake --lint
 
 format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow
+	$(BIN)/snakefmt Snakefile workflow src
 
 docs: $(STAMP) ## write docs/configuration.md from the schema and config/config.yaml
 	$(BIN)/python scripts/write_configuration_page.py

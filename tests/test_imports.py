@@ -135,7 +135,7 @@ def test_the_estimators_load_little_beside_scikit_learn():
     base, _ = loaded_by("import sklearn.base, sklearn.pipeline")
     added = {name for name in names - base if name.count(".") < 2}
     unwanted = {"jax", "equinox", "matplotlib", "pandas", "pyarrow", "h5py", "tqdm"}
-    unwanted |= {f"kohorte.{part}" for part in ("figures", "studies", "analysis", "data")}
+    unwanted |= {f"kohorte.{part}" for part in ("figures", "studies", "analysis")}
     assert not added & unwanted
     assert "kohorte_benchmarks" not in names
 

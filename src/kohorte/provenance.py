@@ -3,8 +3,6 @@
 Nothing here names a machine, a user, a folder or a time: equal studies have equal records.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib
@@ -23,17 +21,16 @@ NUMERIC_LIBRARIES = ("numpy", "scipy", "numba", "jax", "scikit-learn", "pandas",
 
 @functools.cache
 def library_digest(*parts: str) -> str:
-    """Digest of the source of parts of the library.
+    """Return a digest, sixteen hexadecimal digits, of the source of parts of the library.
 
     Workflow rules carry it as a parameter, so that an edit of `src/kohorte/maps` makes stale what
     the maps package computed, and nothing else.
 
-    Args:
-        parts: subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
-            kohorte_benchmarks with that name before them; `""` for all of kohorte.
-
-    Returns:
-        Sixteen hexadecimal digits.
+    Parameters
+    ----------
+    parts
+        Subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
+        kohorte_benchmarks with that name before them; `""` for all of kohorte.
     """
     root = Path(kohorte.__file__).parent
     digest = hashlib.sha256()
@@ -49,7 +46,7 @@ def library_digest(*parts: str) -> str:
 
 
 def digest_of(*values: Any) -> str:
-    """Digest of plain values (by their JSON) and arrays (by type, shape and bytes)."""
+    """Return a digest of plain values (by their JSON) and arrays (by type, shape and bytes)."""
     digest = hashlib.sha256()
     for value in values:
         if hasattr(value, "dtype"):
@@ -61,7 +58,7 @@ def digest_of(*values: Any) -> str:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -76,5 +73,5 @@ def versions() -> Mapping[str, str]:
 
 
 def portable_path(path: str) -> str:
-    """A path of the configuration without the folders of this machine: the name of the file."""
+    """Reduce a path of the configuration that names folders of this machine to its file name."""
     return PurePath(path).name if PurePath(path).is_absolute() or path.startswith("~") else path
