@@ -71,10 +71,7 @@ def write_study(folder, config, seconds=1.0):
         rows=np.arange(3),
         digest="d",
     )
-    options = config["data"]
-    store.write_data(
-        folder / "data.h5", data, source=options["source"], options=options, seed=config["seed"]
-    )
+    store.write_data(folder / "data.h5", data, options=config["data"], seed=config["seed"])
     maps = [folder / "realizations" / f"{name}.h5" for name in ("r1", "r2")]
     for path in maps:
         write_map(path, seconds)

@@ -1,10 +1,7 @@
 """Result files of a study: HDF5 and CSV, whole or not there."""
 
-from kohorte.store.data import (
-    PreparedData,
-    read_data,
-    write_data,
-)
+from kohorte.data.prepared import PreparedData
+from kohorte.store.data import read_data, write_data
 from kohorte.store.ensembles import (
     read_ensemble,
     read_overlaps,

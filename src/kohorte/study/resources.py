@@ -68,11 +68,10 @@ COSTS: Mapping[str, Cost] = {
     # The nearest of all points: 60000 x 784 for 10000 of them.
     "classify_points": Cost(base_mb=800, mb_per_mb=4, seconds_per_mb=3),
     "impute_values": Cost(base_mb=600, seconds_per_mb=1),
-    "measure_stability": Cost(mb_per_mb=7),
-    "measure_agreement": Cost(mb_per_mb=4),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
-    "evaluate_labels": Cost(mb_per_mb=12),
+    # Labels are compared with classes one realization at a time.
+    "tabulate_results": Cost(mb_per_mb=14, seconds_per_mb=0.3),
     "write_group_signals": Cost(),
     # Slices, parts or a sample of what is read in blocks.
     "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
