@@ -1,7 +1,7 @@
 """Compare the consensus of random subsets of the realizations with that of all of them."""
 
 from kohorte import store
-from kohorte.analysis.tables import sufficiency_table
+from kohorte.analysis.sufficiency import sufficiency_table
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":

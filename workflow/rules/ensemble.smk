@@ -94,7 +94,7 @@ rule measure_sufficiency:
         seed=STUDY.seed,
         subsets=config["ensemble"]["subsets"],
         enough=config["ensemble"]["enough"],
-        library=library_digest("analysis/tables", "ensemble"),
+        library=library_digest("analysis/sufficiency", "ensemble"),
     script:
         "../../scripts/measure_sufficiency.py"
 

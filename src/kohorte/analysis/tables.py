@@ -17,11 +17,9 @@ import pandas as pd
 from kohorte import store
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
-from kohorte.ensemble.consensus import split_choice
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
-from kohorte.ensemble.sufficiency import measure_sufficiency
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +35,6 @@ _STABILITY = [
     *("realization", "cluster", "consensus_group", "gsum", "gsum_low", "gsum_high"),
     *("rank", "rank_low", "rank_high"),
 ]
-_SUFFICIENCY = ["realizations", "mean", "low", "high", "enough"]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
 _METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
@@ -175,47 +172,6 @@ def group_table(
             "mean_confidence": mean,
         }
     )
-
-
-def sufficiency_table(
-    labels: Sequence[Any],
-    overlaps: Overlaps,
-    *,
-    seed: int,
-    subsets: int = 50,
-    groups: int | str = "auto",
-    enough: float = 0.95,
-) -> pd.DataFrame:
-    """Return one row a size of subsets of the realizations; ``enough`` marks the one that suffices.
-
-    Parameters
-    ----------
-    labels, overlaps
-        R label arrays or datasets and their counts; a single one has no subsets, and the table no
-        rows.
-    seed
-        Seed of the subsets.
-    subsets
-        Subsets of each size.
-    groups
-        Number of consensus groups, ``auto``, or the name of a rule, as for `combine`.
-    enough
-        Agreement with the consensus of all that suffices.
-    """
-    if len(labels) < 2:
-        return pd.DataFrame(columns=_SUFFICIENCY)
-    n_groups, rule = split_choice(groups)
-    found = measure_sufficiency(
-        labels,
-        overlaps,
-        np.random.default_rng(seed),
-        draws=subsets,
-        n_groups=n_groups,
-        rule=rule,
-        target=enough,
-    )
-    reached = [found.enough is not None and size == found.enough for size in found.sizes]
-    return _frame(_SUFFICIENCY, [found.sizes, found.mean, found.low, found.high, reached])
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:

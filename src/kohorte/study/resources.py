@@ -71,7 +71,7 @@ COSTS: Mapping[str, Cost] = {
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     # Labels are compared with classes one realization at a time.
-    "tabulate_results": Cost(mb_per_mb=14, seconds_per_mb=0.3),
+    "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
     "write_group_signals": Cost(),
     # Slices, parts or a sample of what is read in blocks.
     "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
