@@ -23,6 +23,6 @@ if __name__ == "__main__":
             snakemake.params.slabs,
             losses=snakemake.params.losses,
             backend=snakemake.params.backend,
-            max_bytes=snakemake.params.memory_mb << 20,
+            memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
         )

@@ -1,0 +1,1 @@
+"""A study: its configuration, plan, jobs and record."""

@@ -30,7 +30,9 @@ def count_slab(
     slabs: int,
     *,
     losses: Mapping[str, int],
-    **options: Any,
+    backend: str = "auto",
+    memory_mb: int = 64,
+    threads: int | None = None,
 ) -> None:
     """Count the overlaps of one slab of points, all but those that are counted already.
 
@@ -44,9 +46,12 @@ def count_slab(
         The slab, from 0, of so many nearly equal ones.
     losses
         How often the counts were lost, as `store.write_index` takes it.
-    **options
-        Of `count_overlaps`: ``backend``, ``max_bytes``, ``threads``.
+    backend, threads
+        As for `count_overlaps`.
+    memory_mb
+        Labels held in memory at once, in MiB.
     """
+    how: Any = {"backend": backend, "max_bytes": memory_mb << 20, "threads": threads}
     path = Path(index).with_suffix(".h5")
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
@@ -55,11 +60,11 @@ def count_slab(
     added = [identifier for identifier in labels.ids if identifier not in known]
     _log.info("%d realizations counted before, %d to count", len(known), len(added))
     if overlaps is None:
-        overlaps = count_overlaps(list(windows.values()), **options)
+        overlaps = count_overlaps(list(windows.values()), **how)
     else:
         if added:
             kept = [windows[i] for i in known]
-            overlaps = extend_overlaps(overlaps, kept, [windows[i] for i in added], **options)
+            overlaps = extend_overlaps(overlaps, kept, [windows[i] for i in added], **how)
         place = {identifier: k for k, identifier in enumerate([*known, *added])}
         overlaps = select_realizations(overlaps, [place[i] for i in labels.ids])
     store.write_overlaps(path, overlaps, contents)
