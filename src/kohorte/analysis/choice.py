@@ -76,11 +76,11 @@ class Choice:
     ----------
     settings : DataFrame
         One row a setting, in the order of the sweep: its swept parameters, None where one has no
-        effect on these maps; ``repeats``; ``qe_mean``, ``qe_std``, ``te_mean``, ``te_std`` (of a
-        sample, NaN for one repeat); ``pareto``, whether it is on the front; ``recommended``;
-        ``realization``, id of its best repeat, chosen by `nearest_to_ideal` among its repeats.
+        effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a
+        sample, NaN for one repeat); `pareto`, whether it is on the front; `recommended`;
+        `realization`, id of its best repeat, chosen by `nearest_to_ideal` among its repeats.
     member : (R,) int64
-        Row of ``settings`` that each realization belongs to.
+        Row of `settings` that each realization belongs to.
     """
 
     settings: pd.DataFrame
@@ -89,7 +89,7 @@ class Choice:
     def mark(self, realizations: pd.DataFrame) -> pd.DataFrame:
         """Return the table of realizations with two more columns.
 
-        ``pareto``: its setting is on the front; ``recommended``: it is the best repeat of a
+        `pareto`: its setting is on the front; `recommended`: it is the best repeat of a
         recommended setting.
         """
         recommended = self.settings.loc[self.settings["recommended"], "realization"]
@@ -105,7 +105,7 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     Parameters
     ----------
     realizations
-        One row a trained map: ``id``, its parameters, ``qe``, ``te``.
+        One row a trained map: `id`, its parameters, `qe`, `te`.
     swept
         Names of the parameters that vary.
     """
@@ -156,7 +156,7 @@ def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
 
 
 def describe_setting(setting: pd.Series) -> str:
-    """Return the swept parameters of a row of `Choice.settings` as text, ``xdim 40, alpha 0.5``.
+    """Return the swept parameters of a row of `Choice.settings` as text, `xdim 40, alpha 0.5`.
 
     Those that are not set, or have no effect, are left out.
     """
@@ -205,7 +205,7 @@ def _errors(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
 
 
 def _distances(errors: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Return distances of (C, 2) errors to the lowest, each in parts of its range ``among`` some.
+    """Return distances of (C, 2) errors to the lowest, each in parts of its range `among` some.
 
     Infinite errors are as far as the largest finite one.
     """

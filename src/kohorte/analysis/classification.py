@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kohorte.maps.lattice import Lattice
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 #: Rows of `tables/classification.csv`.
 COLUMNS = ("method", "realization", "metric", "neighbours", "points", "accuracy")
@@ -107,7 +107,7 @@ def map_neighbours(
 ) -> np.ndarray:
     """Find the class of a point by the points nearest to it on the map, for each node.
 
-    For each number k in ``neighbours``, a point that wins at node i gets the commonest class of all
+    For each number k in `neighbours`, a point that wins at node i gets the commonest class of all
     points whose winners lie within the least lattice distance of i that holds at least k points.
     So points at one distance count all or not at all, and their order means nothing.
 
@@ -195,7 +195,7 @@ def vote(predicted: npt.ArrayLike) -> np.ndarray:
 
 
 def match_names(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
-    """Return the index in ``known`` of each name, (C,) int64; ConfigError for a name not in it."""
+    """Return the index in `known` of each name, (C,) int64; ConfigError for a name not in it."""
     strange = [name for name in names if name not in known]
     if strange:
         raise ConfigError(
@@ -235,11 +235,11 @@ def classify_points(
     test
         Source of the test points, as for `read_points`.
     data
-        The study's ``data.h5``.
+        The study's `data.h5`.
     indexes
         Indexes that list its maps.
     ensemble
-        Its ``ensemble.h5``, beside ``realizations``.
+        Its `ensemble.h5`, beside `realizations`.
     neighbours
         Numbers of nearest points to go by.
     threads
@@ -274,7 +274,7 @@ def classify_points(
         rows += accuracy_rows("map_vote", [vote(votes)], test_truth, points="test")
     rows += _classify_by_groups(ensemble, *known, *points, threads)
     if table.n_missing or np.isnan(tests.features).any():
-        _log.warning("values are missing: the nearest points themselves are left out")
+        _LOG.warning("values are missing: the nearest points themselves are left out")
         metrics = {}
     for metric in metrics:
         near = point_neighbours(table.features, table.truth, points[0], neighbours, metric)

@@ -31,7 +31,7 @@ class Evaluation:
     confusion : (n_classes, n_clusters) int64
         Number of points of each class in each cluster.
     matching : (n_classes,) int64
-        Index into ``clusters`` of the cluster matched with each class; -1 for none.
+        Index into `clusters` of the cluster matched with each class; -1 for none.
     precision, recall : (n_classes,) float64
         Share of the matched cluster that is of the class, and of the class that is in the matched
         cluster; 0 for a class with no match.

@@ -12,10 +12,10 @@ from kohorte import store
 from kohorte.errors import DataError
 from kohorte.maps.imputation import impute_ensemble
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
+#: Values in one block of rows, which bounds memory.
 BLOCK_ENTRIES = 1 << 22
-"""Values in one block of rows, which bounds memory."""
 
 # The N x F datasets that are written block by block: type and unit.
 _DATASETS = {
@@ -31,9 +31,9 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
     Parameters
     ----------
     path
-        Where ``imputed.h5`` will lie.
+        Where `imputed.h5` will lie.
     data
-        The study's ``data.h5``.
+        The study's `data.h5`.
     indexes
         Indexes that list its maps.
 
@@ -63,7 +63,7 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
             file["features"][rows] = filled * table.scale + table.offset
             file["spread"][rows] = spread * table.scale
             file["missing"][rows] = np.isnan(points)
-    _log.info("%d values filled in", table.n_missing)
+    _LOG.info("%d values filled in", table.n_missing)
 
 
 def _read_maps(files: Sequence[Path], rows: slice) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -24,7 +24,7 @@ def sufficiency_table(
     groups: int | str = "auto",
     enough: float = 0.95,
 ) -> pd.DataFrame:
-    """Return one row a size of subsets of the realizations; ``enough`` marks the one that suffices.
+    """Return one row a size of subsets of the realizations; `enough` marks the one that suffices.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def sufficiency_table(
     subsets
         Subsets of each size.
     groups
-        Number of consensus groups, ``auto``, or the name of a rule, as for `combine`.
+        Number of consensus groups, `auto`, or the name of a rule, as for `combine`.
     enough
         Agreement with the consensus of all that suffices.
     """

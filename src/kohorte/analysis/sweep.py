@@ -29,7 +29,7 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     Parameters
     ----------
     maps
-        One row a trained map: ``id``, its parameters, ``qe``, ``te``, ``n_clusters``.
+        One row a trained map: `id`, its parameters, `qe`, `te`, `n_clusters`.
     per
         Names of the parameters whose combinations are the settings.
 
@@ -108,11 +108,11 @@ def compare_settings(
     Parameters
     ----------
     path
-        Where ``sweep.h5`` will lie.
+        Where `sweep.h5` will lie.
     labels
         Labels of all maps.
     data, realizations, ensemble
-        The study's ``data.h5``, ``tables/realizations.csv`` and ``ensemble.h5``.
+        The study's `data.h5`, `tables/realizations.csv` and `ensemble.h5`.
     per
         Names of the parameters whose combinations are the settings.
     options, memory_mb, threads

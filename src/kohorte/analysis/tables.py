@@ -1,6 +1,6 @@
 """The tables of a study, from plain results: ids, counts, groups and labels.
 
-They are those of ``tables/*.csv``, for any ensemble: `SOMEnsemble.ensemble_` and the labels of its
+They are those of `tables/*.csv`, for any ensemble: `SOMEnsemble.ensemble_` and the labels of its
 maps give the same as the files of a study.
 """
 
@@ -21,14 +21,14 @@ from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
+#: Points, or pairs of realizations, beyond which a table has its header only: the same numbers lie
+#: in `ensemble.h5`.
 MAX_ROWS = 1_000_000
-"""Points, or pairs of realizations, beyond which a table has its header only: the same numbers lie
-in ``ensemble.h5``."""
 
+#: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
-"""Columns of `realizations` for the measures of quality with a short name; others keep theirs."""
 
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
 _STABILITY = [
@@ -265,7 +265,7 @@ def tabulate_study(
     labels
         Labels of all realizations.
     ensemble, data
-        The study's ``ensemble.h5`` and, where there is a table, ``data.h5``.
+        The study's `ensemble.h5` and, where there is a table, `data.h5`.
     indexes, files
         Indexes that list the maps, or the label files by realization.
     swept
@@ -288,7 +288,7 @@ def tabulate_study(
         tables["choice"] = choice.settings
     scores, names = {}, ()
     if table is None or table.truth is None or table.class_names is None:
-        _log.info("no label in the data: the tables of classes have a header only")
+        _LOG.info("no label in the data: the tables of classes have a header only")
     else:
         names = table.class_names
         scores = evaluate_ensemble(

@@ -36,7 +36,7 @@ class PreparedData:
     digest : str
         SHA-256 of the features and names.
     n_missing : int
-        Entries of ``features`` that are NaN.
+        Entries of `features` that are NaN.
     shape : tuple of int or None
         Shape of the grid whose cells the points are, in C order; None where they are none.
     """
@@ -68,7 +68,7 @@ class PreparedData:
 
 
 def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
-    """Read, check and scale a table as the section ``data`` of the configuration says.
+    """Read, check and scale a table as the section `data` of the configuration says.
 
     Parameters
     ----------

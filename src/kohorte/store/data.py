@@ -25,15 +25,11 @@ def write_data(
 
     Parameters
     ----------
-    path
-        Where the file will lie.
-    data
-        The table.
     options
-        The section ``data`` of the configuration that it was prepared by. Of a source that is an
-        absolute path the name is kept; the weights are kept for the record, ``data.scale`` has
-        them.
-    **attributes
+        The section `data` of the configuration that the table was prepared by. Of a source that is
+        an absolute path only the name is kept; the weights are kept for the record: `data.scale`
+        includes them.
+    attributes
         Further attributes of the file.
     """
     options, weights = dict(options or {}), None
@@ -63,14 +59,9 @@ def write_data(
 def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
     """Read `data.h5`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    mapped
-        Give the features as a memory map of the file, which reads only what is used and shares it
-        with other processes of the machine; what is written to it stays with this process. Features
-        that do not lie in one piece are read as without it.
+    If `mapped`, the features are a memory map of the file, which reads only what is used and shares
+    it with other processes of the machine; what is written to it stays with this process. Features
+    that do not lie in one piece are read whole all the same.
     """
     with read_result(path, "data") as file:
         return PreparedData(

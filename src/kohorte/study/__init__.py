@@ -1,1 +1,1 @@
-"""A study: its configuration, plan, jobs and record."""
+"""The machinery of a study: configuration, plan, resources, manifest, archive."""

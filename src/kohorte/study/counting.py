@@ -20,7 +20,7 @@ from kohorte.ensemble.overlaps import (
 from kohorte.ensemble.points import gather_signal
 from kohorte.errors import ResultError
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def count_slab(
@@ -39,7 +39,7 @@ def count_slab(
     Parameters
     ----------
     index
-        ``overlaps/<slab>.json``, which says what was counted; the counts lie beside it.
+        `overlaps/<slab>.json`, which says what was counted; the counts lie beside it.
     labels
         Labels of all points.
     slab, slabs
@@ -58,7 +58,7 @@ def count_slab(
     n_points = next(iter(windows.values())).shape[0]
     overlaps, known = _kept_counts(path, contents, n_points)
     added = [identifier for identifier in labels.ids if identifier not in known]
-    _log.info("%d realizations counted before, %d to count", len(known), len(added))
+    _LOG.info("%d realizations counted before, %d to count", len(known), len(added))
     if overlaps is None:
         overlaps = count_overlaps(list(windows.values()), **how)
     else:
@@ -80,7 +80,7 @@ def _kept_counts(
     try:
         old, had = store.read_overlaps(path)
     except ResultError as error:
-        _log.warning("%s", error)
+        _LOG.warning("%s", error)
         return None, []
     same = [k for k, (i, content) in enumerate(had.items()) if contents.get(i) == content]
     if not same or old.n_points != n_points:
@@ -97,18 +97,18 @@ def combine_slabs(
     memory_mb: int,
     threads: int,
 ) -> Ensemble:
-    """Combine the counts of all slabs, and write ``ensemble.h5`` with the labels of all points.
+    """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
 
     Parameters
     ----------
     path
-        Where ``ensemble.h5`` will lie.
+        Where `ensemble.h5` will lie.
     indexes
-        ``overlaps/<slab>.json`` of every slab.
+        `overlaps/<slab>.json` of every slab.
     labels
         Labels of all points, those that were counted.
     options
-        ``identical``, ``threshold`` and ``groups`` as `combine` takes them, and ``votes``.
+        `identical`, `threshold` and `groups` as `combine` takes them, and `votes`.
     memory_mb
         Labels held in memory at once, in MiB.
     threads
@@ -130,7 +130,7 @@ def combine_slabs(
         memory_mb=memory_mb,
         threads=threads,
     )
-    _log.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
+    _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble
 
 
@@ -151,10 +151,10 @@ def write_group_signals(
     Parameters
     ----------
     path
-        Where ``group_signals.h5`` will lie: one row of N numbers for each group, computed one
+        Where `group_signals.h5` will lie: one row of N numbers for each group, computed one
         after the other.
     ensemble
-        The study's ``ensemble.h5``.
+        The study's `ensemble.h5`.
     labels
         Labels of all points.
     threads

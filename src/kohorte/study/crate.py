@@ -94,7 +94,7 @@ def bundle_study(
     path
         Where the archive will lie.
     folder
-        ``results/<study>``, finished.
+        `results/<study>`, finished.
     code
         Folder of the workflow, which goes along.
     source

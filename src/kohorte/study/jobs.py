@@ -28,7 +28,7 @@ def job_table(records: Iterable[str | Path]) -> pd.DataFrame:
     Parameters
     ----------
     records
-        Files ``<rule>.tsv`` or ``<rule>/<job>.tsv`` in a folder ``benchmarks``.
+        Files `<rule>.tsv` or `<rule>/<job>.tsv` in a folder `benchmarks`.
     """
     rows = []
     for path in map(Path, records):

@@ -23,7 +23,7 @@ import kohorte
 from kohorte import provenance, store
 from kohorte.errors import ResultError
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
 NOT_LISTED = (
@@ -52,7 +52,7 @@ def write_manifest(
     Parameters
     ----------
     path
-        ``results/<study>/MANIFEST``; the paths in it start in its folder.
+        `results/<study>/MANIFEST`; the paths in it start in its folder.
     files
         The results, all in that folder.
     config
@@ -91,7 +91,7 @@ def record_study(
     Parameters
     ----------
     manifest, table, copy
-        Where ``MANIFEST``, ``tables/provenance.csv`` and ``config.yaml`` will lie.
+        Where `MANIFEST`, `tables/provenance.csv` and `config.yaml` will lie.
     config
         What `kohorte.study.config.portable_config` gives.
     files, releases
@@ -107,16 +107,16 @@ def record_study(
     listed = {Path(path) for paths in files.values() for path in paths}
     listed |= {Path(path) for path in (*results, table, copy)}
     write_manifest(manifest, listed, config)
-    _log.info("%d results listed", len(listed))
+    _LOG.info("%d results listed", len(listed))
 
 
 def list_figures(
     path: str | Path, figures: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
 ) -> None:
-    """Write ``figures/manifest.csv`` of a study; arguments as for `figure_rows`."""
+    """Write `figures/manifest.csv` of a study; arguments as for `figure_rows`."""
     rows = list(figure_rows(Path(path).parent.parent, figures, config))
     _write_rows(path, rows)
-    _log.info("%d figures listed", len(rows))
+    _LOG.info("%d figures listed", len(rows))
 
 
 def verify(path: str | Path, *, unlisted: Sequence[str] = ()) -> None:
@@ -124,7 +124,7 @@ def verify(path: str | Path, *, unlisted: Sequence[str] = ()) -> None:
     if differences := compare(path, unlisted=unlisted):
         lines = "".join(f"\n  {line}" for line in differences)
         raise ResultError(f"{path}: the results are not as it lists them:{lines}")
-    _log.info("all results are as %s lists them", path)
+    _LOG.info("all results are as %s lists them", path)
 
 
 def read_manifest(path: str | Path) -> dict[str, str]:
@@ -233,14 +233,14 @@ def provenance_rows(
 def figure_rows(
     folder: str | Path, figures: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
 ) -> Iterator[dict[str, str]]:
-    """Yield what each figure of a study was made from, as rows of ``figures/manifest.csv``.
+    """Yield what each figure of a study was made from, as rows of `figures/manifest.csv`.
 
     Parameters
     ----------
     folder
-        ``results/<study>``.
+        `results/<study>`.
     figures
-        ``rule`` and ``inputs`` (paths) of each file in ``figures/``, by its name.
+        `rule` and `inputs` (paths) of each file in `figures/`, by its name.
     config
         What `kohorte.study.config.portable_config` gives.
 

@@ -91,7 +91,7 @@ def run_minutes(seconds: float, attempt: int = 1) -> int:
 
 
 def count_particles(options: Mapping[str, Any]) -> int:
-    """Return the particles of a simulation, from the section ``simulation``."""
+    """Return the particles of a simulation, from the section `simulation`."""
     return 2 * options["particles_per_cell"] * math.prod(options["cells"])
 
 
@@ -178,7 +178,7 @@ def counts_mb(n_realizations: int) -> float:
 
 
 def counting_mb(n_realizations: int, memory_mb: float, *, jax: bool, gpu: bool = False) -> float:
-    """Return the memory of counting overlaps with ``memory_mb`` of labels at a time."""
+    """Return the memory of counting overlaps with `memory_mb` of labels at a time."""
     return (
         (JAX_MB if jax else PLAIN_MB)
         + (GPU_MB if gpu else 0)

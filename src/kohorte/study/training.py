@@ -13,7 +13,7 @@ from kohorte.maps.realization import Realization, Recording, run_realizations
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.provenance import digest_of
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 def train_batch(
@@ -32,13 +32,13 @@ def train_batch(
     Parameters
     ----------
     index
-        ``realizations/batches/<batch>.json``; the maps lie one folder above.
+        `realizations/batches/<batch>.json`; the maps lie one folder above.
     data
-        The study's ``data.h5``.
+        The study's `data.h5`.
     weights
-        File of the first weights, where maps have ``initial: given``.
+        File of the first weights, where maps have `initial: given`.
     members
-        ``id``, ``seed``, ``repeat`` and ``parameters`` of each map.
+        `id`, `seed`, `repeat` and `parameters` of each map.
     recording
         Arguments of `Recording`.
     library
@@ -61,17 +61,17 @@ def train_batch(
     missing = []
     for member in members:
         if store.has_fingerprint(paths[member["id"]], fingerprint_of(member)):
-            _log.info("%s: kept", member["id"])
+            _LOG.info("%s: kept", member["id"])
         else:
             missing.append((member, resolve_parameters(member["parameters"], table.features)))
-    _log.info("%d of %d maps to train", len(missing), len(members))
+    _LOG.info("%d of %d maps to train", len(missing), len(members))
 
     def write(k: int, realization: Realization) -> None:
         member, parameters = missing[k]
         resolved = {**member, "parameters": member["parameters"] | asdict(parameters)}
         path, fingerprint = paths[member["id"]], fingerprint_of(member)
         store.write_realization(path, realization, fingerprint=fingerprint, **resolved)
-        _log.info("%s: trained in %.2f s", member["id"], sum(realization.seconds.values()))
+        _LOG.info("%s: trained in %.2f s", member["id"], sum(realization.seconds.values()))
 
     run_realizations(
         table.features,
