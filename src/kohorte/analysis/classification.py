@@ -49,7 +49,7 @@ def count_classes(
         Sides of the table.
     """
     counts = np.zeros((n_nodes, n_classes), dtype=np.int64)
-    np.add.at(counts, (winners, classes), 1)
+    np.add.at(counts, (np.asarray(winners), np.asarray(classes)), 1)
     return counts
 
 
@@ -207,14 +207,15 @@ def match_names(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
 
 def accuracy_rows(
     method: str,
-    predicted: npt.ArrayLike | Sequence[np.ndarray],
+    predicted: Sequence[np.ndarray] | np.ndarray,
     truth: np.ndarray,
     *,
     neighbours: Sequence[int] | None = None,
     **where: object,
 ) -> Iterator[dict[str, object]]:
     """Yield a row of the table for each array of (K, n) predictions of the true classes (n,)."""
-    for k, classes in zip(neighbours or [None], predicted, strict=True):
+    numbers: Sequence[int | None] = neighbours or [None]
+    for k, classes in zip(numbers, predicted, strict=True):
         share = float(np.mean(np.asarray(classes) == truth))
         yield {"method": method, "neighbours": k, "accuracy": share, **where}
 
@@ -264,7 +265,8 @@ def classify_points(
     test_truth = match_names(tests.class_names, table.class_names)[tests.truth]
     points, known = (tests.features, test_truth), (table.truth, len(table.class_names))
     rows: list[dict[str, Any]] = []
-    votes, metrics = [], {}
+    votes: list[np.ndarray] = []
+    metrics: dict[str, None] = {}  # in the order of the maps
     for path in store.listed_realizations(indexes):
         more, found = _classify_on_map(path, *known, *points, neighbours, threads)
         rows += more
@@ -278,8 +280,14 @@ def classify_points(
         metrics = {}
     for metric in metrics:
         near = point_neighbours(table.features, table.truth, points[0], neighbours, metric)
-        where = {"metric": metric, "points": "test", "neighbours": neighbours}
-        rows += accuracy_rows("point_neighbours", near, test_truth, **where)
+        rows += accuracy_rows(
+            "point_neighbours",
+            near,
+            test_truth,
+            neighbours=neighbours,
+            metric=metric,
+            points="test",
+        )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"neighbours": "Int64"})
 
 

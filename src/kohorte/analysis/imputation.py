@@ -50,8 +50,9 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
         )
     files = store.listed_realizations(indexes)
     n_points, n_features = table.features.shape
-    counts = {"n_realizations": len(files), "n_missing": table.n_missing}
-    with store.create(path, "imputed", **counts) as file:
+    with store.create(
+        path, "imputed", n_realizations=len(files), n_missing=table.n_missing
+    ) as file:
         store.put(file, {"names": table.names, "rows": table.rows})
         for name, (dtype, unit) in _DATASETS.items():
             file.create_dataset(name, table.features.shape, dtype).attrs["unit"] = unit

@@ -90,7 +90,7 @@ def cluster_table(
     return _frame(_CLUSTERS, columns).sort_values("rank")
 
 
-def point_table(rows: Sequence[int], **columns: np.ndarray) -> pd.DataFrame:
+def point_table(rows: Sequence[int] | np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
     """Return one row a point, with the row of the source that it came from.
 
     Parameters
@@ -189,8 +189,8 @@ def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.
         first, second = first[:0], second[:0]
     return pd.DataFrame(
         {
-            "first": [ids[k] for k in first],
-            "second": [ids[k] for k in second],
+            "first": [ids[k] for k in first.tolist()],
+            "second": [ids[k] for k in second.tolist()],
             "ari": ari[first, second],
             "nmi": nmi[first, second],
         }
@@ -286,7 +286,8 @@ def tabulate_study(
         choice = choose_settings(realizations, swept)
         realizations = choice.mark(realizations)
         tables["choice"] = choice.settings
-    scores, names = {}, ()
+    scores: dict[str, Evaluation] = {}
+    names: tuple[str, ...] = ()
     if table is None or table.truth is None or table.class_names is None:
         _LOG.info("no label in the data: the tables of classes have a header only")
     else:

@@ -146,8 +146,8 @@ def read_manifest(path: str | Path) -> dict[str, str]:
         found = _LINE.fullmatch(line)
         if found is None and line.startswith("# "):
             continue
-        name = PurePosixPath(found[3]) if found else PurePosixPath("/")
-        if name.is_absolute() or ".." in name.parts or str(name) in entries:
+        name = PurePosixPath(found[3] if found else "/")
+        if found is None or name.is_absolute() or ".." in name.parts or str(name) in entries:
             raise ResultError(f"{path}, line {number}: not a line of a manifest: {line[:200]!r}")
         entries[str(name)] = found[1] + found[2]
     return entries
