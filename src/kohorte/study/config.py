@@ -106,9 +106,13 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
     with extra("workflow"):
         import yaml
 
+    # Every run and every job of a cluster reads the schema: by libyaml in a tenth of the time.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
     def read(folder: Path, name: str) -> dict[str, Any]:
         path = folder / name
-        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        text = path.read_text(encoding="utf-8") if path.exists() else "{}"
+        return yaml.load(text, Loader=loader)
 
     schema = read(Path(__file__).parent, "config.schema.yaml")
     figures = list(EXTRA_FIGURES)

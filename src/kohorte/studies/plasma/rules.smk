@@ -41,11 +41,9 @@ rule simulate_plasma:
         "../../../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: need.memory_mb(
-            need.simulation_mb(config["simulation"]), attempt
-        ),
-        runtime=lambda wildcards, attempt: need.run_minutes(
-            need.simulation_seconds(config["simulation"]), attempt
+        mem_mb=lambda wildcards, attempt: memory_mb(simulation_mb(config["simulation"]), attempt),
+        runtime=lambda wildcards, attempt: run_minutes(
+            simulation_seconds(config["simulation"]), attempt
         ),
     params:
         options=config["simulation"],
