@@ -9,24 +9,13 @@ from inspect import signature
 
 from kohorte.study.logs import job_log
 
-
-def run_step(step, threads, inputs, outputs, params):
-    """Call a function, given as module:function, with what its rule names."""
-    module, _, name = step.partition(":")
-    function = getattr(import_module(module), name)
-    if "threads" in signature(function).parameters:
-        params = {**params, "threads": threads}
-    function(**inputs, **outputs, **params)
-
-
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         params = dict(snakemake.params.items())
-        step, _ = params.pop("step"), params.pop("library")
-        run_step(
-            step,
-            snakemake.threads,
-            dict(snakemake.input.items()),
-            dict(snakemake.output.items()),
-            params,
-        )
+        module, _, name = params.pop("step").partition(":")
+        function = getattr(import_module(module), name)
+        del params["library"]  # which only makes results stale
+        if "threads" in signature(function).parameters:
+            params["threads"] = snakemake.threads
+        # A name of both an input and an output is an error, as in any call.
+        function(**dict(snakemake.input.items()), **dict(snakemake.output.items()), **params)

@@ -72,10 +72,7 @@ def write_study(folder, config, seconds=1.0):
         rows=np.arange(3),
         digest="d",
     )
-    options = config["data"]
-    store.write_data(
-        folder / "data.h5", data, source=options["source"], options=options, seed=config["seed"]
-    )
+    store.write_data(folder / "data.h5", data, options=config["data"], seed=config["seed"])
     maps = [folder / "realizations" / f"{name}.h5" for name in ("r1", "r2")]
     for path in maps:
         write_map(path, seconds)
@@ -456,8 +453,11 @@ def imported_parts(root, statements):
             yield part.as_posix().removeprefix("kohorte/")
 
 
-# Files of results have checks of their own, and a message changes no number.
-EXEMPT = re.compile(r"(kohorte|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)")
+# Checks refuse what cannot be used, files of results have a seal of their own, and a message changes
+# no number.
+EXEMPT = re.compile(
+    r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+)
 
 
 def used_by_step(root, step):
@@ -482,23 +482,23 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
     checked = 0
     for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
-            digest, script = (
-                re.search(p, rule)
-                for p in (r"(?:library_digest|\*\*step)\(([^)]*)\)", r"scripts/\w+\.py|RUN_STEP")
-            )
-            if not digest or not script:
+            digests = re.findall(r"(?:library_digest|\*\*step)\(([^)]*)\)", rule)
+            script = re.search(r"scripts/\w+\.py|RUN_STEP", rule)
+            if not digests or not script:
                 continue
-            parts = tuple(re.findall(r'"([^"]*)"', digest[1]))
-            parts += reading_parts("table.csv") if "READING" in digest[1] else ()
+            named = " ".join(digests)
+            parts = tuple(re.findall(r'"([^"]*)"', named))
+            parts += reading_parts("table.csv") if "READING" in named else ()
             if script[0] == "RUN_STEP":
                 step, *parts = parts
                 used = used_by_step(root, step)
             else:
                 used = set(imported_parts(root, ast.parse((root / script[0]).read_text()).body))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            measured = [m for m in used if m.startswith("kohorte_benchmarks/")]
-            for module in [] if "/plot_" in script[0] else measured:
-                body = ast.parse((root / "src" / f"{module}.py").read_text()).body
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
+                folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
+                body = ast.parse((folder / f"{module}.py").read_text()).body
                 used |= set(imported_parts(root, body))
             for module in used:
                 if not EXEMPT.match(module):

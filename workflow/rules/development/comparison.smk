@@ -38,7 +38,6 @@ rule compare_consensus:
     params:
         **step(
             "kohorte_benchmarks.steps:compare_methods",
-            "_checks",
             "kohorte_benchmarks/consensus",
             "kohorte_benchmarks/label_sets",
             "kohorte_benchmarks/peer_consensus",

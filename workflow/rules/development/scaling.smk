@@ -35,10 +35,10 @@ rule measure_scaling:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input, attempt: need.memory_mb(
+        mem_mb=lambda wildcards, input, attempt: memory_mb(
             scaling_mb(SCALED_MAPS, SCALED_POINTS, table_shape(input.data)[1]), attempt
         ),
-        runtime=lambda wildcards, input, attempt: need.run_minutes(
+        runtime=lambda wildcards, input, attempt: run_minutes(
             scaling_seconds(
                 SCALED_MAPS,
                 SCALED_POINTS,

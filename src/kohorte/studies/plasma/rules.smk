@@ -10,7 +10,7 @@ from kohorte.studies.plasma.costs import simulation_mb, simulation_seconds
 from kohorte.studies.plasma.fields.names import source_files
 
 HAS_FIELDS = config["fields"]["source"] is not None
-HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
+HAS_SIMULATION = config["fields"]["source"] == str(RESULTS / "simulation.h5")
 HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 TABLES_OF_GRIDS = ["physics", "structures", "threshold"]
@@ -42,10 +42,8 @@ rule simulate_plasma:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: need.memory_mb(
-            simulation_mb(config["simulation"]), attempt
-        ),
-        runtime=lambda wildcards, attempt: need.run_minutes(
+        mem_mb=lambda wildcards, attempt: memory_mb(simulation_mb(config["simulation"]), attempt),
+        runtime=lambda wildcards, attempt: run_minutes(
             simulation_seconds(config["simulation"]), attempt
         ),
     params:
@@ -61,7 +59,10 @@ rule simulate_plasma:
 
 rule derive_fields:
     input:
-        lambda wildcards: source_files(config["fields"]["source"], config["fields"]["datasets"]),
+        lambda wildcards: [
+            as_given(file)
+            for file in source_files(config["fields"]["source"], config["fields"]["datasets"])
+        ],
     output:
         fields="<results>/fields.h5",
         table=report(

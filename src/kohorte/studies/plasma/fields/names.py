@@ -24,13 +24,12 @@ FEATURE_NAMES = (
 #: Units of a user's own snapshot, where none are told.
 DEFAULT_UNITS = {"b": "1", "e": "1", "j": "1", "rho": "1", "length": "cells"}
 
-
-#: What stands for the name of a field in a source of several files.
+#: What stands for the name of a field in the source.
 PLACE = "{field}"
 
 
 def field_datasets(datasets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Names of the datasets that each raw field is the mean of; its own name by default."""
+    """Return the names of the datasets that each raw field is the mean of; by default its own."""
     return {
         name: (value,) if isinstance(value, str) else tuple(value)
         for name, value in {**{name: name for name in RAW}, **datasets}.items()
@@ -38,7 +37,7 @@ def field_datasets(datasets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def source_files(source: str, datasets: Mapping[str, Any]) -> list[str]:
-    """List the files that a source consists of; of a pattern those that exist, or else b's."""
+    """Return the files of a source; of a pattern those that exist, or else those of b."""
     if PLACE not in source:
         return [source]
     names = [part for parts in field_datasets(datasets).values() for part in parts]
