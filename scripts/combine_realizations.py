@@ -4,7 +4,7 @@ from functools import reduce
 from pathlib import Path
 
 from kohorte import store
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import add_overlaps
 from kohorte.errors import ResultError
 from kohorte.study.logs import job_log

@@ -61,7 +61,7 @@ if __name__ == "__main__":
         maps = pd.read_csv(snakemake.input.realizations).set_index("id", drop=False)
         table, setting = map_columns(maps.loc[list(opened.ids)].reset_index(drop=True), per)
         choices = {name: options[name] for name in ("identical", "threshold", "groups")}
-        found = combine_settings(store.read_overlaps_of(combined), setting, **choices)
+        found = combine_settings(combined.overlaps, setting, **choices)
         write_sweep(
             snakemake.output.sweep,
             found,

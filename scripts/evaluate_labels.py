@@ -4,8 +4,7 @@ import pandas as pd
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.ensemble.combine import VOTES, vote_weights
-from kohorte.ensemble.points import vote
+from kohorte.ensemble.votes import VOTES
 from kohorte.study.logs import job_log
 
 METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
@@ -25,18 +24,10 @@ def evaluate_methods(ensemble, truth, labels):
         "single_max": by_ari[-1],
         "representative": single[ensemble.realizations.representative],
         **{
-            f"consensus_{votes}": evaluate(consensus(ensemble, labels, votes), truth)
+            f"consensus_{votes}": evaluate(ensemble.label(labels.arrays, votes).groups, truth)
             for votes in VOTES
         },
     }
-
-
-def consensus(ensemble, labels, votes):
-    """Consensus labels by a kind of votes, from the groups that the ensemble has."""
-    clusters = ensemble.clusters
-    weights = vote_weights(clusters.gsum, votes)
-    overlaps = store.read_overlaps_of(ensemble)
-    return vote(labels.arrays, overlaps, clusters.consensus_group, weights=weights)[0]
 
 
 def method_table(evaluations):

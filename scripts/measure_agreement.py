@@ -34,9 +34,7 @@ def effects_table(ensemble, realizations, swept, seed):
     # A null of the configuration is read as NaN, which is not even equal to itself.
     columns = realizations[list(swept)].astype(object)
     values = columns.where(columns.notna(), None).to_dict("list")
-    effects = parameter_effects(
-        store.read_overlaps_of(ensemble), values, np.random.default_rng(seed)
-    )
+    effects = parameter_effects(ensemble.overlaps, values, np.random.default_rng(seed))
     rows = [
         (name, e.values[i], e.values[j], e.agreement[i, j], e.within, e.between, e.p_value)
         for name, e in effects.items()

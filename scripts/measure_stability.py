@@ -17,7 +17,7 @@ def cluster_table(ensemble, seed, resamples, identical):
     if len(ensemble.realizations.ids) < 2:
         return pd.DataFrame(columns=[*CLUSTERS, *RANKS])
     found = bootstrap_gsum(
-        store.read_overlaps_of(ensemble),
+        ensemble.overlaps,
         np.random.default_rng(seed),
         resamples=resamples,
         identical=identical,
@@ -43,7 +43,7 @@ def group_table(ensemble):
     """One row a consensus group."""
     groups = ensemble.clusters.consensus_group
     count = int(ensemble.consensus.n_groups)
-    stable = group_stability(store.read_overlaps_of(ensemble), groups)
+    stable = group_stability(ensemble.overlaps, groups)
     points = np.bincount(ensemble.points.label, minlength=count)
     total = np.bincount(ensemble.points.label, ensemble.points.confidence, minlength=count)
     columns = [

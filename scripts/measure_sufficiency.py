@@ -18,7 +18,7 @@ def sufficiency_table(ensemble, labels, *, seed, subsets, groups, enough):
     n_groups, rule = split_choice(groups)
     found = measure_sufficiency(
         labels.arrays,
-        store.read_overlaps_of(ensemble),
+        ensemble.overlaps,
         np.random.default_rng(seed),
         draws=subsets,
         n_groups=n_groups,

@@ -7,7 +7,7 @@ from kohorte.study.logs import job_log
 
 def write_group_signals(path, ensemble, labels, threads):
     """Write one row of N numbers for each SCE group; rows are computed one after the other."""
-    overlaps, groups = store.read_overlaps_of(ensemble), ensemble.clusters.sce_group
+    overlaps, groups = ensemble.overlaps, ensemble.clusters.sce_group
     count = int(groups.max()) + 1
     with store.create(path, "group_signals", n_points=ensemble.n_points) as file:
         shape = (count, ensemble.n_points)

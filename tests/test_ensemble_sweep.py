@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from kohorte import store
 from kohorte.analysis.choice import nearest_to_ideal
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import find_consensus, split_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.sweep import combine_settings, label_points, measure_setting

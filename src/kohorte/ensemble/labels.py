@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte.errors import ConfigError, DataError
 
@@ -143,10 +144,12 @@ def check_labels(labels: Sequence) -> LabelSet:
                 f"{sources[0].shape[0]}; all must label the same points"
             )
         if source.dtype.kind not in "iu" and source.shape[0] > 0:
-            raise DataError(
-                f"labels of realization {r} are {source.dtype}, not integers; replace missing "
-                "values by a cluster id of their own and convert with astype"
+            remedy = (
+                "number them by encode_labels"
+                if source.dtype.kind in "OUS"
+                else "replace missing values by a cluster id of their own and convert with astype"
             )
+            raise DataError(f"labels of realization {r} are {source.dtype}, not integers; {remedy}")
         twin = seen.setdefault(id(source), r)
         if twin != r:
             _LOG.warning("realizations %d and %d are the same array; counted as two", twin, r)
@@ -155,19 +158,60 @@ def check_labels(labels: Sequence) -> LabelSet:
     return LabelSet(sources, int(sources[0].shape[0]))
 
 
-def find_ids(array: np.ndarray, realization: int) -> np.ndarray:
-    """Return the ascending int64 ids that occur in ``array``.
+def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarray, np.ndarray]:
+    """Number labels of any type that can be sorted, such as text.
 
-    Raises DataError, which names ``realization``, for negative ids and ids above 2^63 - 1.
+    Parameters
+    ----------
+    values : (N,) array
+        Label of each point.
+    noise
+        The label of points that are left out; none by default.
+
+    Returns
+    -------
+    codes : (N,) int64
+        Cluster of each point from 0; -1 for points left out, which count_overlaps(noise=-1) takes.
+    names : (C,) array
+        Label of each cluster, ascending.
+
+    Raises
+    ------
+    DataError
+        Not one label for each point, or labels that cannot be sorted, such as None among text.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"labels have shape {array.shape}; expected (N,), one for each point")
+    left_out = np.zeros(array.shape, bool) if noise is None else np.asarray(array == noise)
+    codes = np.full(array.shape, -1, np.int64)
+    try:
+        names, codes[~left_out] = np.unique(array[~left_out], return_inverse=True)
+    except TypeError as error:
+        raise DataError(f"labels cannot be sorted ({error}); give all of them one type") from None
+    return codes, names
+
+
+def find_ids(array: np.ndarray, realization: int, noise: int | None = None) -> np.ndarray:
+    """Return the ascending int64 ids that occur in ``array``, ``noise`` among them.
+
+    Raises DataError, which names ``realization``, for other negative ids and ids above 2^63 - 1.
     """
     low, high = int(array.min()), int(array.max())
-    if low < 0:
-        raise DataError(
-            f"labels of realization {realization} hold the negative id {low}; give such points "
-            "(noise, for instance) a non-negative cluster id of their own"
-        )
     if high > np.iinfo(np.int64).max:
         raise DataError(f"labels of realization {realization} hold the id {high}, above 2^63 - 1")
+    ids = _find_ids(array, low, high)
+    strange = ids[(ids < 0) & (ids != (0 if noise is None else noise))]
+    if strange.size:
+        raise DataError(
+            f"labels of realization {realization} hold the negative id {strange[0]}; where it "
+            f"marks points to leave out, choose noise={strange[0]} (realizations.noise of a study),"
+            " else give such points a non-negative cluster id of their own"
+        )
+    return ids
+
+
+def _find_ids(array: np.ndarray, low: int, high: int) -> np.ndarray:
     if high - low >= _TABLE_RANGE:
         return np.unique(array).astype(np.int64)
     present = np.zeros(high - low + 1, dtype=bool)
@@ -191,6 +235,8 @@ def recode(array: np.ndarray, ids: np.ndarray, dtype: type = np.uint16) -> np.nd
 
 
 def _offsets(array: np.ndarray, low: int) -> np.ndarray:
+    if low < 0:  # the difference may not fit in the type of the labels
+        array = array.astype(np.int64)
     return array if low == 0 else array - array.dtype.type(low)
 
 

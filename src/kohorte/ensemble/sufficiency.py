@@ -60,7 +60,7 @@ def measure_sufficiency(
     Subsets are drawn without replacement. Their counts are parts of the counts of all, and points
     with equal clusters in all realizations vote alike, so that each distinct profile is looked at
     once. A subset is part of the whole: the curve says how fast the consensus settles, not how
-    near it is to a truth.
+    near it is to a truth. Points that all of a subset leave out count as one more group.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def measure_sufficiency(
     draws
         Subsets per size.
     n_groups, rule
-        As for find_consensus, applied to the whole and to each subset. A given number is lowered
+        As for group_clusters, applied to the whole and to each subset. A given number is lowered
         for a subset that has fewer clusters.
     level
         Share of the draws within the band, 0 < level < 1.
@@ -153,9 +153,9 @@ def _find_profiles(
 def _label_profiles(
     profiles: Sequence, overlaps: Overlaps, n_groups: int | str, rule: str
 ) -> np.ndarray:
-    """Return the consensus group of each profile, (P,)."""
+    """Return the consensus group of each profile, (P,); one more for points left out."""
     from kohorte.ensemble.points import vote
 
     groups = choose_groups(overlaps, limit_groups(n_groups, overlaps), rule)
     winners, _ = vote(profiles, overlaps, groups, threads=1)
-    return winners
+    return np.where(winners < 0, groups.max() + 1, winners)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.pipeline import Pipeline
@@ -18,10 +19,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
 from kohorte._checks import as_count, choose
-from kohorte.ensemble.combine import VOTES, combine, vote_weights
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.points import PointLabels, gather_signal
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
 from kohorte.ensemble.tree import RULES
+from kohorte.ensemble.votes import VOTES
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
     allow_nan,
@@ -34,8 +37,7 @@ from kohorte.estimators._common import (
     reporting,
 )
 from kohorte.estimators.som import SOM
-from kohorte.maps.metrics import rowwise
-from kohorte.maps.winners import find_winners
+from kohorte.maps.assign import Assignment, assign
 from kohorte.study.plan import PARAMETERS, realization_id, realization_seed
 
 _log = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     n_realizations : int, optional
         Maps in all: 20, or one for each combination of `sweep`; otherwise a multiple of those.
     groups, votes, identical, threshold
-        As in `kohorte.ensemble.combine` and in the configuration of a study.
+        As in `kohorte.ensemble.combine`, and in the configuration of a study.
     n_jobs
         Maps that are trained at a time, and threads of searches, without effect on any result.
     random_state : int, RandomState or None
@@ -80,7 +82,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     n_groups_ : int
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
-    ensemble_ : kohorte.ensemble.combine.Ensemble
+    ensemble_ : kohorte.ensemble.Ensemble
     estimators_ : list of SOM
     ids_ : tuple of str
         What each map was trained with, as a name.
@@ -198,64 +200,44 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             groups=self.groups,
         )
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
-        self._weights = vote_weights(self.gsum_, self.votes)
-        if self._weights is None:
-            self._weights = np.ones_like(self.gsum_)
-        votes, cast, self.signal_ = self._count_votes(labels)
-        self.labels_ = votes.argmax(axis=1).astype(np.int32)
-        self.confidence_ = votes.max(axis=1) / cast
+        found = self.ensemble_.label(labels, self.votes, threads=threads)
+        self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
+        overlaps = self.ensemble_.overlaps
+        self.signal_ = gather_signal(labels, overlaps, self.gsum_, threads=threads)
         return self
 
-    def _count_votes(self, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Votes for each group (N, G), all votes cast (N,) and stacked signal (N,), float64."""
-        overlaps, groups = self.ensemble_.overlaps, self.ensemble_.grouping.groups
-        rows = np.arange(len(labels[0]))
-        votes = np.zeros((rows.size, self.n_groups_))
-        cast, signal = np.zeros((2, rows.size))
-        for found, (first, last) in zip(labels, itertools.pairwise(overlaps.offsets), strict=True):
-            cluster = first + np.searchsorted(overlaps.cluster[first:last], found)
-            votes[rows, groups[cluster]] += self._weights[cluster]
-            cast += self._weights[cluster]
-            signal += self.gsum_[cluster]
-        return votes, cast, signal
-
-    def _winners(self, X) -> Iterator[tuple[SOM, np.ndarray, np.ndarray]]:
-        """Every map with the points as it takes them, and their winners.
-
-        A cluster that holds no point of the fit is in no group: the winner is the nearest node of
-        the others.
-        """
+    def _assign(self, X: npt.ArrayLike) -> Iterator[Assignment]:
+        """Where the points lie on every map."""
         X = check_table(self, X)
         points = self.estimators_[0]._scale(X)  # the same for all
-        threads = effective_n_jobs(self.n_jobs)
         for member in self.estimators_:
-            search = {"metric": member.parameters_.metric, "threads": threads}
-            weights, clusters = member._codebook, member.node_clusters_
-            winners = find_winners(points, weights, **search)
-            empty = np.bincount(clusters, member.hits_) == 0
-            astray = empty[clusters[winners]]
-            if astray.any():
-                nodes = np.flatnonzero(~empty[clusters])
-                winners[astray] = nodes[find_winners(points[astray], weights[nodes], **search)]
-            yield member, points, winners
+            yield assign(
+                points,
+                member._codebook,
+                member.node_clusters_,
+                member.hits_,
+                metric=member.parameters_.metric,
+                threads=effective_n_jobs(self.n_jobs),
+            )
 
-    def _vote(self, X) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._count_votes([m.node_clusters_[winners] for m, _, winners in self._winners(X)])
+    def _vote(self, X: npt.ArrayLike) -> PointLabels:
+        labels = [found.labels for found in self._assign(X)]
+        return self.ensemble_.label(labels, self.votes, threads=effective_n_jobs(self.n_jobs))
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Group with most votes of each point, (N,) int32; for X of the fit these are labels_."""
-        return self._vote(X)[0].argmax(axis=1).astype(np.int32)
+        return self._vote(X).groups.astype(np.int32)
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes for each group, (N, n_groups_) float64."""
-        votes, cast, _ = self._vote(X)
-        return votes / cast[:, None]
+        labels = [found.labels for found in self._assign(X)]
+        return self.ensemble_.shares(labels, self.votes, threads=effective_n_jobs(self.n_jobs))
 
-    def predict_confidence(self, X) -> np.ndarray:
+    def predict_confidence(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes that the group of each point won, (N,) float64."""
-        return self.predict_proba(X).max(axis=1)
+        return self._vote(X).confidence
 
-    def novelty(self, X) -> np.ndarray:
+    def novelty(self, X: npt.ArrayLike) -> np.ndarray:
         """How far the points are from the maps, (N,) float64.
 
         The mean over the maps of the distance to the winner divided by the quantization error of
@@ -263,11 +245,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         with full confidence; this tells it apart.
         """
         total = 0.0
-        for member, points, winners in self._winners(X):
-            away = rowwise(points, member._codebook[winners], member.parameters_.metric)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                parts = away / member.quantization_error_
-            total = total + np.where(away == 0, 0.0, parts)
+        for member, found in zip(self.estimators_, self._assign(X), strict=True):
+            total = total + found.novelty(member.quantization_error_)
         return total / len(self.estimators_)
 
     def save(self, folder: str | Path) -> None:

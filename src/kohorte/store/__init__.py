@@ -6,9 +6,9 @@ from kohorte.store.data import (
     write_data,
 )
 from kohorte.store.ensembles import (
+    StoredEnsemble,
     read_ensemble,
     read_overlaps,
-    read_overlaps_of,
     read_representative,
     write_ensemble,
     write_overlaps,
@@ -50,6 +50,7 @@ __all__ = [
     "REALIZATION_ARRAYS",
     "LabelArrays",
     "PreparedData",
+    "StoredEnsemble",
     "StoredRealization",
     "check_label_rows",
     "content_digest",
@@ -68,7 +69,6 @@ __all__ = [
     "read_ensemble",
     "read_json",
     "read_overlaps",
-    "read_overlaps_of",
     "read_realization",
     "read_representative",
     "read_result",
