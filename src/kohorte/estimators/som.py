@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Integral
 from operator import attrgetter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -37,7 +36,13 @@ from kohorte.maps.batch import MiniBatches
 from kohorte.maps.history import History
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.metrics import pairwise
-from kohorte.maps.realization import MapParameters, Recording, run_realization
+from kohorte.maps.realization import (
+    MapParameters,
+    Realization,
+    Recording,
+    run_realization,
+    spawn_seeds,
+)
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.schedules import learning_rates
 from kohorte.maps.segments import Segments, segment
@@ -62,7 +67,19 @@ _PASSING = (
 )
 """What lasts only until the next fit or stream begins."""
 
-_NO_HISTORY = SimpleNamespace(snapshot_step=np.empty(0), snapshots=None)
+
+@dataclass(frozen=True)
+class _StoredMap(Segments):
+    """A map as its file has it: a Realization, but for what a stream does not give."""
+
+    weights: np.ndarray
+    u_matrix: np.ndarray
+    winners: np.ndarray | None
+    labels: np.ndarray | None
+    hits: np.ndarray | None
+    history: History | None
+    quality: dict[str, float]
+    seconds: dict[str, float]
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -230,7 +247,7 @@ tolerance, method, smoothing, merge, clusters
             method=p.method,
             merge=p.merge,
             n_clusters=p.clusters,
-            seed=int(_children(self.seed_)[2].generate_state(1)[0]),
+            seed=int(spawn_seeds(self.seed_)[2].generate_state(1)[0]),
         )
 
     @property
@@ -298,7 +315,7 @@ tolerance, method, smoothing, merge, clusters
         self.parameters_, self.lattice_ = p, p.lattice
         self.seed_ = as_seed(self.random_state)
         if start is None:
-            rng = np.random.default_rng(_children(self.seed_)[0])
+            rng = np.random.default_rng(spawn_seeds(self.seed_)[0])
             start = initial_weights(points, p.lattice, p.initial, rng)
         self._stream = MiniBatches(
             p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric
@@ -325,8 +342,9 @@ tolerance, method, smoothing, merge, clusters
             chosen["initial"], given = "given", given * self.feature_weights_
         return resolve_parameters(chosen, points), given
 
-    def _adopt(self, trained, parameters: MapParameters, seed: int) -> SOM:
-        """Take over a Realization, or what looks like one but lacks what a stream does not give."""
+    def _adopt(
+        self, trained: Realization | _StoredMap, parameters: MapParameters, seed: int
+    ) -> SOM:
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
         self.weights_ = trained.weights / self.feature_weights_
@@ -407,9 +425,9 @@ tolerance, method, smoothing, merge, clusters
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
-        trained = SimpleNamespace(
+        trained = _StoredMap(
             **arrays,
-            history=getattr(self, "history_", _NO_HISTORY),
+            history=getattr(self, "history_", None),
             quality=getattr(self, "quality_", {}),
             seconds=getattr(self, "seconds_", {}),
         )
@@ -456,7 +474,7 @@ tolerance, method, smoothing, merge, clusters
             if "scaling/weights" in file:
                 som.feature_weights = file["scaling/weights"][:]
             som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
-            trained = SimpleNamespace(
+            trained = _StoredMap(
                 **arrays,
                 history=_read_history(file) if "history" in file else None,
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},
@@ -464,11 +482,6 @@ tolerance, method, smoothing, merge, clusters
             )
         parameters = MapParameters(**{f.name: resolved[f.name] for f in fields(MapParameters)})
         return som._adopt(trained, parameters, seed)
-
-
-def _children(seed: int) -> list[np.random.SeedSequence]:
-    """The seeds that run_realization makes of one: for start, order and segmentation."""
-    return np.random.SeedSequence(seed).spawn(3)
 
 
 def _read_history(file: h5py.File) -> History:

@@ -85,11 +85,12 @@ def write_realization(path: str | Path, realization: Any, **attributes: Any) -> 
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
-        history = vars(realization.history).copy()
-        kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
-        put(file, {f"history/{name}": values for name, values in history.items()})
-        if kept["step"].size:
-            put(file, {f"snapshots/{name}": values for name, values in kept.items()})
+        if realization.history is not None:
+            history = vars(realization.history).copy()
+            kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
+            put(file, {f"history/{name}": values for name, values in history.items()})
+            if kept["step"].size:
+                put(file, {f"snapshots/{name}": values for name, values in kept.items()})
         put_attributes(file.create_group("quality"), **realization.quality)
         seconds = file.create_group("seconds")
         put_attributes(seconds, unit="s", **realization.seconds)
