@@ -10,19 +10,19 @@ from kohorte.errors import ResultError
 from kohorte.study.logs import job_log
 
 
-def read_slabs(indexes, labels):
+def read_slabs(indexes, labels, noise):
     """The counts of each slab, which must be those of `labels`."""
     expected = dict(zip(labels.ids, labels.contents, strict=True))
     for path in (Path(index).with_suffix(".h5") for index in indexes):
         overlaps, contents = store.read_overlaps(path)
-        if list(contents.items()) != list(expected.items()):
+        if list(contents.items()) != list(expected.items()) or overlaps.noise != noise:
             raise ResultError(f"{path}: counted from other labels; delete it and run again")
         yield overlaps
 
 
-def combine_realizations(path, indexes, labels, *, options, memory_mb, threads):
+def combine_realizations(path, indexes, labels, *, noise, options, memory_mb, threads):
     """Write the ensemble of `labels`, whose overlaps lie beside the files `indexes`, to `path`."""
-    overlaps = reduce(add_overlaps, read_slabs(indexes, labels))
+    overlaps = reduce(add_overlaps, read_slabs(indexes, labels, noise))
     ensemble = combine(
         overlaps,
         identical=options["identical"],
@@ -55,6 +55,7 @@ if __name__ == "__main__":
             snakemake.output.ensemble,
             snakemake.input.overlaps,
             opened,
+            noise=snakemake.params.noise,
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,

@@ -8,7 +8,7 @@ from kohorte.errors import ResultError
 from kohorte.study.logs import job_log
 
 
-def count_slab(index, labels, slab, slabs, losses, log, **options):
+def count_slab(index, labels, noise, slab, slabs, losses, log, **options):
     """Write the counts of a slab beside `index`, then `index`, which says what was counted.
 
     What is counted there already of the same labels is not counted again.
@@ -16,11 +16,11 @@ def count_slab(index, labels, slab, slabs, losses, log, **options):
     path = Path(index).with_suffix(".h5")
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
-    old, known = kept_counts(path, contents, len(labels.arrays[0]), slab, slabs, log)
+    old, known = kept_counts(path, contents, noise, len(labels.arrays[0]), slab, slabs, log)
     added = [identifier for identifier in labels.ids if identifier not in known]
     log.info("%d realizations counted before, %d to count", len(known), len(added))
     if not known:
-        overlaps = count_overlaps(list(windows.values()), **options)
+        overlaps = count_overlaps(list(windows.values()), noise=noise, **options)
     else:
         overlaps = old
         if added:
@@ -33,7 +33,7 @@ def count_slab(index, labels, slab, slabs, losses, log, **options):
     store.write_index(index, [path], entry, **losses)
 
 
-def kept_counts(path, contents, n_points, slab, slabs, log):
+def kept_counts(path, contents, noise, n_points, slab, slabs, log):
     """The counts in `path` of realizations whose labels are unchanged, and their ids."""
     if not path.exists():
         return None, []
@@ -44,7 +44,7 @@ def kept_counts(path, contents, n_points, slab, slabs, log):
         return None, []
     same = [k for k, (i, content) in enumerate(had.items()) if contents.get(i) == content]
     expected = n_points * (slab + 1) // slabs - n_points * slab // slabs
-    if not same or old.n_points != expected:
+    if not same or (old.n_points, old.noise) != (expected, noise):
         return None, []
     return select_realizations(old, same), [list(had)[k] for k in same]
 
@@ -64,6 +64,7 @@ if __name__ == "__main__":
         count_slab(
             snakemake.output.index,
             opened,
+            snakemake.params.noise,
             int(snakemake.wildcards.slab),
             snakemake.params.slabs,
             snakemake.params.losses,

@@ -44,8 +44,10 @@ def group_table(ensemble):
     groups = ensemble.clusters.consensus_group
     count = int(ensemble.consensus.n_groups)
     stable = group_stability(ensemble.overlaps, groups)
-    points = np.bincount(ensemble.points.label, minlength=count)
-    total = np.bincount(ensemble.points.label, ensemble.points.confidence, minlength=count)
+    labels, confidence = ensemble.points.label, ensemble.points.confidence
+    held = labels >= 0  # others have no group
+    points = np.bincount(labels[held], minlength=count)
+    total = np.bincount(labels[held], confidence[held], minlength=count)
     columns = [
         np.arange(count),
         points,

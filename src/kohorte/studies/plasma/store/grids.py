@@ -93,7 +93,8 @@ def write_grid(
         threads: threads of the gathering, without effect on the result.
 
     Raises:
-        ResultError: when the ensemble has another number of points than the grid.
+        ResultError: when the ensemble has another number of points than the grid, or no group for
+            some cells.
     """
     combined = read_ensemble(ensemble)
     _check_size(ensemble, combined.n_points, grid)
@@ -118,6 +119,11 @@ def write_grid(
                 block = {name: np.empty(stop - start, dtype) for name, dtype in types.items()}
                 for name in ("label", "confidence", "signal"):
                     block[name][:] = points[name][start:stop]
+                if (block["label"] < 0).any():
+                    raise ResultError(
+                        f"{ensemble}: some cells have no group, since every realization leaves "
+                        "them out (realizations.noise); a grid needs one for each cell"
+                    )
                 windows = [Window(array, start, stop) for array in labels.arrays]
                 for piece in stream_points(
                     windows,
