@@ -58,7 +58,7 @@ def split_choice(groups: int | str) -> tuple[int | str, str]:
 
 
 def limit_groups(groups: int | str, overlaps: Overlaps) -> int | str:
-    """A choice of groups for a part of what it was made for: no more than its clusters."""
+    """Limit a choice of groups, for a part of what it was made for, to the part's clusters."""
     return groups if isinstance(groups, str) else min(groups, overlaps.n_clusters)
 
 

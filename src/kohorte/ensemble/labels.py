@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ class LabelSet:
     ``sources`` are one-dimensional and sliceable: arrays, memory maps, HDF5 datasets.
     """
 
-    sources: tuple
+    sources: tuple[Any, ...]
     n_points: int
 
     @property
@@ -95,7 +96,7 @@ class LabelSet:
 class _Row:
     """Row r of a two-dimensional dataset as if it were a one-dimensional one."""
 
-    def __init__(self, matrix, row: int):
+    def __init__(self, matrix: Any, row: int) -> None:
         self.matrix, self.row = matrix, row
         self.shape, self.dtype = matrix.shape[1:], matrix.dtype
 
@@ -159,7 +160,7 @@ def check_labels(labels: Sequence) -> LabelSet:
 
 
 def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarray, np.ndarray]:
-    """Number labels of any type that can be sorted, such as text.
+    """Give numbers to labels of any type that can be sorted, such as text.
 
     Parameters
     ----------
@@ -244,5 +245,5 @@ def _native(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-def _in_memory(source) -> bool:
+def _in_memory(source: object) -> bool:
     return isinstance(source, np.ndarray) and not isinstance(source, np.memmap)

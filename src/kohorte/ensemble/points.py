@@ -264,7 +264,13 @@ def _make_ballots(groups: np.ndarray, bits: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _add(codes, weights, ballots, signal, tally):
+def _add(
+    codes: np.ndarray,
+    weights: np.ndarray,
+    ballots: np.ndarray,
+    signal: np.ndarray,
+    tally: np.ndarray,
+) -> None:
     """Add one realization's weights and votes to those of its points."""
     first, ballot = tally[0], ballots[0]
     for p in range(codes.size):
@@ -277,7 +283,9 @@ def _add(codes, weights, ballots, signal, tally):
 
 
 @njit(nogil=True, cache=True)
-def _elect(tally, bits, n_groups, winner, votes):
+def _elect(
+    tally: np.ndarray, bits: int, n_groups: int, winner: np.ndarray, votes: np.ndarray
+) -> None:
     """Find the group with most votes of each point; the lower one wins a tie."""
     mask = np.uint64(2**bits - 1)
     winner[:] = 0
@@ -292,7 +300,13 @@ def _elect(tally, bits, n_groups, winner, votes):
 
 
 @njit(nogil=True, cache=True)
-def _add_weighted(codes, weights, groups, signal, scores):
+def _add_weighted(
+    codes: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    signal: np.ndarray,
+    scores: np.ndarray,
+) -> None:
     """Add one realization's weights to its points and to the groups that its clusters vote for."""
     for p in range(codes.size):
         weight = weights[codes[p]]
@@ -301,7 +315,7 @@ def _add_weighted(codes, weights, groups, signal, scores):
 
 
 @njit(nogil=True, cache=True)
-def _elect_weighted(scores, winner, votes):
+def _elect_weighted(scores: np.ndarray, winner: np.ndarray, votes: np.ndarray) -> None:
     """Find the group of highest weight of each point; the lower one wins a tie."""
     for p in range(scores.shape[1]):
         best = 0

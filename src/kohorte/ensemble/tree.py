@@ -66,7 +66,7 @@ def leaf_spans(tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.ndarray:
-    """Groups of clusters that hold points, ``n_groups`` of them; returns as cut_tree.
+    """Find ``n_groups`` groups of clusters that hold points; returns as cut_tree.
 
     A branch of the tree that few realizations have clusters in wins no point, since most votes go
     elsewhere. The counts tell without a look at the points: those of cluster A give, in the mean,
@@ -92,11 +92,11 @@ def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.nd
 def _list_branches(
     overlaps: Overlaps, tree: np.ndarray, n_branches: int
 ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-    """Yield the clusters of each branch of cuts into ``n_branches`` to SEARCH times as many, and
-    their votes.
+    """Yield clusters and votes of the branches of cuts into ``n_branches`` and more.
 
-    The votes (branches, K) are sum_B n_AB of each cluster A. Branches with more points come first,
-    as in a vote, and then that of the lowest cluster.
+    Cuts go up to SEARCH times as many branches. The votes (branches, K) are sum_B n_AB of each
+    cluster A. Branches with more points come first, as in a vote, and then that of the lowest
+    cluster.
     """
     n_leaves, children = len(tree) + 1, tree[:, :2].astype(np.int64)
     start, size = leaf_spans(tree)
@@ -132,7 +132,7 @@ def count_groups(
 
 
 def _agreement(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
-    """Number of groups that agrees best with the realizations, each left out in turn.
+    """Find the number of groups that agrees best with the realizations, each left out in turn.
 
     Realization j is compared with the groups made of the clusters of the R - 1 others: entry (g, B)
     of their table is the number of points of B that lie in clusters of group g, divided by R - 1.
@@ -168,7 +168,7 @@ def _agreement(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> in
 
 
 def _gap(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
-    """Number of groups that lasts over the largest range of heights of the tree."""
+    """Find the number of groups that lasts over the largest range of heights of the tree."""
     most = _most_groups(overlaps)
     if most < 2:
         return 1
@@ -182,7 +182,7 @@ def _median(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
 
 
 def _silhouette(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
-    """Number of groups with the largest mean silhouette of the clusters, weighted by their sizes.
+    """Find the number of groups with the largest mean silhouette, weighted by cluster sizes.
 
     The silhouette of a cluster that is alone in its group is 0. Source: Rousseeuw, Journal of
     Computational and Applied Mathematics 20 (1987) 53.
@@ -250,7 +250,7 @@ def _merges(tree: np.ndarray, most: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _pairs(squares: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Number of pairs of points within cells whose squares sum to ``squares``."""
+    """Count the pairs of points within cells whose squares sum to ``squares``."""
     return (squares - n) / 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
@@ -27,6 +28,7 @@ from kohorte.ensemble.tree import RULES
 from kohorte.ensemble.votes import VOTES
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
+    RandomState,
     allow_nan,
     as_factors,
     as_seed,
@@ -94,18 +96,18 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        som=None,
+        som: SOM | None = None,
         *,
-        sweep=None,
-        n_realizations=None,
-        groups="auto",
-        votes="equal",
-        identical="resolved",
-        threshold=THRESHOLD,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        sweep: Mapping[str, Sequence[Any]] | None = None,
+        n_realizations: int | None = None,
+        groups: int | str = "auto",
+        votes: str = "equal",
+        identical: str = "resolved",
+        threshold: float = THRESHOLD,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.som = som
         self.sweep = sweep
         self.n_realizations = n_realizations
@@ -117,10 +119,10 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
-    def fit(self, X, y=None) -> SOMEnsemble:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> SOMEnsemble:
         """Train the maps on X (N, F), combine them and label the points; y is not used."""
         X = check_table(self, X, reset=True)
         base = SOM() if self.som is None else clone(self.som)
@@ -154,7 +156,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         return self._adopt(members, tuple(plan))
 
     def _plan(self, base: SOM) -> dict[str, dict[str, Any]]:
-        """What is swept in each map, by the id of the map."""
+        """Return what is swept in each map, by the id of the map."""
         sweep = plain(self.sweep or {})
         for name, values in sweep.items():
             if name not in PARAMETERS:
@@ -291,7 +293,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
 
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
-    """A finished study as a fitted Pipeline, which takes features as the study's source has them.
+    """Load a finished study as a fitted Pipeline for features as the study's source has them.
 
     Its steps are ``scale``, the scaling of the study, and ``som``: the map with the id
     `realization`, or a SOMEnsemble of all.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from numbers import Integral
@@ -11,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 from joblib import effective_n_jobs
 from sklearn.base import (
     BaseEstimator,
@@ -18,6 +20,7 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
@@ -222,7 +225,7 @@ tolerance, method, smoothing, merge, clusters
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
     basins_ = property(attrgetter("_segments.basins"))
@@ -234,6 +237,7 @@ tolerance, method, smoothing, merge, clusters
 
     @cached_property
     def u_matrix_(self) -> np.ndarray:
+        """Heights of the U-matrix, (M,) float64."""
         p = self.parameters_
         return smooth(u_matrix(self._codebook, self.lattice_, p.metric), self.lattice_, p.smoothing)
 
@@ -259,7 +263,7 @@ tolerance, method, smoothing, merge, clusters
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X, y=None) -> SOM:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
         """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -267,7 +271,13 @@ tolerance, method, smoothing, merge, clusters
         with reporting(self.verbose, "map") as progress:
             return self._train(self._scale(X), as_seed(self.random_state), progress, resume)
 
-    def _train(self, points, seed: int, progress=None, resume: bool = False) -> SOM:
+    def _train(
+        self,
+        points: np.ndarray,
+        seed: int,
+        progress: Callable[[int, int], None] | None = None,
+        resume: bool = False,
+    ) -> SOM:
         parameters, given = self._resolve(points, resume)
         realization = run_realization(
             points,
@@ -280,7 +290,7 @@ tolerance, method, smoothing, merge, clusters
         )
         return self._adopt(realization, parameters, seed)
 
-    def partial_fit(self, X, y=None) -> SOM:
+    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
 
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
@@ -307,7 +317,7 @@ tolerance, method, smoothing, merge, clusters
             vars(self).pop(name, None)
         return self
 
-    def _begin_stream(self, X, resume: bool) -> None:
+    def _begin_stream(self, X: np.ndarray, resume: bool) -> None:
         self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
         points = self._scale(X)
         p, start = self._resolve(points, resume, trainer="minibatch")
@@ -322,7 +332,9 @@ tolerance, method, smoothing, merge, clusters
         )
         self.n_samples_seen_ = self.n_iter_ = 0
 
-    def _resolve(self, points, resume: bool, **changed) -> tuple[MapParameters, np.ndarray | None]:
+    def _resolve(
+        self, points: np.ndarray, resume: bool, **changed: Any
+    ) -> tuple[MapParameters, np.ndarray | None]:
         """Parameters of the map, and the first weights in weighted units where they are given."""
         chosen = {name: getattr(self, name) for name in PARAMETERS} | changed
         if isinstance(self.clusters, Integral) and self.method not in COUNTED:
@@ -365,7 +377,7 @@ tolerance, method, smoothing, merge, clusters
         for name in _PASSING:
             vars(self).pop(name, None)
 
-    def _scale(self, X) -> np.ndarray:
+    def _scale(self, X: np.ndarray) -> np.ndarray:
         """Points (N, F) float32 in weighted units."""
         factors = self.feature_weights_
         return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
@@ -373,37 +385,37 @@ tolerance, method, smoothing, merge, clusters
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
-    def winners(self, X) -> np.ndarray:
+    def winners(self, X: npt.ArrayLike) -> np.ndarray:
         """Node nearest to each point, (N,) int32."""
         points = self._scale(check_table(self, X))
         return find_winners(points, self._codebook, **self._search())
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Cluster of each point's winner, (N,) int32."""
         winners = self.winners(X)
         return self.node_clusters_[winners]
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: npt.ArrayLike) -> np.ndarray:
         """Position (x, y) of each point's winner on the lattice, (N, 2) float64, in its steps."""
         winners = self.winners(X)
         return self.lattice_.coordinates()[winners]
 
-    def distances(self, X) -> np.ndarray:
+    def distances(self, X: npt.ArrayLike) -> np.ndarray:
         """Distances of the points to all nodes, (N, M) float64, in the metric of the map."""
         points = self._scale(check_table(self, X))
         return pairwise(points, self._codebook, self.parameters_.metric)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
         """Negative distance of each point to its winner, (N,) float64."""
         points = self._scale(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: npt.ArrayLike, y: object = None) -> float:
         """Negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
-    def impute(self, X) -> np.ndarray:
+    def impute(self, X: npt.ArrayLike) -> np.ndarray:
         """X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
         winners = find_winners(self._scale(filled), self._codebook, **self._search())
