@@ -1,5 +1,8 @@
 """Points that realizations leave out, and labels of text: against masks and loops."""
 
+import logging
+import runpy
+from dataclasses import replace
 from functools import reduce
 
 import h5py
@@ -249,6 +252,18 @@ def test_files_keep_what_was_left_out(tmp_path):
         assert file.attrs["noise"] == -1
 
 
+def test_counts_with_another_choice_are_not_kept(root, tmp_path):
+    count_slab = runpy.run_path(str(root / "scripts" / "count_overlaps.py"))["count_slab"]
+    labels = store.LabelArrays(("a", "b"), ([0, 1, 1, 2], [0, 0, 2, 1]), ("x", "y"))
+    labels = replace(labels, arrays=tuple(map(np.array, labels.arrays)))
+    for noise in (None, 0, 2, None):
+        log = logging.getLogger("test")
+        count_slab(tmp_path / "0.json", labels, noise, 0, 1, {}, log, backend="numba")
+        found, _ = store.read_overlaps(tmp_path / "0.h5")
+        assert found.noise == noise
+        assert found.cluster.tolist() == [k for k in (0, 1, 2) * 2 if k != noise]
+
+
 def test_what_cannot_be_left_out_is_named():
     labels = [np.array([0, 1, -1]), np.array([-1, -1, -1])]
     with pytest.raises(DataError, match=r"realization 0 hold the negative id -1; .*noise=-1"):
@@ -262,6 +277,27 @@ def test_what_cannot_be_left_out_is_named():
             count_overlaps(labels, noise=noise)
     with pytest.raises(DataError, match=r"noise = -1 and with noise = None cannot be added"):
         add_overlaps(count(labels[:1]), count_overlaps([[0, 1, 1]]))
+
+
+def test_the_first_lines_of_the_documentation_run(root, capsys):
+    text = (root / "docs" / "ensemble.md").read_text(encoding="utf-8")
+    names = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], names)
+    assert capsys.readouterr().out.startswith(f"{names['ensemble'].grouping.n_groups} [")
+    found, votes = (
+        names["found"],
+        vote_by_loops(names["labels"], names["ensemble"].grouping.groups, 9),
+    )
+    np.testing.assert_array_equal(found.groups, votes[0])
+    np.testing.assert_allclose(found.confidence, votes[1] / len(names["labels"]))
+    from kohorte import Ensemble, ensemble
+
+    assert isinstance(names["ensemble"], Ensemble)
+    for name in ensemble.__all__:
+        assert getattr(ensemble, name).__name__ == name
+        assert name in dir(ensemble)
+    with pytest.raises(AttributeError, match="has no attribute 'vote'"):
+        ensemble.vote  # noqa: B018
 
 
 def test_labels_of_text():
