@@ -168,9 +168,9 @@ def predict(
     for start in range(0, features.shape[0], _BLOCK_ROWS):
         points = features[start : start + _BLOCK_ROWS]
         labels, novelty = [], np.zeros(len(points))
-        for path, *clusters_of in zip(paths, ids, sizes, strict=True):
+        for path, own, held in zip(paths, ids, sizes, strict=True):
             try:
-                found, distances = _look_up(points, path, *clusters_of, threads)
+                found, distances = _look_up(points, path, own, held, threads)
             except DataError as error:
                 raise DataError(f"of the points from {start} on, {error}") from None
             labels.append(found)

@@ -5,6 +5,7 @@ their agreement is 0.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +59,12 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     # sum n log n over each table: minus N times the joint entropy, but for a constant.
     joint = _sum_tables(overlaps, _xlogx(overlaps.counts))
     if overlaps.is_complete:
-        single, common = np.diagonal(joint)[:, None], np.float64(overlaps.n_points)
+        single, common = np.diagonal(joint)[:, None], np.array([[overlaps.n_points]])
         filled = np.bincount(overlaps.realization)[:, None]
     else:
         single, common = _sum_margins(overlaps, _xlogx)
         filled, _ = _sum_margins(overlaps, np.sign)
-    entropy = np.maximum(common * np.log(np.maximum(common, 1.0)) - single, 0.0)
+    entropy = np.maximum(_xlogx(common) - single, 0.0)
     entropy[filled == 1] = 0.0  # not what rounding has left of it
     information = np.maximum(entropy + (joint - single.T), 0.0)
     information = np.minimum(information, np.minimum(entropy, entropy.T))
@@ -73,10 +74,8 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     return _mirror(np.where(common > 0, nmi, 0.0))
 
 
-def _adjust(
-    both: npt.ArrayLike, rows: npt.ArrayLike, columns: npt.ArrayLike, total: npt.ArrayLike
-) -> np.ndarray:
-    """Return the adjusted Rand index from numbers of pairs of points within cells."""
+def _adjust(both: Any, rows: Any, columns: Any, total: Any) -> np.ndarray:
+    """Return the adjusted Rand index from numbers of pairs of points within cells, float64."""
     expected = rows * columns / np.maximum(total, 1.0)
     largest = (rows + columns) / 2
     index = np.ones(np.shape(both))
@@ -90,13 +89,13 @@ def _mirror(values: np.ndarray) -> np.ndarray:
 
 
 def _choose_two(n: npt.ArrayLike) -> np.ndarray:
-    n = np.asarray(n, dtype=np.float64)
-    return n * (n - 1) / 2
+    number = np.asarray(n, dtype=np.float64)
+    return number * (number - 1) / 2
 
 
 def _xlogx(n: npt.ArrayLike) -> np.ndarray:
-    n = np.asarray(n, dtype=np.float64)
-    return n * np.log(np.maximum(n, 1.0))
+    number = np.asarray(n, dtype=np.float64)
+    return number * np.log(np.maximum(number, 1.0))
 
 
 def _sum_tables(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
@@ -111,6 +110,5 @@ def _sum_margins(
     """Sum a measure of the clusters of i over the points that j holds, too; and these: (R, R)."""
     starts = overlaps.starts
     margins = np.add.reduceat(overlaps.counts, starts, axis=1)
-    return np.add.reduceat(measure(margins), starts, axis=0), np.add.reduceat(
-        margins, starts, axis=0
-    )
+    sums = np.add.reduceat(measure(margins), starts, axis=0)
+    return sums, np.add.reduceat(margins, starts, axis=0)

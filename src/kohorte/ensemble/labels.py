@@ -13,6 +13,9 @@ from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
 
+Labels = Sequence[Any] | np.ndarray
+"""R label arrays, memory maps or HDF5 datasets of N points, or one (R, N) array or dataset."""
+
 MAX_BYTES = 2**26
 """Label bytes held in memory at once unless the caller says otherwise (64 MiB)."""
 
@@ -104,7 +107,7 @@ class _Row:
         return self.matrix[self.row, key]
 
 
-def check_labels(labels: Sequence) -> LabelSet:
+def check_labels(labels: Labels) -> LabelSet:
     """Check R label arrays of N points by shape and type, without reading them.
 
     Parameters
@@ -124,11 +127,12 @@ def check_labels(labels: Sequence) -> LabelSet:
         )
     if hasattr(labels, "ndim") and labels.ndim != 2:
         raise DataError(
-            f"labels are one array of shape {tuple(labels.shape)}; expected (R, N), one row per "
+            f"labels are one array of shape {np.shape(labels)}; expected (R, N), one row per "
             "realization, or a sequence of R arrays"
         )
     if len(labels) == 0:
         raise DataError("no realization: labels are empty")
+    sources: tuple[Any, ...]
     if isinstance(labels, np.ndarray):
         sources = tuple(labels)
     elif hasattr(labels, "ndim"):
@@ -230,7 +234,7 @@ def recode(array: np.ndarray, ids: np.ndarray, dtype: type = np.uint16) -> np.nd
         return _offsets(array, low).astype(dtype, copy=False)
     if span > _TABLE_RANGE:
         return np.searchsorted(ids, array).astype(dtype)
-    table = np.zeros(span, dtype=dtype)
+    table: np.ndarray = np.zeros(span, dtype=dtype)
     table[ids - low] = np.arange(ids.size)
     return table[_offsets(array, low)]
 

@@ -69,7 +69,8 @@ def _product() -> tuple[np.dtype, Callable]:
     import jax.numpy as jnp
 
     if jax.default_backend() == "cpu":
-        one_hot, total = np.dtype(np.float32), np.dtype(np.float32)
+        one_hot: np.dtype = np.dtype(np.float32)
+        total: np.dtype = np.dtype(np.float32)
     else:
         one_hot, total = np.dtype(np.int8), np.dtype(np.int32)
 

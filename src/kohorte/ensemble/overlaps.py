@@ -1,14 +1,15 @@
 """Overlaps of all pairs of clusters of an ensemble: exact counts, additive over points."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._checks import choose_name
-from kohorte.ensemble.labels import MAX_BYTES, LabelSet, check_labels, find_ids
+from kohorte.ensemble.labels import MAX_BYTES, Labels, LabelSet, check_labels, find_ids
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -55,11 +56,10 @@ class Overlaps:
                 f"overlaps of {k} clusters have counts of shape {self.counts.shape} and "
                 f"realizations of shape {self.realization.shape}"
             )
-        found = np.unique(self.realization)
-        if self.noise is None:
-            fits = np.array_equal(found, np.arange(self.n_realizations))
-        else:  # all points of a part may be left out
-            fits = np.isin(found, np.arange(self.n_realizations)).all()
+        found, expected = np.unique(self.realization), np.arange(self.n_realizations)
+        fits = np.array_equal(found, expected)
+        if self.noise is not None:  # a realization may leave out all points of a part
+            fits = bool(np.isin(found, expected).all())
         if not fits or (np.diff(self.realization) < 0).any():
             raise DataError(
                 f"clusters of overlaps must be ordered by realization, each of "
@@ -96,6 +96,10 @@ class Overlaps:
             )
         return offsets[:-1]
 
+    def label_dtype(self, n_groups: int) -> np.dtype:
+        """Return the smallest type of groups of points: signed where one may have none, -1."""
+        return np.min_scalar_type(n_groups - 1 if self.noise is None else -n_groups)
+
     @property
     def is_complete(self) -> bool:
         """Whether every realization holds every point."""
@@ -104,7 +108,7 @@ class Overlaps:
 
 
 def count_overlaps(
-    labels: Sequence,
+    labels: Labels,
     *,
     noise: int | None = None,
     backend: str = "auto",
@@ -177,8 +181,8 @@ def add_overlaps(a: Overlaps, b: Overlaps) -> Overlaps:
 
 def extend_overlaps(
     old: Overlaps,
-    labels_old: Sequence,
-    labels_new: Sequence,
+    labels_old: Labels,
+    labels_new: Labels,
     *,
     backend: str = "auto",
     slab: int | None = None,
@@ -235,7 +239,7 @@ def extend_overlaps(
     return new
 
 
-def select_realizations(overlaps: Overlaps, realizations: Sequence[int]) -> Overlaps:
+def select_realizations(overlaps: Overlaps, realizations: npt.ArrayLike) -> Overlaps:
     """Return the overlaps of some realizations, in the given order, without counting again.
 
     Raises ConfigError for none, an unknown or a repeated realization.
@@ -270,10 +274,10 @@ def _count(
     """
     count_slab = BACKENDS[choose_backend(backend)]
     threads = check_threads(threads)
-    ids: list[np.ndarray] | None = None
+    ids: list[np.ndarray] = []
     for _, _, arrays in labels.slabs(slab, max_bytes):
         found = [find_ids(array, r, noise) for r, array in enumerate(arrays)]
-        if ids is None:
+        if not ids:
             _check_total(found)
             ids, total = found, count_slab(arrays, found, first, threads)
             continue
@@ -356,7 +360,7 @@ def check_threads(threads: int | None) -> int:
     if threads is None:
         from numba import config
 
-        return int(config.NUMBA_NUM_THREADS)
+        return int(vars(config)["NUMBA_NUM_THREADS"])  # set when it is imported
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ConfigError(f"threads must be a positive whole number, not {threads!r}")
     return int(threads)

@@ -1,6 +1,6 @@
 """From clusters back to points: stacked signals and votes, one gather per realization."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from kohorte.ensemble.labels import MAX_BYTES, check_labels, recode
+from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps, check_threads
 from kohorte.errors import DataError
 
@@ -52,15 +52,11 @@ class PointLabels:
     @property
     def shares(self) -> np.ndarray:
         """(n, n_groups) float64 share of the votes for every group."""
+        assert self.scores is not None, "scores were not asked for"
         return np.ascontiguousarray(self._share(self.scores).T)
 
     def _share(self, votes: np.ndarray) -> np.ndarray:
         return np.divide(votes, self.cast, out=np.zeros(votes.shape), where=self.cast > 0)
-
-
-def label_dtype(overlaps: Overlaps, n_groups: int) -> np.dtype:
-    """Smallest type of the group of a point: signed where a point may have none, -1."""
-    return np.min_scalar_type(n_groups - 1 if overlaps.noise is None else -n_groups)
 
 
 def join_labels(slabs: Iterable[PointLabels]) -> PointLabels:
@@ -80,7 +76,7 @@ def join_labels(slabs: Iterable[PointLabels]) -> PointLabels:
 
 
 def stream_points(
-    labels: Sequence,
+    labels: Labels,
     overlaps: Overlaps,
     weights: np.ndarray,
     groups: np.ndarray,
@@ -137,7 +133,7 @@ def stream_points(
             found = PointLabels(
                 start,
                 stop,
-                groups=np.empty(n, label_dtype(overlaps, n_groups)),
+                groups=np.empty(n, overlaps.label_dtype(n_groups)),
                 votes=np.empty(n, np.float64 if weighted else np.uint16),
                 cast=np.full(n, float(len(ids))),
                 signal=np.zeros(n),
@@ -171,7 +167,7 @@ def stream_points(
 
 
 def gather_signal(
-    labels: Sequence, overlaps: Overlaps, weights: np.ndarray, *, threads: int | None = None
+    labels: Labels, overlaps: Overlaps, weights: np.ndarray, *, threads: int | None = None
 ) -> np.ndarray:
     """Return the (N,) float64 sums over realizations of the weight of each point's cluster.
 
@@ -183,7 +179,7 @@ def gather_signal(
 
 
 def vote(
-    labels: Sequence,
+    labels: Labels,
     overlaps: Overlaps,
     groups: np.ndarray,
     *,
@@ -196,7 +192,7 @@ def vote(
     parameters and errors as for stream_points.
     """
     weighted = weights is not None
-    weights = weights if weighted else np.zeros(overlaps.n_clusters)
+    weights = np.zeros(overlaps.n_clusters) if weights is None else weights
     slabs = stream_points(labels, overlaps, weights, groups, weighted=weighted, threads=threads)
     found = join_labels(slabs)
     return found.groups, found.votes

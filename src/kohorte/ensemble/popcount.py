@@ -19,6 +19,8 @@ from numba.extending import intrinsic
 
 from kohorte.ensemble.labels import recode
 
+_intrinsic: Any = intrinsic  # callers leave out the first argument, which its types do not say
+
 WIDE = 28
 """Realizations with more clusters are counted by histogram instead of by bit masks."""
 
@@ -111,13 +113,13 @@ def _make_plan(ids: list[np.ndarray], first: int) -> _Plan:
     offsets = np.concatenate([[0], np.cumsum(widths)])
     is_narrow = widths <= WIDE
     narrow = np.flatnonzero(is_narrow).tolist()
-    pairs = [
+    listed = [
         (i, j)
         for j in range(first, len(ids))
         for i in range(j + 1)
         if not (is_narrow[i] and is_narrow[j])
     ]
-    pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
     return _Plan(
         offsets=offsets,
         first=first,
@@ -193,10 +195,8 @@ def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
     return counts
 
 
-@intrinsic
-def _match64(
-    typing: object, array: types.Array, start: types.Type, value: types.Type
-) -> tuple[object, Callable]:
+@_intrinsic
+def _match64(typing: Any, array: Any, start: Any, value: Any) -> tuple[object, Callable]:
     """Bit k of the result tells whether array[start + k] == value, for 64 values at once."""
     lane = ir.IntType(array.dtype.bitwidth)
     vector = ir.VectorType(lane, 64)
@@ -215,7 +215,7 @@ def _match64(
     return types.uint64(array, types.intp, array.dtype), generate
 
 
-@intrinsic
+@_intrinsic
 def _popcount(typing: object, word: types.Type) -> tuple[object, Callable]:
     """Return the number of set bits."""
 

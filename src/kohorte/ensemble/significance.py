@@ -76,7 +76,7 @@ def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
     ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
     """
     floor = choose(IDENTICAL, identical, "treatment of identical clusters")
-    return _of_pairs(overlaps, lambda *terms: _goodness(*terms, floor))
+    return _of_pairs(overlaps, lambda n, union, total: _goodness(n, union, total, floor))
 
 
 def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:

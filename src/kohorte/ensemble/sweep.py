@@ -5,7 +5,6 @@ their other parameters and repeats, make its ensemble. Each realization has one 
 of a setting are a part of those of the whole, and each label is read once for all settings.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from kohorte.ensemble.agreement import label_ari
 from kohorte.ensemble.combination import Ensemble, combine
 from kohorte.ensemble.consensus import limit_groups
+from kohorte.ensemble.labels import Labels
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.significance import THRESHOLD
 from kohorte.ensemble.stability import group_stability
@@ -34,7 +34,7 @@ class SettingEnsemble:
     members: np.ndarray
     ensemble: Ensemble
 
-    def select(self, labels: Sequence) -> list:
+    def select(self, labels: Labels) -> list:
         """Labels of its realizations among those of all, to label points with its ensemble."""
         return [labels[r] for r in self.members]
 

@@ -1,12 +1,12 @@
 """Votes of clusters on the groups of points: the one place where an ensemble labels points."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kohorte._checks import choose
-from kohorte.ensemble.labels import MAX_BYTES
+from kohorte.ensemble.labels import MAX_BYTES, Labels
 from kohorte.ensemble.overlaps import Overlaps
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Voters:
 
     def stream(
         self,
-        labels: Sequence,
+        labels: Labels,
         votes: str = "equal",
         *,
         slab: int | None = None,
@@ -62,7 +62,7 @@ class Voters:
         )
 
     def label(
-        self, labels: Sequence, votes: str = "equal", *, threads: int | None = None
+        self, labels: Labels, votes: str = "equal", *, threads: int | None = None
     ) -> "PointLabels":
         """Label points: each belongs to the group with most votes of its clusters.
 
@@ -94,7 +94,7 @@ class Voters:
         return join_labels(self.stream(labels, votes, threads=threads))
 
     def shares(
-        self, labels: Sequence, votes: str = "equal", *, threads: int | None = None
+        self, labels: Labels, votes: str = "equal", *, threads: int | None = None
     ) -> np.ndarray:
         """Share of the votes that every group gets of each point, (N, n_groups) float64.
 
@@ -105,6 +105,7 @@ class Voters:
         overlaps, gsum, groups = self._voters()
         weights = vote_weights(gsum, votes)
         weights = np.ones_like(gsum) if weights is None else weights
-        options = {"weighted": True, "scored": True}
-        slabs = stream_points(labels, overlaps, weights, groups, threads=threads, **options)
+        slabs = stream_points(
+            labels, overlaps, weights, groups, weighted=True, scored=True, threads=threads
+        )
         return join_labels(slabs).shares

@@ -170,7 +170,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         common = {name: getattr(base, name) for name in PARAMETERS}
         if not isinstance(base.initial, str):
             common["initial"] = "given"
-        combinations = {}
+        combinations: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         for values in itertools.product(*(sweep[name] for name in names)):
             changes = dict(zip(names, values, strict=True))
             chosen = common | changes
@@ -246,10 +246,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         the map: 1 on average for X of the fit. A point far from all of them may well be labelled
         with full confidence; this tells it apart.
         """
-        total = 0.0
-        for member, found in zip(self.estimators_, self._assign(X), strict=True):
-            total = total + found.novelty(member.quantization_error_)
-        return total / len(self.estimators_)
+        maps = zip(self.estimators_, self._assign(X), strict=True)
+        novelties = (found.novelty(member.quantization_error_) for member, found in maps)
+        return sum(novelties, np.zeros(())) / len(self.estimators_)
 
     def save(self, folder: str | Path) -> None:
         """Write `ensemble.h5` and `realizations/<id>.h5` in a folder, as in a finished study."""

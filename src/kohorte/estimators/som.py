@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from functools import cached_property
 from numbers import Integral
 from operator import attrgetter
@@ -69,20 +69,6 @@ _PASSING = (
     "n_samples_seen_",
 )
 """What lasts only until the next fit or stream begins."""
-
-
-@dataclass(frozen=True)
-class _StoredMap(Segments):
-    """A map as its file has it: a Realization, but for what a stream does not give."""
-
-    weights: np.ndarray
-    u_matrix: np.ndarray
-    winners: np.ndarray | None
-    labels: np.ndarray | None
-    hits: np.ndarray | None
-    history: History | None
-    quality: dict[str, float]
-    seconds: dict[str, float]
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -314,7 +300,7 @@ tolerance, method, smoothing, merge, clusters
         self.n_iter_ += 1
         self.weights_ = self._stream.weights / self.feature_weights_
         for name in ("u_matrix_", "_segments"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         return self
 
     def _begin_stream(self, X: np.ndarray, resume: bool) -> None:
@@ -355,7 +341,7 @@ tolerance, method, smoothing, merge, clusters
         return resolve_parameters(chosen, points), given
 
     def _adopt(
-        self, trained: Realization | _StoredMap, parameters: MapParameters, seed: int
+        self, trained: Realization | store.MapArrays, parameters: MapParameters, seed: int
     ) -> SOM:
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
@@ -375,7 +361,7 @@ tolerance, method, smoothing, merge, clusters
 
     def _forget(self) -> None:
         for name in _PASSING:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _scale(self, X: np.ndarray) -> np.ndarray:
         """Points (N, F) float32 in weighted units."""
@@ -432,12 +418,12 @@ tolerance, method, smoothing, merge, clusters
         self._write(Path(path), repeat=1)
 
     def _write(self, path: Path, repeat: int) -> None:
-        arrays = {name: getattr(self, f"{name}_", None) for name in store.REALIZATION_ARRAYS}
+        arrays: dict[str, Any] = {n: getattr(self, f"{n}_", None) for n in store.REALIZATION_ARRAYS}
         arrays["weights"] = self._codebook
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
-        trained = _StoredMap(
+        trained = store.MapArrays(
             **arrays,
             history=getattr(self, "history_", None),
             quality=getattr(self, "quality_", {}),
@@ -477,7 +463,9 @@ tolerance, method, smoothing, merge, clusters
                 som = cls(**store.read_json(file, "estimator"))
             else:
                 som = cls(**resolved, random_state=seed)
-            arrays = {n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS}
+            arrays: dict[str, Any] = {
+                n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS
+            }
             som.n_features_in_ = arrays["weights"].shape[1]
             if "names" in file:
                 som.feature_names_in_ = np.array(store.read_text(file["names"]), dtype=object)
@@ -486,7 +474,7 @@ tolerance, method, smoothing, merge, clusters
             if "scaling/weights" in file:
                 som.feature_weights = file["scaling/weights"][:]
             som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
-            trained = _StoredMap(
+            trained = store.MapArrays(
                 **arrays,
                 history=_read_history(file) if "history" in file else None,
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from kohorte.maps.metrics import rowwise
 from kohorte.maps.winners import find_winners
@@ -37,7 +36,7 @@ class Assignment:
 
 
 def assign(
-    points: npt.ArrayLike,
+    points: np.ndarray,
     weights: np.ndarray,
     node_clusters: np.ndarray,
     hits: np.ndarray,

@@ -33,6 +33,7 @@ from kohorte.store.labels import (
 )
 from kohorte.store.realizations import (
     REALIZATION_ARRAYS,
+    MapArrays,
     StoredRealization,
     content_digest,
     find_realization,
@@ -49,6 +50,7 @@ from kohorte.store.resources import write_resource
 __all__ = [
     "REALIZATION_ARRAYS",
     "LabelArrays",
+    "MapArrays",
     "PreparedData",
     "StoredEnsemble",
     "StoredRealization",

@@ -12,7 +12,6 @@ import numpy as np
 
 from kohorte.ensemble.combination import Ensemble
 from kohorte.ensemble.overlaps import Overlaps
-from kohorte.ensemble.points import label_dtype
 from kohorte.ensemble.votes import Voters
 from kohorte.errors import ResultError
 from kohorte.store.files import (
@@ -202,7 +201,7 @@ def _write_points(
     overlaps, n_groups = ensemble.overlaps, ensemble.grouping.n_groups
     types = {
         "signal": np.dtype(np.float64),
-        "label": label_dtype(overlaps, n_groups),
+        "label": overlaps.label_dtype(n_groups),
         "confidence": np.dtype(np.float32),
     }
     points = file.create_group("points")
@@ -291,8 +290,8 @@ def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, 
     contents
         Digest of the labels of each realization by its id, in the order of the counts.
     """
-    attributes = {"n_points": overlaps.n_points, "contents": dict(contents)}
-    with create(path, "overlaps", **attributes, noise=overlaps.noise) as file:
+    n_points, noise = overlaps.n_points, overlaps.noise
+    with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:
         put(
             file,
             {

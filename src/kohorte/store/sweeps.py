@@ -10,7 +10,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from kohorte.ensemble.points import label_dtype
 from kohorte.ensemble.sweep import SettingEnsemble
 from kohorte.store.files import create, read_result
 
@@ -106,7 +105,7 @@ def _write_points(
     """Label all points by each setting; returns the mean confidence of each."""
     overlaps = parts[0].ensemble.overlaps
     n_points, most_groups = overlaps.n_points, max(p.ensemble.grouping.n_groups for p in parts)
-    types = {"label": label_dtype(overlaps, most_groups), "confidence": np.dtype(np.float32)}
+    types = {"label": overlaps.label_dtype(most_groups), "confidence": np.dtype(np.float32)}
     for name, dtype in types.items():
         dataset = file.create_dataset(
             f"points/{name}",
@@ -121,8 +120,8 @@ def _write_points(
     means = []
     for s, part in enumerate(parts):
         total = 0.0
-        options = {"max_bytes": memory_mb << 20, "threads": threads}
-        for slab in part.ensemble.stream(part.select(labels), votes, **options):
+        own, budget = part.select(labels), memory_mb << 20
+        for slab in part.ensemble.stream(own, votes, max_bytes=budget, threads=threads):
             file["points/label"][s, slab.start : slab.stop] = slab.groups
             file["points/confidence"][s, slab.start : slab.stop] = slab.confidence
             total += float(slab.confidence.sum())

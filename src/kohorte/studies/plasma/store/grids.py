@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from kohorte.ensemble.points import label_dtype, stream_points
+from kohorte.ensemble.points import stream_points
 from kohorte.ensemble.stability import cluster_recovery
 from kohorte.errors import ResultError
 from kohorte.store.data import PreparedData, read_data
@@ -107,7 +107,7 @@ def write_grid(
             "label": points["label"].dtype,
             "confidence": np.dtype(np.float32),
             "signal": np.dtype(np.float32),
-            "sce_group": label_dtype(overlaps, int(groups.max()) + 1),
+            "sce_group": overlaps.label_dtype(int(groups.max()) + 1),
             "sce_share": np.dtype(np.float32),
             "stability": np.dtype(np.float32),
         }
