@@ -88,7 +88,11 @@ def imports(path):
     ("part", "forbidden"),
     [
         ("", ["snakemake"]),
-        ("maps", ["kohorte.ensemble", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
+        (
+            "maps",
+            ["kohorte.ensemble", "kohorte.store", "kohorte.figures", "kohorte.study", "h5py"]
+            + ["matplotlib"],
+        ),
         ("ensemble", ["kohorte.maps", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
         ("data", ["kohorte.maps", "kohorte.ensemble", "kohorte.figures", "matplotlib"]),
         ("physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py", "matplotlib"]),

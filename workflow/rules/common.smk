@@ -12,7 +12,7 @@ from kohorte.provenance import library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, portable_config, read_config
 from kohorte.study.modules import prepare_config
-from kohorte.study.plan import batches, parameter_defaults, plan_study
+from kohorte.study.plan import batches, plan_study
 
 ROOT = Path(str(workflow.current_basedir)).parents[1]
 
@@ -32,7 +32,7 @@ try:
         read_config(configuration)
     SCHEMA = load_schema(MODULES)
     config.update(prepare_config(check_config(config, SCHEMA), MODULES))
-    STUDY = plan_study(config, parameter_defaults(SCHEMA), MODULES)
+    STUDY = plan_study(config, MODULES)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 

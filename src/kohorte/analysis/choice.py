@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kohorte.study.plan import PARAMETERS, without_effect
+from kohorte.maps.parameters import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,11 +132,11 @@ def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
     """
     relative = realizations["qe"] / realizations.groupby("metric")["qe"].transform("mean")
 
-    def told(name: str) -> float:
+    def variance(name: str) -> float:
         values = realizations[name]
         return relative.groupby(values, dropna=False).transform("mean").var()
 
-    return sorted(trained_with(swept), key=told, reverse=True)
+    return sorted(trained_with(swept), key=variance, reverse=True)
 
 
 def describe_setting(setting: pd.Series) -> str:
