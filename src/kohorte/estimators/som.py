@@ -54,6 +54,7 @@ from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
 
+#: What lasts only until the next fit or stream begins.
 _TRANSIENT = (
     "labels_",
     "winners_",
@@ -69,10 +70,10 @@ _TRANSIENT = (
     "_stream",
     "n_samples_seen_",
 )
-"""What lasts only until the next fit or stream begins."""
 
 _NO_HISTORY = SimpleNamespace(snapshot_step=np.empty(0), snapshots=None)
 
+#: What a SOM has beside the parameters of a map, with defaults.
 _FURTHER = {
     "feature_weights": None,
     "history": Recording.history,
@@ -82,7 +83,6 @@ _FURTHER = {
     "random_state": None,
     "verbose": 0,
 }
-"""What a SOM has beside the parameters of a map, with defaults."""
 
 
 def _make_signature() -> inspect.Signature:
@@ -402,7 +402,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
-        trained = SimpleNamespace(
+        # Of a stream, parts are missing.
+        trained: Any = SimpleNamespace(
             **arrays,
             history=getattr(self, "history_", _NO_HISTORY),
             quality=getattr(self, "quality_", {}),

@@ -43,11 +43,11 @@ from kohorte.maps.neighbourhood import SMALLEST_SUPPORT, Neighbourhood
 from kohorte.maps.parameters import check_averaging
 from kohorte.maps.winners import has_missing
 
+#: Default size of a block on a CPU, which is fastest where a block stays in its cache.
 CACHE_BYTES = 1 << 22
-"""Default size of a block on a CPU, which is fastest where a block stays in its cache."""
 
+#: Default size of a block on accelerators, large against what starting a computation costs.
 BLOCK_BYTES = 1 << 28
-"""Default size of a block on accelerators, large against what starting a computation costs."""
 
 _GROUP = 64
 _SUM_BITS = 62

@@ -17,8 +17,8 @@ from jax import Array, lax
 from kohorte._checks import choose
 from kohorte.maps.parameters import METRICS
 
+#: Features that an accelerator takes in one pass over a block of differences.
 UNROLLED = 8
-"""Features that an accelerator takes in one pass over a block of differences."""
 
 _HIGHEST = lax.Precision.HIGHEST
 
@@ -193,6 +193,7 @@ def _soft_directions(vectors: Array) -> Array:
     return jnp.where(usable, vectors / jnp.sqrt(jnp.where(usable, squares, 1)), 0)
 
 
+#: Kind of a metric by its name in kohorte.maps.parameters.METRICS.
 KINDS: dict[str, Kind] = {
     "square": Kind(
         _square_scores,
@@ -213,4 +214,3 @@ KINDS: dict[str, Kind] = {
     ),
     "cosine": Kind(_cosine_scores, _cosine_distances, _soft_cosine),
 }
-"""Kind of a metric by its name in kohorte.maps.parameters.METRICS."""

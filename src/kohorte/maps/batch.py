@@ -21,8 +21,8 @@ from kohorte.maps.parameters import METRICS, PARAMETERS, check_averaging
 from kohorte.maps.schedules import Radii, learning_rates
 from kohorte.maps.winners import WinnerSearch, has_missing
 
+#: Points of a table on disk that are in memory at a time.
 SLAB_ROWS = 1 << 17
-"""Points of a table on disk that are in memory at a time."""
 
 
 def train_batch(
@@ -332,8 +332,8 @@ class Slabs:
         return n_rows, n_features
 
 
+#: Entries of a table below which starting threads costs more than it saves.
 _SMALL = 1 << 20
-"""Entries of a table below which starting threads costs more than it saves."""
 
 
 def _smooth(

@@ -14,8 +14,8 @@ from kohorte.maps.winners import find_two_winners
 
 _LOG = logging.getLogger(__name__)
 
+#: Points, evenly spaced, on which errors are measured during training.
 HISTORY_ROWS = 1000
-"""Points, evenly spaced, on which errors are measured during training."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,15 @@
 """Starting weights of a map."""
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import ArrayLike
+import numpy.typing as npt
 
 from kohorte._arrays import as_points
 from kohorte._checks import choose
 from kohorte._principal import feature_means, principal_axes
 from kohorte.maps.lattice import Lattice
 
+#: Half-width of the principal plane's grid, in standard deviations.
 PCA_EXTENT = 2.0
-"""Half-width of the principal plane's grid, in standard deviations."""
 
 
 def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
@@ -45,41 +43,26 @@ def _pca(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.n
     return weights.astype(np.float32)
 
 
-INITIALS: dict[str, Callable[[np.ndarray, Lattice, np.random.Generator], np.ndarray]] = {
-    "uniform": _uniform,
-    "normal": _normal,
-    "sample": _sample,
-    "pca": _pca,
-}
+INITIALS = {"uniform": _uniform, "normal": _normal, "sample": _sample, "pca": _pca}
 
 
 def initial_weights(
-    features: ArrayLike, lattice: Lattice, initial: str, rng: np.random.Generator
-) -> np.ndarray:
-    """Return starting weights (M, F) float32 for a map.
+    features: npt.ArrayLike, lattice: Lattice, initial: str, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Return starting weights (M, F) for a map of `features` (N, F), NaN where missing.
+
+    Raises ConfigError for an unknown name and DataError for features that cannot be used.
+    Source: Kohonen, Self-Organizing Maps (2001).
 
     Parameters
     ----------
-    features
-        (N, F), NaN where missing.
-    lattice
-        Of the nodes.
     initial
-        ``uniform``: U(0, 1) per entry. ``normal``: N(0, 1) per entry. ``sample``: M rows of the
-        data, drawn with replacement; a missing value is its feature's mean, here and in the next.
-        ``pca``: mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2]
-        over the lattice, l and v the largest eigenvalues of the covariance and their unit
-        eigenvectors, the first along the longer side (x on a tie); a side of one node stays at the
-        mean. Source: Kohonen, Self-Organizing Maps (2001).
-    rng
-        Not used by ``pca``.
-
-    Raises
-    ------
-    ConfigError
-        An unknown name.
-    DataError
-        Features that cannot be used.
+        'uniform': U(0, 1) per entry. 'normal': N(0, 1) per entry. 'sample': M rows of the data,
+        drawn with replacement; a missing value is its feature's mean, here and in the next.
+        'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over
+        the lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors,
+        the first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is
+        not used by 'pca'.
     """
     start = choose(INITIALS, initial, "initial weights")
     return start(as_points(features, missing=True), lattice, rng)

@@ -10,8 +10,8 @@ from kohorte._checks import as_number, choose, choose_name
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.parameters import LATTICE_DISTANCES
 
+#: Smoothed counts below this are no support: the digits of such small numbers are gone.
 SMALLEST_SUPPORT = 1e-280
-"""Smoothed counts below this are no support: the digits of such small numbers are gone."""
 
 Kernel = Callable[[np.ndarray, float], np.ndarray]
 
@@ -56,6 +56,12 @@ def _with_point_limit(kernel: Kernel) -> Kernel:
 
 _POINT = 1e-100
 
+#: Name -> h(d, n) for lattice distances d >= 0 (any shape) and a radius n >= 0; h(0) = 1.
+#:
+#: truncated_gaussian: exp(-d^2 / (2 (n/3)^2)) for d <= n, else 0 (Ha, Nättilä & Davelaar, JOSS 10
+#: (2025) 7613). gaussian: exp(-d^2 / (2 n^2)). gaussian_e: exp(-d^2 / n^2), which falls to 1/e at
+#: n. bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond
+#: n. triangle: 1 - d/n for d <= n, else 0.
 KERNELS: dict[str, Kernel] = {
     kernel.__name__: kernel
     for kernel in map(
@@ -63,16 +69,9 @@ KERNELS: dict[str, Kernel] = {
         (_truncated_gaussian, _gaussian, _gaussian_e, _bubble, _mexican_hat, _triangle),
     )
 }
-"""Name -> h(d, n) for lattice distances d >= 0 (any shape) and a radius n >= 0; h(0) = 1.
 
-truncated_gaussian: exp(-d^2 / (2 (n/3)^2)) for d <= n, else 0 (Ha, Nättilä & Davelaar, JOSS 10
-(2025) 7613). gaussian: exp(-d^2 / (2 n^2)). gaussian_e: exp(-d^2 / n^2), which falls to 1/e at n.
-bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond n.
-triangle: 1 - d/n for d <= n, else 0.
-"""
-
+#: Kernel -> the lattice distance with which it is a product of two kernels of single axes.
 PRODUCT_KERNELS = {"gaussian": "euclidean", "gaussian_e": "euclidean", "bubble": "links"}
-"""Kernel -> the lattice distance with which it is a product of two kernels of single axes."""
 
 
 class Neighbourhood:

@@ -19,8 +19,8 @@ from kohorte.maps.parameters import METRICS, PARAMETERS
 from kohorte.maps.schedules import Radii, learning_rates
 from kohorte.maps.winners import has_missing
 
+#: Steps whose schedule and order are held in memory at a time.
 STEP_BLOCK = 1 << 14
-"""Steps whose schedule and order are held in memory at a time."""
 
 
 def train_online(

@@ -12,20 +12,20 @@ import numpy as np
 from kohorte._checks import as_alpha, as_count, as_number, choose_name
 from kohorte.maps.parameters import check_fall, radius_ends
 
+#: Final neighbourhood size of maps whose first one is larger.
 LARGE_MAP_RADIUS = 8
-"""Final neighbourhood size of maps whose first one is larger."""
 
+#: Final neighbourhood size of smaller maps: a Gaussian of one lattice step.
 SMALL_MAP_RADIUS = 3
-"""Final neighbourhood size of smaller maps: a Gaussian of one lattice step."""
 
 DECAY = 0.75
 DECAYS_PER_RUN = 25
 
+#: Last learning rate of schedules that fall to a value, as a share of the first, if not given.
 LAST_SHARE = 0.01
-"""Last learning rate of schedules that fall to a value, as a share of the first, if not given."""
 
+#: Values that a falling schedule takes in a run: each is held for T div LEVELS steps.
 LEVELS = 250
-"""Values that a falling schedule takes in a run: each is held for T div LEVELS steps."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ def _power(progress: np.ndarray, first: float, last: float, steps: int) -> np.nd
     return first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
 
 
+#: Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
+#:
+#: constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
+#: inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
+#: the value at T is `last`.
 CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
     "constant": _constant,
     "linear": _linear,
@@ -105,12 +110,6 @@ CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
     "inverse_time": _inverse_time,
     "power": _power,
 }
-"""Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
-
-constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
-inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
-the value at T is `last`.
-"""
 
 
 def held(start: int, stop: int, steps: int) -> np.ndarray:

@@ -45,8 +45,8 @@ from kohorte.maps._jax_metrics import soft_distances
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.parameters import METRICS
 
+#: Entries of points x nodes x features that `soft_coordinates` works on at a time.
 BLOCK_ENTRIES = 1 << 22
-"""Entries of points x nodes x features that `soft_coordinates` works on at a time."""
 
 _GROUP = 16
 

@@ -17,8 +17,8 @@ from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
 from kohorte.maps.parameters import METRICS
 
+#: Points that one task of a thread pool takes.
 BLOCK_ROWS = 1 << 12
-"""Points that one task of a thread pool takes."""
 
 _CACHE_BYTES = 1 << 18
 _BLOCK_BYTES = 3 << 18
