@@ -1,7 +1,6 @@
 """New points get the labels, the confidence and the novelty that the study's maps give them."""
 
 import logging
-import runpy
 from dataclasses import asdict, replace
 
 import h5py
@@ -14,6 +13,7 @@ from workflow_project import rewriting
 from kohorte import store
 from kohorte.analysis import prediction
 from kohorte.analysis.prediction import predict, read_points
+from kohorte.data.prepared import prepare_data
 from kohorte.ensemble.combine import VOTES, combine, vote_weights
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import DataError, ResultError
@@ -48,13 +48,14 @@ def write_map(folder, identifier, realization, parameters):
 
 
 @pytest.fixture(scope="module")
-def prepare(root, schema):
+def prepare(schema):
     """Write the data.h5 of a study with these keys of the section `data`."""
-    script = runpy.run_path(str(root / "scripts" / "prepare_data.py"))
 
     def write(path, **data):
         options = check_config({"study": "a", "data": data}, schema)["data"]
-        return script["prepare_data"](path, options=options, seed=0)
+        prepared = prepare_data(options, seed=0)
+        store.write_data(path, prepared, options=options, seed=0)
+        return prepared
 
     return write
 

@@ -71,10 +71,7 @@ def write_study(folder, config, seconds=1.0):
         rows=np.arange(3),
         digest="d",
     )
-    options = config["data"]
-    store.write_data(
-        folder / "data.h5", data, source=options["source"], options=options, seed=config["seed"]
-    )
+    store.write_data(folder / "data.h5", data, options=config["data"], seed=config["seed"])
     maps = [folder / "realizations" / f"{name}.h5" for name in ("r1", "r2")]
     for path in maps:
         write_map(path, seconds)
@@ -454,21 +451,23 @@ def imported_parts(root, path):
 
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):
     # Files of results have checks of their own, and a message changes no number.
-    exempt = re.compile(r"(kohorte|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)")
+    exempt = re.compile(
+        r"(kohorte|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+    )
     checked = 0
     for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
-            digest, script = (
-                re.search(p, rule) for p in (r"library_digest\(([^)]*)\)", r"scripts/\w+\.py")
-            )
-            if not digest or not script:
+            digests = re.findall(r"library_digest\(([^)]*)\)", rule)
+            script = re.search(r"scripts/\w+\.py", rule)
+            if not digests or not script:
                 continue
-            parts = tuple(re.findall(r'"([^"]*)"', digest[1]))
+            parts = tuple(re.findall(r'"([^"]*)"', " ".join(digests)))
             used = set(imported_parts(root, root / script[0]))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            measured = [m for m in used if m.startswith("kohorte_benchmarks/")]
-            for module in [] if "/plot_" in script[0] else measured:
-                used |= set(imported_parts(root, root / "src" / f"{module}.py"))
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
+                folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
+                used |= set(imported_parts(root, folder / f"{module}.py"))
             for module in used:
                 if not exempt.match(module):
                     covered = any(f"{module}/".startswith(f"{part}/") for part in parts)

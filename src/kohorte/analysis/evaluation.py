@@ -1,9 +1,17 @@
 """Comparison of labels with a known truth."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from kohorte._checks import extra
+from kohorte.ensemble.combine import VOTES, vote_weights
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.points import vote
 from kohorte.errors import DataError
 
 
@@ -24,7 +32,7 @@ class Evaluation:
     confusion : (n_classes, n_clusters) int64
         Number of points of each class in each cluster.
     matching : (n_classes,) int64
-        Index into ``clusters`` of the cluster matched with each class; -1 for none.
+        Index into `clusters` of the cluster matched with each class; -1 for none.
     precision, recall : (n_classes,) float64
         Share of the matched cluster that is of the class, and of the class that is in the matched
         cluster; 0 for a class with no match.
@@ -57,7 +65,9 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
         No points, different lengths, labels that are not integers, a missing or fractional class.
     """
     from scipy.optimize import linear_sum_assignment
-    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+    with extra("estimators"):
+        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -87,6 +97,50 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
         precision=hits / matched_sizes,
         recall=hits / confusion.sum(axis=1),
     )
+
+
+def evaluate_ensemble(
+    labels: Sequence[Any],
+    overlaps: Overlaps,
+    truth: np.ndarray,
+    *,
+    gsum: np.ndarray,
+    groups: np.ndarray,
+    representative: int,
+) -> dict[str, Evaluation]:
+    """Compare single realizations and the consensus with true classes.
+
+    Parameters
+    ----------
+    labels, overlaps
+        R label arrays or datasets of N points, and their counts with K clusters.
+    truth : (N,)
+        Class of each point, as for `evaluate`.
+    gsum : (K,) float64
+        Significance of each cluster, which weighs its vote.
+    groups : (K,) integers
+        Consensus group of each cluster.
+    representative
+        Realization that agrees best with all others.
+
+    Returns
+    -------
+    dict[str, Evaluation]
+        By name of method: the single realizations of lowest, median and highest adjusted Rand
+        index, the representative one, and the consensus by each kind of votes.
+    """
+    single = [evaluate(array[:], truth) for array in labels]
+    by_ari = sorted(single, key=lambda e: e.ari)
+    found = {
+        "single_min": by_ari[0],
+        "single_median": by_ari[(len(by_ari) - 1) // 2],
+        "single_max": by_ari[-1],
+        "representative": single[representative],
+    }
+    for votes in VOTES:
+        winners, _ = vote(labels, overlaps, groups, weights=vote_weights(gsum, votes))
+        found[f"consensus_{votes}"] = evaluate(winners, truth)
+    return found
 
 
 def _check_truth(truth: np.ndarray) -> np.ndarray:

@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kohorte import store
+from kohorte.analysis.evaluation import evaluate
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import READERS, read_table
 from kohorte.ensemble.combine import vote_weights
@@ -18,6 +19,9 @@ from kohorte.ensemble.points import stream_points
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.metrics import rowwise
 from kohorte.maps.winners import find_winners
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 
@@ -192,3 +196,34 @@ def _look_up(points, path, ids, sizes, threads) -> tuple[np.ndarray, np.ndarray]
     if usual == 0:  # every point of the study lies on a node
         return labels, np.where(distances > 0, np.inf, 0.0)
     return labels, distances / usual
+
+
+def write_prediction(
+    path: str | Path, prediction: Prediction, points: NewPoints, **attributes: Any
+) -> None:
+    """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them."""
+    arrays = {name: getattr(prediction, name) for name in ("label", "confidence", "signal")}
+    known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
+    with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
+        store.put(file, arrays | known)
+        file["novelty"] = prediction.novelty
+        file["novelty"].attrs["unit"] = "quantization errors"
+
+
+def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:
+    """Return one row a point, with its class where that is known, as `point_table` does."""
+    from kohorte.analysis.tables import point_table
+
+    table = point_table(points.rows, **vars(prediction))
+    if points.truth is not None:
+        table["class"] = np.array(points.class_names)[points.truth[: len(table)]]
+    return table
+
+
+def compare_prediction(prediction: Prediction, points: NewPoints) -> dict[str, float]:
+    """Return measures of the labels against the classes of the points, by name; none without."""
+    if points.truth is None:
+        return {}
+    found = evaluate(prediction.label, points.truth)
+    _log.info("accuracy %.4f, adjusted Rand index %.4f", found.accuracy, found.ari)
+    return {"accuracy": found.accuracy, "ari": found.ari, "ami": found.ami}

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from kohorte._limits import MAX_CLUSTERS
 from kohorte.ensemble.labels import MAX_BYTES, LabelSet, check_labels, find_ids
-from kohorte.ensemble.limits import MAX_CLUSTERS
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)

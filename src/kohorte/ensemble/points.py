@@ -87,9 +87,12 @@ def stream_points(
     ]
     cast = np.split(groups, splits)
 
-    with ThreadPoolExecutor(check_threads(threads)) as pool:
+    threads = check_threads(threads)
+    with ThreadPoolExecutor(threads) as pool:
+        # To hand a small task to a single thread takes longer than the task.
+        run = map if threads == 1 else pool.map
         for start, stop, arrays in points.slabs(slab, max_bytes):
-            codes = list(pool.map(_find_codes, arrays, ids, range(len(ids))))
+            codes = list(run(_find_codes, arrays, ids, range(len(ids))))
             n = stop - start
             signal = np.zeros(n)
             winner = np.empty(n, dtype=np.min_scalar_type(n_groups - 1))
@@ -108,7 +111,7 @@ def stream_points(
                     _add(code[part], weights[r], ballots[r], signal[part], tally)
                 _elect(tally, bits, n_groups, winner[part], votes[part])
 
-            list(pool.map(combine, range(0, n, _CHUNK)))
+            list(run(combine, range(0, n, _CHUNK)))
             yield PointSlab(start, stop, signal, winner, votes)
 
 

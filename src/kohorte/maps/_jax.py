@@ -28,20 +28,22 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
 from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
-from kohorte._checks import as_count
+from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError
 from kohorte.maps._jax_metrics import UNROLLED, Kind, distances, kind_of
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import SMALLEST_SUPPORT, Neighbourhood
 from kohorte.maps.parameters import check_averaging
 from kohorte.maps.winners import has_missing
+
+with extra("jax"):
+    import jax
+    import jax.numpy as jnp
+    from jax import Array, lax
 
 #: Default size of a block on a CPU, which is fastest where a block stays in its cache.
 CACHE_BYTES = 1 << 22

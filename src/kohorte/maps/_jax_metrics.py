@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import jax
-import jax.numpy as jnp
-from jax import Array, lax
-
-from kohorte._checks import choose
+from kohorte._checks import choose, extra
 from kohorte.maps.parameters import METRICS
+
+with extra("jax"):
+    import jax
+    import jax.numpy as jnp
+    from jax import Array, lax
 
 #: Features that an accelerator takes in one pass over a block of differences.
 UNROLLED = 8

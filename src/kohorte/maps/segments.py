@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from kohorte._arrays import as_node_values, as_nodes, as_weights
-from kohorte._checks import as_count, as_number, choose
+from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError
 from kohorte.maps import _weight_clusters
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
@@ -212,7 +212,9 @@ def _by_weights(cluster_weights: Callable[..., np.ndarray]) -> Method:
         centroids: np.ndarray,
         options: SegmentOptions,
     ) -> tuple[np.ndarray, np.ndarray]:
-        raw = cluster_weights(weights.astype(np.float64), lattice, options.n_clusters, options.seed)
+        table = weights.astype(np.float64)
+        with extra("estimators"):
+            raw = cluster_weights(table, lattice, options.n_clusters, options.seed)
         return _numbered_by_centroid(weights, raw)
 
     return clusters_of_weights

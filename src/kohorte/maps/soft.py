@@ -31,19 +31,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
 from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points
-from kohorte._checks import as_count, as_number, choose
+from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps._jax_metrics import soft_distances
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.parameters import METRICS
+
+with extra("jax"):
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    from jax import Array, lax
 
 #: Entries of points x nodes x features that `soft_coordinates` works on at a time.
 BLOCK_ENTRIES = 1 << 22
