@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kohorte.ensemble.limits import MAX_CLUSTERS
+from kohorte._limits import MAX_CLUSTERS
 from kohorte.maps.parameters import DEFAULT_EPOCHS
 
 #: What a job asks for over what was measured.
