@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kohorte import store
+from kohorte._files import replacing
 from kohorte.analysis.summary import summarize_study
 from kohorte.study.logs import job_log
 
@@ -17,5 +18,5 @@ if __name__ == "__main__":
             results=Path(snakemake.output.summary).parent,
             **{k: pd.read_csv(snakemake.input[k]) for k in tables if snakemake.input.get(k)},
         )
-        with store.replacing(snakemake.output.summary) as temporary:
+        with replacing(snakemake.output.summary) as temporary:
             temporary.write_text(text, encoding="utf-8")

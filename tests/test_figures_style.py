@@ -1,9 +1,11 @@
 """Shared style of the figures: bytes, palette, numbers."""
 
+import errno
 import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles_figures import text_faults
 
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, ResultError
 from kohorte.figures import style
 from kohorte.figures.stability import sufficiency_figure
 
@@ -84,6 +86,29 @@ def test_other_endings_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"\.pdf, \.png"):
         style.save_figure(small_figure(), tmp_path / "a.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_figure(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_text("old")
+    figure = small_figure()
+
+    def fill(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(ResultError, match=r"a\.png: cannot be written .*make room on that disk"):
+        style.save_figure(figure, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_job_left_of_figures_is_removed(tmp_path):
+    left = tmp_path / ".a.png.00000000-1.part"
+    left.touch()
+    os.utime(left, (0, 0))
+    style.save_figure(small_figure(), tmp_path / "a.png", dpi=40)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
 
 
 def test_the_style_of_the_user_does_not_show(tmp_path):

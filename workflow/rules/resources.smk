@@ -114,7 +114,7 @@ N_REALIZATIONS = len(STUDY.realizations) or len(STUDY.labels)
 
 def count_points():
     """N of the study as far as it is known: from its table, else at most one byte for each label."""
-    files = STUDY.labels.values() if STUDY.labels else [f"results/{STUDY.name}/data.h5"]
+    files = STUDY.labels.values() if STUDY.labels else [RESULTS / "data.h5"]
     files = [file for file in files if Path(file).exists()]
     if not STUDY.labels:
         return table_shape(files[0])[0] if files else 0
@@ -123,7 +123,7 @@ def count_points():
 
 def known_counts_mb():
     """Size of the counts, from those of the first slab once they are there."""
-    counted = Path(f"results/{STUDY.name}/overlaps/{SLABS[0]}.h5")
+    counted = RESULTS / f"overlaps/{SLABS[0]}.h5"
     return counted.stat().st_size / 1e6 if counted.exists() else counts_mb(N_REALIZATIONS)
 
 
@@ -154,5 +154,7 @@ def combining_time(wildcards, attempt):
 
 def job_records():
     """The record of each job that has one, by its path, and when it was written."""
-    folder = Path(f"results/{STUDY.name}/benchmarks")
-    return {str(file): file.stat().st_mtime_ns for file in sorted(folder.rglob("*.tsv"))}
+    return {
+        str(file): file.stat().st_mtime_ns
+        for file in sorted((RESULTS / "benchmarks").rglob("*.tsv"))
+    }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.study.plan import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     swept
         Names of the parameters that vary.
     """
-    import pandas as pd
+    with extra("workflow"):
+        import pandas as pd
 
     names = trained_with(swept)
     member = np.zeros(len(realizations), dtype=np.int64)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte import store
+from kohorte._checks import extra
 from kohorte.analysis.prediction import predict, read_points
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.winners import find_winners
@@ -172,8 +173,9 @@ def point_neighbours(
     ConfigError
         A number above N.
     """
-    from sklearn import config_context
-    from sklearn.neighbors import NearestNeighbors
+    with extra("estimators"):
+        from sklearn import config_context
+        from sklearn.neighbors import NearestNeighbors
     from threadpoolctl import threadpool_limits
 
     _check_numbers(neighbours, len(known))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.ensemble.combine import VOTES, vote_weights
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.points import vote
@@ -64,7 +65,9 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
         No points, different lengths, labels that are not integers, a missing or fractional class.
     """
     from scipy.optimize import linear_sum_assignment
-    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+    with extra("estimators"):
+        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.ensemble.labels import recode
 
 _ONE_HOT_BYTES = 2**28
@@ -64,8 +65,9 @@ def count_slab(arrays: list[np.ndarray], ids: list[np.ndarray], first: int) -> n
 @cache
 def _product():
     """Return the type of the one-hot matrix and the compiled product, for the default device."""
-    import jax
-    import jax.numpy as jnp
+    with extra("jax"):
+        import jax
+        import jax.numpy as jnp
 
     if jax.default_backend() == "cpu":
         one_hot, total = np.dtype(np.float32), np.dtype(np.float32)

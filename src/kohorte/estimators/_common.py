@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kohorte._checks import as_count
+from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError
 
 
@@ -84,7 +84,8 @@ def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | 
             logger.removeHandler(handler)
             logger.setLevel(level)
     elif verbose:
-        from tqdm import tqdm
+        with extra("estimators"):
+            from tqdm import tqdm
 
         with tqdm(desc=what, disable=None) as bar:
 

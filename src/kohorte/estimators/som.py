@@ -8,9 +8,8 @@ from numbers import Integral
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import (
@@ -44,6 +43,9 @@ from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
 from kohorte.study.plan import COUNTED, PARAMETERS
+
+if TYPE_CHECKING:
+    import h5py
 
 _PASSING = (
     "labels_",
@@ -419,20 +421,17 @@ tolerance, method, smoothing, merge, clusters
             "scaling/weights": factors if (factors != 1).any() else None,
             "initial/weights": None if isinstance(self.initial, str) else np.asarray(self.initial),
         }
-        with store.replacing(path) as temporary:
-            store.write_realization(
-                temporary,
-                trained,
-                id=path.stem,
-                seed=self.seed_,
-                repeat=repeat,
-                parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
-                fingerprint="",
-                estimator=plain_parameters(self),
-            )
-            with h5py.File(temporary, "a") as file:
-                store.put(file, further)
-                file.attrs["content"] = store.content_digest(file)
+        store.write_realization(
+            path,
+            trained,
+            further=further,
+            id=path.stem,
+            seed=self.seed_,
+            repeat=repeat,
+            parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
+            fingerprint="",
+            estimator=plain_parameters(self),
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> SOM:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from kohorte.store.files import replacing
+from kohorte._files import replacing
 
 
 def shrink_picture(

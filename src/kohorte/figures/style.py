@@ -6,7 +6,6 @@ can change how they look.
 """
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
 
+from kohorte._files import replacing
 from kohorte.errors import ConfigError
 
 SINGLE_COLUMN = 3.5
@@ -133,14 +133,14 @@ def paper_style() -> Iterator[None]:
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     """Write a figure as PDF or PNG; the same figure gives the same bytes on every run.
 
-    The file is complete or absent: it is written under a temporary name and renamed.
+    The file is complete or absent.
 
     Parameters
     ----------
     figure
         Figure made by a function of this package.
     path
-        Target; its ending, `.pdf` or `.png`, chooses the format. The folder must exist.
+        Target; its ending, `.pdf` or `.png`, chooses the format.
     dpi
         Dots per inch of a PNG, and of the rasterized parts of a PDF (points, map cells).
 
@@ -158,12 +158,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     buffer = io.BytesIO()
     with paper_style():
         figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:

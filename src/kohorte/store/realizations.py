@@ -87,10 +87,25 @@ REALIZATION_ARRAYS = (
 )
 
 
-def write_realization(path: str | Path, realization: Realization, **attributes: Any) -> None:
+def write_realization(
+    path: str | Path,
+    realization: Realization,
+    *,
+    further: Mapping[str, Any] | None = None,
+    **attributes: Any,
+) -> None:
     """Write `realizations/<id>.h5`.
 
-    `attributes` are `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    realization
+        The trained map and what was derived from it.
+    further
+        Arrays besides those of every realization, by their name in the file.
+    attributes
+        `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
@@ -102,6 +117,7 @@ def write_realization(path: str | Path, realization: Realization, **attributes: 
         put_attributes(file.create_group("quality"), **realization.quality)
         seconds = file.create_group("seconds")
         put_attributes(seconds, unit="s", **realization.seconds)
+        put(file, further or {})
         file.attrs["content"] = content_digest(file)
 
 

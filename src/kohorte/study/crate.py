@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
-from kohorte import store
+from kohorte._checks import extra
+from kohorte._files import replacing
 from kohorte.errors import ResultError
 from kohorte.provenance import file_digest
 from kohorte.study import manifest
+
+with extra("workflow"):
+    import yaml
 
 #: Results that stay behind: large, and made again by a run; the table may not be for all eyes.
 LEFT_OUT = ("data.h5", "realizations/")
@@ -123,7 +125,7 @@ def bundle_study(
     graph = list(_describe(members, config, releases, where, _date_of(folder / "MANIFEST")))
     text = json.dumps({"@context": _CONTEXT, "@graph": graph}, indent=1, ensure_ascii=False)
     members["ro-crate-metadata.json"] = text.encode()
-    with store.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(members):
             _add(archive, name, members[name])
 

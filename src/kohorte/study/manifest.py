@@ -17,11 +17,14 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 import kohorte
 from kohorte import provenance, store
+from kohorte._checks import extra
+from kohorte._files import replacing
 from kohorte.errors import ResultError
+
+with extra("workflow"):
+    import yaml
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,7 +75,7 @@ def write_manifest(
         f"# config {provenance.digest_of(config)}",
     ]
     lines += [f"{mark}{digest}  {name}" for name in names for mark, digest in [_line(folder, name)]]
-    with store.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -99,7 +102,7 @@ def record_study(
     results
         The other results.
     """
-    with store.replacing(copy) as temporary:
+    with replacing(copy) as temporary:
         text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
         temporary.write_text(text, encoding="utf-8")
     rows = provenance_rows(config, files, releases)
@@ -269,7 +272,7 @@ def figure_rows(
 
 def _write_rows(path: str | Path, rows: Sequence[Mapping[str, str]]) -> None:
     with (
-        store.replacing(path) as temporary,
+        replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as f,
     ):
         writer = csv.DictWriter(f, list(rows[0]) if rows else [], lineterminator="\n")

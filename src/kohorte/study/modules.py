@@ -49,8 +49,9 @@ class StudyModule:
 
     @property
     def rules(self) -> str:
-        """The file of its rules."""
-        return str(self.folder / "rules.smk")
+        """The file of its rules, relative to the top of the workflow."""
+        library = Path(__file__).parents[2]
+        return f"src/{self.folder.relative_to(library).as_posix()}/rules.smk"
 
 
 def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:
