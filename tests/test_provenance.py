@@ -452,7 +452,7 @@ def imported_parts(root, path):
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):
     # Files of results have checks of their own, and a message changes no number.
     exempt = re.compile(
-        r"(kohorte|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+        r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
     )
     checked = 0
     for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
@@ -464,7 +464,7 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
             parts = tuple(re.findall(r'"([^"]*)"', " ".join(digests)))
             used = set(imported_parts(root, root / script[0]))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|jobs|study)/(?!logs)")
             for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
                 folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
                 used |= set(imported_parts(root, folder / f"{module}.py"))
