@@ -28,7 +28,10 @@ def imports(root):
         ("kohorte.store", ["kohorte.study", *LATER]),
         ("kohorte.analysis", ["kohorte.estimators", "kohorte.figures", "matplotlib"]),
         ("kohorte.estimators", ["kohorte.analysis", "kohorte.figures", "matplotlib"]),
-        ("kohorte.study", ["kohorte.ensemble", *LATER]),
+        (
+            "kohorte.study",
+            ["kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"],
+        ),
         (f"{PLASMA}.physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py"]),
         (f"{PLASMA}.fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),
         (f"{PLASMA}.simulation", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),
