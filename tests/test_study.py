@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 from planning import plan_config
 
 from kohorte.errors import ConfigError
-from kohorte.study.plan import (
-    RESERVED,
-    batches,
-    realization_seed,
-)
+from kohorte.maps.parameters import realization_seed
+from kohorte.study.plan import RESERVED, batches
 
 SWEEP = {
     "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
@@ -111,7 +108,7 @@ def test_explicit_duplicates_are_named(plan):
 
 
 def test_half_automatic_lattice(plan):
-    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other dimension"):
+    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other side"):
         plan(lattice={"xdim": 5})
 
 

@@ -40,7 +40,7 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM
 from kohorte.maps.assign import Assignment, assign
-from kohorte.study.plan import PARAMETERS, realization_id, realization_seed
+from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
 
 _log = logging.getLogger(__name__)
 
@@ -166,7 +166,6 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             if not isinstance(values, list) or not values:
                 raise ConfigError(f"sweep: give {name} a list of values, not {values!r}")
         names = [name for name in PARAMETERS if name in sweep]
-        defaults = SOM().get_params()
         common = {name: getattr(base, name) for name in PARAMETERS}
         if not isinstance(base.initial, str):
             common["initial"] = "given"
@@ -175,7 +174,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             changes = dict(zip(names, values, strict=True))
             chosen = common | changes
             # The id leaves out what is without effect: a map may be equal to an earlier one.
-            combinations.setdefault(realization_id(chosen, 1, defaults), (chosen, changes))
+            combinations.setdefault(realization_id(chosen, 1), (chosen, changes))
         total = self.n_realizations
         if total is None:
             total = len(combinations) if sweep else N_REALIZATIONS
@@ -186,7 +185,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             )
         repeats = range(1, total // len(combinations) + 1)
         return {
-            realization_id(chosen, repeat, defaults): changes
+            realization_id(chosen, repeat): changes
             for chosen, changes in combinations.values()
             for repeat in repeats
         }
