@@ -131,7 +131,7 @@ def test_planning_and_the_package_itself_load_nothing_heavy():
 
 
 def test_the_core_loads_no_extra():
-    parts = "kohorte.ensemble.combine, kohorte.maps.realization, kohorte.maps.resolve"
+    parts = "kohorte.ensemble.combination, kohorte.maps.realization, kohorte.maps.resolve"
     names, _ = loaded_by(f"import kohorte.store.realizations, kohorte.store.labels, {parts}")
     assert not names & {"jax", "matplotlib", "pandas", "pyarrow", "sklearn", "tqdm", "joblib"}
 
