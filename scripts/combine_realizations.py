@@ -1,7 +1,7 @@
 """Combine the overlaps of all slabs into significance and consensus, and label the points."""
 
 from kohorte import store
-from kohorte.study.counting import combine_slabs
+from kohorte.jobs.counting import combine_slabs
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -18,6 +18,7 @@ if __name__ == "__main__":
             snakemake.output.ensemble,
             snakemake.input.overlaps,
             labels,
+            noise=snakemake.params.noise,
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,

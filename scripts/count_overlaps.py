@@ -1,7 +1,7 @@
 """Count the points that clusters of different realizations share, over one slab of points."""
 
 from kohorte import store
-from kohorte.study.counting import count_slab
+from kohorte.jobs.counting import count_slab
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -21,6 +21,7 @@ if __name__ == "__main__":
             labels,
             int(snakemake.wildcards.slab),
             snakemake.params.slabs,
+            noise=snakemake.params.noise,
             losses=snakemake.params.losses,
             backend=snakemake.params.backend,
             memory_mb=snakemake.params.memory_mb,

@@ -1,7 +1,5 @@
 """Draw learning rate, radius and kernel as training goes on."""
 
-from dataclasses import fields
-
 import pandas as pd
 
 from kohorte import store
@@ -15,11 +13,10 @@ from kohorte.study.logs import job_log
 def plot_schedule(indexes, realizations, ensemble, data, swept, color_by):
     """Coloured by `color_by`, or by the swept parameter that tells most of the final error."""
     stored = [store.read_realization(file) for file in store.listed_realizations(indexes)]
-    names = [field.name for field in fields(MapParameters)]
     color_by = color_by or next(iter(most_telling(realizations, swept)), None)
     representative = store.read_representative(ensemble)
     return schedule_figure(
-        [MapParameters(**{name: r.parameters[name] for name in names}) for r in stored],
+        [MapParameters(**r.parameters) for r in stored],
         n_points=len(store.read_data(data).features),
         colour_by=None if color_by is None else realizations[color_by].tolist(),
         colour_name=color_by or "",

@@ -32,7 +32,7 @@ from kohorte.study.manifest import (
     read_manifest,
     write_manifest,
 )
-from kohorte.study.plan import parameter_defaults, plan_study
+from kohorte.study.plan import plan_study
 
 CONFIG = {
     "study": "small",
@@ -133,8 +133,7 @@ def test_the_record_of_a_configuration_gives_the_same_study(config, schema, tmp_
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     again = check_config(read_config(tmp_path / "config.yaml"), schema)
     assert portable_config(again, load_modules()) == config
-    defaults = parameter_defaults(schema)
-    planned = [plan_study(c, defaults) for c in (again, check_config(CONFIG, schema))]
+    planned = [plan_study(c) for c in (again, check_config(CONFIG, schema))]
     assert planned[0] == planned[1]
     assert len(planned[0].realizations) == 4
 
@@ -296,10 +295,8 @@ def test_the_archive_runs_the_same_study_elsewhere(unpacked, schema):
     assert not (unpacked / "realizations").exists()
     assert not (unpacked / "data.h5").exists()
     elsewhere = check_config(read_config(unpacked / "config.yaml"), schema)
-    here, defaults = check_config(CONFIG, schema), parameter_defaults(schema)
-    ids = [
-        [(p.id, p.seed) for p in plan_study(c, defaults).realizations] for c in (elsewhere, here)
-    ]
+    here = check_config(CONFIG, schema)
+    ids = [[(p.id, p.seed) for p in plan_study(c).realizations] for c in (elsewhere, here)]
     assert ids[0] == ids[1]
     text = (unpacked / "README.md").read_text()
     for part in ("study small", "`points.csv` (4 bytes, SHA-256 ", "--configfile ../config.yaml"):
@@ -495,7 +492,7 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
             else:
                 used = set(imported_parts(root, ast.parse((root / script[0]).read_text()).body))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|jobs|study)/(?!logs)")
             for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
                 folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
                 body = ast.parse((folder / f"{module}.py").read_text()).body

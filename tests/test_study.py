@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 from planning import plan_config
 
 from kohorte.errors import ConfigError
-from kohorte.study.plan import (
-    RESERVED,
-    batches,
-    realization_seed,
-)
+from kohorte.maps.parameters import realization_seed
+from kohorte.study.plan import RESERVED, batches
 
 SWEEP = {
     "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
@@ -111,7 +108,7 @@ def test_explicit_duplicates_are_named(plan):
 
 
 def test_half_automatic_lattice(plan):
-    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other dimension"):
+    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other side"):
         plan(lattice={"xdim": 5})
 
 
@@ -119,6 +116,12 @@ def test_folders_of_other_results_are_no_studies(plan):
     for name in RESERVED:
         with pytest.raises(ConfigError, match=f"results/{name} holds results that belong to no"):
             plan(study=name)
+
+
+def test_only_label_files_leave_points_out(plan):
+    assert plan(data={}, realizations={"labels": ["a.npy"], "noise": -1}).labels
+    with pytest.raises(ConfigError, match=r"realizations\.noise marks .* maps leave no point out"):
+        plan(realizations={"noise": -1})
 
 
 def test_figures_must_name_what_exists(plan):

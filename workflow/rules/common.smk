@@ -30,7 +30,7 @@ from kohorte.study.config import (
     read_config,
 )
 from kohorte.study.modules import prepare_config
-from kohorte.study.plan import batches, parameter_defaults, plan_study
+from kohorte.study.plan import batches, plan_study
 
 # What rules in folders of several depths have in common.
 ENVIRONMENT = workflow.current_basedir.join("../../envs/kohorte.yaml")
@@ -65,7 +65,7 @@ try:
     # A new one: that of a workflow that uses this one as a module stays as it is.
     config = prepare_config(check_config(config, SCHEMA), MODULES)
     config = map_paths(config, MODULES, locate_made)
-    STUDY = plan_study(config, parameter_defaults(SCHEMA), MODULES)
+    STUDY = plan_study(config, MODULES)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 

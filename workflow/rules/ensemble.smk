@@ -27,11 +27,12 @@ rule count_overlaps:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
+        noise=config["realizations"]["noise"],
         slabs=len(SLABS),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
         losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
-        library=library_digest("ensemble", "study/counting"),
+        library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/count_overlaps.py"
 
@@ -55,12 +56,13 @@ rule combine_realizations:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
+        noise=config["realizations"]["noise"],
         options={
             name: config["ensemble"][name]
             for name in ["identical", "threshold", "groups", "votes"]
         },
         memory_mb=config["execution"]["memory_mb"],
-        library=library_digest("ensemble", "study/counting"),
+        library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/combine_realizations.py"
 
@@ -116,6 +118,6 @@ rule write_group_signals:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
-        library=library_digest("ensemble", "study/counting"),
+        library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/write_group_signals.py"

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from kohorte import store
+from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
 from kohorte.analysis.evaluation import evaluate
 from kohorte.ensemble.sweep import SettingEnsemble, combine_settings, measure_setting
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
+
+with extra("figures"):
+    import pandas as pd
 
 _SCORES = ["ari", "ami", "accuracy"]
 
@@ -123,7 +126,7 @@ def compare_settings(
     maps = pd.read_csv(realizations).set_index("id", drop=False)
     table, setting = tabulate_settings(maps.loc[list(labels.ids)].reset_index(drop=True), per)
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
-    parts = combine_settings(store.read_overlaps_of(combined), setting, **choices)
+    parts = combine_settings(combined.overlaps, setting, **choices)
     write_sweep(
         path,
         parts,

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import cached_property
 from numbers import Integral
 from operator import attrgetter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
@@ -36,18 +39,25 @@ from kohorte.maps.batch import MiniBatches
 from kohorte.maps.history import History
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.metrics import pairwise
-from kohorte.maps.realization import MapParameters, Recording, run_realization
+from kohorte.maps.parameters import COUNTED, PARAMETERS, parameter_defaults
+from kohorte.maps.realization import (
+    MapParameters,
+    Realization,
+    Recording,
+    run_realization,
+    spawn_seeds,
+)
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.schedules import learning_rates
 from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
-from kohorte.study.plan import COUNTED, PARAMETERS
 
 if TYPE_CHECKING:
     import h5py
 
-_PASSING = (
+#: What lasts only until the next fit or stream begins.
+_TRANSIENT = (
     "labels_",
     "winners_",
     "hits_",
@@ -62,9 +72,37 @@ _PASSING = (
     "_stream",
     "n_samples_seen_",
 )
-"""What lasts only until the next fit or stream begins."""
 
-_NO_HISTORY = SimpleNamespace(snapshot_step=np.empty(0), snapshots=None)
+#: What a SOM has beside the parameters of a map, with defaults.
+_FURTHER = {
+    "feature_weights": None,
+    "history": Recording.history,
+    "snapshots": Recording.snapshots,
+    "warm_start": False,
+    "n_jobs": None,
+    "random_state": None,
+    "verbose": 0,
+}
+
+
+def _make_signature() -> inspect.Signature:
+    def parameter(name: str, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+        named = inspect.Parameter.KEYWORD_ONLY
+        first = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        kind = first if name in ("self", "xdim", "ydim") else named
+        return inspect.Parameter(name, kind, default=default)
+
+    defaults = parameter_defaults() | _FURTHER
+    return inspect.Signature([parameter("self"), *(parameter(*item) for item in defaults.items())])
+
+
+_SIGNATURE = _make_signature()
+
+
+def _signed(init: Any) -> Any:
+    """Give `init` the signature that scikit-learn, and help, read names and defaults from."""
+    init.__signature__ = _SIGNATURE
+    return init
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -72,14 +110,12 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     Parameters
     ----------
-    xdim, ydim, ratio, topology, periodic
-        The lattice. ``"auto"`` sides follow from the size of the table and from `ratio`, that of
-        ydim to xdim, which ``"pca"`` takes from the data.
-    trainer, steps, epochs, fine_epochs, batch_size, alpha, final_alpha, learning_rate, radius, \
-final_radius, radius_schedule, kernel, kernel_distance, order, metric, backend, patience, \
-tolerance, method, smoothing, merge, clusters
-        As in `kohorte.maps.realization.MapParameters`; defaults as in the configuration of a study.
-        A number of `clusters` needs a method that takes one.
+    xdim, ydim : int or "auto"
+        Sides of the lattice; automatic ones follow from the size of the table.
+    **parameters
+        The other parameters of a map: names, defaults and meaning are those of the sections
+        lattice, training and segmentation of a study's configuration (docs/configuration.md). A
+        number of `clusters` needs a method that takes one.
     initial : str or (M, F) array
         First weights, by name or in the units of X.
     feature_weights : (F,) array, optional
@@ -129,85 +165,31 @@ tolerance, method, smoothing, merge, clusters
         Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
         errors, history_ or seconds_.
 
-    Raises ConfigError for parameters and DataError for tables that cannot be used, both ValueError.
+    Raises
+    ------
+    ConfigError, DataError
+        Parameters or tables that cannot be used; both are ValueError.
     """
 
-    def __init__(
-        self,
-        xdim="auto",
-        ydim="auto",
-        *,
-        ratio="pca",
-        topology="rectangular",
-        periodic=False,
-        trainer="online",
-        steps=100_000,
-        epochs=None,
-        fine_epochs=0,
-        batch_size=4096,
-        alpha=0.1,
-        final_alpha=None,
-        learning_rate="decay",
-        radius="auto",
-        final_radius="auto",
-        radius_schedule="auto",
-        kernel="auto",
-        kernel_distance="auto",
-        order="shuffled",
-        initial="uniform",
-        metric="euclidean",
-        feature_weights=None,
-        backend="numba",
-        patience=None,
-        tolerance=0,
-        history=20,
-        snapshots=0,
-        method="basins",
-        smoothing=0,
-        merge=0.2,
-        clusters="silhouette",
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.xdim = xdim
-        self.ydim = ydim
-        self.ratio = ratio
-        self.topology = topology
-        self.periodic = periodic
-        self.trainer = trainer
-        self.steps = steps
-        self.epochs = epochs
-        self.fine_epochs = fine_epochs
-        self.batch_size = batch_size
-        self.alpha = alpha
-        self.final_alpha = final_alpha
-        self.learning_rate = learning_rate
-        self.radius = radius
-        self.final_radius = final_radius
-        self.radius_schedule = radius_schedule
-        self.kernel = kernel
-        self.kernel_distance = kernel_distance
-        self.order = order
-        self.initial = initial
-        self.metric = metric
-        self.feature_weights = feature_weights
-        self.backend = backend
-        self.patience = patience
-        self.tolerance = tolerance
-        self.history = history
-        self.snapshots = snapshots
-        self.method = method
-        self.smoothing = smoothing
-        self.merge = merge
-        self.clusters = clusters
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+    feature_weights: ArrayLike | None
+    history: int
+    snapshots: int
+    warm_start: bool
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+    ratio: float | str
+    initial: Any
+    method: str
+    clusters: int | str
 
-    def __sklearn_tags__(self):
+    @_signed
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        bound = _SIGNATURE.bind(self, *arguments, **named)
+        bound.apply_defaults()
+        self.__dict__.update((n, value) for n, value in bound.arguments.items() if n != "self")
+
+    def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
     basins_ = property(attrgetter("_segments.basins"))
@@ -219,6 +201,7 @@ tolerance, method, smoothing, merge, clusters
 
     @cached_property
     def u_matrix_(self) -> np.ndarray:
+        """U-matrix (M,) float64, smoothed as the parameters say."""
         p = self.parameters_
         return smooth(u_matrix(self._codebook, self.lattice_, p.metric), self.lattice_, p.smoothing)
 
@@ -232,7 +215,7 @@ tolerance, method, smoothing, merge, clusters
             method=p.method,
             merge=p.merge,
             n_clusters=p.clusters,
-            seed=int(_children(self.seed_)[2].generate_state(1)[0]),
+            seed=int(spawn_seeds(self.seed_)[2].generate_state(1)[0]),
         )
 
     @property
@@ -244,7 +227,7 @@ tolerance, method, smoothing, merge, clusters
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X, y=None) -> SOM:
+    def fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -252,7 +235,13 @@ tolerance, method, smoothing, merge, clusters
         with reporting(self.verbose, "map") as progress:
             return self._train(self._scale(X), as_seed(self.random_state), progress, resume)
 
-    def _train(self, points, seed: int, progress=None, resume: bool = False) -> SOM:
+    def _train(
+        self,
+        points: np.ndarray,
+        seed: int,
+        progress: Callable[[int, int], None] | None = None,
+        resume: bool = False,
+    ) -> SOM:
         parameters, given = self._resolve(points, resume)
         realization = run_realization(
             points,
@@ -265,7 +254,7 @@ tolerance, method, smoothing, merge, clusters
         )
         return self._adopt(realization, parameters, seed)
 
-    def partial_fit(self, X, y=None) -> SOM:
+    def partial_fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
 
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
@@ -289,10 +278,10 @@ tolerance, method, smoothing, merge, clusters
         self.n_iter_ += 1
         self.weights_ = self._stream.weights / self.feature_weights_
         for name in ("u_matrix_", "_segments"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         return self
 
-    def _begin_stream(self, X, resume: bool) -> None:
+    def _begin_stream(self, X: np.ndarray, resume: bool) -> None:
         self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
         points = self._scale(X)
         p, start = self._resolve(points, resume, trainer="minibatch")
@@ -300,14 +289,16 @@ tolerance, method, smoothing, merge, clusters
         self.parameters_, self.lattice_ = p, p.lattice
         self.seed_ = as_seed(self.random_state)
         if start is None:
-            rng = np.random.default_rng(_children(self.seed_)[0])
+            rng = np.random.default_rng(spawn_seeds(self.seed_)[0])
             start = initial_weights(points, p.lattice, p.initial, rng)
         self._stream = MiniBatches(
             p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric
         )
         self.n_samples_seen_ = self.n_iter_ = 0
 
-    def _resolve(self, points, resume: bool, **changed) -> tuple[MapParameters, np.ndarray | None]:
+    def _resolve(
+        self, points: np.ndarray, resume: bool, **changed: Any
+    ) -> tuple[MapParameters, np.ndarray | None]:
         """Parameters of the map, and the first weights in weighted units where they are given."""
         chosen = {name: getattr(self, name) for name in PARAMETERS} | changed
         if isinstance(self.clusters, Integral) and self.method not in COUNTED:
@@ -327,8 +318,9 @@ tolerance, method, smoothing, merge, clusters
             chosen["initial"], given = "given", given * self.feature_weights_
         return resolve_parameters(chosen, points), given
 
-    def _adopt(self, trained, parameters: MapParameters, seed: int) -> SOM:
-        """Take over a Realization, or what looks like one but lacks what a stream does not give."""
+    def _adopt(
+        self, trained: Realization | store.MapArrays, parameters: MapParameters, seed: int
+    ) -> SOM:
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
         self.weights_ = trained.weights / self.feature_weights_
@@ -346,10 +338,10 @@ tolerance, method, smoothing, merge, clusters
         return self
 
     def _forget(self) -> None:
-        for name in _PASSING:
-            vars(self).pop(name, None)
+        for name in _TRANSIENT:
+            self.__dict__.pop(name, None)
 
-    def _scale(self, X) -> np.ndarray:
+    def _scale(self, X: np.ndarray) -> np.ndarray:
         """Points (N, F) float32 in weighted units."""
         factors = self.feature_weights_
         return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
@@ -357,38 +349,38 @@ tolerance, method, smoothing, merge, clusters
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
-    def winners(self, X) -> np.ndarray:
-        """Node nearest to each point, (N,) int32."""
+    def winners(self, X: ArrayLike) -> np.ndarray:
+        """Return the node nearest to each point, (N,) int32."""
         points = self._scale(check_table(self, X))
         return find_winners(points, self._codebook, **self._search())
 
-    def predict(self, X) -> np.ndarray:
-        """Cluster of each point's winner, (N,) int32."""
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the cluster of each point's winner, (N,) int32."""
         winners = self.winners(X)
         return self.node_clusters_[winners]
 
-    def transform(self, X) -> np.ndarray:
-        """Position (x, y) of each point's winner on the lattice, (N, 2) float64, in its steps."""
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the lattice position (x, y) of each point's winner, (N, 2) float64, in steps."""
         winners = self.winners(X)
         return self.lattice_.coordinates()[winners]
 
-    def distances(self, X) -> np.ndarray:
-        """Distances of the points to all nodes, (N, M) float64, in the metric of the map."""
+    def distances(self, X: ArrayLike) -> np.ndarray:
+        """Return the distances of the points to all nodes, (N, M) float64, in the map's metric."""
         points = self._scale(check_table(self, X))
         return pairwise(points, self._codebook, self.parameters_.metric)
 
-    def score_samples(self, X) -> np.ndarray:
-        """Negative distance of each point to its winner, (N,) float64."""
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return the negative distance of each point to its winner, (N,) float64."""
         points = self._scale(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
-    def score(self, X, y=None) -> float:
-        """Negative quantization error of X; y is not used."""
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
-    def impute(self, X) -> np.ndarray:
-        """X (N, F) with each missing value replaced by the weight of the point's winner."""
+    def impute(self, X: ArrayLike) -> np.ndarray:
+        """Return X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
         winners = find_winners(self._scale(filled), self._codebook, **self._search())
         rows, columns = np.nonzero(np.isnan(filled))
@@ -404,14 +396,15 @@ tolerance, method, smoothing, merge, clusters
         self._write(Path(path), repeat=1)
 
     def _write(self, path: Path, repeat: int) -> None:
-        arrays = {name: getattr(self, f"{name}_", None) for name in store.REALIZATION_ARRAYS}
+        arrays: dict[str, Any] = {n: getattr(self, f"{n}_", None) for n in store.REALIZATION_ARRAYS}
         arrays["weights"] = self._codebook
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
-        trained = SimpleNamespace(
+        # Of a stream, parts are missing.
+        trained = store.MapArrays(
             **arrays,
-            history=getattr(self, "history_", _NO_HISTORY),
+            history=getattr(self, "history_", None),
             quality=getattr(self, "quality_", {}),
             seconds=getattr(self, "seconds_", {}),
         )
@@ -428,7 +421,7 @@ tolerance, method, smoothing, merge, clusters
             id=path.stem,
             seed=self.seed_,
             repeat=repeat,
-            parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
+            parameters=plain(asdict(self.parameters_)),
             fingerprint="",
             estimator=plain_parameters(self),
         )
@@ -437,8 +430,12 @@ tolerance, method, smoothing, merge, clusters
     def load(cls, path: str | Path) -> SOM:
         """Read a map that `save` wrote, or one of a finished study.
 
-        A map of a study takes features on the scale of the study; see `load_study`. Raises
-        ResultError for any other file.
+        A map of a study takes features on the scale of the study; see `load_study`.
+
+        Raises
+        ------
+        ResultError
+            Any other file.
         """
         with store.open_result(path, "realization") as file:
             seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")
@@ -446,7 +443,9 @@ tolerance, method, smoothing, merge, clusters
                 som = cls(**store.read_json(file, "estimator"))
             else:
                 som = cls(**resolved, random_state=seed)
-            arrays = {n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS}
+            arrays: dict[str, Any] = {
+                n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS
+            }
             som.n_features_in_ = arrays["weights"].shape[1]
             if "names" in file:
                 som.feature_names_in_ = np.array(store.read_text(file["names"]), dtype=object)
@@ -455,19 +454,13 @@ tolerance, method, smoothing, merge, clusters
             if "scaling/weights" in file:
                 som.feature_weights = file["scaling/weights"][:]
             som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
-            trained = SimpleNamespace(
+            trained = store.MapArrays(
                 **arrays,
                 history=_read_history(file) if "history" in file else None,
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},
                 seconds={k: float(v) for k, v in file["seconds"].attrs.items() if k != "unit"},
             )
-        parameters = MapParameters(**{f.name: resolved[f.name] for f in fields(MapParameters)})
-        return som._adopt(trained, parameters, seed)
-
-
-def _children(seed: int) -> list[np.random.SeedSequence]:
-    """The seeds that run_realization makes of one: for start, order and segmentation."""
-    return np.random.SeedSequence(seed).spawn(3)
+        return som._adopt(trained, MapParameters(**resolved), seed)
 
 
 def _read_history(file: h5py.File) -> History:
