@@ -450,8 +450,8 @@ def imported_parts(root, statements):
             yield part.as_posix().removeprefix("kohorte/")
 
 
-# Checks refuse what cannot be used, files of results have a seal of their own, and a message changes
-# no number.
+# Checks refuse what cannot be used, files of results have a seal of their own, and a message
+# changes no number.
 EXEMPT = re.compile(
     r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
 )
