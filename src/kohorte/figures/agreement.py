@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -10,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import FEW_VALUES, Levels, find_levels, level_colours
+from kohorte.figures.reading import Inputs, Parameters, read_swept
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -143,6 +146,13 @@ def agreement_figure(
     return figure
 
 
+def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `agreement` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    ensemble = store.read_ensemble(inputs["ensemble"])
+    return agreement_figure(ensemble.realizations.ari, read_swept(realizations, parameters))
+
+
 @paper_style()
 def parameter_effects_figure(
     parameter: Sequence[str],
@@ -212,6 +222,13 @@ def parameter_effects_figure(
     bar.set_label(label)
     plain_numbers(bar.ax.yaxis, 5)
     return figure
+
+
+def draw_effects(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `effects` from the files of a study."""
+    effects = pd.read_csv(inputs["effects"])
+    columns = ("parameter", "first", "second", "agreement")
+    return parameter_effects_figure(*(effects[name].tolist() for name in columns))
 
 
 def _level_entries(levels: Mapping[str, Levels]) -> tuple[list[Artist], int]:

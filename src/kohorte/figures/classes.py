@@ -1,15 +1,18 @@
 """Figures of known classes on one map: heights, a feature, projections, classes of the nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from kohorte import store
+from kohorte.analysis.classification import count_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import (
     MANY_CELLS,
@@ -20,6 +23,7 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
+from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
@@ -39,8 +43,6 @@ from kohorte.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from kohorte.maps.lattice import Lattice
 
 MAX_CLASSES = 16
@@ -82,6 +84,14 @@ def node_difference_figure(
     return page.figure
 
 
+def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `node_difference` from the files of a study."""
+    stored = read_map(inputs, parameters, "u_matrix")
+    return node_difference_figure(
+        stored.arrays["u_matrix"], stored.lattice, metric=stored.parameters["metric"]
+    )
+
+
 @paper_style()
 def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Figure:
     """The map, coloured by one feature of the weights.
@@ -101,6 +111,33 @@ def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Fi
     page.colour_bar(cells, f"Weight of {shorten(name)}")
     page.finish([])
     return page.figure
+
+
+def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `feature_map` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights")
+    table, weights = store.read_data(inputs["data"], mapped=True), stored.arrays["weights"]
+    column = choose_feature(table.names, weights, parameters["feature"])
+    values = weights[:, column] * table.scale[column] + table.offset[column]
+    return feature_map_figure(values, table.names[column], stored.lattice)
+
+
+def choose_feature(names: Sequence[str], weights: np.ndarray, feature: str | None) -> int:
+    """Return the column of a feature, or of the one whose scaled weights vary most for None.
+
+    Raises
+    ------
+    ConfigError
+        There is no such feature.
+    """
+    if feature is None:
+        return int(weights.std(axis=0).round(6).argmax())
+    if feature not in names:
+        raise ConfigError(
+            f"figures.feature: the table has no feature {feature!r}, or it was left out because it "
+            f"is constant; it has {len(names)}, the first is {names[0]!r}"
+        )
+    return list(names).index(feature)
 
 
 @paper_style()
@@ -191,6 +228,27 @@ def class_projections_figure(
     return figure
 
 
+def draw_projections(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `projections` from the files of a study."""
+    return _draw_points(projections_figure, inputs, parameters)
+
+
+def draw_class_projections(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `class_projections` from the files of a study."""
+    return _draw_points(class_projections_figure, inputs, parameters)
+
+
+def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Parameters) -> Figure:
+    stored = read_map(inputs, parameters, "winners", "u_matrix")
+    table = store.read_data(inputs["data"], mapped=True)
+    return figure(
+        classes=table.truth,
+        class_names=table.class_names,
+        lattice=stored.lattice,
+        **stored.arrays,
+    )
+
+
 @paper_style()
 def node_classes_figure(
     counts: np.ndarray, class_names: Sequence[str], lattice: "Lattice"
@@ -246,8 +304,17 @@ def node_classes_figure(
     return page.figure
 
 
+def draw_node_classes(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `node_classes` from the files of a study."""
+    stored = read_map(inputs, parameters, "winners")
+    table = store.read_data(inputs["data"], mapped=True)
+    sides = stored.lattice.n_nodes, len(table.class_names)
+    counts = count_classes(stored.arrays["winners"], table.truth, *sides)
+    return node_classes_figure(counts, table.class_names, stored.lattice)
+
+
 @paper_style()
-def classification_figure(table: "DataFrame") -> Figure:
+def classification_figure(table: pd.DataFrame) -> Figure:
     """Share of the test points whose class is found, against the number of nearest points asked.
 
     Means over the maps, with the range of these; methods that ask no neighbours are level lines.
@@ -288,6 +355,11 @@ def classification_figure(table: "DataFrame") -> Figure:
     plain_numbers(axes.yaxis, 6)
     legend_below(figure, entries, most=1)
     return figure
+
+
+def draw_classification(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `classification` from the files of a study."""
+    return classification_figure(pd.read_csv(inputs["classification"]))
 
 
 def _check_count(class_names: Sequence[str]) -> None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgba, to_rgba_array
 
+from kohorte.analysis.choice import most_telling
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Parameters
 from kohorte.figures.style import group_colour, sequential_map, value_label
 
 FEW_VALUES = 8
@@ -105,6 +109,20 @@ def colour_realizations(n: int, values: Sequence[object] | None, name: str) -> C
     palette = to_rgba_array(level_colours(levels))
     texts = [f"{name} {label}" for label in levels.labels]
     return Colouring(palette[levels.index], list(zip(texts, palette, strict=True)), None)
+
+
+def telling_parameters(realizations: pd.DataFrame, parameters: Parameters) -> list[str]:
+    """Return names of parameters: first `color_by`, then swept ones that tell most of the error."""
+    first = parameters["color_by"]
+    telling = [name for name in most_telling(realizations, parameters["swept"]) if name != first]
+    return telling if first is None else [first, *telling]
+
+
+def colour_by(realizations: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """Return values and name of the first parameter, as figures of realizations take them."""
+    if not names:
+        return {}
+    return {"colour_by": realizations[names[0]].tolist(), "colour_name": names[0]}
 
 
 def _plain(value: object) -> float | bool | str | None:

@@ -12,6 +12,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 
+from kohorte import store
+from kohorte.analysis.classification import count_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import (
     MANY_CELLS,
@@ -26,6 +28,7 @@ from kohorte.figures.cells import (
     map_axes,
     straight_lines,
 )
+from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
@@ -121,6 +124,22 @@ def umatrix_figure(
     axes.plot(*positions[cluster_centroids].T, **_disc("white", 4), zorder=4.8)
     axes.plot(*positions[cluster_centroids[numbered]].T, **_disc("white", 10), zorder=5)
     return page.figure
+
+
+def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `umatrix` from the files of a study."""
+    stored = read_map(
+        inputs,
+        parameters,
+        "u_matrix",
+        "basins",
+        "centroids",
+        "node_clusters",
+        "cluster_centroids",
+    )
+    return umatrix_figure(
+        lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays
+    )
 
 
 @paper_style()
@@ -231,6 +250,19 @@ def component_planes_figure(
     return figure
 
 
+def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `component_planes` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights", "node_clusters")
+    table = store.read_data(inputs["data"], mapped=True)
+    return component_planes_figure(
+        names=table.names,
+        lattice=stored.lattice,
+        offset=table.offset,
+        scale=table.scale,
+        **stored.arrays,
+    )
+
+
 @paper_style()
 def hit_map_figure(
     hits: np.ndarray,
@@ -329,6 +361,23 @@ def hit_map_figure(
     colour = group_colour(0) if class_counts is None else MUTED
     page.finish(handles, key, marker=marker, color=colour, markeredgewidth=0)
     return page.figure
+
+
+def draw_hits(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `hits` from the files of a study."""
+    stored = read_map(inputs, parameters, "hits", "winners", "node_clusters")
+    table = store.read_data(inputs["data"], mapped=True)
+    counts = None
+    if table.truth is not None:
+        sides = stored.lattice.n_nodes, len(table.class_names)
+        counts = count_classes(stored.arrays["winners"], table.truth, *sides)
+    return hit_map_figure(
+        stored.arrays["hits"],
+        stored.lattice,
+        class_counts=counts,
+        class_names=table.class_names,
+        node_clusters=stored.arrays["node_clusters"],
+    )
 
 
 def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:

@@ -44,7 +44,7 @@ MOST_READ = 1_000_000
 
 
 def choose_step(n_points: int) -> int:
-    """Of so many points, every how manieth figures are made from, so that memory has a bound."""
+    """Return n where figures of so many points are made from every n-th: memory has a bound."""
     return max(1, -(-n_points // MOST_READ))
 
 

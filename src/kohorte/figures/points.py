@@ -1,6 +1,7 @@
 """Figures of points in the plane of two features: signal, consensus labels, confidence."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,16 +11,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from kohorte import store
+from kohorte.analysis.evaluation import Evaluation, evaluate
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
 from kohorte.figures.panels import (
     PanelRow,
     choose_points,
+    choose_step,
     draw_groups,
     draw_scale,
     fill_missing,
     mark_points,
 )
+from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     EMPTY,
     INK,
@@ -31,8 +36,8 @@ from kohorte.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from kohorte.analysis.evaluation import Evaluation
     from kohorte.maps.lattice import Lattice
+    from kohorte.store import PreparedData
 
 _CONFIDENCE = "Share of votes for the label"
 
@@ -97,7 +102,7 @@ def choose_features(
     return tuple(list(names).index(name) for name in chosen)
 
 
-def classes_of_groups(evaluation: "Evaluation", n_groups: int) -> np.ndarray:
+def classes_of_groups(evaluation: Evaluation, n_groups: int) -> np.ndarray:
     """Class that each group stands for, as an index into `evaluation.classes`; -1 for none.
 
     (n_groups,) int64; the groups are numbered as the labels that were evaluated.
@@ -179,6 +184,25 @@ def signal_figure(
     return row.figure
 
 
+def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `signal` from the files of a study."""
+    table, ensemble, step = _read_points(inputs)
+    labels, matching = ensemble.points.label, None
+    if table.truth is not None:
+        matching = classes_of_groups(evaluate(labels, table.truth), ensemble.consensus.n_groups)
+    columns = choose_features(table.features, table.names, labels, parameters["features"])
+    return signal_figure(
+        table.physical(columns),
+        [table.names[k] for k in columns],
+        signal=ensemble.points.signal,
+        labels=labels,
+        truth=table.truth,
+        class_names=table.class_names,
+        matching=matching,
+        step=step,
+    )
+
+
 @paper_style()
 def confidence_figure(
     features: np.ndarray,
@@ -246,6 +270,38 @@ def confidence_figure(
     _draw_distribution(row.panels[-1], confidence, low)
     row.finish()
     return row.figure
+
+
+def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `confidence` from the files of a study; on a map where it has maps."""
+    table, ensemble, step = _read_points(inputs)
+    confidence = ensemble.points.confidence
+    columns = choose_features(
+        table.features, table.names, ensemble.points.label, parameters["features"]
+    )
+    node_confidence = lattice = None
+    if inputs["maps"]:
+        stored = read_map(inputs, parameters, "winners")
+        lattice, winners = stored.lattice, stored.arrays["winners"][::step]
+        hits = np.bincount(winners, minlength=lattice.n_nodes)
+        total = np.bincount(winners, weights=confidence, minlength=lattice.n_nodes)
+        node_confidence = np.where(hits > 0, total / np.maximum(hits, 1), np.nan)
+    return confidence_figure(
+        table.physical(columns),
+        [table.names[k] for k in columns],
+        confidence=confidence,
+        node_confidence=node_confidence,
+        lattice=lattice,
+        step=step,
+    )
+
+
+def _read_points(inputs: Inputs) -> tuple["PreparedData", SimpleNamespace, int]:
+    """Table and ensemble of every n-th point, and n."""
+    table = store.read_data(inputs["data"], mapped=True)
+    step = choose_step(len(table.features))
+    ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
+    return table.every(step), ensemble, step
 
 
 def _as_points(features: np.ndarray, names: Sequence[str], **arrays) -> np.ndarray:

@@ -2,16 +2,27 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kohorte.analysis.choice import describe_setting
-from kohorte.figures.levels import check_lengths, colour_realizations, find_levels
+from kohorte.figures.levels import (
+    check_lengths,
+    colour_by,
+    colour_realizations,
+    find_levels,
+    telling_parameters,
+)
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    find_representative,
+)
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -26,9 +37,6 @@ from kohorte.figures.style import (
     plain_numbers,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 @paper_style()
 def quality_figure(
@@ -40,7 +48,7 @@ def quality_figure(
     marker_by: Sequence[object] | np.ndarray | None = None,
     marker_name: str = "",
     metric: Sequence[str] | None = None,
-    settings: "pd.DataFrame | None" = None,
+    settings: pd.DataFrame | None = None,
     highlight: int | None = None,
     highlight_label: str = "representative realization",
 ) -> Figure:
@@ -132,6 +140,24 @@ def quality_figure(
     return figure
 
 
+def draw_quality(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `quality` from the files of a study: coloured by a parameter, marked by the next."""
+    realizations = pd.read_csv(inputs["realizations"])
+    names = telling_parameters(realizations, parameters)
+    names = [name for name in names if name != "metric" or name == parameters["color_by"]]
+    marker = names[1] if len(names) > 1 else None
+    return quality_figure(
+        realizations["qe"],
+        realizations["te"],
+        marker_by=None if marker is None else realizations[marker].tolist(),
+        marker_name=marker or "",
+        metric=realizations["metric"].tolist(),
+        settings=pd.read_csv(inputs["choice"]),
+        highlight=find_representative(realizations, inputs),
+        **colour_by(realizations, names),
+    )
+
+
 def _draw_realizations(
     axes: Axes,
     qe: np.ndarray,
@@ -166,7 +192,7 @@ def _draw_realizations(
     axes.grid(True)
 
 
-def _draw_settings(axes: Axes, settings: "pd.DataFrame") -> list[Artist]:
+def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
     """Means of settings with repeats, the Pareto front, the recommended setting; legend entries."""
     handles: list[Artist] = []
     if (settings["repeats"] > 1).any():

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kohorte.figures.levels import FEW_VALUES, Levels, check_lengths, find_levels
+from kohorte.figures.reading import Inputs, Parameters, read_swept
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -82,6 +84,13 @@ def clusters_figure(
             entries.append(Line2D([], [], linestyle="", label=note))
         legend_below(figure, entries)
     return figure
+
+
+def draw_clusters(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `clusters` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    counts = realizations["n_clusters"].to_numpy()
+    return clusters_figure(counts, read_swept(realizations, parameters))
 
 
 def _draw_histogram(axes: Axes, counts: np.ndarray) -> None:

@@ -1,12 +1,14 @@
 """Figures of how far results can be trusted: intervals of Gsum, number of realizations."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
@@ -103,6 +105,13 @@ def stability_figure(
     return figure
 
 
+def draw_stability(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `stability` from the files of a study."""
+    table = pd.read_csv(inputs["stability"])
+    values = [table[name].to_numpy() for name in ("gsum", "gsum_low", "gsum_high")]
+    return stability_figure(*values, groups=table["consensus_group"].to_numpy())
+
+
 @paper_style()
 def sufficiency_figure(
     sizes: np.ndarray,
@@ -172,3 +181,16 @@ def sufficiency_figure(
     axes.grid(True)
     legend_below(figure, handles, most=2)
     return figure
+
+
+def draw_sufficiency(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `sufficiency` from the files of a study."""
+    table = pd.read_csv(inputs["sufficiency"])
+    reached = table.loc[table["enough"].astype(bool), "realizations"]
+    values = [table[name].to_numpy() for name in ("realizations", "mean", "low", "high")]
+    return sufficiency_figure(
+        *values,
+        target=parameters["enough"],
+        answer=None if reached.empty else int(reached.iloc[0]),
+        band="5th to 95th percentile",
+    )

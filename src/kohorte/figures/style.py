@@ -6,7 +6,6 @@ can change how they look.
 """
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
 
 from kohorte.errors import ConfigError
+from kohorte.store.files import replacing
 
 SINGLE_COLUMN = 3.5
 """Width of a figure that fills one column of a two-column page, in inches (89 mm)."""
@@ -140,7 +140,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     figure
         Figure made by a function of this package.
     path
-        Target; its ending, `.pdf` or `.png`, chooses the format. The folder must exist.
+        Target; its ending, `.pdf` or `.png`, chooses the format.
     dpi
         Dots per inch of a PNG, and of the rasterized parts of a PDF (points, map cells).
 
@@ -148,6 +148,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     ------
     ConfigError
         The ending is neither `.pdf` nor `.png`.
+    ResultError
+        Disk or permissions do not allow to write there.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -158,12 +160,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     buffer = io.BytesIO()
     with paper_style():
         figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:

@@ -4,9 +4,9 @@ import string
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import Levels, colour_realizations, find_levels
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
@@ -32,9 +33,6 @@ from kohorte.figures.style import (
     sequential_map,
     shorten,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MEASURES = {
     "qe_mean": "Quantization error",
@@ -57,7 +55,7 @@ _STAR |= {"markeredgecolor": INK, "markeredgewidth": 0.6}
 
 
 @paper_style()
-def sweep_figure(table: "pd.DataFrame", per: Sequence[str]) -> Figure:
+def sweep_figure(table: pd.DataFrame, per: Sequence[str]) -> Figure:
     """Measures of all settings of a sweep, a panel each; a star marks what is recommended.
 
     Where both lattice dimensions vary, heat maps over them: side by side for the combinations of
@@ -126,8 +124,13 @@ def sweep_figure(table: "pd.DataFrame", per: Sequence[str]) -> Figure:
     return figure
 
 
+def draw_sweep(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `sweep` from the files of a study."""
+    return sweep_figure(pd.read_csv(inputs["sweep"]), parameters["per"])
+
+
 def _find_measures(
-    table: "pd.DataFrame", several_metrics: bool
+    table: pd.DataFrame, several_metrics: bool
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The measures that hold a number, (S,) each, and what to say about them."""
     measures = {name: table[name].to_numpy(dtype=np.float64) for name in MEASURES}
@@ -142,7 +145,7 @@ def _find_measures(
 
 
 def _cut_slices(
-    table: "pd.DataFrame", levels: Mapping[str, Levels], names: Sequence[str]
+    table: pd.DataFrame, levels: Mapping[str, Levels], names: Sequence[str]
 ) -> list[tuple[str, np.ndarray]]:
     """Text and rows of each combination of values of some parameters; all rows where none."""
     if not names:
@@ -240,7 +243,7 @@ class _Lines:
 
 
 def _find_lines(
-    table: "pd.DataFrame", levels: Mapping[str, Levels], name: str, colour: str | None
+    table: pd.DataFrame, levels: Mapping[str, Levels], name: str, colour: str | None
 ) -> _Lines:
     along = levels[name]
     x = np.arange(len(along.labels), dtype=np.float64)

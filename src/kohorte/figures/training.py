@@ -4,16 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kohorte import store
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
-from kohorte.figures.levels import check_lengths, colour_realizations
+from kohorte.figures.levels import check_lengths, colour_by, colour_realizations, telling_parameters
 from kohorte.figures.panels import choose_points, fill_missing
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    find_representative,
+    read_map,
+    unit_of_training,
+)
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -37,6 +46,9 @@ MOST_MOMENTS = 12
 
 MOST_DOTS = 400
 """Nodes that are drawn as dots; more would hide the net."""
+
+CURVES = ("step", "quantization_error", "topographic_error", "radius")
+"""What a history is drawn from."""
 
 _NET = "#D55E00"
 
@@ -110,6 +122,19 @@ def history_figure(
         handles.append(Line2D([], [], color=INK, lw=1.5, ls=(0, (3, 1.2)), label=highlight_label))
     legend_below(figure, handles, most=3)
     return figure
+
+
+def draw_history(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `history` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    files = store.listed_realizations(inputs["maps"])
+    stored = [store.read_realization(f, *(f"history/{name}" for name in CURVES)) for f in files]
+    return history_figure(
+        [{name: r.arrays[f"history/{name}"] for name in CURVES} for r in stored],
+        metric=realizations["metric"].tolist(),
+        highlight=find_representative(realizations, inputs),
+        **colour_by(realizations, telling_parameters(realizations, parameters)),
+    )
 
 
 @paper_style()
@@ -193,6 +218,18 @@ def snapshots_figure(
         handles.append(Line2D([], [], ls="", label=text))
     legend_below(figure, handles)
     return figure
+
+
+def draw_snapshots(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `snapshots` from the files of a study."""
+    stored = read_map(inputs, parameters, "snapshots/step", "snapshots/weights")
+    return snapshots_figure(
+        stored.arrays["snapshots/step"],
+        stored.arrays["snapshots/weights"],
+        store.read_data(inputs["data"], mapped=True).features,
+        stored.lattice,
+        unit=unit_of_training(stored.parameters),
+    )
 
 
 def _draw_net(

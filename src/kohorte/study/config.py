@@ -20,7 +20,7 @@ from typing import Any
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError
 from kohorte.provenance import portable_path
-from kohorte.study.figures import EXTRA_FIGURES
+from kohorte.study.figures import FIGURES
 from kohorte.study.modules import StudyModule, merge_schema
 
 Schema = Mapping[str, Any]
@@ -110,11 +110,13 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
         return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     schema = read(Path(__file__).parent, "config.schema.yaml")
-    figures = list(EXTRA_FIGURES)
+    figures = list(FIGURES)
     for module in modules:
         schema = merge_schema(schema, read(module.folder, "schema.yaml"))
-        figures += module.extra_figures
-    schema["properties"]["figures"]["properties"]["extra"]["items"] = {"enum": figures}
+        figures += module.figures
+    schema["properties"]["figures"]["properties"]["extra"]["items"] = {
+        "enum": [figure.name for figure in figures if figure.on_request]
+    }
     return schema
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kohorte.study.figures import Figure
 from kohorte.study.resources import Cost
 
 Config = Mapping[str, Any]
@@ -29,8 +30,8 @@ class StudyModule:
         is one, is merged into the schema of the configuration.
     prepare : function(config) -> config
         Completes a checked configuration, or refuses it with a ConfigError.
-    extra_figures : mapping
-        What each of its figures for `figures.extra` needs, as in `kohorte.study.figures`.
+    figures : sequence of Figure
+        Its rows of the table of figures; their captions are in `captions`.
     costs : mapping
         What its rules take, by their name.
     files : sequence of (section, key)
@@ -43,7 +44,7 @@ class StudyModule:
 
     folder: Path
     prepare: Callable[[Config], Config] = lambda config: config
-    extra_figures: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    figures: Sequence[Figure] = ()
     costs: Mapping[str, Cost] = field(default_factory=dict)
     files: Sequence[tuple[str, str]] = ()
     unrecorded: Sequence[str] = ()

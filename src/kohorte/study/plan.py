@@ -16,7 +16,7 @@ from typing import Any
 
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError
-from kohorte.study.figures import EXTRA_FIGURES, check_extra_figures, has_classes
+from kohorte.study.figures import FIGURES, choose_figures, has_classes
 from kohorte.study.map_checks import check_map
 from kohorte.study.modules import StudyModule
 
@@ -369,8 +369,7 @@ def _check_figures(config: Mapping[str, Any], study: Study, modules: Sequence[St
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
-    known = EXTRA_FIGURES | {k: v for m in modules for k, v in m.extra_figures.items()}
-    check_extra_figures(config, len(study.realizations), len(study.labels), known)
+    choose_figures([*FIGURES, *(row for m in modules for row in m.figures)], config, study)
 
 
 def _check_test(config: Mapping[str, Any], study: Study) -> None:

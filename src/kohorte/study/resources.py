@@ -74,8 +74,6 @@ COSTS: Mapping[str, Cost] = {
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     "evaluate_labels": Cost(mb_per_mb=12),
     "write_group_signals": Cost(),
-    # Slices, parts or a sample of what is read in blocks.
-    "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
 }

@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import MANY_CELLS, cell_polygons, map_axes
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -124,6 +126,32 @@ def colours_figure(
         else:
             axes.plot(*places.T, ls="", marker="o", ms=2, color=INK, mec="white", mew=0.3)
     return figure
+
+
+def draw_colours(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `colours` from the files of a study."""
+    identifier = parameters["realization"] or store.read_representative(inputs["ensemble"])
+    table = store.read_data(inputs["data"])
+    values = table.features * table.scale + table.offset
+    check_colours(values, table.names)
+    files = store.listed_realizations(inputs["maps"])
+    stored = [store.read_realization(file, "weights", "winners") for file in files]
+    colours = [r.arrays["weights"] * table.scale + table.offset for r in stored]
+    distances = [
+        np.linalg.norm(values - weights[r.arrays["winners"]], axis=1)
+        for r, weights in zip(stored, colours, strict=True)
+    ]
+    own = [file.stem for file in files].index(identifier)
+    names = table.rows if table.truth is None else np.array(table.class_names)[table.truth]
+    return colours_figure(
+        colours[own],
+        stored[own].lattice,
+        table.names,
+        winners=stored[own].arrays["winners"],
+        names=[str(name) for name in names],
+        distances=np.array(distances),
+        highlight=own,
+    )
 
 
 def check_colours(values: np.ndarray, features: Sequence[str]) -> None:

@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
+from kohorte import store
 from kohorte.analysis.classification import winners_of_means
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -171,6 +173,18 @@ def class_winners_figure(
     return figure
 
 
+def draw_class_winners(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `class_winners` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights", "u_matrix")
+    table = store.read_data(inputs["data"], mapped=True)
+    return class_winners_figure(
+        *images_of_means(table, stored.arrays["weights"], stored.parameters["metric"]),
+        table.class_names,
+        stored.arrays["u_matrix"],
+        stored.lattice,
+    )
+
+
 @paper_style()
 def image_map_figure(
     weights: np.ndarray,
@@ -257,6 +271,22 @@ def image_map_figure(
         Line2D(*ends.T, color=group_colour(7), transform=figure.transFigure, zorder=6, **dots)
     )
     return figure
+
+
+def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `image_map` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights", "u_matrix")
+    table = store.read_data(inputs["data"], mapped=True)
+    metric = stored.parameters["metric"]
+    _, weights, winners = images_of_means(table, stored.arrays["weights"], metric)
+    return image_map_figure(
+        weights,
+        winners,
+        table.class_names,
+        stored.arrays["u_matrix"],
+        stored.lattice,
+        metric=metric,
+    )
 
 
 def _check_classes(means, weights, winners, class_names) -> int:

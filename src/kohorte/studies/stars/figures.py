@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
+from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.panels import draw_groups, draw_scale
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -23,7 +26,8 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
 )
-from kohorte.studies.stars.regions import COLOURS, main_sequence
+from kohorte.studies.stars import STAR_FEATURES
+from kohorte.studies.stars.regions import COLOURS, REGIONS, main_sequence
 
 NAMES = {
     "main sequence": (0.2, 6.4),
@@ -106,6 +110,18 @@ def colour_magnitude_figure(
     return figure
 
 
+def draw_colour_magnitude(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `colour_magnitude` from the files of a study."""
+    points = store.read_ensemble(inputs["ensemble"], points=True).points
+    table = store.read_data(inputs["data"])
+    return colour_magnitude_figure(
+        *table.physical([table.names.index(name) for name in STAR_FEATURES]).T,
+        labels=points.label,
+        signal=points.signal,
+        confidence=points.confidence,
+    )
+
+
 @paper_style()
 def star_regions_figure(
     shares: np.ndarray, groups: Sequence[str], regions: Sequence[str], sizes: Sequence[int]
@@ -141,6 +157,14 @@ def star_regions_figure(
     axes.spines[:].set_visible(False)
     axes.set_title("Share of the region's stars in %", loc="left")
     return figure
+
+
+def draw_star_regions(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `star_regions` from the files of a study."""
+    groups = pd.read_csv(inputs["stars"])
+    counts = groups[[name.replace(" ", "_") for name in REGIONS]].to_numpy().T
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    return star_regions_figure(shares, groups["group"].tolist(), REGIONS, counts.sum(axis=1))
 
 
 def _colour_bar(drawn, axes: Axes, label: str, logarithmic: bool = False) -> None:
