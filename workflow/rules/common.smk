@@ -8,9 +8,10 @@ from snakemake.exceptions import WorkflowError
 
 from kohorte.data.names import is_file
 from kohorte.errors import ConfigError
-from kohorte.provenance import library_digest
+from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, portable_config, read_config
+from kohorte.study.figures import FIGURES, choose_figures
 from kohorte.study.modules import prepare_config
 from kohorte.study.plan import batches, parameter_defaults, plan_study
 
@@ -96,6 +97,10 @@ def label_sources():
     return list(STUDY.labels.values())
 
 
+# What figures are drawn from and is no `<results>/<name>.h5`.
+FIGURE_INPUTS = {"maps": label_sources() if HAS_MAPS else []}
+
+
 def data_file():
     """The prepared table, where the study has one."""
     return "<results>/data.h5" if HAS_DATA else []
@@ -112,17 +117,6 @@ def count_slabs():
 
 
 SLABS = [f"{k:04d}" for k in range(count_slabs())]
-
-
-def figure_origins(wildcards):
-    """Rule and input files of each figure that is there or asked for, by the name of its file."""
-    wanted = {Path(str(file)).name for file in rules.figures.input}
-    return {
-        Path(str(file)).name: {"rule": rule.name, "inputs": sorted({str(f) for f in rule.input})}
-        for rule in workflow.rules
-        for file in rule.output
-        if Path(str(file)).name in wanted and Path(str(file)).parent.name == "figures"
-    }
 
 
 def show_summary():

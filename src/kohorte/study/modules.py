@@ -26,8 +26,8 @@ class StudyModule:
     Attributes
     ----------
     folder : Path
-        Where it lies. `rules.smk` in it is included in the workflow, and `schema.yaml`, where there
-        is one, is merged into the schema of the configuration.
+        Where it lies. Where there are such files in it, `rules.smk` is included in the workflow,
+        and `schema.yaml` is merged into the schema of the configuration.
     prepare : function(config) -> config
         Completes a checked configuration, or refuses it with a ConfigError.
     figures : sequence of Figure
@@ -51,9 +51,10 @@ class StudyModule:
     unlisted: Sequence[str] = ()
 
     @property
-    def rules(self) -> str:
-        """The file of its rules."""
-        return str(self.folder / "rules.smk")
+    def rules(self) -> str | None:
+        """The file of its rules, where it has any."""
+        path = self.folder / "rules.smk"
+        return str(path) if path.exists() else None
 
 
 def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:
