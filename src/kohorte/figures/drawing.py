@@ -20,6 +20,8 @@ _LOG = logging.getLogger(__name__)
 
 FORMATS = ("pdf", "png")
 
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of each glyph of a PDF
+
 
 def draw_figures(
     figures: Mapping[str, Mapping[str, Any]],

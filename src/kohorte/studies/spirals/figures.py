@@ -1,9 +1,9 @@
 """Figures of the experiment with spirals: an unwound curve, and networks with and without maps."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Inputs
 from kohorte.figures.style import (
     COLOURS,
     DOUBLE_COLUMN,
@@ -29,10 +30,8 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
 )
-from kohorte.studies.spirals.plan import VARIANTS
-
-if TYPE_CHECKING:
-    import pandas as pd
+from kohorte.studies.spirals.plan import EXTENT, VARIANTS
+from kohorte.studies.spirals.store import read_networks, read_unwinding
 
 _CLASSES = (COLOURS[0], COLOURS[1])
 _DECISION = LinearSegmentedColormap.from_list("decision", [_CLASSES[0], "#FFFFFF", _CLASSES[1]])
@@ -46,7 +45,7 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 
 
 @paper_style()
-def unwinding_figure(curve: Mapping[str, object], table: "pd.DataFrame") -> Figure:
+def unwinding_figure(curve: Mapping[str, object], table: pd.DataFrame) -> Figure:
     """A curve with the chain in it, positions against the way along it, and orders for all turns.
 
     Parameters
@@ -217,7 +216,7 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
 
 
 @paper_style()
-def courses_figure(courses: "pd.DataFrame") -> Figure:
+def courses_figure(courses: pd.DataFrame) -> Figure:
     """Loss of the training points and accuracy on test points, against the steps done.
 
     Lines are means over the networks of a variant, bands one standard deviation to either side (of
@@ -263,7 +262,7 @@ def courses_figure(courses: "pd.DataFrame") -> Figure:
 
 
 @paper_style()
-def sweep_figure(networks: "pd.DataFrame") -> Figure:
+def sweep_figure(networks: pd.DataFrame) -> Figure:
     """Test accuracy against beta, for each size of the map; a panel for each variant with a map.
 
     Markers are means over networks, bars standard errors of them; the dashed line is the mean of
@@ -334,6 +333,23 @@ def sweep_figure(networks: "pd.DataFrame") -> Figure:
     return figure
 
 
+def draw_unwinding(inputs: Inputs) -> dict[str, Figure]:
+    """Draw the figure of unwound curves from their files."""
+    curve = read_unwinding(inputs["curve"])
+    return {"unwinding": unwinding_figure(curve, pd.read_csv(inputs["table"]))}
+
+
+def draw_networks(inputs: Inputs) -> dict[str, Figure]:
+    """Draw the figures of networks by name, from what their jobs left and two tables."""
+    drawn = [job for job in map(read_networks, inputs["jobs"]) if job["picture"] is not None]
+    return {
+        "decisions": decisions_figure(drawn, EXTENT),
+        "layers": layers_figure(drawn),
+        "courses": courses_figure(pd.read_csv(inputs["courses"])),
+        "sweep": sweep_figure(pd.read_csv(inputs["networks"])),
+    }
+
+
 def _in_order(jobs: Sequence[Mapping]) -> list[Mapping]:
     """Jobs with a picture, in the order of the variants."""
     drawn = {job["variant"]: job for job in jobs if job["picture"] is not None}
@@ -348,7 +364,7 @@ def _draw_classes(axes: Axes, x, y, classes, size: float) -> None:
         axes.scatter(x[own], y[own], c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
 
 
-def _draw_band(axes: Axes, values: "pd.DataFrame", colour: str, name: str, scale=None) -> None:
+def _draw_band(axes: Axes, values: pd.DataFrame, colour: str, name: str, scale=None) -> None:
     """Mean and standard deviation of the columns, against the index."""
     scale = scale or (lambda v: v)
     mean, deviation = values.mean(axis=1), values.std(axis=1, ddof=1).fillna(0.0)
