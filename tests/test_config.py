@@ -98,6 +98,13 @@ def test_documentation_page_is_the_schema(root, schema):
     )
 
 
+def test_documentation_has_the_table_of_figures(root):
+    script = runpy.run_path(str(root / "scripts" / "write_figures_table.py"))
+    page = (root / "docs" / "results.md").read_text()
+    assert page == script["page"](), "run make docs"
+    assert page.count("\n| `") > 40
+
+
 @pytest.mark.parametrize(
     ("key", "suggestion"),
     [("stduy", "study"), ("data.scalling", "scaling"), ("training.alpah", "alpha")],

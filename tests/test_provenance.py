@@ -20,10 +20,11 @@ from workflow_project import Project
 from kohorte import __version__, store
 from kohorte.errors import ResultError
 from kohorte.maps.history import History
-from kohorte.provenance import digest_of, file_digest, library_digest
+from kohorte.provenance import digest_of, file_digest, imported_parts, library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, portable_config, read_config
 from kohorte.study.crate import bundle_study
+from kohorte.study.figures import FIGURES
 from kohorte.study.manifest import (
     compare,
     figure_rows,
@@ -442,7 +443,7 @@ def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
         list(figure_rows(folder, made, {"study": "one"}))
 
 
-def imported_parts(root, path):
+def parts_in(root, path):
     """Parts of the library that a file of Python imports, as `library_digest` takes them."""
     source = root / "src"
     for node in ast.walk(ast.parse(path.read_text())):
@@ -467,14 +468,31 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
             if not digest or not script:
                 continue
             parts = tuple(re.findall(r'"([^"]*)"', digest[1]))
-            used = set(imported_parts(root, root / script[0]))
+            used = set(parts_in(root, root / script[0]))
             # Of benchmarks, figures use names of columns and the like, but no results.
             measured = [m for m in used if m.startswith("kohorte_benchmarks/")]
             for module in [] if "/plot_" in script[0] else measured:
-                used |= set(imported_parts(root, root / "src" / f"{module}.py"))
+                used |= set(parts_in(root, root / "src" / f"{module}.py"))
             for module in used:
                 if not exempt.match(module):
                     covered = any(f"{module}/".startswith(f"{part}/") for part in parts)
                     assert covered or parts == ("",), (rule.split(":")[0], module)
             checked += 1
-    assert checked > 50
+    assert checked > 30
+    figures = [*FIGURES, *(figure for module in load_modules() for figure in module.figures)]
+    for figure in figures:
+        parts = [part.removesuffix("/__init__") for part in imported_parts(figure.module)]
+        file = root / "src" / Path(*figure.module.split(".")).with_suffix(".py")
+        used = {module for module in parts_in(root, file) if not exempt.match(module)}
+        assert used <= set(parts), (figure.name, used - set(parts))
+        assert {f"figures/{name}" for name in ("style", "reading")} < set(parts)
+
+
+def test_the_parts_of_a_figure_are_those_that_it_imports():
+    parts = imported_parts("kohorte.figures.maps")
+    assert {"figures/maps", "figures/cells", "figures/style", "maps/lattice"} <= set(parts)
+    assert not {"figures/classes", "figures/training", "store", "store/files", "errors"} & set(
+        parts
+    )
+    assert "ensemble/overlaps" in imported_parts("kohorte.figures.ensemble")
+    assert "studies/plasma/physics/cuts" in imported_parts("kohorte.studies.plasma.figures.signals")

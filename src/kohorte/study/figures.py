@@ -38,7 +38,7 @@ class Need:
     find_lack: Callable[[Config, Study], str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figure:
     """A row of the table.
 
@@ -115,12 +115,12 @@ def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> l
 
 def tabulate_figures(figures: Iterable[Figure]) -> Iterable[str]:
     """Yield the lines of the table of figures in the documentation."""
-    yield "| figure | what it answers | needs |"
-    yield "|---|---|---|"
+    yield "| figure | what it answers | needs | drawn |"
+    yield "|---|---|---|---|"
     for figure in sorted(figures, key=lambda figure: figure.on_request):
-        needs = [need.text for need in figure.needs]
-        needs += ["to be named in `figures.extra`"] if figure.on_request else []
-        yield f"| `{figure.name}` | {figure.question} | {', '.join(needs)} |"
+        needs = ", ".join(need.text for need in figure.needs)
+        when = "on request" if figure.on_request else "always"
+        yield f"| `{figure.name}` | {figure.question} | {needs} | {when} |"
 
 
 def has_classes(data: Config) -> bool:
