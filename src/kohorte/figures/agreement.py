@@ -38,7 +38,7 @@ def agreement_figure(
     *,
     label: str = "Adjusted Rand index",
 ) -> Figure:
-    """Agreement of all pairs of realizations, ordered by the swept parameters.
+    """Draw the agreement of all pairs of realizations, ordered by the swept parameters.
 
     Realizations are sorted by the parameters in the order given, the first varying slowest;
     strips on the left and above show their values.
@@ -162,7 +162,7 @@ def parameter_effects_figure(
     *,
     label: str = "Mean adjusted Rand index",
 ) -> Figure:
-    """Mean agreement of realizations with the one and the other value of each swept parameter.
+    """Draw the mean agreement of realizations by pairs of values of each swept parameter.
 
     One matrix per parameter: on its diagonal the realizations that share the value, elsewhere
     those that differ. A parameter matters where the diagonal stands out. Without entries, as where

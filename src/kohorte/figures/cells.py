@@ -7,6 +7,7 @@ A periodic lattice is drawn as one period: what crosses a border goes on at the 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -273,7 +274,7 @@ class MapPage:
         plain_numbers(self._bar.yaxis, 6)
 
     def finish(
-        self, entries: Sequence[Artist], sizes: Sequence[tuple[str, float]] = (), **marker
+        self, entries: Sequence[Artist], sizes: Sequence[tuple[str, float]] = (), **marker: Any
     ) -> None:
         """Place everything, with a legend below the map and a key of symbol sizes below that.
 
@@ -310,8 +311,10 @@ class MapPage:
         if sizes:
             self._size_key(sizes, 0.04 + key_height / 2, marker)
 
-    def _size_key(self, sizes: Sequence[tuple[str, float]], y: float, marker: dict) -> None:
-        """A row of symbols with their texts, centred, y inches above the lower edge."""
+    def _size_key(
+        self, sizes: Sequence[tuple[str, float]], y: float, marker: dict[str, Any]
+    ) -> None:
+        """Draw a row of symbols with their texts, centred, y inches above the lower edge."""
         figure = self.figure
         renderer = figure.canvas.get_renderer()
         width, height = figure.get_size_inches()

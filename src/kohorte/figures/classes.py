@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -64,7 +65,7 @@ _SPREAD = 0.42  # of a lattice step: how far points lie from the node that they 
 def node_difference_figure(
     u_matrix: np.ndarray, lattice: "Lattice", *, metric: str = "euclidean"
 ) -> Figure:
-    """How far the weights of each node are from those of its neighbours: the bare U-matrix.
+    """Draw how far the weights of each node are from its neighbours': the bare U-matrix.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @paper_style()
 def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Figure:
-    """The map, coloured by one feature of the weights.
+    """Draw the map, coloured by one feature of the weights.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def projections_figure(
     *,
     per_class: int = 1000,
 ) -> Figure:
-    """Points of all classes on one map, each near its winner.
+    """Draw points of all classes on one map, each near its winner.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def class_projections_figure(
     *,
     per_class: int = 1000,
 ) -> Figure:
-    """A small map for each class, with its points near their winners; as `projections_figure`."""
+    """Draw a small map for each class with its points, otherwise as `projections_figure`."""
     _check_count(class_names)
     n_classes = len(class_names)
     columns = min(5, n_classes)
@@ -253,7 +254,7 @@ def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Para
 def node_classes_figure(
     counts: np.ndarray, class_names: Sequence[str], lattice: "Lattice"
 ) -> Figure:
-    """The commonest class of each node, paler the fewer of the node's points belong to it.
+    """Draw the commonest class of each node, paler the fewer of its points belong to it.
 
     Parameters
     ----------
@@ -315,7 +316,7 @@ def draw_node_classes(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @paper_style()
 def classification_figure(table: pd.DataFrame) -> Figure:
-    """Share of the test points whose class is found, against the number of nearest points asked.
+    """Draw the share of test points whose class is found, against the number of neighbours.
 
     Means over the maps, with the range of these; methods that ask no neighbours are level lines.
 
@@ -370,7 +371,7 @@ def _check_count(class_names: Sequence[str]) -> None:
         )
 
 
-def _draw_heights(axes, u_matrix, lattice) -> None:
+def _draw_heights(axes: Axes, u_matrix: np.ndarray, lattice: "Lattice") -> None:
     draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.0, 0.35))
 
 

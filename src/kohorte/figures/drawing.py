@@ -119,7 +119,7 @@ def _record(target: Path) -> Path:
 
 
 def _state(target: Path, fingerprint: str) -> dict[str, str]:
-    """What is known of the files of a figure: what they were drawn from, and what they hold."""
+    """Return what the files of a figure were drawn from, and what they hold."""
     files = {s: provenance.file_digest(target.with_suffix(f".{s}")) for s in FORMATS}
     return {"fingerprint": fingerprint, **files}
 

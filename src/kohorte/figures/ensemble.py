@@ -1,6 +1,7 @@
 """Figures of the clusters of all realizations: ranked Gsum and similarity."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -35,6 +36,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    place_axes,
     place_labels,
     plain_numbers,
     sequential_map,
@@ -55,7 +57,7 @@ def ranked_gsum_figure(
     boundaries: Sequence[int] | np.ndarray = (),
     threshold: float | None = None,
 ) -> Figure:
-    """Gsum of all clusters by rank, and the derivative that separates them into SCE groups.
+    """Draw Gsum of all clusters by rank, and the derivative that separates SCE groups.
 
     Parameters
     ----------
@@ -151,7 +153,7 @@ def similarity_figure(
     linkage: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> Figure:
-    """Similarity of all pairs of clusters in the order of the consensus tree, with the tree.
+    """Draw the similarity of all pairs of clusters in the order of the consensus tree.
 
     Parameters
     ----------
@@ -194,10 +196,7 @@ def similarity_figure(
         below += height + 0.05
     page = below + side + above
     figure.set_size_inches(width, page)
-
-    def place(x: float, y: float, w: float, h: float) -> Axes:
-        return figure.add_axes((x / width, y / page, w / width, h / page))
-
+    place = partial(place_axes, figure, (width, page))
     if legend is not None:
         legend.set_bbox_to_anchor((0.5, (below - 0.5) / page), figure.transFigure)
     axes = place(left, below, side, side)
@@ -247,7 +246,7 @@ def draw_similarity(inputs: Inputs, parameters: Parameters) -> Figure:
 def overlap_matrices_figure(
     shared: np.ndarray, apart: np.ndarray, significance: np.ndarray, *, order: str
 ) -> Figure:
-    """Overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
+    """Draw overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
 
     Parameters
     ----------
@@ -434,7 +433,7 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
 
 
 def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
-    """The tree over the matrix, without recursion: trees of thousands of leaves can be deep."""
+    """Draw the tree, without recursion: trees of thousands of leaves can be deep."""
     children = linkage[:, :2].astype(np.int64)
     x = np.zeros(2 * n - 1)
     x[:n] = leaf_spans(linkage)[0][:n] + 1.0

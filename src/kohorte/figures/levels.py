@@ -50,7 +50,7 @@ def check_lengths(n: int, **arrays: Sequence[object] | None) -> None:
 
 
 def find_levels(values: Iterable[object]) -> Levels:
-    """The distinct values of a swept parameter: numbers, truth values, texts, None or NaN.
+    """Find the distinct values of a swept parameter: numbers, truth values, texts, None or NaN.
 
     The text of a number or truth value counts as one: in a column with other texts a table keeps
     nothing else.
@@ -70,7 +70,7 @@ def find_levels(values: Iterable[object]) -> Levels:
     return Levels(index, tuple(labels), numeric)
 
 
-def level_colours(levels: Levels) -> list:
+def level_colours(levels: Levels) -> list[Any]:
     """Colours of the levels: steps of a perceptually uniform map for numbers, else the palette."""
     n_levels = len(levels.labels)
     if levels.numeric:
@@ -126,7 +126,7 @@ def colour_by(realizations: pd.DataFrame, names: Sequence[str]) -> dict[str, Any
 
 
 def _plain(value: object) -> float | bool | str | None:
-    """A value that can be compared: NaN is None, the text of a number that number."""
+    """Return a value that can be compared: None for NaN, for the text of a number that number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str) and value in _TRUTH_VALUES:

@@ -1,10 +1,12 @@
 """Figures of one map: U-matrix with its basins, component planes, hits."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -39,6 +41,7 @@ from kohorte.figures.style import (
     group_colour,
     new_figure,
     paper_style,
+    place_axes,
     place_labels,
     plain_numbers,
     sequential_map,
@@ -66,7 +69,7 @@ def umatrix_figure(
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
 ) -> Figure:
-    """U-matrix, with the basins as starbursts and the clusters that they were merged into.
+    """Draw the U-matrix, the basins as starbursts, and the clusters that they were merged into.
 
     A thin line joins each node to the centroid of its basin, a thicker one the centroid of a
     basin to that of the cluster it belongs to, where they differ. On a periodic lattice lines go
@@ -153,7 +156,7 @@ def component_planes_figure(
     node_clusters: np.ndarray | None = None,
     max_planes: int = 30,
 ) -> Figure:
-    """One small map per feature, coloured by the weights in the units of the data.
+    """Draw one small map per feature, coloured by the weights in the units of the data.
 
     Where there are more features than planes, those are shown whose weights vary most over the
     map (standard deviation of the scaled weights), in the order of the table, and the figure
@@ -211,13 +214,10 @@ def component_planes_figure(
     rasterize = len(polygons) * len(shown) > MANY_CELLS
     width_in_characters = int(panel[0] * 72 / 4.2)
     boundaries = None
+    place = partial(place_axes, figure, page)
     for k, feature in enumerate(shown):
         left = 0.1 + (k % columns) * panel[0]
         bottom = page[1] - heading - (k // columns + 1) * panel[1] + 0.06
-
-        def place(x, y, w, h):
-            return figure.add_axes((x / page[0], y / page[1], w / page[0], h / page[1]))
-
         axes = place(left, bottom, plane.width, plane.height)
         map_axes(axes, lattice, labels=False)
         cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
@@ -272,7 +272,7 @@ def hit_map_figure(
     class_names: Sequence[str] | None = None,
     node_clusters: np.ndarray | None = None,
 ) -> Figure:
-    """Points per node; with known classes as pies, else as filled parts of the cells.
+    """Draw points per node; with known classes as pies, else as filled parts of the cells.
 
     The area of a symbol is proportional to the number of points of its node. The 95th percentile
     of occupied nodes fills its cell; what lies above is drawn as large, and the key says so.
@@ -390,7 +390,7 @@ def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
             )
 
 
-def _disc(colour: str, size: float) -> dict:
+def _disc(colour: str, size: float) -> dict[str, object]:
     return {
         "linestyle": "",
         "marker": "o",
@@ -402,7 +402,9 @@ def _disc(colour: str, size: float) -> dict:
     }
 
 
-def _draw_starbursts(axes, lattice, targets, width) -> list[Artist]:
+def _draw_starbursts(
+    axes: Axes, lattice: "Lattice", targets: np.ndarray, width: float
+) -> list[Artist]:
     """Lines from the nodes to the centroids of their basins, and their legend entry."""
     origins = np.flatnonzero(targets != np.arange(len(targets)))
     if not len(origins):
@@ -416,7 +418,9 @@ def _draw_starbursts(axes, lattice, targets, width) -> list[Artist]:
     return [Line2D([], [], color=INK, lw=0.6, label="node to the centroid of its basin")]
 
 
-def _draw_merges(axes, lattice, centroids, targets) -> list[Artist]:
+def _draw_merges(
+    axes: Axes, lattice: "Lattice", centroids: np.ndarray, targets: np.ndarray
+) -> list[Artist]:
     """Lines from merged basins to their clusters, dots on the former, and the legend entries."""
     merged = targets != centroids
     if not merged.any():
@@ -459,7 +463,7 @@ def _plane_grid(lattice: "Lattice", planes: int, beside: float) -> tuple[int, Ma
 def _fold_classes(
     counts: np.ndarray, names: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    """Counts, names, colours of classes; the rarest beyond MAX_CLASSES are added up as the last."""
+    """Return counts, names and colours; the rarest beyond MAX_CLASSES are added up as the last."""
     n_classes = counts.shape[1]
     labels = [f"class {c}" for c in range(n_classes)] if names is None else list(map(str, names))
     if len(labels) != n_classes:

@@ -43,7 +43,7 @@ _CONFIDENCE = "Share of votes for the label"
 
 
 def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """The two features in which the groups of points lie farthest apart.
+    """Find the two features in which the groups of points lie farthest apart.
 
     The first has the largest ratio F of the variance between groups to that within them (one-way
     analysis of variance); the second the next largest among those that do not repeat the first,
@@ -125,7 +125,7 @@ def signal_figure(
     matching: np.ndarray | None = None,
     step: int = 1,
 ) -> Figure:
-    """Stacked signal, consensus labels and, where known, true classes, side by side.
+    """Draw stacked signal, consensus labels and, where known, true classes, side by side.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def confidence_figure(
     lattice: "Lattice | None" = None,
     step: int = 1,
 ) -> Figure:
-    """Confidence of the consensus labels: in feature space, on a map, and how it is distributed.
+    """Draw confidence of the consensus: in feature space, on a map, and its distribution.
 
     Parameters
     ----------
@@ -304,8 +304,10 @@ def _read_points(inputs: Inputs) -> tuple["PreparedData", SimpleNamespace, int]:
     return table.every(step), ensemble, step
 
 
-def _as_points(features: np.ndarray, names: Sequence[str], **arrays) -> np.ndarray:
-    """The features as (N, 1 or 2); raises where an array has another length."""
+def _as_points(
+    features: np.ndarray, names: Sequence[str], **arrays: np.ndarray | None
+) -> np.ndarray:
+    """Return the features as (N, 1 or 2); raise where an array has another length."""
     features = np.asarray(features, dtype=np.float64)
     if features.ndim != 2 or features.shape[1] not in (1, 2) or features.shape[1] != len(names):
         raise ConfigError(

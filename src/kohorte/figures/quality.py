@@ -52,7 +52,7 @@ def quality_figure(
     highlight: int | None = None,
     highlight_label: str = "representative realization",
 ) -> Figure:
-    """Topographic against quantization error: realizations, Pareto front, recommended setting.
+    """Draw topographic against quantization error, with Pareto front and recommended setting.
 
     Realizations in different metrics, whose quantization errors cannot be compared, have a panel
     for each metric.
@@ -85,42 +85,21 @@ def quality_figure(
     metric = ["euclidean"] * n if metric is None else list(metric)
     check_lengths(n, topographic_error=te, colour_by=colour_by, marker_by=marker_by, metric=metric)
     names, panel = np.unique(metric, return_inverse=True)
-    columns = min(len(names), 2)
-    rows = -(-len(names) // columns)
-    width, height = (4.6, 3.1) if len(names) == 1 else (DOUBLE_COLUMN, 2.8 * rows)
-    figure = new_figure(width, height)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(names) :]:
-        axes.remove()
-    grid = grid[: len(names)]
+    figure, grid = _make_panels(names)
     colouring = colour_realizations(n, colour_by, colour_name)
-    shapes = find_levels(marker_by) if marker_by is not None else None
-    if shapes is not None and not 1 < len(shapes.labels) <= len(MARKERS):
-        shapes = None
     handles: list[Artist] = [
         marker_handle(text, colour, MARKERS[0], 5) for text, colour in colouring.entries
     ]
-    if shapes is not None:
-        handles += [
-            marker_handle(f"{marker_name} {text}", "white", MARKERS[k], 5, markeredgewidth=0.7)
-            for k, text in enumerate(shapes.labels)
-        ]
-    shape = shapes.index if shapes is not None else np.zeros(n, dtype=int)
+    shape, entries = _find_shapes(n, marker_by, marker_name)
+    handles += entries
     for k, axes in enumerate(grid):
-        rows_here = np.flatnonzero(panel == k)
-        _draw_realizations(axes, qe, te, rows_here, colouring.colours, shape)
-        if len(names) == 1:
-            text = "distance" if names[0] == "euclidean" else f"{names[0]} distance"
-            axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
-        else:
-            panel_title(axes, chr(ord("a") + k), names[k])
-            axes.set_xlabel("Quantization error")
-        if k % columns == 0:
-            axes.set_ylabel("Topographic error (share of points)")
+        rows = np.flatnonzero(panel == k)
+        _draw_realizations(axes, qe, te, rows, colouring.colours, shape)
         if settings is not None:
             one = len(names) == 1
-            here = settings if one else settings[settings["metric"] == names[k]]
-            handles += _draw_settings(axes, here)
+            handles += _draw_settings(
+                axes, settings if one else settings[settings["metric"] == names[k]]
+            )
     if colouring.bar is not None:
         bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=28)
         bar.set_label(colour_name)
@@ -135,7 +114,7 @@ def quality_figure(
         text = f"not shown: {undefined} of {n}, of one node (no topographic error)"
         handles.append(Line2D([], [], linestyle="", label=text))
     once = {handle.get_label(): handle for handle in handles}  # panels repeat theirs
-    height += legend_below(figure, list(once.values()), most=3)
+    height = figure.get_figheight() + legend_below(figure, list(once.values()), most=3)
     figure.set_figheight(min(height, PAGE_HEIGHT))
     return figure
 
@@ -158,6 +137,39 @@ def draw_quality(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
+def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
+    """Make a figure with a panel for each metric, and its labelled axes."""
+    columns = min(len(metrics), 2)
+    rows = -(-len(metrics) // columns)
+    figure = new_figure(*((4.6, 3.1) if len(metrics) == 1 else (DOUBLE_COLUMN, 2.8 * rows)))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(metrics) :]:
+        axes.remove()
+    for k, (axes, name) in enumerate(zip(grid, metrics, strict=False)):
+        if len(metrics) == 1:
+            text = "distance" if name == "euclidean" else f"{name} distance"
+            axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
+        else:
+            panel_title(axes, chr(ord("a") + k), name)
+            axes.set_xlabel("Quantization error")
+        if k % columns == 0:
+            axes.set_ylabel("Topographic error (share of points)")
+    return figure, grid[: len(metrics)]
+
+
+def _find_shapes(
+    n: int, values: Sequence[object] | np.ndarray | None, name: str
+) -> tuple[np.ndarray, list[Artist]]:
+    """Marker of each of n realizations by a parameter of few values, and legend entries."""
+    shapes = None if values is None else find_levels(values)
+    if shapes is None or not 1 < len(shapes.labels) <= len(MARKERS):
+        return np.zeros(n, dtype=int), []
+    return shapes.index, [
+        marker_handle(f"{name} {text}", "white", MARKERS[k], 5, markeredgewidth=0.7)
+        for k, text in enumerate(shapes.labels)
+    ]
+
+
 def _draw_realizations(
     axes: Axes,
     qe: np.ndarray,
@@ -166,7 +178,7 @@ def _draw_realizations(
     colours: np.ndarray,
     shape: np.ndarray,
 ) -> None:
-    """The realizations of some rows as points, and axes that hold them."""
+    """Draw the realizations of some rows as points, and fit the axes to them."""
     few, some = len(qe) <= 100, len(qe) <= 500
     style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
     for form in np.unique(shape[rows]):

@@ -33,7 +33,7 @@ MOST_PANELS = 11
 def clusters_figure(
     n_clusters: np.ndarray, parameters: Mapping[str, Sequence[object]] | None = None
 ) -> Figure:
-    """Number of clusters per realization: all together, and by the value of each parameter.
+    """Draw numbers of clusters of all realizations, and by the value of each parameter.
 
     Parameters
     ----------

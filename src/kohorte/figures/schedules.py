@@ -49,7 +49,7 @@ def schedule_figure(
     colour_name: str = "",
     highlight: int = 0,
 ) -> Figure:
-    """Learning rate and radius of all realizations against steps, and the kernel of one.
+    """Draw learning rate and radius of all realizations against steps, and the kernel of one.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def draw_schedule(inputs: Inputs, parameters: Parameters) -> Figure:
 def schedule_of(
     parameters: MapParameters, n_points: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps (or epochs) done, learning rate (NaN in batch training) and radius, (T,) each.
+    """Return steps (or epochs), learning rate (NaN in batch training) and radius, (T,) each.
 
     T is at most MOST_STEPS, and two more for the fine epochs of batch training.
     """

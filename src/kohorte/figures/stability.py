@@ -34,7 +34,7 @@ def stability_figure(
     groups: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Figure:
-    """Gsum of the clusters by rank, with its confidence interval.
+    """Draw Gsum of the clusters by rank, with its confidence interval.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def sufficiency_figure(
     answer: int | None = None,
     band: str = "10th to 90th percentile",
 ) -> Figure:
-    """Agreement of the consensus of some realizations with that of all, against how many.
+    """Draw agreement of the consensus of some realizations with that of all, against how many.
 
     Parameters
     ----------

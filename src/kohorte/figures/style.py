@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -165,10 +166,24 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
 
 
 def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
-    """An empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
+    """Make an empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
     figure = Figure(figsize=(width, min(height, PAGE_HEIGHT)), layout=layout)
     FigureCanvasAgg(figure)  # attaches itself: text can then be measured before the figure is saved
     return figure
+
+
+def place_axes(
+    figure: Figure,
+    page: tuple[float, float],
+    left: float,
+    bottom: float,
+    width: float,
+    height: float,
+    **options: Any,
+) -> Axes:
+    """Add axes at a place in inches on a page of some width and height."""
+    box = (left / page[0], bottom / page[1], width / page[0], height / page[1])
+    return figure.add_axes(box, **options)
 
 
 def freeze_layout(figure: Figure) -> None:
@@ -187,7 +202,7 @@ def group_marker(group: int) -> str:
     return MARKERS[group % len(MARKERS)]
 
 
-def line_style(number: int) -> dict:
+def line_style(number: int) -> dict[str, Any]:
     """Colour and marker of the line with a number, as arguments of a plot."""
     return {"color": group_colour(number), "marker": group_marker(number), "ms": 3.5}
 
@@ -198,8 +213,7 @@ def group_hatch(group: int) -> str:
 
 
 def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) -> Colormap:
-    """The part [low, high] of a perceptually uniform map; by default without its palest end,
-    which does not show on white paper."""
+    """Return the part [low, high] of a colour map; the palest end does not show on white paper."""
     base = matplotlib.colormaps[name]
     return LinearSegmentedColormap.from_list(
         f"{name}_{low:g}_{high:g}", base(np.linspace(low, high, 256)), N=256
@@ -207,7 +221,7 @@ def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) 
 
 
 def shorten(text: str, length: int = 28) -> str:
-    """The text, with its middle replaced by an ellipsis where it is longer than `length`."""
+    """Replace the middle of a text by an ellipsis where it is longer than `length`."""
     text = str(text)
     if len(text) <= length:
         return text
@@ -219,9 +233,11 @@ class ShortNumbers(Formatter):
     """Tick labels with just the digits that tell neighbouring ticks apart, and no offset text."""
 
     def __call__(self, value: float, pos: int | None = None) -> str:
+        """Return the label of one tick."""
         return self.format_ticks([value])[0]
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """Return the labels of all ticks of an axis."""
         values = np.asarray(values, dtype=np.float64)
         largest = np.abs(values).max(initial=0.0)
         exponent = int(np.floor(np.log10(largest))) if largest else 0
@@ -245,7 +261,7 @@ class ShortNumbers(Formatter):
 
 
 def value_label(value: object) -> str:
-    """A swept value as a person writes it: 0.5, 10000, 2e6, true, none, or a shortened text."""
+    """Write a swept value as a person does: 0.5, 10000, 2e6, true, none, or a shortened text."""
     if value is None or value != value:  # a table knows no other way to say "none" than NaN
         return "none"
     if isinstance(value, bool):
@@ -283,7 +299,7 @@ def panel_title(axes: Axes, letter: str, text: str) -> None:
     axes.set_title(f"$\\mathbf{{{letter}}}$  {text}", loc="left")
 
 
-def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs) -> Line2D:
+def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs: Any) -> Line2D:
     """Legend entry of a kind of point."""
     options = {"markeredgecolor": INK, "markeredgewidth": 0.3} | kwargs
     return Line2D(
@@ -297,7 +313,7 @@ def fitting_legend(
     width: float | None = None,
     most: int = 5,
 ) -> tuple[Legend, int, float]:
-    """A legend in as many columns as fit; its upper centre is at the middle of the figure.
+    """Make a legend in as many columns as fit; its upper centre is the middle of the figure.
 
     Parameters
     ----------
@@ -347,7 +363,7 @@ def place_labels(
     texts: Sequence[str],
     order: Sequence[int],
     padding: float = 1.0,
-    **kwargs,
+    **kwargs: Any,
 ) -> list[int]:
     """Write texts centred at positions, in the given order, leaving out those that would overlap.
 

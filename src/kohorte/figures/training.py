@@ -63,7 +63,7 @@ def history_figure(
     highlight: int | None = None,
     highlight_label: str = "representative realization",
 ) -> Figure:
-    """Errors and radius of all realizations against the share of their training that is done.
+    """Draw errors and radius of all realizations against the share of training that is done.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def snapshots_figure(
     *,
     unit: str = "steps",
 ) -> Figure:
-    """The lattice as a net among the points at several moments of training, one panel each.
+    """Draw the lattice as a net among the points at several moments of training, one panel each.
 
     Points and weights are projected on the first two principal components of the points that are
     drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
@@ -251,7 +251,7 @@ def _draw_net(
 
 
 def _progress(step: np.ndarray) -> np.ndarray:
-    """Steps in percent of the last one."""
+    """Return steps in percent of the last one."""
     step = np.asarray(step, dtype=np.float64)
     return 100.0 * step / max(step[-1], 1.0)
 

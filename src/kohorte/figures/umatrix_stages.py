@@ -1,9 +1,9 @@
 """Figures of a map's U-matrix: as a landscape with contours, and as it forms during training."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -23,6 +23,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    place_axes,
     plain_numbers,
     sequential_map,
     value_label,
@@ -47,7 +48,7 @@ def umatrix_contours_figure(
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
 ) -> Figure:
-    """U-matrix with contour lines, all centroids, and the clusters that basins were merged to.
+    """Draw the U-matrix with contours, all centroids, and the clusters of merged basins.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def umatrix_stages_figure(
     node_clusters: Sequence[np.ndarray] | None = None,
     unit: str = "steps",
 ) -> Figure:
-    """The U-matrix at some moments of training, each in its own range of grey, with its clusters.
+    """Draw the U-matrix at moments of training, each in its own range of grey, with its clusters.
 
     Parameters
     ----------
@@ -156,15 +157,11 @@ def umatrix_stages_figure(
     wide, tall = max(size.width + 0.75, 2.2), size.height + 0.62
     page = (0.5 + columns * wide, rows * tall + 0.1)
     figure = new_figure(*page, layout=None)
-    polygons = cell_polygons(lattice)
+    polygons, place = cell_polygons(lattice), partial(place_axes, figure, page)
     for k, step in enumerate(steps):
         row, column = divmod(k, columns)
         x, y = 0.5 + column * wide, page[1] - row * tall - 0.27 - size.height
-
-        def place(x, y, w, h):
-            return figure.add_axes((x / page[0], y / page[1], w / page[0], h / page[1]))
-
-        axes: Axes = place(x, y, size.width, size.height)
+        axes = place(x, y, size.width, size.height)
         map_axes(axes, lattice)
         if column:
             axes.set_ylabel("")

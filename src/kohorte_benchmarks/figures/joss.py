@@ -65,7 +65,7 @@ _DASHES = ("-", "--", ":")
 
 @paper_style()
 def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Times of whole maps and of ensembles against points, and ratios to the legacy programs'.
+    """Draw times of whole maps and ensembles against points, and ratios to the legacy programs'.
 
     Ratios divide the published time of the legacy program, interpolated between its own numbers of
     points, by the time of each other one: of different machines where that one was measured here.
@@ -144,7 +144,7 @@ def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[st
 def _draw_half(
     half, curves: Mapping, kinds: Mapping[str, Curve], dashes: Mapping, legacy: str, letters, title
 ) -> list[Artist]:
-    """Times above, ratios below; legend entries of what there is."""
+    """Draw times above, ratios below; return legend entries of what there is."""
     times, ratios = half.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
     handles = []
     for name, kind in kinds.items():

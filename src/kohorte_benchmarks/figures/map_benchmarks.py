@@ -60,7 +60,7 @@ _PUBLISHED = {"POPSOM": (MUTED, "--", "D"), "aweSOM": (INK, ":", "v")}
 
 @paper_style()
 def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Times of other implementations over kohorte's, of a whole job, and growth against limits.
+    """Draw times of others over kohorte's, those of a whole job, and growth against limits.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure
 
 
 def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
-    """A bar for each other implementation; a line across it is where it should reach."""
+    """Draw a bar for each other implementation; a line across it is where it should reach."""
     position, largest = 0.0, 1.0
     for case, heading in _HEADINGS.items():
         chosen = table["implementation"].str.contains("equal winners")

@@ -39,7 +39,7 @@ _WHOLE = {"kohorte, online": (INK, "--"), "kohorte, batch": (MUTED, ":")}
 
 @paper_style()
 def stages_figure(times: pd.DataFrame, quality: pd.DataFrame) -> Figure:
-    """Times of stages against map size, a panel a number of points; totals; errors.
+    """Draw times of stages against map size, a panel a number of points; totals; errors.
 
     Parameters
     ----------

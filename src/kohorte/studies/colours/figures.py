@@ -48,7 +48,7 @@ def colours_figure(
     distances: np.ndarray,
     highlight: int,
 ) -> Figure:
-    """A map of three features as an image, in slices where there are more, and its names.
+    """Draw a map of three features as an image, in slices where there are more, and its names.
 
     Each slice of three features that follow each other gives red, green and blue of its panel. The
     last panel has the distances of the points to their nodes in all realizations.
@@ -188,7 +188,7 @@ def _write_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> None:
 def _draw_distances(
     axes: Axes, names: Sequence[str], distances: np.ndarray, highlight: int
 ) -> list[Artist]:
-    """A row of dots for each name, one dot a realization; legend entries."""
+    """Draw a row of dots for each name, one dot a realization; return legend entries."""
     at = np.arange(len(names))
     for row in distances:
         axes.plot(row, at, ls="", marker="o", ms=2.6, color=MUTED, mew=0, alpha=0.6)

@@ -111,7 +111,7 @@ def class_winners_figure(
     u_matrix: np.ndarray,
     lattice: "Lattice",
 ) -> Figure:
-    """Each class in a column: its mean image, the weights of the winner of that, and where it is.
+    """Draw a column for each class: its mean image, the weights of its winner, where that is.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def image_map_figure(
     *,
     metric: str = "euclidean",
 ) -> Figure:
-    """U-matrix, surrounded by the weights of the winners of the mean of each class.
+    """Draw the U-matrix, surrounded by the weights of the winners of the mean of each class.
 
     A line joins each image to its node. Images are placed so that the lines are shortest in all,
     which leaves none of them crossing another.
@@ -289,7 +289,9 @@ def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _check_classes(means, weights, winners, class_names) -> int:
+def _check_classes(
+    means: np.ndarray, weights: np.ndarray, winners: np.ndarray, class_names: Sequence[str]
+) -> int:
     if not len(means) == len(weights) == len(winners) == len(class_names):
         raise ConfigError(
             f"{len(means)} means, {len(weights)} images of weights and {len(winners)} winners for "
@@ -330,5 +332,5 @@ def _places_around(count: int, frame: tuple[float, float], room: float) -> np.nd
 
 
 def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, ...]:
-    """A box in inches as shares of the page."""
+    """Return a box in inches as shares of the page."""
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height

@@ -14,7 +14,7 @@ from kohorte.study.resources import Cost
 
 
 def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A configuration with the paths of this study's own files: `fields` and `simulation` for them.
+    """Put the paths of this study's own files into a configuration: for `fields` and `simulation`.
 
     Raises
     ------

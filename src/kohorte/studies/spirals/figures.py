@@ -1,6 +1,7 @@
 """Figures of the experiment with spirals: an unwound curve, and networks with and without maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 
 @paper_style()
 def unwinding_figure(curve: Mapping[str, object], table: pd.DataFrame) -> Figure:
-    """A curve with the chain in it, positions against the way along it, and orders for all turns.
+    """Draw a curve with the chain in it, positions along it, and orders for all turns.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def unwinding_figure(curve: Mapping[str, object], table: pd.DataFrame) -> Figure
 
 @paper_style()
 def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
-    """What the first network of each variant decides, with the points that it was trained on.
+    """Draw what the first network of each variant decides, with the points it was trained on.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
 
 @paper_style()
 def layers_figure(jobs: Sequence[Mapping]) -> Figure:
-    """Maps between layers: among the activations, and where the points lie on them.
+    """Draw maps between layers: among the activations, and where the points lie on them.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
 
 @paper_style()
 def courses_figure(courses: pd.DataFrame) -> Figure:
-    """Loss of the training points and accuracy on test points, against the steps done.
+    """Draw loss of the training points and accuracy on test points, against the steps done.
 
     Lines are means over the networks of a variant, bands one standard deviation to either side (of
     the logarithm of the loss).
@@ -263,7 +264,7 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
 
 @paper_style()
 def sweep_figure(networks: pd.DataFrame) -> Figure:
-    """Test accuracy against beta, for each size of the map; a panel for each variant with a map.
+    """Draw test accuracy against beta by size of the map, a panel for each variant with a map.
 
     Markers are means over networks, bars standard errors of them; the dashed line is the mean of
     the plain network of as many parameters in its dense layers.
@@ -358,13 +359,21 @@ def _in_order(jobs: Sequence[Mapping]) -> list[Mapping]:
     return [drawn[name] for name in VARIANTS if name in drawn]
 
 
-def _draw_classes(axes: Axes, x, y, classes, size: float) -> None:
+def _draw_classes(
+    axes: Axes, x: np.ndarray, y: np.ndarray, classes: np.ndarray, size: float
+) -> None:
     for k, colour in enumerate(_CLASSES):
         own = classes == k
         axes.scatter(x[own], y[own], c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
 
 
-def _draw_band(axes: Axes, values: pd.DataFrame, colour: str, name: str, scale=None) -> None:
+def _draw_band(
+    axes: Axes,
+    values: pd.DataFrame,
+    colour: str,
+    name: str,
+    scale: Callable[..., Any] | None = None,
+) -> None:
     """Mean and standard deviation of the columns, against the index."""
     scale = scale or (lambda v: v)
     mean, deviation = values.mean(axis=1), values.std(axis=1, ddof=1).fillna(0.0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
@@ -53,7 +54,7 @@ def colour_magnitude_figure(
     signal: np.ndarray,
     confidence: np.ndarray,
 ) -> Figure:
-    """The diagram three times: by consensus group, by stacked signal and by confidence.
+    """Draw the diagram three times: by consensus group, stacked signal and confidence.
 
     Stars that lack colour or magnitude are counted, but not drawn; of more than MAX_STARS an evenly
     random part is drawn, the same on every run. The line is the mean main sequence.
@@ -126,7 +127,7 @@ def draw_colour_magnitude(inputs: Inputs, parameters: Parameters) -> Figure:
 def star_regions_figure(
     shares: np.ndarray, groups: Sequence[str], regions: Sequence[str], sizes: Sequence[int]
 ) -> Figure:
-    """Of the stars of each region, the share that each group holds.
+    """Draw the share of the stars of each region that each group holds.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def draw_star_regions(inputs: Inputs, parameters: Parameters) -> Figure:
     return star_regions_figure(shares, groups["group"].tolist(), REGIONS, counts.sum(axis=1))
 
 
-def _colour_bar(drawn, axes: Axes, label: str, logarithmic: bool = False) -> None:
+def _colour_bar(drawn: PathCollection, axes: Axes, label: str, logarithmic: bool = False) -> None:
     bar = axes.figure.colorbar(drawn, ax=axes, location="bottom", pad=0.02, aspect=30)
     bar.set_label(label)
     if not logarithmic:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -60,7 +61,7 @@ def feature_pairs_figure(
     shares: np.ndarray,
     n_points: int,
 ) -> Figure:
-    """Each pair of features as a scatter plot coloured by group, each feature as histograms.
+    """Draw each pair of features as points coloured by group, each feature as histograms.
 
     Parameters
     ----------
@@ -147,14 +148,20 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 def _read_units(fields: str | Sequence[str]) -> dict[str, str]:
-    """Unit of each field of `fields.h5`, where there is one."""
+    """Read the unit of each field of `fields.h5`, where there is one."""
     if not fields:
         return {}
     with store.read_result(fields, "fields") as file:
         return {name: dataset.attrs["unit"] for name, dataset in file["fields"].items()}
 
 
-def _draw_histograms(axes, column, groups, order, limits) -> None:
+def _draw_histograms(
+    axes: Axes,
+    column: np.ndarray,
+    groups: np.ndarray,
+    order: np.ndarray,
+    limits: tuple[float, float],
+) -> None:
     """Density of a feature in each group, each of area 1."""
     edges = np.linspace(*limits, _BINS + 1)
     width = edges[1] - edges[0]
@@ -172,7 +179,7 @@ def _draw_histograms(axes, column, groups, order, limits) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _draw_pairs(axes, pair, groups, order) -> None:
+def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndarray) -> None:
     for k in order:
         chosen = pair[groups == k]
         axes.scatter(
@@ -185,7 +192,7 @@ def group_shares_figure(
     kinds: Mapping[str, Sequence[Mapping[str, float]]],
     detector: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> Figure:
-    """Shares of each group in volume, squared current and dissipation; and its threshold overlap.
+    """Draw shares of each group in volume, squared current, dissipation; overlap with threshold.
 
     Parameters
     ----------
@@ -256,7 +263,12 @@ def _group_name(kind: str, row: Mapping[str, float]) -> str:
     return f"{kind} {int(row['group'])}"
 
 
-def _draw_detector(axes, rows, y, detector) -> list[Artist]:
+def _draw_detector(
+    axes: Axes,
+    rows: Sequence[tuple[str, Mapping[str, float]]],
+    y: np.ndarray,
+    detector: Mapping[str, Sequence[Mapping[str, float]]],
+) -> list[Artist]:
     """Precision, recall and Jaccard index of each group as bars."""
     found = {(name, int(r["group"])): r for name, group in detector.items() for r in group}
     bars = {"precision": COLOURS[6], "recall": COLOURS[0], "jaccard": COLOURS[4]}

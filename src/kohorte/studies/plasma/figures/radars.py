@@ -1,6 +1,7 @@
 """Figure of the clusters of a map: where they lie, and in which features they differ."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ from kohorte.figures.style import (
     group_colour,
     new_figure,
     paper_style,
+    place_axes,
     place_labels,
     sequential_map,
 )
@@ -39,7 +41,7 @@ def cluster_radars_figure(
     node_clusters: np.ndarray,
     points: np.ndarray,
 ) -> Figure:
-    """The clusters of a map on its lattice, and one radar chart for each.
+    """Draw the clusters of a map on its lattice, and one radar chart for each.
 
     A chart has a spoke for each feature, as long as the distance |w - mean| of the cluster's mean
     weight from the mean of the table, in standard deviations of the feature; a filled dot stands
@@ -74,11 +76,7 @@ def cluster_radars_figure(
     chart, above = 1.15, 0.8
     page = (DOUBLE_COLUMN, 0.3 + size.height + 0.5 + rows * (chart + above) + 0.25)
     figure = new_figure(*page, layout=None)
-
-    def place(x, y, w, h, **how):
-        box = (x / page[0], y / page[1], w / page[0], h / page[1])
-        return figure.add_axes(box, **how)
-
+    place = partial(place_axes, figure, page)
     top = page[1] - 0.27 - size.height
     axes = place((page[0] - size.width) / 2, top, size.width, size.height)
     map_axes(axes, lattice)
@@ -155,7 +153,7 @@ def _largest(clusters: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _inner_node(positions: np.ndarray, member: np.ndarray) -> int:
-    """The node of a cluster that lies farthest from all nodes outside of it."""
+    """Find the node of a cluster that lies farthest from all nodes outside of it."""
     inside = np.flatnonzero(member)
     if member.all():
         centre = positions.mean(axis=0)

@@ -40,7 +40,7 @@ BINS = 100
 
 @paper_style()
 def signal_slice_figure(cut: Cut, signal: np.ndarray) -> Figure:
-    """The stacked signal on a cut: the sum over realizations of the Gsum of the cell's cluster."""
+    """Draw the stacked signal on a cut: the sum over realizations of Gsum of a cell's cluster."""
     page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
     page.field(0, signal, "Stacked signal (sum of Gsum)", log=True)
     return page.finish()
@@ -61,7 +61,7 @@ def signal_histogram_figure(
     cuts: Sequence[float] = (),
     groups: np.ndarray | None = None,
 ) -> Figure:
-    """Distribution of the stacked signal over all cells, on a logarithmic axis.
+    """Draw the distribution of the stacked signal over all cells, on a logarithmic axis.
 
     Parameters
     ----------

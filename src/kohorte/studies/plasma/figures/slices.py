@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
@@ -68,13 +69,13 @@ SYMBOLS = {
 
 
 def field_label(name: str, unit: str = "") -> str:
-    """A field with its unit, for the axes of a figure."""
+    """Write a field with its unit, for the axes of a figure."""
     text = SYMBOLS.get(name, name)
     return f"{text} ({unit_text(unit)})" if unit and unit != "1" else text
 
 
 def unit_text(text: str) -> str:
-    """A unit, or what holds one, with its letters as in formulas."""
+    """Write a unit, or what holds one, with its letters as in formulas."""
     for plain, symbol in (("omega_p", r"$\omega_p$"), ("B0", "$B_0$"), ("n0", "$n_0$")):
         text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", lambda _, s=symbol: s, text)
     return text
@@ -142,8 +143,10 @@ class SlicePage:
         self._bars: dict[int, Axes] = {}
         self._legends: dict[int, Sequence[Artist]] = {}
 
-    def image(self, panel: int, values: np.ndarray, cmap, norm):
-        """Draw values as an image; for a colour bar."""
+    def image(
+        self, panel: int, values: np.ndarray, cmap: Colormap | str, norm: Normalize
+    ) -> AxesImage:
+        """Draw values as an image; return it for a colour bar."""
         image = self.panels[panel].imshow(
             values,
             cmap=cmap,
@@ -156,7 +159,7 @@ class SlicePage:
         self.panels[panel].spines[:].set_visible(True)
         return image
 
-    def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False):
+    def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False) -> None:
         """Draw a field in colours that fit its signs, with a colour bar."""
         cmap, norm, ends = field_colours(values, log=log)
         self.colour_bar(panel, self.image(panel, values, cmap, norm), label, ends)
@@ -184,7 +187,7 @@ class SlicePage:
         """Add entries to the legend of a panel."""
         self._legends[panel] = [*self._legends.get(panel, []), *entries]
 
-    def colour_bar(self, panel: int, image, label: str, ends: str = "neither") -> None:
+    def colour_bar(self, panel: int, image: AxesImage, label: str, ends: str = "neither") -> None:
         """Put a colour bar under a panel."""
         axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03), label=f"bar {panel}")
         bar = self.figure.colorbar(image, cax=axes, orientation="horizontal", extend=ends)
@@ -252,7 +255,9 @@ class SlicePage:
             axes.tick_params(labelleft=False)
 
 
-def field_colours(values: np.ndarray, *, log: bool = False):
+def field_colours(
+    values: np.ndarray, *, log: bool = False
+) -> tuple[Colormap | str, Normalize, str]:
     """Colour map, norm and open ends of a colour bar for a field with or without a sign."""
     values = np.asarray(values, dtype=np.float64)
     finite = values[np.isfinite(values)]
@@ -289,7 +294,7 @@ def group_entries(content: GroupMap) -> list[Artist]:
 
 
 def percent(share: float) -> str:
-    """A share as a person writes it."""
+    """Write a share as a person does."""
     value = 100 * float(share)
     return f"{value:.0f} %" if value >= 9.95 else f"{value:.1f} %" if value >= 0.1 else "< 0.1 %"
 
@@ -303,7 +308,7 @@ def field_slice_figure(
     field: tuple[np.ndarray, np.ndarray] | None = None,
     density: float = 1.6,
 ) -> Figure:
-    """The current along the field on a cut, with lines of the magnetic field in its plane.
+    """Draw the current along the field on a cut, with lines of the magnetic field in its plane.
 
     Parameters
     ----------
@@ -380,7 +385,7 @@ def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: floa
 
 @paper_style()
 def feature_slices_figure(cut: Cut, values: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Each feature on a cut, one panel each, in physical units.
+    """Draw each feature on a cut, one panel each, in physical units.
 
     Parameters
     ----------
@@ -418,7 +423,7 @@ def cluster_slice_figure(
     limit: float | None = None,
     note: str = "",
 ) -> Figure:
-    """Groups of the cells of a cut, with lines around the strong current.
+    """Draw groups of the cells of a cut, with lines around the strong current.
 
     Parameters
     ----------
@@ -469,7 +474,7 @@ def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str) -> GroupMap:
-    """Groups of a kind in `physics.csv` on a cut."""
+    """Return the groups of a kind in `physics.csv` on a cut."""
     name, title = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}[
         kind
     ]
@@ -485,7 +490,7 @@ def consensus_slice_figure(
     confidence: np.ndarray,
     stability: np.ndarray,
 ) -> Figure:
-    """Consensus and SCE groups of the cells of a cut, and how sure they are.
+    """Draw consensus and SCE groups of the cells of a cut, and how sure they are.
 
     Parameters
     ----------

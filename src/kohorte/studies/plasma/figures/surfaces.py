@@ -105,7 +105,7 @@ class View:
         self.size = tuple(int(np.ceil(2 * h * scale)) for h in half[1::-1])  # rows, columns
 
     def corners(self) -> np.ndarray:
-        """The eight corners of the box, (8, 3)."""
+        """Return the eight corners of the box, (8, 3)."""
         return (
             np.array(np.meshgrid(*[(0.0, n) for n in self.lengths], indexing="ij")).reshape(3, -1).T
         )
@@ -158,7 +158,7 @@ class View:
         )
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """The twelve edges of the box (12, 2, 3), and which of them lie behind it."""
+        """Return the twelve edges of the box (12, 2, 3), and which of them lie behind it."""
         corners = self.corners()
         pairs = [
             (a, b)
@@ -172,7 +172,7 @@ class View:
 
 
 def shade(view: View, surfaces: Sequence[Surface]) -> np.ndarray:
-    """The picture of surfaces, (rows, columns, 4) from 0 to 1; transparent where there is none."""
+    """Draw the picture of surfaces, (rows, columns, 4) from 0 to 1; transparent where none is."""
     nearest = np.full(view.size, -np.inf)
     picture = np.zeros((*view.size, 4))
     light = _LIGHT / np.linalg.norm(_LIGHT)
@@ -194,7 +194,16 @@ def shade(view: View, surfaces: Sequence[Surface]) -> np.ndarray:
 
 
 @njit(cache=True)
-def _march(padded, plane, axes, level, first, last, step, height):
+def _march(
+    padded: np.ndarray,
+    plane: np.ndarray,
+    axes: np.ndarray,
+    level: float,
+    first: float,
+    last: float,
+    step: float,
+    height: np.ndarray,
+) -> None:
     """Height towards the eye of the first place of each ray where the volume reaches the level."""
     nx, ny, nz = padded.shape
     for pixel in range(plane.shape[0]):
@@ -234,7 +243,7 @@ def surfaces_figure(
     azimuth: float = -58.0,
     elevation: float = 24.0,
 ) -> Figure:
-    """Boxes with surfaces in them, side by side.
+    """Draw boxes with surfaces in them, side by side.
 
     Parameters
     ----------
