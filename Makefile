@@ -45,9 +45,10 @@ EXAMPLES ?= 1000
 fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
 	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
 
-lint: $(STAMP) ## check format and style of Python and Snakemake code
+lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

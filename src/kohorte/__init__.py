@@ -13,7 +13,7 @@ __all__ = ["SOM", "SOMEnsemble"]
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in __all__:
         from kohorte import estimators
 

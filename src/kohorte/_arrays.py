@@ -1,21 +1,31 @@
 """Checks and conversions of the arrays that public functions take."""
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte.errors import DataError
 
+#: Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it.
 LARGEST_VALUE = 1e15
-"""Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it."""
 
 _BLOCK_ENTRIES = 1 << 19
 
 
-def as_points(values, name: str = "features", *, missing: bool = False) -> np.ndarray:
-    """C-contiguous float32 (N, F) copy of `values`, or `values` itself where it is one already.
+def as_points(
+    values: npt.ArrayLike, name: str = "features", *, missing: bool = False
+) -> npt.NDArray[np.float32]:
+    """Return `values` as a C-contiguous float32 table (N, F); a copy only where it is no such one.
 
-    missing: whether NaN stands for a missing value; one value of each row must be present.
-    Raises DataError, naming row and column, for anything else that is not a finite two-dimensional
-    table of real numbers with at least one row and one column.
+    Parameters
+    ----------
+    missing
+        Whether NaN stands for a missing value; each row must have at least one value.
+
+    Raises
+    ------
+    DataError
+        `values` is not a finite two-dimensional table of real numbers with at least one row and
+        one column; the message names row and column.
     """
     array = np.asarray(values)
     if array.ndim != 2:
@@ -55,8 +65,10 @@ def as_points(values, name: str = "features", *, missing: bool = False) -> np.nd
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def as_weights(weights, n_nodes: int | None = None, n_features: int | None = None) -> np.ndarray:
-    """C-contiguous float32 (M, F) weights, checked against the lattice and the features."""
+def as_weights(
+    weights: npt.ArrayLike, n_nodes: int | None = None, n_features: int | None = None
+) -> npt.NDArray[np.float32]:
+    """Return C-contiguous float32 (M, F) weights, checked against the lattice and the features."""
     array = as_points(weights, "weights")
     if n_nodes is not None and array.shape[0] != n_nodes:
         raise DataError(f"weights has {array.shape[0]} rows, but the lattice has {n_nodes} nodes")
@@ -67,8 +79,8 @@ def as_weights(weights, n_nodes: int | None = None, n_features: int | None = Non
     return array
 
 
-def as_nodes(nodes, n_nodes: int, name: str) -> np.ndarray:
-    """int32 array of node indices, each in 0..n_nodes-1."""
+def as_nodes(nodes: npt.ArrayLike, n_nodes: int, name: str) -> npt.NDArray[np.int32]:
+    """Return an int32 array of node indices, checked to lie in 0..n_nodes-1."""
     array = np.asarray(nodes)
     if array.dtype.kind not in "iu":
         raise DataError(f"{name} must hold integer node indices, got dtype {array.dtype}")
@@ -80,8 +92,8 @@ def as_nodes(nodes, n_nodes: int, name: str) -> np.ndarray:
     return array.astype(np.int32, copy=False)
 
 
-def as_node_values(values, n_nodes: int, name: str) -> np.ndarray:
-    """float64 (M,) array with one finite value for each node."""
+def as_node_values(values: npt.ArrayLike, n_nodes: int, name: str) -> npt.NDArray[np.float64]:
+    """Return a float64 (M,) array, checked to hold one finite value for each node."""
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (n_nodes,):
         raise DataError(f"{name} must have shape ({n_nodes},), got {array.shape}")

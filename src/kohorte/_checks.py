@@ -3,8 +3,6 @@
 Only the standard library is imported, so that a workflow can use them while it plans.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import operator
@@ -107,5 +105,5 @@ def as_alpha(alpha: Any) -> float:
 
 
 def _is_truth(value: Any) -> bool:
-    """Whether `value` is True or False, also of NumPy, which this module does not import."""
+    """Tell whether `value` is True or False, also of NumPy, which this module does not import."""
     return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")

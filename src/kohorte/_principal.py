@@ -1,6 +1,7 @@
 """The plane of largest variance of a table."""
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte.maps._threads import single_threaded
 
@@ -8,9 +9,9 @@ _BLOCK_ENTRIES = 1 << 19
 
 
 def principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean (F,), the two largest variances (2,) and their directions (2, F), all float64.
+    """Return the mean (F,), the two largest variances (2,) and their directions (2, F), float64.
 
-    points: (N, F) float32; a missing value, NaN, counts as its feature's mean. Variances are
+    A missing value, NaN, of `points`, (N, F) float32, counts as its feature's mean. Variances are
     eigenvalues of the covariance (divided by N). The largest component of a direction is positive,
     so that its sign is fixed; for F = 1 the second variance and direction are zero.
     """
@@ -34,8 +35,8 @@ def principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return mean, variances, directions
 
 
-def feature_means(points: np.ndarray) -> np.ndarray:
-    """Mean (F,) float64 of the present values of each feature of points (N, F)."""
+def feature_means(points: np.ndarray) -> npt.NDArray[np.float64]:
+    """Return the mean (F,) of the values that each feature of `points`, (N, F), has."""
     n_points, n_features = points.shape
     sums, counts = np.zeros(n_features), np.zeros(n_features)
     n_rows = max(1, _BLOCK_ENTRIES // n_features)

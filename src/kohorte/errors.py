@@ -1,4 +1,4 @@
-"""Errors that are meant for a person: what was wrong, where, and what to do about it."""
+"""Errors that tell a person what was wrong, where, and what to do about it."""
 
 
 class KohorteError(Exception):

@@ -3,8 +3,6 @@
 Nothing here names a machine, a user, a folder or a time: equal studies have equal records.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json
@@ -23,17 +21,16 @@ NUMERIC_LIBRARIES = ("numpy", "scipy", "numba", "jax", "scikit-learn", "pandas",
 
 @functools.cache
 def library_digest(*parts: str) -> str:
-    """Digest of the source of parts of the library.
+    """Return a digest, sixteen hexadecimal digits, of the source of parts of the library.
 
     Workflow rules carry it as a parameter, so that an edit of `src/kohorte/maps` makes stale what
     the maps package computed, and nothing else.
 
-    Args:
-        parts: subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
-            kohorte_benchmarks with that name before them; `""` for all of kohorte.
-
-    Returns:
-        Sixteen hexadecimal digits.
+    Parameters
+    ----------
+    parts
+        Subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
+        kohorte_benchmarks with that name before them; `""` for all of kohorte.
     """
     root = Path(kohorte.__file__).parent
     digest = hashlib.sha256()
@@ -100,7 +97,7 @@ def _is_module(path: Path) -> bool:
 
 
 def digest_of(*values: Any) -> str:
-    """Digest of plain values (by their JSON) and arrays (by type, shape and bytes)."""
+    """Return a digest of plain values (by their JSON) and arrays (by type, shape and bytes)."""
     digest = hashlib.sha256()
     for value in values:
         if hasattr(value, "dtype"):
@@ -112,18 +109,18 @@ def digest_of(*values: Any) -> str:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def versions() -> Mapping[str, str]:
-    """Releases of kohorte, Python and the libraries that its numbers come from."""
+    """Return the releases of kohorte, Python and the libraries that its numbers come from."""
     return {"kohorte": kohorte.__version__, "python": platform.python_version()} | {
         name: metadata.version(name) for name in NUMERIC_LIBRARIES
     }
 
 
 def portable_path(path: str) -> str:
-    """A path of the configuration without the folders of this machine: the name of the file."""
+    """Reduce a path of the configuration that names folders of this machine to its file name."""
     return PurePath(path).name if PurePath(path).is_absolute() or path.startswith("~") else path

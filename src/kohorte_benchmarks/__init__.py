@@ -1,7 +1,6 @@
 """Benchmarks of maps and of the ensemble step, and comparisons with other programs.
 
-Nothing in the library depends on this package, which is no part of what is installed. Import the
-modules by name.
+Nothing in the library depends on this package. Import the modules by name.
 """
 
 from pathlib import Path

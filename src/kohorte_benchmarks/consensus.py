@@ -5,13 +5,15 @@ statistically combined ensemble, its best possible cuts, and evidence accumulati
 packages run in an environment of their own (scripts/peer_consensus.py).
 """
 
+from __future__ import annotations
+
 import logging
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+#: Backend that counts overlaps: the label sets are small, and every machine times the same code.
 BACKEND = "numba"
-"""Counts overlaps: the label sets are small, and every machine then times the same code."""
 
 
 def compare(
@@ -44,9 +46,9 @@ def compare(
     data_set, clusterer
         Keys of label_sets.DATA_SETS and label_sets.CLUSTERERS.
     seed
-        Of data, labels and methods.
+        Seed of data, labels and methods.
     peers
-        Python of the environment that holds the other packages; None to leave their methods out.
+        Python of the environment that holds the other packages; None leaves their methods out.
     script
         scripts/peer_consensus.py, which runs in it.
 
@@ -94,12 +96,12 @@ def compare(
     weighted_votes(labels)
     for name, method in AUTOMATIC.items():
         methods.append(judge(name, *_timed(method, labels)))
-    for name, method in KNOWING_THE_NUMBER.items():
-        methods.append(judge(name, *_timed(method, labels, n_true)))
+    for name, knowing in KNOWING_THE_NUMBER.items():
+        methods.append(judge(name, *_timed(knowing, labels, n_true)))
     methods.append(judge("signal_oracle", *_timed(cut_by_oracle, labels, truth)))
     if peers is not None:
-        for name, (found, seconds) in run_peers(labels, n_true, seed, peers, script).items():
-            methods.append(judge(name, found, seconds))
+        for name, answer in run_peers(labels, n_true, seed, peers, script).items():
+            methods.append(judge(name, *answer))
 
     overlaps = count_overlaps(labels, backend=BACKEND)
     rules = []
@@ -118,7 +120,7 @@ def compare(
     return methods, rules
 
 
-def _timed(method: Callable, *arguments) -> tuple[np.ndarray, float]:
+def _timed(method: Callable[..., np.ndarray], *arguments: Any) -> tuple[np.ndarray, float]:
     start = time.perf_counter()
     found = method(*arguments)
     return found, time.perf_counter() - start
@@ -129,20 +131,11 @@ def _consensus(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
 
 
 def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
-    """The groups of kohorte's consensus, with votes weighted by the significance of the clusters.
+    """Return the group of each point, with votes weighted by the significance of the clusters.
 
-    A point belongs to the group with the largest stacked signal, which is the sum of Gsum over
-    those of the point's clusters that are in the group; the lower group wins a tie.
-
-    Parameters
-    ----------
-    labels : (R, N) integers
-    n_groups
-        As for find_consensus.
-
-    Returns
-    -------
-    (N,) int64
+    A point belongs to the group of kohorte's consensus with the largest stacked signal, which is
+    the sum of Gsum over those of the point's clusters that are in the group; the lower group wins a
+    tie. `labels` are (R, N); `n_groups` is as for find_consensus; the result is (N,) int64.
     """
     overlaps = count_overlaps(labels, backend=BACKEND)
     groups = group_clusters(overlaps, n_groups).groups
@@ -155,7 +148,7 @@ def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarr
 
 
 def _signal_gaps(labels: np.ndarray) -> np.ndarray:
-    """As many ranges of the stacked signal as the separation finds groups of clusters."""
+    """Cut the stacked signal into as many ranges as the separation finds groups of clusters."""
     overlaps = count_overlaps(labels, backend=BACKEND)
     weights = gsum(overlaps)
     n_ranges = separate(weights[rank_clusters(weights)]).n_groups
@@ -168,28 +161,19 @@ def _signal_gaps_known(labels: np.ndarray, n_groups: int) -> np.ndarray:
 
 
 def cut_by_oracle(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Cut the stacked signal into as many ranges as there are classes, as well as can be."""
+    """Cut the stacked signal into as many ranges as there are classes, as well as possible."""
     overlaps = count_overlaps(labels, backend=BACKEND)
     n_ranges = len(np.unique(truth[truth != BACKGROUND]))
     return cut_best(stacked_signal(labels, overlaps, gsum(overlaps)), truth, n_ranges)
 
 
 def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.ndarray:
-    """Evidence accumulation: average linkage of points by how often they share a cluster.
+    """Accumulate evidence: average linkage of points by how often they share a cluster.
 
     Own writing of Fred & Jain, IEEE Transactions on Pattern Analysis and Machine Intelligence 27
-    (2005) 835. Time and memory grow with the square of N.
-
-    Parameters
-    ----------
-    labels : (R, N) integers
-    n_groups
-        Number of groups; by default that of the longest lifetime, the largest range of heights over
-        which the tree has the same number of groups, two at least.
-
-    Returns
-    -------
-    (N,) int32
+    (2005) 835. Time and memory grow with the square of N. `labels` are (R, N), the result (N,)
+    int32. By default the number of groups is the one with the longest lifetime, the largest range
+    of heights over which the tree has the same number of groups, two at least.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -206,49 +190,31 @@ def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.n
     return cut_tree(tree, n_groups)
 
 
+#: Method that finds the number of groups itself -> function(labels).
 AUTOMATIC: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "signal_gaps": _signal_gaps,
     "consensus": _consensus,
     "weighted_votes": weighted_votes,
     "evidence_accumulation": accumulate_evidence,
 }
-"""Method that finds the number of groups itself -> function(labels)."""
 
+#: Method that is given the true number of groups -> function(labels, n_groups).
 KNOWING_THE_NUMBER: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "signal_gaps_known": _signal_gaps_known,
     "consensus_known": _consensus,
     "weighted_votes_known": weighted_votes,
     "evidence_accumulation_known": accumulate_evidence,
 }
-"""Method that is told the true number of groups -> function(labels, n_groups)."""
 
 
 def run_peers(
     labels: np.ndarray, n_groups: int, seed: int, python: str, script: str | Path
 ) -> dict[str, tuple[np.ndarray, float]]:
-    """Run the methods of other packages in their environment.
+    """Run the methods of other packages, which are given the number of groups, in their `python`.
 
-    Parameters
-    ----------
-    labels : (R, N) integers
-    n_groups
-        Number of groups that they are told.
-    seed
-        For those that draw random numbers.
-    python, script
-        As for compare.
-
-    Returns
-    -------
-    dict[str, tuple[(N,) int64, float]]
-        Labels and seconds of each method; one that failed on these labels is left out, and logged.
-
-    Raises
-    ------
-    ConfigError
-        No such interpreter.
-    ResultError
-        The subprocess failed.
+    Returns the labels, (N,) int64, and seconds of each method; one that failed on these labels,
+    (R, N), is left out, and logged. `seed` is for those that draw random numbers. Raises
+    ConfigError if there is no such interpreter, and ResultError if the subprocess fails.
     """
     if not Path(python).exists():
         raise ConfigError(
@@ -270,21 +236,12 @@ def run_peers(
             return {name: (found[f"labels_{name}"], seconds[name]) for name in seconds}
 
 
-def markdown_table(rows: "pd.DataFrame", of: str) -> str:
+def markdown_table(rows: pd.DataFrame, of: str) -> str:
     """Tabulate mean adjusted Rand indices, with their standard deviations over the seeds.
 
-    Parameters
-    ----------
-    rows
-        Table of compare's rows, methods or rules.
-    of
-        Column with the name of what is compared, ``method`` or ``rule``.
-
-    Returns
-    -------
-    str
-        One table for each clusterer, a row for each method and a column for each data set. The last
-        column is the mean over the data sets.
+    `rows` are compare's, methods or rules; `of` is the column that names them, ``method`` or
+    ``rule``. There is one table for each clusterer, a row for each method and a column for each
+    data set. The last column is the mean over the data sets.
     """
     data_sets = list(dict.fromkeys(rows["data_set"]))
     lines = []

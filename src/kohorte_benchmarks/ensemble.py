@@ -31,11 +31,11 @@ COLUMNS = (
 )
 
 
+#: Case -> kind of masks of the published algorithm, and the name of that implementation.
 PUBLISHED = {
     "counting": ("boolean", "NumPy, boolean masks"),
     "counting_published": ("number", "NumPy, number masks and map"),
 }
-"""Case -> kind of masks of the published algorithm, and the name of that implementation."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Sizes:
     threads
         Threads of all tasks.
     repeats
-        Timed runs of a task, of which the median counts; ``slow_repeats`` for those that take
-        seconds each.
+        Timed runs of a task, whose median counts; ``slow_repeats`` for those that take seconds
+        each.
     """
 
     n_realizations: int = 20
@@ -88,7 +88,7 @@ class Sizes:
     slow_repeats: int = 3
 
     def of(self, n_points: int, n_realizations: int | None = None) -> dict[str, int]:
-        """Arguments of a task that say how large its labels are."""
+        """Return the arguments of a task that say how large its labels are."""
         return {
             "n_points": n_points,
             "n_realizations": n_realizations or self.n_realizations,
@@ -97,26 +97,12 @@ class Sizes:
 
 
 def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
-    """Run all cases and return their table.
+    """Run all cases and return their table: the columns COLUMNS, one row a measurement.
 
-    Parameters
-    ----------
-    sizes
-        How large the cases are.
-    scratch
-        Existing folder on the disk to measure; what is put there is removed again.
-
-    Returns
-    -------
-    DataFrame
-        With the columns COLUMNS, one row a measurement.
-
-    Raises
-    ------
-    ResultError
-        Two implementations disagree, or one fails.
+    `scratch` is an existing folder on the disk to measure; what is put there is removed again.
+    Raises ResultError if two implementations disagree, or one fails.
     """
-    rows = []
+    rows: list[dict] = []
     for case in (_count, _throughput, _points, _realizations, _accelerator):
         rows += case(sizes)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
@@ -126,13 +112,13 @@ def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
 
 
 def _count(sizes: Sizes) -> Iterator[dict]:
-    """Counting against the published algorithm, a case for each way to write that.
+    """Compare counting with the published algorithm, a case for each way to write that.
 
     Ratio: times faster than NumPy at this size; scaled by pairs where it takes too long.
     """
     n, r = sizes.counting, sizes.n_realizations
     # Not in turn: numba took up to three times as long right after a run of JAX on the same cores.
-    ours = {}
+    ours: dict[str, Measurement] = {}
     for backend, repeats in {"numba": sizes.repeats, "jax": sizes.slow_repeats}.items():
         task = {f"kohorte, {backend}": _task(sizes, n, backend=backend)}
         ours |= measure(task, repeats=repeats, threads=sizes.threads)
@@ -150,10 +136,10 @@ def _count(sizes: Sizes) -> Iterator[dict]:
 
         few = sizes.published_realizations
         tasks = {name: Task("count_as_published", {"masks": masks, **sizes.of(n, few)})}
-        found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)[name]
-        base = found.seconds * r * (r - 1) / (few * (few - 1))
+        with_few = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)[name]
+        base = with_few.seconds * r * (r - 1) / (few * (few - 1))
         line = np.polyfit(sizes.published, seconds, 1)
-        yield _row(sizes, case, name, n, found, ratio=np.nan, n_realizations=few)
+        yield _row(sizes, case, name, n, with_few, ratio=np.nan, n_realizations=few)
         for key, value in {"pairs": base, "points": float(np.polyval(line, n))}.items():
             scaled = Measurement(value, np.nan)
             yield _row(sizes, case, f"{name}, scaled by {key}", n, scaled, ratio=base / value)
@@ -162,7 +148,7 @@ def _count(sizes: Sizes) -> Iterator[dict]:
 
 
 def _throughput(sizes: Sizes) -> Iterator[dict]:
-    """Counting against the machine's limits; ratio: share of the time of counting."""
+    """Compare counting with the machine's limits; ratio: share of the time of counting."""
     n, size = sizes.throughput, sizes.of(sizes.throughput)
     words = counted_words(n, sizes.n_realizations, sizes.n_clusters)
     tasks = {
@@ -177,7 +163,7 @@ def _throughput(sizes: Sizes) -> Iterator[dict]:
 
 
 def _points(sizes: Sizes) -> Iterator[dict]:
-    """Growth with the number of points; ratio: times the smallest, and see _fit."""
+    """Measure growth with the number of points; ratio: times the smallest, and see _fit."""
     tasks = {n: _task(sizes, n) for n in sizes.points}
     found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
     base = found[sizes.points[0]].seconds
@@ -188,7 +174,7 @@ def _points(sizes: Sizes) -> Iterator[dict]:
 
 
 def _realizations(sizes: Sizes) -> Iterator[dict]:
-    """Growth with the number of tables R (R - 1) / 2; ratio as in _points."""
+    """Measure growth with the number of tables R (R - 1) / 2; ratio as in _points."""
     n = sizes.counting
     tasks = {r: _task(sizes, n, n_realizations=r) for r in sizes.realizations}
     found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
@@ -203,9 +189,9 @@ def _realizations(sizes: Sizes) -> Iterator[dict]:
 
 
 def _accelerator(sizes: Sizes) -> Iterator[dict]:
-    """JAX on an accelerator, if there is one; ratio: times faster than numba on the CPU."""
-    found = measure({"": Task("find_accelerator", {})}, repeats=1, threads=sizes.threads)
-    device = found[""].answer
+    """Time JAX on an accelerator, if there is one; ratio: times faster than numba on the CPU."""
+    find = {"": Task("find_accelerator", {})}
+    device = measure(find, repeats=1, threads=sizes.threads)[""].answer
     for r in sizes.accelerator_realizations if device else ():
         n = sizes.accelerator
         tasks = {
@@ -221,7 +207,7 @@ def _accelerator(sizes: Sizes) -> Iterator[dict]:
 
 
 def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
-    """From label files to results on disk; ratio: share of the whole."""
+    """Time the way from label files to results on disk; ratio: share of the whole."""
     n = sizes.end_to_end
     write_labels(folder, **sizes.of(n))
     where = {"folder": str(folder)}
@@ -242,7 +228,7 @@ def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
 
 
 def _growth(sizes: Sizes, folder: Path) -> Iterator[dict]:
-    """From label files to results on disk; ratio: times the smallest."""
+    """Measure growth from label files to results on disk; ratio: times the smallest."""
     tasks = {}
     for n in sizes.growth:
         place = folder / str(n)
@@ -298,10 +284,10 @@ def _fit(x: Sequence[float], seconds: Sequence[float]) -> list[tuple[str, float,
     The line has least relative deviations: seconds is its value at 0, ratio the share of the
     largest time that grows with x.
     """
-    x, seconds = np.asarray(x, dtype=np.float64), np.asarray(seconds)
-    exponent = np.polyfit(np.log(x), np.log(seconds), 1)[0]
-    slope, fixed = np.polyfit(x, seconds, 1, w=1 / seconds)
-    share = slope * x.max() / seconds.max()
+    at, times = np.asarray(x, dtype=np.float64), np.asarray(seconds)
+    exponent = np.polyfit(np.log(at), np.log(times), 1)[0]
+    slope, fixed = np.polyfit(at, times, 1, w=1 / times)
+    share = slope * at.max() / times.max()
     return [
         ("fitted exponent", np.nan, float(exponent)),
         ("fitted line", float(fixed), float(share)),

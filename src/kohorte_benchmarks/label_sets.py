@@ -6,35 +6,31 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kohorte._checks import choose
 from kohorte.data.scaling import fit_scaling
-from kohorte.errors import ConfigError
 from kohorte.maps.realization import MapParameters, run_realization
 
 _LOG = logging.getLogger(__name__)
 
+#: Truth of a point that belongs to no class: it is clustered, but not judged.
 BACKGROUND = -1
-"""Truth of a point that belongs to no class: it is clustered, but not judged."""
 
 N_REALIZATIONS = 24
 
 _LATTICES = ((20, 12), (28, 16), (36, 20))
 _SWEEP = itertools.product((10_000, 50_000), (0.1, 0.5), (0.2, 0.3))  # steps, alpha, merge
+
+#: The maps of a `som` ensemble; learning rates and merging as in the published ensembles.
 MAPS = tuple(
     MapParameters(xdim=xdim, ydim=ydim, steps=steps, alpha=alpha, merge=merge)
     for (xdim, ydim), (steps, alpha, merge) in itertools.product(_LATTICES, _SWEEP)
 )
-"""The maps of a `som` ensemble; learning rates and merging as in the published ensembles."""
 
 
 def make_data(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a data set of DATA_SETS.
+    """Return features and truth of a data set of DATA_SETS; ConfigError for an unknown one.
 
-    Parameters
-    ----------
-    name
-        Key of DATA_SETS.
-    seed
-        Draws the synthetic sets; the others are the same for every seed.
+    `seed` draws the synthetic sets; the others are the same for every seed.
 
     Returns
     -------
@@ -42,52 +38,25 @@ def make_data(name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         Scaled by `two_sigma`; constant features are left out.
     truth : (N,) int64
         Class of each point, or BACKGROUND.
-
-    Raises
-    ------
-    ConfigError
-        Unknown name.
     """
-    if name not in DATA_SETS:
-        raise ConfigError(f"data set {name!r} is unknown; choose one of {', '.join(DATA_SETS)}")
-    values, truth = DATA_SETS[name](np.random.default_rng(seed))
+    values, truth = choose(DATA_SETS, name, "data set")(np.random.default_rng(seed))
     names = [f"column {k}" for k in range(values.shape[1])]
     scaling = fit_scaling(values, names, "two_sigma", constant_features="drop")
     return scaling.apply(values), truth.astype(np.int64)
 
 
 def make_labels(clusterer: str, features: np.ndarray, seed: int) -> np.ndarray:
-    """Cluster (N, F) features N_REALIZATIONS times.
+    """Cluster (N, F) features N_REALIZATIONS times, by a key of CLUSTERERS; ConfigError if unknown.
 
-    Parameters
-    ----------
-    clusterer
-        Key of CLUSTERERS.
-    features
-        (N, F) float32.
-    seed
-        The only source of randomness.
-
-    Returns
-    -------
-    (R, N) int64
-        Cluster of each point in each realization.
-
-    Raises
-    ------
-    ConfigError
-        Unknown clusterer.
+    Returns the (R, N) int64 cluster of each point in each realization; `seed` is the only source
+    of randomness.
     """
-    if clusterer not in CLUSTERERS:
-        raise ConfigError(
-            f"clusterer {clusterer!r} is unknown; choose one of {', '.join(CLUSTERERS)}"
-        )
-    labels = CLUSTERERS[clusterer](features, np.random.SeedSequence(seed))
+    labels = choose(CLUSTERERS, clusterer, "clusterer")(features, np.random.SeedSequence(seed))
     _LOG.info("%s: clusters of the realizations %s", clusterer, [len(set(x)) for x in labels])
     return labels
 
 
-def _from_sklearn(name: str) -> Callable:
+def _from_sklearn(name: str) -> Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]:
     def load(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         import sklearn.datasets
 
@@ -97,7 +66,7 @@ def _from_sklearn(name: str) -> Callable:
 
 
 def _blobs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Four stretched normal clouds of 300, 150, 100 and 50 points in a uniform background of 90."""
+    """Draw stretched normal clouds of 300, 150, 100 and 50 points in a uniform background of 90."""
     sizes = np.array([300, 150, 100, 50])
     centres = np.array([[0, 0, 0, 0], [5, 0, 2, 0], [0, 5, 0, 3], [5, 5, -2, -3]], dtype=float)
     stretch = 0.6 * np.eye(4) + 0.45 * rng.normal(size=(4, 4, 4))
@@ -112,7 +81,7 @@ def _blobs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _moons(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two interleaved half circles of 300 points each, and two features of noise alone."""
+    """Draw two interleaved half circles of 300 points each, and two features of noise alone."""
     angle = np.linspace(0, np.pi, 300)
     upper = np.column_stack([np.cos(angle), np.sin(angle)])
     lower = np.column_stack([1 - np.cos(angle), 0.5 - np.sin(angle)])
@@ -120,6 +89,7 @@ def _moons(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([points, rng.normal(size=(600, 2))]), np.repeat([0, 1], 300)
 
 
+#: Data set -> function(rng) that returns values (N, F0) and truth (N,).
 DATA_SETS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
     "iris": _from_sklearn("iris"),
     "wine": _from_sklearn("wine"),
@@ -128,7 +98,6 @@ DATA_SETS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarra
     "blobs": _blobs,
     "moons": _moons,
 }
-"""Data set -> function(rng) that returns values (N, F0) and truth (N,)."""
 
 
 def _cluster_by_maps(features: np.ndarray, seeds: np.random.SeedSequence) -> np.ndarray:
@@ -140,7 +109,7 @@ def _cluster_by_maps(features: np.ndarray, seeds: np.random.SeedSequence) -> np.
 
 
 def _cluster_by_k_means(features: np.ndarray, seeds: np.random.SeedSequence) -> np.ndarray:
-    """k-means from one random start each, k uniform from 2 to sqrt(N) or 16.
+    """Run k-means from one random start each, k uniform from 2 to sqrt(N) or 16.
 
     A random k up to about sqrt(N) is the custom of evidence accumulation, whose authors ask for
     many small clusters; it does not use the truth.
@@ -156,8 +125,8 @@ def _cluster_by_k_means(features: np.ndarray, seeds: np.random.SeedSequence) -> 
     return np.array(labels, dtype=np.int64)
 
 
+#: Clusterer -> function(features, seeds) that returns labels (R, N) int64.
 CLUSTERERS: dict[str, Callable[[np.ndarray, np.random.SeedSequence], np.ndarray]] = {
     "som": _cluster_by_maps,
     "kmeans": _cluster_by_k_means,
 }
-"""Clusterer -> function(features, seeds) that returns labels (R, N) int64."""

@@ -6,8 +6,6 @@ writes FOLDER/fields.h5, FOLDER/labels/<k>.h5 and FOLDER/study.yaml, a study tha
 and draws figures. It tells how time and memory of that path grow; the numbers mean nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +32,7 @@ FIGURES = (
 
 
 def make_fields(z: np.ndarray, shape: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-    """Fields (nz, ny, nx, 4) float32 of the planes z: bent sheets, single and double, and noise."""
+    """Make fields (nz, ny, nx, 4) float32 of planes z: noise and bent sheets, single and double."""
     _, ny, nx = shape
     z = 2 * np.pi * (z[:, None, None] + 0.5) / shape[0]
     y = 2 * np.pi * (np.arange(ny)[:, None] + 0.5) / ny
@@ -55,7 +53,7 @@ def make_fields(z: np.ndarray, shape: Sequence[int], rng: np.random.Generator) -
 
 
 def label_fields(fields: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Labels of realization k, uint8: the current between some levels, which differ a little."""
+    """Make labels of realization k, uint8: the current between levels, which differ a little."""
     levels = np.array([-0.5, -0.2, 0.2, 0.5]) * (0.8 + 0.05 * (k % 9))
     noise = rng.standard_normal(fields.shape[:-1], dtype=np.float32)
     return np.digitize(fields[..., 0] + 0.05 * noise, levels[: 2 + 2 * (k % 2 == 0)]).astype("u1")
@@ -94,7 +92,7 @@ def write_study(folder: Path, shape: Sequence[int], realizations: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("shape", type=int, nargs=3, metavar="CELLS", help="along z, y and x")
     parser.add_argument("--realizations", type=int, default=12)

@@ -1,16 +1,17 @@
-"""What the machine allows at most: reading labels from memory, population counts, files."""
+"""The limits of the machine: reading labels from memory, population counts, files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numba.extending import intrinsic
 
+#: Words of the array whose bits are counted: 16 KiB stay in a first-level cache.
 CACHED_WORDS = 2**11
-"""Words of the array whose bits are counted: 16 KiB stay in a first-level cache."""
 
 _PIECE = 2**23
 
@@ -43,7 +44,7 @@ def counted_words(n_points: int, n_realizations: int, n_clusters: int) -> int:
 
 
 def forget(paths: Sequence[str | Path]) -> None:
-    """Drop the files from the system's cache where it offers that, so that a disk is read."""
+    """Drop files from the system's cache if it offers that, so that they are read from the disk."""
     if not hasattr(os, "posix_fadvise"):
         return
     for path in paths:
@@ -63,7 +64,7 @@ def read_files(paths: Sequence[str | Path]) -> int:
 
 
 def write_file(path: str | Path, n_bytes: int) -> None:
-    """Write that many bytes from one buffer and wait until the disk has them."""
+    """Write so many bytes from one buffer and wait until the disk has them."""
     buffer = os.urandom(_PIECE)
     with open(path, "wb", buffering=0) as stream:
         for start in range(0, n_bytes, _PIECE):
@@ -72,15 +73,15 @@ def write_file(path: str | Path, n_bytes: int) -> None:
 
 
 @intrinsic
-def _popcount(typing, word):
-    def generate(context, builder, signature, args):
+def _popcount(typing: Any, word: Any) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
 
     return word(word), generate
 
 
 @njit(nogil=True, cache=True)
-def _add_words(words):
+def _add_words(words: np.ndarray) -> np.uint64:
     total = np.uint64(0)
     for k in range(words.size):
         total += words[k]
@@ -88,10 +89,10 @@ def _add_words(words):
 
 
 @njit(nogil=True, cache=True)
-def _count_cached(words, passes):
+def _count_cached(words: np.ndarray, passes: int) -> np.uint64:
     total = np.uint64(0)
     for p in range(passes):
         mask = np.uint64(p)  # without it, one pass would do for all
         for k in range(words.size):
-            total += _popcount(words[k] ^ mask)
+            total += _popcount(words[k] ^ mask)  # type: ignore[call-arg]  # numba adds the context
     return total

@@ -1,4 +1,4 @@
-"""The arithmetic and reading that training and searching cannot do without."""
+"""The least arithmetic and reading that training and searching need."""
 
 import numpy as np
 
@@ -8,14 +8,10 @@ from kohorte.maps.schedules import reference_radius
 def least_work(
     kind: str, n_points: int, n_features: int, sides: tuple[int, int], steps: int
 ) -> tuple[float, float]:
-    """Multiply-adds and bytes from memory that a measured time cannot do without.
+    """Return the multiply-adds, and bytes from memory, that a measured time must include.
 
-    Parameters
-    ----------
-    kind
-        "online" for one step of a run of ``steps``, "winners" for all points, "batch" for an epoch.
-    n_points, n_features, sides
-        The points, and sides of the lattice.
+    `kind` is "online" for one step of a run of `steps`, "winners" for all points, "batch" for an
+    epoch; `sides` are the sides of the lattice.
 
     Returns
     -------
@@ -25,7 +21,7 @@ def least_work(
         one for each feature of each point, and those of smoothing sums and counts along the two
         sides.
     n_bytes : float
-        Those of the points; one step reads one point.
+        Bytes of the points; one step reads one point.
     """
     xdim, ydim = sides
     nodes = xdim * ydim
@@ -39,7 +35,7 @@ def least_work(
 
 
 def _mean_window(xdim: int, ydim: int, steps: int) -> float:
-    """Nodes that a step of the reference schedule moves, over all steps and winners."""
+    """Return the mean number of nodes that a step of the reference schedule moves."""
     radii, counts = np.unique(reference_radius(xdim, ydim, steps).at(0, steps), return_counts=True)
     sizes = np.ones(len(radii))
     for side in (xdim, ydim):

@@ -1,12 +1,14 @@
-"""What the benchmark of the maps times of other packages, in an environment of their own.
+"""Tasks of other packages that the benchmark of the maps times, in an environment of their own.
 
-Runs in the environment of envs/map_peers.txt and must not import kohorte. Points (N, F), weights
-(M, F) and what is trained from them are float32 .npy files; node r of a lattice lies in row
+They run in the environment of envs/map_peers.txt and must not import kohorte. Points (N, F),
+weights (M, F) and the results of training are float32 .npy files; node r of a lattice lies in row
 r div xdim, column r mod xdim. A package is imported by the task that needs it.
 
-All packages are told to do the same: a Gaussian neighbourhood of width sigma, on Euclidean
+All packages are asked to do the same: a Gaussian neighbourhood of width sigma, on Euclidean
 distances of nodes of a rectangular lattice, with the same first and last sigma.
 """
+
+from __future__ import annotations
 
 import importlib
 import json
@@ -15,9 +17,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from minisom import MiniSom
+
+#: Distribution -> module that must be importable for the package to be of use.
 PACKAGES = {
     "faiss-cpu": "faiss",
     "fastersom": "fastersom",
@@ -26,14 +33,13 @@ PACKAGES = {
     "somoclu": "somoclu.somoclu_wrap",
     "xpysom": "xpysom",
 }
-"""Distribution -> module that must be importable for the package to be of use."""
 
 
 def find_packages() -> Callable[[], dict]:
-    """The answer is a JSON object: distribution -> its release, or why it cannot be used."""
+    """Answer with a JSON object: distribution -> its release, or why it cannot be used."""
 
     def run() -> dict:
-        found = {}
+        found: dict[str, dict[str, str]] = {}
         for name, module in PACKAGES.items():
             try:
                 importlib.import_module(module)
@@ -46,7 +52,7 @@ def find_packages() -> Callable[[], dict]:
 
 
 def find_cuda() -> Callable[[], dict]:
-    """The answer is "cuda" where PyTorch can use it."""
+    """Answer "cuda" if PyTorch can use it."""
     import torch
 
     def run() -> dict:
@@ -56,7 +62,7 @@ def find_cuda() -> Callable[[], dict]:
 
 
 def find(points: str, weights: str, output: str, searches: int) -> Callable[[], dict]:
-    """What the task ``find`` of map_tasks does, by the exact flat index of FAISS."""
+    """Time what the task ``find`` of map_tasks does, by the exact flat index of FAISS."""
     import faiss
 
     faiss.omp_set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -77,7 +83,7 @@ def find(points: str, weights: str, output: str, searches: int) -> Callable[[], 
 def train(
     points: str, weights: str, xdim: int, ydim: int, steps: int, package: str
 ) -> Callable[[], dict]:
-    """Seconds of one step of online training."""
+    """Time one step of online training."""
     data, start = np.load(points), np.load(weights)
 
     def run() -> dict:
@@ -89,7 +95,7 @@ def train(
 
 
 def analyse(points: str, xdim: int, ydim: int, steps: int, package: str) -> Callable[[], dict]:
-    """Seconds of a whole map, with all that the package makes of one."""
+    """Time a whole map, with all that the package derives from one."""
     data = np.load(points)
 
     def run() -> dict:
@@ -111,9 +117,9 @@ def batch(
     rows: int | None = None,
     device: str = "cpu",
 ) -> Callable[[], dict]:
-    """Seconds of one epoch of batch training: what more epochs take longer than one.
+    """Time one epoch of batch training: the time that more epochs take longer than one.
 
-    Those that are too slow train on the first ``rows`` points; their time is that of so many.
+    Packages that are too slow train on the first ``rows`` points; their time is for so many.
     """
     data, start = np.load(points)[:rows], np.load(weights)
     options = {"device": device} if package == "fastersom" else {}
@@ -154,14 +160,24 @@ def train_all(
     return run
 
 
-def _fastersom_batch(data, start, xdim, ydim, epochs, sigma, device="cpu") -> np.ndarray:
+def _fastersom_batch(
+    data: np.ndarray,
+    start: np.ndarray,
+    xdim: int,
+    ydim: int,
+    epochs: int,
+    sigma: float,
+    device: str = "cpu",
+) -> np.ndarray:
     from fastersom import SOM
 
     som = SOM(ydim, xdim, epochs, sigma, 1.0, init=start, device=device)
     return som.fit(data).weights_
 
 
-def _minisom(data, start, xdim, ydim, sigma, **options):
+def _minisom(
+    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, sigma: float, **options: Any
+) -> MiniSom:
     from minisom import MiniSom
 
     som = MiniSom(ydim, xdim, data.shape[1], sigma=sigma, **options)
@@ -169,8 +185,10 @@ def _minisom(data, start, xdim, ydim, sigma, **options):
     return som
 
 
-def _minisom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
-    """Sigma falls linearly, a course that MiniSom has; the learning rate 1 makes it a batch map."""
+def _minisom_batch(
+    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
+) -> np.ndarray:
+    """Let sigma fall linearly, which MiniSom can; the learning rate 1 makes it a batch map."""
     som = _minisom(
         data,
         start,
@@ -184,8 +202,16 @@ def _minisom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
     return som.get_weights().reshape(start.shape)
 
 
-def _minisom_online(data, start, xdim, ydim, steps, sigma, curve="inverse_time") -> np.ndarray:
-    """Points in their order.
+def _minisom_online(
+    data: np.ndarray,
+    start: np.ndarray,
+    xdim: int,
+    ydim: int,
+    steps: int,
+    sigma: float,
+    curve: str = "inverse_time",
+) -> np.ndarray:
+    """Take the points in their order.
 
     Learning rate and sigma fall to a third, which is MiniSom's default; with ``curve`` "linear" to
     0 and to 1.
@@ -206,14 +232,18 @@ def _minisom_online(data, start, xdim, ydim, steps, sigma, curve="inverse_time")
     return som.get_weights().reshape(start.shape)
 
 
-def _popsom7_online(data, start, xdim, ydim, steps, sigma) -> np.ndarray:
-    """With its own start, order and course of the neighbourhood, which cannot be set."""
+def _popsom7_online(
+    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, steps: int, sigma: float
+) -> np.ndarray:
+    """Train with popsom7's own start, order and course of the neighbourhood: none can be set."""
     from popsom7.maputils import vsom
 
     return vsom(data, xdim, ydim, 0.5, steps)
 
 
-def _somoclu_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
+def _somoclu_batch(
+    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
+) -> np.ndarray:
     import somoclu
 
     som = somoclu.Somoclu(
@@ -223,7 +253,9 @@ def _somoclu_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
     return som.codebook.reshape(start.shape)
 
 
-def _xpysom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
+def _xpysom_batch(
+    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
+) -> np.ndarray:
     from xpysom import XPySom
 
     with warnings.catch_warnings():
@@ -234,8 +266,8 @@ def _xpysom_batch(data, start, xdim, ydim, epochs, sigma) -> np.ndarray:
     return som.get_weights().reshape(start.shape)
 
 
-def _minisom_analysis(data, xdim, ydim, steps) -> None:
-    """Training, the node of each point and the two errors; it has no clusters."""
+def _minisom_analysis(data: np.ndarray, xdim: int, ydim: int, steps: int) -> None:
+    """Train, find the node of each point and the two errors; MiniSom has no clusters."""
     from minisom import MiniSom
 
     sigma = max(xdim, ydim) / 2
@@ -247,8 +279,8 @@ def _minisom_analysis(data, xdim, ydim, steps) -> None:
     som.topographic_error(data)
 
 
-def _popsom7_analysis(data, xdim, ydim, steps) -> None:
-    """Training, clusters, nodes and labels of points, and convergence."""
+def _popsom7_analysis(data: np.ndarray, xdim: int, ydim: int, steps: int) -> None:
+    """Train, find clusters, nodes and labels of points, and convergence."""
     import pandas as pd
     from popsom7.maputils import map_build
 
@@ -256,31 +288,29 @@ def _popsom7_analysis(data, xdim, ydim, steps) -> None:
     map_build(frame, xdim=xdim, ydim=ydim, alpha=0.5, train=steps, seed=1)
 
 
+#: Distribution -> function(data, xdim, ydim, steps): a whole map, with all that it tells.
 ANALYSES: dict[str, Callable[..., None]] = {
     "minisom": _minisom_analysis,
     "popsom7": _popsom7_analysis,
 }
-"""Distribution -> function(data, xdim, ydim, steps): a whole map, from points to what it says."""
 
+#: Distribution -> function(data, start, xdim, ydim, epochs, sigma) that returns weights (M, F).
+#: Sigma falls exponentially, to 1 after all epochs; MiniSom's linearly.
 BATCH: dict[str, Callable[..., np.ndarray]] = {
     "fastersom": _fastersom_batch,
     "minisom": _minisom_batch,
     "somoclu": _somoclu_batch,
     "xpysom": _xpysom_batch,
 }
-"""Distribution -> function(data, start, xdim, ydim, epochs, sigma) that returns weights (M, F).
 
-Sigma falls exponentially, to 1 after all epochs; MiniSom's linearly.
-"""
-
+#: Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F).
 ONLINE: dict[str, Callable[..., np.ndarray]] = {
     "minisom": _minisom_online,
     "popsom7": _popsom7_online,
 }
-"""Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F)."""
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], dict]]] = {
     task.__name__: task
     for task in (find_packages, find_cuda, find, train, analyse, batch, train_all)
 }
-"""Name -> task."""

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ ALPHA = 0.5
 
 @dataclass(frozen=True)
 class Schedule:
-    """How maps are trained that are compared.
+    """How the maps that are compared are trained.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class Schedule:
     packages
         Distributions that know this schedule.
     options
-        What they must be told.
+        Their arguments for it.
     to_thirds
         Whether width and rate fall to a third, and not to 1 and 0.
     """
@@ -63,13 +64,13 @@ class Schedule:
     to_thirds: bool = False
 
 
+#: Name -> schedule; the last is MiniSom's default.
 SCHEDULES = {
     "batch, exponential": Schedule("batch", "exponential", ("fastersom", "somoclu", "xpysom")),
     "batch, linear": Schedule("batch", "linear", ("minisom",)),
     "online, linear": Schedule("online", "linear", ("minisom",), {"curve": "linear"}),
     "online, inverse time": Schedule("online", "inverse_time", ("minisom",), to_thirds=True),
 }
-"""Name -> schedule; the last is MiniSom's default."""
 
 
 @dataclass(frozen=True)
@@ -81,30 +82,16 @@ class Sizes:
     epochs: int = 20
 
 
+#: Name -> sizes; ``small`` is for trying whether all runs.
 SIZES = {"full": Sizes(), "small": Sizes(data_sets=("iris",), n_seeds=1, epochs=2)}
-"""Name -> sizes; ``small`` is for trying whether all runs."""
 
 
 def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
-    """Train and measure all maps.
+    """Train and measure all maps; the columns are COLUMNS, one row a map.
 
-    Parameters
-    ----------
-    sizes
-        Data sets, seeds and epochs. A seed draws the start (rows of the data) and the order.
-    peers
-        Python of the environment that holds the other packages; None to leave them out.
-
-    Returns
-    -------
-    DataFrame
-        With the columns COLUMNS, one row a map. Errors of quantization are means of Euclidean
-        distances, in the units of the scaled features.
-
-    Raises
-    ------
-    ResultError
-        Another package fails.
+    Errors of quantization are means of Euclidean distances, in the units of the scaled features. A
+    seed draws the start (rows of the data) and the order. `peers` is the Python of the environment
+    that holds the other packages; None leaves them out. Raises ResultError if one of them fails.
     """
     packages = find_peers(peers)
     rows = []
@@ -117,7 +104,7 @@ def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
             ]
             rows += [job.row(name, "kohorte", job.train(schedule)) for job in jobs]
             for package in schedule.packages:
-                if package in packages:
+                if peers is not None and package in packages:
                     asked = [job.ask(package) for job in jobs]
                     task = Task(
                         "train_all",
@@ -139,7 +126,7 @@ def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
 
 
 def markdown_table(quality: pd.DataFrame) -> str:
-    """Means over the seeds, a line for each schedule and implementation: QE and TE by data set."""
+    """Tabulate means over the seeds: a line for each schedule and implementation, QE and TE."""
     data_sets = list(dict.fromkeys(quality["data_set"]))
     heads = [f"{data_set} {error}" for data_set in data_sets for error in ("QE", "TE")]
     lines = [
@@ -156,7 +143,7 @@ def markdown_table(quality: pd.DataFrame) -> str:
 class _Job:
     """One map: its points, in the order in which they are seen, and its start."""
 
-    def __init__(self, folder: Path, data_set: str, seed: int, trainer: str, epochs: int):
+    def __init__(self, folder: Path, data_set: str, seed: int, trainer: str, epochs: int) -> None:
         self.data_set, self.seed = data_set, seed
         self.points, _ = make_data(data_set, seed)
         # About 5 sqrt(N) nodes, which MiniSom advises, on sides of 4 to 3.
@@ -177,7 +164,7 @@ class _Job:
         return max(self.lattice.xdim, self.lattice.ydim) / 2
 
     def ask(self, package: str) -> dict:
-        """What map_peers.train_all is to do; the arrays are written to files."""
+        """Make the job for map_peers.train_all; write the arrays to files."""
         self.folder.mkdir(exist_ok=True)
         files = {"points": self.seen, "weights": self.start}
         paths = {name: str(self.folder / f"{name}.npy") for name in (*files, package)}
@@ -194,8 +181,8 @@ class _Job:
         }
 
     def train(self, schedule: Schedule) -> np.ndarray:
-        """Kohorte's weights (M, F)."""
-        course = {
+        """Train kohorte's weights (M, F)."""
+        course: dict[str, Any] = {
             "radius": self.sigma,
             "final_radius": self.sigma / 3 if schedule.to_thirds else 1.0,
             "radius_schedule": schedule.curve,
@@ -217,7 +204,7 @@ class _Job:
         )
 
     def row(self, schedule: str, implementation: str, weights: np.ndarray) -> dict:
-        """A row of the table."""
+        """Make a row of the table."""
         nodes, distances = find_two_winners(self.points, weights)
         row = {
             "data_set": self.data_set,

@@ -1,4 +1,4 @@
-"""What the benchmark of the maps times, in processes of their own: kohorte, and NumPy.
+"""Tasks that the benchmark of the maps times, in processes of their own: kohorte, and NumPy.
 
 Every task reads points (N, F) and weights (M, F), float32, from .npy files, compiles by running
 once, small, and returns a function that runs it and measures itself. The tasks of other packages
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,34 +24,34 @@ from kohorte.maps.winners import find_winners
 from kohorte_benchmarks import limits, online_steps
 from kohorte_benchmarks.serving import Outcome, peak_mb
 
+#: First learning rate of all online training here.
 ALPHA = 0.5
-"""First learning rate of all online training here."""
 
+#: Side of the matrices whose product is the limit of arithmetic.
 PRODUCT_SIDE = 2048
-"""Side of the matrices whose product is the limit of arithmetic."""
 
+#: Bytes that are read for the limit of memory; no cache holds them.
 READ_BYTES = 2**28
-"""Bytes that are read for the limit of memory; no cache holds them."""
 
+#: Kind of step -> function that trains with it.
 STEPS = {
     "published": online_steps.train_as_published,
     "numpy": online_steps.train_in_numpy,
     "leaner": online_steps.train_leaner,
 }
-"""Kind of step -> function that trains with it."""
 
 
 def train(points: str, weights: str, xdim: int, ydim: int, steps: int) -> Callable[[], Outcome]:
-    """Seconds of one step of online training with the reference schedule.
+    """Time one step of online training with the reference schedule.
 
-    The order of whole passes is drawn by training itself; that of fewer steps beforehand, so that
-    they do not bear the cost of a pass.
+    Training itself draws the order of whole passes; the order of fewer steps is drawn beforehand,
+    so that they do not bear the cost of a pass.
     """
     data, start, lattice = np.load(points), np.load(weights), Lattice(xdim, ydim)
     drawn = np.random.default_rng(0).integers(len(data), size=min(steps, len(data)))
 
     def run(steps: int = steps) -> Outcome:
-        order = "shuffled" if steps >= len(data) else drawn
+        order: str | np.ndarray = "shuffled" if steps >= len(data) else drawn
         rng = np.random.default_rng(0)
         begin = perf_counter()
         train_online(data, lattice, start, steps=steps, alpha=ALPHA, order=order, rng=rng)
@@ -63,7 +64,7 @@ def train(points: str, weights: str, xdim: int, ydim: int, steps: int) -> Callab
 def train_stepwise(
     points: str, weights: str, xdim: int, ydim: int, steps: int, kind: str
 ) -> Callable[[], Outcome]:
-    """What the task ``train`` measures, by NumPy in the loop of STEPS of that kind."""
+    """Time what the task ``train`` does, by NumPy in the loop of STEPS of that kind."""
     data, start = np.load(points), np.load(weights)
 
     def run(steps: int = steps) -> Outcome:
@@ -81,9 +82,9 @@ def train_stepwise(
 def train_memory(
     points: str, weights: str, xdim: int, ydim: int, steps: int
 ) -> Callable[[], Outcome]:
-    """Seconds of reading and training; the answer is how far memory grew, over data and weights."""
+    """Time reading and training; the answer is how far memory grew, over data and weights."""
     lattice, small = Lattice(xdim, ydim), np.load(points, mmap_mode="r")[:100]
-    options = {"steps": steps, "alpha": ALPHA, "rng": np.random.default_rng(0)}
+    options: dict[str, Any] = {"steps": steps, "alpha": ALPHA, "rng": np.random.default_rng(0)}
     train_online(small, lattice, np.load(weights), **options)
 
     def run() -> Outcome:
@@ -99,7 +100,7 @@ def train_memory(
 
 
 def whole_job(points: str, xdim: int, ydim: int, steps: int) -> Callable[[], Outcome]:
-    """From points in memory to clusters, labels and quality, on one thread."""
+    """Time the way from points in memory to clusters, labels and quality, on one thread."""
 
     def run(rows: int | None = None, steps: int = steps) -> Outcome:
         data = np.load(points)[:rows]
@@ -115,7 +116,7 @@ def whole_job(points: str, xdim: int, ydim: int, steps: int) -> Callable[[], Out
 def find(
     points: str, weights: str, threads: int, output: str | None = None, searches: int = 1
 ) -> Callable[[], Outcome]:
-    """Seconds of one search for the winners of all points, of so many one after the other.
+    """Time one search for the winners of all points, as the mean of several in a row.
 
     The winners are left in the file ``output`` if one is given. Threads of other processes go on
     for some milliseconds after their turn, waiting for work: a single short search would share its
@@ -124,8 +125,8 @@ def find(
     return _search(partial(find_winners, threads=threads), points, weights, output, searches)
 
 
-def find_on_device(points: str, weights: str, output: str | None = None) -> Callable:
-    """What the task ``find`` does, by JAX."""
+def find_on_device(points: str, weights: str, output: str | None = None) -> Callable[[], Outcome]:
+    """Time what the task ``find`` does, by JAX."""
     from kohorte.maps import _jax
 
     return _search(_jax.find_winners, points, weights, output, 1)
@@ -162,10 +163,10 @@ def batch(
     metric: str = "euclidean",
     clock: str = "perf_counter",
 ) -> Callable[[], Outcome]:
-    """Seconds of one epoch of batch training: what more epochs take longer than one.
+    """Time one epoch of batch training: the time that more epochs take longer than one.
 
-    The schedule is that of map_peers. ``rows``: the first of the points; all if None. ``clock``:
-    function of the module time that tells the seconds.
+    The schedule is the one of map_peers. ``rows`` is the number of points taken, the first ones;
+    None takes all. ``clock`` is the function of the module time that tells the seconds.
     """
     data, start = np.array(np.load(points, mmap_mode="r")[:rows]), np.load(weights)
     lattice, now = Lattice(xdim, ydim, topology, periodic), getattr(time, clock)
@@ -193,7 +194,7 @@ def batch(
 
 
 def multiply(threads: int) -> Callable[[], Outcome]:
-    """Seconds of 10^9 fused multiply-adds: a product of float32 matrices by NumPy's BLAS."""
+    """Time 10^9 fused multiply-adds: a product of float32 matrices by NumPy's BLAS."""
     a, b = np.random.default_rng(0).random((2, PRODUCT_SIDE, PRODUCT_SIDE), dtype=np.float32)
     out = np.empty_like(a)
 
@@ -208,7 +209,7 @@ def multiply(threads: int) -> Callable[[], Outcome]:
 
 
 def read(threads: int) -> Callable[[], Outcome]:
-    """Seconds of reading 10^9 bytes from memory."""
+    """Time reading 10^9 bytes from memory."""
     values = np.ones(READ_BYTES, dtype=np.uint8)
     limits.read_memory(values, threads)
 
@@ -221,11 +222,11 @@ def read(threads: int) -> Callable[[], Outcome]:
 
 
 def multiply_on_device() -> Callable[[], Outcome]:
-    """What the task ``multiply`` measures, by JAX on its device, without shortened floats."""
+    """Time what the task ``multiply`` does, by JAX on its device, without shortened floats."""
     import jax
 
-    a, b = np.random.default_rng(0).random((2, PRODUCT_SIDE, PRODUCT_SIDE), dtype=np.float32)
-    a, b = jax.device_put(a), jax.device_put(b)
+    pair = np.random.default_rng(0).random((2, PRODUCT_SIDE, PRODUCT_SIDE), dtype=np.float32)
+    a, b = map(jax.device_put, pair)
     product = jax.jit(lambda a, b: jax.numpy.matmul(a, b, precision="highest"))
     product(a, b).block_until_ready()
 
@@ -240,6 +241,7 @@ def multiply_on_device() -> Callable[[], Outcome]:
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
     task.__name__: task
     for task in (
@@ -255,11 +257,10 @@ TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
         multiply_on_device,
     )
 }
-"""Name -> task."""
 
 
 def _reset_peak() -> float:
-    """Forget the process's largest memory so far where the system can; returns what is in use."""
+    """Forget the process's largest memory so far if the system can; return what is in use."""
     peak = Path("/proc/self/clear_refs")
     if peak.exists():
         peak.write_text("5")

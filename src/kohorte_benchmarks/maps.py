@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,16 +34,17 @@ COLUMNS = (
 OURS = str(Path(__file__).with_name("map_tasks.py"))
 PEERS = str(Path(__file__).with_name("map_peers.py"))
 
+#: Kind of map_tasks.STEPS -> name of that implementation.
 STEP_NAMES = {
     "published": "published step",
     "numpy": "published step, NumPy alone",
     "leaner": "leaner NumPy step",
 }
-"""Kind of map_tasks.STEPS -> name of that implementation."""
 
+#: Height over width of lattices of the case ``analysis``: 63 x 32 nodes for 10^6 points.
 PUBLISHED_RATIO = 0.5
-"""Height over width of lattices of the case ``analysis``: 63 x 32 nodes for 10^6 points."""
 
+#: Distribution -> name as its authors write it.
 PEER_NAMES = {
     "faiss-cpu": "FAISS",
     "fastersom": "fastersom",
@@ -51,7 +53,6 @@ PEER_NAMES = {
     "somoclu": "somoclu",
     "xpysom": "XPySom",
 }
-"""Distribution -> name as its authors write it."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ class Sizes:
     points
         Points of the cases ``online`` and ``batch``.
     steps, numpy_steps, peer_steps
-        Steps that a time per step is the mean of: kohorte's, NumPy's, other packages'.
+        Steps over which a time per step is averaged: kohorte's, NumPy's, other packages'.
     epochs, few_epochs
-        Epochs that a time per epoch is the mean of: kohorte's, other packages'.
+        Epochs over which a time per epoch is averaged: kohorte's, other packages'.
     slow_rows
-        Points of those whose epoch would take too long; their times are scaled.
+        Points of packages whose epoch would take too long; their times are scaled.
     memory
         Numbers of points at which the growth of memory is measured, in ``memory_steps`` steps.
     job
@@ -81,7 +82,8 @@ class Sizes:
     winners
         Nodes, features and points of the searches, and how many one run makes.
     scaling_points, scaling_features, scaling_sides
-        What the growth of time is measured over; features and sides with ``scaling_rows`` points.
+        Sizes at which the growth of time is measured; features and sides with ``scaling_rows``
+        points.
     scaling_steps, scaling_work
         Steps of online training there, and multiply-adds of batch training, about.
     accelerator
@@ -89,7 +91,7 @@ class Sizes:
     threads
         Threads of winners and batch training. Online training and the whole job have one.
     repeats
-        Rounds, of which the median counts; ``slow_repeats`` where one takes seconds.
+        Rounds, whose median counts; ``slow_repeats`` where one takes seconds.
     """
 
     xdim: int = 63
@@ -125,6 +127,7 @@ class Sizes:
     slow_repeats: int = 3
 
 
+#: Name -> sizes; ``small`` is for trying whether all runs.
 SIZES = {
     "full": Sizes(),
     "small": Sizes(
@@ -152,25 +155,17 @@ SIZES = {
         slow_repeats=1,
     ),
 }
-"""Name -> sizes; ``small`` is for trying whether all runs."""
 
 
 def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.DataFrame:
-    """Run all cases and return their table.
+    """Run all cases and return their table: the columns COLUMNS, one row a measurement.
 
     Parameters
     ----------
-    sizes
-        How large the cases are.
     scratch
-        Existing folder for the points; what is put there is removed again.
+        Existing folder for the points, which are removed again.
     peers
-        Python of the environment that holds the other packages; None to leave them out.
-
-    Returns
-    -------
-    DataFrame
-        With the columns COLUMNS, one row a measurement.
+        Python of the environment that holds the other packages; None leaves them out.
 
     Raises
     ------
@@ -179,7 +174,7 @@ def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.
     """
     packages = find_peers(peers)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
-        bench = _Bench(sizes, Path(folder), packages, peers)
+        bench = _Bench(sizes, Path(folder), packages, peers or "")
         cases = (
             _online,
             _memory,
@@ -195,9 +190,9 @@ def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """The table with three digits, for the documentation."""
+    """Write the table with three digits, for the documentation."""
 
-    def cell(value: object) -> str:
+    def cell(value: str | float) -> str:
         if isinstance(value, str):
             return value
         if np.isnan(value):
@@ -210,7 +205,7 @@ def markdown_table(table: pd.DataFrame) -> str:
 
 
 def find_peers(peers: str | None) -> frozenset[str]:
-    """Distributions of map_peers.PACKAGES that the Python ``peers`` can use; logs the others."""
+    """Find distributions of map_peers.PACKAGES that the Python `peers` can use; log the others."""
     if peers is None:
         _LOG.warning("other packages are left out: envs/map_peers.txt is not installed")
         return frozenset()
@@ -231,10 +226,10 @@ class _Bench:
     sizes: Sizes
     folder: Path
     packages: frozenset[str]
-    python: str | None
+    python: str
 
     def points(self, n_points: int, n_features: int | None = None, seed: int = 1) -> str:
-        """File of points (N, F): normal clouds, in random order."""
+        """Return a file of points (N, F): normal clouds, in random order."""
         n_features = n_features or self.sizes.n_features
         path = self.folder / f"points_{n_points}_{n_features}_{seed}.npy"
         if not path.exists():
@@ -246,17 +241,21 @@ class _Bench:
         return str(path)
 
     def weights(self, nodes: int, n_features: int | None = None) -> str:
-        """File of weights (M, F), drawn as the points are."""
+        """Return a file of weights (M, F), drawn as the points are."""
         return self.points(nodes, n_features, seed=2)
 
-    def map(self, sides: tuple[int, int] | None = None, n_features: int | None = None) -> dict:
-        """Arguments of a task that say with which map it begins."""
+    def map(
+        self, sides: tuple[int, int] | None = None, n_features: int | None = None
+    ) -> dict[str, Any]:
+        """Return the arguments of a task that say with which map it begins."""
         xdim, ydim = sides or (self.sizes.xdim, self.sizes.ydim)
         weights = self.weights(xdim * ydim, n_features)
         return {"weights": weights, "xdim": xdim, "ydim": ydim}
 
-    def of_peers(self, names: Mapping[str, dict], task: str, **arguments) -> dict[str, Task]:
-        """The task for each of the packages that can be used: its name -> task."""
+    def of_peers(
+        self, names: Mapping[str, Mapping[str, Any]], task: str, **arguments: Any
+    ) -> dict[str, Task]:
+        """Make the task for each of the packages that can be used, by its name."""
         return {
             PEER_NAMES[name]: Task(task, {**arguments, **own}, PEERS, self.python)
             for name, own in names.items()
@@ -274,7 +273,7 @@ class _Bench:
         n_features: int | None = None,
         nodes: int | None = None,
     ) -> dict:
-        """A row of the table, which is logged."""
+        """Make a row of the table, and log it."""
         row = {
             "case": case,
             "implementation": implementation,
@@ -290,7 +289,7 @@ class _Bench:
 
 
 def _online(bench: _Bench) -> Iterator[dict]:
-    """A step of online training; ratio: how many times as long as kohorte's."""
+    """Time a step of online training; ratio: how many times as long as kohorte's."""
     sizes = bench.sizes
     start = {"points": bench.points(sizes.points), **bench.map()}
     tasks = {"kohorte": Task("train", {**start, "steps": sizes.steps}, OURS)}
@@ -306,7 +305,7 @@ def _online(bench: _Bench) -> Iterator[dict]:
 
 
 def _memory(bench: _Bench) -> Iterator[dict]:
-    """Growth of memory in online training from a file; ratio: growth over data and weights."""
+    """Measure growth of memory in training from a file; ratio: growth over data and weights."""
     for n in bench.sizes.memory:
         arguments = {"points": bench.points(n), **bench.map(), "steps": bench.sizes.memory_steps}
         tasks = {"kohorte": Task("train_memory", arguments, OURS)}
@@ -315,7 +314,7 @@ def _memory(bench: _Bench) -> Iterator[dict]:
 
 
 def _whole_job(bench: _Bench) -> Iterator[dict]:
-    """N steps, winners, clusters, labels, quality; ratio: share of the whole."""
+    """Time N steps, winners, clusters, labels and quality; ratio: share of the whole."""
     sizes = bench.sizes
     for n in sizes.job:
         arguments = {"points": bench.points(n), "xdim": sizes.xdim, "ydim": sizes.ydim, "steps": n}
@@ -328,7 +327,7 @@ def _whole_job(bench: _Bench) -> Iterator[dict]:
 
 
 def _analysis(bench: _Bench) -> Iterator[dict]:
-    """The whole job on lattices that grow with the table; ratio: times as long as kohorte's.
+    """Time the whole job on lattices that grow with the table; ratio: times as long as kohorte's.
 
     The lattice of the published times for 10^6 points has that size.
     """
@@ -336,8 +335,8 @@ def _analysis(bench: _Bench) -> Iterator[dict]:
     for n_features in sizes.growth_features:
         for n in sizes.growth_points:
             xdim, ydim = suggest_size(n, n_features, PUBLISHED_RATIO)
-            arguments = {"points": bench.points(n, n_features), "xdim": xdim, "ydim": ydim}
-            arguments["steps"] = n
+            size = {"xdim": xdim, "ydim": ydim, "steps": n}
+            arguments = {"points": bench.points(n, n_features), **size}
             tasks = {"kohorte": Task("whole_job", arguments, OURS)}
             if n <= sizes.growth_peers:
                 own = {name: {"package": name} for name in ("minisom", "popsom7")}
@@ -350,12 +349,13 @@ def _analysis(bench: _Bench) -> Iterator[dict]:
 
 
 def _winners(bench: _Bench) -> Iterator[dict]:
-    """Winners; ratio: how many times as long as kohorte, or the share of equal answers."""
+    """Time winners; ratio: how many times as long as kohorte, or the share of equal answers."""
     sizes = bench.sizes
     for nodes, n_features, n, searches in sizes.winners:
         shape = {"n_features": n_features, "nodes": nodes}
-        files = {"points": bench.points(n, n_features), "weights": bench.weights(nodes, n_features)}
-        files["searches"] = searches
+        arrays = {"points": bench.points(n, n_features)}
+        arrays["weights"] = bench.weights(nodes, n_features)
+        files = {**arrays, "searches": searches}
         outputs = {name: str(bench.folder / f"{name}.npy") for name in ("kohorte", "FAISS")}
         ours = {**files, "output": outputs["kohorte"], "threads": sizes.threads}
         tasks = {"kohorte": Task("find", ours, OURS)}
@@ -366,22 +366,22 @@ def _winners(bench: _Bench) -> Iterator[dict]:
             yield bench.row("winners", name, n, m, ratio=ratio, **shape)
         if "FAISS" in found:
             answers = [np.load(outputs[name]) for name in found]
-            equal = float(np.mean(np.equal(*answers)))
+            equal = float(np.mean(answers[0] == answers[1]))
             none = Measurement(np.nan, np.nan)
             yield bench.row("winners", "FAISS, equal winners", n, none, ratio=equal, **shape)
 
 
 def _batch(bench: _Bench) -> Iterator[dict]:
-    """An epoch of batch training; ratio: how many times as long as kohorte's."""
+    """Time an epoch of batch training; ratio: how many times as long as kohorte's."""
     sizes, n = bench.sizes, bench.sizes.points
     start = {"points": bench.points(n), **bench.map()}
-    find = {**{key: start[key] for key in ("points", "weights")}, "threads": sizes.threads}
-    find["searches"] = sizes.epochs
+    find = {key: start[key] for key in ("points", "weights")}
+    find |= {"threads": sizes.threads, "searches": sizes.epochs}
     tasks = {
         "kohorte": Task("batch", {**start, "epochs": sizes.epochs, "threads": sizes.threads}, OURS),
         "kohorte, winners alone": Task("find", find, OURS),
     }
-    own = {name: {"package": name} for name in ("fastersom", "xpysom")}
+    own: dict[str, dict[str, Any]] = {name: {"package": name} for name in ("fastersom", "xpysom")}
     tasks |= bench.of_peers(own, "batch", **start, epochs=sizes.few_epochs)
     found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
     base = found["kohorte"].seconds
@@ -398,17 +398,17 @@ def _batch(bench: _Bench) -> Iterator[dict]:
 
 
 def _scaling(bench: _Bench) -> Iterator[dict]:
-    """Growth with points, features and nodes; ratio: the time at the machine's limit over this.
+    """Measure growth with points, features and nodes; ratio: the time at the limit over this.
 
-    The limits come first: seconds of 10^9 multiply-adds, and of 10^9 bytes read from memory. The
-    former are measured again in turn with everything that they are compared with.
+    The limits of the machine come first: seconds of 10^9 multiply-adds, and of 10^9 bytes read from
+    memory. The former are measured again in turn with everything that they are compared with.
     """
     sizes, threads = bench.sizes, bench.sizes.threads
-    multiply = {k: Task("multiply", {"threads": k}, OURS) for k in (1, threads)}
+    multiply = {str(k): Task("multiply", {"threads": k}, OURS) for k in (1, threads)}
     read = {"bytes": Task("read", {"threads": threads}, OURS)}
     limits = measure({**multiply, **read}, repeats=sizes.repeats, threads=threads)
     for key, m in limits.items():
-        name = key if key == "bytes" else f"multiply-adds on {key} core{'s' * (key > 1)}"
+        name = key if key == "bytes" else f"multiply-adds on {key} core{'s' * (key != '1')}"
         row = bench.row("limit", f"10^9 {name}", 0, m, ratio=np.nan)
         yield {**row, "n_points": np.nan, "n_features": np.nan, "nodes": np.nan}
 
@@ -435,7 +435,7 @@ def _scaling(bench: _Bench) -> Iterator[dict]:
             found = measure(tasks | multiply, repeats=sizes.slow_repeats, threads=threads)
             for name in tasks:
                 counts, n_bytes = least_work(name, n, n_features, sides, steps)
-                rate = found[1 if name == "online" else threads].seconds
+                rate = found["1" if name == "online" else str(threads)].seconds
                 limit = max(counts * rate, n_bytes * limits["bytes"].seconds) / 1e9
                 ratio = limit / found[name].seconds
                 shape = {"n_features": n_features, "nodes": sides[0] * sides[1]}
@@ -443,7 +443,7 @@ def _scaling(bench: _Bench) -> Iterator[dict]:
 
 
 def _accelerator(bench: _Bench) -> Iterator[dict]:
-    """JAX on an accelerator, if there is one; ratio: how many times as long as JAX there."""
+    """Time JAX on an accelerator, if there is one; ratio: how many times as long as JAX there."""
     sizes, n = bench.sizes, bench.sizes.accelerator
     device = measure({"": Task("find_accelerator", {})}, repeats=1, threads=1)[""].answer
     if not device:

@@ -15,11 +15,19 @@ xdim
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 
-def train_as_published(points, weights, order, radii, rates, xdim: int) -> np.ndarray:
-    """Weights (M, F) float64 after the operations of the published program.
+def train_as_published(
+    points: np.ndarray,
+    weights: np.ndarray,
+    order: np.ndarray,
+    radii: np.ndarray,
+    rates: np.ndarray,
+    xdim: int,
+) -> npt.NDArray[np.float64]:
+    """Return weights (M, F) after the operations of the published program.
 
     Each step makes new arrays of all differences, their squares, and the strengths of all nodes
     times a row of ones. The neighbourhood function is compiled, as it is there.
@@ -27,13 +35,27 @@ def train_as_published(points, weights, order, radii, rates, xdim: int) -> np.nd
     return _train(points, weights, order, radii, rates, xdim, _compiled_strengths)
 
 
-def train_in_numpy(points, weights, order, radii, rates, xdim: int) -> np.ndarray:
-    """What train_as_published returns, with the neighbourhood function in NumPy as well."""
+def train_in_numpy(
+    points: np.ndarray,
+    weights: np.ndarray,
+    order: np.ndarray,
+    radii: np.ndarray,
+    rates: np.ndarray,
+    xdim: int,
+) -> npt.NDArray[np.float64]:
+    """Do as train_as_published, with the neighbourhood function in NumPy as well."""
     return _train(points, weights, order, radii, rates, xdim, _strengths)
 
 
-def train_leaner(points, weights, order, radii, rates, xdim: int) -> np.ndarray:
-    """Weights (M, F) float32, with NumPy used well.
+def train_leaner(
+    points: np.ndarray,
+    weights: np.ndarray,
+    order: np.ndarray,
+    radii: np.ndarray,
+    rates: np.ndarray,
+    xdim: int,
+) -> npt.NDArray[np.float32]:
+    """Return weights (M, F), with NumPy used well.
 
     Differences go to one array, the neighbourhood function comes from a table, and only the nodes
     in the neighbourhood are changed.
@@ -43,7 +65,7 @@ def train_leaner(points, weights, order, radii, rates, xdim: int) -> np.ndarray:
     planes = columns.reshape(n_features, -1, xdim)
     differences = np.empty_like(columns)
     x_axis, y_axis = np.arange(xdim), np.arange(planes.shape[1])
-    by_distance, current = None, None
+    by_distance, current = np.empty(0, np.float32), None
     for row, radius, rate in zip(order, radii.astype(int), rates, strict=True):
         if (radius, rate) != current:
             current = radius, rate
@@ -55,7 +77,7 @@ def train_leaner(points, weights, order, radii, rates, xdim: int) -> np.ndarray:
         y, x = divmod(int(np.einsum("fm,fm->m", differences, differences).argmin()), xdim)
         near_x = slice(max(x - radius, 0), x + radius + 1)
         near_y = slice(max(y - radius, 0), y + radius + 1)
-        # The strength falls with the distance, which is the larger of that in x and that in y.
+        # The strength falls with the distance, which is the larger of those in x and in y.
         strengths = np.minimum(
             by_distance[np.abs(x_axis[near_x] - x)],
             by_distance[np.abs(y_axis[near_y] - y)][:, None],
@@ -65,7 +87,15 @@ def train_leaner(points, weights, order, radii, rates, xdim: int) -> np.ndarray:
     return np.ascontiguousarray(columns.T)
 
 
-def _train(points, weights, order, radii, rates, xdim: int, strengths: Callable) -> np.ndarray:
+def _train(
+    points: np.ndarray,
+    weights: np.ndarray,
+    order: np.ndarray,
+    radii: np.ndarray,
+    rates: np.ndarray,
+    xdim: int,
+    strengths: Callable[..., np.ndarray],
+) -> npt.NDArray[np.float64]:
     weights = np.array(weights, dtype=np.float64)
     points = np.asarray(points, dtype=np.float64)
     ones = np.ones(weights.shape[1])
@@ -78,7 +108,7 @@ def _train(points, weights, order, radii, rates, xdim: int, strengths: Callable)
 
 
 def _strengths(winner: int, places: np.ndarray, rate: float, radius: float) -> np.ndarray:
-    """Learning rate times neighbourhood function of all nodes, zero beyond the radius."""
+    """Return learning rate times neighbourhood function of all nodes, zero beyond the radius."""
     distances = np.abs(places - places[winner]).max(axis=1)
     h = rate * np.exp(-(distances**2) / (2 * (radius / 3) ** 2))
     h[distances > radius] = 0.0
@@ -86,7 +116,7 @@ def _strengths(winner: int, places: np.ndarray, rate: float, radius: float) -> n
 
 
 @njit(cache=True)
-def _compiled_strengths(winner, places, rate, radius):
+def _compiled_strengths(winner: int, places: np.ndarray, rate: float, radius: float) -> np.ndarray:
     distances = np.abs(places - places[winner])
     farther = np.empty(len(places))
     for i in range(len(places)):

@@ -11,11 +11,7 @@ import numpy as np
 
 
 def gsum_by_boolean_masks(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return counts and Gsum of all clusters, from boolean masks and sums in float64.
-
-    Parameters
-    ----------
-    labels : (R, N) integers
+    """Return counts and Gsum of all clusters of (R, N) labels, from boolean masks and float64 sums.
 
     Returns
     -------
@@ -58,7 +54,9 @@ def _goodness(n: float, union: float, total: float) -> float:
 
 
 def _compare_all(
-    labels: np.ndarray, make_mask: Callable, compare: Callable
+    labels: np.ndarray,
+    make_mask: Callable[[np.ndarray, int], np.ndarray],
+    compare: Callable[[np.ndarray, np.ndarray], tuple[float, float]],
 ) -> tuple[np.ndarray, np.ndarray]:
     clusters = [(r, int(c)) for r, array in enumerate(labels) for c in np.unique(array)]
     counts = np.zeros((len(clusters), len(clusters)), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Time and memory of a study against its number of points, and what fewer points find.
+"""Time and memory of a study against its number of points, and the results of fewer points.
 
 Each number of points has a process of its own, on one core, that trains all maps of the study and
 combines them, as its jobs would.
@@ -48,33 +48,33 @@ def measure_scaling(
     rounds: int,
     weights: str | None = None,
 ) -> pd.DataFrame:
-    """One row a number of points, ascending, with the columns COLUMNS.
+    """Measure one row for each number of points, ascending, with the columns COLUMNS.
 
     Seconds of all R maps: `train`, `winners` (two of each point), `segment`, `quality`; of the
     ensemble: `count` (overlaps), `combine`, `label` (consensus of all points); their sum `total`.
     `peak_mb` is the peak memory of the process with interpreter and libraries, `table_mb` the size
     of its table, 10^6 bytes. Errors are means over the maps. `groups` is the number of consensus
-    groups that hold points, `agreement` the adjusted Rand index of the consensus with that of the
-    most points, over the points that both have.
+    groups that hold points, `agreement` the adjusted Rand index of the consensus with the one of
+    the most points, over the points that both have.
 
     Parameters
     ----------
     features
         (N, F) prepared points; NaN where a value is missing.
     points
-        Numbers of points; the table of each is a part of that of the next.
+        Numbers of points; the table of each is a part of the next.
     members
         `seed` and `parameters` of each map, as the study has them.
     ensemble
         Section of the configuration.
     scratch
-        Existing folder for tables; what is put there is removed again.
+        Existing folder for tables, which are removed again.
     seed
-        Of the order in which points are drawn.
+        Seed of the order in which points are drawn.
     rounds
         Runs of each number of points, in turn; medians count.
     weights
-        File of given first weights, where maps start with them.
+        File of given first weights, if maps start with them.
 
     Raises
     ------

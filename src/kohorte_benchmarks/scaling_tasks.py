@@ -1,7 +1,7 @@
-"""What the measurement of scaling runs, in processes of their own: all steps of a study."""
+"""The task of the measurement of scaling, in a process of its own: all steps of a study."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -13,39 +13,39 @@ from kohorte.ensemble.combine import combine
 from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.sweep import SettingEnsemble, label_points
-from kohorte.maps.realization import run_realizations
+from kohorte.maps.realization import Realization, run_realizations
 from kohorte.maps.resolve import resolve_parameters
 from kohorte_benchmarks.serving import Outcome
 
+#: Steps of a study in their order, first of its maps, then of its ensemble.
 STAGES = ("train", "winners", "segment", "quality", "count", "combine", "label")
-"""Steps of a study in their order: those of its maps, and those of its ensemble."""
 
+#: Points of the run that compiles.
 WARM_UP = 200
-"""Points of the run that compiles."""
 
 
 def run_study(
-    points: str,
-    found: str,
-    weights: str | None,
-    maps: list[dict],
-    ensemble: Mapping[str, Any],
+    points: str, found: str, weights: str | None, maps: list[dict], ensemble: Mapping[str, Any]
 ) -> Callable[[], Outcome]:
-    """Maps and ensemble of a table; writes the consensus group of each point to `found`."""
+    """Make maps and ensemble of a table; writes the consensus group of each point to `found`."""
     features = np.load(points)
     given = None if weights is None else store.read_weights(weights)
 
     def run(features: np.ndarray = features) -> Outcome:
         begin = perf_counter()
         runs = [(resolve_parameters(m["parameters"], features), m["seed"]) for m in maps]
-        seconds, labels, errors = Counter(), [None] * len(runs), []
+        seconds: defaultdict[str, float] = defaultdict(float)
+        found_labels: dict[int, np.ndarray] = {}
+        errors = []
 
-        def keep(k, realization):
-            labels[k] = realization.labels
+        def keep(k: int, realization: Realization) -> None:
+            found_labels[k] = realization.labels
             errors.append(realization.quality)
-            seconds.update(realization.seconds)
+            for stage, taken in realization.seconds.items():
+                seconds[stage] += taken
 
         run_realizations(features, runs, keep, given=given)
+        labels = [found_labels[k] for k in range(len(runs))]
         clock = perf_counter()
         overlaps = count_overlaps(labels, backend=ensemble["backend"], threads=1)
         seconds["count"], clock = perf_counter() - clock, perf_counter()
@@ -56,18 +56,18 @@ def run_study(
         seconds["combine"], clock = perf_counter() - clock, perf_counter()
         part = SettingEnsemble(np.arange(len(labels)), combined)
         slabs = label_points(part, labels, ensemble["votes"], threads=1)
-        groups = np.concatenate([np.array(group) for _, group, _ in slabs])
+        of_points = np.concatenate([np.array(group) for _, group, _ in slabs])
         seconds["label"] = perf_counter() - clock
         total = perf_counter() - begin
-        np.save(found, groups)
+        np.save(found, of_points)
         names = ("quantization_error", "topographic_error")
         answer = {name: float(np.mean([e[name] for e in errors])) for name in names}
-        answer["groups"] = len(np.unique(groups))
+        answer["groups"] = len(np.unique(of_points))
         return Outcome(total, json.dumps(answer), {name: seconds[name] for name in STAGES})
 
     run(features[:WARM_UP])
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {"run_study": run_study}
-"""Name -> task."""

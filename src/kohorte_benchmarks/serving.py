@@ -1,8 +1,8 @@
 """The process of one benchmark task: `python serving.py FILE`, where FILE defines TASKS.
 
 The process reads its task as a line of JSON, [name, arguments], prepares it by calling TASKS[name],
-and calls what that returns once for every further line. It answers each with a line of JSON. Needs
-the standard library alone, so that it also runs where kohorte is not installed.
+and calls the function that this returns once for every further line. It answers each with a line of
+JSON. It needs the standard library alone, so that it also runs where kohorte is not installed.
 """
 
 import json
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Outcome:
     seconds
         Wall-clock time.
     answer
-        What equal tasks must agree on; a digest of the counts, for instance.
+        A text that equal tasks must agree on; a digest of the counts, for instance.
     stages
         Seconds of each stage, by name.
     """
@@ -49,7 +50,7 @@ def serve(tasks: Mapping[str, Callable]) -> None:
 
 
 def peak_mb() -> float:
-    """Largest resident memory of this process so far, in 10^6 bytes."""
+    """Return the largest resident memory of this process so far, in 10^6 bytes."""
     status = Path("/proc/self/status")
     if status.exists():
         # Linux hands ru_maxrss on to what a process starts; the high-water mark begins anew.
@@ -59,7 +60,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def _answer(stream, message: dict) -> None:
+def _answer(stream: TextIO, message: dict) -> None:
     stream.write(json.dumps(message) + "\n")
     stream.flush()
 

@@ -1,23 +1,16 @@
-"""Ranges of a stacked signal: cut at its gaps, or as well as can be with the truth known."""
+"""Ranges of a stacked signal: cut at its gaps, or as well as possible with the truth known."""
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte_benchmarks.label_sets import BACKGROUND
 
 
-def cut_at_gaps(signal: np.ndarray, n_ranges: int) -> np.ndarray:
-    """Cut a signal into ranges at the largest gaps between its sorted values.
+def cut_at_gaps(signal: np.ndarray, n_ranges: int) -> npt.NDArray[np.int64]:
+    """Cut a signal (N,) into ranges at the largest gaps between its sorted values.
 
-    Parameters
-    ----------
-    signal : (N,) float64
-    n_ranges
-        Number of ranges; fewer where the signal has fewer values. Of equal gaps the lower are cut.
-
-    Returns
-    -------
-    (N,) int64
-        Range of each point, 0 for the lowest signal.
+    Returns the range of each point, (N,), 0 for the lowest signal. There are fewer than `n_ranges`
+    if the signal has fewer values. Of equal gaps the lower are cut.
     """
     values, index = np.unique(signal, return_inverse=True)
     cuts = np.argsort(-np.diff(values), kind="stable")[: n_ranges - 1]
@@ -26,8 +19,8 @@ def cut_at_gaps(signal: np.ndarray, n_ranges: int) -> np.ndarray:
     return np.cumsum(starts)[index]
 
 
-def cut_best(signal: np.ndarray, truth: np.ndarray, n_ranges: int) -> np.ndarray:
-    """Cut a signal into at most n_ranges ranges so that their adjusted Rand index is the largest.
+def cut_best(signal: np.ndarray, truth: np.ndarray, n_ranges: int) -> npt.NDArray[np.int64]:
+    """Cut a signal into at most n_ranges ranges such that their adjusted Rand index is largest.
 
     With P pairs of points in all, R of them in one class, C in one range and S in both, the index
     is (S - R C / P) / ((R + C) / 2 - R C / P). C and S are sums over the ranges, so for a trial
@@ -37,11 +30,11 @@ def cut_best(signal: np.ndarray, truth: np.ndarray, n_ranges: int) -> np.ndarray
 
     Parameters
     ----------
-    signal : (N,) float64
-    truth : (N,) integers
-        Class of each point, one of them at least with two; points of BACKGROUND are not judged.
-    n_ranges
-        Largest number of ranges.
+    signal
+        (N,) float64.
+    truth
+        (N,) integers, class of each point, one of them at least with two; points of BACKGROUND are
+        not judged.
 
     Returns
     -------
@@ -58,7 +51,8 @@ def cut_best(signal: np.ndarray, truth: np.ndarray, n_ranges: int) -> np.ndarray
     pairs, class_pairs = _pairs(total[-1]), _pairs(below[-1]).sum()
     # [i, j]: pairs within a range that holds the values i..j-1
     range_pairs = _pairs(np.maximum(total - total[:, None], 0.0))
-    both = sum(_pairs(np.maximum(n - n[:, None], 0.0)) for n in below.T)
+    of_class = (_pairs(np.maximum(n - n[:, None], 0.0)) for n in below.T)
+    both = sum(of_class, start=np.zeros_like(range_pairs))
 
     def index_of(ends: list[int]) -> float:
         spans = list(zip([0, *ends], ends, strict=False))
@@ -82,7 +76,7 @@ def cut_best(signal: np.ndarray, truth: np.ndarray, n_ranges: int) -> np.ndarray
 
 
 def _best_path(gain: np.ndarray, n_ranges: int) -> list[int]:
-    """Ends of at most n_ranges ranges of 0..U-1 with the largest sum of gain[start, end]."""
+    """Find ends of at most n_ranges ranges of 0..U-1 with the largest sum of gain[start, end]."""
     size = len(gain) - 1
     gain = np.where(np.tri(size + 1, dtype=bool), -np.inf, gain)  # a range holds a value
     reached, came_from = [gain[0]], []
@@ -97,5 +91,5 @@ def _best_path(gain: np.ndarray, n_ranges: int) -> list[int]:
     return ends
 
 
-def _pairs(n):
+def _pairs(n: np.ndarray) -> np.ndarray:
     return n * (n - 1) / 2

@@ -44,15 +44,15 @@ class Sizes:
     side
         Nodes along each side of the map.
     points
-        Two numbers of images that both are measured with. SimpSOM's time with all images is
-        scaled: on the line through both.
+        Two numbers of images with which both are measured. SimpSOM's time with all images lies on
+        the line through the two times.
     batch_size
         Images that SimpSOM takes at a time. It makes arrays of so many images x nodes x pixels;
         of 1, 2, 3, 5, 10, 20 and 50 this was the fastest with 1,000 images.
     epochs
-        Epochs that kohorte's time is the mean of.
+        Epochs over which kohorte's time is averaged.
     repeats
-        Rounds, of which the median counts.
+        Rounds, whose median counts.
     """
 
     side: int = 50
@@ -65,25 +65,19 @@ class Sizes:
 def compare_simpsom(
     images: np.ndarray, scratch: Path, peer: str | None = None, sizes: Sizes | None = None
 ) -> pd.DataFrame:
-    """Measure both in turn, on one thread, and return their table.
+    """Measure both in turn, on one thread, and return their table, with the columns COLUMNS.
+
+    `seconds` is the processor time of an epoch and `ratio` how many times as long as kohorte's with
+    as many images; `how` says whether it was measured or scaled.
 
     Parameters
     ----------
     images
         (N, F) pixels.
     scratch
-        Existing folder for the points; what is put there is removed again.
+        Existing folder for the points, which are removed again.
     peer
-        Python of the environment that holds SimpSOM; None to leave it out.
-    sizes
-        How large the comparison is.
-
-    Returns
-    -------
-    DataFrame
-        With the columns COLUMNS. `seconds` is the processor time of an epoch and `ratio` how many
-        times as long as kohorte's with as many images; `how` says whether it was measured or
-        scaled.
+        Python of the environment that holds SimpSOM; None leaves it out.
 
     Raises
     ------
@@ -123,7 +117,7 @@ def compare_simpsom(
 def _tasks(
     images: np.ndarray, folder: Path, peer: str | None, sizes: Sizes
 ) -> dict[tuple[str, int], Task]:
-    """Implementation and number of images -> task."""
+    """Make the tasks, by implementation and number of images."""
     lattice = Lattice(sizes.side, sizes.side, "hexagonal", True)
     start = initial_weights(images, lattice, "pca", np.random.default_rng(0))
     files = {name: str(folder / f"{name}.npy") for name in ("points", "weights")}

@@ -1,7 +1,7 @@
-"""What the comparison with SimpSOM times of it, in an environment of its own.
+"""The task of SimpSOM that is compared with kohorte, in an environment of its own.
 
-Runs in the environment of envs/simpsom.txt and must not import kohorte. Points (N, F), weights
-(M, F) and what is trained from them are float32 .npy files, as those of map_peers.
+It runs in the environment of envs/simpsom.txt and must not import kohorte. Points (N, F), weights
+(M, F) and the results of training are float32 .npy files, as in map_peers.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def epoch(
     batch_size: int,
     output: str | None = None,
 ) -> Callable[[], dict]:
-    """Processor seconds of one epoch of batch training with the first ``rows`` points.
+    """Take the processor time of one epoch of batch training with the first ``rows`` points.
 
     Training begins with a loop over all pairs of nodes, and an epoch with a call of
     ``update_sigma``: from there on the only epoch is timed. The weights are left in the file
@@ -30,7 +30,7 @@ def epoch(
     from simpsom import SOMNet
 
     class Timed(SOMNet):
-        def update_sigma(self, n_iter):
+        def update_sigma(self, n_iter: int) -> None:
             self.begin = process_time()
             super().update_sigma(n_iter)
 
@@ -53,5 +53,5 @@ def epoch(
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], dict]]] = {"epoch": epoch}
-"""Name -> task."""

@@ -5,8 +5,11 @@ least of them; the move of all nodes. Here they are functions that hand over arr
 on the device of JAX. See kohorte_benchmarks.stages.
 """
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Callable, Iterator
-from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -15,7 +18,12 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood
 from kohorte.maps.schedules import Radii, learning_rates
 
-SETTINGS = {
+if TYPE_CHECKING:
+    import jax
+
+#: Arguments of online training; the first radius is half of the side. The source leaves open the
+#: ends of rate and radius and the curve of the radius; they are chosen here.
+SETTINGS: dict[str, Any] = {
     "alpha": 0.5,
     "final_alpha": 0.005,
     "learning_rate": "inverse_time",
@@ -25,20 +33,18 @@ SETTINGS = {
     "kernel_distance": "euclidean",
     "metric": "manhattan",
 }
-"""Arguments of online training; the first radius is half of the side. What the source leaves open,
-the ends of rate and radius and the curve of the radius, is chosen here."""
 
 
 def train_in_kernels(
     points: np.ndarray, lattice: Lattice, weights: np.ndarray, iterations: int, n_stages: int = 3
 ) -> tuple[np.ndarray, float, int]:
-    """Weights (M, F) after online training in three kernels, by numba on one core.
+    """Train online in three kernels, by numba on one core.
 
-    points: (N, F) float32, taken in their order. weights: (M, F), not changed. n_stages: where each
-    step stops; only after the third have weights moved.
+    `points`, (N, F) float32, are taken in their order; `weights`, (M, F), are not changed. Each
+    step stops after `n_stages`; only after the third have weights moved.
 
-    Returns the weights, the sum over the steps t of the distance to node t mod M, and the sum of
-    the winners; the latter two tell that all was computed.
+    Returns the weights (M, F), the sum over the steps t of the distance to node t mod M, and the
+    sum of the winners; the latter two tell that all was computed.
     """
     moved = np.ascontiguousarray(weights.T, dtype=np.float32)
     distances = np.empty(lattice.n_nodes, np.float32)
@@ -52,7 +58,7 @@ def train_in_kernels(
 def train_on_device(
     points: np.ndarray, lattice: Lattice, weights: np.ndarray, iterations: int, n_stages: int = 3
 ) -> tuple[np.ndarray, float, int]:
-    """What train_in_kernels does, by JAX on its device, one pass over the points a call."""
+    """Do as train_in_kernels, by JAX on its device, one pass over the points a call."""
     import jax
 
     data, moved = jax.device_put((points, weights.T.astype(np.float32)))
@@ -67,16 +73,17 @@ def train_on_device(
     return np.ascontiguousarray(moved.T), some, found
 
 
+#: Backend -> function(points, lattice, weights, iterations, n_stages).
 TRAIN = {"numba": train_in_kernels, "jax": train_on_device}
-"""Backend -> function(points, lattice, weights, iterations, n_stages)."""
 
 _NO_TABLE = np.zeros((1, 1), np.float32)
 
-_BLOCK = 64  # nodes that are looked through at once for the least distance
+#: Nodes that are looked through at once for the least distance.
+_BLOCK = 64
 
 
 def _tables(lattice: Lattice, iterations: int) -> Iterator[np.ndarray]:
-    """Rate times kernel by offset, (2 Y - 1, 2 X - 1) float32, of each pass."""
+    """Yield rate times kernel by offset, (2 Y - 1, 2 X - 1) float32, of each pass."""
     neighbourhood = Neighbourhood(lattice, SETTINGS["kernel"], SETTINGS["kernel_distance"])
     names = ("learning_rate", "alpha", "final_alpha")
     name, alpha, final = (SETTINGS[key] for key in names)
@@ -88,7 +95,7 @@ def _tables(lattice: Lattice, iterations: int) -> Iterator[np.ndarray]:
 
 
 @njit(nogil=True, cache=True)
-def _find_distances(point, weights, distances):
+def _find_distances(point: np.ndarray, weights: np.ndarray, distances: np.ndarray) -> None:
     distances[:] = 0
     for f in range(point.size):
         p, w = point[f], weights[f]
@@ -97,7 +104,7 @@ def _find_distances(point, weights, distances):
 
 
 @njit(nogil=True, cache=True)
-def _find_winner(distances):
+def _find_winner(distances: np.ndarray) -> int:
     # Bits of numbers >= 0 are in the order of these, and as integers vector instructions take them.
     bits = distances.view(np.int32)
     least = bits[0]
@@ -116,7 +123,9 @@ def _find_winner(distances):
 
 
 @njit(nogil=True, cache=True)
-def _update(point, weights, winner, table, xdim, ydim):
+def _update(
+    point: np.ndarray, weights: np.ndarray, winner: int, table: np.ndarray, xdim: int, ydim: int
+) -> None:
     x, y = winner % xdim, winner // xdim
     for f in range(point.size):
         p = point[f]
@@ -128,8 +137,16 @@ def _update(point, weights, winner, table, xdim, ydim):
 
 
 @njit(nogil=True, cache=True)
-def _steps(points, weights, distances, table, xdim, ydim, n_stages):
-    """One pass; returns the sums of train_in_kernels."""
+def _steps(
+    points: np.ndarray,
+    weights: np.ndarray,
+    distances: np.ndarray,
+    table: np.ndarray,
+    xdim: int,
+    ydim: int,
+    n_stages: int,
+) -> tuple[float, int]:
+    """Make one pass; returns the sums of train_in_kernels."""
     some, found = 0.0, 0
     for step in range(points.shape[0]):
         point = points[step]
@@ -145,24 +162,23 @@ def _steps(points, weights, distances, table, xdim, ydim, n_stages):
     return some, found
 
 
-def _device_pass(xdim: int, ydim: int, n_stages: int) -> Callable:
-    """Compiled function(points, weights (F, M), table) -> sums and weights after a pass."""
-    key = (xdim, ydim, n_stages)
-    if key not in _PASSES:
-        import jax
+@functools.cache
+def _device_pass(xdim: int, ydim: int, n_stages: int) -> Callable[..., Any]:
+    """Compile function(points, weights (F, M), table) -> sums and weights after a pass."""
+    import jax
 
-        _PASSES[key] = jax.jit(partial(_pass, xdim=xdim, ydim=ydim, n_stages=n_stages))
-    return _PASSES[key]
+    return jax.jit(functools.partial(_pass, xdim=xdim, ydim=ydim, n_stages=n_stages))
 
 
-_PASSES: dict[tuple[int, int, int], Callable] = {}
-
-
-def _pass(points, weights, table, *, xdim: int, ydim: int, n_stages: int):
+def _pass(
+    points: jax.Array, weights: jax.Array, table: jax.Array, *, xdim: int, ydim: int, n_stages: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     import jax.numpy as jnp
     from jax import lax
 
-    def step(t, carried):
+    def step(
+        t: jax.Array, carried: tuple[jax.Array, jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         some, found, moved = carried
         point = points[t]
         # The barriers keep the stages kernels of their own, as they are in what is compared.

@@ -1,4 +1,4 @@
-"""What the experiment of the stages times, in processes of their own.
+"""Tasks that the experiment of the stages times, in processes of their own.
 
 A clock inside a step would take as long as a stage. So whole trainings are timed that stop each
 step after its first, second or third stage, and a stage takes what adding it takes longer. No
@@ -24,7 +24,7 @@ STAGES = ("distance", "winner", "update")
 def time_stages(
     points: str, weights: str, side: int, iterations: int, backend: str = "numba"
 ) -> Callable[[], Outcome]:
-    """Online training in three kernels: seconds of all of it, and of each stage."""
+    """Time online training in three kernels, all of it and each stage."""
     data, start, lattice = np.load(points), np.load(weights), Lattice(side, side)
     train = TRAIN[backend]
 
@@ -44,7 +44,7 @@ def time_stages(
 
 
 def train(points: str, weights: str, side: int, iterations: int) -> Callable[[], Outcome]:
-    """The same training by kohorte's online trainer, which stores no distances."""
+    """Time the same training by kohorte's online trainer, which stores no distances."""
     data, start, lattice = np.load(points), np.load(weights), Lattice(side, side)
 
     def run(iterations: int = iterations) -> Outcome:
@@ -59,7 +59,7 @@ def train(points: str, weights: str, side: int, iterations: int) -> Callable[[],
 def batch(
     points: str, weights: str, side: int, iterations: int, threads: int, backend: str = "numba"
 ) -> Callable[[], Outcome]:
-    """As many epochs of batch training, with the same kernel and radii."""
+    """Time as many epochs of batch training, with the same kernel and radii."""
     data, start, lattice = np.load(points), np.load(weights), Lattice(side, side)
     rates = ("alpha", "final_alpha", "learning_rate")
     options = {name: value for name, value in SETTINGS.items() if name not in rates}
@@ -74,7 +74,7 @@ def batch(
     return run
 
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
     task.__name__: task for task in (time_stages, train, batch, find_accelerator)
 }
-"""Name -> task."""

@@ -30,11 +30,11 @@ QUALITY_COLUMNS = (
 
 TASKS = str(Path(__file__).with_name("stage_tasks.py"))
 
+#: Stage of the rows that have the time of all stages.
 TOTAL = "total"
-"""Stage of the rows that have the time of all stages."""
 
+#: Implementations; the first has rows for each stage.
 KERNELS, ONLINE, BATCH = "three kernels", "kohorte, online", "kohorte, batch"
-"""Implementations; the first has rows for each stage."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Sizes:
     iterations
         Passes over the points.
     seeds
-        Maps of which errors are measured, at each size.
+        Maps whose errors are measured, at each size.
     rounds
-        Timed runs, of which the median counts.
+        Timed runs, whose median counts.
     threads
         Threads of batch training; online training has one.
     device_iterations
@@ -67,12 +67,9 @@ class Sizes:
 
 
 def take_points(features: np.ndarray, sizes: Sequence[int], seed: int) -> dict[int, np.ndarray]:
-    """Tables of the first n of all rows in one random order, by n.
+    """Return tables of the first n of all rows in one random order, by n.
 
-    Raises
-    ------
-    ConfigError
-        The table has fewer rows than that, or misses values.
+    Raises ConfigError if the table has fewer rows, or misses values.
     """
     tables = nested_tables(features, sizes, seed, "stages.points")
     if np.isnan(features).any():
@@ -84,18 +81,16 @@ def take_points(features: np.ndarray, sizes: Sequence[int], seed: int) -> dict[i
 
 
 def time_all(tables: dict[int, np.ndarray], sizes: Sizes, scratch: Path, seed: int) -> pd.DataFrame:
-    """Times of all sizes, with the columns TIME_COLUMNS.
+    """Time all sizes; the columns are TIME_COLUMNS.
 
     Parameters
     ----------
     tables
-        What take_points returned.
-    sizes
-        How large the experiment is.
+        Result of take_points.
     scratch
-        Existing folder for the points; what is put there is removed again.
+        Existing folder for the points, which are removed again.
     seed
-        Of the rows that maps start with.
+        Seed of the rows that maps start with.
 
     Raises
     ------
@@ -106,7 +101,7 @@ def time_all(tables: dict[int, np.ndarray], sizes: Sizes, scratch: Path, seed: i
     device = measure(find, repeats=1, threads=1)[""].answer
     if not device:
         _LOG.warning("no accelerator is measured: JAX sees none")
-    rows = []
+    rows: list[dict] = []
     with tempfile.TemporaryDirectory(prefix=".stages-", dir=scratch) as folder:
         for n, table in tables.items():
             points = Path(folder, f"points_{n}.npy")
@@ -122,7 +117,7 @@ def time_all(tables: dict[int, np.ndarray], sizes: Sizes, scratch: Path, seed: i
 
 
 def measure_errors(tables: dict[int, np.ndarray], sizes: Sizes, seed: int) -> pd.DataFrame:
-    """Errors of maps of all sizes, with the columns QUALITY_COLUMNS."""
+    """Measure the errors of maps of all sizes; the columns are QUALITY_COLUMNS."""
     from kohorte.maps.lattice import Lattice
     from kohorte.maps.online import train_online
     from kohorte.maps.quality import quantization_error, topographic_error
@@ -150,7 +145,7 @@ def measure_errors(tables: dict[int, np.ndarray], sizes: Sizes, seed: int) -> pd
 
 
 def first_weights(table: np.ndarray, side: int, seed: int) -> np.ndarray:
-    """Weights (side^2, F): rows of the table."""
+    """Draw weights (side^2, F): rows of the table."""
     rows = np.random.default_rng([seed, side]).integers(len(table), size=side * side)
     return table[rows]
 

@@ -1,7 +1,7 @@
-"""What is timed: each task prepares its data, compiles, and returns a function that runs it once.
+"""Timed tasks: each prepares its data, compiles, and returns a function that runs it once.
 
-The function measures itself, so that what belongs to the measurement and not to the task, such as
-emptying the cache of the file system, stays outside of the time.
+The function measures itself, so that parts of the measurement and not of the task, such as emptying
+the cache of the file system, stay out of the time.
 """
 
 from collections.abc import Callable
@@ -19,16 +19,15 @@ from kohorte_benchmarks import limits, published
 from kohorte_benchmarks.serving import Outcome
 from kohorte_benchmarks.workloads import make_labels, write_labels
 
+#: File that the task ``end_to_end`` leaves in its folder.
 OUTPUT = "ensemble.h5"
-"""File that the task ``end_to_end`` leaves in its folder."""
 
-
+#: Stages of that task.
 STAGES = ("counting", "significance and groups", "points")
-"""Stages of that task."""
 
 
 def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:
-    """All contingency counts from uint8 labels in memory, packing included."""
+    """Time all contingency counts from uint8 labels in memory, packing included."""
     labels = make_labels(**size)
     count_overlaps(labels, backend=backend, threads=threads)
 
@@ -41,7 +40,7 @@ def count(backend: str, threads: int, **size: int) -> Callable[[], Outcome]:
 
 
 def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
-    """Counts and Gsum by loops over masks; the answer is that of the task ``count``."""
+    """Time counts and Gsum by loops over masks; the answer is the one of the task ``count``."""
     labels, method = make_labels(**size), MASKS[masks]
 
     def run() -> Outcome:
@@ -53,7 +52,7 @@ def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
 
 
 def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
-    """Reading the labels of the task ``count`` from memory once."""
+    """Time reading the labels of the task ``count`` from memory once."""
     labels = make_labels(**size)
     limits.read_memory(labels, threads)
 
@@ -66,7 +65,7 @@ def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
 
 
 def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
-    """Population counts of that many words in the first-level cache."""
+    """Time population counts of that many words in the first-level cache."""
     limits.count_bits(n_words, threads)
 
     def run() -> Outcome:
@@ -78,7 +77,7 @@ def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
 
 
 def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
-    """Label files of a folder to the result file of the ensemble, by the workflow's own steps.
+    """Time the way from label files to the result file of the ensemble, by the workflow's steps.
 
     The files come from the disk: they are dropped from the cache before each run.
     """
@@ -95,7 +94,7 @@ def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
 
 
 def read_files(folder: str, cached: bool) -> Callable[[], Outcome]:
-    """Plain reading of the label files of a folder, from the disk or from the system's cache."""
+    """Time plain reading of the label files of a folder, from disk or from the system's cache."""
     paths = _label_files(folder)
 
     def run() -> Outcome:
@@ -111,7 +110,7 @@ def read_files(folder: str, cached: bool) -> Callable[[], Outcome]:
 
 
 def write_file(folder: str) -> Callable[[], Outcome]:
-    """Plain writing of as many bytes as the task ``end_to_end`` wrote to that folder."""
+    """Time plain writing of as many bytes as the task ``end_to_end`` wrote to that folder."""
     path = Path(folder, "plain.bin")
 
     def run() -> Outcome:
@@ -126,7 +125,7 @@ def write_file(folder: str) -> Callable[[], Outcome]:
 
 
 def find_accelerator() -> Callable[[], Outcome]:
-    """The answer is the name of the accelerator that JAX uses, empty where it uses the CPU."""
+    """Answer with the name of the accelerator that JAX uses, empty if it uses the CPU."""
 
     def run() -> Outcome:
         import jax
@@ -137,12 +136,13 @@ def find_accelerator() -> Callable[[], Outcome]:
     return run
 
 
+#: Kind of masks -> function(labels) -> counts, Gsum.
 MASKS = {
     "boolean": published.gsum_by_boolean_masks,
     "number": published.gsum_by_number_masks,
 }
-"""Kind of masks -> function(labels) -> counts, Gsum."""
 
+#: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
     task.__name__: task
     for task in (
@@ -156,7 +156,6 @@ TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
         find_accelerator,
     )
 }
-"""Name -> task."""
 
 
 def _compile(threads: int, n_realizations: int) -> None:

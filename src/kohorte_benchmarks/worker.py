@@ -1,7 +1,5 @@
 """Tasks in processes of their own, this Python's or another's; see serving for the other end."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -11,19 +9,22 @@ import sys
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
 
 from kohorte.errors import ResultError
 from kohorte_benchmarks import serving
 
+Key = TypeVar("Key", bound=Hashable)
+
 
 class Task(NamedTuple):
-    """What a process is to do.
+    """The work of a process.
 
     Attributes
     ----------
     name, arguments
-        Key of TASKS and the arguments of that task; all that JSON can hold.
+        Key of TASKS and the arguments of that task, as far as JSON can hold them.
     file
         File that defines TASKS.
     python
@@ -48,7 +49,7 @@ class Measurement:
         Largest resident memory of the process in its life, 10^6 bytes: with interpreter,
         libraries, compiling and the task's data.
     answer
-        That of the task.
+        The answer of the task.
     stages
         Median seconds of each stage, by name.
     """
@@ -59,18 +60,14 @@ class Measurement:
     stages: Mapping[str, float] = field(default_factory=dict)
 
 
-def measure(
-    tasks: Mapping[Hashable, Task], *, repeats: int, threads: int
-) -> dict[Hashable, Measurement]:
-    """Run tasks in turn, each in a process of its own, ``repeats`` rounds.
+def measure(tasks: Mapping[Key, Task], *, repeats: int, threads: int) -> dict[Key, Measurement]:
+    """Run tasks in turn, each in a process of its own.
 
     Parameters
     ----------
-    tasks
-        Any key -> task.
     repeats
-        Number of rounds. In a round every task runs once, so that what else the machine does
-        meets all of them.
+        Number of rounds. In a round every task runs once, so that other work of the machine slows
+        all of them.
     threads
         Threads that the libraries of a process may use.
 
@@ -83,7 +80,7 @@ def measure(
         workers = {key: stack.enter_context(_Worker(task, threads)) for key, task in tasks.items()}
         for key, task in tasks.items():
             workers[key].ask(json.dumps([task.name, task.arguments]))
-        replies: dict[Hashable, list[dict]] = {key: [] for key in workers}
+        replies: dict[Key, list[dict]] = {key: [] for key in workers}
         for _ in range(repeats):
             for key, worker in workers.items():
                 replies[key].append(worker.ask("run"))
@@ -105,7 +102,7 @@ def _summarize(runs: list[dict]) -> Measurement:
 class _Worker(contextlib.AbstractContextManager):
     """A process for a task; it ends when the context does."""
 
-    def __init__(self, task: Task, threads: int):
+    def __init__(self, task: Task, threads: int) -> None:
         variables = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         self.name = task.name
         # -P: the modules beside serving must not hide others of the same name
@@ -116,13 +113,16 @@ class _Worker(contextlib.AbstractContextManager):
             env={**os.environ, **dict.fromkeys(variables, str(threads))},
             text=True,
         )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.questions, self.answers = self.process.stdin, self.process.stdout
 
     def ask(self, line: str) -> dict:
         """Send a line, the task's first or any further one, and wait for the answer."""
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        reply = self.process.stdout.readline()
+            self.questions.write(line + "\n")
+            self.questions.flush()
+        reply = self.answers.readline()
         if not reply:
             raise ResultError(
                 f"benchmark task {self.name!r} ended with status {self.process.wait()} before it "
@@ -130,8 +130,13 @@ class _Worker(contextlib.AbstractContextManager):
             )
         return json.loads(reply)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self.questions.close()
         self.process.wait()
-        self.process.stdout.close()
+        self.answers.close()

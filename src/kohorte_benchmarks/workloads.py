@@ -1,4 +1,4 @@
-"""What benchmarks work on: synthetic labels of any size, and parts of the table of a study."""
+"""Data of the benchmarks: synthetic labels of any size, and parts of the table of a study."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,13 +9,15 @@ import numpy as np
 from kohorte.errors import ConfigError
 
 _BLOCK = 2**20
-_NOISE = 0.2  # share of the points that a realization puts into a cluster at random
+
+#: Share of the points that a realization puts into a cluster at random.
+_NOISE = 0.2
 
 
 def nested_tables(
     features: np.ndarray, sizes: Sequence[int], seed: int, key: str
 ) -> dict[int, np.ndarray]:
-    """Tables of the first n of all rows in one random order, (n, F) float32, by n.
+    """Return tables of the first n of all rows in one random order, (n, F) float32, by n.
 
     `key` of the configuration names the sizes in the ConfigError for a table that has fewer rows.
     """

@@ -136,7 +136,7 @@ def test_data_are_scaled_and_follow_from_the_seed(name):
 
 @pytest.mark.parametrize("make", [make_data, lambda name, seed: make_labels(name, None, seed)])
 def test_unknown_names_are_refused(make):
-    with pytest.raises(ConfigError, match="'no such' is unknown; choose one of"):
+    with pytest.raises(ConfigError, match=r"unknown (data set|clusterer) 'no such'; choose one of"):
         make("no such", 0)
 
 

@@ -1,0 +1,1 @@
+"""From maps and ensembles to conclusions: choice of parameters, classification, prediction."""

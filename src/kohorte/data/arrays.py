@@ -1,15 +1,25 @@
 """Sources that are NumPy arrays: .npy and .npz files, and the data sets of scikit-learn."""
 
 import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from kohorte._checks import suggest
-from kohorte.data.reading import ArraySource, check_expansion, check_memory, damages, decode_names
+from kohorte.data.reading import (
+    ArraySource,
+    ReadOptions,
+    Source,
+    check_expansion,
+    check_memory,
+    damages,
+    decode_names,
+)
 from kohorte.errors import ConfigError, DataError
 
-# The data sets that ship inside scikit-learn, by the name after "sklearn:".
+#: The data sets that ship inside scikit-learn, by the name after "sklearn:".
 SKLEARN_SETS = {
     "iris": "load_iris",
     "wine": "load_wine",
@@ -19,8 +29,8 @@ SKLEARN_SETS = {
 
 
 @contextmanager
-def open_sklearn(title, name, options):
-    """A data set of scikit-learn with its target as the ground truth."""
+def open_sklearn(title: str, name: str, options: ReadOptions) -> Iterator[Source]:
+    """Open a data set of scikit-learn, with its target as the ground truth."""
     if name not in SKLEARN_SETS:
         raise DataError(
             f"{title}: unknown scikit-learn data set {name!r}; {suggest(name, SKLEARN_SETS)}"
@@ -38,13 +48,13 @@ def open_sklearn(title, name, options):
 
 
 @contextmanager
-def open_npy(title, path, options):
-    """One array in a .npy file, mapped so that only what is chosen gets read."""
+def open_npy(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open the array of a .npy file, mapped so that only what is chosen gets read."""
     yield ArraySource(title, open_npy_array(title, path))
 
 
-def open_npy_array(title, path) -> np.ndarray:
-    """The array of a .npy file, mapped; DataError if it is something else."""
+def open_npy_array(title: str, path: str | Path) -> np.ndarray:
+    """Map the array of a .npy file into memory; raise DataError if the file is something else."""
     with open(path, "rb") as stream:
         if stream.read(6) != b"\x93NUMPY":
             raise DataError(f"{title}: is not a .npy file, or is a pickle, which is never loaded")
@@ -53,13 +63,13 @@ def open_npy_array(title, path) -> np.ndarray:
 
 
 @contextmanager
-def open_npz(title, path, options):
-    """The arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz file."""
+def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open the arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz."""
     if not zipfile.is_zipfile(path):
         raise DataError(f"{title}: is not a .npz file, or it is truncated")
     with _pickles(title), np.load(path, allow_pickle=False) as archive:
 
-        def member(key, columns=()):
+        def member(key: str, columns: Sequence[str] = ()) -> np.ndarray:
             if key not in archive.files:
                 there = suggest(key, [*archive.files, *columns])
                 raise DataError(
@@ -72,9 +82,8 @@ def open_npz(title, path, options):
                 return archive[key]
 
         features = member(options.feature_dataset)
-        names = None
-        if options.names_dataset in archive.files or options.names_dataset not in (None, "names"):
-            key = options.names_dataset
+        names, key = None, options.names_dataset
+        if key is not None and (key in archive.files or key != "names"):
             names = decode_names(title, member(key), f"array {key!r}")
         source = ArraySource(title, features, names, f"array {options.feature_dataset!r}")
         if options.label is not None and options.label not in source.names:
@@ -83,7 +92,7 @@ def open_npz(title, path, options):
 
 
 @contextmanager
-def _pickles(title):
+def _pickles(title: str) -> Iterator[None]:
     """Turn what NumPy says about a pickled or broken file into a DataError."""
     with damages(title):
         try:

@@ -1,13 +1,17 @@
-"""Sources that are computed: small tables with which methods are shown."""
+"""Sources that are computed: small tables that show what a method does."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from kohorte._checks import suggest
-from kohorte.data.reading import ArraySource
+from kohorte.data.reading import ArraySource, ReadOptions, Source
 from kohorte.errors import ConfigError, DataError
 
+#: Name -> red, green, blue from 0 to 1: the fifteen colours that maps are often shown with.
+#:
+#: Source: examples of PyMVPA (Hanke et al., Neuroinformatics 7 (2009) 37).
 COLOURS = {
     "black": (0.0, 0.0, 0.0),
     "blue": (0.0, 0.0, 1.0),
@@ -25,23 +29,19 @@ COLOURS = {
     "mediumgrey": (0.5, 0.5, 0.5),
     "lightgrey": (0.66, 0.66, 0.66),
 }
-"""Name -> red, green, blue from 0 to 1: the fifteen colours that maps are often shown with.
-
-Source: examples of PyMVPA (Hanke et al., Neuroinformatics 7 (2009) 37)."""
 
 CHANNELS = ("red", "green", "blue")
 
+#: Places from a colour to its partner in `colours6d`; prime to 15, so that each is partner once.
 PARTNER_PLACES = 7
-"""Places from a colour to its partner in `colours6d`; prime to 15, so that each is partner once."""
 
 
-def _colours():
-    """The fifteen colours."""
+def _colours() -> tuple[np.ndarray, Sequence[str], list[str]]:
     return np.array(list(COLOURS.values())), CHANNELS, list(COLOURS)
 
 
-def _colours6d():
-    """Each of the fifteen colours side by side with the one PARTNER_PLACES further on."""
+def _colours6d() -> tuple[np.ndarray, Sequence[str], list[str]]:
+    """Put each of the fifteen colours side by side with the one PARTNER_PLACES further on."""
     values, _, names = _colours()
     partners = np.roll(np.arange(len(names)), -PARTNER_PLACES)
     pairs = [f"{name}/{names[k]}" for name, k in zip(names, partners, strict=True)]
@@ -49,13 +49,13 @@ def _colours6d():
     return np.hstack([values, values[partners]]), features, pairs
 
 
+#: Name after "generated:" -> function() -> (N, F) values, F names, label of each row.
 GENERATED_SETS = {"colours": _colours, "colours6d": _colours6d}
-"""Name after "generated:" -> function() -> (N, F) values, F names, label of each row."""
 
 
 @contextmanager
-def open_generated(title, name, options):
-    """A computed table, with its labels."""
+def open_generated(title: str, name: str, options: ReadOptions) -> Iterator[Source]:
+    """Compute a table, with its labels."""
     if name not in GENERATED_SETS:
         raise DataError(
             f"{title}: unknown generated data set {name!r}; {suggest(name, GENERATED_SETS)}"

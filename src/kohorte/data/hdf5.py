@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import h5py
 
@@ -13,6 +15,8 @@ from kohorte.data.reading import (
     MAX_COLUMNS,
     ArraySource,
     FieldSource,
+    ReadOptions,
+    Source,
     check_expansion,
     damages,
     decode_names,
@@ -21,7 +25,7 @@ from kohorte.errors import DataError
 
 _MAX_LINKS = 32
 
-#: Seconds in which the HDF5 library must have read text: at least, and for each entry.
+#: Seconds that the HDF5 library is given to read text: at least, and for each entry.
 TEXT_SECONDS = 60
 _SECONDS_PER_TEXT = 1e-5
 
@@ -29,12 +33,12 @@ _READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r')[sys.argv[2]][()]"
 
 
 @contextmanager
-def open_hdf5(title, path, options):
-    """The datasets `feature_dataset`, `names_dataset` and, if no column, `label` of an HDF5 file.
+def open_hdf5(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open the datasets `feature_dataset`, `names_dataset` and, if no column, `label` of a file.
 
     All that is read lies in the file itself: links, raw storage and virtual datasets that lead to
-    other files are refused, for their content could change unseen. Of a `fields.h5` of ours the
-    columns are its fields: those that it names as features, or all if `features` names others.
+    other files are refused, for their content could change unseen. The columns of a `fields.h5` of
+    kohorte are its fields: those that it names as features, or all if `features` names others.
     """
     with open_file(title, path) as file:
         with damages(title):
@@ -52,8 +56,8 @@ def open_hdf5(title, path, options):
 
 
 @contextmanager
-def open_file(title, path):
-    """An HDF5 file opened for reading; DataError if it is something else."""
+def open_file(title: str, path: str | Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; raise DataError if it is something else."""
     if not h5py.is_hdf5(path):
         raise DataError(f"{title}: is not an HDF5 file")
     with damages(title):
@@ -62,14 +66,18 @@ def open_file(title, path):
         yield file
 
 
-def find_dataset(title, file, key, columns=()) -> h5py.Dataset:
-    """The dataset `key` of an open HDF5 file, which may not leave the file.
+def find_dataset(
+    title: str, file: h5py.File, key: str, columns: Sequence[str] = ()
+) -> h5py.Dataset:
+    """Find the dataset `key` of an open HDF5 file, which may not leave the file.
 
     `columns` are other names that `key` could have meant, for the message.
 
-    Raises:
-        DataError: it does not exist, is a group, its data lie in another file or were never
-            written, or it cannot be what it claims to be.
+    Raises
+    ------
+    DataError
+        It does not exist, is a group, its data lie in another file or were never written, or it
+        cannot be what it claims to be.
     """
     with damages(title):
         found = _follow(title, file, key, columns)
@@ -88,8 +96,7 @@ def find_dataset(title, file, key, columns=()) -> h5py.Dataset:
     return found
 
 
-def _open_fields(title, file, options):
-    """The fields of an open `fields.h5` as a source."""
+def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> FieldSource:
     with damages(title):
         names = list(file["fields"])
         if options.features is None and options.label is None:
@@ -97,8 +104,8 @@ def _open_fields(title, file, options):
     return FieldSource(title, {n: find_dataset(title, file, f"fields/{n}") for n in names})
 
 
-def _read_names(title, file, key):
-    """The column names in dataset `key`; None where it has the usual name and is not there."""
+def _read_names(title: str, file: h5py.File, key: str | None) -> tuple[str, ...] | None:
+    """Read the column names in dataset `key`; None if it has the usual name and is not there."""
     if key is None or (key == "names" and not file.id.links.exists(b"names")):
         return None
     dataset = find_dataset(title, file, key)
@@ -107,11 +114,11 @@ def _read_names(title, file, key):
     return decode_names(title, dataset[()], f"dataset {key!r}")
 
 
-def _try_text(title, file, dataset):
+def _try_text(title: str, file: h5py.File, dataset: h5py.Dataset) -> None:
     """Read text of variable length in another process first.
 
-    In a damaged file the library may look for such text for ever, and nothing stops it from inside
-    of the process.
+    In a damaged file the library may look for such text for ever, and nothing inside the process
+    can stop it.
     """
     command = [sys.executable, "-P", "-c", _READ_TEXT, file.filename, dataset.name]
     limit = TEXT_SECONDS + _SECONDS_PER_TEXT * dataset.size
@@ -121,8 +128,8 @@ def _try_text(title, file, dataset):
         raise DataError(f"{title}: the text in {dataset.name!r} is damaged ({error})") from error
 
 
-def _follow(title, file, key, columns):
-    """The object at path `key`, one link at a time: h5py itself would follow any link."""
+def _follow(title: str, file: h5py.File, key: str, columns: Sequence[str]) -> h5py.HLObject:
+    """Go to the object at path `key`, one link at a time: h5py itself would follow any link."""
     pending = _steps(key)
     found, followed = file, 0
     while pending:
@@ -149,5 +156,5 @@ def _follow(title, file, key, columns):
     return found
 
 
-def _steps(path):
+def _steps(path: str) -> list[str]:
     return [step for step in path.split("/") if step not in ("", ".")]

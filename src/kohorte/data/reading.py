@@ -1,41 +1,48 @@
 """What all sources of data share: the interface, and reading chosen rows and columns of arrays."""
 
+from __future__ import annotations
+
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte.errors import DataError, KohorteError
 
-# Rows are read in blocks of about this size, so that choosing few of many rows or columns never
-# holds the whole file in memory.
+if TYPE_CHECKING:
+    import h5py
+
+#: Rows are read in blocks of about this size, so that choosing few of many rows or columns never
+#: holds the whole file in memory.
 BLOCK_BYTES = 8 << 20
 
-# Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
+#: Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
 NUMERIC_KINDS = "biuf"
 
-# Up to here float64 holds every whole number.
+#: Up to here float64 holds every whole number.
 LARGEST_WHOLE = 2.0**53
 
-# A table of more columns than that is transposed, damaged, or made to fill the memory.
+#: A table of more columns than that is transposed, damaged, or made to fill the memory.
 MAX_COLUMNS = 1_000_000
 
-# Bytes that a file may claim to hold: so many for each of its own, as the best compression of
-# equal values is near 1000, and so many in any case.
+#: Bytes that a file may claim to hold: so many for each of its own, as the best compression of
+#: equal values is near 1000, and so many in any case.
 MAX_EXPANSION = 4000
 ALWAYS_HELD = 1 << 30
 
 
 @contextmanager
-def damages(title: str):
+def damages(title: str) -> Iterator[None]:
     """Turn whatever a library raises while it reads a file into a DataError.
 
     Libraries do not say which errors a damaged file can raise; any of them means that it cannot be
-    used. Only calls of such libraries belong into the block.
+    used. Only calls of such libraries belong in the block.
     """
     try:
         yield
@@ -52,11 +59,7 @@ def damages(title: str):
 
 
 def check_expansion(title: str, claimed: int, stored: int) -> None:
-    """Refuse `claimed` bytes from a file, or part of one, of `stored` bytes that cannot hold them.
-
-    Raises:
-        DataError: the two do not fit.
-    """
+    """Raise DataError if a file, or part of one, of `stored` bytes cannot hold `claimed` bytes."""
     if claimed > max(ALWAYS_HELD, MAX_EXPANSION * stored):
         raise DataError(
             f"{title}: claims to hold {_gib(claimed)}, which cannot be: it is damaged, or made to "
@@ -65,11 +68,7 @@ def check_expansion(title: str, claimed: int, stored: int) -> None:
 
 
 def check_memory(title: str, needed: int) -> None:
-    """Refuse what the memory of this machine could not hold.
-
-    Raises:
-        DataError: it has less than `needed` bytes.
-    """
+    """Raise DataError if this machine has less than `needed` bytes of memory."""
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise DataError(
@@ -109,35 +108,38 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Chosen numbers, (len(rows), len(columns)), float32 where that is exact, else float64.
+        """Read numbers, (len(rows), len(columns)), as float32 where that is exact, else float64.
 
         A missing value is NaN.
         """
 
     @abstractmethod
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """One column, (len(rows),), as it is: numbers, or text as str, bytes or object."""
+        """Read one column, (len(rows),), as it is: numbers, or text as str, bytes or object."""
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
-        """The ground truth that comes with the source, (len(rows),), where `has_labels`."""
+        """Read the ground truth that comes with the source, (len(rows),), where `has_labels`."""
         raise NotImplementedError(f"{self.title} has no labels of its own")
 
     def place(self, row: int) -> str:
-        """How a person finds `row` in the source."""
+        """Say how a person finds `row` in the source."""
         return f"data row {row}"
 
 
 class ArraySource(Source):
     """A source that is one (N, F) array: in memory, mapped from a file, or an HDF5 dataset.
 
-    Args:
-        title: the source, as error messages name it.
-        array: anything with shape, dtype and slices of rows.
-        names: F column names; None counts them, feature_0 and so on.
-        part: where in the source the array lies, such as "dataset 'features'".
+    `title` and `part`, such as "dataset 'features'", say in error messages where the array lies.
+    Without `names` the F columns are called feature_0, feature_1, ...
     """
 
-    def __init__(self, title, array, names=None, part="array"):
+    def __init__(
+        self,
+        title: str,
+        array: np.ndarray | h5py.Dataset,
+        names: Sequence[str] | None = None,
+        part: str = "array",
+    ) -> None:
         self.title = title
         shape = array.shape
         if shape is None or len(shape) != 2:
@@ -167,10 +169,9 @@ class ArraySource(Source):
         self.names = tuple(names)
         self.n_rows = shape[0]
         self._array = array
-        self._labels = None
 
-    def add_labels(self, labels):
-        """Take `labels`, an (N,) array or dataset, for the ground truth."""
+    def add_labels(self, labels: np.ndarray | h5py.Dataset) -> None:
+        """Take `labels`, (N,), for the ground truth."""
         if labels.shape != (self.n_rows,):
             raise DataError(
                 f"{self.title}: labels have shape {labels.shape}, but there are {self.n_rows} "
@@ -179,7 +180,8 @@ class ArraySource(Source):
         self.has_labels = True
         self._labels = labels
 
-    def read(self, columns, rows):
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Read blocks of rows, so that memory holds only what is chosen."""
         dtype = float_type(self._array.dtype)
         everything = len(rows) == self.n_rows and list(columns) == list(range(len(self.names)))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
@@ -190,13 +192,15 @@ class ArraySource(Source):
             gather_rows(self._array, rows, columns, out)
         return out
 
-    def read_column(self, column, rows):
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column in the type of the array."""
         out = np.empty((len(rows), 1), dtype=self._array.dtype)
         with damages(self.title):
             gather_rows(self._array, rows, [column], out)
         return out[:, 0]
 
-    def read_labels(self, rows):
+    def read_labels(self, rows: np.ndarray) -> np.ndarray:
+        """Read what `add_labels` took."""
         with damages(self.title):
             return np.asarray(self._labels[()])[rows]
 
@@ -204,12 +208,12 @@ class ArraySource(Source):
 class FieldSource(Source):
     """A source whose columns are datasets of their own, each an array on the cells of one grid.
 
-    Args:
-        title: the source, as error messages name it.
-        fields: arrays or HDF5 datasets by name; all have one shape.
+    `title` is the source, as error messages name it; all `fields` have one shape.
     """
 
-    def __init__(self, title, fields):
+    shape: tuple[int, ...]
+
+    def __init__(self, title: str, fields: Mapping[str, np.ndarray | h5py.Dataset]) -> None:
         self.title = title
         self.names = tuple(fields)
         self._fields = fields
@@ -222,7 +226,8 @@ class FieldSource(Source):
                 )
         self.n_rows = math.prod(self.shape)
 
-    def read(self, columns, rows):
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Read the chosen fields, one after the other."""
         chosen = [self._fields[self.names[column]] for column in columns]
         dtype = float_type(np.result_type(*[array.dtype for array in chosen]))
         out = np.empty((len(rows), len(columns)), dtype=dtype)
@@ -230,17 +235,19 @@ class FieldSource(Source):
             out[:, k] = self.read_column(column, rows)
         return out
 
-    def read_column(self, column, rows):
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one field in its own type."""
         with damages(self.title):
             flat = self._fields[self.names[column]][()].reshape(-1)
         return flat if len(rows) == self.n_rows else flat[rows]
 
-    def place(self, row):
+    def place(self, row: int) -> str:
+        """Name the cell of the grid."""
         return f"cell {tuple(int(i) for i in np.unravel_index(row, self.shape))}"
 
 
-def float_type(dtype) -> np.dtype:
-    """The smaller of float32 and float64 that holds all numbers of `dtype`.
+def float_type(dtype: npt.DTypeLike) -> np.dtype:
+    """Return the smaller of float32 and float64 that holds all numbers of `dtype`.
 
     64-bit integers and extended floats are rounded to float64.
     """
@@ -248,7 +255,9 @@ def float_type(dtype) -> np.dtype:
     return np.dtype(np.float32 if promoted == np.float32 else np.float64)
 
 
-def gather_rows(array, rows, columns, out) -> None:
+def gather_rows(
+    array: np.ndarray | h5py.Dataset, rows: np.ndarray, columns: Sequence[int], out: np.ndarray
+) -> None:
     """Copy `array[rows][:, columns]` into `out`, block by block.
 
     HDF5 is slow at picking scattered rows but fast at slices, so a block is one slice that covers
@@ -271,17 +280,13 @@ def gather_rows(array, rows, columns, out) -> None:
         out[low:high] = part if all_columns else part[:, list(columns)]
 
 
-def decode_text(value) -> str:
-    """A str from the str or bytes that files give; raises UnicodeDecodeError."""
+def decode_text(value: object) -> str:
+    """Turn the str or bytes that files give into a str; raises UnicodeDecodeError."""
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-def decode_names(title: str, values, part: str) -> tuple[str, ...]:
-    """Column names from an array of str or bytes.
-
-    Raises:
-        DataError: they are not text.
-    """
+def decode_names(title: str, values: npt.ArrayLike, part: str) -> tuple[str, ...]:
+    """Return the column names in an array of str or bytes; raise DataError if they are no text."""
     flat = np.asarray(values).ravel()
     if flat.dtype.kind not in "SUO":
         raise DataError(f"{title}: {part} holds {flat.dtype}, but column names must be text")
@@ -291,7 +296,7 @@ def decode_names(title: str, values, part: str) -> tuple[str, ...]:
         raise DataError(f"{title}: {part} holds a name that is not UTF-8 text") from error
 
 
-def _reshape_hint(shape) -> str:
+def _reshape_hint(shape: tuple[int, ...] | None) -> str:
     if shape is None or len(shape) == 0:
         return ""
     if len(shape) == 1:

@@ -2,16 +2,17 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 _BLOCK_ROWS = 1 << 16
 
@@ -20,14 +21,20 @@ CONSTANT_FEATURES = ("error", "drop")
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """scaled = (value - offset) / scale for each feature that is kept.
+    """A scaling, (value - offset) / scale, of each feature that is kept.
 
-    Attributes:
-        method: key of SCALINGS.
-        names: the F kept features.
-        offset: (F,) float64, in the units of the features.
-        scale: (F,) float64, > 0, in the units of the features, weights included.
-        kept: (F0,) bool, which of the F0 features of the table are kept; F of them are.
+    Attributes
+    ----------
+    method
+        Key of SCALINGS.
+    names
+        The F kept features.
+    offset
+        (F,) float64, in the units of the features.
+    scale
+        (F,) float64, > 0, in the units of the features, weights included.
+    kept
+        (F0,) bool, which of the F0 features of the table are kept; F of them are.
     """
 
     method: str
@@ -42,8 +49,10 @@ class Scaling:
         Computed in float64 and rounded once, in blocks, so that no float64 copy of a large
         table is made. Missing values stay NaN.
 
-        Raises:
-            DataError: `values` has another number of features, or leaves the range of float32.
+        Raises
+        ------
+        DataError
+            `values` has another number of features, or leaves the range of float32.
         """
         values = np.asarray(values)
         if values.ndim != 2 or values.shape[1] != len(self.kept):
@@ -97,18 +106,27 @@ def fit_scaling(
     type, if its scale is zero, or if it has no value at all: it cannot separate points, so it is
     refused under any method.
 
-    Args:
-        values: (N, F0) numbers, N >= 2, finite or, where missing, NaN.
-        names: F0 feature names.
-        method: key of SCALINGS.
-        constant_features: "error", or "drop" to leave them out, which is logged.
-        weights: finite numbers above 0 by feature name; a feature that is not named weighs 1.
+    Parameters
+    ----------
+    values
+        (N, F0) numbers, N >= 2, finite or, where missing, NaN.
+    names
+        F0 feature names.
+    method
+        Key of SCALINGS.
+    constant_features
+        "error", or "drop" to leave them out, which is logged.
+    weights
+        Finite numbers above 0 by feature name; a feature that is not named weighs 1.
 
-    Raises:
-        ConfigError: `method`, `constant_features` or a name in `weights` is unknown, or a weight
-            is no finite number above 0.
-        DataError: `values` and `names` do not fit, values are infinite or too large, a feature is
-            constant and is not to be dropped, or all features are constant.
+    Raises
+    ------
+    ConfigError
+        `method`, `constant_features` or a name in `weights` is unknown, or a weight is no finite
+        number above 0.
+    DataError
+        `values` and `names` do not fit, values are infinite or too large, a feature is constant and
+        is not to be dropped, or all features are constant.
     """
     if method not in SCALINGS:
         raise ConfigError(f"unknown scaling {method!r}; {suggest(str(method), SCALINGS)}")
@@ -122,7 +140,8 @@ def fit_scaling(
         )
     if len(values) < 2:
         raise DataError(f"scaling needs at least 2 rows, got {len(values)}")
-    factors = _weights_in_order(weights or {}, names)
+    weights = weights or {}
+    factors = _weights_in_order(weights, names)
 
     n_features = len(names)
     offset, scale = np.empty(n_features), np.empty(n_features)
@@ -135,7 +154,7 @@ def fit_scaling(
         if fault is not None:
             if constant_features == "error":
                 raise DataError(f"{fault}; leave it out, or set constant_features to 'drop'")
-            _log.warning("%s; dropped", fault)
+            _LOG.warning("%s; dropped", fault)
             kept[index] = False
     if not kept.any():
         raise DataError(f"all {n_features} features are constant: {', '.join(names)}")
@@ -157,8 +176,10 @@ def fit_scaling(
     )
 
 
-def _weights_in_order(weights, names):
-    """(F0,) float64: the weight of each name."""
+def _weights_in_order(
+    weights: Mapping[str, float], names: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return the weight of each name, (F0,)."""
     for name, weight in weights.items():
         if name not in names:
             raise ConfigError(f"weights: no feature {name!r}; {suggest(str(name), names)}")
@@ -170,8 +191,10 @@ def _weights_in_order(weights, names):
     return np.array([weights.get(name, 1.0) for name in names], dtype=np.float64)
 
 
-def _fit_feature(column, name, method, dtype):
-    """(offset, scale, None), or what makes the feature constant in place of None."""
+def _fit_feature(
+    column: np.ndarray, name: str, method: str, dtype: np.dtype
+) -> tuple[float, float, str | None]:
+    """Return offset, scale and None, or in place of None what makes the feature constant."""
     absent = np.isnan(column)
     present = column[~absent] if absent.any() else column
     if not present.size:
@@ -204,8 +227,8 @@ def _fit_feature(column, name, method, dtype):
     return offset, scale, None
 
 
-def _mean_and_deviation(column):
-    """Mean and population standard deviation in two passes, so that offsets do not cancel.
+def _mean_and_deviation(column: np.ndarray) -> tuple[float, float]:
+    """Return mean and population standard deviation, in two passes so that offsets do not cancel.
 
     A power of two, which costs no accuracy, keeps the squares of very small or large numbers in
     range.
@@ -217,27 +240,27 @@ def _mean_and_deviation(column):
     return mean, np.ldexp(np.sqrt(np.mean(deviations * deviations)), exponent)
 
 
-def _two_sigma(column):
+def _two_sigma(column: np.ndarray) -> tuple[float, float]:
     mean, deviation = _mean_and_deviation(column)
     return mean, 2 * deviation
 
 
-def _min_max(column):
+def _min_max(column: np.ndarray) -> tuple[float, float]:
     low = column.min()
     return low, column.max() - low
 
 
-def _robust(column):
+def _robust(column: np.ndarray) -> tuple[float, float]:
     lower, median, upper = np.quantile(column, (0.25, 0.5, 0.75))
     return median, upper - lower
 
 
-def _none(column):
+def _none(column: np.ndarray) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-# Each takes the present values of a feature, float64, and gives its offset and its scale.
-SCALINGS = {
+#: Each takes the present values of a feature, float64, and gives its offset and its scale.
+SCALINGS: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
     "two_sigma": _two_sigma,
     "standard": _mean_and_deviation,
     "min_max": _min_max,

@@ -1,16 +1,18 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format; READERS
-lists all.
+A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format, see
+READERS.
 """
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte.data.arrays import open_npy, open_npz, open_sklearn
@@ -21,7 +23,7 @@ from kohorte.data.table import Table
 from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 MISSING = ("error", "skip", "drop")
 
@@ -36,11 +38,11 @@ class Reader(NamedTuple):
     a file, or what follows the colon of a scheme.
     """
 
-    open: object
+    open: Callable[[str, str, ReadOptions], AbstractContextManager[Source]]
     is_text: bool = False
 
 
-# By scheme, which ends in a colon, or by file extension, lower case.
+#: By scheme, which ends in a colon, or by file extension, lower case.
 READERS = {
     "sklearn:": Reader(open_sklearn),
     "generated:": Reader(open_generated),
@@ -56,7 +58,7 @@ READERS = {
 
 
 def read_table(
-    source: str | os.PathLike,
+    source: str | os.PathLike[str],
     *,
     features: Sequence[str] | None = None,
     label: str | None = None,
@@ -75,37 +77,53 @@ def read_table(
     a text file must have as many fields as its header. Numbers stay float32 where the source
     holds no more than that.
 
-    Missing are: NaN in an array or a Parquet file, null in a Parquet file, and in text an empty
-    field, NA, NaN or another usual marker. Infinite values are refused always, and so is a missing
+    A value is missing if it is NaN in an array, NaN or null in a Parquet file, and in text an empty
+    field, NA, NaN or another usual marker. Infinite values are always refused, and so is a missing
     label (NaN, null, empty text) of a row that is used.
 
-    Args:
-        source: `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<colours|colours6d>`, or a
-            file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz), text with a header (.csv, .tsv, .txt),
-            Parquet (.parquet).
-        features: names of the feature columns, whose order is kept; None takes all but the label.
-        label: name of the column with the true class, as text or whole numbers; in HDF5 and .npz
-            also of an array of N classes, if no column is called so.
-        sample: number of rows to draw without replacement from those that `stride` leaves; they
-            keep the order of the source. None keeps all.
-        stride: keep rows 0, stride, 2 stride, ...
-        seed: of the draw of `sample` rows.
-        feature_dataset: HDF5, .npz: the array of N x F numbers.
-        names_dataset: HDF5, .npz: the F column names, text or bytes; if there is no dataset
-            "names", or None is given, columns are called feature_0, feature_1, ...
-        delimiter: text: the character between fields; None is a comma in .csv, else a tab.
-        missing: "error" refuses missing values; "skip" leaves them in the table as NaN; "drop"
-            leaves out those of the chosen rows that miss a value, and logs their number. A feature
-            without any value makes no row incomplete: it stays, and fit_scaling deals with it.
-        least_rows: fewer rows than this are an error; a study needs 2.
+    Parameters
+    ----------
+    source
+        `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<colours|colours6d>`, or a file: HDF5
+        (.h5, .hdf5), NumPy (.npy, .npz), text with a header (.csv, .tsv, .txt), Parquet (.parquet).
+    features
+        Names of the feature columns, whose order is kept; None takes all but the label.
+    label
+        Name of the column with the true class, as text or whole numbers; in HDF5 and .npz also of
+        an array of N classes, if no column has that name.
+    sample
+        Number of rows to draw without replacement from those that `stride` leaves; they keep the
+        order of the source. None keeps all.
+    stride
+        Keep rows 0, stride, 2 stride, ...
+    seed
+        Seed of the draw of `sample` rows.
+    feature_dataset
+        HDF5, .npz: the array of N x F numbers.
+    names_dataset
+        HDF5, .npz: the F column names, text or bytes; if there is no dataset "names", or None is
+        given, columns are called feature_0, feature_1, ...
+    delimiter
+        Text: the character between fields; None is a comma in .csv, else a tab.
+    missing
+        "error" refuses missing values; "skip" leaves them in the table as NaN; "drop" leaves out
+        those of the chosen rows that miss a value, and logs their number. A feature without any
+        value makes no row incomplete: it stays, and fit_scaling deals with it.
+    least_rows
+        Fewer rows than this are an error; a study needs 2.
 
-    Returns:
-        A Table. Labels are codes of the classes in the chosen rows, which are sorted: by number
-        if all are whole numbers, else by text. Data sets that are no files bring their labels.
+    Returns
+    -------
+    Table
+        Its labels are codes of the classes in the chosen rows, sorted by number if all are whole
+        numbers, else by text. Data sets that are no files bring their labels.
 
-    Raises:
-        ConfigError: an argument is out of bounds or does not apply to this source.
-        DataError: the source cannot be used; the message names it, the column and the first row.
+    Raises
+    ------
+    ConfigError
+        An argument is out of bounds or does not apply to this source.
+    DataError
+        The source cannot be used; the message names it, the column and the first row.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
@@ -126,12 +144,8 @@ def read_table(
 
 def _choose_rows(
     title: str, n_rows: int, stride: int, sample: int | None, seed: int, least: int
-) -> np.ndarray:
-    """Ascending 0-based rows: every stride-th, and `sample` of those without replacement.
-
-    Raises:
-        DataError: fewer than `sample`, or fewer than `least`, rows are left.
-    """
+) -> npt.NDArray[np.int64]:
+    """Choose every stride-th row, and `sample` of those without replacement; ascending, 0-based."""
     rows = np.arange(0, n_rows, stride, dtype=np.int64)
     kept = f"of its {n_rows} rows, stride {stride} leaves {len(rows)}"
     if len(rows) < least:
@@ -145,14 +159,12 @@ def _choose_rows(
     return rows[drawn]
 
 
-def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarray):
-    """Codes 0..C-1, (N,) int64, and the C class names of `values`, text or whole numbers.
+def _encode_labels(
+    source: Source, what: str, values: np.ndarray, rows: np.ndarray
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Return the codes 0..C-1 (N,) and the C class names of `values`, text or whole numbers."""
 
-    Raises:
-        DataError: a label is missing or is a fraction; the message says where.
-    """
-
-    def fault(index, text):
+    def fault(index: int, text: str) -> DataError:
         where = source.place(int(rows[index]))
         return DataError(f"{source.title}: {what}, {where}: {text}")
 
@@ -165,8 +177,8 @@ def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarr
             raise fault(strange[0], f"{text}; labels are text or whole numbers")
         values = values.astype(np.int64)
     if values.dtype.kind in "iu":
-        classes, codes = np.unique(values, return_inverse=True)
-        return codes.astype(np.int64), tuple(str(value) for value in classes)
+        numbers, codes = np.unique(values, return_inverse=True)
+        return codes.astype(np.int64), tuple(str(value) for value in numbers)
     if values.dtype.kind not in "bSUO":
         raise fault(0, f"labels of type {values.dtype} cannot be used; save them as text")
 
@@ -185,8 +197,8 @@ def _encode_labels(source: Source, what: str, values: np.ndarray, rows: np.ndarr
     return np.fromiter(map(code_of.__getitem__, texts), np.int64, len(texts)), tuple(classes)
 
 
-def _find_reader(title):
-    """The Reader of a source, and what it is to open."""
+def _find_reader(title: str) -> tuple[Reader, str]:
+    """Find the Reader of a source, and the place that it opens."""
     scheme, colon, rest = title.partition(":")
     if scheme + colon in READERS and colon:
         return READERS[scheme + colon], rest
@@ -195,15 +207,11 @@ def _find_reader(title):
     if suffix not in READERS or suffix == "":
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         raise DataError(f"{title}: unknown extension {suffix!r}; readable are {extensions}")
-    return READERS[suffix], path
+    return READERS[suffix], str(path)
 
 
 def find_file(title: str) -> Path:
-    """The path of a source that is a file.
-
-    Raises:
-        DataError: there is no such file, it is no ordinary one, or it is empty.
-    """
+    """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
     try:
         path = Path(title).expanduser()
         if not path.exists():
@@ -222,7 +230,16 @@ def find_file(title: str) -> Path:
     return path
 
 
-def _check_arguments(title, reader, features, label, sample, stride, delimiter, missing):
+def _check_arguments(
+    title: str,
+    reader: Reader,
+    features: Sequence[str] | None,
+    label: str | None,
+    sample: int | None,
+    stride: int,
+    delimiter: str | None,
+    missing: str,
+) -> None:
     if missing not in MISSING:
         raise ConfigError(f"missing must be 'error', 'skip' or 'drop', got {missing!r}")
     if not _is_count(stride) or stride < 1:
@@ -246,14 +263,23 @@ def _check_arguments(title, reader, features, label, sample, stride, delimiter, 
             raise ConfigError(f"delimiter must be one character, such as ';', got {delimiter!r}")
 
 
-def _read(source, features, label, sample, stride, seed, missing, least_rows):
+def _read(
+    source: Source,
+    features: Sequence[str] | None,
+    label: str | None,
+    sample: int | None,
+    stride: int,
+    seed: int,
+    missing: str,
+    least_rows: int,
+) -> Table:
     label_column = None
     if label is not None and not source.has_labels:
         label_column = _find_column(source, "label", label)
     columns = _feature_columns(source, features, label_column)
     kept = len(range(0, source.n_rows, stride))
-    values = min(kept, sample or kept) * len(columns)
-    check_memory(source.title, np.dtype(np.int64).itemsize * kept + values * _LEAST_BYTES)
+    n_values = min(kept, sample or kept) * len(columns)
+    check_memory(source.title, np.dtype(np.int64).itemsize * kept + n_values * _LEAST_BYTES)
     rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
 
     names = tuple(source.names[column] for column in columns)
@@ -274,7 +300,9 @@ def _read(source, features, label, sample, stride, seed, missing, least_rows):
     return Table(values, names, labels, label_names, rows, shape)
 
 
-def _feature_columns(source, features, label_column):
+def _feature_columns(
+    source: Source, features: Sequence[str] | None, label_column: int | None
+) -> list[int]:
     twice = _first_duplicate([name for name in source.names if name])
     if twice is not None:
         positions = [i for i, name in enumerate(source.names) if name == twice]
@@ -295,14 +323,16 @@ def _feature_columns(source, features, label_column):
     return columns
 
 
-def _find_column(source, role, name):
+def _find_column(source: Source, role: str, name: str) -> int:
     if name not in source.names:
         raise DataError(f"{source.title}: no {role} {name!r}; {suggest(name, source.names)}")
     return source.names.index(name)
 
 
-def _check_values(source, values, columns, rows, missing):
-    """Refuse infinite values, and missing ones where that is asked for."""
+def _check_values(
+    source: Source, values: np.ndarray, columns: list[int], rows: np.ndarray, missing: str
+) -> None:
+    """Refuse infinite values, and missing ones if `missing` is "error"."""
     unusable = ~np.isfinite(values) if missing == "error" else np.isinf(values)
     if not unusable.any():
         return
@@ -318,8 +348,10 @@ def _check_values(source, values, columns, rows, missing):
     raise DataError(f"{source.title}: feature {source.names[column]!r}, {place}: {fault}")
 
 
-def _drop_incomplete(title, values, rows, least):
-    """`values` and `rows` without the rows that miss a value of a feature that has any."""
+def _drop_incomplete(
+    title: str, values: np.ndarray, rows: np.ndarray, least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the rows that miss a value of a feature, unless that feature has none at all."""
     complete = np.ones(len(rows), dtype=bool)
     for column in values.T:
         absent = np.isnan(column)
@@ -334,12 +366,12 @@ def _drop_incomplete(title, values, rows, least):
             f"{title}: too few rows: {dropped}, so {kept} would be left, but at least "
             f"{least} are needed; choose features with fewer gaps, or set missing to 'skip'"
         )
-    _log.warning("%s: %s; dropped", title, dropped)
+    _LOG.warning("%s: %s; dropped", title, dropped)
     return values[complete], rows[complete]
 
 
-def _first_duplicate(names):
-    seen = set()
+def _first_duplicate(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
     for name in names:
         if name in seen:
             return name
@@ -347,12 +379,12 @@ def _first_duplicate(names):
     return None
 
 
-def _is_count(value):
+def _is_count(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _is_whole(text):
-    """Whether text is a whole number as str() writes it: 7 and -7, but not 07 or +7."""
+def _is_whole(text: str) -> bool:
+    """Tell whether text is a whole number as str() writes it: 7 and -7, but not 07 or +7."""
     try:
         return str(int(text)) == text
     except ValueError:

@@ -13,17 +13,26 @@ from kohorte.errors import DataError
 class Table:
     """N points with F named features, and the true class of each point where it is known.
 
-    Attributes:
-        values: (N, F) float32 or float64, C-contiguous, in the units of the source; all finite,
-            but for NaN where a value is missing and `read_table` was told to skip that.
-        names: F different feature names, in the order of the columns.
-        labels: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
-        label_names: C class names, or None without ground truth.
-        rows: (N,) int64, the 0-based row of the source that each point was read from.
-        shape: of the grid whose cells the points are, C order, or None where they are none.
+    Attributes
+    ----------
+    values
+        (N, F) float32 or float64, C-contiguous, in the units of the source; all finite, except for
+        NaN where a value is missing and `read_table` was asked to skip it.
+    names
+        F different feature names, in the order of the columns.
+    labels
+        (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
+    label_names
+        C class names, or None without ground truth.
+    rows
+        (N,) int64, the 0-based row of the source that each point was read from.
+    shape
+        Shape of the grid whose cells the points are, C order; None where they are none.
 
-    Raises:
-        DataError: the parts do not fit together.
+    Raises
+    ------
+    DataError
+        The parts do not fit together.
     """
 
     values: np.ndarray
@@ -33,7 +42,7 @@ class Table:
     rows: np.ndarray
     shape: tuple[int, ...] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):
             raise DataError(
                 "a table needs values of shape (rows, features) in float32 or float64, "
@@ -68,28 +77,28 @@ class Table:
         return self.values.shape[1]
 
 
-def grid_shape(table: Table, told: Sequence[int] | None, source: str) -> tuple[int, ...] | None:
-    """Shape of the grid whose cells the rows of a table are; None where they are none.
+def grid_shape(
+    table: Table, configured: Sequence[int] | None, source: str
+) -> tuple[int, ...] | None:
+    """Return the shape of the grid whose cells the rows of a table are; None where they are none.
 
-    Args:
-        table: what was read.
-        told: what the configuration says, or None; what the table knows by itself comes first.
-        source: for the message.
-
-    Raises:
-        DataError: the two differ, or rows and cells are not equally many.
+    Raises
+    ------
+    DataError
+        The table knows its shape and the `configured` one differs, or the numbers of rows and cells
+        do.
     """
-    if told is None:
+    if configured is None:
         return table.shape
-    told, cells = tuple(told), math.prod(told)
+    shape, cells = tuple(configured), math.prod(configured)
     if cells != table.n_rows:
         raise DataError(
-            f"{source}: data.shape {list(told)} has {cells} cells, but there are {table.n_rows} "
+            f"{source}: data.shape {list(shape)} has {cells} cells, but there are {table.n_rows} "
             "rows: each row is the feature vector of one cell"
         )
-    if table.shape not in (None, told):
+    if table.shape is not None and table.shape != shape:
         raise DataError(
             f"{source}: its grid has the shape {list(table.shape)}, but data.shape is "
-            f"{list(told)}; leave data.shape out"
+            f"{list(shape)}; leave data.shape out"
         )
-    return told
+    return shape

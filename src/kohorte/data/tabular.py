@@ -1,20 +1,32 @@
 """Sources with one type per column: delimited text and Parquet."""
 
+from __future__ import annotations
+
 import csv
 import math
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
-from kohorte.data.reading import Source, check_expansion, damages, float_type
+from kohorte.data.reading import ReadOptions, Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
 
-# Records held as text at a time; small blocks stay in the processor's cache.
+if TYPE_CHECKING:
+    import _csv
+
+    import pyarrow.parquet
+
+#: Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
 
-# Entries of a text file that say "no value here", lower case: those of pandas, a hyphen and a
-# question mark. Blanks around them do not count.
+#: Entries of a text file that say "no value here", lower case: those of pandas, a hyphen and a
+#: question mark. Blanks around them do not count.
 _MISSING = frozenset(
     {"", "-", "?", "na", "<na>", "n/a", "nan", "-nan", "null", "none"}
     | {"#na", "#n/a", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
@@ -28,7 +40,7 @@ class TextSource(Source):
     the chosen ones, so that memory holds numbers only.
     """
 
-    def __init__(self, title, path, delimiter, options):
+    def __init__(self, title: str, path: str | Path, delimiter: str, options: ReadOptions) -> None:
         self.title = title
         self._path = path
         self._delimiter = delimiter
@@ -44,7 +56,8 @@ class TextSource(Source):
         if self.n_rows == 0:
             raise DataError(f"{title}: has a header line but no data rows")
 
-    def read(self, columns, rows):
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Read numbers; raise DataError for the first text that is none."""
         out = np.empty((len(rows), len(columns)))
         for low, high, block in self._chosen(rows):
             tokens = [record[column] for record in block for column in columns]
@@ -55,17 +68,19 @@ class TextSource(Source):
             out[low:high] = numbers.reshape(high - low, len(columns))
         return out
 
-    def read_column(self, column, rows):
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column as text."""
         out = np.empty(len(rows), dtype=object)
         for low, high, block in self._chosen(rows):
             out[low:high] = [record[column] for record in block]
         return out
 
-    def place(self, row):
+    def place(self, row: int) -> str:
+        """Name the row and its line."""
         return f"data row {row} (line {self._line(row)})"
 
-    def _check_delimiter(self):
-        """Refuse a first line that some other delimiter divides: better than one long column."""
+    def _check_delimiter(self) -> None:
+        """Refuse a first line that only another delimiter divides."""
         with self._open() as stream:
             line = stream.readline()
         if self._delimiter in line:
@@ -77,14 +92,14 @@ class TextSource(Source):
                 f"set the delimiter, which seems to be {other!r}"
             )
 
-    def _check_header(self, options):
+    def _check_header(self, options: ReadOptions) -> None:
         if options.features is None and all(_is_number(name) for name in self.names):
             raise DataError(
                 f"{self.title}: line 1 holds only numbers, but must name the columns; "
                 "add a header line, or choose features by these names"
             )
 
-    def _count(self, records):
+    def _count(self, records: Iterator[list[str]]) -> int:
         width, n_rows = len(self.names), 0
         while block := list(islice(records, _BLOCK_ROWS)):
             if set(map(len, block)) != {width}:
@@ -97,8 +112,8 @@ class TextSource(Source):
             n_rows += len(block)
         return n_rows
 
-    def _chosen(self, rows):
-        """Yield (low, high, records) so that the records are those of rows[low:high]."""
+    def _chosen(self, rows: np.ndarray) -> Iterator[tuple[int, int, list[list[str]]]]:
+        """Yield (low, high, records) such that the records are those of rows[low:high]."""
         with self._records() as records:
             next(records)
             start, high = 0, 0
@@ -109,8 +124,8 @@ class TextSource(Source):
                     yield low, high, [block[row] for row in (rows[low:high] - start).tolist()]
                 start += len(block)
 
-    def _fault(self, tokens, columns, rows):
-        """The DataError for the first token, row by row, that is text."""
+    def _fault(self, tokens: list[str], columns: Sequence[int], rows: np.ndarray) -> DataError:
+        """Make the DataError for the first token, row by row, that is text."""
         position = next(
             i for i, token in enumerate(tokens) if not (_is_number(token) or _is_missing(token))
         )
@@ -121,8 +136,8 @@ class TextSource(Source):
             "column; choose numeric features"
         )
 
-    def _line(self, row):
-        """The 1-based line where data row `row` begins; found by reading up to it."""
+    def _line(self, row: int) -> int:
+        """Find the 1-based line where data row `row` begins, by reading up to it."""
         with self._reader() as reader:
             ended, record_number = 0, -1
             for record in reader:
@@ -134,12 +149,12 @@ class TextSource(Source):
             return ended + 1
 
     @contextmanager
-    def _records(self):
+    def _records(self) -> Iterator[Iterator[list[str]]]:
         with self._reader() as reader:
             yield filter(None, reader)
 
     @contextmanager
-    def _reader(self):
+    def _reader(self) -> Iterator[_csv.Reader]:
         with self._open() as stream:
             reader = csv.reader(stream, delimiter=self._delimiter, strict=True)
             try:
@@ -150,7 +165,7 @@ class TextSource(Source):
                 ) from error
 
     @contextmanager
-    def _open(self):
+    def _open(self) -> Iterator[TextIO]:
         with open(self._path, encoding="utf-8-sig", newline="") as stream:
             try:
                 yield stream
@@ -164,13 +179,14 @@ class TextSource(Source):
 class ParquetSource(Source):
     """A Parquet file, read one column at a time."""
 
-    def __init__(self, title, file):
+    def __init__(self, title: str, file: pyarrow.parquet.ParquetFile) -> None:
         self.title = title
         self._file = file
         self.names = tuple(file.schema_arrow.names)
         self.n_rows = file.metadata.num_rows
 
-    def read(self, columns, rows):
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Read the chosen columns, one after the other."""
         types = [self._number_type(column) for column in columns]
         out = np.empty((len(rows), len(columns)), dtype=np.result_type(*types))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
@@ -179,7 +195,8 @@ class ParquetSource(Source):
                 out[:, position] = self._numbers(column, dtype)[rows]
         return out
 
-    def read_column(self, column, rows):
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column: as numbers if its type is numeric, else as objects."""
         import pyarrow
 
         kind = self._file.schema_arrow.types[column]
@@ -191,7 +208,7 @@ class ParquetSource(Source):
             out[:] = data.to_pylist()
             return out[rows]
 
-    def _load(self, column):
+    def _load(self, column: int) -> pyarrow.ChunkedArray:
         name = self.names[column]
         with damages(self.title):
             # A name with a dot also matches fields inside a column, hence the choice after reading.
@@ -202,7 +219,7 @@ class ParquetSource(Source):
             )
         return found
 
-    def _number_type(self, column):
+    def _number_type(self, column: int) -> np.dtype:
         import pyarrow
 
         kind = self._file.schema_arrow.types[column]
@@ -216,8 +233,8 @@ class ParquetSource(Source):
             "but features must be integer or floating-point numbers; choose numeric features"
         )
 
-    def _numbers(self, column, dtype):
-        """The whole column as floats, with NaN where it is null."""
+    def _numbers(self, column: int, dtype: np.dtype) -> np.ndarray:
+        """Read the whole column as floats, with NaN where it is null."""
         import pyarrow
 
         data = self._load(column)
@@ -231,20 +248,20 @@ class ParquetSource(Source):
 
 
 @contextmanager
-def open_csv(title, path, options):
-    """Comma-separated text, or any other delimiter that the options name."""
+def open_csv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open comma-separated text, or text with any other delimiter that the options name."""
     yield TextSource(title, path, options.delimiter or ",", options)
 
 
 @contextmanager
-def open_tsv(title, path, options):
-    """Tab-separated text, or any other delimiter that the options name."""
+def open_tsv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open tab-separated text, or text with any other delimiter that the options name."""
     yield TextSource(title, path, options.delimiter or "\t", options)
 
 
 @contextmanager
-def open_parquet(title, path, options):
-    """A Parquet file with one column per feature."""
+def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open a Parquet file with one column per feature."""
     import pyarrow
     import pyarrow.parquet
 
@@ -256,12 +273,12 @@ def open_parquet(title, path, options):
     with file:
         with damages(title):
             source = ParquetSource(title, file)
-        check_expansion(title, source.n_rows, path.stat().st_size)
+        check_expansion(title, source.n_rows, os.stat(path).st_size)
         yield source
 
 
-def _to_numbers(tokens):
-    """The tokens as float64, NaN where they say that a value is missing, or ValueError."""
+def _to_numbers(tokens: list[str]) -> npt.NDArray[np.float64]:
+    """Convert tokens, to NaN where they say that a value is missing; raises ValueError."""
     # float() takes 1_000 for a number, which is text in a data file.
     if "_" not in "".join(tokens):
         with suppress(ValueError):
@@ -270,7 +287,7 @@ def _to_numbers(tokens):
     return np.fromiter(map(_to_number, tokens), np.float64, len(tokens))
 
 
-def _to_number(token):
+def _to_number(token: str) -> float:
     if _is_missing(token):
         return math.nan
     if "_" in token:
@@ -278,7 +295,7 @@ def _to_number(token):
     return float(token)
 
 
-def _is_number(token):
+def _is_number(token: str) -> bool:
     try:
         float(token)
     except ValueError:
@@ -286,5 +303,5 @@ def _is_number(token):
     return "_" not in token
 
 
-def _is_missing(token):
+def _is_missing(token: str) -> bool:
     return token.strip().lower() in _MISSING

@@ -12,7 +12,9 @@ the last with fused multiply-adds in float32, and ties go to the lowest node.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -20,66 +22,64 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+#: Nodes in a vector: one register of 256 bits. Results do not depend on it.
 LANES = 8
-"""Nodes in a vector: one register of 256 bits. Results do not depend on it."""
 
+#: Nodes are padded to a multiple of this, which all widths of tiles divide.
 NODE_PADDING = 48
-"""Nodes are padded to a multiple of this, which all widths of tiles divide."""
 
+#: What a search minimises over the nodes w, x being the point as prepared by _prepare. DOT:
+#: bias(w) - x.w. SQUARE: sum (w - x)^2. ABSOLUTE: sum |w - x|. LARGEST: max |w - x|. COSINE:
+#: -x.w / |w|. The sums of the last four run over the present features.
 DOT, SQUARE, ABSOLUTE, LARGEST, COSINE = range(5)
-"""What a search minimises over the nodes w, x being the point as prepared by _prepare.
-
-DOT: bias(w) - x.w. SQUARE: sum (w - x)^2. ABSOLUTE: sum |w - x|. LARGEST: max |w - x|. COSINE:
--x.w / |w|. The sums of the last four run over the present features.
-"""
 
 _FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
 
 class _Code:
-    """What the code of a search is put together from: LLVM instructions on vectors of LANES."""
+    """The parts of a search's code: LLVM instructions on vectors of LANES."""
 
-    def __init__(self, builder):
+    def __init__(self, builder: ir.IRBuilder) -> None:
         self.builder = builder
         self.fma, self.absolute = self._operation("fma", 3), self._operation("fabs", 1)
         self.root = self._operation("sqrt", 1)
 
-    def _operation(self, name, count):
+    def _operation(self, name: str, count: int) -> Callable[..., ir.Value]:
         kind_of = ir.FunctionType(_FLOATS, [_FLOATS] * count)
         function = cgutils.get_or_insert_function(
             self.builder.module, kind_of, f"llvm.{name}.v{LANES}f32"
         )
         return lambda *operands: self.builder.call(function, operands)
 
-    def long(self, value):
+    def long(self, value: int) -> ir.Constant:
         return ir.Constant(_LONG, value)
 
-    def at(self, base, *offsets):
-        """The address that lies so many elements behind `base`."""
+    def at(self, base: ir.Value, *offsets: ir.Value) -> ir.Value:
+        """Return the address that lies so many elements behind `base`."""
         offset = offsets[0]
         for further in offsets[1:]:
             offset = self.builder.add(offset, further)
         return self.builder.gep(base, [offset])
 
-    def load(self, address, vectors=_FLOATS):
+    def load(self, address: ir.Value, vectors: ir.VectorType = _FLOATS) -> ir.Value:
         return self.builder.load(self.builder.bitcast(address, vectors.as_pointer()), align=4)
 
-    def store(self, vector, address):
+    def store(self, vector: ir.Value, address: ir.Value) -> None:
         address = self.builder.bitcast(address, vector.type.as_pointer())
         self.builder.store(vector, address, align=4)
 
-    def spread(self, scalar, vectors=_FLOATS):
-        """A vector that has the scalar in each lane."""
+    def spread(self, scalar: ir.Value, vectors: ir.VectorType = _FLOATS) -> ir.Value:
+        """Return a vector that has the scalar in each lane."""
         one = self.builder.insert_element(ir.Constant(vectors, ir.Undefined), scalar, _INT(0))
         return self.builder.shuffle_vector(one, one, ir.Constant(_INTS, [0] * LANES))
 
-    def smaller(self, one, other):
-        """The smaller of two, lane by lane; the second where they cannot be compared."""
+    def smaller(self, one: ir.Value, other: ir.Value) -> ir.Value:
+        """Return the smaller of two, lane by lane; the second where they cannot be compared."""
         return self.builder.select(self.builder.fcmp_ordered("<", one, other), one, other)
 
-    def least(self, values):
-        """The least value of all lanes, in each lane."""
+    def least(self, values: ir.Value) -> ir.Value:
+        """Return the least value of all lanes, in each lane."""
         step = LANES // 2
         while step:
             other = ir.Constant(_INTS, [lane ^ step for lane in range(LANES)])
@@ -87,12 +87,12 @@ class _Code:
             step //= 2
         return values
 
-    def bits(self, truths):
-        """A vector of truths as the lowest bits of an integer."""
+    def bits(self, truths: ir.Value) -> ir.Value:
+        """Pack a vector of truths into the lowest bits of an integer."""
         return self.builder.zext(self.builder.bitcast(truths, ir.IntType(LANES)), _LONG)
 
     @contextmanager
-    def each_bit(self, left):
+    def each_bit(self, left: ir.Value) -> Iterator[ir.Value]:
         """Run the code of the block for each bit that is set at `left`, and clear it."""
         builder = self.builder
         test, body, end = (builder.append_basic_block(f"bits.{name}") for name in "abc")
@@ -107,12 +107,21 @@ class _Code:
         builder.branch(test)
         builder.position_at_end(end)
 
-    def sums(self, kind, points, mask, n_features, panel, width, table):
-        """What `kind` minimises, for some points and the nodes of a panel, as {(p, v): vector}.
+    def sums(
+        self,
+        kind: int,
+        points: list[ir.Value],
+        mask: list[ir.Value] | None,
+        n_features: ir.Value,
+        panel: ir.Value,
+        width: int,
+        table: tuple[ir.Value, ...],
+    ) -> dict[tuple[int, int], ir.Value]:
+        """Return what `kind` minimises, for points and the nodes of a panel, as {(p, v): vector}.
 
-        points: addresses of their features, in number the points of a tile. mask: likewise, or None
-        where no value is missing. width: vectors of nodes in a panel. table: `weights, bias,
-        panel_stride, feature_stride` of `_make_scan`.
+        `points` are addresses of the features of the points of a tile, `mask` likewise, or None if
+        no value is missing. `width` is the number of vectors of nodes in a panel, `table` has
+        `weights, bias, panel_stride, feature_stride` of `_make_scan`.
         """
         builder = self.builder
         weights, bias, panel_stride, feature_stride = table
@@ -163,8 +172,10 @@ class _Code:
         return found
 
 
-def _make_intrinsic(returned, generate):
-    """A function of numba whose code `generate(code, pointers, numbers)` writes.
+def _make_intrinsic(
+    returned: types.Type, generate: Callable[[_Code, list[ir.Value], list[ir.Value]], Any]
+) -> Callable[..., Any]:
+    """Make a function of numba whose code `generate(code, pointers, numbers)` writes.
 
     It takes (points, mask, row, n_features, weights, bias, first, last, panel_stride,
     feature_stride, best, where), all arrays flat; `pointers` are those of the six arrays, `numbers`
@@ -173,26 +184,27 @@ def _make_intrinsic(returned, generate):
 
     @intrinsic
     def function(
-        typing_context,
-        points,
-        mask,
-        row,
-        n_features,
-        weights,
-        bias,
-        first,
-        last,
-        panel_stride,
-        feature_stride,
-        best,
-        where,
-    ):
-        arguments = (points, mask, row, n_features, weights, bias, first, last)
-        arguments += (panel_stride, feature_stride, best, where)
-        return returned(*arguments), write
+        typing_context: Any,
+        points: types.Type,
+        mask: types.Type,
+        row: types.Type,
+        n_features: types.Type,
+        weights: types.Type,
+        bias: types.Type,
+        first: types.Type,
+        last: types.Type,
+        panel_stride: types.Type,
+        feature_stride: types.Type,
+        best: types.Type,
+        where: types.Type,
+    ) -> tuple[Any, Callable[..., Any]]:
+        head = (points, mask, row, n_features, weights, bias, first, last)
+        return returned(*head, panel_stride, feature_stride, best, where), write
 
-    def write(context, builder, signature, arguments):
-        def pointer(i):
+    def write(
+        context: Any, builder: ir.IRBuilder, signature: Any, arguments: list[ir.Value]
+    ) -> ir.Value:
+        def pointer(i: int) -> ir.Value:
             return context.make_array(signature.args[i])(context, builder, arguments[i]).data
 
         pointers = [pointer(i) for i in (0, 1, 4, 5, 10, 11)]
@@ -203,32 +215,34 @@ def _make_intrinsic(returned, generate):
     return function
 
 
-def _make_scan(kind: int, masked: bool, n_points: int, width: int, n_best: int):
-    """A tile search: `n_points` points against panels of `width` vectors of nodes.
+def _make_scan(
+    kind: int, masked: bool, n_points: int, width: int, n_best: int
+) -> Callable[..., Any]:
+    """Make a tile search: `n_points` points against panels of `width` vectors of nodes.
 
     For the arguments see _make_intrinsic. It looks at the points row, row + 1, ... (n_points of
     them, n_features each; mask 1.0 where a feature is present) and the panels first..last-1 of
     nodes: the vector v of feature f of panel k starts at weights[k panel_stride + f feature_stride
-    + v LANES]; bias[k width LANES + ...] is what the nodes' sums begin with: 0, or inf for nodes
-    that only fill up. It lowers best (row, n_best, LANES), ascending, and keeps in `where` what
-    each came from: the number of the vector or, for n_best = 1, of the panel, in which the node is
-    found afterwards by the function of _make_first: that takes a third of the comparisons away.
+    + v LANES]; the nodes' sums begin with bias[k width LANES + ...]: 0, or inf for nodes that only
+    fill up. It lowers best (row, n_best, LANES), ascending, and keeps in `where` the origin of
+    each: the number of the vector or, for n_best = 1, of the panel, in which the function of
+    _make_first finds the node afterwards: that takes a third of the comparisons away.
     """
 
-    def generate(code, pointers, numbers):
+    def generate(code: _Code, pointers: list[ir.Value], numbers: list[ir.Value]) -> None:
         builder, long = code.builder, code.long
         points, mask, weights, bias, best, where = pointers
         row, n_features, first, last, panel_stride, feature_stride = numbers
 
-        def slot(base, p, k):
+        def slot(base: ir.Value, p: int, k: int) -> ir.Value:
             place = builder.mul(builder.add(row, long(p)), long(n_best * LANES))
             return code.at(base, place, long(k * LANES))
 
-        def features(base):
+        def features(base: ir.Value) -> list[ir.Value]:
             places = [builder.mul(builder.add(row, long(p)), n_features) for p in range(n_points)]
             return [code.at(base, place) for place in places]
 
-        def number_of(vector):
+        def number_of(vector: ir.Value) -> ir.Value:
             return code.spread(builder.trunc(vector, _INT), _INTS)
 
         ranks = [(p, k) for p in range(n_points) for k in range(n_best)]
@@ -242,7 +256,7 @@ def _make_scan(kind: int, masked: bool, n_points: int, width: int, n_best: int):
         rows, mask_rows = features(points), features(mask) if masked else None
         table = weights, bias, panel_stride, feature_stride
 
-        def compare(p, total, number):
+        def compare(p: int, total: ir.Value, number: ir.Value) -> None:
             was, was_at = builder.load(least[p, 0]), builder.load(origin[p, 0])
             wins = builder.fcmp_ordered("<", total, was)
             builder.store(builder.select(wins, total, was), least[p, 0])
@@ -277,16 +291,16 @@ def _make_scan(kind: int, masked: bool, n_points: int, width: int, n_best: int):
     return _make_intrinsic(types.void, generate)
 
 
-def _make_first(kind: int, masked: bool, width: int):
-    """The node that a point's lanes have found, int64: the lowest with the least value.
+def _make_first(kind: int, masked: bool, width: int) -> Callable[..., Any]:
+    """Make a function for the node that a point's lanes found, int64: the lowest of the nearest.
 
-    For the arguments see _make_intrinsic; the point is `row`, and `best` and `where` are what a
-    search for n_best = 1 left of it. The sums of the panels with the least value are made once
+    For the arguments see _make_intrinsic; the point is `row`, and `best` and `where` are the
+    results of a search for n_best = 1. The sums of the panels with the least value are made once
     more, by the same operations, so that they are the same to the last bit. 0 where no value is
     finite.
     """
 
-    def generate(code, pointers, numbers):
+    def generate(code: _Code, pointers: list[ir.Value], numbers: list[ir.Value]) -> ir.Value:
         builder, long = code.builder, code.long
         points, mask, weights, bias, best, where = pointers
         row, n_features, _, _, panel_stride, feature_stride = numbers
@@ -342,13 +356,15 @@ _first_absolute = _make_first(ABSOLUTE, True, 3)
 _first_largest = _make_first(LARGEST, True, 3)
 _first_cosine = _make_first(COSINE, True, 3)
 
+#: Points in a tile of a search.
 TILE_POINTS = 4
-"""Points in a tile of a search."""
 
 
 @njit(nogil=True, cache=True)
-def _prepare(point, centre, kind, values, mask):
-    """values = the point as the search takes it, mask = 1 where it is present, else 0."""
+def _prepare(
+    point: np.ndarray, centre: np.ndarray, kind: int, values: np.ndarray, mask: np.ndarray
+) -> None:
+    """Set values to the point as the search takes it, mask to 1 where it is present, else 0."""
     for f in range(point.size):
         value = point[f]
         present = not math.isnan(value)
@@ -362,8 +378,8 @@ def _prepare(point, centre, kind, values, mask):
 
 
 @njit(nogil=True, cache=True)
-def _best_node(best, where, start):
-    """First and second node from the lanes of one point; -1 where there is none."""
+def _best_node(best: np.ndarray, where: np.ndarray, start: int) -> tuple[int, int]:
+    """Find the first and second node in the lanes of one point; -1 where there is none."""
     first = second = -1
     least = next_least = np.float32(np.inf)
     for entry in range(start, start + 2 * LANES):
@@ -380,14 +396,36 @@ def _best_node(best, where, start):
 
 
 @njit(nogil=True, cache=True)
-def search(points, panels, bias, centre, kind, masked, width, rows, group, nodes):
-    """nodes (N, n_best) int32 = the nodes that minimise `kind` for each point, -1 for none.
+def search(
+    points: np.ndarray,
+    panels: np.ndarray,
+    bias: np.ndarray,
+    centre: np.ndarray,
+    kind: int,
+    masked: bool,
+    width: int,
+    rows: int,
+    group: int,
+    nodes: np.ndarray,
+) -> None:
+    """Set nodes (N, n_best) int32 to those that minimise `kind` for each point, -1 for none.
 
-    points: (N, F) float32, NaN where missing (only if `masked`). panels: (K, F, width LANES)
-    float32, nodes in order; bias: (K width LANES,), inf for nodes that only fill up. centre: (F,),
-    subtracted from the points of DOT and COSINE; the nodes have it subtracted already. n_best is 1
-    or 2; 1 only for DOT. rows: points in a block (a multiple of TILE_POINTS), group: panels that
-    stay in the cache while the block passes over them.
+    n_best is 1 or 2; 1 only for DOT.
+
+    Parameters
+    ----------
+    points
+        (N, F) float32, NaN where missing (only if `masked`).
+    panels
+        (K, F, width LANES) float32, nodes in order.
+    bias
+        (K width LANES,), inf for nodes that only fill up.
+    centre
+        (F,), subtracted from the points of DOT and COSINE; the nodes have it subtracted already.
+    rows
+        Points in a block (a multiple of TILE_POINTS).
+    group
+        Panels that stay in the cache while the block passes over them.
     """
     n_points, n_features = points.shape
     n_panels = panels.shape[0]
@@ -457,11 +495,18 @@ def search(points, panels, bias, centre, kind, masked, width, rows, group, nodes
 
 
 @njit(nogil=True, cache=True)
-def measure(points, weights, nodes, kind, root, lengths):
-    """lengths (N, n) float32 = distances of the points to their nodes (N, n), inf for node -1.
+def measure(
+    points: np.ndarray,
+    weights: np.ndarray,
+    nodes: np.ndarray,
+    kind: int,
+    root: bool,
+    lengths: np.ndarray,
+) -> None:
+    """Set lengths (N, n) float32 to the distances of points to their nodes, inf for node -1.
 
-    weights: (M, F) float32. kind: SQUARE (its square root where `root`), ABSOLUTE, LARGEST or
-    COSINE, over the present features, rescaled; summed in float64.
+    `weights` are (M, F) float32. `kind` is SQUARE (its square root where `root`), ABSOLUTE, LARGEST
+    or COSINE, over the present features, rescaled; summed in float64.
     """
     n_features = points.shape[1]
     for p in range(points.shape[0]):
@@ -497,11 +542,24 @@ def measure(points, weights, nodes, kind, root, lengths):
 
 
 @njit(nogil=True, cache=True)
-def _pull(point, mask, masked, weights, x, y, xdim, ydim, periodic, table, reach, strength):
-    """w -= h (w - p) for the present features of all nodes around the winner at (x, y).
+def _pull(
+    point: np.ndarray,
+    mask: np.ndarray,
+    masked: bool,
+    weights: np.ndarray,
+    x: int,
+    y: int,
+    xdim: int,
+    ydim: int,
+    periodic: bool,
+    table: np.ndarray,
+    reach: np.ndarray,
+    strength: np.ndarray,
+) -> None:
+    """Do w -= h (w - p) for the present features of all nodes around the winner at (x, y).
 
-    weights: (F, M...), nodes contiguous. table: see Neighbourhood.table, times the learning rate.
-    reach: columns and rows (rx, ry) that h > 0 extends to. strength (M,) is scratch space.
+    `weights` are (F, M...), nodes contiguous; `table` is Neighbourhood.table times the learning
+    rate; h > 0 extends to `reach` columns and rows (rx, ry); `strength` (M,) is scratch space.
     """
     n_features = weights.shape[0]
     by_row = table[y % 2]
@@ -542,13 +600,33 @@ def _pull(point, mask, masked, weights, x, y, xdim, ydim, periodic, table, reach
 
 
 @njit(nogil=True, cache=True)
-def train_steps(points, order, weights, bias, kind, masked, xdim, ydim, periodic, table, reach):
-    """One step of online training for each row of `order`; changes `weights`.
+def train_steps(
+    points: np.ndarray,
+    order: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    kind: int,
+    masked: bool,
+    xdim: int,
+    ydim: int,
+    periodic: bool,
+    table: np.ndarray,
+    reach: np.ndarray,
+) -> None:
+    """Take one step of online training for each row of `order`; changes `weights`.
 
-    points: (N, F) float32, NaN where missing (only if `masked`). weights: (F, M + padding) float32,
-    a multiple of 24 nodes; bias: inf for the padding, else 0. kind: SQUARE, ABSOLUTE, LARGEST or
-    COSINE. table: (2, 2 ydim - 1, 2 xdim - 1) float32, see Neighbourhood.table, with the learning
-    rate; reach: (2,) columns and rows that its values above zero extend to.
+    Parameters
+    ----------
+    points
+        (N, F) float32, NaN where missing (only if `masked`).
+    weights
+        (F, M + padding) float32, a multiple of 24 nodes; `bias` is inf for the padding, else 0.
+    kind
+        SQUARE, ABSOLUTE, LARGEST or COSINE.
+    table
+        (2, 2 ydim - 1, 2 xdim - 1) float32, Neighbourhood.table times the learning rate.
+    reach
+        (2,) columns and rows that its values above zero extend to.
     """
     n_features, n_padded = weights.shape
     flat = weights.reshape(-1)
@@ -620,11 +698,18 @@ def train_steps(points, order, weights, bias, kind, masked, xdim, ydim, periodic
 
 
 @njit(nogil=True, cache=True)
-def add_points(points, nodes, first, last, sums, counts):
-    """Adds the features first..last-1 of all points to the sums of their nodes, in their order.
+def add_points(
+    points: np.ndarray,
+    nodes: np.ndarray,
+    first: int,
+    last: int,
+    sums: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """Add the features first..last-1 of all points to the sums of their nodes, in their order.
 
-    sums: (F, M) float64; counts: (F, M) float64, of the present values, or (0, 0) where no value is
-    missing.
+    `sums` are (F, M) float64; `counts` (F, M) float64, of the present values, or (0, 0) if no value
+    is missing.
     """
     for p in range(points.shape[0]):
         node = nodes[p]
@@ -638,11 +723,21 @@ def add_points(points, nodes, first, last, sums, counts):
 
 
 @njit(nogil=True, cache=True)
-def spread_sums(sums, first, last, xdim, ydim, periodic, table, reach, spread):
-    """spread[k, i] = sum over nodes j of h(j, i) sums[k, j], for the rows k first..last-1.
+def spread_sums(
+    sums: np.ndarray,
+    first: int,
+    last: int,
+    xdim: int,
+    ydim: int,
+    periodic: bool,
+    table: np.ndarray,
+    reach: np.ndarray,
+    spread: np.ndarray,
+) -> None:
+    """Set spread[k, i] to the sum over nodes j of h(j, i) sums[k, j], for rows k first..last-1.
 
-    sums: (K, M) float64, spread: (K, M) float64, zero at the start. table: see Neighbourhood.table;
-    reach: columns and rows that its values above zero extend to.
+    `sums` and `spread`, zero at the start, are (K, M) float64. For `table` see Neighbourhood.table;
+    its values above zero extend to `reach` columns and rows.
     """
     for k in range(first, last):
         for node in range(xdim * ydim):
@@ -663,8 +758,17 @@ def spread_sums(sums, first, last, xdim, ydim, periodic, table, reach, spread):
 
 
 @njit(nogil=True, cache=True)
-def spread_product(sums, first, last, xdim, ydim, along_x, along_y, spread):
-    """As spread_sums for h(j, i) = along_x[xdim - 1 + dx] along_y[ydim - 1 + dy]."""
+def spread_product(
+    sums: np.ndarray,
+    first: int,
+    last: int,
+    xdim: int,
+    ydim: int,
+    along_x: np.ndarray,
+    along_y: np.ndarray,
+    spread: np.ndarray,
+) -> None:
+    """Do as spread_sums for h(j, i) = along_x[xdim - 1 + dx] along_y[ydim - 1 + dy]."""
     over_x = np.empty(xdim * ydim)
     for k in range(first, last):
         over_x[:] = 0.0

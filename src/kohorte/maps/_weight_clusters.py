@@ -1,8 +1,9 @@
 """Clusters of nodes by Euclidean distance of their weights, through scikit-learn.
 
-Each method takes weights (M, F) float64, the lattice, n_clusters and a seed, and returns arbitrary
-integer ids (M,). scikit-learn is imported when one is called. One thread each: with more, the
-order of its sums, and so the result, would depend on their number.
+Each method takes weights (M, F) float64, the lattice, n_clusters (a number, the name of a score
+that chooses it, or None) and a seed, and returns arbitrary integer ids (M,). scikit-learn is
+imported when one is called. One thread each: with more, the order of its sums, and so the result,
+would depend on their number.
 """
 
 import warnings
@@ -14,16 +15,17 @@ from kohorte.errors import ConfigError
 from kohorte.maps._threads import single_threaded
 from kohorte.maps.lattice import Lattice
 
+#: Largest number of clusters that is tried when a score chooses the number.
 LARGEST_CHOICE = 10
-"""Largest number of clusters that is tried where the number is chosen by a score."""
 
 KMEANS_STARTS = 10
-MIXTURE_STARTS = 3
-"""Random starts, of which the best is taken; a mixture starts from k-means, and once for each
-number of clusters where the number is chosen."""
 
+#: Random starts, the best of which counts; a mixture starts from k-means, and once for each number
+#: of clusters if a score chooses the number.
+MIXTURE_STARTS = 3
+
+#: Fewest nodes of a cluster for HDBSCAN.
 SMALLEST_CLUSTER = 5
-"""Fewest nodes of a cluster for HDBSCAN."""
 
 
 def _silhouette(weights: np.ndarray, ids: np.ndarray) -> float:
@@ -38,12 +40,14 @@ def _davies_bouldin(weights: np.ndarray, ids: np.ndarray) -> float:
     return -float(davies_bouldin_score(weights, ids))
 
 
+#: Scores of (weights, ids), larger is better.
 SCORES = {"silhouette": _silhouette, "davies_bouldin": _davies_bouldin}
-"""Scores of (weights, ids), larger is better."""
 
 
-def kmeans(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
-    """k-means, best of several k-means++ starts."""
+def kmeans(
+    weights: np.ndarray, lattice: Lattice, n_clusters: int | str | None, seed: int
+) -> np.ndarray:
+    """Cluster by k-means, best of several k-means++ starts."""
     from sklearn.cluster import KMeans
 
     def fit(count: int) -> np.ndarray:
@@ -52,8 +56,10 @@ def kmeans(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
     return _with_number(fit, weights, n_clusters)
 
 
-def agglomerative(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
-    """Ward's linkage that joins only clusters which touch on the lattice."""
+def agglomerative(
+    weights: np.ndarray, lattice: Lattice, n_clusters: int | str | None, seed: int
+) -> np.ndarray:
+    """Cluster by Ward's linkage, which joins only clusters that touch on the lattice."""
     from scipy.sparse import csr_array
     from sklearn.cluster import AgglomerativeClustering
 
@@ -67,8 +73,10 @@ def agglomerative(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarra
     return _with_number(fit, weights, n_clusters)
 
 
-def gaussian_mixture(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
-    """The most probable component of a mixture of Gaussians."""
+def gaussian_mixture(
+    weights: np.ndarray, lattice: Lattice, n_clusters: int | str | None, seed: int
+) -> np.ndarray:
+    """Cluster by the most probable component of a mixture of Gaussians."""
     from sklearn.mixture import GaussianMixture
 
     n_nodes, n_features = weights.shape
@@ -90,8 +98,10 @@ def gaussian_mixture(weights, lattice: Lattice, n_clusters, seed: int) -> np.nda
     return _with_number(fit, weights, n_clusters)
 
 
-def hdbscan(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
-    """HDBSCAN; noise joins the nearest node that is not noise, all noise is one cluster."""
+def hdbscan(
+    weights: np.ndarray, lattice: Lattice, n_clusters: int | str | None, seed: int
+) -> np.ndarray:
+    """Cluster by HDBSCAN; noise joins the nearest node that is none, all noise is one cluster."""
     from scipy.spatial import cKDTree
     from sklearn.cluster import HDBSCAN
 
@@ -113,8 +123,10 @@ def hdbscan(weights, lattice: Lattice, n_clusters, seed: int) -> np.ndarray:
     return ids
 
 
-def _with_number(fit: Callable[[int], np.ndarray], weights, n_clusters) -> np.ndarray:
-    """fit(count) for a given count, or for the count whose result has the best score."""
+def _with_number(
+    fit: Callable[[int], np.ndarray], weights: np.ndarray, n_clusters: int | str | None
+) -> np.ndarray:
+    """Return fit(count) for a given count, or for the count whose result has the best score."""
     from sklearn.exceptions import ConvergenceWarning
 
     n_different = np.unique(weights, axis=0).shape[0]
@@ -135,5 +147,5 @@ def _with_number(fit: Callable[[int], np.ndarray], weights, n_clusters) -> np.nd
         return best
 
 
-def _labels(fit: Callable[[int], np.ndarray], count: int, weights) -> np.ndarray:
+def _labels(fit: Callable[[int], np.ndarray], count: int, weights: np.ndarray) -> np.ndarray:
     return fit(count) if count > 1 else np.zeros(weights.shape[0], dtype=np.int64)

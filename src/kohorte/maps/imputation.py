@@ -1,4 +1,4 @@
-"""Imputation: a missing value of a point is filled in with that of its winner.
+"""Imputation: a missing value of a point is filled in with its winner's weight.
 
 The winner is the node nearest in the features that the point has; its weight in a missing one is a
 local mean over the points that have it (Cottrell & Letrémy, Missing values: processing with the
@@ -8,17 +8,19 @@ Kohonen algorithm, ASMDA 2005, 489-496).
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte.errors import DataError
 
 
-def impute(features, weights, winners) -> np.ndarray:
-    """`features` with every missing value replaced by the winner's weight; (N, F) float32.
+def impute(
+    features: npt.ArrayLike, weights: npt.ArrayLike, winners: npt.ArrayLike
+) -> npt.NDArray[np.float32]:
+    """Replace every missing value, NaN, of `features` (N, F) by the winner's weight.
 
-    features: (N, F), NaN where a value is missing. weights: (M, F) of the map. winners: (N,) node
-    nearest to each point. Raises DataError for a point with no value at all, and for arrays that do
-    not fit together.
+    `weights` are the map's, (M, F); `winners` has the node nearest to each point, (N,). Raises
+    DataError for a point with no value at all, and for arrays that do not fit together.
     """
     points = as_points(features, missing=True)
     absent = np.nonzero(np.isnan(points))
@@ -27,16 +29,15 @@ def impute(features, weights, winners) -> np.ndarray:
     return filled
 
 
-def impute_ensemble(features, maps: Iterable) -> tuple[np.ndarray, np.ndarray]:
-    """Fill `features` in from several maps; returns the filled table and its spread.
+def impute_ensemble(
+    features: npt.ArrayLike, maps: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Fill in `features` from several maps; return the filled table and its spread, both (N, F).
 
-    features: as for impute. maps: (weights, winners) of each map, as for impute; they are taken one
-    at a time.
-
-    The filled table, (N, F) float64, has the mean over the maps of what each of them fills in. The
-    spread, (N, F) float64, is the population standard deviation of the same, and 0 where the value
-    was there. Both are running sums in the order of the maps (Welford 1962). Raises DataError where
-    impute does, and without any map.
+    `maps` gives (weights, winners) of each map, one at a time; all as for `impute`, which also says
+    what raises DataError, as does having no map. The filled table has the mean over the maps of
+    what each of them fills in; the spread is their population standard deviation, and 0 where the
+    value was there. Both are running sums in the order of the maps (Welford 1962).
     """
     points = as_points(features, missing=True)
     absent = np.nonzero(np.isnan(points))
@@ -57,8 +58,13 @@ def impute_ensemble(features, maps: Iterable) -> tuple[np.ndarray, np.ndarray]:
     return filled, spread
 
 
-def _winners_values(points, weights, winners, absent) -> np.ndarray:
-    """What a map says of the entries `absent` (rows, columns), float32."""
+def _winners_values(
+    points: np.ndarray,
+    weights: npt.ArrayLike,
+    winners: npt.ArrayLike,
+    absent: tuple[np.ndarray, ...],
+) -> npt.NDArray[np.float32]:
+    """Return a map's values for the entries `absent` (rows, columns)."""
     table = as_weights(weights, n_features=points.shape[1])
     nodes = as_nodes(winners, table.shape[0], "winners")
     if nodes.shape != points.shape[:1]:

@@ -1,14 +1,15 @@
 """Starting weights of a map."""
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._arrays import as_points
 from kohorte._checks import choose
 from kohorte._principal import feature_means, principal_axes
 from kohorte.maps.lattice import Lattice
 
+#: Half-width of the principal plane's grid, in standard deviations.
 PCA_EXTENT = 2.0
-"""Half-width of the principal plane's grid, in standard deviations."""
 
 
 def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
@@ -46,18 +47,22 @@ INITIALS = {"uniform": _uniform, "normal": _normal, "sample": _sample, "pca": _p
 
 
 def initial_weights(
-    features, lattice: Lattice, initial: str, rng: np.random.Generator
-) -> np.ndarray:
-    """Starting weights (M, F) float32 for a map of `features` (N, F), NaN where missing.
-
-    initial: 'uniform': U(0, 1) per entry. 'normal': N(0, 1) per entry. 'sample': M rows of the
-    data, drawn with replacement; a missing value is its feature's mean, here and in the next.
-    'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over the
-    lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors, the
-    first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is not
-    used by 'pca'. Source: Kohonen, Self-Organizing Maps (2001).
+    features: npt.ArrayLike, lattice: Lattice, initial: str, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Return starting weights (M, F) for a map of `features` (N, F), NaN where missing.
 
     Raises ConfigError for an unknown name and DataError for features that cannot be used.
+    Source: Kohonen, Self-Organizing Maps (2001).
+
+    Parameters
+    ----------
+    initial
+        'uniform': U(0, 1) per entry. 'normal': N(0, 1) per entry. 'sample': M rows of the data,
+        drawn with replacement; a missing value is its feature's mean, here and in the next.
+        'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over
+        the lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors,
+        the first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is
+        not used by 'pca'.
     """
     start = choose(INITIALS, initial, "initial weights")
     return start(as_points(features, missing=True), lattice, rng)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._arrays import as_points
-from kohorte._checks import as_count, as_number, choose
+from kohorte._checks import as_count, as_number, choose, choose_name
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
 
+#: Distance between two rows of a hexagonal lattice, in lattice steps.
 ROW_HEIGHT = math.sqrt(3) / 2
-"""Distance between two rows of a hexagonal lattice, in lattice steps."""
 
 EIGHT = ((-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0))
 SIX_OF_EVEN_ROW = ((-1, -1), (0, -1), (1, 0), (0, 1), (-1, 1), (-1, 0))
@@ -24,10 +25,17 @@ SIX_OF_ODD_ROW = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 0))
 class Topology:
     """How the nodes of a lattice are placed and linked.
 
-    row_height: distance between rows; row_shift: how far odd rows are moved along x.
-    links: (dx, dy) in columns and rows of the neighbours of a node in an even row, and of one in an
-    odd row, in the order that breaks ties of the steepest descent.
-    count_links(dx, dy): links of the shortest path to a node dx and dy away in the plane.
+    Attributes
+    ----------
+    row_height
+        Distance between rows.
+    row_shift
+        How far odd rows are moved along x.
+    links
+        (dx, dy) in columns and rows of the neighbours of a node in an even row, and of a node in an
+        odd row, in the order that breaks ties of the steepest descent.
+    count_links
+        count_links(dx, dy): links of the shortest path to a node dx and dy away in the plane.
     """
 
     row_height: float
@@ -60,13 +68,22 @@ LATTICE_DISTANCES = ("euclidean", "links")
 class Lattice:
     """A lattice of xdim * ydim nodes; node r sits in column r % xdim of row r // xdim.
 
-    topology: 'rectangular', eight neighbours for an inner node; 'hexagonal', six: rows lie
-    sqrt(3)/2 apart and every second one, from the second on, is moved by half a step along x.
-    periodic: the last column is followed by the first one, the last row by the first one; a side of
-    one node is not joined to itself. One-dimensional lattices (1 x M, M x 1) are legal.
+    One-dimensional lattices (1 x M, M x 1) are legal.
 
-    Raises ConfigError for sides below one, an unknown topology, or a periodic hexagonal lattice
-    with an odd number of rows above one, whose last row would not fit to the first.
+    Parameters
+    ----------
+    topology
+        'rectangular', eight neighbours for an inner node; 'hexagonal', six: rows lie sqrt(3)/2
+        apart and every second one, from the second on, is moved by half a step along x.
+    periodic
+        The last column is followed by the first one, the last row by the first one; a side of one
+        node is not joined to itself.
+
+    Raises
+    ------
+    ConfigError
+        A side is below one, the topology is unknown, or a periodic hexagonal lattice has an odd
+        number of rows above one, so that the last row would not fit the first.
     """
 
     xdim: int
@@ -74,7 +91,7 @@ class Lattice:
     topology: str = "rectangular"
     periodic: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "xdim", as_count(self.xdim, "xdim", 1))
         object.__setattr__(self, "ydim", as_count(self.ydim, "ydim", 1))
         choose(TOPOLOGIES, self.topology, "topology")
@@ -132,44 +149,44 @@ class Lattice:
         return _frozen(table)
 
     def coordinates(self) -> np.ndarray:
-        """Plane position (x, y) of every node, in units of the lattice step; (M, 2) float64."""
+        """Return the plane position (x, y) of every node in lattice steps; (M, 2) float64."""
         return self._coordinates
 
     def neighbours(self) -> np.ndarray:
-        """Neighbours of every node, (M, D) int32, in the tie order of the descent; -1 for none."""
+        """Return every node's neighbours, (M, D) int32, in the descent's tie order; -1 for none."""
         return self._neighbours
 
-    def are_neighbours(self, a, b) -> np.ndarray:
-        """Whether nodes a and b are lattice neighbours, elementwise; a node is not its own."""
+    def are_neighbours(self, a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Tell whether nodes a and b are lattice neighbours, elementwise; a node is not its own."""
         a, b = np.broadcast_arrays(a, b)
         linked = np.zeros(a.shape, dtype=bool)
         for column in self._neighbours.T:
             linked |= column[a] == b
         return linked & (a >= 0) & (b >= 0)
 
-    def steps_between(self, origins, targets) -> np.ndarray:
-        """Straight way (dx, dy) in the plane from nodes to nodes, (..., 2) float64.
+    def steps_between(self, origins: npt.ArrayLike, targets: npt.ArrayLike) -> np.ndarray:
+        """Return the straight way (dx, dy) in the plane from nodes to nodes, (..., 2) float64.
 
-        On a periodic lattice that to the nearest image of the target; of two equally near ones the
-        one in the direction of positive dx (dy).
+        On a periodic lattice it leads to the nearest image of the target; of two equally near ones
+        to the one in the direction of positive dx (dy).
         """
         steps = self._coordinates[np.asarray(targets)] - self._coordinates[np.asarray(origins)]
         return self._nearest_image(steps)
 
-    def distances_from(self, node, kind: str = "euclidean") -> np.ndarray:
-        """Distances from one node, (M,), or from several, (..., M), to all nodes; float64.
+    def distances_from(self, node: npt.ArrayLike, kind: str = "euclidean") -> np.ndarray:
+        """Return the distances from one node, (M,), or several, (..., M), to all nodes; float64.
 
-        kind: 'euclidean', in units of the lattice step, or 'links', the number of links of the
+        `kind` is 'euclidean', in units of the lattice step, or 'links', the number of links of the
         shortest path, which on a rectangular lattice is the Chebyshev distance of columns and rows.
         """
         steps = self._coordinates - self._coordinates[np.asarray(node)][..., None, :]
         return self._measure(steps, kind)
 
     def offset_distances(self, kind: str) -> np.ndarray:
-        """Distances by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.
+        """Return the distances by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.
 
         Entry [p, ydim - 1 + dy, xdim - 1 + dx] is the distance from a node in row y, y % 2 = p, to
-        the node dx columns and dy rows further. kind: as for distances_from.
+        the node dx columns and dy rows further, of a kind as in distances_from.
         """
         cells = TOPOLOGIES[self.topology]
         dy = np.arange(1 - self.ydim, self.ydim)[:, None]
@@ -192,10 +209,7 @@ class Lattice:
         return steps
 
     def _measure(self, steps: np.ndarray, kind: str) -> np.ndarray:
-        if kind not in LATTICE_DISTANCES:
-            raise ConfigError(
-                f"unknown lattice distance {kind!r}; choose one of {', '.join(LATTICE_DISTANCES)}"
-            )
+        choose_name(LATTICE_DISTANCES, kind, "lattice distance")
         # The nearest image is also the one with the fewest links: both count |dx| and |dy| alone,
         # and neither falls with them.
         steps = self._nearest_image(steps)
@@ -211,7 +225,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 def suggest_size(n_points: int, n_features: int, ratio: float) -> tuple[int, int]:
-    """Sides of a lattice for N points of F features: M = int(5 sqrt(N F) / 6) nodes.
+    """Suggest the sides of a lattice for N points of F features: M = int(5 sqrt(N F) / 6) nodes.
 
     xdim = int(sqrt(M / ratio)), ydim = int(M / xdim), each at least one, so that `ratio` is about
     ydim / xdim. With ratio 0 the lattice is a chain of M nodes. Source: Ha, Nättilä & Davelaar,
@@ -228,13 +242,13 @@ def suggest_size(n_points: int, n_features: int, ratio: float) -> tuple[int, int
     return xdim, n_nodes // xdim
 
 
-def pca_ratio(features) -> float:
-    """Side ratio ydim / xdim = sqrt(l2 / l1) from the two largest covariance eigenvalues.
+def pca_ratio(features: npt.ArrayLike) -> float:
+    """Return the side ratio ydim / xdim = sqrt(l2 / l1) of the largest covariance eigenvalues.
 
-    features: (N, F), NaN where missing. In [0, 1]; 0 where the data lie on a line, 1 where they do
-    not vary at all. The usual heuristic (Kohonen, Self-Organizing Maps, 2001): sides in proportion
-    to the spread of the data along the two principal axes. Raises DataError for features that
-    cannot be used.
+    `features` are (N, F), NaN where missing. The ratio lies in [0, 1]; it is 0 if the data lie on a
+    line, 1 if they do not vary at all. This is the usual heuristic (Kohonen, Self-Organizing Maps,
+    2001): sides in proportion to the spread of the data along the two principal axes. Raises
+    DataError for features that cannot be used.
     """
     _, variances, _ = principal_axes(as_points(features, missing=True))
     return float(np.sqrt(variances[1] / variances[0])) if variances[0] > 0 else 1.0

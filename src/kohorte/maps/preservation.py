@@ -1,6 +1,7 @@
 """How well a map keeps ranks of distances and the distribution of its data."""
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special, stats
 
 from kohorte._arrays import as_nodes, as_points, as_weights
@@ -15,19 +16,19 @@ CONFIDENCE = 0.95
 _BLOCK_ENTRIES = 1 << 17
 
 
-def evenly_spaced(n_rows: int, at_most: int) -> np.ndarray:
-    """Row numbers (min(n_rows, at_most),) int64, ascending, at even distances."""
+def evenly_spaced(n_rows: int, at_most: int) -> npt.NDArray[np.int64]:
+    """Return row numbers (min(n_rows, at_most),), ascending, at even distances."""
     count = min(as_count(n_rows, "n_rows", 1), as_count(at_most, "rows", 1))
     return np.arange(count, dtype=np.int64) * n_rows // count
 
 
 def topographic_product(
-    weights, lattice: Lattice, *, metric: str = "euclidean", rows: int = 1000
+    weights: npt.ArrayLike, lattice: Lattice, *, metric: str = "euclidean", rows: int = 1000
 ) -> float:
-    """Topographic product P of the map, 0 where the lattice has the dimension of the data.
+    """Return the topographic product P of the map, 0 if the lattice has the data's dimension.
 
-    With n_k^A(j) and n_k^V(j) the k-th nearest node of node j on the lattice and by weights, d^A
-    the Euclidean distance on the lattice and d^V that of the weights in the metric of the map,
+    With n_k^A(j) and n_k^V(j) the k-th nearest node of node j on the lattice and by weights (M, F),
+    d^A the Euclidean distance on the lattice and d^V the distance of weights in the map's metric,
 
         Q1(j, l) = d^V(j, n_l^A(j)) / d^V(j, n_l^V(j)),  Q2(j, l) = d^A(j, n_l^A) / d^A(j, n_l^V),
         P = mean over j and k = 1..M-1 of 1/(2k) sum_{l <= k} ln(Q1(j, l) Q2(j, l)).
@@ -35,7 +36,7 @@ def topographic_product(
     P < 0: too few lattice dimensions, P > 0: too many. j runs over at most `rows` nodes, evenly
     spaced. Nodes at the same distance are taken in the order of their index; a ratio with a
     distance of zero (nodes with the same weights) counts as 1. NaN for a map of one node.
-    weights: (M, F). Source: Bauer & Pawelzik, IEEE Trans. Neural Networks 3 (1992) 570.
+    Source: Bauer & Pawelzik, IEEE Trans. Neural Networks 3 (1992) 570.
     """
     n_nodes = lattice.n_nodes
     weights = as_weights(weights, n_nodes)
@@ -69,19 +70,19 @@ def _log_ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def rank_preservation(
-    features,
-    winners,
+    features: npt.ArrayLike,
+    winners: npt.ArrayLike,
     lattice: Lattice,
     *,
     metric: str = "euclidean",
     neighbours: int = NEIGHBOURS,
     rows: int = 1000,
 ) -> tuple[float, float]:
-    """Trustworthiness and neighbourhood preservation (continuity) of the projection, in [0, 1].
+    """Return trustworthiness and neighbourhood preservation (continuity), both in [0, 1].
 
-    With n points, k neighbours, and r(i, j) the rank of j by distance from i among the data, in
-    the metric of the map, and q(i, j) that among the lattice positions of their winners, by
-    Euclidean distance to the nearest image,
+    With n points, k neighbours, r(i, j) the rank of j by distance from i among the data (N, F), in
+    the metric of the map, and q(i, j) the rank among the lattice positions of their winners (N,),
+    by Euclidean distance to the nearest image,
 
         trustworthiness = 1 - c sum_i sum_{q(i,j) <= k} max(r(i, j) - k, 0),
         preservation    = 1 - c sum_i sum_{r(i,j) <= k} max(q(i, j) - k, 0),
@@ -90,8 +91,7 @@ def rank_preservation(
     Tied distances: the mean over all orders of the tied points (on a map most ranks are tied). The
     sums run over at most `rows` rows, evenly spaced, and k is at most (n - 1) div 2. NaN for fewer
     than three points. Missing values: distances over the features that both points have, rescaled
-    as in metrics.METRICS; points with none in common are the farthest. features: (N, F), winners:
-    (N,).
+    as in metrics.METRICS; points with none in common are the farthest.
     Source: Venna & Kaski, Proc. ICANN (2001) 485.
     """
     points = as_points(features, missing=True)
@@ -121,7 +121,7 @@ def rank_preservation(
 class _Ranks:
     """Ranks of distances, tied ones in all orders: chance of a rank <= k, mean of (rank - k)+."""
 
-    def __init__(self, distances: np.ndarray, k: int):
+    def __init__(self, distances: np.ndarray, k: int) -> None:
         _, group, sizes = np.unique(distances, return_inverse=True, return_counts=True)
         last = np.cumsum(sizes)
         before = last - sizes
@@ -133,13 +133,14 @@ class _Ranks:
         self.excess = excess[group]
 
 
-def embedding_ks(features, weights, *, confidence: float = CONFIDENCE) -> float:
-    """Share of the data's variance in features whose distribution the weights reproduce.
+def embedding_ks(
+    features: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float = CONFIDENCE
+) -> float:
+    """Return the share of the data's variance in features whose distribution the weights match.
 
     A feature counts if a two-sample Kolmogorov-Smirnov test between its N values and its M weights
     does not reject at `confidence` (asymptotic p > 1 - confidence). Constant data: all features
     weigh the same. Missing values are left out; a feature with none present does not count.
-    features: (N, F), weights: (M, F).
     Source: the POPSOM package; Hamel, Advances in Self-Organizing Maps, WSOM (2016).
     """
     points, weights = _as_samples(features, weights)
@@ -155,7 +156,7 @@ def embedding_ks(features, weights, *, confidence: float = CONFIDENCE) -> float:
 
 
 def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:
-    """Kolmogorov-Smirnov distance of two samples."""
+    """Return the Kolmogorov-Smirnov distance of two samples."""
     steps, counts = np.unique(nodes, return_counts=True)
     above = np.cumsum(counts) / nodes.size
     below = above - counts / nodes.size
@@ -167,15 +168,17 @@ def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:
     return float(max(np.abs(at_step - above).max(), np.abs(before_step - below).max()))
 
 
-def embedding_variance(features, weights, *, confidence: float = CONFIDENCE) -> float:
-    """Share of the data's variance in features whose mean and variance the weights reproduce.
+def embedding_variance(
+    features: npt.ArrayLike, weights: npt.ArrayLike, *, confidence: float = CONFIDENCE
+) -> float:
+    """Return the share of variance in features whose mean and variance the weights match.
 
-    A feature counts if the confidence interval of the ratio of the variances (F test) contains 1
-    and that of the difference of the means (Welch's t test) contains 0. Constant data: all
-    features weigh the same; a feature that is constant in both counts if the values are equal, and
-    one that is constant in only one of them does not. Missing values are left out; a feature with
-    fewer than two present does not count. NaN for one node, or where no feature has two values.
-    features: (N, F), weights: (M, F).
+    A feature of `features`, (N, F), counts if the confidence interval of the ratio of its variance
+    to the weights', (M, F), contains 1 (F test) and the interval of the difference of the means 0
+    (Welch's t test). Constant data: all features weigh the same; a feature that is constant in both
+    counts if the values are equal, and one that is constant in only one of them does not. Missing
+    values are left out; a feature with fewer than two present does not count. NaN for one node, or
+    if no feature has two values.
     Source: Hamel, Advances in Self-Organizing Maps, WSOM (2016); Yuan, thesis, University of Rhode
     Island (2018).
     """
@@ -204,7 +207,7 @@ def embedding_variance(features, weights, *, confidence: float = CONFIDENCE) -> 
 
 
 def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count, mean and variance (that of a sample) of the values present in each column, (F,)."""
+    """Return count, mean and sample variance of the values present in each column, (F,)."""
     found = np.zeros((3, table.shape[1]))
     for f, column in enumerate(table.T):
         values = _present(column)
@@ -225,7 +228,9 @@ def _share_of_variance(variances: np.ndarray, embedded: np.ndarray) -> float:
     return float(variances[embedded].sum() / total if total > 0 else embedded.mean())
 
 
-def _as_samples(features, weights) -> tuple[np.ndarray, np.ndarray]:
+def _as_samples(
+    features: npt.ArrayLike, weights: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     points = as_points(features, missing=True)
     return points, as_weights(weights, n_features=points.shape[1])
 

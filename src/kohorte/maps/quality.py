@@ -1,4 +1,4 @@
-"""Quality of a map, from its winners: errors of quantization and of topology, unused nodes.
+"""Quality of a map, from its winners: errors of quantization and topology, unused nodes.
 
 Measures of whole distributions and rankings are in kohorte.maps.preservation. All follow the
 lattice and the metric of the map and take missing values (NaN) in the features, never in the
@@ -8,6 +8,7 @@ weights. A measure that is not defined for a map (one node has no second winner)
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
@@ -22,26 +23,25 @@ from kohorte.maps.neighbourhood import Neighbourhood
 from kohorte.maps.preservation import evenly_spaced
 from kohorte.maps.winners import find_two_winners
 
+#: Rows, evenly spaced, that the measures of quadratic cost take by default.
 QUALITY_ROWS = 1000
-"""Rows, evenly spaced, that the measures of quadratic cost take unless told otherwise."""
 
 _BLOCK_ENTRIES = 1 << 17
 
 
-def quantization_error(distances) -> float:
-    """Mean distance of the points to their winners, in the metric of the map.
+def quantization_error(distances: npt.ArrayLike) -> float:
+    """Return the mean of the distances (N,) of points to their winners, in the map's metric.
 
-    distances: (N,). Source: Kohonen, Self-Organizing Maps (2001).
+    Source: Kohonen, Self-Organizing Maps (2001).
     """
     return float(np.mean(_as_distances(distances), dtype=np.float64))
 
 
-def topographic_error(two_winners, lattice: Lattice) -> float:
-    """Share of the points whose two nearest nodes are not lattice neighbours; NaN for one node.
+def topographic_error(two_winners: npt.ArrayLike, lattice: Lattice) -> float:
+    """Return the share of points whose two nearest nodes, (N, 2), are no lattice neighbours.
 
-    two_winners: (N, 2) nodes. A node has up to eight neighbours on a rectangular lattice, up to six
-    on a hexagonal one.
-    Source: Kiviluoto, Proc. ICNN (1996) 294.
+    A node has up to eight neighbours on a rectangular lattice, up to six on a hexagonal one. NaN
+    for a map of one node. Source: Kiviluoto, Proc. ICNN (1996) 294.
     """
     if lattice.n_nodes == 1:
         return float("nan")
@@ -50,16 +50,18 @@ def topographic_error(two_winners, lattice: Lattice) -> float:
 
 
 def combined_error(
-    distances, two_winners, weights, lattice: Lattice, metric: str = "euclidean"
+    distances: npt.ArrayLike,
+    two_winners: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    lattice: Lattice,
+    metric: str = "euclidean",
 ) -> float:
-    """Kaski-Lagus error: mean over the points of the way to the winner and on to the second.
+    """Return the Kaski-Lagus error: mean way of points to the winner and on to the second node.
 
     For a point: its distance to its winner, plus the length of the shortest path from there to
     its second nearest node along links of the lattice, each as long as the distance between the
-    weights at its ends. NaN for a map of one node.
-
-    distances: (N,) to the winners; two_winners: (N, 2) nodes; weights: (M, F). metric: that of the
-    map, in which all distances are.
+    weights (M, F) at its ends, all in the metric of the map. NaN for a map of one node. `distances`
+    are (N,), to the winners; `two_winners` (N, 2) nodes.
     Source: Kaski & Lagus, Proc. ICANN (1996) 809.
     """
     if lattice.n_nodes == 1:
@@ -86,7 +88,9 @@ def combined_error(
     return quantization_error(distances) + float(lengths @ counts) / first.size
 
 
-def _link_lengths(weights, origins, targets, metric: str) -> np.ndarray:
+def _link_lengths(
+    weights: np.ndarray, origins: np.ndarray, targets: np.ndarray, metric: str
+) -> np.ndarray:
     return np.concatenate(
         [
             rowwise(weights[origins[block]], weights[targets[block]], metric)
@@ -95,7 +99,9 @@ def _link_lengths(weights, origins, targets, metric: str) -> np.ndarray:
     )
 
 
-def _path_lengths(weights, lattice: Lattice, metric: str, origins, targets) -> np.ndarray:
+def _path_lengths(
+    weights: np.ndarray, lattice: Lattice, metric: str, origins: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
     node, column = np.nonzero(lattice.neighbours() >= 0)
     other = lattice.neighbours()[node, column]
     steps = _link_lengths(weights, node, other, metric)
@@ -117,9 +123,9 @@ def _path_lengths(weights, lattice: Lattice, metric: str, origins, targets) -> n
 
 
 def distortion(
-    features,
-    weights,
-    winners,
+    features: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    winners: npt.ArrayLike,
     lattice: Lattice,
     *,
     radius: float,
@@ -128,12 +134,13 @@ def distortion(
     metric: str = "euclidean",
     rows: int = QUALITY_ROWS,
 ) -> float:
-    """Mean over the points p of sum_i h(c, i) D(p, w_i), the energy that training lowers.
+    """Return the mean over points p of sum_i h(c, i) D(p, w_i), the energy that training lowers.
 
-    c is the winner of p and h the neighbourhood kernel of training (at the end, with its last
-    radius): see neighbourhood.KERNELS for `kernel`, Lattice.distances_from for `kernel_distance`.
-    D is the squared Euclidean distance for the metrics euclidean and sqeuclidean, and the distance
-    itself for the others. features: (N, F), weights: (M, F), winners: (N,).
+    c is the winner, in `winners` (N,), of p in `features` (N, F); w_i are in `weights` (M, F), and
+    h is the neighbourhood kernel of training (at the end, with its last radius): see
+    neighbourhood.KERNELS for `kernel`, Lattice.distances_from for `kernel_distance`. D is the
+    squared Euclidean distance for the metrics euclidean and sqeuclidean, and the distance itself
+    for the others.
 
     The squares are summed over all points, from the counts, means and scatters of the points of
     each node; for the other metrics over at most `rows` points, evenly spaced.
@@ -159,25 +166,27 @@ def distortion(
 class _Strengths:
     """Rows h(c, .) of a kernel given by its table of offsets (see Neighbourhood.table)."""
 
-    def __init__(self, table: np.ndarray, lattice: Lattice):
+    def __init__(self, table: np.ndarray, lattice: Lattice) -> None:
         self._lattice = lattice
         self._windows = np.lib.stride_tricks.sliding_window_view(
             table, (lattice.ydim, lattice.xdim), axis=(1, 2)
         )
 
     def of(self, nodes: np.ndarray) -> np.ndarray:
-        """h(c, i) for the nodes c, (n,), and all nodes i; (n, M) float64."""
+        """Return h(c, i) for the nodes c, (n,), and all nodes i; (n, M) float64."""
         y, x = np.divmod(nodes, self._lattice.xdim)
         windows = self._windows[y % 2, self._lattice.ydim - 1 - y, self._lattice.xdim - 1 - x]
         return windows.reshape(nodes.size, self._lattice.n_nodes)
 
 
-def _energy_of_squares(points, weights, winners, strengths: _Strengths) -> float:
-    """Sum over the points p and nodes i of h(c, i) |p - w_i|^2."""
+def _energy_of_squares(
+    points: np.ndarray, weights: np.ndarray, winners: np.ndarray, strengths: _Strengths
+) -> float:
+    """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2."""
     n_nodes, n_features = weights.shape
     weights = weights.astype(np.float64)
     # Sums by winner and feature of o = p - w_c, which are small numbers, so that no digits cancel,
-    # and of what each point counts for: F / |P| at the features P that it has.
+    # and of each point's factor: F / |P| at the features P that it has.
     sums, present, scatter = np.zeros(weights.shape), np.zeros(weights.shape), np.zeros(n_nodes)
     size = max(n_nodes, _BLOCK_ENTRIES // n_features)
     for start in range(0, winners.size, size):
@@ -210,14 +219,14 @@ def _energy_of_squares(points, weights, winners, strengths: _Strengths) -> float
 
 
 def _blocks(indices: np.ndarray, width: int) -> Iterator[np.ndarray]:
-    """`indices` in parts for which a table with `width` columns stays small."""
+    """Yield `indices` in parts for which a table with `width` columns stays small."""
     size = max(1, _BLOCK_ENTRIES // width)
     for start in range(0, indices.size, size):
         yield indices[start : start + size]
 
 
-def dead_node_share(hits) -> float:
-    """Share of the nodes that are no point's winner. hits: (M,) points of each node."""
+def dead_node_share(hits: npt.ArrayLike) -> float:
+    """Return the share of nodes that are no point's winner, from the points of each node (M,)."""
     hits = np.asarray(hits)
     if hits.ndim != 1 or hits.size == 0:
         raise DataError(f"hits must have one value for each node, got shape {hits.shape}")
@@ -225,8 +234,8 @@ def dead_node_share(hits) -> float:
 
 
 def measure_quality(
-    features,
-    weights,
+    features: npt.ArrayLike,
+    weights: npt.ArrayLike,
     lattice: Lattice,
     *,
     radius: float,
@@ -237,16 +246,26 @@ def measure_quality(
     metric: str = "euclidean",
     threads: int = 1,
 ) -> dict[str, float]:
-    """All measures of a map, by name.
+    """Take all measures of a map, by name.
 
-    features: (N, F), NaN for a missing value; weights: (M, F). radius, kernel, kernel_distance:
-    neighbourhood of the distortion. winners: what find_two_winners returned for these, found here
-    if None. rows: the measures that compare all pairs take at most so many rows (nodes, for the
-    topographic product), evenly spaced. metric: that of the map.
+    The names are quantization_error, topographic_error, combined_error, distortion,
+    topographic_product, trustworthiness, neighbourhood_preservation, embedding_ks,
+    embedding_variance and dead_node_share. Raises ConfigError for arguments out of range and
+    DataError for arrays that do not fit.
 
-    Keys: quantization_error, topographic_error, combined_error, distortion, topographic_product,
-    trustworthiness, neighbourhood_preservation, embedding_ks, embedding_variance, dead_node_share.
-    Raises ConfigError for arguments out of range and DataError for arrays that do not fit.
+    Parameters
+    ----------
+    features
+        (N, F), NaN for a missing value; `weights` are (M, F).
+    radius, kernel, kernel_distance
+        Neighbourhood of the distortion.
+    winners
+        Result of find_two_winners for these; None finds it here.
+    rows
+        Most rows (nodes, for the topographic product), evenly spaced, for the measures that compare
+        all pairs.
+    metric
+        The metric of the map.
     """
     points = as_points(features, missing=True)
     weights = as_weights(weights, lattice.n_nodes, points.shape[1])
@@ -284,14 +303,14 @@ def measure_quality(
     }
 
 
-def _as_distances(distances) -> np.ndarray:
+def _as_distances(distances: npt.ArrayLike) -> np.ndarray:
     distances = np.asarray(distances)
     if distances.ndim != 1 or distances.size == 0:
         raise DataError(f"distances must have one value for each point, got {distances.shape}")
     return distances
 
 
-def _as_pairs(two_winners, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+def _as_pairs(two_winners: npt.ArrayLike, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
     nodes = as_nodes(two_winners, lattice.n_nodes, "two_winners")
     if nodes.ndim != 2 or nodes.shape[1] != 2 or nodes.shape[0] == 0:
         raise DataError(f"two_winners must have shape (N, 2), got {nodes.shape}")

@@ -1,8 +1,9 @@
-"""U-matrix: how far the weights of a node are from those of its neighbours."""
+"""U-matrix: how far the weights of a node are from its neighbours' weights."""
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._arrays import as_node_values, as_weights
 from kohorte._checks import as_number
@@ -10,13 +11,15 @@ from kohorte.maps.lattice import TOPOLOGIES, Lattice
 from kohorte.maps.metrics import rowwise
 
 
-def u_matrix(weights, lattice: Lattice, metric: str = "euclidean") -> np.ndarray:
-    """Mean distance from each node's weights to its lattice neighbours'; (M,) float64.
+def u_matrix(
+    weights: npt.ArrayLike, lattice: Lattice, metric: str = "euclidean"
+) -> npt.NDArray[np.float64]:
+    """Return the mean distance from each node's weights, (M, F), to its lattice neighbours'; (M,).
 
-    weights: (M, F). metric: that of the map, a key of METRICS. Only neighbours that exist count (8,
-    5 or 3 on a planar rectangular lattice, 6 for an inner node of a hexagonal one); a map of one
-    node has u = 0. In units of the features; the published code divides by M as well, which changes
-    no basin and no merging. Source: Ultsch & Siemon, Proc. INNC (1990) 305.
+    Only neighbours that exist count (8, 5 or 3 on a planar rectangular lattice, 6 for an inner node
+    of a hexagonal one); a map of one node has u = 0. `metric`, a key of METRICS, is the map's. The
+    result is in units of the features; the published code divides by M as well, which changes no
+    basin and no merging. Source: Ultsch & Siemon, Proc. INNC (1990) 305.
     Raises ConfigError for an unknown metric and DataError for weights that do not fit the lattice.
     """
     weights = as_weights(weights, lattice.n_nodes)
@@ -27,12 +30,12 @@ def u_matrix(weights, lattice: Lattice, metric: str = "euclidean") -> np.ndarray
     return total / np.maximum((lattice.neighbours() >= 0).sum(axis=1), 1)
 
 
-def smooth(u, lattice: Lattice, length: float) -> np.ndarray:
-    """Nadaraya-Watson average of `u` (M,) over the lattice; (M,) float64.
+def smooth(u: npt.ArrayLike, lattice: Lattice, length: float) -> npt.NDArray[np.float64]:
+    """Return the Nadaraya-Watson average of `u` (M,) over the lattice, (M,).
 
     Node j counts for node i with exp(-r_ij^2 / length^2), r_ij their Euclidean distance in lattice
     steps, to the nearest image on a periodic lattice, divided by the sum of these over all nodes,
-    so that borders are not darkened. length 0 smooths nothing. Raises ConfigError for a negative
+    so that borders are not darkened. Length 0 smooths nothing. Raises ConfigError for a negative
     length and DataError for a wrong shape.
     """
     u = as_node_values(u, lattice.n_nodes, "u")
@@ -62,7 +65,7 @@ def smooth(u, lattice: Lattice, length: float) -> np.ndarray:
 
 
 def _kernel(steps: np.ndarray, period: float, length: float) -> np.ndarray:
-    """exp(-r^2 / length^2) of steps along one axis."""
+    """Return exp(-r^2 / length^2) of steps along one axis."""
     apart = np.abs(steps)
     if period < math.inf:
         apart = np.minimum(apart, period - apart)
@@ -71,5 +74,5 @@ def _kernel(steps: np.ndarray, period: float, length: float) -> np.ndarray:
 
 
 def _product(over_y: np.ndarray, plane: np.ndarray, over_x: np.ndarray) -> np.ndarray:
-    """over_y . plane . over_x^T, without BLAS."""
+    """Return over_y . plane . over_x^T, without BLAS."""
     return np.einsum("yk,kx->yx", over_y, np.einsum("yk,xk->yx", plane, over_x))

@@ -18,17 +18,28 @@ from kohorte.store.files import create, put, read_json, read_result, read_text
 class PreparedData:
     """The scaled table that every realization is trained on.
 
-    Attributes:
-        features: (N, F) float32, C order, scaled; NaN where a value is missing.
-        names: F feature names.
-        offset: (F,) float64; physical value = features * scale + offset.
-        scale: (F,) float64, weights of the features included.
-        truth: (N,) int64 class of each point, or None where it is not known.
-        class_names: names of the classes, or None.
-        rows: (N,) int64 row of each point in the source.
-        digest: SHA-256 of the features and names.
-        n_missing: entries of `features` that are NaN.
-        shape: of the grid whose cells the points are, in C order, or None where they are none.
+    Attributes
+    ----------
+    features
+        (N, F) float32, C order, scaled; NaN where a value is missing.
+    names
+        F feature names.
+    offset
+        (F,) float64; physical value = features * scale + offset.
+    scale
+        (F,) float64, weights of the features included.
+    truth
+        (N,) int64 class of each point, or None where it is not known.
+    class_names
+        Names of the classes, or None.
+    rows
+        (N,) int64 row of each point in the source.
+    digest
+        SHA-256 of the features and names.
+    n_missing
+        Entries of `features` that are NaN.
+    shape
+        Shape of the grid whose cells the points are, in C order; None where they are none.
     """
 
     features: np.ndarray
@@ -43,12 +54,12 @@ class PreparedData:
     shape: tuple[int, ...] | None = None
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
-        """Some features of all points in the units of the source, (N, len(columns)) float64."""
+        """Return features of all points in units of the source, (N, len(columns)) float64."""
         columns = list(columns)
         return self.features[:, columns] * self.scale[columns] + self.offset[columns]
 
     def every(self, step: int) -> PreparedData:
-        """Every step-th point, in memory; the digest stays that of all."""
+        """Return every step-th point, in memory; the digest remains the digest of all points."""
         return replace(
             self,
             features=np.ascontiguousarray(self.features[::step]),
@@ -68,13 +79,16 @@ def write_data(
 ) -> None:
     """Write `data.h5`.
 
-    Args:
-        path: where the file will lie.
-        data: the table.
-        weights: (F,) what each feature was weighed with, kept for the record: `data.scale` has it.
-        source: what the table was read from; of an absolute path the name is kept.
-        options: the section `data` of the configuration, with its `source`.
-        attributes: further attributes of the file.
+    Parameters
+    ----------
+    weights
+        (F,) weight of each feature, kept for the record: `data.scale` includes it.
+    source
+        Where the table was read from; of an absolute path only the name is kept.
+    options
+        The section `data` of the configuration, with its `source`.
+    attributes
+        Further attributes of the file.
     """
     if source is not None:
         source = portable_path(source)
@@ -101,11 +115,9 @@ def write_data(
 def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
     """Read `data.h5`.
 
-    Args:
-        path: the file.
-        mapped: give the features as a memory map of the file, which reads only what is used and
-            shares it with other processes of the machine; what is written to it stays with this
-            process. Features that do not lie in one piece are read as without it.
+    If `mapped`, the features are a memory map of the file, which reads only what is used and shares
+    it with other processes of the machine; what is written to it stays with this process. Features
+    that do not lie in one piece are read whole all the same.
     """
     with read_result(path, "data") as file:
         return PreparedData(

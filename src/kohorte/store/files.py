@@ -1,5 +1,4 @@
-"""The HDF5 files of a study: what lies where in them, and how they are written so that a file that
-exists is whole.
+"""The HDF5 files of a study: their layout, and how they are written: whole or not at all.
 
 Every file has the attributes `kind` (fields, data, realization, ensemble), `format` (of this
 layout), `versions` (JSON), `library` (digest of the code that made it) and those that its writer
@@ -23,7 +22,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -31,12 +30,16 @@ import numpy as np
 from kohorte import provenance
 from kohorte.errors import KohorteError, ResultError
 
-#: Number of the layout described here; a reader refuses a file of another.
+if TYPE_CHECKING:
+    import pandas as pd
+    from typing_extensions import Buffer
+
+#: Number of the layout described here; readers refuse files of another layout.
 FORMAT = 1
 
-#: Parts of the library that the numbers of each kind of file come from. Who writes another kind
-#: says it to `create`; without, all of the library counts.
-_MADE_BY = {
+#: Parts of the library that the numbers of each kind of file come from. For other kinds `create`
+#: takes them as `made_by`; without that, all of the library counts.
+_MADE_BY: dict[str, Sequence[str]] = {
     "data": ("data",),
     "realization": ("maps",),
     "overlaps": ("ensemble",),
@@ -47,8 +50,8 @@ _MADE_BY = {
     "prediction": ("analysis", "data", "ensemble", "maps"),
 }
 
-#: Unit of the datasets of every study, by the last part of the name; files of one study alone have
-#: theirs where they are written.
+#: Unit of the datasets of every study, by the last part of the name; the files of a single study
+#: have theirs where they are written.
 UNITS = {
     # resources/<name>.h5; its features have units of their own
     "units": "text",
@@ -105,7 +108,7 @@ _BLOCK = 512
 
 _SEAL = b"kohorte sha256 "
 
-#: What can be done where a file cannot be written.
+#: What a person can do if a file cannot be written.
 _REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room in your quota",
@@ -122,8 +125,10 @@ _ABANDONED_AFTER = 7 * 24 * 3600
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` if the block ends without error.
 
-    Raises:
-        ResultError: when disk or permissions do not allow to write there.
+    Raises
+    ------
+    ResultError
+        When disk or permissions do not allow to write there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
@@ -150,7 +155,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @functools.cache
 def _machine() -> str:
-    """Short name of this machine, which may go into the name of a file."""
+    """Return a short name of this machine, fit for the name of a file."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
@@ -189,7 +194,8 @@ class _Target(io.FileIO):
 
     error: OSError | None = None
 
-    def write(self, data: Any) -> int:
+    def write(self, data: Buffer) -> int:
+        """Write all of `data`, or nothing once there was an error."""
         rest = memoryview(data).cast("B")
         size = rest.nbytes
         while rest and self.error is None:
@@ -206,14 +212,21 @@ def create(
 ) -> Iterator[h5py.File]:
     """Open a new result file for writing; it appears under `path` only when it is complete.
 
-    Args:
-        path: where the file will lie; missing directories are made.
-        kind: what the file is, kept as its attribute of that name.
-        made_by: parts of the library that its numbers come from, where the kind does not tell.
-        attributes: attributes of the file; mappings and sequences are stored as JSON.
+    Parameters
+    ----------
+    path
+        Where the file will lie; missing directories are made.
+    kind
+        What the file is, kept as its attribute of that name.
+    made_by
+        Parts of the library that its numbers come from, if the kind does not tell.
+    attributes
+        Attributes of the file; mappings and sequences are stored as JSON.
 
-    Raises:
-        ResultError: when disk or permissions do not allow to write there.
+    Raises
+    ------
+    ResultError
+        When disk or permissions do not allow to write there.
     """
     with replacing(path) as temporary, _Target(temporary, "w+") as target:
         with h5py.File(target, "w", userblock_size=_BLOCK) as file:
@@ -231,7 +244,7 @@ def create(
 
 
 def _seal(stream: BinaryIO) -> None:
-    """Seal what `create` wrote; other files, as tables, are left as they are."""
+    """Seal what `create` wrote; leave other files, such as tables, as they are."""
     if stream.read(len(_SEAL)) == _SEAL:
         seal = _seal_of(stream)
         stream.seek(0)
@@ -240,7 +253,7 @@ def _seal(stream: BinaryIO) -> None:
 
 
 def _seal_of(stream: BinaryIO) -> bytes:
-    """The user block that belongs to what follows it."""
+    """Return the user block that belongs to the content that follows it."""
     digest = hashlib.sha256()
     stream.seek(_BLOCK)
     while piece := stream.read(1 << 20):
@@ -284,8 +297,10 @@ def put_attributes(group: h5py.Group, **attributes: Any) -> None:
 def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     """Open a result file for reading; all of it is read once in each process, for its checksum.
 
-    Raises:
-        ResultError: when it is missing, not whole, changed, of another kind or of another layout.
+    Raises
+    ------
+    ResultError
+        It is missing, not whole, changed, of another kind or of another layout.
     """
     path = Path(path)
     if not path.exists():
@@ -328,8 +343,7 @@ def _link_elsewhere(name: bytes, info: Any) -> str | None:
 def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     """Open a result file as `open_result` does, for a block that does nothing but read it.
 
-    Raises:
-        ResultError: also when it lacks what the block asks for.
+    ResultError is also raised if the file lacks what the block asks for.
     """
     with open_result(path, kind) as file:
         try:
@@ -345,9 +359,9 @@ def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
 
 @functools.cache
 def _is_sealed(path: Path, *_version: int) -> bool:
-    """Whether a file has a seal. Raises ResultError where that is not the seal of its content.
+    """Tell whether a file has a seal; raise ResultError if that is not the seal of its content.
 
-    What else tells one version of the file from another belongs to the key of the cache.
+    `_version` tells one version of the file from another in the key of the cache.
     """
     with open(path, "rb") as stream:
         found = stream.read(_BLOCK).rstrip(b"\0")
@@ -361,7 +375,7 @@ def _is_sealed(path: Path, *_version: int) -> bool:
     return True
 
 
-def write_csv(table: Any, path: str | Path) -> None:
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a pandas table as CSV, whole or not at all; floats keep every bit."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
@@ -372,12 +386,8 @@ def write_index(
 ) -> None:
     """Write the index of the files that a job has finished: what Snakemake follows in their place.
 
-    Args:
-        path: where the index will lie, as JSON. Snakemake deletes it when the job starts or fails;
-            what is needed to see that files are lost lies beside it as `.losses`.
-        files: the files.
-        entries: what the index says of them.
-        losses: how often some of them were lost.
+    Snakemake deletes the index, JSON with `entries`, when the job starts or fails; so the names of
+    the `files`, by which a loss is seen, and the number of `losses` lie beside it as `.losses`.
     """
     path = Path(path)
     known = {"losses": losses, "files": [os.path.relpath(file, path.parent) for file in files]}
@@ -387,10 +397,10 @@ def write_index(
 
 
 def read_text(dataset: h5py.Dataset) -> tuple[str, ...]:
-    """A dataset of text as a tuple of str."""
+    """Read a dataset of text as a tuple of str."""
     return tuple(dataset.asstr()[:])
 
 
 def read_json(group: h5py.Group, name: str) -> Any:
-    """An attribute that `put_attributes` stored as JSON."""
+    """Read an attribute that `put_attributes` stored as JSON."""
     return json.loads(group.attrs[name])

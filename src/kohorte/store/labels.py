@@ -1,7 +1,5 @@
 """The label arrays of a study, whether its maps or other clusterers made them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +18,14 @@ from kohorte.store.realizations import listed_realizations
 class LabelArrays:
     """R opened label arrays of the same N points.
 
-    Attributes:
-        ids: the id of each realization.
-        arrays: what holds its labels: array, memory map or HDF5 dataset.
-        contents: what tells whether labels are still the same: digest, or size and time of a file.
+    Attributes
+    ----------
+    ids
+        The id of each realization.
+    arrays
+        Its labels: array, memory map or HDF5 dataset.
+    contents
+        A text that changes when the labels do: digest, or size and time of a file.
     """
 
     ids: tuple[str, ...]
@@ -41,11 +43,16 @@ def open_label_arrays(
 ) -> Iterator[LabelArrays]:
     """Open the labels of all realizations.
 
-    Args:
-        inputs: indexes of batches of trained maps; not used where `files` are given.
-        files: paths of label files of other clusterers by realization id.
-        name: dataset or column of the label files.
-        verify: compare trained maps with the digests in their index.
+    Parameters
+    ----------
+    inputs
+        Indexes of batches of trained maps; ignored if `files` are given.
+    files
+        Paths of label files of other clusterers by realization id.
+    name
+        Dataset or column of the label files.
+    verify
+        Compare trained maps with the digests in their index.
     """
     with contextlib.ExitStack() as stack:
         if files:
@@ -66,15 +73,9 @@ def open_label_arrays(
 
 
 def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | Path) -> None:
-    """Compare the label files of a study with the rows of its table.
+    """Raise DataError if a label file of a study does not label the points of its table.
 
-    Args:
-        files: their paths by realization id.
-        labels: what they hold.
-        data: the study's `data.h5`.
-
-    Raises:
-        DataError: a file labels another number of points.
+    `files` are the paths by realization id, `labels` their content, `data` the study's `data.h5`.
     """
     with read_result(data, "data") as file:
         rows = len(file["features"])
@@ -97,7 +98,7 @@ class Window:
 
     @property
     def shape(self) -> tuple[int]:
-        """Shape of the window."""
+        """One dimension, the number of points."""
         return (self.stop - self.start,)
 
     @property
@@ -111,7 +112,7 @@ class Window:
 
 
 def cut_windows(arrays: Sequence[Any], part: int, parts: int) -> list[Window]:
-    """Part `part` (from 0) of `parts` nearly equal ranges of points of every array.
+    """Cut part `part` (from 0) of `parts` nearly equal ranges of points out of every array.
 
     Arrays of different lengths stay so, and are refused where they are counted.
     """

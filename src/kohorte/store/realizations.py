@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -27,22 +27,34 @@ from kohorte.store.files import (
     read_result,
 )
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from kohorte.maps.realization import Realization
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StoredRealization:
-    """What `realizations/<id>.h5` says of one map, with the arrays that were asked for.
+    """What `realizations/<id>.h5` says about one map, with the arrays that were asked for.
 
-    Attributes:
-        id: readable name of the realization.
-        seed: its own seed.
-        repeat: 1 .. repeats.
-        parameters: its parameters, automatic lattice dimensions resolved.
-        n_clusters: clusters of the map.
-        quality: measures of the map by name.
-        seconds: time of each stage by name.
-        arrays: the datasets asked for, by name.
+    Attributes
+    ----------
+    id
+        Readable name of the realization.
+    seed
+        Its own seed.
+    repeat
+        1 .. repeats.
+    parameters
+        Its parameters, automatic lattice dimensions resolved.
+    n_clusters
+        Clusters of the map.
+    quality
+        Measures of the map by name.
+    seconds
+        Time of each stage by name.
+    arrays
+        The datasets asked for, by name.
     """
 
     id: str
@@ -75,13 +87,10 @@ REALIZATION_ARRAYS = (
 )
 
 
-def write_realization(path: str | Path, realization: Any, **attributes: Any) -> None:
-    """Write `realizations/<id>.h5` from a `kohorte.maps.realization.Realization`.
+def write_realization(path: str | Path, realization: Realization, **attributes: Any) -> None:
+    """Write `realizations/<id>.h5`.
 
-    Args:
-        path: where the file will lie.
-        realization: the trained map and what was derived from it.
-        attributes: `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    `attributes` are `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
@@ -112,10 +121,9 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
 
 
 def read_weights(path: str | Path) -> np.ndarray:
-    """Weights (M, F) of a realization file, or of a NumPy file.
+    """Read the weights (M, F) of a realization file or a NumPy file.
 
-    Raises:
-        ResultError: when the file is missing or neither of the two.
+    Raises ResultError if the file is missing or neither of the two.
     """
     path = Path(path)
     try:
@@ -128,19 +136,19 @@ def read_weights(path: str | Path) -> np.ndarray:
 
 
 def has_fingerprint(path: str | Path, fingerprint: str) -> bool:
-    """Whether a realization file is there, unharmed, that was made from just these inputs."""
+    """Tell whether there is an unharmed realization file that was made from just these inputs."""
     if not Path(path).exists():
         return False
     try:
         with open_result(path, "realization") as file:
             return file.attrs.get("fingerprint") == fingerprint
     except ResultError as error:
-        _log.warning("%s", error)
+        _LOG.warning("%s", error)
         return False
 
 
 def content_digest(file: h5py.File) -> str:
-    """Digest of all datasets of a realization file and of its measures: all but the times."""
+    """Return a digest of all datasets of a realization file and its measures: all but the times."""
     arrays: dict[str, np.ndarray] = {}
 
     def take(name: str, item: h5py.Dataset | h5py.Group) -> None:
@@ -155,21 +163,25 @@ def content_digest(file: h5py.File) -> str:
 
 
 def list_realization(path: str | Path) -> dict[str, str]:
-    """The entry of a realization in the index of its batch."""
+    """Make the entry of a realization in the index of its batch."""
     with read_result(path, "realization") as file:
         return {"id": file.attrs["id"], "file": Path(path).name, "content": file.attrs["content"]}
 
 
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
-    """Paths of the realizations that batch indexes list, in their order.
+    """Return the paths of the realizations that batch indexes list, in their order.
 
-    Args:
-        indexes: paths of `realizations/batches/<batch>.json`.
-        verify: compare the content of each file with the digest in its index.
+    Parameters
+    ----------
+    indexes
+        Paths of `realizations/batches/<batch>.json`.
+    verify
+        Compare the content of each file with the digest in its index.
 
-    Raises:
-        ResultError: when a listed file is missing, or is not the one that was listed, or an index
-            is not whole.
+    Raises
+    ------
+    ResultError
+        A listed file is missing or is not the one that was listed, or an index is not whole.
     """
     paths = []
     for index in map(Path, indexes):
@@ -194,7 +206,7 @@ def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) 
 
 
 def find_realization(indexes: Sequence[str | Path], identifier: str) -> Path:
-    """Path of the realization of that id among those that batch indexes list."""
+    """Find the realization with that id among those that batch indexes list."""
     for path in listed_realizations(indexes):
         if path.stem == identifier:
             return path
@@ -204,13 +216,9 @@ def find_realization(indexes: Sequence[str | Path], identifier: str) -> Path:
 def read_chosen_map(
     indexes: Sequence[str | Path], ensemble: str | Path, chosen: str | None, *names: str
 ) -> StoredRealization:
-    """The realization of the id `chosen`, or the most representative one, with named datasets.
+    """Read the datasets `names` of the realization with the id `chosen`, which `indexes` list.
 
-    Args:
-        indexes: batch indexes that list the realizations.
-        ensemble: path of `ensemble.h5`, which tells the representative one.
-        chosen: id of a realization; None for the representative one.
-        names: datasets to read.
+    None chooses the most representative one, which the file `ensemble` tells.
     """
     identifier = chosen or read_representative(ensemble)
     return read_realization(find_realization(indexes, identifier), *names)

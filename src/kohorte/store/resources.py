@@ -1,4 +1,4 @@
-"""`results/resources/<name>.h5`: tables made from what package registries hold, for any study."""
+"""`results/resources/<name>.h5`: tables made from data in package registries, for any study."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,15 +22,16 @@ def write_resource(
 ) -> None:
     """Write a table as an HDF5 source: datasets `features`, `names`, `units` and those of classes.
 
-    Args:
-        path: where the file will lie.
-        features: (N, F) numbers, NaN where a value is missing.
-        names: F names.
-        units: F units.
-        made_by: the part of the library that read them.
-        labels: (N,) known class of each point by name of its dataset.
-        label_units: the unit of each of these.
-        attributes: attributes of the file.
+    Parameters
+    ----------
+    features
+        (N, F) numbers, NaN where a value is missing; `names` and `units` have F entries.
+    made_by
+        The part of the library that read them.
+    labels
+        (N,) known class of each point by name of its dataset; `label_units` has the unit of each.
+    attributes
+        Attributes of the file.
     """
     with create(path, "resource", made_by=("data/packages", made_by), **attributes) as file:
         file.create_dataset("features", data=features).attrs["unit"] = "that of each column, units"

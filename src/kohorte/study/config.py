@@ -1,11 +1,9 @@
-"""Checking a study's configuration against the schema, in words that a person can act on.
+"""Check a study's configuration against the schema, in words that a person can act on.
 
-Snakemake reads configuration files by itself, and not as plain data: of a key that is given twice
-it takes the last, YAML tags may name objects of Python, and a file with the key `__use_yte__` is a
-template whose expressions it runs. `read_config` refuses all of that.
+Snakemake reads configuration files by itself, and not as plain data: it takes the last value of a
+key that is given twice, YAML tags may name objects of Python, and a file with the key `__use_yte__`
+is a template whose expressions it runs. `read_config` refuses all of that.
 """
-
-from __future__ import annotations
 
 import copy
 import functools
@@ -25,7 +23,7 @@ from kohorte.study.modules import StudyModule, merge_schema
 
 Schema = Mapping[str, Any]
 
-#: Values of all kinds in a configuration: few lines of YAML can say billions.
+#: Most values, of all kinds, in a configuration: a few lines of YAML can hold billions.
 MAX_VALUES = 500_000
 
 _MAX_DEPTH = 20
@@ -34,16 +32,17 @@ _MAX_KEY = 200
 _MAX_SHOWN = 80
 _MAX_INTEGER = 2**63 - 1
 
-# No name or path needs them, and they fool terminals, file names and reports.
+#: Characters that no name or path needs, and that fool terminals, file names and reports.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_config(path: str | Path) -> Any:
     """Read a configuration file, YAML or JSON, as plain data.
 
-    Raises:
-        ConfigError: when it cannot be read, holds more than plain data, or gives a key twice; the
-            message says where.
+    Raises
+    ------
+    ConfigError
+        It cannot be read, holds more than plain data, or gives a key twice; the message says where.
     """
     import yaml
 
@@ -102,7 +101,7 @@ def _refuse_second_keys(path: str | Path, top: Any) -> None:
 
 
 def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
-    """The schema of the configuration, with what `modules` add to it."""
+    """Read the schema of the configuration, with what `modules` add to it."""
     import yaml
 
     def read(folder: Path, name: str) -> dict[str, Any]:
@@ -123,25 +122,32 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
 def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Validate a configuration and fill in what it leaves out.
 
-    Args:
-        config: the configuration as read from YAML; it is not changed.
-        schema: a closed JSON schema (draft 2020-12) with a default for every optional key.
+    Parameters
+    ----------
+    config
+        The configuration as read from YAML; it is not changed.
+    schema
+        A closed JSON schema (draft 2020-12) with a default for every optional key.
 
-    Returns:
+    Returns
+    -------
+    dict[str, Any]
         A new dictionary with every key of the schema.
 
-    Raises:
-        ConfigError: naming every key that is unknown (with the nearest known one), missing or out
-            of bounds, with the value found and what is allowed.
+    Raises
+    ------
+    ConfigError
+        It names every key that is unknown (with the nearest known one), missing or out of bounds,
+        with the value found and what is allowed.
     """
     if not isinstance(config, Mapping):
         # It may hold itself, which repr is ready for.
-        found = _shortened(repr(config))
-        raise ConfigError(f"the configuration must be a mapping of keys, not {found}")
+        shown = _shortened(repr(config))
+        raise ConfigError(f"the configuration must be a mapping of keys, not {shown}")
     # What is not plain data could not even be shown.
     _refuse(_not_plain(config, (), itertools.count(1)))
-    errors = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
-    errors = sorted(errors, key=lambda e: list(map(str, e.path)))
+    found = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
+    errors = sorted(found, key=lambda e: list(map(str, e.path)))
     _refuse(message for error in errors for message in _explain(error))
     return _with_defaults(config, schema)
 
@@ -161,7 +167,7 @@ def _refuse(messages: Iterator[str]) -> None:
 
 
 def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Iterator[str]:
-    """What keeps a value from being written as JSON and read again as the same."""
+    """Yield what keeps a value from being written as JSON and read again as the same."""
     if next(count) > MAX_VALUES or len(path) > _MAX_DEPTH:
         raise ConfigError(
             f"the configuration cannot be used: it holds more than {MAX_VALUES} values, or "
@@ -195,8 +201,10 @@ def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Itera
 def _validator() -> Any:
     from jsonschema import Draft202012Validator, ValidationError, validators
 
-    def unique_items(_validator, wanted, instance, _schema):
-        # That of jsonschema takes hours for long lists of mixed types.
+    def unique_items(
+        _validator: Any, wanted: bool, instance: Any, _schema: Any
+    ) -> Iterator[ValidationError]:
+        # The one in jsonschema takes hours for long lists of mixed types.
         if wanted and isinstance(instance, list):
             seen = {(isinstance(v, bool), v if v.__hash__ else repr(v)) for v in instance}
             if len(seen) < len(instance):
@@ -218,7 +226,7 @@ def _with_defaults(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def _whole(value: Any, entry: Schema) -> Any:
-    """A value whose floats are int where the schema asks for whole numbers: 1.0e+4 is 10000."""
+    """Make floats int where the schema asks for whole numbers: 1.0e+4 is 10000."""
     if isinstance(value, list):
         return [_whole(item, entry) for item in value]
     is_number = isinstance(value, float) and value.is_integer()
@@ -226,7 +234,7 @@ def _whole(value: Any, entry: Schema) -> Any:
 
 
 def _takes(entry: Schema) -> set[str]:
-    """The types of number that a schema entry allows, alone or in a list."""
+    """Return the types of number that a schema entry allows, alone or in a list."""
     kinds = {entry["type"]} if isinstance(entry.get("type"), str) else {*entry.get("type", [])}
     for inner in [*entry.get("anyOf", []), *([entry["items"]] if "items" in entry else [])]:
         kinds |= _takes(inner)
@@ -290,7 +298,7 @@ def describe_values(schema: Schema) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A value as YAML has it: null, true and false; text in quotes."""
+    """Write a value as YAML does: null, true and false; text in quotes."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, list):
@@ -359,16 +367,10 @@ def _join(where: str, name: str) -> str:
 def portable_config(
     config: Mapping[str, Any], modules: Iterable[StudyModule] = ()
 ) -> dict[str, Any]:
-    """What a study's results are made from.
+    """Return the part of a checked configuration that a study's results are made from.
 
-    Args:
-        config: a configuration that `check_config` returned.
-        modules: the studies that add to it.
-
-    Returns:
-        The configuration without what changes no result (how jobs are cut, which new points are
-        labelled, experiments that belong to no study) and without the folders of this machine. It
-        gives the same study again.
+    What changes no result (how jobs are cut, which new points are labelled, experiments that belong
+    to no study) and the folders of this machine are left out; the rest gives the same study again.
     """
     modules = tuple(modules)
     elsewhere = {"execution", "prediction"}.union(*(module.unrecorded for module in modules))

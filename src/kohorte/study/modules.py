@@ -1,11 +1,9 @@
-"""Studies that come with kohorte, as modules: what one adds to the core.
+"""What a study that comes with kohorte adds to the core.
 
 Nothing in the core names a study. A module of `kohorte.studies` describes itself by a StudyModule,
 and the workflow hands those that it has to the functions here and in `kohorte.study.plan`. Only the
 standard library is imported, so that a workflow can plan with them.
 """
-
-from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -25,20 +23,20 @@ class StudyModule:
 
     Attributes
     ----------
-    folder : Path
+    folder
         Where it lies. Where there are such files in it, `rules.smk` is included in the workflow,
         and `schema.yaml` is merged into the schema of the configuration.
-    prepare : function(config) -> config
+    prepare
         Completes a checked configuration, or refuses it with a ConfigError.
-    figures : sequence of Figure
+    figures
         Its rows of the table of figures; their captions are in `captions`.
-    costs : mapping
-        What its rules take, by their name.
-    files : sequence of (section, key)
-        Keys of the configuration that name files.
-    unrecorded : sequence of str
+    costs
+        Memory and time of its rules, by their name.
+    files
+        (section, key) of the configuration that name files.
+    unrecorded
         Sections of the configuration that change no result of a study.
-    unlisted : sequence of str
+    unlisted
         Patterns of files in `results/<study>` that are made on demand, and in no manifest.
     """
 
@@ -58,7 +56,7 @@ class StudyModule:
 
 
 def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema with the sections and keys that a module adds to it."""
+    """Return a copy of a schema with the sections and keys that a module adds."""
     merged = copy.deepcopy(dict(schema))
     for name, value in addition.items():
         if isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
@@ -69,13 +67,7 @@ def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict
 
 
 def prepare_config(config: Config, modules: Sequence[StudyModule]) -> dict[str, Any]:
-    """Return a checked configuration as each module completes it.
-
-    Raises
-    ------
-    ConfigError
-        A module cannot use it.
-    """
+    """Return a checked configuration, completed by each module; ConfigError if one refuses it."""
     for module in modules:
         config = module.prepare(config)
     return dict(config)

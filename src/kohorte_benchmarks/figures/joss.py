@@ -5,12 +5,13 @@ After figure 1 of Ha, Nättilä & Davelaar, Journal of Open Source Software 10 (
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -142,7 +143,13 @@ def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[st
 
 
 def _draw_half(
-    half, curves: Mapping, kinds: Mapping[str, Curve], dashes: Mapping, legacy: str, letters, title
+    half: SubFigure,
+    curves: Mapping[tuple[str, Any], pd.Series],
+    kinds: Mapping[str, Curve],
+    dashes: Mapping[Any, str],
+    legacy: str,
+    letters: str,
+    title: str,
 ) -> list[Artist]:
     """Draw times above, ratios below; return legend entries of what there is."""
     times, ratios = half.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
