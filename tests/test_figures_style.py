@@ -1,9 +1,11 @@
 """Shared style of the figures: bytes, palette, numbers."""
 
+import errno
 import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles_figures import text_faults
 
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, ResultError
 from kohorte.figures import style
 from kohorte.figures.stability import sufficiency_figure
 
@@ -83,6 +85,16 @@ def test_fonts_are_embedded_as_truetype(tmp_path):
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"\.pdf, \.png"):
         style.save_figure(small_figure(), tmp_path / "a.jpg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_in_plain_words(tmp_path, monkeypatch):
+    def write(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(ResultError, match=r"a\.png: cannot be written .*make room on that disk"):
+        style.save_figure(small_figure(), tmp_path / "a.png", dpi=40)
     assert not list(tmp_path.iterdir())
 
 

@@ -55,7 +55,7 @@ def draw_figures(
     Raises
     ------
     KohorteError
-        A figure cannot be drawn; all others are.
+        A figure cannot be drawn; the message names it.
     """
     jobs, seals = [], {}
     for name, figure in figures.items():
