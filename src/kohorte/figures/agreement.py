@@ -20,6 +20,8 @@ from kohorte.figures.style import (
     INK,
     SINGLE_COLUMN,
     SMALL,
+    Style,
+    find_renderer,
     new_figure,
     paper_style,
     plain_numbers,
@@ -93,7 +95,7 @@ def agreement_figure(
             borderaxespad=0.0,
             columnspacing=1.2,
         )
-        below += legend.get_window_extent(figure.canvas.get_renderer()).height / figure.dpi
+        below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi
     page = below + side + strips + 0.12
     figure.set_size_inches(width, page)
 
@@ -127,15 +129,15 @@ def agreement_figure(
         plain_numbers(axes.yaxis, 6, integer=True)
     for k, (name, found) in enumerate(levels.items()):
         colours = ListedColormap(level_colours(found))
-        values = found.index[order]
-        limits = {"vmin": -0.5, "vmax": len(found.labels) - 0.5, "aspect": "auto"}
+        codes = found.index[order]
+        limits: Style = {"vmin": -0.5, "vmax": len(found.labels) - 0.5, "aspect": "auto"}
         limits |= {"cmap": colours, "interpolation": "nearest"}
         # the first parameter, the slowest, lies farthest from the matrix
         offset = (len(levels) - k) * strip + 0.04
         beside = place(left - offset, below, strip * 0.85, side)
-        beside.imshow(values[:, None], **limits)
+        beside.imshow(codes[:, None], **limits)
         above = place(left, below + side + offset - strip * 0.85, side, strip * 0.85)
-        above.imshow(values[None, :], **limits)
+        above.imshow(codes[None, :], **limits)
         for box in (beside, above):
             box.set_xticks([])
             box.set_yticks([])
@@ -197,11 +199,11 @@ def parameter_effects_figure(
     names = list(dict.fromkeys(parameter))
     matrices = {}
     for name in names:
-        rows = [k for k in range(n) if parameter[k] == name]
-        found = find_levels([first[k] for k in rows] + [second[k] for k in rows])
+        here = [k for k in range(n) if parameter[k] == name]
+        found = find_levels([first[k] for k in here] + [second[k] for k in here])
         matrix = np.full((len(found.labels),) * 2, np.nan)
-        one, other = found.index[: len(rows)], found.index[len(rows) :]
-        matrix[one, other] = matrix[other, one] = values[rows]
+        one, other = found.index[: len(here)], found.index[len(here) :]
+        matrix[one, other] = matrix[other, one] = values[here]
         matrices[name] = (found, matrix)
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
@@ -236,7 +238,7 @@ def _level_entries(levels: Mapping[str, Levels]) -> tuple[list[Artist], int]:
     columns = []
     for name, found in levels.items():
         labels, colours = found.labels, level_colours(found)
-        kept = range(len(labels))
+        kept = list(range(len(labels)))
         if len(labels) > FEW_VALUES:  # ends and middle of a long range
             kept = [0, len(labels) // 2, len(labels) - 1]
         column: list[Artist] = [Line2D([], [], ls="", label=shorten(name, 16))]

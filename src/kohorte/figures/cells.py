@@ -26,6 +26,7 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     SINGLE_COLUMN,
+    find_renderer,
     fitting_legend,
     new_figure,
     plain_numbers,
@@ -316,7 +317,7 @@ class MapPage:
     ) -> None:
         """Draw a row of symbols with their texts, centred, y inches above the lower edge."""
         figure = self.figure
-        renderer = figure.canvas.get_renderer()
+        renderer = find_renderer(figure)
         width, height = figure.get_size_inches()
         texts = [figure.text(0, y / height, label, va="center", fontsize=7) for label, _ in sizes]
         lengths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
@@ -362,7 +363,7 @@ def draw_values(
         margin = max(abs(low) * 0.05, 1e-6)
         low, high = low - margin, high + margin
     cells = PolyCollection(
-        polygons,
+        polygons,  # type: ignore[arg-type]  # takes arrays
         array=np.ma.masked_invalid(values),
         cmap=cmap.with_extremes(bad=EMPTY),
         edgecolors="face",  # closes the hairline gaps between neighbouring polygons
@@ -383,7 +384,7 @@ def draw_boundaries(
     if not len(segments):
         return None
     lines = LineCollection(
-        segments,
+        segments,  # type: ignore[arg-type]  # takes arrays
         colors=INK,
         linewidths=width,
         capstyle="round",

@@ -31,6 +31,7 @@ from kohorte.figures.style import (
     INK,
     PAGE_HEIGHT,
     SINGLE_COLUMN,
+    Style,
     group_colour,
     group_marker,
     legend_below,
@@ -181,7 +182,7 @@ def projections_figure(
         shown = np.flatnonzero(classes == c)[:per_class]
         at = _near_nodes(winners[shown], lattice, c)
         size = min(40 * page.size.cell, 4.0)
-        style = {"linestyle": "", "marker": "o", "markersize": size, "markeredgewidth": 0}
+        style: Style = {"linestyle": "", "marker": "o", "markersize": size, "markeredgewidth": 0}
         page.axes.plot(*at.T, color=group_colour(c), alpha=0.8, rasterized=True, **style)
         text = f"{shorten(name, 18)} ({len(shown)})"
         entries.append(marker_handle(text, group_colour(c), "o", markeredgewidth=0))
@@ -220,7 +221,7 @@ def class_projections_figure(
         members = np.flatnonzero(classes == c)
         shown = members[:per_class]
         at = _near_nodes(winners[shown], lattice, c)
-        style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
+        style: Style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
         axes.plot(*at.T, color=group_colour(0), alpha=0.7, rasterized=True, **style)
         of = f" of {len(members)}" if len(members) > len(shown) else ""
         number = f" ({len(shown)}{of})"
@@ -286,7 +287,7 @@ def node_classes_figure(
     page = MapPage(lattice)
     dense = lattice.n_nodes > MANY_CELLS
     cells = PolyCollection(
-        cell_polygons(lattice),
+        cell_polygons(lattice),  # type: ignore[arg-type]  # takes arrays
         facecolors=filled,
         edgecolors="none" if dense else "face",
         linewidths=0.0 if dense else 0.2,
@@ -309,9 +310,11 @@ def draw_node_classes(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `node_classes` from the files of a study."""
     stored = read_map(inputs, parameters, "winners")
     table = store.read_data(inputs["data"], mapped=True)
-    sides = stored.lattice.n_nodes, len(table.class_names)
-    counts = count_classes(stored.arrays["winners"], table.truth, *sides)
-    return node_classes_figure(counts, table.class_names, stored.lattice)
+    names = table.class_names or ()
+    counts = count_classes(
+        stored.arrays["winners"], table.truth, stored.lattice.n_nodes, len(names)
+    )
+    return node_classes_figure(counts, names, stored.lattice)
 
 
 @paper_style()
@@ -333,7 +336,7 @@ def classification_figure(table: pd.DataFrame) -> Figure:
     for (method, metric), rows in curves.groupby(["method", "metric"], sort=False):
         of_k = rows.groupby("neighbours")["accuracy"]
         k, colour = of_k.mean().index.to_numpy(int), group_colour(number)
-        style = {"color": colour, "marker": group_marker(number), "markersize": 4}
+        style: Style = {"color": colour, "marker": group_marker(number), "markersize": 4}
         axes.plot(k, 100 * of_k.mean(), **style)
         if of_k.size().max() > 1:
             axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), color=colour, alpha=0.2, lw=0)

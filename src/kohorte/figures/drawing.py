@@ -57,7 +57,8 @@ def draw_figures(
     KohorteError
         A figure cannot be drawn; the message names it.
     """
-    jobs, seals = [], {}
+    jobs: list[tuple[Any, ...]] = []
+    seals: dict[str, str] = {}
     for name, figure in figures.items():
         paths = {key: _as_paths(inputs[key]) for key in figure["inputs"]}
         for path in (path for value in paths.values() for path in _listed(value)):
@@ -78,12 +79,12 @@ def draw_figures(
 
 
 def _draw_at_once(jobs: list[tuple[Any, ...]], processes: int) -> None:
-    how = {
-        "mp_context": multiprocessing.get_context("fork"),
-        "initializer": signal.signal,
-        "initargs": (signal.SIGINT, signal.SIG_IGN),  # this process tells of an interrupt
-    }
-    with ProcessPoolExecutor(min(processes, len(jobs)), **how) as pool:
+    with ProcessPoolExecutor(
+        min(processes, len(jobs)),
+        multiprocessing.get_context("fork"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),  # this process tells of an interrupt
+    ) as pool:
         futures = [pool.submit(_draw, *job) for job in jobs]
     try:
         for future in futures:

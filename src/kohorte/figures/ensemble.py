@@ -26,6 +26,7 @@ from kohorte.figures.style import (
     MAX_GROUPS,
     MUTED,
     SMALL,
+    Style,
     fitting_legend,
     freeze_layout,
     group_colour,
@@ -93,7 +94,7 @@ def ranked_gsum_figure(
         axes.set_xlim(0.5, n_clusters + 0.5)
     top = grid[0]
     handles: list[Artist] = []
-    style = {"linestyle": "", "marker": "o", "markersize": 2.8 if n_clusters <= 400 else 1.5}
+    style: Style = {"linestyle": "", "marker": "o", "markersize": 2.8 if n_clusters <= 400 else 1.5}
     wide = is_wide(ranked)
     positive = ranked > 0 if wide else np.ones(n_clusters, dtype=bool)
     top.plot(rank[positive], ranked[positive], color=group_colour(0), **style)

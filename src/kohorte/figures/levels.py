@@ -42,7 +42,7 @@ class Levels:
     numeric: bool
 
 
-def check_lengths(n: int, **arrays: Sequence[object] | None) -> None:
+def check_lengths(n: int, **arrays: Sequence[object] | np.ndarray | None) -> None:
     """Raise ConfigError where a given array has not one entry for each of n realizations."""
     for name, values in arrays.items():
         if values is not None and len(values) != n:
@@ -55,11 +55,11 @@ def find_levels(values: Iterable[object]) -> Levels:
     The text of a number or truth value counts as one: in a column with other texts a table keeps
     nothing else.
     """
-    values = [_plain(value) for value in values]
-    distinct = sorted(set(values), key=_level_order)
+    plain = [_plain(value) for value in values]
+    distinct = sorted(set(plain), key=_level_order)
     numeric = all(isinstance(value, float) for value in distinct)
     place = {value: k for k, value in enumerate(distinct)}
-    index = np.array([place[value] for value in values], dtype=np.int64)
+    index = np.array([place[value] for value in plain], dtype=np.int64)
     labels = [value_label(value) for value in distinct]
     if len(set(labels)) < len(labels) <= FEW_VALUES:  # differ only far behind the point
         labels = [str(value) for value in distinct]
@@ -93,11 +93,13 @@ class Colouring:
     """
 
     colours: np.ndarray
-    entries: list[tuple[str, tuple]]
+    entries: list[tuple[str, Any]]
     bar: ScalarMappable | None
 
 
-def colour_realizations(n: int, values: Sequence[object] | None, name: str) -> Colouring:
+def colour_realizations(
+    n: int, values: Sequence[object] | np.ndarray | None, name: str
+) -> Colouring:
     """Colours of n realizations by the (n,) values of the parameter of that name."""
     levels = find_levels(values) if values is not None else None
     if levels is None or len(levels.labels) < 2:
@@ -125,7 +127,7 @@ def colour_by(realizations: pd.DataFrame, names: Sequence[str]) -> dict[str, Any
     return {"colour_by": realizations[names[0]].tolist(), "colour_name": names[0]}
 
 
-def _plain(value: object) -> float | bool | str | None:
+def _plain(value: Any) -> float | bool | str | None:
     """Return a value that can be compared: None for NaN, for the text of a number that number."""
     if isinstance(value, np.generic):
         value = value.item()

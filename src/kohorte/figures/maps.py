@@ -38,6 +38,7 @@ from kohorte.figures.style import (
     MUTED,
     PAGE_HEIGHT,
     ShortNumbers,
+    Style,
     group_colour,
     new_figure,
     paper_style,
@@ -221,10 +222,10 @@ def component_planes_figure(
         axes = place(left, bottom, plane.width, plane.height)
         map_axes(axes, lattice, labels=False)
         cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
-        if bounded:
+        if bounded and node_clusters is not None:
             boundaries = draw_boundaries(axes, lattice, node_clusters, 0.7) or boundaries
         axes.set_title(
-            shorten(names[feature], width_in_characters), fontsize=7, pad=2.5, loc="left"
+            shorten(names[int(feature)], width_in_characters), fontsize=7, pad=2.5, loc="left"
         )
         bar = figure.colorbar(
             cells, cax=place(left + plane.width + 0.05, bottom, 0.07, plane.height)
@@ -245,7 +246,7 @@ def component_planes_figure(
     if lattice.periodic:
         notes.append(Line2D([], [], ls="", label="periodic lattice"))
     if notes:
-        anchor = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], 0.04 / page[1])}
+        anchor: Style = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], 0.04 / page[1])}
         figure.legend(handles=notes, borderpad=0, ncols=notes_beside, **anchor)
     return figure
 
@@ -259,7 +260,8 @@ def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
         lattice=stored.lattice,
         offset=table.offset,
         scale=table.scale,
-        **stored.arrays,
+        weights=stored.arrays["weights"],
+        node_clusters=stored.arrays["node_clusters"],
     )
 
 
@@ -319,7 +321,7 @@ def hit_map_figure(
     dense = len(polygons) > MANY_CELLS
     axes.add_collection(
         PolyCollection(
-            polygons,
+            polygons,  # type: ignore[arg-type]  # takes arrays
             facecolors=np.where(occupied, "white", EMPTY),
             edgecolors=EMPTY,
             linewidths=0.4,
@@ -331,7 +333,7 @@ def hit_map_figure(
     if class_counts is None:
         centred = (polygons[occupied] - positions[occupied, None]) * [1.0, page.size.roundness]
         symbols = positions[occupied, None] + centred * share[occupied, None, None] * largest
-        colours = group_colour(0)
+        colours = [group_colour(0)]
         marker, widening = SYMBOLS[lattice.topology]
     else:
         symbols, classes = _pies(positions, counts, share * largest / 2, page.size.roundness)
@@ -368,7 +370,7 @@ def draw_hits(inputs: Inputs, parameters: Parameters) -> Figure:
     stored = read_map(inputs, parameters, "hits", "winners", "node_clusters")
     table = store.read_data(inputs["data"], mapped=True)
     counts = None
-    if table.truth is not None:
+    if table.truth is not None and table.class_names is not None:
         sides = stored.lattice.n_nodes, len(table.class_names)
         counts = count_classes(stored.arrays["winners"], table.truth, *sides)
     return hit_map_figure(
@@ -390,7 +392,7 @@ def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
             )
 
 
-def _disc(colour: str, size: float) -> dict[str, object]:
+def _disc(colour: str, size: float) -> Style:
     return {
         "linestyle": "",
         "marker": "o",
@@ -411,7 +413,11 @@ def _draw_starbursts(
         return []
     rays = straight_lines(lattice, origins, targets[origins])
     lines = LineCollection(
-        rays, colors=INK, linewidths=width, zorder=2.2, rasterized=len(rays) > MANY_CELLS
+        rays,  # type: ignore[arg-type]  # takes arrays
+        colors=INK,
+        linewidths=width,
+        zorder=2.2,
+        rasterized=len(rays) > MANY_CELLS,
     )
     axes.add_collection(lines, autolim=False)
     clip_to_map(lines, axes, lattice)
@@ -427,7 +433,13 @@ def _draw_merges(
         return []
     joints = straight_lines(lattice, centroids[merged], targets[merged])
     rim = [Stroke(linewidth=3.0, foreground="white"), Normal()]
-    lines = LineCollection(joints, colors=_JOINT, linewidths=1.7, zorder=4, path_effects=rim)
+    lines = LineCollection(
+        joints,  # type: ignore[arg-type]  # takes arrays
+        colors=_JOINT,
+        linewidths=1.7,
+        zorder=4,
+        path_effects=rim,
+    )
     axes.add_collection(lines, autolim=False)
     clip_to_map(lines, axes, lattice)
     dots = lattice.coordinates()[centroids[merged]]

@@ -15,6 +15,7 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     MUTED,
+    Style,
     fitting_legend,
     group_colour,
     group_marker,
@@ -239,7 +240,7 @@ def mark_points(
 ) -> list[Line2D]:
     """Ring points, or cross them where they are many; legend entry."""
     if many:
-        style = {"marker": "x", "markersize": 2.0, "markeredgewidth": 0.4}
+        style: Style = {"marker": "x", "markersize": 2.0, "markeredgewidth": 0.4}
     else:
         style = {"marker": "o", "markersize": 6.5, "markeredgewidth": 0.9}
     style |= {"color": "none", "markeredgecolor": "#B00020", "linestyle": ""}
@@ -247,7 +248,7 @@ def mark_points(
     return [Line2D([], [], label=label, **style)]
 
 
-def _point_style(n_points: int) -> dict[str, object]:
+def _point_style(n_points: int) -> Style:
     return {
         "s": 16.0 if n_points <= 500 else 7.0 if n_points <= 4000 else 2.5,
         "linewidths": 0.2 if n_points <= 500 else 0.0,

@@ -171,7 +171,9 @@ def signal_figure(
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
     groups = [f"group {k}" for k in range(int(labels.max(initial=-1)) + 1)]
-    colours = None if matching is None else _matched_colours(matching, truth)
+    colours = None
+    if truth is not None and matching is not None:
+        colours = _matched_colours(matching, truth)
     entries = draw_groups(row.panels[1], x, y, labels, shown, groups, colours)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
@@ -240,7 +242,11 @@ def confidence_figure(
     confidence = np.asarray(confidence, dtype=np.float64)
     if (node_confidence is None) != (lattice is None):
         raise ConfigError("node_confidence and lattice must be given together")
-    if lattice is not None and len(node_confidence) != lattice.n_nodes:
+    if (
+        lattice is not None
+        and node_confidence is not None
+        and len(node_confidence) != lattice.n_nodes
+    ):
         raise ConfigError(
             f"node_confidence has {len(node_confidence)} entries, but the lattice has "
             f"{lattice.n_nodes} nodes"
@@ -381,7 +387,7 @@ def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
     axes.set_ylim(top=heights.max() * (2.0 if axes.get_yscale() == "log" else 1.12))
     axes.set_xlim(low - width, 1.0 + 2 * width)
-    ticks = MaxNLocator(5).tick_values(low, 1.0)
+    ticks = np.asarray(MaxNLocator(5).tick_values(low, 1.0))
     axes.set_xticks(ticks[(ticks >= low - 1e-9) & (ticks <= 1.0 + 1e-9)])
     axes.xaxis.set_major_formatter(ShortNumbers())
     axes.set_xlabel(f"{_CONFIDENCE}\n{100 * share:.1f} % of points at 1.0 (hatched)")

@@ -29,6 +29,7 @@ from kohorte.figures.style import (
     MARKERS,
     MUTED,
     PAGE_HEIGHT,
+    Style,
     legend_below,
     marker_handle,
     new_figure,
@@ -85,7 +86,7 @@ def quality_figure(
     metric = ["euclidean"] * n if metric is None else list(metric)
     check_lengths(n, topographic_error=te, colour_by=colour_by, marker_by=marker_by, metric=metric)
     names, panel = np.unique(metric, return_inverse=True)
-    figure, grid = _make_panels(names)
+    figure, grid = _make_panels(names.tolist())
     colouring = colour_realizations(n, colour_by, colour_name)
     handles: list[Artist] = [
         marker_handle(text, colour, MARKERS[0], 5) for text, colour in colouring.entries
@@ -105,7 +106,7 @@ def quality_figure(
         bar.set_label(colour_name)
         plain_numbers(bar.ax.yaxis, 6)
     if highlight is not None:
-        ring = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
+        ring: Style = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
         ring |= {"marker": "o", "color": "none", "linestyle": ""}
         grid[panel[highlight]].plot(qe[highlight], te[highlight], zorder=4, **ring)
         handles.append(Line2D([], [], label=highlight_label, **ring))
@@ -180,7 +181,7 @@ def _draw_realizations(
 ) -> None:
     """Draw the realizations of some rows as points, and fit the axes to them."""
     few, some = len(qe) <= 100, len(qe) <= 500
-    style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
+    style: Style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
     for form in np.unique(shape[rows]):
         chosen = rows[shape[rows] == form]
         axes.scatter(
@@ -208,14 +209,14 @@ def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
     """Means of settings with repeats, the Pareto front, the recommended setting; legend entries."""
     handles: list[Artist] = []
     if (settings["repeats"] > 1).any():
-        style = {"linestyle": "", "marker": "+", "markersize": 5, "markeredgewidth": 0.8}
+        style: Style = {"linestyle": "", "marker": "+", "markersize": 5, "markeredgewidth": 0.8}
         axes.plot(settings["qe_mean"], settings["te_mean"], color=INK, zorder=2.5, **style)
         handles.append(Line2D([], [], color=INK, label="mean of a setting", **style))
     front = settings[settings["pareto"] & settings["te_mean"].notna()].sort_values("qe_mean")
     if len(front):
         # From the upper to the right border: all that lies above is worse than some member.
         qe, te = front["qe_mean"].to_numpy(), front["te_mean"].to_numpy()
-        edge = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
+        edge: Style = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
         axes.plot(
             np.concatenate([qe[:1], qe, axes.get_xlim()[1:]]),
             np.concatenate([axes.get_ylim()[1:], te, te[-1:]]),
@@ -223,7 +224,7 @@ def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
             **edge,
         )
         handles.append(Line2D([], [], label="Pareto front", **edge))
-    star = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
+    star: Style = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
     star |= {"markeredgecolor": INK, "markeredgewidth": 0.7}
     for _, chosen in settings[settings["recommended"]].iterrows():
         axes.plot(chosen["qe_mean"], chosen["te_mean"], zorder=3, **star)

@@ -98,7 +98,7 @@ def _draw_histogram(axes: Axes, counts: np.ndarray) -> None:
     low, high = int(counts.min()), int(counts.max())
     width = max(1, -(-(high - low + 1) // 30))
     edges = np.arange(low, high + width + 1, width) - 0.5
-    axes.hist(counts, bins=edges, color=group_colour(0), edgecolor="white", linewidth=0.4)
+    axes.hist(counts, bins=edges.tolist(), color=group_colour(0), edgecolor="white", linewidth=0.4)
     axes.set_xlabel("Number of clusters" + (f" (in steps of {width})" if width > 1 else ""))
     axes.set_ylabel("Realizations")
     axes.set_xlim(edges[0] - 0.5 * width, edges[-1] + 0.5 * width)
@@ -114,7 +114,8 @@ def _draw_breakdown(axes: Axes, counts: np.ndarray, levels: Levels, values: np.n
     places, times = np.unique(np.stack([x, counts], axis=1), axis=0, return_counts=True)
     area = 90.0 * times / times.max() if times.max() > 1 else np.full(len(times), 20.0)
     axes.scatter(
-        *places.T,
+        places[:, 0],
+        places[:, 1],
         s=np.maximum(area, 4.0),
         color=group_colour(0),
         alpha=0.75,

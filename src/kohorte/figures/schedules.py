@@ -167,7 +167,8 @@ def _draw_kernel(axes: Axes, parameters: MapParameters, n_points: int) -> list[A
     distance = np.linspace(0, max(reach, 1), 400)
     if parameters.kernel_distance == "links":
         distance = np.arange(max(reach, 1) + 1.0)
-    kernel, handles = KERNELS[parameters.kernel], []
+    handles: list[Artist] = []
+    kernel = KERNELS[parameters.kernel]
     colours = sequential_map()(np.linspace(0, 0.9, len(MOMENTS)))
     for share, colour in zip(MOMENTS, colours, strict=True):
         k = min(round(share * len(steps)), len(steps) - 1)

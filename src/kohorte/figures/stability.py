@@ -13,6 +13,7 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     MUTED,
+    Style,
     group_colour,
     group_marker,
     is_wide,
@@ -78,7 +79,7 @@ def stability_figure(
     counts = np.bincount(groups)
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
     size = 14.0 if n <= 100 else 6.0
-    style = {"s": size, "linewidths": 0.3 if n <= 100 else 0, "edgecolors": INK, "zorder": 2}
+    style: Style = {"s": size, "linewidths": 0.3 if n <= 100 else 0, "edgecolors": INK, "zorder": 2}
     others = ~np.isin(groups, named)
     axes.scatter(rank[others], gsum[others], c=MUTED, marker=".", **style)
     for k in named:
@@ -156,7 +157,7 @@ def sufficiency_figure(
         axes.vlines(sizes, low, high, color="#BFD5E8", lw=4)
         handles = [Line2D([], [], color="#BFD5E8", lw=4, label=band)]
     marker = "o" if len(sizes) <= 40 else None
-    line = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
+    line: Style = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
     axes.plot(sizes, mean, **line)
     handles.insert(0, Line2D([], [], label="mean over subsets", **line))
     if target is not None:

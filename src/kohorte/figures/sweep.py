@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -23,6 +23,7 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     PAGE_HEIGHT,
+    Style,
     is_wide,
     legend_below,
     log_axis,
@@ -49,8 +50,8 @@ MEASURES = {
 MOST_SLICES = 4
 """Combinations of further parameters with heat maps side by side; of more, the mean is shown."""
 
-_LINE = {"linestyle": "-", "lw": 1.0, "marker": "o", "markersize": 3.5}
-_STAR = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#F0E442", "zorder": 4}
+_LINE: Style = {"linestyle": "-", "lw": 1.0, "marker": "o", "markersize": 3.5}
+_STAR: Style = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#F0E442", "zorder": 4}
 _STAR |= {"markeredgecolor": INK, "markeredgewidth": 0.6}
 
 
@@ -87,13 +88,13 @@ def sweep_figure(table: pd.DataFrame, per: Sequence[str]) -> Figure:
     stars = stars if len(stars) < len(table) else stars[:0]
     row_height = 1.7 + (_upright_room(plan.levels[plan.x]) if plan.has_lines else 0.0)
     bands = plan.has_maps + plan.has_lines
-    figure, panels = _make_panels(measures, len(plan.slices), bands, row_height)
+    figure, panels = _make_panels(list(measures), len(plan.slices), bands, row_height)
     entries: list[Artist] = []
     if plan.has_maps:
         for axes, values in zip(panels[0], measures.values(), strict=True):
             _draw_heat_maps(axes, values, plan.levels, plan.slices, stars)
     if plan.has_lines:
-        entries += _draw_line_panels(panels[-1, :, 0], measures, table, plan, stars)
+        entries += _draw_line_panels(list(panels[-1, :, 0]), measures, table, plan, stars)
     entries += _star_entries(plan, stars)
     notes += plan.say_averaged()
     entries += [Line2D([], [], linestyle="", label=note) for note in notes]
@@ -295,7 +296,9 @@ def _find_lines(
     series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
     found = colour_realizations(len(table), table[colour] if colour else None, colour or "")
     first = np.unique(series, return_index=True)[1]
-    entries = [Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries]
+    entries: list[Artist] = [
+        Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries
+    ]
     return _Lines(name, along, x, series, found.colours[first], entries, found.bar)
 
 
@@ -312,7 +315,7 @@ def _draw_line_panels(
         _draw_lines(axes, values, lines, stars)
     if lines.bar is not None:
         bar = panels[0].figure.colorbar(lines.bar, ax=list(panels), pad=0.01, aspect=40)
-        bar.set_label(plan.colour)
+        bar.set_label(plan.colour or "")
         plain_numbers(bar.ax.yaxis, 6)
     return lines.entries
 
@@ -376,7 +379,7 @@ def _label_levels(axis: Axis, levels: Levels, most: int = 5) -> None:
     if levels.numeric and len(shown) > most:
         shown = shown[np.linspace(0, len(shown) - 1, most).astype(int)]
     axis.set_ticks(shown, [levels.labels[k] for k in shown])
-    if axis.axis_name == "x" and _upright_room(levels):
+    if isinstance(axis, XAxis) and _upright_room(levels):
         axis.set_tick_params(labelrotation=90)
 
 

@@ -28,6 +28,7 @@ from kohorte.figures.style import (
     INK,
     MUTED,
     PAGE_HEIGHT,
+    Style,
     is_wide,
     legend_below,
     log_axis,
@@ -96,7 +97,7 @@ def history_figure(
     figure = new_figure(4.6, 5.6)
     grid = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.6])
     colouring = colour_realizations(n, colour_by, colour_name)
-    style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
+    style: Style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
     for axes, (name, label) in zip(grid, labels.items(), strict=True):
         curves = [np.column_stack([_progress(h["step"]), h[name]]) for h in histories]
         lines = LineCollection(
@@ -236,10 +237,12 @@ def _draw_net(
     axes: Axes, cloud: np.ndarray, net: np.ndarray, links: np.ndarray, many: bool
 ) -> list[Artist]:
     """Points, and the lattice among them, all in the plane; legend entries."""
-    axes.scatter(*cloud.T, s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many)
+    axes.scatter(
+        cloud[:, 0], cloud[:, 1], s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many
+    )
     lines = LineCollection(net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
     axes.add_collection(lines, autolim=False)
-    dot = {"ls": "", "marker": "o", "markeredgewidth": 0}
+    dot: Style = {"ls": "", "marker": "o", "markeredgewidth": 0}
     handles: list[Artist] = [
         Line2D([], [], **dot, markersize=3, color=MUTED, label="points"),
         Line2D([], [], color=_NET, lw=0.8, label="links of the lattice"),

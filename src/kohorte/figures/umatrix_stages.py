@@ -20,6 +20,7 @@ from kohorte.figures.reading import Inputs, Parameters, read_map, unit_of_traini
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    Style,
     new_figure,
     panel_title,
     paper_style,
@@ -81,13 +82,18 @@ def umatrix_contours_figure(
     if min(lattice.xdim, lattice.ydim) > 1 and np.ptp(u_matrix) > 0:
         levels = np.quantile(u_matrix, np.linspace(0.1, 0.95, _LEVELS))
         axes.tricontour(
-            *positions.T, u_matrix, levels=np.unique(levels), colors="white", linewidths=0.45
+            positions[:, 0],
+            positions[:, 1],
+            u_matrix,
+            levels=np.unique(levels),
+            colors="white",
+            linewidths=0.45,
         )
         handles.append(Line2D([], [], color=MUTED_LINE, lw=0.8, label="contours, by deciles"))
     if draw_boundaries(axes, lattice, node_clusters, 1.2):
         handles.append(Line2D([], [], color=INK, lw=1.6, label="boundary of clusters"))
     merged = np.setdiff1d(centroids, cluster_centroids)
-    dot = {"ls": "", "marker": "o", "markeredgecolor": INK, "markeredgewidth": 0.6}
+    dot: Style = {"ls": "", "marker": "o", "markeredgecolor": INK, "markeredgewidth": 0.6}
     if len(merged):
         axes.plot(*positions[merged].T, **dot, color="#E69F00", markersize=4, zorder=5)
         text = f"centroid of a merged basin ({len(merged)})"
@@ -97,8 +103,8 @@ def umatrix_contours_figure(
     page.finish(handles)
     at = positions[cluster_centroids]
     axes.plot(*at.T, **dot, color="white", markersize=9.5, zorder=6, clip_on=False)
-    for k, place in enumerate(at):
-        axes.text(*place, str(k), fontsize=6, ha="center", va="center", zorder=7)
+    for k, (x, y) in enumerate(at):
+        axes.text(x, y, str(k), fontsize=6, ha="center", va="center", zorder=7)
     return page.figure
 
 

@@ -19,6 +19,7 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
+    Style,
     group_colour,
     group_marker,
     log_axis,
@@ -36,10 +37,10 @@ class Curve:
     number: int | None
     measured: bool = False
 
-    def style(self) -> dict:
+    def style(self) -> Style:
         """Properties of a line; what was measured has markers."""
-        style = {"color": MUTED if self.number is None else group_colour(self.number)}
-        if self.measured:
+        style: Style = {"color": MUTED if self.number is None else group_colour(self.number)}
+        if self.measured and self.number is not None:
             style |= {"marker": group_marker(self.number), "ms": 3.5}
         return style
 
@@ -81,7 +82,7 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
         Columns of workflow/resources/published_timings.csv.
     """
     figure = new_figure(DOUBLE_COLUMN, 5.4)
-    halves = figure.subfigures(1, 2)
+    halves = figure.subfigures(1, 2, squeeze=False).ravel()
     measured = maps[maps["case"] == "analysis"]
     features = sorted(measured["n_features"].unique())
     dashes = dict(zip(features, _DASHES, strict=False))
@@ -153,7 +154,7 @@ def _draw_half(
 ) -> list[Artist]:
     """Draw times above, ratios below; return legend entries of what there is."""
     times, ratios = half.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
-    handles = []
+    handles: list[Artist] = []
     for name, kind in kinds.items():
         if all(curves[name, key].empty for key in dashes):
             continue

@@ -17,6 +17,7 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
+    find_renderer,
     freeze_layout,
     legend_below,
     marker_handle,
@@ -92,7 +93,7 @@ def colours_figure(
     figure = new_figure(DOUBLE_COLUMN, height)
     maps, right = figure, None
     if measured:
-        maps, right = figure.subfigures(1, 2, width_ratios=[4.7, 2.5])
+        maps, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[4.7, 2.5]).ravel()
     grid = maps.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     polygons = cell_polygons(lattice)
     for axes in grid[len(slices) :]:
@@ -101,7 +102,10 @@ def colours_figure(
         map_axes(axes, lattice)
         axes.set_aspect(1)
         cells = PolyCollection(
-            polygons, facecolors=np.clip(weights[:, part], 0, 1), edgecolors="face", linewidths=0.2
+            polygons,  # type: ignore[arg-type]  # takes arrays
+            facecolors=np.clip(weights[:, part], 0, 1),
+            edgecolors="face",
+            linewidths=0.2,
         )
         if len(polygons) > MANY_CELLS:
             cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
@@ -172,17 +176,25 @@ def _write_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> None:
     taken: dict[tuple, list[str]] = {}
     for place, name in zip(places.tolist(), names, strict=True):
         taken.setdefault(tuple(place), []).append(name)
-    renderer = axes.figure.canvas.get_renderer()
+    renderer = find_renderer(axes.figure)
     inside = axes.get_window_extent(renderer)
     for place, found in taken.items():
         text = axes.text(
-            *place, "\n".join(found), ha="center", va="center", fontsize=6, bbox=box, zorder=4
+            place[0],
+            place[1],
+            "\n".join(found),
+            ha="center",
+            va="center",
+            fontsize=6,
+            bbox=box,
+            zorder=4,
         )
         extent = text.get_window_extent(renderer).padded(2)
         over = max(extent.x1 - inside.x1, 0) - max(inside.x0 - extent.x0, 0)
         up = max(extent.y1 - inside.y1, 0) - max(inside.y0 - extent.y0, 0)
         x, y = axes.transData.transform(place)
-        text.set_position(axes.transData.inverted().transform((x - over, y - up)))
+        left, bottom = axes.transData.inverted().transform((x - over, y - up))
+        text.set_position((left, bottom))
 
 
 def _draw_distances(
@@ -199,7 +211,7 @@ def _draw_distances(
     plain_numbers(axes.xaxis, 4)
     axes.set_xlabel("Distance in colour space")
     axes.grid(True, axis="x")
-    handles = [marker_handle("this map", INK, "D", 3.5)]
+    handles: list[Artist] = [marker_handle("this map", INK, "D", 3.5)]
     if len(distances) > 1:
         handles.append(marker_handle(f"all {len(distances)} maps", MUTED, "o", 3.5))
     return handles

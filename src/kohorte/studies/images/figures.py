@@ -22,6 +22,7 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     SMALL,
+    Style,
     group_colour,
     new_figure,
     paper_style,
@@ -67,7 +68,7 @@ def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
             "that are all named pixel_<row>_<column>, counted from 0; leave these figures out of "
             "figures.extra"
         )
-    rows, columns = np.array([[int(part) for part in match.groups()] for match in found]).T
+    rows, columns = np.array([[int(p) for p in match.groups()] for match in found if match]).T
     images = np.zeros((len(values), rows.max() + 1, columns.max() + 1))
     images[:, rows, columns] = values
     return images
@@ -98,8 +99,11 @@ def images_of_means(
         The features are no pixels.
     """
     means, winners = winners_of_means(data.features, data.truth, weights, metric)
-    physical = (values * data.scale + data.offset for values in (means, weights[winners]))
-    return *(as_images(values, data.names) for values in physical), winners
+    one, other = (
+        as_images(values * data.scale + data.offset, data.names)
+        for values in (means, weights[winners])
+    )
+    return one, other, winners
 
 
 @paper_style()
@@ -160,7 +164,7 @@ def class_winners_figure(
                 map_axes(axes, lattice, labels=False)
                 draw_values(axes, cells, u_matrix, valleys)
                 at = lattice.coordinates()[winners[k]]
-                style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
+                style: Style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
                 axes.plot(*at, "o", color=group_colour(7), zorder=5, **style)
             if row == 0:
                 axes.set_title(shorten(class_names[k], int(side * 14)), fontsize=8, pad=3)
@@ -179,7 +183,7 @@ def draw_class_winners(inputs: Inputs, parameters: Parameters) -> Figure:
     table = store.read_data(inputs["data"], mapped=True)
     return class_winners_figure(
         *images_of_means(table, stored.arrays["weights"], stored.parameters["metric"]),
-        table.class_names,
+        table.class_names or (),
         stored.arrays["u_matrix"],
         stored.lattice,
     )
@@ -266,7 +270,7 @@ def image_map_figure(
             color=group_colour(7),
         )
     ends = nodes / [width, height]
-    dots = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
+    dots: Style = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
     figure.add_artist(
         Line2D(*ends.T, color=group_colour(7), transform=figure.transFigure, zorder=6, **dots)
     )
@@ -282,7 +286,7 @@ def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
     return image_map_figure(
         weights,
         winners,
-        table.class_names,
+        table.class_names or (),
         stored.arrays["u_matrix"],
         stored.lattice,
         metric=metric,
@@ -331,6 +335,6 @@ def _places_around(count: int, frame: tuple[float, float], room: float) -> np.nd
     return np.column_stack([x, y]) + room / 2
 
 
-def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, ...]:
+def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, float, float, float]:
     """Return a box in inches as shares of the page."""
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height

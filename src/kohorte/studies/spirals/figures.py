@@ -21,6 +21,7 @@ from kohorte.figures.style import (
     MARKERS,
     MUTED,
     SMALL,
+    Style,
     group_colour,
     legend_below,
     log_axis,
@@ -46,7 +47,7 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 
 
 @paper_style()
-def unwinding_figure(curve: Mapping[str, object], table: pd.DataFrame) -> Figure:
+def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     """Draw a curve with the chain in it, positions along it, and orders for all turns.
 
     Parameters
@@ -150,7 +151,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
             interpolation="nearest",
             rasterized=True,
         )
-        _draw_classes(axes, *picture["points"].T, picture["classes"], size=2.5)
+        _draw_classes(axes, picture["points"], picture["classes"], size=2.5)
         axes.set_xticks([])
         axes.set_yticks([])
         accuracy = job["test_accuracy"][picture["row"], -1]
@@ -196,11 +197,11 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
         )
         before.add_collection(lines)
         before.plot(*picture["nodes"].T, ls="", marker="o", ms=1.6, color=INK, zorder=2)
-        _draw_classes(before, *picture["activations"].T, picture["classes"], size=5)
+        _draw_classes(before, picture["activations"], picture["classes"], size=5)
         steps = np.linspace(-1, 1, side)
         behind.vlines(steps, -1, 1, color=MUTED, lw=0.3, zorder=0)
         behind.hlines(steps, -1, 1, color=MUTED, lw=0.3, zorder=0)
-        _draw_classes(behind, *picture["positions"].T, picture["classes"], size=5)
+        _draw_classes(behind, picture["positions"], picture["classes"], size=5)
         for axes, name in ((before, "activation"), (behind, "position")):
             axes.set_aspect("equal", adjustable="datalim" if axes is before else "box")
             axes.set_xlabel(f"First {name}")
@@ -328,7 +329,7 @@ def sweep_figure(networks: pd.DataFrame) -> Figure:
     ]
     entries.append(Line2D([], [], color=INK, ls=(0, (4, 1.5)), lw=0.9, label="plain"))
     if len(winners):
-        hollow = {"ls": "", "marker": "o", "mfc": "white", "ms": 3.5}
+        hollow: Style = {"ls": "", "marker": "o", "mfc": "white", "ms": 3.5}
         entries.append(Line2D([], [], color=INK, label="winner's position as input", **hollow))
     legend_below(figure, entries, most=5)
     return figure
@@ -359,12 +360,10 @@ def _in_order(jobs: Sequence[Mapping]) -> list[Mapping]:
     return [drawn[name] for name in VARIANTS if name in drawn]
 
 
-def _draw_classes(
-    axes: Axes, x: np.ndarray, y: np.ndarray, classes: np.ndarray, size: float
-) -> None:
+def _draw_classes(axes: Axes, points: np.ndarray, classes: np.ndarray, size: float) -> None:
     for k, colour in enumerate(_CLASSES):
-        own = classes == k
-        axes.scatter(x[own], y[own], c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
+        x, y = points[classes == k].T
+        axes.scatter(x, y, c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
 
 
 def _draw_band(

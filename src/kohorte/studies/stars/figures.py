@@ -19,6 +19,7 @@ from kohorte.figures.style import (
     INK,
     SINGLE_COLUMN,
     SMALL,
+    Style,
     is_wide,
     legend_below,
     new_figure,
@@ -148,7 +149,7 @@ def star_regions_figure(
         value = shares[row, column]
         text = "<0.1" if 0 < value < 0.0005 else f"{100 * value:.1f}".removesuffix(".0")
         colour = "white" if value > 0.55 else INK
-        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
+        style: Style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
         axes.text(column, row, text, **style)
     axes.set_xticks(range(len(groups)), groups)
     texts = [f"{name} ({size})" for name, size in zip(regions, sizes, strict=True)]

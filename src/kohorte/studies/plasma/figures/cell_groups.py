@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     MUTED,
+    Style,
     group_colour,
     legend_below,
     log_axis,
@@ -147,7 +149,7 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _read_units(fields: str | Sequence[str]) -> dict[str, str]:
+def _read_units(fields: Any) -> dict[str, str]:
     """Read the unit of each field of `fields.h5`, where there is one."""
     if not fields:
         return {}
@@ -183,7 +185,13 @@ def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndar
     for k in order:
         chosen = pair[groups == k]
         axes.scatter(
-            *chosen.T, s=1.6, color=group_colour(k), linewidths=0, alpha=0.7, rasterized=True
+            chosen[:, 0],
+            chosen[:, 1],
+            s=1.6,
+            color=group_colour(k),
+            linewidths=0,
+            alpha=0.7,
+            rasterized=True,
         )
 
 
@@ -219,7 +227,7 @@ def group_shares_figure(
             axes.plot([shown.min(), shown.max()], [place, place], color=MUTED, lw=0.8, zorder=1)
     for k, (text, marker, face, edge) in enumerate(SHARES.values()):
         positive = numbers[:, k] > 0
-        style = {"ls": "", "marker": marker, "mfc": face, "mec": edge, "mew": 0.6, "ms": 4.5}
+        style: Style = {"ls": "", "marker": marker, "mfc": face, "mec": edge, "mew": 0.6, "ms": 4.5}
         axes.plot(numbers[positive, k], y[positive], **style, zorder=2)
         handles.append(Line2D([], [], label=f"share of {text}", **style))
         negative = numbers[:, k] <= 0

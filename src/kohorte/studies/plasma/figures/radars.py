@@ -188,7 +188,9 @@ def _draw_radar(
     axes.spines["polar"].set_linewidth(0.4)
     for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
         sideways = np.cos(angle)
-        label.set_ha("left" if sideways > 0.2 else "right" if sideways < -0.2 else "center")
+        label.set_horizontalalignment(
+            "left" if sideways > 0.2 else "right" if sideways < -0.2 else "center"
+        )
 
 
 def _percent(share: float) -> str:

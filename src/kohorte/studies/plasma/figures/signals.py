@@ -165,5 +165,7 @@ def _share_classes(
     classes: Callable[[slice], np.ndarray], n_classes: int, parts: Sequence[slice]
 ) -> np.ndarray:
     """Share of all cells in each class; `classes` gives those of a part of the grid."""
-    counts = sum(np.bincount(classes(part).ravel(), minlength=n_classes) for part in parts)
+    counts = np.zeros(n_classes, dtype=np.int64)
+    for part in parts:
+        counts += np.bincount(classes(part).ravel(), minlength=n_classes)
     return counts / counts.sum()

@@ -77,7 +77,8 @@ def field_label(name: str, unit: str = "") -> str:
 def unit_text(text: str) -> str:
     """Write a unit, or what holds one, with its letters as in formulas."""
     for plain, symbol in (("omega_p", r"$\omega_p$"), ("B0", "$B_0$"), ("n0", "$n_0$")):
-        text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", lambda _, s=symbol: s, text)
+        escaped = symbol.replace("\\", r"\\")
+        text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", escaped, text)
     return text
 
 
@@ -345,7 +346,7 @@ def draw_field_slice(inputs: Inputs, parameters: Parameters) -> Figure:
         names = [f"b{cut.across}", f"b{cut.up}"]
         field = None
         if all(name in cells for name in names):
-            field = tuple(cut.read(cells[name]) for name in names)
+            field = cut.read(cells[names[0]]), cut.read(cells[names[1]])
         label = field_label("j_par", cells.unit("j_par"))
         return field_slice_figure(cut, cut.read(cells["j_par"]), label, field=field)
 

@@ -284,9 +284,9 @@ def surfaces_figure(
         axes.set_xlim(view.extent[:2])
         axes.set_ylim(view.extent[2:])
         axes.set_aspect("auto")
-        if drawn[k]:
+        if legend := drawn[k]:
             anchor = ((x + width / 2) / total_width, (below - 0.1) / page)
-            drawn[k][0].set_bbox_to_anchor(anchor, figure.transFigure)
+            legend[0].set_bbox_to_anchor(anchor, figure.transFigure)
     return figure
 
 
@@ -363,7 +363,8 @@ def _label_box(axes: Axes, view: View, unit: str) -> None:
         place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
         text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
         axes.text(
-            *place,
+            place[0],
+            place[1],
             text,
             rotation=angle,
             ha="center",
