@@ -5,58 +5,6 @@ has a rule of its own, too, `plot_<name>`, for who asks for it alone. Both follo
 figures: kohorte.study.figures, with what the studies add to it.
 """
 
-ALL_FIGURES = [*FIGURES, *(figure for module in MODULES for figure in module.figures)]
-DRAWN_FIGURES = choose_figures(ALL_FIGURES, config, STUDY)
-CAPTIONS = {
-    figure.name: module.folder / "captions" for module in MODULES for figure in module.figures
-}
-
-
-def figure_inputs(figures):
-    """What some figures are drawn from, by name."""
-    inputs = {
-        name: FIGURE_INPUTS.get(name, f"<results>/{name}.h5") for f in figures for name in f.inputs
-    }
-    return inputs | {name: f"<results>/tables/{name}.csv" for f in figures for name in f.tables}
-
-
-def figure_files(figure, mark=lambda file: file):
-    """The files of a figure, for the report, too."""
-    path = f"<results>/figures/{figure.name}"
-    picture = report(
-        f"{path}.png",
-        caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
-        category=figure.section,
-        labels={"figure": figure.name.replace("_", " ")},
-    )
-    return [mark(f"{path}.pdf"), mark(picture)]
-
-
-def figure_jobs(figures):
-    """What the script must know of some figures; what changes it changes the figure."""
-    return {
-        figure.name: {
-            "module": figure.module,
-            "inputs": [*figure.inputs, *figure.tables],
-            "parameters": figure.choose_parameters(config, STUDY),
-            "library": library_digest(*imported_parts(figure.module)),
-        }
-        for figure in figures
-    }
-
-
-def figure_origins(wildcards):
-    """Rule and input files of each figure of the study, by the name of its file."""
-    made = {f.name: getattr(rules, f"plot_{f.name}") for f in DRAWN_FIGURES}
-    return {
-        Path(str(file)).name: {
-            "rule": f"plot_{name}",
-            "inputs": sorted({str(f) for f in rule.input}),
-        }
-        for name, rule in made.items()
-        for file in rule.output
-    }
-
 
 rule figures:
     input:

@@ -6,6 +6,8 @@ points of a study on a grid are its cells: those of fields.h5, or of a table wit
 nothing here is made for other studies. Labels of all realizations on the grid are made on demand.
 """
 
+from kohorte.studies.plasma import raw_fields
+
 HAS_FIELDS = config["fields"]["source"] is not None
 HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
 HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
@@ -21,13 +23,6 @@ if HAS_FIELDS:
 if HAS_GRID:
     MODULE_TABLES += TABLES_OF_GRIDS
     MODULE_RESULTS += multiext("<results>/grid", ".h5", ".vti")
-
-
-def raw_fields(wildcards):
-    """The files that features are derived from."""
-    from kohorte.studies.plasma.fields.snapshots import source_files  # not every run asks
-
-    return source_files(config["fields"]["source"], config["fields"]["datasets"])
 
 
 rule physics:
@@ -62,7 +57,7 @@ rule simulate_plasma:
 
 rule derive_fields:
     input:
-        source=raw_fields,
+        source=lambda wildcards: raw_fields(config["fields"]),
     output:
         fields="<results>/fields.h5",
         table=report(
