@@ -49,17 +49,16 @@ lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check Snakefile workflow src
 	$(BIN)/snakemake --lint
 
 format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow
+	$(BIN)/snakefmt Snakefile workflow src
 
 docs: $(STAMP) ## write docs/configuration.md, and the table of figures in docs/results.md
 	$(BIN)/python scripts/write_configuration_page.py
-	$(BIN)/python scripts/write_figures_table.py
 
 POINTS ?= 10000000
 

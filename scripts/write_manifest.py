@@ -1,37 +1,26 @@
 """Write what a study was made from and with, and the checksums of its results."""
 
 from importlib import metadata
-from pathlib import Path
-
-import pandas as pd
-import yaml
 
 from kohorte import store
 from kohorte.study.logs import job_log
-from kohorte.study.manifest import provenance_rows, write_manifest
+from kohorte.study.manifest import record_study
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]) as log:
-        config, inputs, output = snakemake.params.config, snakemake.input, snakemake.output
-        maps = store.listed_realizations(inputs.get("maps", []))
-        data = [inputs.data] if inputs.get("data") else []
-        with store.replacing(output.config) as temporary:
-            text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-            temporary.write_text(text, encoding="utf-8")
-        origins = dict(zip(snakemake.params.origins, inputs.get("origins", []), strict=True))
-        rows = provenance_rows(
-            config,
-            {
-                **{kind: [file] for kind, file in origins.items()},
-                "data": data,
-                "realization": maps,
+    with job_log(snakemake.log[0]):
+        inputs = snakemake.input
+        origins = zip(snakemake.params.origins, inputs.get("origins", []), strict=True)
+        record_study(
+            snakemake.output.manifest,
+            snakemake.output.table,
+            snakemake.output.config,
+            config=snakemake.params.config,
+            files={
+                **{kind: [file] for kind, file in origins},
+                "data": [inputs.data] if inputs.get("data") else [],
+                "realization": store.listed_realizations(inputs.get("maps", [])),
                 "ensemble": [inputs.ensemble],
             },
-            {"snakemake": metadata.version("snakemake")},
+            results=inputs.results,
+            releases={"snakemake": metadata.version("snakemake")},
         )
-        table = pd.DataFrame(rows, columns=["topic", "name", "value"])
-        store.write_csv(table, output.table)
-        results = {*data, *origins.values()}
-        results |= {inputs.ensemble, *inputs.results, output.config, output.table}
-        write_manifest(output.manifest, {*map(Path, results), *maps}, config)
-        log.info("%d results listed", len(results) + len(maps))

@@ -1,13 +1,12 @@
 """From a source with gaps and weights to data.h5, and features mapped from it."""
 
-import runpy
-
 import h5py
 import numpy as np
 import pytest
 from workflow_project import rewriting
 
 from kohorte import store
+from kohorte.data.prepared import prepare_data
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of
 from kohorte.study.config import check_config
@@ -22,16 +21,16 @@ s,6,30,5,birch
 
 
 @pytest.fixture
-def prepare(root, schema, tmp_path):
-    """Prepare TABLE, or another text, as the script does; gives the path of data.h5."""
-    script = runpy.run_path(str(root / "scripts" / "prepare_data.py"))
+def prepare(schema, tmp_path):
+    """Prepare TABLE, or another text, as the workflow does; gives the path of data.h5."""
 
     def run(text=TABLE, **options):
         source = tmp_path / "t.csv"
         source.write_text(text)
         data = {"source": str(source), "features": ["height", "girth", "age"], "label": "kind"}
         config = check_config({"study": "a", "data": data | options}, schema)
-        script["prepare_data"](tmp_path / "data.h5", options=config["data"], seed=1)
+        prepared = prepare_data(config["data"], seed=1)
+        store.write_data(tmp_path / "data.h5", prepared, options=config["data"], seed=1)
         return tmp_path / "data.h5"
 
     return run

@@ -2,8 +2,6 @@
 
 import json
 import math
-import runpy
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -16,10 +14,11 @@ from sklearn.metrics import adjusted_rand_score
 
 from kohorte import store
 from kohorte.analysis.choice import nearest_to_ideal
-from kohorte.ensemble.combine import combine
-from kohorte.ensemble.consensus import find_consensus, split_choice
+from kohorte.analysis.sweep import tabulate_ensembles, tabulate_settings
+from kohorte.analysis.tables import MAX_ROWS, agreement_table
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.sweep import combine_settings, label_points, measure_setting
+from kohorte.ensemble.sweep import combine_settings, measure_setting
 from kohorte.errors import ConfigError, DataError
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
 from kohorte.study.plan import parameter_defaults
@@ -39,9 +38,9 @@ def count(labels):
 
 
 def label(part, labels, votes="equal", **options):
-    slabs = list(label_points(part, labels, votes, threads=1, **options))
-    assert [where.start for where, *_ in slabs] == [0, *(where.stop for where, *_ in slabs[:-1])]
-    return tuple(np.concatenate([slab[k] for slab in slabs]) for k in (1, 2))
+    slabs = list(part.ensemble.stream(part.select(labels), votes, threads=1, **options))
+    assert [slab.start for slab in slabs] == [0, *(slab.stop for slab in slabs[:-1])]
+    return tuple(np.concatenate([getattr(s, n) for s in slabs]) for n in ("groups", "confidence"))
 
 
 @settings(max_examples=12)
@@ -64,11 +63,10 @@ def test_a_setting_is_the_ensemble_of_its_realizations_alone(setting, groups, vo
         np.testing.assert_array_equal(part.ensemble.overlaps.counts, overlaps.counts)
         for name in ("gsum", "sce_groups", "ari"):
             np.testing.assert_array_equal(getattr(part.ensemble, name), getattr(alone, name))
-        weights = {"significance": np.maximum(alone.gsum, np.finfo(float).tiny)}.get(votes)
-        consensus = find_consensus(own, overlaps, *split_choice(wanted), weights=weights)
+        consensus = alone.label(own, votes)
         found, confidence = label(part, labels, votes)
-        np.testing.assert_array_equal(found, consensus.labels)
-        np.testing.assert_allclose(confidence, consensus.confidence, rtol=1e-15)
+        np.testing.assert_array_equal(found, consensus.groups)
+        np.testing.assert_array_equal(confidence, consensus.confidence)
 
 
 @pytest.mark.parametrize("votes", ["equal", "significance"])
@@ -133,10 +131,10 @@ def test_settings_that_do_not_fit_are_refused():
         combine_settings(overlaps, np.array([0, 0]))
     with pytest.raises(DataError, match="no realization has setting 1, but one has 2"):
         combine_settings(overlaps, np.array([0, 2, 2]))
-    with pytest.raises(ConfigError, match="rule 'bad' is unknown"):
+    with pytest.raises(ConfigError, match="unknown rule for groups 'bad'"):
         combine_settings(overlaps, np.array([0, 0, 0]), groups="bad")
     with pytest.raises(ConfigError, match="unknown votes 'many'"):
-        list(label_points(combine_settings(overlaps, np.zeros(3, int))[0], [], "many"))
+        combine_settings(overlaps, np.zeros(3, int))[0].ensemble.label([], "many")
 
 
 def write(path, parts, labels, votes="equal", **options):
@@ -187,11 +185,6 @@ def test_sweep_file(tmp_path, votes):
             assert file["settings/n_groups"][s] == parts[s].ensemble.grouping.n_groups
 
 
-@pytest.fixture(scope="module")
-def script(root):
-    return runpy.run_path(str(root / "scripts" / "compare_sweep.py"))
-
-
 @pytest.fixture
 def make_maps(schema):
     """Make a table like `realizations.csv`: two maps for each combination of some parameters."""
@@ -210,9 +203,9 @@ def make_maps(schema):
     return make
 
 
-def test_table_of_maps_against_loops(script, make_maps):
+def test_table_of_maps_against_loops(make_maps):
     maps = make_maps(ydim=[9, 7], alpha=[0.1, 0.5, 0.3], epochs=[np.nan, 20.0])
-    table, setting = script["map_columns"](maps, ["alpha", "ydim"])
+    table, setting = tabulate_settings(maps, ["alpha", "ydim"])
     # In the order of the sweep, which is not that of the numbers.
     assert table[["ydim", "alpha"]].to_numpy().tolist() == [
         [y, a] for y in (9, 7) for a in (0.1, 0.5, 0.3)
@@ -230,68 +223,64 @@ def test_table_of_maps_against_loops(script, make_maps):
     assert table["reason"].notna().sum() == 1
 
 
-def test_maps_without_a_value_are_a_setting(script, make_maps):
-    table, setting = script["map_columns"](make_maps(epochs=[20.0, np.nan]), ["epochs"])
+def test_maps_without_a_value_are_a_setting(make_maps):
+    table, setting = tabulate_settings(make_maps(epochs=[20.0, np.nan]), ["epochs"])
     assert table["realizations"].tolist() == [2, 2]
     assert setting.tolist() == [0, 0, 1, 1]
 
 
-def test_parameters_without_effect_are_empty(script, make_maps):
+def test_parameters_without_effect_are_empty(make_maps):
     maps = make_maps(trainer=["online", "batch"], merge=[0.2, 0.3]).assign(steps=100)
-    table, _ = script["map_columns"](maps, ["trainer", "steps", "merge"])
+    table, _ = tabulate_settings(maps, ["trainer", "steps", "merge"])
     assert table["steps"].tolist() == [100, 100, None, None]
 
 
-def test_segmentations_of_the_same_training_share_the_choice(script, make_maps):
+def test_segmentations_of_the_same_training_share_the_choice(make_maps):
     maps = make_maps(xdim=[5, 6, 7], merge=[0.2, 0.3])
-    table, _ = script["map_columns"](maps, ["merge", "xdim"])
+    table, _ = tabulate_settings(maps, ["merge", "xdim"])
     assert table.groupby("xdim")[["pareto", "recommended"]].nunique().to_numpy().max() == 1
     pooled = maps.groupby("xdim")[["qe", "te"]].mean()
     best = pooled.index[nearest_to_ideal(pooled["qe"], pooled["te"])]
     assert table.loc[table["recommended"], "xdim"].tolist() == [best, best]
     assert table["reason"].notna().sum() == 2
-    alone, _ = script["map_columns"](maps, ["merge"])
+    alone, _ = tabulate_settings(maps, ["merge"])
     assert alone["reason"].tolist() == ["neither error depends on the segmentation"] * 2
 
 
-def test_errors_in_different_metrics_are_not_mixed(script, make_maps):
+def test_errors_in_different_metrics_are_not_mixed(make_maps):
     maps = make_maps(xdim=[5, 6, 7], metric=["euclidean", "cosine"])
-    table, _ = script["map_columns"](maps, ["xdim"])
+    table, _ = tabulate_settings(maps, ["xdim"])
     assert table["qe_mean"].isna().all()
     assert table["recommended"].tolist() == (table["te_mean"] == table["te_mean"].min()).tolist()
     assert "different metrics" in table["reason"].dropna().item()
-    apart, _ = script["map_columns"](maps, ["xdim", "metric"])
+    apart, _ = tabulate_settings(maps, ["xdim", "metric"])
     assert apart["qe_mean"].notna().all()
     assert sorted(apart.loc[apart["recommended"], "metric"]) == ["cosine", "euclidean"]
 
 
-def test_table_of_ensembles(script, tmp_path):
-    labels = make_labels(5)
+def test_table_of_ensembles(tmp_path):
+    labels, path = make_labels(5), tmp_path / "sweep.h5"
     parts = combine_settings(count(labels), np.array([0, 0, 1, 1, 1]))
-    write(tmp_path / "sweep.h5", parts, labels)
+    write(path, parts, labels)
     whole, truth = (labels[0] - 1) // 3, np.arange(60) % 3
-    table = script["ensemble_columns"](parts, tmp_path / "sweep.h5", whole, truth)
+    table = tabulate_ensembles(parts, read_sweep_labels(path), whole, truth)
     assert table["n_groups"].tolist() == [p.ensemble.grouping.n_groups for p in parts]
     for row, part in zip(table.itertuples(), parts, strict=True):
         found, _ = label(part, labels)
         assert row.ari == pytest.approx(adjusted_rand_score(truth, found), abs=1e-12)
         assert row.agreement_with_all == pytest.approx(adjusted_rand_score(whole, found), abs=1e-12)
-    unknown = script["ensemble_columns"](parts, tmp_path / "sweep.h5", whole, None)
+    unknown = tabulate_ensembles(parts, read_sweep_labels(path), whole)
     assert unknown[["ari", "ami", "accuracy"]].isna().all(axis=None)
     pd.testing.assert_frame_equal(unknown.iloc[:, :6], table.iloc[:, :6])
     store.write_csv(unknown, tmp_path / "table.csv")
 
 
-def test_pairs_of_thousands_of_realizations_are_not_a_table(root):
-    script = runpy.run_path(str(root / "scripts" / "measure_agreement.py"))
-    most = script["MAX_PAIR_ROWS"]
-
+def test_pairs_of_thousands_of_realizations_are_not_a_table():
     def table(n):
         ari = np.ones((n, n), dtype=np.float32)
-        realizations = SimpleNamespace(ids=[f"map {k}" for k in range(n)], ari=ari, nmi=ari)
-        return script["agreement_table"](SimpleNamespace(realizations=realizations))
+        return agreement_table([f"map {k}" for k in range(n)], ari, ari)
 
     assert len(table(50)) == 50 * 49 // 2
     assert table(50).columns.tolist() == table(1415).columns.tolist()
-    assert most < 1415 * 1414 // 2
+    assert MAX_ROWS < 1415 * 1414 // 2
     assert table(1415).empty

@@ -15,9 +15,11 @@ import psutil
 import pytest
 from workflow_project import Project, assert_same, content, write_points
 
-from kohorte import store
+from kohorte import _files, store
+from kohorte._files import replacing
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ResultError
+from kohorte.store import files
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("faults")]
 
@@ -291,7 +293,7 @@ def test_full_disk_leaves_no_file_that_looks_whole(tmp_path):
 def test_temporary_files_of_the_dead_are_removed(tmp_path):
     with subprocess.Popen(["true"]) as dead:
         dead.wait()
-    here = store.files._machine()
+    here = _files._machine()
     names = {
         "dead": f".a.h5.{here}-{dead.pid}.part",
         "alive": f".b.h5.{here}-{os.getppid()}.part",
@@ -302,7 +304,7 @@ def test_temporary_files_of_the_dead_are_removed(tmp_path):
     for name in names.values():
         (tmp_path / name).touch()
     os.utime(tmp_path / names["long ago"], (0, 0))
-    with store.replacing(tmp_path / "new") as temporary:
+    with replacing(tmp_path / "new") as temporary:
         temporary.touch()
     left = {names[which] for which in ("alive", "elsewhere", "not ours")}
     assert set(os.listdir(tmp_path)) == {"new", *left}
@@ -384,7 +386,7 @@ def test_every_byte_counts(copy, name):
     for place in [*range(0, seal, 9), *range(512, len(whole), len(whole) // 200), len(whole) - 1]:
         flip(path, place)
         # The same file was read before, and a process takes that as read.
-        store.files._is_sealed.cache_clear()
+        files._is_sealed.cache_clear()
         with pytest.raises(ResultError, match=f"{path.name}: .*delete it and run again"):
             read(path)
         flip(path, place)

@@ -88,14 +88,27 @@ def test_other_endings_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_said_in_plain_words(tmp_path, monkeypatch):
-    def write(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_full_disk_is_said_and_leaves_the_old_figure(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_text("old")
+    figure = small_figure()
 
-    monkeypatch.setattr(Path, "write_bytes", write)
+    def fill(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
     with pytest.raises(ResultError, match=r"a\.png: cannot be written .*make room on that disk"):
-        style.save_figure(small_figure(), tmp_path / "a.png", dpi=40)
-    assert not list(tmp_path.iterdir())
+        style.save_figure(figure, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_job_left_of_figures_is_removed(tmp_path):
+    left = tmp_path / ".a.png.00000000-1.part"
+    left.touch()
+    os.utime(left, (0, 0))
+    style.save_figure(small_figure(), tmp_path / "a.png", dpi=40)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.png"]
 
 
 def test_the_style_of_the_user_does_not_show(tmp_path):

@@ -1,16 +1,12 @@
 """Pictures of the documentation: small, and no worse than they must be."""
 
 import re
-import runpy
 
 import numpy as np
 import pytest
 from PIL import Image
 
-
-@pytest.fixture(scope="module")
-def shrink(root):
-    return runpy.run_path(str(root / "scripts" / "shrink_picture.py"))["shrink_picture"]
+from kohorte.figures.pictures import shrink_picture
 
 
 @pytest.fixture
@@ -22,15 +18,15 @@ def figure(tmp_path):
     return path
 
 
-def test_a_small_figure_keeps_its_pixels(shrink, figure, tmp_path):
-    shrink(figure, tmp_path / "p.png", widths=[900], palette=False, most_bytes=10**7)
+def test_a_small_figure_keeps_its_pixels(figure, tmp_path):
+    shrink_picture(figure, tmp_path / "p.png", widths=[900], palette=False, most_bytes=10**7)
     with Image.open(figure) as before, Image.open(tmp_path / "p.png") as after:
         np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
 
 
-def test_a_figure_is_made_as_small_as_it_must_be(shrink, figure, tmp_path):
+def test_a_figure_is_made_as_small_as_it_must_be(figure, tmp_path):
     for most_bytes, width in ((10**7, 500), (150_000, 300), (10, 200)):
-        shrink(
+        shrink_picture(
             figure,
             tmp_path / "p.png",
             widths=[500, 300, 200],
@@ -41,8 +37,8 @@ def test_a_figure_is_made_as_small_as_it_must_be(shrink, figure, tmp_path):
             assert picture.size == (width, width // 2)
 
 
-def test_a_palette_has_256_colours_at_most(shrink, figure, tmp_path):
-    shrink(figure, tmp_path / "p.png", widths=[600], palette=True, most_bytes=10**7)
+def test_a_palette_has_256_colours_at_most(figure, tmp_path):
+    shrink_picture(figure, tmp_path / "p.png", widths=[600], palette=True, most_bytes=10**7)
     with Image.open(tmp_path / "p.png") as picture:
         assert len(picture.convert("RGB").getcolors(10**6)) <= 256
 

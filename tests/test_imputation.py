@@ -1,7 +1,5 @@
 """Missing values filled in from winners: by hand, and against a plain loop."""
 
-import runpy
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from workflow_project import rewriting
 
 from kohorte import store
+from kohorte.analysis import imputation
 from kohorte.errors import DataError
 from kohorte.maps.imputation import impute, impute_ensemble
 
@@ -106,17 +105,13 @@ def study(tmp_path):
     return data, [index]
 
 
-class TestScript:
-    @pytest.fixture
-    def script(self, root):
-        return runpy.run_path(str(root / "scripts" / "impute_values.py"))
-
+class TestFile:
     @pytest.mark.parametrize("entries", [1, 4, 1 << 22])
-    def test_file_in_physical_units(self, script, study, tmp_path, entries):
+    def test_file_in_physical_units(self, study, tmp_path, entries, monkeypatch):
         data, indexes = study
-        script["impute_values"].__globals__["BLOCK_ENTRIES"] = entries
+        monkeypatch.setattr(imputation, "BLOCK_ENTRIES", entries)
         path = tmp_path / "imputed.h5"
-        assert script["impute_values"](path, data=data, indexes=indexes) == 2
+        imputation.write_imputed(path, data=data, indexes=indexes)
         with store.open_result(path, "imputed") as file:
             assert (file.attrs["n_realizations"], file.attrs["n_missing"]) == (2, 2)
             # Scaled: (0, 1) gets 2 and 6, (1, 0) gets 3 twice.
@@ -127,20 +122,20 @@ class TestScript:
             assert store.read_text(file["names"]) == ("a", "b")
             assert all(item.attrs["unit"] for item in file.values())
 
-    def test_nothing_is_missing(self, script, study, tmp_path):
+    def test_nothing_is_missing(self, study, tmp_path):
         data, indexes = study
         whole = store.PreparedData(
             WEIGHTS, ("a", "b"), *np.ones((2, 2)), None, None, np.arange(3), "d"
         )
         store.write_data(data, whole)
         with pytest.raises(DataError, match=r"data\.h5: no value is missing.*missing: skip"):
-            script["impute_values"](tmp_path / "imputed.h5", data=data, indexes=indexes)
+            imputation.write_imputed(tmp_path / "imputed.h5", data=data, indexes=indexes)
         assert not (tmp_path / "imputed.h5").exists()
 
-    def test_a_map_of_another_table(self, script, study, tmp_path):
+    def test_a_map_of_another_table(self, study, tmp_path):
         data, indexes = study
         with rewriting(tmp_path / "realizations" / "two.h5") as file:
             del file["winners"]
             file["winners"] = [0, 1]
         with pytest.raises(DataError, match="winners must have one node for each of the 3 points"):
-            script["impute_values"](tmp_path / "imputed.h5", data=data, indexes=indexes)
+            imputation.write_imputed(tmp_path / "imputed.h5", data=data, indexes=indexes)

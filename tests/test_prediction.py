@@ -1,7 +1,6 @@
 """New points get the labels, the confidence and the novelty that the study's maps give them."""
 
 import logging
-import runpy
 from dataclasses import asdict, replace
 
 import h5py
@@ -14,8 +13,10 @@ from workflow_project import rewriting
 from kohorte import store
 from kohorte.analysis import prediction
 from kohorte.analysis.prediction import predict, read_points
-from kohorte.ensemble.combine import VOTES, combine, vote_weights
+from kohorte.data.prepared import prepare_data
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.votes import VOTES, vote_weights
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.realization import MapParameters, run_realization
 from kohorte.study.config import check_config
@@ -48,13 +49,14 @@ def write_map(folder, identifier, realization, parameters):
 
 
 @pytest.fixture(scope="module")
-def prepare(root, schema):
+def prepare(schema):
     """Write the data.h5 of a study with these keys of the section `data`."""
-    script = runpy.run_path(str(root / "scripts" / "prepare_data.py"))
 
     def write(path, **data):
         options = check_config({"study": "a", "data": data}, schema)["data"]
-        return script["prepare_data"](path, options=options, seed=0)
+        prepared = prepare_data(options, seed=0)
+        store.write_data(path, prepared, options=options, seed=0)
+        return prepared
 
     return write
 
@@ -88,9 +90,8 @@ def test_the_study_s_own_table_gets_the_labels_of_the_study(study, source):
     np.testing.assert_array_equal(points.features, stored.features)
     np.testing.assert_array_equal(points.rows, stored.rows)
     found = study.predict(points.features)
-    for name, value in vars(study.ensemble.points).items():
-        if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(getattr(found, name), value, strict=True)
+    for name, value in study.ensemble.points.arrays.items():
+        np.testing.assert_array_equal(getattr(found, name), value, strict=True)
     assert found.novelty.mean() == pytest.approx(1, rel=1e-5)
 
 
@@ -196,7 +197,8 @@ def test_novelty_by_hand(by_hand):
     found = predict(by_hand.ensemble, by_hand.folder / "realizations", np.array([[10.0], [13.0]]))
     # In the second map every point of the study lies on a node, so nothing else is usual.
     assert found.novelty.tolist() == [0, np.inf]
-    by_hand.ensemble.realizations.ids = ("one", "one")
+    realizations = replace(by_hand.ensemble.realizations, ids=("one", "one"))
+    by_hand.ensemble = replace(by_hand.ensemble, realizations=realizations)
     assert by_hand.predict(np.array([[10.0], [13.0], [23.0]])).novelty.tolist() == [0, 3, 13]
 
 

@@ -1,9 +1,6 @@
 """What the files of the project promise to each other."""
 
-import ast
 import re
-import subprocess
-import sys
 import tomllib
 import types
 
@@ -52,59 +49,30 @@ def test_conda_environment_is_equal_to_the_lock(root):
     assert pins == {name: locked(root)[name] for name in direct(root)}
 
 
-def test_package_dependencies_are_locked(root):
+def test_dependencies_of_the_package_and_of_its_extras_are_locked(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     assert project["version"] == __version__
-    for text in project["dependencies"]:
-        requirement = Requirement(text)
-        assert requirement.specifier.contains(locked(root)[requirement.name])
-        assert requirement.name in direct(root)
-
-
-def test_importing_the_package_loads_nothing_heavy():
-    heavy = ["numpy", "numba", "jax", "matplotlib", "pandas", "h5py", "scipy", "sklearn"]
-    heavy += ["equinox", "optax"]
-    light = "kohorte, kohorte.study.plan, kohorte.studies.spirals.plan"
-    code = f"import sys, {light}; print([m for m in {heavy} if m in sys.modules])"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-def test_estimators_and_maps_load_no_jax():
-    loaded = "kohorte.estimators, kohorte.maps.online, kohorte.maps.winners"
-    found = "[m for m in ['jax', 'equinox', 'optax'] if m in sys.modules]"
-    code = f"import sys, {loaded}; print({found})"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-
-
-@pytest.mark.parametrize(
-    ("part", "forbidden"),
-    [
-        ("", ["snakemake"]),
-        ("maps", ["kohorte.ensemble", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
-        ("ensemble", ["kohorte.maps", "kohorte.store", "kohorte.figures", "h5py", "matplotlib"]),
-        ("data", ["kohorte.maps", "kohorte.ensemble", "kohorte.figures", "matplotlib"]),
-        ("physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py", "matplotlib"]),
-        ("fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "matplotlib"]),
-        ("simulation", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "matplotlib"]),
-    ],
-)
-def test_dependencies_point_one_way(root, part, forbidden):
-    for path in (root / "src" / "kohorte" / part).rglob("*.py"):
-        for name in imports(path):
-            assert not any(name == f or name.startswith(f"{f}.") for f in forbidden), (path, name)
+    extras = project["optional-dependencies"]
+    found = [Requirement(text) for text in sum(extras.values(), project["dependencies"])]
+    for requirement in found:
+        if requirement.name == "kohorte":
+            assert requirement.extras <= set(extras)
+        else:
+            assert requirement.specifier.contains(locked(root)[requirement.name])
+            assert requirement.name in direct(root)
+    assert all(Requirement(text).name == "kohorte" for text in extras["all"])
 
 
 def test_scripts_are_thin(root):
+    """What they compute is in the library, for who has no workflow; those of figures draw."""
+    rules = "".join(p.read_text() for p in (root / "workflow" / "rules").glob("*.smk"))
+    scripts = set(re.findall(r"scripts/(\w+\.py)", rules))
+    assert len(scripts) > 10
     for path in (root / "scripts").glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 80, path
+        text = path.read_text()
+        assert len(text.splitlines()) <= 80, path
+        if path.name in scripts and not path.name.startswith("plot_"):
+            assert "def " not in text, path
 
 
 def test_library_digest_follows_the_source(tmp_path, monkeypatch):
@@ -136,7 +104,7 @@ def test_digest_tells_values_types_and_shapes_apart():
 
 
 def test_links_of_the_documentation_lead_somewhere(root):
-    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    pages = [*root.glob("*.md"), *root.glob("config/*.md"), *(root / "docs").rglob("*.md")]
     assert len(pages) > 10
     for page in pages:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):

@@ -24,7 +24,7 @@ from kohorte.provenance import digest_of, file_digest, imported_parts, library_d
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, portable_config, read_config
 from kohorte.study.crate import bundle_study
-from kohorte.study.figures import FIGURES
+from kohorte.study.figures import all_figures
 from kohorte.study.manifest import (
     compare,
     figure_rows,
@@ -72,10 +72,7 @@ def write_study(folder, config, seconds=1.0):
         rows=np.arange(3),
         digest="d",
     )
-    options = config["data"]
-    store.write_data(
-        folder / "data.h5", data, source=options["source"], options=options, seed=config["seed"]
-    )
+    store.write_data(folder / "data.h5", data, options=config["data"], seed=config["seed"])
     maps = [folder / "realizations" / f"{name}.h5" for name in ("r1", "r2")]
     for path in maps:
         write_map(path, seconds)
@@ -458,28 +455,30 @@ def parts_in(root, path):
 
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):
     # Files of results have checks of their own, and a message changes no number.
-    exempt = re.compile(r"(kohorte|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)")
+    exempt = re.compile(
+        r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+    )
     checked = 0
     for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
-            digest, script = (
-                re.search(p, rule) for p in (r"library_digest\(([^)]*)\)", r"scripts/\w+\.py")
-            )
-            if not digest or not script:
+            digests = re.findall(r"library_digest\(([^)]*)\)", rule)
+            script = re.search(r"scripts/\w+\.py", rule)
+            if not digests or not script:
                 continue
-            parts = tuple(re.findall(r'"([^"]*)"', digest[1]))
+            parts = tuple(re.findall(r'"([^"]*)"', " ".join(digests)))
             used = set(parts_in(root, root / script[0]))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            measured = [m for m in used if m.startswith("kohorte_benchmarks/")]
-            for module in [] if "/plot_" in script[0] else measured:
-                used |= set(parts_in(root, root / "src" / f"{module}.py"))
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
+                folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
+                used |= set(parts_in(root, folder / f"{module}.py"))
             for module in used:
                 if not exempt.match(module):
                     covered = any(f"{module}/".startswith(f"{part}/") for part in parts)
                     assert covered or parts == ("",), (rule.split(":")[0], module)
             checked += 1
     assert checked > 30
-    figures = [*FIGURES, *(figure for module in load_modules() for figure in module.figures)]
+    figures = all_figures(load_modules())
     for figure in figures:
         parts = [part.removesuffix("/__init__") for part in imported_parts(figure.module)]
         file = root / "src" / Path(*figure.module.split(".")).with_suffix(".py")

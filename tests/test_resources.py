@@ -1,7 +1,6 @@
 """What jobs ask for: from the library's functions to the profiles that take it to a cluster."""
 
 import os
-import runpy
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ from workflow_project import TINY, Project, write_points
 
 from kohorte.ensemble.overlaps import MAX_CLUSTERS
 from kohorte.study import resources
+from kohorte.study.jobs import COLUMNS, job_table
 from kohorte.study.resources import (
     COSTS,
     combining_mb,
@@ -119,12 +119,11 @@ READ = [
     # rule, MB of input, seconds, MB
     ("prepare_data", 99.4, 10.5, 193),
     ("prepare_data", 60.7, 1.7, 293),
-    ("measure_stability", 125, 8.0, 979),
-    ("measure_stability", 62.3, 1.3, 270),
-    ("measure_agreement", 125, 2.8, 519),
+    ("tabulate_results", 131, 4.3, 755),
+    ("tabulate_results", 123, 33.9, 870),
+    ("tabulate_results", 78.8, 9.4, 998),
     ("measure_sufficiency", 29.5, 26.7, 336),
     ("measure_sufficiency", 127, 192, 650),
-    ("evaluate_labels", 78.8, 9.4, 998),
     ("write_group_signals", 158, 1.7, 384),
     ("tabulate", 127, 1.9, 370),
     ("plot", 58.2, 4.4, 456),
@@ -257,8 +256,7 @@ def test_every_entry_of_a_profile_has_a_comment(root, profile):
     assert [line for line in nested if " # " not in line and not line.startswith("  gpu")] == []
 
 
-def test_table_of_jobs(root, tmp_path):
-    script = runpy.run_path(str(root / "scripts" / "tabulate_jobs.py"))
+def test_table_of_jobs(tmp_path):
     folder = tmp_path / "benchmarks" / "study" / "benchmarks"
     (folder / "train").mkdir(parents=True)
     plain = "s\th:m:s\tmax_rss\tcpu_time\n3.5\t0:00:03\tNA\t2.25\n"
@@ -266,8 +264,8 @@ def test_table_of_jobs(root, tmp_path):
     extended = f"s\tmax_rss\tcpu_time\tresources\n1\t2\t3\t{{}}\n10\t200.5\t19\t{asked}\n"
     (folder / "draw.tsv").write_text(plain)
     (folder / "train" / "007.tsv").write_text(extended)
-    table = script["job_table"](sorted(map(str, folder.rglob("*.tsv")))).set_index("rule")
-    assert table.columns.tolist() == script["COLUMNS"][1:]
+    table = job_table(sorted(map(str, folder.rglob("*.tsv")))).set_index("rule")
+    assert table.columns.tolist() == list(COLUMNS[1:])
     assert table.loc["draw", ["job", "seconds", "cpu_seconds"]].tolist() == ["", 3.5, 2.25]
     assert table.loc["draw"].isna().sum() == 5
     # Of a job that was tried again the last try counts.

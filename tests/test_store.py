@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from kohorte import store
+from kohorte._files import replacing
 from kohorte.errors import ResultError
 from kohorte.maps.history import History
 
@@ -72,7 +73,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path):
 def test_an_error_while_writing_keeps_the_old_file(tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), store.replacing(path) as temporary:
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
         temporary.write_text("new")
         1 / 0  # noqa: B018
     assert path.read_text() == "old"
@@ -80,7 +81,7 @@ def test_an_error_while_writing_keeps_the_old_file(tmp_path):
 
 
 def test_results_can_be_read_by_others(tmp_path):
-    with store.replacing(tmp_path / "x") as temporary:
+    with replacing(tmp_path / "x") as temporary:
         temporary.write_text("x")
     umask = os.umask(0)
     os.umask(umask)

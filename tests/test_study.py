@@ -11,7 +11,7 @@ from planning import plan_config, prepare
 
 from kohorte.errors import ConfigError
 from kohorte.studies import load_modules
-from kohorte.study.figures import FIGURES, choose_figures
+from kohorte.study.figures import FIGURES, all_figures, choose_figures
 from kohorte.study.plan import (
     RESERVED,
     batches,
@@ -20,7 +20,7 @@ from kohorte.study.plan import (
     realization_seed,
 )
 
-ALL = [*FIGURES, *(figure for module in load_modules() for figure in module.figures)]
+ALL = all_figures(load_modules())
 
 SWEEP = {
     "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
@@ -128,6 +128,12 @@ def test_folders_of_other_results_are_no_studies(plan):
     for name in RESERVED:
         with pytest.raises(ConfigError, match=f"results/{name} holds results that belong to no"):
             plan(study=name)
+
+
+def test_only_label_files_leave_points_out(plan):
+    assert plan(data={}, realizations={"labels": ["a.npy"], "noise": -1}).labels
+    with pytest.raises(ConfigError, match=r"realizations\.noise marks .* maps leave no point out"):
+        plan(realizations={"noise": -1})
 
 
 def test_figures_must_name_what_exists(plan):

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from kohorte import store
 from kohorte.provenance import file_digest
+from kohorte.store import files
 
 TINY = {
     "study": "tiny",
@@ -119,4 +119,4 @@ def rewriting(path):
     with h5py.File(path, "a") as file:
         yield file
     with open(path, "r+b") as stream:
-        store.files._seal(stream)
+        files._seal(stream)

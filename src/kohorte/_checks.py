@@ -3,18 +3,39 @@
 Only the standard library is imported, so that a workflow can use them while it plans.
 """
 
+import contextlib
 import difflib
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, MissingExtraError
 
 T = TypeVar("T")
 
 #: Options beyond which a hint does not list them all.
 _SHOWN = 40
+
+
+@contextlib.contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Say which extra of kohorte has a library that the block imports and that is missing.
+
+    Raises
+    ------
+    MissingExtraError
+        A library is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = str(error.name).partition(".")[0]
+        if library.startswith("kohorte"):
+            raise
+        raise MissingExtraError(
+            f"{library} is not installed: pip install 'kohorte[{name}]'"
+        ) from error
 
 
 def suggest(name: object, options: Iterable[str]) -> str:

@@ -9,6 +9,10 @@ class ConfigError(KohorteError, ValueError):
     """A value of the configuration, or an argument of a public function, cannot be used."""
 
 
+class MissingExtraError(ConfigError, ImportError):
+    """A library is not installed that kohorte needs for what was asked; the message says how."""
+
+
 class DataError(KohorteError, ValueError):
     """An input table cannot be used; the message names file, column and first row."""
 

@@ -3,6 +3,7 @@
 Nothing here names a machine, a user, a folder or a time: equal studies have equal records.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -115,10 +116,12 @@ def file_digest(path: str | Path) -> str:
 
 
 def versions() -> Mapping[str, str]:
-    """Return the releases of kohorte, Python and the libraries that its numbers come from."""
-    return {"kohorte": kohorte.__version__, "python": platform.python_version()} | {
-        name: metadata.version(name) for name in NUMERIC_LIBRARIES
-    }
+    """Return the releases of kohorte, Python and the installed libraries of its numbers."""
+    found = {"kohorte": kohorte.__version__, "python": platform.python_version()}
+    for name in NUMERIC_LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def portable_path(path: str) -> str:

@@ -2,41 +2,66 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
+
+# The library beside this workflow, also for scripts in an environment that holds only its
+# dependencies (--sdm conda). A workflow that is read from a repository uses the installed one.
+LIBRARY = Path(str(workflow.current_basedir)).parents[1] / "src"
+if LIBRARY.is_dir():
+    sys.path.insert(0, str(LIBRARY))
+    os.environ.update(
+        PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
+    )
 
 from kohorte.data.names import is_file
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
-from kohorte.study.config import check_config, load_schema, portable_config, read_config
-from kohorte.study.figures import FIGURES, choose_figures
+from kohorte.study.config import (
+    check_config,
+    load_schema,
+    map_paths,
+    portable_config,
+    read_config,
+)
+from kohorte.study.figures import all_figures, choose_figures
 from kohorte.study.modules import prepare_config
 from kohorte.study.plan import batches, parameter_defaults, plan_study
-
-ROOT = Path(str(workflow.current_basedir)).parents[1]
 
 # The studies that come with kohorte, and what their rules add to every study that has it: tables,
 # other results, and files that say what they were made from, by their kind.
 MODULES = load_modules()
 MODULE_TABLES, MODULE_RESULTS, ORIGINS = [], [], {}
 
-# Scripts find the library also in an environment that holds only its dependencies (--sdm conda).
-os.environ.update(
-    PYTHONPATH=os.pathsep.join([str(ROOT / "src"), *filter(None, [os.getenv("PYTHONPATH")])])
-)
+# Where this workflow puts a file: a workflow that uses it as a module may have a prefix for all.
+located = workflow.modifier.path_modifier.replace_prefix
+
+
+def locate_made(path):
+    """Where a file of the configuration lies: moved where this workflow makes it, else as given."""
+    made = path.startswith((f"results/{config['study']}/", "results/resources/"))
+    return located(path) if made else path
+
 
 try:
-    # Snakemake has read these files in its own way; here they are held to plain data.
-    for configuration in workflow.configfiles:
-        read_config(configuration)
+    if workflow.modifier.is_main_snakefile():
+        # Snakemake has read these files in its own way; here they are held to plain data.
+        for configuration in workflow.configfiles:
+            read_config(configuration)
     SCHEMA = load_schema(MODULES)
-    config.update(prepare_config(check_config(config, SCHEMA), MODULES))
+    # A new one: that of a workflow that uses this one as a module stays as it is.
+    config = prepare_config(check_config(config, SCHEMA), MODULES)
+    config = map_paths(config, MODULES, locate_made)
     STUDY = plan_study(config, parameter_defaults(SCHEMA), MODULES)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+RESULTS = Path(located(f"results/{STUDY.name}/"))
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
 PLANS = {plan.id: plan for plan in STUDY.realizations}
@@ -46,11 +71,6 @@ BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"
 wildcard_constraints:
     batch=r"\d+",
     slab=r"\d+",
-
-
-def realization_file(identifier):
-    """Where a realization lies, relative to the working directory."""
-    return f"results/{STUDY.name}/realizations/{identifier}.h5"
 
 
 def batch_members(wildcards):
@@ -69,7 +89,6 @@ def count_losses(index):
     the same when the files are there again. It is named, since Snakemake compares the parameters of
     a job as a set of values.
     """
-    index = Path(index)
     try:
         known = json.loads(index.with_suffix(".losses").read_text(encoding="utf-8"))
         gone = any(not Path(index.parent, file).exists() for file in known["files"])
@@ -87,22 +106,27 @@ def source_file(wildcards):
 
 def input_file(source):
     """A source as input of a rule: nothing where it is null or no file."""
-    return [] if source is None or not is_file(source) else source
+    return [] if source is None or not is_file(source) else as_given(source)
+
+
+def as_given(path):
+    """A file that the configuration names, which has its prefix where it needs one."""
+    return flag(path, PATH_MODIFIER_FLAG)
 
 
 def label_sources():
     """What holds the labels: the indexes of trained maps, or the given label files."""
     if HAS_MAPS:
         return expand("<results>/realizations/batches/{batch}.json", batch=BATCHES)
-    return list(STUDY.labels.values())
+    return [as_given(file) for file in STUDY.labels.values()]
 
 
 # The table of figures, those that this study has, where the captions of modules are, and inputs that
 # are no `<results>/<name>.h5`.
-ALL_FIGURES = [*FIGURES, *(figure for module in MODULES for figure in module.figures)]
+ALL_FIGURES = all_figures(MODULES)
 DRAWN_FIGURES = choose_figures(ALL_FIGURES, config, STUDY)
 CAPTIONS = {
-    figure.name: module.folder / "captions" for module in MODULES for figure in module.figures
+    figure.name: f"../../{module.captions}" for module in MODULES for figure in module.figures
 }
 FIGURE_INPUTS = {"maps": label_sources() if HAS_MAPS else []}
 
@@ -173,6 +197,6 @@ def figure_origins(wildcards):
 
 def show_summary():
     """Print the summary of the study, if this run came as far."""
-    summary = Path(f"results/{STUDY.name}/summary.txt")
+    summary = RESULTS / "summary.txt"
     if summary.exists():
         print(f"\n{summary.read_text(encoding='utf-8')}", flush=True)

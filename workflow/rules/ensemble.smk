@@ -27,13 +27,12 @@ rule count_overlaps:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
+        noise=config["realizations"]["noise"],
         slabs=len(SLABS),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
-        losses=lambda wildcards: count_losses(
-            f"results/{STUDY.name}/overlaps/{wildcards.slab}.json"
-        ),
-        library=library_digest("ensemble"),
+        losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
+        library=library_digest("ensemble", "study/counting"),
     script:
         "../../scripts/count_overlaps.py"
 
@@ -57,49 +56,15 @@ rule combine_realizations:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
+        noise=config["realizations"]["noise"],
         options={
             name: config["ensemble"][name]
             for name in ["identical", "threshold", "groups", "votes"]
         },
         memory_mb=config["execution"]["memory_mb"],
-        library=library_digest("ensemble"),
+        library=library_digest("ensemble", "study/counting"),
     script:
         "../../scripts/combine_realizations.py"
-
-
-rule measure_stability:
-    input:
-        ensemble="<results>/ensemble.h5",
-    output:
-        stability=report(
-            "<results>/tables/stability.csv",
-            caption="../report/stability_table.rst",
-            category="Tables",
-            labels={"table": "stability"},
-        ),
-        groups=report(
-            "<results>/tables/groups.csv",
-            caption="../report/groups.rst",
-            category="Tables",
-            labels={"table": "groups"},
-        ),
-    log:
-        "<logs>/measure_stability.log",
-    benchmark:
-        "<benchmarks>/measure_stability.tsv"
-    conda:
-        "../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("measure_stability"),
-        runtime=run_time("measure_stability", config["ensemble"]["resamples"] / 1000),
-    params:
-        seed=STUDY.seed,
-        resamples=config["ensemble"]["resamples"],
-        identical=config["ensemble"]["identical"],
-        library=library_digest("ensemble"),
-    script:
-        "../../scripts/measure_stability.py"
 
 
 rule measure_sufficiency:
@@ -128,46 +93,10 @@ rule measure_sufficiency:
         label_name=config["realizations"]["label_name"],
         seed=STUDY.seed,
         subsets=config["ensemble"]["subsets"],
-        groups=config["ensemble"]["groups"],
         enough=config["ensemble"]["enough"],
-        library=library_digest("ensemble"),
+        library=library_digest("analysis/sufficiency", "ensemble"),
     script:
         "../../scripts/measure_sufficiency.py"
-
-
-rule measure_agreement:
-    input:
-        realizations="<results>/tables/realizations.csv",
-        ensemble="<results>/ensemble.h5",
-    output:
-        agreement=report(
-            "<results>/tables/agreement.csv",
-            caption="../report/agreement_table.rst",
-            category="Tables",
-            labels={"table": "agreement"},
-        ),
-        effects=report(
-            "<results>/tables/effects.csv",
-            caption="../report/effects_table.rst",
-            category="Tables",
-            labels={"table": "effects"},
-        ),
-    log:
-        "<logs>/measure_agreement.log",
-    benchmark:
-        "<benchmarks>/measure_agreement.tsv"
-    conda:
-        "../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("measure_agreement"),
-        runtime=run_time("measure_agreement"),
-    params:
-        seed=STUDY.seed,
-        swept=STUDY.swept,
-        library=library_digest("ensemble"),
-    script:
-        "../../scripts/measure_agreement.py"
 
 
 rule write_group_signals:
@@ -189,6 +118,6 @@ rule write_group_signals:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
-        library=library_digest("ensemble"),
+        library=library_digest("ensemble", "study/counting"),
     script:
         "../../scripts/write_group_signals.py"

@@ -19,6 +19,6 @@ rule impute_values:
         runtime=run_time("impute_values"),
     params:
         files=STUDY.labels,
-        library=library_digest("maps/imputation"),
+        library=library_digest("analysis/imputation", "maps/imputation"),
     script:
         "../../scripts/impute_values.py"

@@ -51,8 +51,6 @@ rule predict_labels:
         runtime=run_time("predict_labels"),
     params:
         source=NEW_POINTS,
-        library=library_digest(
-            "data", "ensemble", "analysis/evaluation", "maps", "analysis/prediction"
-        ),
+        library=library_digest("analysis", "data", "ensemble", "maps"),
     script:
         "../../scripts/predict_labels.py"

@@ -4,9 +4,6 @@
 changed before anything is made again. `bundle_study` packs a finished study for another lab.
 """
 
-MANIFEST = f"results/{STUDY.name}/MANIFEST"
-CRATE = f"results/{STUDY.name}/{STUDY.name}.crate.zip"
-
 
 rule write_manifest:
     input:
@@ -80,7 +77,7 @@ rule verify:
         mem_mb=1000,
         runtime=60,
     params:
-        manifest=MANIFEST,
+        manifest=str(RESULTS / "MANIFEST"),
         unlisted=[pattern for module in MODULES for pattern in module.unlisted],
     script:
         "../../scripts/verify_manifest.py"
@@ -92,7 +89,7 @@ rule bundle_study:
         summary="<results>/summary.txt",
         manifest="<results>/MANIFEST",
     output:
-        crate=CRATE,
+        crate=f"<results>/{STUDY.name}.crate.zip",
     log:
         "<logs>/bundle_study.log",
     benchmark:

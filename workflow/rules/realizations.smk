@@ -10,7 +10,7 @@ trains only the new maps, however the batches are cut.
 rule train_realizations:
     input:
         data="<results>/data.h5",
-        weights=config["training"]["weights"] or [],
+        weights=as_given(config["training"]["weights"]) if config["training"]["weights"] else [],
     output:
         index="<results>/realizations/batches/{batch}.json",
     log:
@@ -28,8 +28,9 @@ rule train_realizations:
         members=batch_members,
         recording={name: config["training"][name] for name in ("history", "snapshots")},
         losses=lambda wildcards: count_losses(
-            f"results/{STUDY.name}/realizations/batches/{wildcards.batch}.json"
+            RESULTS / f"realizations/batches/{wildcards.batch}.json"
         ),
         library=library_digest("maps"),
+        job=library_digest("study/training"),
     script:
         "../../scripts/train_realizations.py"

@@ -5,11 +5,26 @@ Rules name a function of this file in their `resources`.
 
 import functools
 
-from kohorte.study import resources as need
+from kohorte.study.resources import (
+    COSTS as CORE_COSTS,
+    combining_mb,
+    combining_seconds,
+    counting_mb,
+    counting_seconds,
+    counts_mb,
+    memory_mb,
+    run_minutes,
+    simulation_mb,
+    simulation_seconds,
+    training_mb,
+    training_seconds,
+)
 
 DEVICE = config["execution"]["device"]
 
-COSTS = {**need.COSTS, **{rule: cost for module in MODULES for rule, cost in module.costs.items()}}
+COSTS = dict(CORE_COSTS)
+for module in MODULES:
+    COSTS.update(module.costs)
 
 # Jobs on a node with a GPU leave it alone. Jobs read this file, too, wherever they run.
 if DEVICE == "cpu":
@@ -18,7 +33,7 @@ if DEVICE == "cpu":
 
 def memory(rule):
     """Memory of a rule whose needs follow from the size of its input files."""
-    return lambda wildcards, input, attempt: need.memory_mb(COSTS[rule].mb(input.size_mb), attempt)
+    return lambda wildcards, input, attempt: memory_mb(COSTS[rule].mb(input.size_mb), attempt)
 
 
 def run_time(rule, times=1):
@@ -26,7 +41,7 @@ def run_time(rule, times=1):
 
     times: how much longer it takes than with the default configuration.
     """
-    return lambda wildcards, input, attempt: need.run_minutes(
+    return lambda wildcards, input, attempt: run_minutes(
         times * COSTS[rule].seconds(input.size_mb), attempt
     )
 
@@ -45,14 +60,14 @@ def drawing_memory(figures):
 
     def memory_of(wildcards, input, threads, attempt):
         costs = sorted(mb for mb, _ in drawing_costs(figures, input))
-        return need.memory_mb(sum(costs[-threads:]), attempt)
+        return memory_mb(sum(costs[-threads:]), attempt)
 
     return memory_of
 
 
 def drawing_time(figures):
     """Time limit of a job that draws some figures."""
-    return lambda wildcards, input, attempt: need.run_minutes(
+    return lambda wildcards, input, attempt: run_minutes(
         sum(seconds for _, seconds in drawing_costs(figures, input)), attempt
     )
 
@@ -86,19 +101,19 @@ def training_gpus(wildcards):
 
 
 def training_memory(wildcards, input, threads, attempt):
-    used = need.training_mb(
+    used = training_mb(
         batch_parameters(wildcards),
         *table_shape(input.data),
         threads,
         snapshots=config["training"]["snapshots"],
         gpu=training_gpus(wildcards) > 0,
     )
-    return need.memory_mb(used, attempt)
+    return memory_mb(used, attempt)
 
 
 def training_time(wildcards, input, threads, attempt):
-    seconds = need.training_seconds(batch_parameters(wildcards), *table_shape(input.data), threads)
-    return need.run_minutes(seconds, attempt)
+    seconds = training_seconds(batch_parameters(wildcards), *table_shape(input.data), threads)
+    return run_minutes(seconds, attempt)
 
 
 def scaling_costs(function, table):
@@ -110,12 +125,12 @@ def scaling_costs(function, table):
 def scaling_memory(wildcards, input, attempt):
     # Each number of points has a process of its own, which keeps all labels; all are there at once.
     labels = 1e-6 * len(STUDY.realizations) * sum(config["scaling"]["points"])
-    return need.memory_mb(scaling_costs(need.training_mb, input.data) + labels, attempt)
+    return memory_mb(scaling_costs(training_mb, input.data) + labels, attempt)
 
 
 def scaling_time(wildcards, input, attempt):
     runs = config["scaling"]["rounds"]
-    return need.run_minutes(runs * scaling_costs(need.training_seconds, input.data), attempt)
+    return run_minutes(runs * scaling_costs(training_seconds, input.data), attempt)
 
 
 # Counts do not depend on what counts them, so `auto` may take the GPU where one is asked for.
@@ -125,45 +140,47 @@ N_REALIZATIONS = len(STUDY.realizations) or len(STUDY.labels)
 
 def count_points():
     """N of the study as far as it is known: from its table, else at most one byte for each label."""
-    files = STUDY.labels.values() if STUDY.labels else [f"results/{STUDY.name}/data.h5"]
+    files = STUDY.labels.values() if STUDY.labels else [RESULTS / "data.h5"]
     files = [file for file in files if Path(file).exists()]
     if not STUDY.labels:
         return table_shape(files[0])[0] if files else 0
     return max((Path(file).stat().st_size for file in files), default=0)
 
 
-def counts_mb():
+def known_counts_mb():
     """Size of the counts, from those of the first slab once they are there."""
-    counted = Path(f"results/{STUDY.name}/overlaps/{SLABS[0]}.h5")
-    return counted.stat().st_size / 1e6 if counted.exists() else need.counts_mb(N_REALIZATIONS)
+    counted = RESULTS / f"overlaps/{SLABS[0]}.h5"
+    return counted.stat().st_size / 1e6 if counted.exists() else counts_mb(N_REALIZATIONS)
 
 
 def counting_memory(wildcards, attempt):
-    used = need.counting_mb(
+    used = counting_mb(
         N_REALIZATIONS,
         config["execution"]["memory_mb"],
         jax=config["ensemble"]["backend"] != "numba",
         gpu=COUNTING_GPUS > 0,
     )
-    return need.memory_mb(used, attempt)
+    return memory_mb(used, attempt)
 
 
 def counting_time(wildcards, attempt):
-    seconds = need.counting_seconds(count_points() // len(SLABS), N_REALIZATIONS)
-    return need.run_minutes(seconds, attempt)
+    seconds = counting_seconds(count_points() // len(SLABS), N_REALIZATIONS)
+    return run_minutes(seconds, attempt)
 
 
 def combining_memory(wildcards, attempt):
-    used = need.combining_mb(count_points(), counts_mb(), config["execution"]["memory_mb"])
-    return need.memory_mb(used, attempt)
+    used = combining_mb(count_points(), known_counts_mb(), config["execution"]["memory_mb"])
+    return memory_mb(used, attempt)
 
 
 def combining_time(wildcards, attempt):
-    seconds = need.combining_seconds(count_points(), N_REALIZATIONS, counts_mb())
-    return need.run_minutes(seconds, attempt)
+    seconds = combining_seconds(count_points(), N_REALIZATIONS, known_counts_mb())
+    return run_minutes(seconds, attempt)
 
 
 def job_records():
     """The record of each job that has one, by its path, and when it was written."""
-    folder = Path(f"results/{STUDY.name}/benchmarks")
-    return {str(file): file.stat().st_mtime_ns for file in sorted(folder.rglob("*.tsv"))}
+    return {
+        str(file): file.stat().st_mtime_ns
+        for file in sorted((RESULTS / "benchmarks").rglob("*.tsv"))
+    }

@@ -46,6 +46,8 @@ if PER:
                 for name in ["identical", "threshold", "groups", "votes"]
             },
             memory_mb=config["execution"]["memory_mb"],
-            library=library_digest("ensemble", "analysis/choice", "analysis/evaluation"),
+            library=library_digest(
+                "ensemble", "analysis/choice", "analysis/evaluation", "analysis/sweep"
+            ),
         script:
             "../../scripts/compare_sweep.py"

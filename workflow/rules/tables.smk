@@ -1,4 +1,7 @@
-"""Tables: realizations and ensemble -> results/<study>/tables/*.csv and the summary."""
+"""Tables: realizations and ensemble -> results/<study>/tables/*.csv and the summary.
+
+One job makes all tables that take seconds: starting Python for each would take longer.
+"""
 
 TABLES = [
     "realizations",
@@ -57,30 +60,18 @@ rule tabulate_results:
             category="Tables",
             labels={"table": "choice"},
         ),
-    log:
-        "<logs>/tabulate_results.log",
-    benchmark:
-        "<benchmarks>/tabulate_results.tsv"
-    conda:
-        "../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("tabulate"),
-        runtime=run_time("tabulate"),
-    params:
-        files=STUDY.labels,
-        swept=STUDY.swept,
-        library=library_digest("analysis/choice"),
-    script:
-        "../../scripts/tabulate_results.py"
-
-
-rule evaluate_labels:
-    input:
-        data=data_file(),
-        labels=label_sources(),
-        ensemble="<results>/ensemble.h5",
-    output:
+        stability=report(
+            "<results>/tables/stability.csv",
+            caption="../report/stability_table.rst",
+            category="Tables",
+            labels={"table": "stability"},
+        ),
+        groups=report(
+            "<results>/tables/groups.csv",
+            caption="../report/groups.rst",
+            category="Tables",
+            labels={"table": "groups"},
+        ),
         evaluation=report(
             "<results>/tables/evaluation.csv",
             caption="../report/evaluation.rst",
@@ -93,22 +84,39 @@ rule evaluate_labels:
             category="Tables",
             labels={"table": "classes"},
         ),
+        agreement=report(
+            "<results>/tables/agreement.csv",
+            caption="../report/agreement_table.rst",
+            category="Tables",
+            labels={"table": "agreement"},
+        ),
+        effects=report(
+            "<results>/tables/effects.csv",
+            caption="../report/effects_table.rst",
+            category="Tables",
+            labels={"table": "effects"},
+        ),
     log:
-        "<logs>/evaluate_labels.log",
+        "<logs>/tabulate_results.log",
     benchmark:
-        "<benchmarks>/evaluate_labels.tsv"
+        "<benchmarks>/tabulate_results.tsv"
     conda:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=memory("evaluate_labels"),
-        runtime=run_time("evaluate_labels"),
+        mem_mb=memory("tabulate_results"),
+        runtime=run_time("tabulate_results", max(1, config["ensemble"]["resamples"] / 1000)),
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
-        library=library_digest("analysis/evaluation", "ensemble"),
+        swept=STUDY.swept,
+        seed=STUDY.seed,
+        resamples=config["ensemble"]["resamples"],
+        library=library_digest(
+            "analysis/choice", "analysis/evaluation", "analysis/tables", "ensemble"
+        ),
     script:
-        "../../scripts/evaluate_labels.py"
+        "../../scripts/tabulate_results.py"
 
 
 rule summarize_study:
@@ -132,6 +140,6 @@ rule summarize_study:
         runtime=run_time("tabulate"),
     params:
         study=STUDY.name,
-        library=library_digest("analysis/choice"),
+        library=library_digest("analysis/choice", "analysis/summary"),
     script:
         "../../scripts/summarize_study.py"

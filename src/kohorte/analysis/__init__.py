@@ -1,1 +1,1 @@
-"""From maps and ensembles to conclusions: choice of parameters, classification, prediction."""
+"""What maps and an ensemble say of points: tables, choices, scores and labels of new points."""

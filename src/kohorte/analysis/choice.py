@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kohorte._checks import extra
 from kohorte.study.plan import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
 
 
 def pareto_front(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
-    """Which of C settings no other is better than; (C,) bool.
+    """Return which of C settings no other is better than, (C,) bool.
 
-    qe, te: (C,) errors, lower is better. An error that is not finite counts as the worst: a map of
-    one node has no topographic error. Equal settings are on the front together.
+    Equal settings are on the front together.
+
+    Parameters
+    ----------
+    qe, te : (C,) float
+        Errors, lower is better. One that is not finite counts as the worst: a map of one node has
+        no topographic error.
     """
     pairs, place = np.unique(_errors(qe, te), axis=0, return_inverse=True)
     # Pairs ascend in qe, then te: one is bettered where an earlier one has as low a te.
@@ -39,14 +45,19 @@ def pareto_front(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
 
 
 def nearest_to_ideal(qe: Sequence[float], te: Sequence[float]) -> int:
-    """Index of the recommended one of C >= 1 settings.
+    """Return the index of the recommended one of C >= 1 settings.
 
     It is the member of the Pareto front nearest (in Euclidean distance) to the ideal point, which
     has the lowest qe and the lowest te of the front, once each error is scaled to [0, 1] over the
-    front. An error that does not vary over the front has no say. Equally near are always the two
-    members of a front of two; then that one is taken which is nearer with both errors scaled over
-    all settings, then the one of lower qe, then the first. Members without a topographic error are
-    left out unless there are no others. qe, te: (C,).
+    front. An error that does not vary over the front has no say. The two members of a front of two
+    are always equally near; the one nearer with both errors scaled over all settings is taken then,
+    then the one of lower qe, then the first. Members without a topographic error are left out
+    unless there are no others.
+
+    Parameters
+    ----------
+    qe, te : (C,) float
+        Errors, as for `pareto_front`.
     """
     errors = _errors(qe, te)
     front = np.flatnonzero(pareto_front(qe, te))
@@ -62,22 +73,25 @@ def nearest_to_ideal(qe: Sequence[float], te: Sequence[float]) -> int:
 class Choice:
     """The settings of a study and what is recommended.
 
-    Attributes:
-        settings: one row a setting, in the order of the sweep: its swept parameters, None where one
-            has no effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a
-            sample, NaN for one repeat); `pareto`, whether it is on the front; `recommended`;
-            `realization`, id of its best repeat, chosen by `nearest_to_ideal` among its repeats.
-        member: (R,) int64, row of `settings` that each realization belongs to.
+    Attributes
+    ----------
+    settings : DataFrame
+        One row a setting, in the order of the sweep: its swept parameters, None where one has no
+        effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a
+        sample, NaN for one repeat); `pareto`, whether it is on the front; `recommended`;
+        `realization`, id of its best repeat, chosen by `nearest_to_ideal` among its repeats.
+    member : (R,) int64
+        Row of `settings` that each realization belongs to.
     """
 
     settings: pd.DataFrame
     member: np.ndarray
 
     def mark(self, realizations: pd.DataFrame) -> pd.DataFrame:
-        """The table of realizations with two more columns.
+        """Return the table of realizations with two more columns.
 
-        `pareto`: its setting is on the front; `recommended`: it is the best repeat of a recommended
-        setting.
+        `pareto`: its setting is on the front; `recommended`: it is the best repeat of a
+        recommended setting.
         """
         recommended = self.settings.loc[self.settings["recommended"], "realization"]
         return realizations.assign(
@@ -89,11 +103,15 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    Args:
-        realizations: one row a trained map: `id`, its parameters, `qe`, `te`.
-        swept: names of the parameters that vary.
+    Parameters
+    ----------
+    realizations
+        One row a trained map: `id`, its parameters, `qe`, `te`.
+    swept
+        Names of the parameters that vary.
     """
-    import pandas as pd
+    with extra("workflow"):
+        import pandas as pd
 
     names = trained_with(swept)
     member = np.zeros(len(realizations), dtype=np.int64)
@@ -120,27 +138,27 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
 
 
 def trained_with(swept: Sequence[str]) -> list[str]:
-    """Those of the swept parameters that a map is trained with: all but the segmentation's."""
+    """Return the swept parameters that a map is trained with: all but the segmentation's."""
     return [name for name in swept if PARAMETERS[name].section != "segmentation"]
 
 
 def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
-    """The swept parameters that maps are trained with, those first that tell most of the qe.
+    """Return the swept parameters that maps are trained with, the one that tells most of qe first.
 
-    That is the variance of the mean qe of each value, where qe is in parts of the mean of its
-    metric.
+    How much one tells is the variance of the mean qe of each value, where qe is in parts of the
+    mean of its metric.
     """
     relative = realizations["qe"] / realizations.groupby("metric")["qe"].transform("mean")
 
-    def told(name: str) -> float:
+    def variance(name: str) -> float:
         values = realizations[name]
         return relative.groupby(values, dropna=False).transform("mean").var()
 
-    return sorted(trained_with(swept), key=told, reverse=True)
+    return sorted(trained_with(swept), key=variance, reverse=True)
 
 
 def describe_setting(setting: pd.Series) -> str:
-    """The swept parameters of a row of `Choice.settings` as text, e.g. ``xdim 40, alpha 0.5``.
+    """Return the swept parameters of a row of `Choice.settings` as text, `xdim 40, alpha 0.5`.
 
     Those that are not set, or have no effect, are left out.
     """
@@ -152,7 +170,7 @@ def describe_setting(setting: pd.Series) -> str:
 
 
 def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
-    """For each recommended setting: what it is with its best realization, and why."""
+    """Return what each recommended setting is, with its best realization, and why."""
     described = []
     for _, chosen in settings[settings["recommended"]].iterrows():
         rivals = settings
@@ -168,7 +186,7 @@ def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _effective(parameters: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """The named columns of a table of parameters, None where a value has no effect."""
+    """Return the named columns of a table of parameters, None where a value has no effect."""
     rows = [
         {name: None if _is_none(value) else value for name, value in row.items()}
         for row in parameters.to_dict("records")
@@ -189,7 +207,7 @@ def _errors(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
 
 
 def _distances(errors: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Distances of (C, 2) errors to the lowest ones, each error in parts of its range `among` some.
+    """Return distances of (C, 2) errors to the lowest, each in parts of its range `among` some.
 
     Infinite errors are as far as the largest finite one.
     """
@@ -211,11 +229,11 @@ def _short(values: pd.Series) -> list[float]:
     return [float(f"{value:.12g}") for value in values]
 
 
-def _is_none(value: Any) -> bool:
+def _is_none(value: object) -> bool:
     return value is None or value != value  # a table knows no other way to say none than NaN
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     return f"{value:.6g}" if isinstance(value, float) else str(value)

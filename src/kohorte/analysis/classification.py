@@ -6,16 +6,28 @@ map, and, to compare, by the nearest points themselves. Of classes with equally 
 wins.
 """
 
+from __future__ import annotations
+
+import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from kohorte.errors import ConfigError
+from kohorte import store
+from kohorte._checks import extra
+from kohorte.analysis.prediction import predict, read_points
+from kohorte.errors import ConfigError, DataError
 from kohorte.maps.winners import find_winners
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from kohorte.maps.lattice import Lattice
+
+_LOG = logging.getLogger(__name__)
 
 #: Rows of `tables/classification.csv`.
 COLUMNS = ("method", "realization", "metric", "neighbours", "points", "accuracy")
@@ -23,23 +35,32 @@ COLUMNS = ("method", "realization", "metric", "neighbours", "points", "accuracy"
 _WORKING_MB = 256
 
 
-def count_classes(winners, classes, n_nodes: int, n_classes: int) -> np.ndarray:
-    """Points of each node by class, (M, C) int64.
+def count_classes(
+    winners: npt.ArrayLike, classes: npt.ArrayLike, n_nodes: int, n_classes: int
+) -> np.ndarray:
+    """Count the points of each node by class, (M, C) int64.
 
-    winners: (N,) nodes. classes: (N,) integers below n_classes.
+    Parameters
+    ----------
+    winners : (N,) integers
+        Node of each point.
+    classes : (N,) integers below n_classes
+        Class of each point.
+    n_nodes, n_classes
+        Sides of the table.
     """
     counts = np.zeros((n_nodes, n_classes), dtype=np.int64)
-    np.add.at(counts, (winners, classes), 1)
+    np.add.at(counts, (np.asarray(winners), np.asarray(classes)), 1)
     return counts
 
 
-def commonest(counts) -> np.ndarray:
-    """Class with most points in each row of `counts`, (M,) int64; -1 for a row without any."""
+def commonest(counts: np.ndarray) -> np.ndarray:
+    """Return the class with most points in each row of (M, C) counts; -1 for a row without any."""
     return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
 
 
-def purity(counts) -> float:
-    """Share of the points whose class is the commonest of their row of `counts` (M, C).
+def purity(counts: np.ndarray) -> float:
+    """Return the share of the points whose class is the commonest of their row of (M, C) counts.
 
     Of the nodes of a map this is the purity of Manning, Raghavan & Schütze, Introduction to
     Information Retrieval (2008), section 16.3, with nodes for clusters. It grows with the number of
@@ -50,13 +71,26 @@ def purity(counts) -> float:
 
 
 def winners_of_means(
-    features, classes, weights, metric: str = "euclidean"
+    features: np.ndarray, classes: npt.ArrayLike, weights: np.ndarray, metric: str = "euclidean"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the points of each class, (C, F) float64, and the winner of it, (C,) int32.
+    """Find the mean of the points of each class and its winner.
 
-    features: (N, F), NaN where a value is missing, which does not count; of a class that misses a
-    feature in all its points the mean is NaN there. classes: (N,) integers 0..C-1, each of some
-    point. weights: (M, F). metric: that of the map.
+    Parameters
+    ----------
+    features : (N, F)
+        NaN where a value is missing, which does not count.
+    classes : (N,) integers 0..C-1
+        Each of some point.
+    weights : (M, F)
+        Weights of the map.
+    metric
+        Metric of the map.
+
+    Returns
+    -------
+    means : (C, F) float64
+        NaN for a feature that all points of a class miss.
+    winners : (C,) int32
     """
     classes = np.asarray(classes)
     means = np.empty((int(classes.max()) + 1, features.shape[1]))
@@ -69,15 +103,32 @@ def winners_of_means(
     return means, find_winners(means.astype(np.float32), weights, metric=metric)
 
 
-def map_neighbours(counts, lattice: "Lattice", neighbours: Sequence[int]) -> np.ndarray:
-    """Class of a point by the points nearest to it on the map, for each node; (K, M) int64.
+def map_neighbours(
+    counts: npt.ArrayLike, lattice: Lattice, neighbours: Sequence[int]
+) -> np.ndarray:
+    """Find the class of a point by the points nearest to it on the map, for each node.
 
     For each number k in `neighbours`, a point that wins at node i gets the commonest class of all
     points whose winners lie within the least lattice distance of i that holds at least k points.
     So points at one distance count all or not at all, and their order means nothing.
 
-    counts: (M, C) points of each node by class. Raises ConfigError where there are fewer than k
-    points in all.
+    Parameters
+    ----------
+    counts : (M, C)
+        Points of each node by class.
+    lattice
+        Lattice of the M nodes.
+    neighbours
+        K numbers of points.
+
+    Returns
+    -------
+    (K, M) int64
+
+    Raises
+    ------
+    ConfigError
+        Fewer than k points in all.
     """
     counts = np.asarray(counts)
     _check_numbers(neighbours, int(counts.sum()))
@@ -93,14 +144,38 @@ def map_neighbours(counts, lattice: "Lattice", neighbours: Sequence[int]) -> np.
     return found
 
 
-def point_neighbours(known, classes, points, neighbours: Sequence[int], metric: str) -> np.ndarray:
-    """Class of each point by the k nearest of the known points in a metric; (K, n) int64.
+def point_neighbours(
+    known: np.ndarray,
+    classes: npt.ArrayLike,
+    points: np.ndarray,
+    neighbours: Sequence[int],
+    metric: str,
+) -> np.ndarray:
+    """Find the class of each point by the k nearest of the known points; exact, by scikit-learn.
 
-    known: (N, F) and points: (n, F), without missing values. classes: (N,) integers, those of the
-    known points. The search is exact, by scikit-learn. Raises ConfigError for k > N.
+    Parameters
+    ----------
+    known : (N, F), points : (n, F)
+        Features without missing values.
+    classes : (N,) integers
+        Classes of the known points.
+    neighbours
+        K numbers of nearest points.
+    metric
+        Name of the metric.
+
+    Returns
+    -------
+    (K, n) int64
+
+    Raises
+    ------
+    ConfigError
+        A number above N.
     """
-    from sklearn import config_context
-    from sklearn.neighbors import NearestNeighbors
+    with extra("estimators"):
+        from sklearn import config_context
+        from sklearn.neighbors import NearestNeighbors
     from threadpoolctl import threadpool_limits
 
     _check_numbers(neighbours, len(known))
@@ -115,17 +190,14 @@ def point_neighbours(known, classes, points, neighbours: Sequence[int], metric: 
     return np.stack([_most_voted(votes[:, :k].T, n_classes) for k in neighbours])
 
 
-def vote(predicted) -> np.ndarray:
-    """Class that most of R classifiers give to each of n points, (n,) int64; predicted: (R, n)."""
+def vote(predicted: npt.ArrayLike) -> np.ndarray:
+    """Return the class that most of (R, n) predictions give to each of n points, (n,) int64."""
     predicted = np.asarray(predicted)
     return _most_voted(predicted, int(predicted.max(initial=0)) + 1)
 
 
 def match_names(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
-    """Index in `known` of each name, (C,) int64.
-
-    Raises ConfigError for a name that is not known.
-    """
+    """Return the index in `known` of each name, (C,) int64; ConfigError for a name not in it."""
     strange = [name for name in names if name not in known]
     if strange:
         raise ConfigError(
@@ -136,16 +208,141 @@ def match_names(names: Sequence[str], known: Sequence[str]) -> np.ndarray:
 
 
 def accuracy_rows(
-    method: str, predicted, truth, *, neighbours: Sequence[int] | None = None, **where: object
-) -> Iterator[dict]:
-    """Rows of the table, one for each array of `predicted` (K, n), beside the true classes (n,)."""
-    for k, classes in zip(neighbours or [None], predicted, strict=True):
+    method: str,
+    predicted: Sequence[np.ndarray] | np.ndarray,
+    truth: np.ndarray,
+    *,
+    neighbours: Sequence[int] | None = None,
+    **where: object,
+) -> Iterator[dict[str, object]]:
+    """Yield a row of the table for each array of (K, n) predictions of the true classes (n,)."""
+    numbers: Sequence[int | None] = neighbours or [None]
+    for k, classes in zip(numbers, predicted, strict=True):
         share = float(np.mean(np.asarray(classes) == truth))
         yield {"method": method, "neighbours": k, "accuracy": share, **where}
 
 
+def classify_points(
+    test: str | Path,
+    *,
+    data: str | Path,
+    indexes: Sequence[str | Path],
+    ensemble: str | Path,
+    neighbours: Sequence[int],
+    threads: int = 1,
+) -> pd.DataFrame:
+    """Classify test points by the maps of a study, by its groups and by the nearest points.
+
+    Parameters
+    ----------
+    test
+        Source of the test points, as for `read_points`.
+    data
+        The study's `data.h5`.
+    indexes
+        Indexes that list its maps.
+    ensemble
+        Its `ensemble.h5`, beside `realizations`.
+    neighbours
+        Numbers of nearest points to go by.
+    threads
+        Threads of the searches, without effect on the result.
+
+    Returns
+    -------
+    DataFrame
+        One row a method, map, number of neighbours and set of points, with the share of the points
+        whose class is found.
+
+    Raises
+    ------
+    DataError
+        Study or test points have no known classes.
+    """
+    import pandas as pd
+
+    table, tests = store.read_data(data), read_points(test, data)
+    if table.truth is None or table.class_names is None or tests.class_names is None:
+        raise DataError("classification: study and test points need known classes")
+    test_truth = match_names(tests.class_names, table.class_names)[tests.truth]
+    points, known = (tests.features, test_truth), (table.truth, len(table.class_names))
+    rows: list[dict[str, Any]] = []
+    votes: list[np.ndarray] = []
+    metrics: dict[str, None] = {}  # in the order of the maps
+    for path in store.listed_realizations(indexes):
+        more, found = _classify_on_map(path, *known, *points, neighbours, threads)
+        rows += more
+        votes.append(found)
+        metrics[more[0]["metric"]] = None
+    if len(votes) > 1:
+        rows += accuracy_rows("map_vote", [vote(votes)], test_truth, points="test")
+    rows += _classify_by_groups(ensemble, *known, *points, threads)
+    if table.n_missing or np.isnan(tests.features).any():
+        _LOG.warning("values are missing: the nearest points themselves are left out")
+        metrics = {}
+    for metric in metrics:
+        near = point_neighbours(table.features, table.truth, points[0], neighbours, metric)
+        rows += accuracy_rows(
+            "point_neighbours",
+            near,
+            test_truth,
+            neighbours=neighbours,
+            metric=metric,
+            points="test",
+        )
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"neighbours": "Int64"})
+
+
+def _classify_on_map(
+    path: Path,
+    truth: np.ndarray,
+    n_classes: int,
+    tests: np.ndarray,
+    test_truth: np.ndarray,
+    neighbours: Sequence[int],
+    threads: int,
+) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Return the rows of one map, and what the classes of its nodes say of the test points."""
+    stored = store.read_realization(path, "weights", "winners")
+    weights, winners = stored.arrays["weights"], stored.arrays["winners"]
+    metric = stored.parameters["metric"]
+    counts = count_classes(winners, truth, len(weights), n_classes)
+    classes, occupied = commonest(counts), np.flatnonzero(counts.any(axis=1))
+    nearest = find_winners(tests, weights[occupied], metric=metric, threads=threads)
+    found = classes[occupied[nearest]]
+    near = map_neighbours(counts, stored.lattice, neighbours)
+    near = near[:, find_winners(tests, weights, metric=metric, threads=threads)]
+    where = {"realization": stored.id, "metric": metric}
+    rows = [
+        *accuracy_rows("node_class", [classes[winners]], truth, points="study", **where),
+        *accuracy_rows("node_class", [found], test_truth, points="test", **where),
+        *accuracy_rows(
+            "map_neighbours", near, test_truth, neighbours=neighbours, points="test", **where
+        ),
+    ]
+    return rows, found
+
+
+def _classify_by_groups(
+    ensemble: str | Path,
+    truth: np.ndarray,
+    n_classes: int,
+    tests: np.ndarray,
+    test_truth: np.ndarray,
+    threads: int,
+) -> Iterator[dict[str, object]]:
+    """Yield the rows of the consensus: a group stands for the commonest class of its points."""
+    stored = store.read_ensemble(ensemble, points=True)
+    labels, n_groups = stored.points.label, stored.consensus.n_groups
+    classes = commonest(count_classes(labels, truth, n_groups, n_classes))
+    folder = Path(ensemble).parent / "realizations"
+    found = classes[predict(stored, folder, tests, threads=threads).label]
+    yield from accuracy_rows("group_class", [classes[labels]], truth, points="study")
+    yield from accuracy_rows("group_class", [found], test_truth, points="test")
+
+
 def _most_voted(votes: np.ndarray, n_classes: int) -> np.ndarray:
-    """The commonest entry of each column of (K, n) votes, the lowest one of equally common."""
+    """Return the commonest entry of each column of (K, n) votes, the lowest of equally common."""
     counts = np.zeros((votes.shape[1], n_classes), dtype=np.int64)
     for row in votes:
         counts[np.arange(votes.shape[1]), row] += 1

@@ -1,9 +1,15 @@
 """Comparison of labels with a known truth."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from kohorte._checks import extra
+from kohorte.ensemble.votes import VOTES, Voters
 from kohorte.errors import DataError
 
 
@@ -24,7 +30,7 @@ class Evaluation:
     confusion : (n_classes, n_clusters) int64
         Number of points of each class in each cluster.
     matching : (n_classes,) int64
-        Index into ``clusters`` of the cluster matched with each class; -1 for none.
+        Index into `clusters` of the cluster matched with each class; -1 for none.
     precision, recall : (n_classes,) float64
         Share of the matched cluster that is of the class, and of the class that is in the matched
         cluster; 0 for a class with no match.
@@ -57,7 +63,9 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
         No points, different lengths, labels that are not integers, a missing or fractional class.
     """
     from scipy.optimize import linear_sum_assignment
-    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+    with extra("estimators"):
+        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -87,6 +95,41 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
         precision=hits / matched_sizes,
         recall=hits / confusion.sum(axis=1),
     )
+
+
+def evaluate_ensemble(
+    ensemble: Voters, labels: Sequence[Any], truth: np.ndarray, *, representative: int
+) -> dict[str, Evaluation]:
+    """Compare single realizations and the consensus with true classes.
+
+    Parameters
+    ----------
+    ensemble
+        The realizations combined.
+    labels
+        Their R label arrays or datasets of N points.
+    truth : (N,)
+        Class of each point, as for `evaluate`.
+    representative
+        Realization that agrees best with all others.
+
+    Returns
+    -------
+    dict[str, Evaluation]
+        By name of method: the single realizations of lowest, median and highest adjusted Rand
+        index, the representative one, and the consensus by each kind of votes.
+    """
+    single = [evaluate(array[:], truth) for array in labels]
+    by_ari = sorted(single, key=lambda e: e.ari)
+    found = {
+        "single_min": by_ari[0],
+        "single_median": by_ari[(len(by_ari) - 1) // 2],
+        "single_max": by_ari[-1],
+        "representative": single[representative],
+    }
+    for votes in VOTES:
+        found[f"consensus_{votes}"] = evaluate(ensemble.label(labels, votes).groups, truth)
+    return found
 
 
 def _check_truth(truth: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kohorte._checks import suggest
+from kohorte._checks import extra, suggest
 from kohorte.data.reading import (
     ArraySource,
     ReadOptions,
@@ -37,7 +37,8 @@ def open_sklearn(title: str, name: str, options: ReadOptions) -> Iterator[Source
         )
     if options.label is not None:
         raise ConfigError(f"{title} brings its own labels; leave label out")
-    import sklearn.datasets
+    with extra("estimators"):
+        import sklearn.datasets
 
     bunch = getattr(sklearn.datasets, SKLEARN_SETS[name])()
     names = decode_names(title, bunch.feature_names, "feature_names")

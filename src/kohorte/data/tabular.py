@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._checks import extra
 from kohorte.data.reading import ReadOptions, Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
 
@@ -262,8 +263,9 @@ def open_tsv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
 @contextmanager
 def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open a Parquet file with one column per feature."""
-    import pyarrow
-    import pyarrow.parquet
+    with extra("workflow"):
+        import pyarrow
+        import pyarrow.parquet
 
     try:
         file = pyarrow.parquet.ParquetFile(path)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import cached_property
 from numbers import Integral
 from operator import attrgetter
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
+import numpy.typing as npt
 from joblib import effective_n_jobs
 from sklearn.base import (
     BaseEstimator,
@@ -19,6 +19,7 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
@@ -37,13 +38,22 @@ from kohorte.maps.batch import MiniBatches
 from kohorte.maps.history import History
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.metrics import pairwise
-from kohorte.maps.realization import MapParameters, Recording, run_realization
+from kohorte.maps.realization import (
+    MapParameters,
+    Realization,
+    Recording,
+    run_realization,
+    spawn_seeds,
+)
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.schedules import learning_rates
 from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
 from kohorte.study.plan import COUNTED, PARAMETERS
+
+if TYPE_CHECKING:
+    import h5py
 
 _PASSING = (
     "labels_",
@@ -61,8 +71,6 @@ _PASSING = (
     "n_samples_seen_",
 )
 """What lasts only until the next fit or stream begins."""
-
-_NO_HISTORY = SimpleNamespace(snapshot_step=np.empty(0), snapshots=None)
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -205,7 +213,7 @@ tolerance, method, smoothing, merge, clusters
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
     basins_ = property(attrgetter("_segments.basins"))
@@ -217,6 +225,7 @@ tolerance, method, smoothing, merge, clusters
 
     @cached_property
     def u_matrix_(self) -> np.ndarray:
+        """Heights of the U-matrix, (M,) float64."""
         p = self.parameters_
         return smooth(u_matrix(self._codebook, self.lattice_, p.metric), self.lattice_, p.smoothing)
 
@@ -230,7 +239,7 @@ tolerance, method, smoothing, merge, clusters
             method=p.method,
             merge=p.merge,
             n_clusters=p.clusters,
-            seed=int(_children(self.seed_)[2].generate_state(1)[0]),
+            seed=int(spawn_seeds(self.seed_)[2].generate_state(1)[0]),
         )
 
     @property
@@ -242,7 +251,7 @@ tolerance, method, smoothing, merge, clusters
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X, y=None) -> SOM:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
         """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -250,7 +259,13 @@ tolerance, method, smoothing, merge, clusters
         with reporting(self.verbose, "map") as progress:
             return self._train(self._scale(X), as_seed(self.random_state), progress, resume)
 
-    def _train(self, points, seed: int, progress=None, resume: bool = False) -> SOM:
+    def _train(
+        self,
+        points: np.ndarray,
+        seed: int,
+        progress: Callable[[int, int], None] | None = None,
+        resume: bool = False,
+    ) -> SOM:
         parameters, given = self._resolve(points, resume)
         realization = run_realization(
             points,
@@ -263,7 +278,7 @@ tolerance, method, smoothing, merge, clusters
         )
         return self._adopt(realization, parameters, seed)
 
-    def partial_fit(self, X, y=None) -> SOM:
+    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
 
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
@@ -287,10 +302,10 @@ tolerance, method, smoothing, merge, clusters
         self.n_iter_ += 1
         self.weights_ = self._stream.weights / self.feature_weights_
         for name in ("u_matrix_", "_segments"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         return self
 
-    def _begin_stream(self, X, resume: bool) -> None:
+    def _begin_stream(self, X: np.ndarray, resume: bool) -> None:
         self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
         points = self._scale(X)
         p, start = self._resolve(points, resume, trainer="minibatch")
@@ -298,14 +313,16 @@ tolerance, method, smoothing, merge, clusters
         self.parameters_, self.lattice_ = p, p.lattice
         self.seed_ = as_seed(self.random_state)
         if start is None:
-            rng = np.random.default_rng(_children(self.seed_)[0])
+            rng = np.random.default_rng(spawn_seeds(self.seed_)[0])
             start = initial_weights(points, p.lattice, p.initial, rng)
         self._stream = MiniBatches(
             p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric
         )
         self.n_samples_seen_ = self.n_iter_ = 0
 
-    def _resolve(self, points, resume: bool, **changed) -> tuple[MapParameters, np.ndarray | None]:
+    def _resolve(
+        self, points: np.ndarray, resume: bool, **changed: Any
+    ) -> tuple[MapParameters, np.ndarray | None]:
         """Parameters of the map, and the first weights in weighted units where they are given."""
         chosen = {name: getattr(self, name) for name in PARAMETERS} | changed
         if isinstance(self.clusters, Integral) and self.method not in COUNTED:
@@ -325,8 +342,9 @@ tolerance, method, smoothing, merge, clusters
             chosen["initial"], given = "given", given * self.feature_weights_
         return resolve_parameters(chosen, points), given
 
-    def _adopt(self, trained, parameters: MapParameters, seed: int) -> SOM:
-        """Take over a Realization, or what looks like one but lacks what a stream does not give."""
+    def _adopt(
+        self, trained: Realization | store.MapArrays, parameters: MapParameters, seed: int
+    ) -> SOM:
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
         self.weights_ = trained.weights / self.feature_weights_
@@ -345,9 +363,9 @@ tolerance, method, smoothing, merge, clusters
 
     def _forget(self) -> None:
         for name in _PASSING:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
-    def _scale(self, X) -> np.ndarray:
+    def _scale(self, X: np.ndarray) -> np.ndarray:
         """Points (N, F) float32 in weighted units."""
         factors = self.feature_weights_
         return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
@@ -355,37 +373,37 @@ tolerance, method, smoothing, merge, clusters
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
-    def winners(self, X) -> np.ndarray:
+    def winners(self, X: npt.ArrayLike) -> np.ndarray:
         """Node nearest to each point, (N,) int32."""
         points = self._scale(check_table(self, X))
         return find_winners(points, self._codebook, **self._search())
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Cluster of each point's winner, (N,) int32."""
         winners = self.winners(X)
         return self.node_clusters_[winners]
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: npt.ArrayLike) -> np.ndarray:
         """Position (x, y) of each point's winner on the lattice, (N, 2) float64, in its steps."""
         winners = self.winners(X)
         return self.lattice_.coordinates()[winners]
 
-    def distances(self, X) -> np.ndarray:
+    def distances(self, X: npt.ArrayLike) -> np.ndarray:
         """Distances of the points to all nodes, (N, M) float64, in the metric of the map."""
         points = self._scale(check_table(self, X))
         return pairwise(points, self._codebook, self.parameters_.metric)
 
-    def score_samples(self, X) -> np.ndarray:
+    def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
         """Negative distance of each point to its winner, (N,) float64."""
         points = self._scale(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: npt.ArrayLike, y: object = None) -> float:
         """Negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
-    def impute(self, X) -> np.ndarray:
+    def impute(self, X: npt.ArrayLike) -> np.ndarray:
         """X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
         winners = find_winners(self._scale(filled), self._codebook, **self._search())
@@ -402,14 +420,14 @@ tolerance, method, smoothing, merge, clusters
         self._write(Path(path), repeat=1)
 
     def _write(self, path: Path, repeat: int) -> None:
-        arrays = {name: getattr(self, f"{name}_", None) for name in store.REALIZATION_ARRAYS}
+        arrays: dict[str, Any] = {n: getattr(self, f"{n}_", None) for n in store.REALIZATION_ARRAYS}
         arrays["weights"] = self._codebook
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
-        trained = SimpleNamespace(
+        trained = store.MapArrays(
             **arrays,
-            history=getattr(self, "history_", _NO_HISTORY),
+            history=getattr(self, "history_", None),
             quality=getattr(self, "quality_", {}),
             seconds=getattr(self, "seconds_", {}),
         )
@@ -419,20 +437,17 @@ tolerance, method, smoothing, merge, clusters
             "scaling/weights": factors if (factors != 1).any() else None,
             "initial/weights": None if isinstance(self.initial, str) else np.asarray(self.initial),
         }
-        with store.replacing(path) as temporary:
-            store.write_realization(
-                temporary,
-                trained,
-                id=path.stem,
-                seed=self.seed_,
-                repeat=repeat,
-                parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
-                fingerprint="",
-                estimator=plain_parameters(self),
-            )
-            with h5py.File(temporary, "a") as file:
-                store.put(file, further)
-                file.attrs["content"] = store.content_digest(file)
+        store.write_realization(
+            path,
+            trained,
+            further=further,
+            id=path.stem,
+            seed=self.seed_,
+            repeat=repeat,
+            parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
+            fingerprint="",
+            estimator=plain_parameters(self),
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> SOM:
@@ -447,7 +462,9 @@ tolerance, method, smoothing, merge, clusters
                 som = cls(**store.read_json(file, "estimator"))
             else:
                 som = cls(**resolved, random_state=seed)
-            arrays = {n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS}
+            arrays: dict[str, Any] = {
+                n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS
+            }
             som.n_features_in_ = arrays["weights"].shape[1]
             if "names" in file:
                 som.feature_names_in_ = np.array(store.read_text(file["names"]), dtype=object)
@@ -456,7 +473,7 @@ tolerance, method, smoothing, merge, clusters
             if "scaling/weights" in file:
                 som.feature_weights = file["scaling/weights"][:]
             som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
-            trained = SimpleNamespace(
+            trained = store.MapArrays(
                 **arrays,
                 history=_read_history(file) if "history" in file else None,
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},
@@ -464,11 +481,6 @@ tolerance, method, smoothing, merge, clusters
             )
         parameters = MapParameters(**{f.name: resolved[f.name] for f in fields(MapParameters)})
         return som._adopt(trained, parameters, seed)
-
-
-def _children(seed: int) -> list[np.random.SeedSequence]:
-    """The seeds that run_realization makes of one: for start, order and segmentation."""
-    return np.random.SeedSequence(seed).spawn(3)
 
 
 def _read_history(file: h5py.File) -> History:

@@ -24,7 +24,7 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
-from kohorte.figures.reading import Inputs, Parameters, read_map
+from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
@@ -243,9 +243,10 @@ def draw_class_projections(inputs: Inputs, parameters: Parameters) -> Figure:
 def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Parameters) -> Figure:
     stored = read_map(inputs, parameters, "winners", "u_matrix")
     table = store.read_data(inputs["data"], mapped=True)
+    classes, names = known_classes(table)
     return figure(
-        classes=table.truth,
-        class_names=table.class_names,
+        classes=classes,
+        class_names=names,
         lattice=stored.lattice,
         **stored.arrays,
     )
@@ -310,10 +311,9 @@ def draw_node_classes(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `node_classes` from the files of a study."""
     stored = read_map(inputs, parameters, "winners")
     table = store.read_data(inputs["data"], mapped=True)
-    names = table.class_names or ()
-    counts = count_classes(
-        stored.arrays["winners"], table.truth, stored.lattice.n_nodes, len(names)
-    )
+    classes, names = known_classes(table)
+    sides = stored.lattice.n_nodes, len(names)
+    counts = count_classes(stored.arrays["winners"], classes, *sides)
     return node_classes_figure(counts, names, stored.lattice)
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import provenance
+from kohorte._files import replacing
 from kohorte.errors import KohorteError
 from kohorte.figures.style import save_figure
-from kohorte.store.files import read_seal, replacing
+from kohorte.store.files import read_seal
 
 _LOG = logging.getLogger(__name__)
 

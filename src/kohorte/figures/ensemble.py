@@ -233,7 +233,7 @@ def similarity_figure(
 def draw_similarity(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `similarity` from the files of a study."""
     ensemble = store.read_ensemble(inputs["ensemble"])
-    similarity = overlap(store.read_overlaps_of(ensemble))
+    similarity = overlap(ensemble.overlaps)
     np.fill_diagonal(similarity, ensemble.clusters.size > 0)
     order = ensemble.consensus.leaf_order
     return similarity_figure(
@@ -307,7 +307,7 @@ def overlap_matrices_figure(
 def draw_overlap_matrices(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `overlap_matrices` from the files of a study."""
     ensemble = store.read_ensemble(inputs["ensemble"])
-    overlaps, order = store.read_overlaps_of(ensemble), ensemble.consensus.leaf_order
+    overlaps, order = ensemble.overlaps, ensemble.consensus.leaf_order
     same = overlaps.realization[:, None] == overlaps.realization
     matrices = (
         overlap(overlaps),

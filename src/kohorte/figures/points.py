@@ -1,7 +1,6 @@
 """Figures of points in the plane of two features: signal, consensus labels, confidence."""
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +36,7 @@ from kohorte.figures.style import (
 
 if TYPE_CHECKING:
     from kohorte.maps.lattice import Lattice
-    from kohorte.store import PreparedData
+    from kohorte.store import PreparedData, StoredEnsemble
 
 _CONFIDENCE = "Share of votes for the label"
 
@@ -109,7 +108,8 @@ def classes_of_groups(evaluation: Evaluation, n_groups: int) -> np.ndarray:
     """
     classes = np.full(n_groups, -1, dtype=np.int64)
     matched = np.flatnonzero(evaluation.matching >= 0)
-    classes[evaluation.clusters[evaluation.matching[matched]]] = matched
+    groups = evaluation.clusters[evaluation.matching[matched]]
+    classes[groups[groups >= 0]] = matched[groups >= 0]  # -1 is no group
     return classes
 
 
@@ -302,7 +302,7 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _read_points(inputs: Inputs) -> tuple["PreparedData", SimpleNamespace, int]:
+def _read_points(inputs: Inputs) -> tuple["PreparedData", "StoredEnsemble", int]:
     """Table and ensemble of every n-th point, and n."""
     table = store.read_data(inputs["data"], mapped=True)
     step = choose_step(len(table.features))

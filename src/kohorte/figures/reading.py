@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from kohorte import store
+from kohorte.errors import ResultError
 
 if TYPE_CHECKING:
-    from kohorte.store import StoredRealization
+    from kohorte.store import PreparedData, StoredRealization
 
 Inputs = Mapping[str, Any]
 """Files that a figure is drawn from by name: a path, or several paths, or none of a kind that the
@@ -23,6 +25,13 @@ def read_map(inputs: Inputs, parameters: Parameters, *names: str) -> "StoredReal
     return store.read_chosen_map(
         inputs["maps"], inputs["ensemble"], parameters["realization"], *names
     )
+
+
+def known_classes(table: "PreparedData") -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the class of each point and the names of the classes; ResultError without any."""
+    if table.truth is None or table.class_names is None:
+        raise ResultError("the points of the study have no known classes; set data.label")
+    return table.truth, table.class_names
 
 
 def read_swept(realizations: pd.DataFrame, parameters: Parameters) -> dict[str, list[object]]:

@@ -24,8 +24,8 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
 
+from kohorte._files import replacing
 from kohorte.errors import ConfigError
-from kohorte.store.files import replacing
 
 SINGLE_COLUMN = 3.5
 """Width of a figure that fills one column of a two-column page, in inches (89 mm)."""
@@ -137,7 +137,7 @@ def paper_style() -> Iterator[None]:
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     """Write a figure as PDF or PNG; the same figure gives the same bytes on every run.
 
-    The file is complete or absent: it is written under a temporary name and renamed.
+    The file is complete or absent.
 
     Parameters
     ----------

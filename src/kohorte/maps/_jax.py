@@ -26,18 +26,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from kohorte._arrays import as_points, as_weights
-from kohorte._checks import as_count, choose
+from kohorte._checks import as_count, choose, extra
 from kohorte.errors import ConfigError
 from kohorte.maps.batch import SMALLEST_SUPPORT
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood, check_averaging
 from kohorte.maps.winners import has_missing
+
+with extra("jax"):
+    import jax
+    import jax.numpy as jnp
+    from jax import lax
 
 CACHE_BYTES = 1 << 22
 """Default size of a block on a CPU, which is fastest where a block stays in its cache."""

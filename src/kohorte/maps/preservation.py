@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte._checks import as_count, as_number
@@ -196,11 +196,11 @@ def embedding_variance(
     n, m = n[varied], m[varied]
     spread, node_spread = variances[varied] / n, node_variances[varied] / m
     freedom = (spread + node_spread) ** 2 / (spread**2 / (n - 1) + node_spread**2 / (m - 1))
-    reach = stats.t.ppf(1 - tail, freedom) * np.sqrt(spread + node_spread)
+    reach = special.stdtrit(freedom, 1 - tail) * np.sqrt(spread + node_spread)
     ratio = variances[varied] / node_variances[varied]
     embedded[varied] = (
-        (stats.f.ppf(tail, n - 1, m - 1) <= ratio)
-        & (ratio <= stats.f.ppf(1 - tail, n - 1, m - 1))
+        (special.fdtri(n - 1, m - 1, tail) <= ratio)
+        & (ratio <= special.fdtri(n - 1, m - 1, 1 - tail))
         & (difference[varied] <= reach)
     )
     return _share_of_variance(variances, embedded & tested)

@@ -176,6 +176,11 @@ class Realization:
     history: History
 
 
+def spawn_seeds(seed: int) -> list[np.random.SeedSequence]:
+    """Return the seeds of a map's start, of its sample order and of its segmentation."""
+    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
+
+
 @dataclass(frozen=True)
 class Recording:
     """What is recorded in training, see history.Observer; it does not change the map."""
@@ -296,8 +301,7 @@ class _Run:
     """A map about to be trained: its start, its generators and its observer."""
 
     def __init__(self, points, parameters: MapParameters, seed, given, recording, progress):
-        seeds = np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
-        start_seed, order_seed, segment_seed = seeds
+        start_seed, order_seed, segment_seed = spawn_seeds(seed)
         self.parameters = parameters
         self.lattice = parameters.lattice
         self.order_rng = np.random.default_rng(order_seed)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from kohorte._arrays import as_node_values, as_nodes, as_weights
-from kohorte._checks import as_count, as_number, choose
+from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError
 from kohorte.maps import _weight_clusters
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
@@ -175,7 +175,9 @@ def _merged_basins(weights, lattice, u, basins, centroids, options: SegmentOptio
 
 def _by_weights(cluster_weights):
     def clusters_of_weights(weights, lattice, u, basins, centroids, options: SegmentOptions):
-        raw = cluster_weights(weights.astype(np.float64), lattice, options.n_clusters, options.seed)
+        table = weights.astype(np.float64)
+        with extra("estimators"):
+            raw = cluster_weights(table, lattice, options.n_clusters, options.seed)
         return _numbered_by_centroid(weights, raw)
 
     return clusters_of_weights

@@ -28,16 +28,18 @@ arguments. Importing this module imports JAX and equinox.
 
 import math
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
 
 from kohorte._arrays import as_points
-from kohorte._checks import as_count, as_number, choose
+from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.lattice import Lattice
+
+with extra("jax"):
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    from jax import Array, lax
 
 BLOCK_ENTRIES = 1 << 22
 """Entries of points x nodes x features that `soft_coordinates` works on at a time."""

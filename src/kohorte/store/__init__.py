@@ -1,85 +1,63 @@
-"""Result files of a study: HDF5 and CSV, whole or not there."""
+"""Result files of a study: HDF5 and CSV, whole or not there.
 
-from kohorte.store.data import (
-    PreparedData,
-    read_data,
-    write_data,
-)
-from kohorte.store.ensembles import (
-    read_ensemble,
-    read_overlaps,
-    read_overlaps_of,
-    read_representative,
-    write_ensemble,
-    write_overlaps,
-)
-from kohorte.store.files import (
-    create,
-    open_result,
-    put,
-    put_attributes,
-    read_json,
-    read_result,
-    read_text,
-    replacing,
-    write_csv,
-    write_index,
-)
-from kohorte.store.labels import (
-    LabelArrays,
-    check_label_rows,
-    cut_windows,
-    open_label_arrays,
-)
-from kohorte.store.realizations import (
-    REALIZATION_ARRAYS,
-    StoredRealization,
-    content_digest,
-    find_realization,
-    has_fingerprint,
-    list_realization,
-    listed_realizations,
-    read_chosen_map,
-    read_realization,
-    read_weights,
-    write_realization,
-)
-from kohorte.store.resources import write_resource
+What the modules here offer is imported when it is used.
+"""
 
-__all__ = [
-    "REALIZATION_ARRAYS",
-    "LabelArrays",
-    "PreparedData",
-    "StoredRealization",
-    "check_label_rows",
-    "content_digest",
-    "create",
-    "cut_windows",
-    "find_realization",
-    "has_fingerprint",
-    "list_realization",
-    "listed_realizations",
-    "open_label_arrays",
-    "open_result",
-    "put",
-    "put_attributes",
-    "read_chosen_map",
-    "read_data",
-    "read_ensemble",
-    "read_json",
-    "read_overlaps",
-    "read_overlaps_of",
-    "read_realization",
-    "read_representative",
-    "read_result",
-    "read_text",
-    "read_weights",
-    "replacing",
-    "write_csv",
-    "write_data",
-    "write_ensemble",
-    "write_index",
-    "write_overlaps",
-    "write_realization",
-    "write_resource",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kohorte.store.data import *  # noqa: F403
+    from kohorte.store.ensembles import *  # noqa: F403
+    from kohorte.store.files import *  # noqa: F403
+    from kohorte.store.labels import *  # noqa: F403
+    from kohorte.store.realizations import *  # noqa: F403
+    from kohorte.store.resources import *  # noqa: F403
+
+_NAMES = {
+    "data": ["PreparedData", "read_data", "write_data"],
+    "ensembles": [
+        "StoredEnsemble",
+        "read_ensemble",
+        "read_overlaps",
+        "read_representative",
+        "write_ensemble",
+        "write_overlaps",
+    ],
+    "files": [
+        "create",
+        "open_result",
+        "put",
+        "put_attributes",
+        "read_json",
+        "read_result",
+        "read_text",
+        "write_csv",
+        "write_index",
+    ],
+    "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
+    "realizations": [
+        "REALIZATION_ARRAYS",
+        "MapArrays",
+        "StoredRealization",
+        "content_digest",
+        "find_realization",
+        "has_fingerprint",
+        "list_realization",
+        "listed_realizations",
+        "read_chosen_map",
+        "read_realization",
+        "read_weights",
+        "write_realization",
+    ],
+    "resources": ["write_resource"],
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from kohorte.data.prepared import PreparedData
 from kohorte.provenance import portable_path
 from kohorte.store.files import create, put, read_json, read_result, read_text
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """The scaled table that every realization is trained on.
-
-    Attributes
-    ----------
-    features
-        (N, F) float32, C order, scaled; NaN where a value is missing.
-    names
-        F feature names.
-    offset
-        (F,) float64; physical value = features * scale + offset.
-    scale
-        (F,) float64, weights of the features included.
-    truth
-        (N,) int64 class of each point, or None where it is not known.
-    class_names
-        Names of the classes, or None.
-    rows
-        (N,) int64 row of each point in the source.
-    digest
-        SHA-256 of the features and names.
-    n_missing
-        Entries of `features` that are NaN.
-    shape
-        Shape of the grid whose cells the points are, in C order; None where they are none.
-    """
-
-    features: np.ndarray
-    names: tuple[str, ...]
-    offset: np.ndarray
-    scale: np.ndarray
-    truth: np.ndarray | None
-    class_names: tuple[str, ...] | None
-    rows: np.ndarray
-    digest: str
-    n_missing: int = 0
-    shape: tuple[int, ...] | None = None
-
-    def physical(self, columns: Sequence[int]) -> np.ndarray:
-        """Return features of all points in units of the source, (N, len(columns)) float64."""
-        columns = list(columns)
-        return self.features[:, columns] * self.scale[columns] + self.offset[columns]
-
-    def every(self, step: int) -> PreparedData:
-        """Return every step-th point, in memory; the digest remains the digest of all points."""
-        return replace(
-            self,
-            features=np.ascontiguousarray(self.features[::step]),
-            truth=None if self.truth is None else self.truth[::step],
-            rows=self.rows[::step],
-        )
 
 
 def write_data(
     path: str | Path,
     data: PreparedData,
     *,
-    weights: np.ndarray | None = None,
-    source: str | None = None,
     options: Mapping[str, Any] | None = None,
     **attributes: Any,
 ) -> None:
@@ -81,22 +25,22 @@ def write_data(
 
     Parameters
     ----------
-    weights
-        (F,) weight of each feature, kept for the record: `data.scale` includes it.
-    source
-        Where the table was read from; of an absolute path only the name is kept.
     options
-        The section `data` of the configuration, with its `source`.
+        The section `data` of the configuration that the table was prepared by. Of a source that is
+        an absolute path only the name is kept; the weights are kept for the record: `data.scale`
+        includes them.
     attributes
         Further attributes of the file.
     """
-    if source is not None:
-        source = portable_path(source)
-        options = options and {**options, "source": source}
+    options, weights = dict(options or {}), None
+    if options.get("source") is not None:
+        attributes["source"] = options["source"] = portable_path(options["source"])
+    if "weights" in options:
+        weights = np.array([options["weights"].get(name, 1.0) for name in data.names])
     attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
     if data.shape is not None:
         attributes["shape"] = list(data.shape)
-    with create(path, "data", source=source, options=options, **attributes) as file:
+    with create(path, "data", options=options or None, **attributes) as file:
         put(
             file,
             {

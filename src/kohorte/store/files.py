@@ -10,16 +10,11 @@ here lies the seal, size and SHA-256 of all that follows, which is compared when
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import hashlib
 import io
 import json
 import os
-import platform
-import re
-import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,6 +23,7 @@ import h5py
 import numpy as np
 
 from kohorte import provenance
+from kohorte._files import replacing
 from kohorte.errors import KohorteError, ResultError
 
 if TYPE_CHECKING:
@@ -108,82 +104,6 @@ _BLOCK = 512
 
 _SEAL = b"kohorte sha256 "
 
-#: What a person can do if a file cannot be written.
-_REMEDIES = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room in your quota",
-    errno.EROFS: "make that file system writable",
-    errno.EACCES: "get the permission to write there",
-    errno.EPERM: "get the permission to write there",
-}
-
-#: Temporary files that another machine has not touched for so long are abandoned, in seconds.
-_ABANDONED_AFTER = 7 * 24 * 3600
-
-
-@contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` if the block ends without error.
-
-    Raises
-    ------
-    ResultError
-        When disk or permissions do not allow to write there.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path.parent)
-        temporary.touch()  # what forbids to write here is found before the block does its work
-        yield temporary
-        with open(temporary, "r+b") as stream:
-            _seal(stream)
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno not in _REMEDIES:
-            raise
-        raise ResultError(
-            f"{path}: cannot be written ({error.strerror}); {_REMEDIES[error.errno]} and run "
-            "again: what is finished is kept"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-@functools.cache
-def _machine() -> str:
-    """Return a short name of this machine, fit for the name of a file."""
-    return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-@functools.cache
-def _remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed; once in each process."""
-    for part in folder.glob(".*.part"):
-        owner = re.search(r"\.([0-9a-f]{8})-(\d{1,9})\.part$", part.name)
-        if owner is None:
-            continue
-        with contextlib.suppress(OSError):
-            if owner[1] == _machine() and os.name == "posix":
-                abandoned = not _is_running(int(owner[2]))
-            else:
-                abandoned = time.time() - part.stat().st_mtime > _ABANDONED_AFTER
-            if abandoned:
-                part.unlink()
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is another user's
-    return True
-
 
 class _Target(io.FileIO):
     """A file for HDF5 to write to, which keeps its first error for `create` to raise.
@@ -237,22 +157,19 @@ def create(
             file.attrs["library"] = provenance.library_digest(*parts)
             put_attributes(file, **attributes)
             yield file
-        target.seek(0)
-        target.write(_SEAL)
+        _seal(target)
         if target.error is not None:
             raise target.error
 
 
-def _seal(stream: BinaryIO) -> None:
-    """Seal what `create` wrote; leave other files, such as tables, as they are."""
-    if stream.read(len(_SEAL)) == _SEAL:
-        seal = _seal_of(stream)
-        stream.seek(0)
-        stream.write(seal)
-        stream.flush()
+def _seal(stream: BinaryIO | io.FileIO) -> None:
+    """Write the seal of an open file into its user block."""
+    seal = _seal_of(stream)
+    stream.seek(0)
+    stream.write(seal)
 
 
-def _seal_of(stream: BinaryIO) -> bytes:
+def _seal_of(stream: BinaryIO | io.FileIO) -> bytes:
     """Return the user block that belongs to the content that follows it."""
     digest = hashlib.sha256()
     stream.seek(_BLOCK)

@@ -28,9 +28,28 @@ from kohorte.store.files import (
 )
 
 if TYPE_CHECKING:
+    from kohorte.maps.history import History
     from kohorte.maps.realization import Realization
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MapArrays:
+    """A map as its file has it: a Realization, but for what there is not after a stream."""
+
+    weights: np.ndarray
+    u_matrix: np.ndarray
+    basins: np.ndarray
+    centroids: np.ndarray
+    node_clusters: np.ndarray
+    cluster_centroids: np.ndarray
+    winners: np.ndarray | None
+    labels: np.ndarray | None
+    hits: np.ndarray | None
+    history: History | None
+    quality: dict[str, float]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -87,21 +106,38 @@ REALIZATION_ARRAYS = (
 )
 
 
-def write_realization(path: str | Path, realization: Realization, **attributes: Any) -> None:
+def write_realization(
+    path: str | Path,
+    realization: Realization | MapArrays,
+    *,
+    further: Mapping[str, Any] | None = None,
+    **attributes: Any,
+) -> None:
     """Write `realizations/<id>.h5`.
 
-    `attributes` are `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    realization
+        The trained map and what was derived from it.
+    further
+        Arrays besides those of every realization, by their name in the file.
+    attributes
+        `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
-        history = vars(realization.history).copy()
-        kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
-        put(file, {f"history/{name}": values for name, values in history.items()})
-        if kept["step"].size:
-            put(file, {f"snapshots/{name}": values for name, values in kept.items()})
+        if realization.history is not None:
+            history = vars(realization.history).copy()
+            kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
+            put(file, {f"history/{name}": values for name, values in history.items()})
+            if kept["step"].size:
+                put(file, {f"snapshots/{name}": values for name, values in kept.items()})
         put_attributes(file.create_group("quality"), **realization.quality)
         seconds = file.create_group("seconds")
         put_attributes(seconds, unit="s", **realization.seconds)
+        put(file, further or {})
         file.attrs["content"] = content_digest(file)
 
 

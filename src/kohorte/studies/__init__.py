@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 from kohorte.study.modules import StudyModule
 
@@ -24,5 +25,5 @@ PACKAGES = (
 
 @cache
 def load_modules() -> tuple[StudyModule, ...]:
-    """All of them, in the order of `PACKAGES`."""
-    return tuple(import_module(name).MODULE for name in PACKAGES)
+    """Those that are there, in the order of `PACKAGES`; an installed kohorte has no benchmarks."""
+    return tuple(import_module(name).MODULE for name in PACKAGES if find_spec(name))

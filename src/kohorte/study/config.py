@@ -11,14 +11,14 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kohorte._checks import suggest
+from kohorte._checks import extra, suggest
 from kohorte.errors import ConfigError
 from kohorte.provenance import portable_path
-from kohorte.study.figures import FIGURES
+from kohorte.study.figures import all_figures
 from kohorte.study.modules import StudyModule, merge_schema
 
 Schema = Mapping[str, Any]
@@ -44,7 +44,8 @@ def read_config(path: str | Path) -> Any:
     ConfigError
         It cannot be read, holds more than plain data, or gives a key twice; the message says where.
     """
-    import yaml
+    with extra("workflow"):
+        import yaml
 
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -102,20 +103,23 @@ def _refuse_second_keys(path: str | Path, top: Any) -> None:
 
 def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
     """Read the schema of the configuration, with what `modules` add to it."""
-    import yaml
+    with extra("workflow"):
+        import yaml
+
+    # Every run and every job of a cluster reads the schema: by libyaml in a tenth of the time.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     def read(folder: Path, name: str) -> dict[str, Any]:
         path = folder / name
-        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        text = path.read_text(encoding="utf-8") if path.exists() else "{}"
+        return yaml.load(text, Loader=loader)
 
     schema = read(Path(__file__).parent, "config.schema.yaml")
-    figures = list(FIGURES)
+    modules = tuple(modules)
     for module in modules:
         schema = merge_schema(schema, read(module.folder, "schema.yaml"))
-        figures += module.figures
-    schema["properties"]["figures"]["properties"]["extra"]["items"] = {
-        "enum": [figure.name for figure in figures if figure.on_request]
-    }
+    names = [figure.name for figure in all_figures(modules) if figure.on_request]
+    schema["properties"]["figures"]["properties"]["extra"]["items"] = {"enum": names}
     return schema
 
 
@@ -199,7 +203,8 @@ def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Itera
 
 @functools.cache
 def _validator() -> Any:
-    from jsonschema import Draft202012Validator, ValidationError, validators
+    with extra("workflow"):
+        from jsonschema import Draft202012Validator, ValidationError, validators
 
     def unique_items(
         _validator: Any, wanted: bool, instance: Any, _schema: Any
@@ -375,13 +380,19 @@ def portable_config(
     modules = tuple(modules)
     elsewhere = {"execution", "prediction"}.union(*(module.unrecorded for module in modules))
     portable = {k: v for k, v in config.items() if k not in elsewhere}
-    files = [("data", "source"), ("training", "weights"), ("classification", "test")]
-    files += [file for module in modules for file in module.files]
-    for section, key in files:
-        if portable[section][key] is not None:
-            path = portable_path(portable[section][key])
-            portable[section] = {**portable[section], key: path}
-    if labels := portable["realizations"]["labels"]:
-        paths = [portable_path(path) for path in labels]
-        portable["realizations"] = {**portable["realizations"], "labels": paths}
-    return portable
+    return map_paths(portable, modules, portable_path)
+
+
+def map_paths(
+    config: Mapping[str, Any], modules: Iterable[StudyModule], change: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return a configuration with every path in it changed."""
+    mapped = dict(config)
+    keys = [("data", "source"), ("training", "weights"), ("classification", "test")]
+    keys += [("prediction", "source"), *(key for module in modules for key in module.files)]
+    for section, key in keys:
+        if section in mapped and mapped[section][key] is not None:
+            mapped[section] = {**mapped[section], key: change(mapped[section][key])}
+    if labels := mapped["realizations"]["labels"]:
+        mapped["realizations"] = {**mapped["realizations"], "labels": [*map(change, labels)]}
+    return mapped

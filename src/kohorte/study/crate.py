@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
-from kohorte import store
+from kohorte._checks import extra
+from kohorte._files import replacing
 from kohorte.errors import ResultError
 from kohorte.provenance import file_digest
 from kohorte.study import manifest
+
+with extra("workflow"):
+    import yaml
 
 #: Results that stay behind: large, and made again by a run; the table may not be for all eyes.
 LEFT_OUT = ("data.h5", "realizations/")
@@ -89,14 +91,21 @@ def bundle_study(
 ) -> None:
     """Write the archive of a study.
 
-    Args:
-        path: where the archive will lie.
-        folder: `results/<study>`, finished.
-        code: the folder of the workflow, which goes along.
-        source: the file that the table was read from, which does not; None where there is none.
+    Parameters
+    ----------
+    path
+        Where the archive will lie.
+    folder
+        `results/<study>`, finished.
+    code
+        Folder of the workflow, which goes along.
+    source
+        File that the table was read from, which does not; None where there is none.
 
-    Raises:
-        ResultError: when a result is missing or not what the manifest lists.
+    Raises
+    ------
+    ResultError
+        A result is missing or not what the manifest lists.
     """
     folder = Path(folder)
     listed = ["MANIFEST", "summary.txt", *manifest.read_manifest(folder / "MANIFEST")]
@@ -116,7 +125,7 @@ def bundle_study(
     graph = list(_describe(members, config, releases, where, _date_of(folder / "MANIFEST")))
     text = json.dumps({"@context": _CONTEXT, "@graph": graph}, indent=1, ensure_ascii=False)
     members["ro-crate-metadata.json"] = text.encode()
-    with store.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(members):
             _add(archive, name, members[name])
 
@@ -140,13 +149,13 @@ def _read_releases(table: Path) -> dict[str, str]:
 
 
 def _date_of(file: Path) -> str:
-    """The day of publication: that of SOURCE_DATE_EPOCH, or the one on which the study ended."""
+    """Return the day of publication: of SOURCE_DATE_EPOCH, or of the end of the study."""
     seconds = float(os.environ.get("SOURCE_DATE_EPOCH", file.stat().st_mtime))
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _describe_source(config: Mapping[str, Any], source: str | Path | None) -> dict[str, Any] | None:
-    """The table that the study is about; it is not in the archive. None where there are labels."""
+    """Return the table that the study is about, which is not in the archive; None for labels."""
     name = config["data"]["source"]
     if name is None:
         return None
@@ -164,7 +173,7 @@ def _data_to_get(where: Mapping[str, Any] | None) -> str:
 
 
 def _measure(member: Path | bytes) -> dict[str, str]:
-    """Size and checksum, as they stand in the metadata."""
+    """Return size and checksum, as they stand in the metadata."""
     if isinstance(member, bytes):
         return {
             "contentSize": str(len(member)),
@@ -180,7 +189,7 @@ def _describe(
     source: Mapping[str, Any] | None,
     date: str,
 ) -> Iterator[dict[str, Any]]:
-    """The entities of the metadata file."""
+    """Yield the entities of the metadata file."""
     study = config["study"]
     ids = {name: {"@id": quote(name)} for name in sorted(members)}
     code = [ids[name] for name in ids if name.startswith("code/")]

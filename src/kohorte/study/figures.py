@@ -17,6 +17,7 @@ from kohorte.data.names import SCHEMES
 from kohorte.errors import ConfigError
 
 if TYPE_CHECKING:
+    from kohorte.study.modules import StudyModule
     from kohorte.study.plan import Study
 
 Config = Mapping[str, Any]
@@ -111,16 +112,6 @@ def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> l
         if not lack:
             chosen.append(figure)
     return chosen
-
-
-def tabulate_figures(figures: Iterable[Figure]) -> Iterable[str]:
-    """Yield the lines of the table of figures in the documentation."""
-    yield "| figure | what it answers | needs | drawn |"
-    yield "|---|---|---|---|"
-    for figure in sorted(figures, key=lambda figure: figure.on_request):
-        needs = ", ".join(need.text for need in figure.needs)
-        when = "on request" if figure.on_request else "always"
-        yield f"| `{figure.name}` | {figure.question} | {needs} | {when} |"
 
 
 def has_classes(data: Config) -> bool:
@@ -375,3 +366,8 @@ FIGURES = (
         on_request=True,
     ),
 )
+
+
+def all_figures(modules: Iterable[StudyModule]) -> list[Figure]:
+    """Return the table of figures: rows of the core, and those of modules of studies."""
+    return [*FIGURES, *(figure for module in modules for figure in module.figures)]

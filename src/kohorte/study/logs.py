@@ -12,7 +12,7 @@ from kohorte.errors import KohorteError
 
 @contextlib.contextmanager
 def job_log(path: str) -> Iterator[logging.Logger]:
-    """Send log messages and warnings of a block to a file.
+    """Send log messages and warnings of a block to a file; yields the logger.
 
     A `KohorteError`, an interrupt and a lack of memory are written to the file and, without a
     traceback, to standard error, and end the process with status 1 (130 for an interrupt). Any

@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
 import kohorte
 from kohorte import provenance, store
+from kohorte._files import replacing
 from kohorte.errors import ResultError
+
+_LOG = logging.getLogger(__name__)
 
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
 NOT_LISTED = (
@@ -44,13 +50,19 @@ def write_manifest(
 ) -> None:
     """Write the manifest of a study.
 
-    Args:
-        path: `results/<study>/MANIFEST`; the paths in it start in its folder.
-        files: the results, all in that folder.
-        config: what `kohorte.study.config.portable_config` gives.
+    Parameters
+    ----------
+    path
+        `results/<study>/MANIFEST`; the paths in it start in its folder.
+    files
+        The results, all in that folder.
+    config
+        What `kohorte.study.config.portable_config` gives.
 
-    Raises:
-        ResultError: when a file is missing or damaged.
+    Raises
+    ------
+    ResultError
+        A file is missing or damaged.
     """
     folder = Path(path).parent
     names = sorted(Path(file).relative_to(folder).as_posix() for file in files)
@@ -61,15 +73,68 @@ def write_manifest(
         f"# config {provenance.digest_of(config)}",
     ]
     lines += [f"{mark}{digest}  {name}" for name in names for mark, digest in [_line(folder, name)]]
-    with store.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read_manifest(path: str | Path) -> dict[str, str]:
-    """The entry of each file that a manifest lists, by its path in the folder of the manifest.
+def record_study(
+    manifest: str | Path,
+    table: str | Path,
+    copy: str | Path,
+    *,
+    config: Mapping[str, Any],
+    files: Mapping[str, Sequence[str | Path]],
+    results: Iterable[str | Path],
+    releases: Mapping[str, str],
+) -> None:
+    """Write the record of a study: configuration, provenance and manifest.
 
-    Raises:
-        ResultError: when the manifest is missing or damaged, or lists a file elsewhere.
+    Parameters
+    ----------
+    manifest, table, copy
+        Where `MANIFEST`, `tables/provenance.csv` and `config.yaml` will lie.
+    config
+        What `kohorte.study.config.portable_config` gives.
+    files, releases
+        As for `provenance_rows`.
+    results
+        The other results.
+    """
+    with replacing(copy) as temporary:
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        temporary.write_text(text, encoding="utf-8")
+    rows = provenance_rows(config, files, releases)
+    _write_rows(table, [dict(zip(("topic", "name", "value"), row, strict=True)) for row in rows])
+    listed = {Path(path) for paths in files.values() for path in paths}
+    listed |= {Path(path) for path in (*results, table, copy)}
+    write_manifest(manifest, listed, config)
+    _LOG.info("%d results listed", len(listed))
+
+
+def list_figures(
+    path: str | Path, figures: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
+) -> None:
+    """Write `figures/manifest.csv` of a study; arguments as for `figure_rows`."""
+    rows = list(figure_rows(Path(path).parent.parent, figures, config))
+    _write_rows(path, rows)
+    _LOG.info("%d figures listed", len(rows))
+
+
+def verify(path: str | Path, *, unlisted: Sequence[str] = ()) -> None:
+    """Raise ResultError where the files of a study differ from its manifest; see `compare`."""
+    if differences := compare(path, unlisted=unlisted):
+        lines = "".join(f"\n  {line}" for line in differences)
+        raise ResultError(f"{path}: the results are not as it lists them:{lines}")
+    _LOG.info("all results are as %s lists them", path)
+
+
+def read_manifest(path: str | Path) -> dict[str, str]:
+    """Return the entry of each file that a manifest lists, by its path in the manifest's folder.
+
+    Raises
+    ------
+    ResultError
+        The manifest is missing or damaged, or lists a file elsewhere.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -82,22 +147,28 @@ def read_manifest(path: str | Path) -> dict[str, str]:
         found = _LINE.fullmatch(line)
         if found is None and line.startswith("# "):
             continue
-        name = PurePosixPath(found[3]) if found else PurePosixPath("/")
-        if name.is_absolute() or ".." in name.parts or str(name) in entries:
+        name = PurePosixPath(found[3] if found else "/")
+        if found is None or name.is_absolute() or ".." in name.parts or str(name) in entries:
             raise ResultError(f"{path}, line {number}: not a line of a manifest: {line[:200]!r}")
         entries[str(name)] = found[1] + found[2]
     return entries
 
 
 def compare(path: str | Path, *, partial: bool = False, unlisted: Sequence[str] = ()) -> list[str]:
-    """How the files of a study differ from its manifest.
+    """Compare the files of a study with its manifest.
 
-    Args:
-        path: the manifest, in the folder of the study.
-        partial: the folder is a copy of a part of the study: what is missing or added is in order.
-        unlisted: patterns of files that no manifest lists, beside NOT_LISTED.
+    Parameters
+    ----------
+    path
+        The manifest, in the folder of the study.
+    partial
+        The folder is a copy of a part of the study: what is missing or added is in order.
+    unlisted
+        Patterns of files that no manifest lists, beside NOT_LISTED.
 
-    Returns:
+    Returns
+    -------
+    list of str
         A line for each file that is changed, missing or extra; none where all is as it was.
     """
     folder, entries = Path(path).parent, read_manifest(path)
@@ -123,12 +194,16 @@ def provenance_rows(
     files: Mapping[str, Sequence[str | Path]],
     releases: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str, str]]:
-    """What a study was made from and with, as rows `topic, name, value`.
+    """Yield what a study was made from and with, as rows of topic, name and value.
 
-    Args:
-        config: what `kohorte.study.config.portable_config` gives.
-        files: result files that say what they were made with, by their kind.
-        releases: of programs that the files do not know of.
+    Parameters
+    ----------
+    config
+        What `kohorte.study.config.portable_config` gives.
+    files
+        Result files that say what they were made with, by their kind.
+    releases
+        Releases of programs that the files do not know of.
     """
     study = config["study"]
     yield "study", "name", study
@@ -159,15 +234,21 @@ def provenance_rows(
 def figure_rows(
     folder: str | Path, figures: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]
 ) -> Iterator[dict[str, str]]:
-    """What each figure of a study was made from, as rows of `figures/manifest.csv`.
+    """Yield what each figure of a study was made from, as rows of `figures/manifest.csv`.
 
-    Args:
-        folder: `results/<study>`.
-        figures: `rule` and `inputs` (paths) of each file in `figures/`, by its name.
-        config: what `kohorte.study.config.portable_config` gives.
+    Parameters
+    ----------
+    folder
+        `results/<study>`.
+    figures
+        `rule` and `inputs` (paths) of each file in `figures/`, by its name.
+    config
+        What `kohorte.study.config.portable_config` gives.
 
-    Raises:
-        ResultError: when a figure or what it was made from is missing.
+    Raises
+    ------
+    ResultError
+        A figure or what it was made from is missing.
     """
     folder, known = Path(folder), {}
     for name, made in sorted(figures.items()):
@@ -187,6 +268,16 @@ def figure_rows(
         }
 
 
+def _write_rows(path: str | Path, rows: Sequence[Mapping[str, str]]) -> None:
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as f,
+    ):
+        writer = csv.DictWriter(f, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def _beside(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
@@ -202,7 +293,7 @@ def _results_in(folder: Path, unlisted: Sequence[str]) -> list[str]:
 
 
 def _line(folder: Path, name: str) -> tuple[str, str]:
-    """How a file is listed: the mark of its line, and its digest."""
+    """Return how a file is listed: the mark of its line, and its digest."""
     path = folder / name
     if not path.is_file():
         raise ResultError(f"{path}: this result does not exist; run the workflow again")

@@ -50,9 +50,18 @@ class StudyModule:
 
     @property
     def rules(self) -> str | None:
-        """The file of its rules, where it has any."""
-        path = self.folder / "rules.smk"
-        return str(path) if path.exists() else None
+        """The file of its rules, where it has any, relative to the top of the workflow."""
+        return f"{self._home}/rules.smk" if (self.folder / "rules.smk").exists() else None
+
+    @property
+    def captions(self) -> str:
+        """The folder of the captions of its figures, relative to the top of the workflow."""
+        return f"{self._home}/captions"
+
+    @property
+    def _home(self) -> str:
+        library = Path(__file__).parents[2]
+        return f"src/{self.folder.relative_to(library).as_posix()}"
 
 
 def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError
-from kohorte.study.figures import FIGURES, choose_figures, has_classes
+from kohorte.study.figures import all_figures, choose_figures, has_classes
 from kohorte.study.map_checks import check_map
 from kohorte.study.modules import StudyModule
 
@@ -180,6 +180,11 @@ def plan_study(
     if config["data"]["source"] is None:
         raise ConfigError(
             "data.source: this key is required, unless realizations.labels lists label files"
+        )
+    if config["realizations"]["noise"] is not None:
+        raise ConfigError(
+            "realizations.noise marks points that label files leave out, and realizations.labels "
+            "lists none; maps leave no point out"
         )
     values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
     explicit = config["realizations"]["explicit"]
@@ -369,7 +374,7 @@ def _check_figures(config: Mapping[str, Any], study: Study, modules: Sequence[St
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
-    choose_figures([*FIGURES, *(row for m in modules for row in m.figures)], config, study)
+    choose_figures(all_figures(modules), config, study)
 
 
 def _check_test(config: Mapping[str, Any], study: Study) -> None:

@@ -51,11 +51,11 @@ class Cost:
     seconds_per_mb: float = 0.1
 
     def mb(self, input_mb: float) -> float:
-        """Memory for so many MB of input."""
+        """Return the memory for so many MB of input."""
         return self.base_mb + self.mb_per_mb * input_mb
 
     def seconds(self, input_mb: float) -> float:
-        """Time for so many MB of input."""
+        """Return the time for so many MB of input."""
         return self.base_seconds + self.seconds_per_mb * input_mb
 
 
@@ -68,11 +68,10 @@ COSTS: Mapping[str, Cost] = {
     # The nearest of all points: 60000 x 784 for 10000 of them.
     "classify_points": Cost(base_mb=800, mb_per_mb=4, seconds_per_mb=3),
     "impute_values": Cost(base_mb=600, seconds_per_mb=1),
-    "measure_stability": Cost(mb_per_mb=7),
-    "measure_agreement": Cost(mb_per_mb=4),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
-    "evaluate_labels": Cost(mb_per_mb=12),
+    # Labels are compared with classes one realization at a time.
+    "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
@@ -80,39 +79,39 @@ COSTS: Mapping[str, Cost] = {
 
 
 def memory_mb(used: float, attempt: int = 1) -> int:
-    """Memory to ask for where `used` MB were measured, rounded up to 100 MB."""
+    """Return the memory to ask for where so many MB were measured, rounded up to 100 MB."""
     return 100 * math.ceil((SNAKEMAKE_MB + MEMORY_MARGIN * used) / 100) * 2 ** (attempt - 1)
 
 
 def run_minutes(seconds: float, attempt: int = 1) -> int:
-    """Time limit to ask for where `seconds` were measured, in whole minutes."""
+    """Return the time limit to ask for where so many seconds were measured, in whole minutes."""
     return math.ceil((START_SECONDS + TIME_MARGIN * seconds) / 60) * 2 ** (attempt - 1)
 
 
 def count_particles(options: Mapping[str, Any]) -> int:
-    """Particles of a simulation, as the section `simulation` of the configuration has it."""
+    """Return the particles of a simulation, from the section `simulation`."""
     return 2 * options["particles_per_cell"] * math.prod(options["cells"])
 
 
 def simulation_mb(options: Mapping[str, Any]) -> float:
-    """Memory of a simulation, by its particles and cells."""
+    """Return the memory of a simulation, by its particles and cells."""
     return PLAIN_MB + PARTICLE_MB * count_particles(options) + CELL_MB * math.prod(options["cells"])
 
 
 def simulation_seconds(options: Mapping[str, Any]) -> float:
-    """Time of a simulation on one core."""
+    """Return the time of a simulation on one core."""
     return 20 + PUSH_SECONDS * count_particles(options) * options["steps"]
 
 
 def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:
-    """Nodes M of a map; an automatic lattice has about 5 sqrt(N F) / 6."""
+    """Return the nodes M of a map; an automatic lattice has about 5 sqrt(N F) / 6."""
     if parameters["xdim"] == "auto":
         return max(1, math.ceil(5 * math.sqrt(n_points * n_features) / 6))
     return parameters["xdim"] * parameters["ydim"]
 
 
 def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -> float:
-    """Time of one map from its start to its labels and quality, on one core."""
+    """Return the time of one map from its start to labels and quality, on one core."""
     nodes = count_nodes(parameters, n_points, n_features)
     online = parameters["trainer"] == "online"
     epochs = (parameters["epochs"] or 20) + parameters["fine_epochs"]
@@ -138,7 +137,7 @@ def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -
 def training_seconds(
     maps: Sequence[Mapping[str, Any]], n_points: int, n_features: int, threads: int = 1
 ) -> float:
-    """Time of a job that trains maps, `threads` of them at a time."""
+    """Return the time of a job that trains maps, so many of them at a time."""
     each = [map_seconds(parameters, n_points, n_features) for parameters in maps]
     return max(max(each), sum(each) / threads)
 
@@ -152,7 +151,7 @@ def training_mb(
     snapshots: int = 0,
     gpu: bool = False,
 ) -> float:
-    """Memory of a job that trains maps, `threads` of them at a time."""
+    """Return the memory of a job that trains maps, so many of them at a time."""
     table = 4e-6 * n_points * n_features
     accelerated = [p for p in maps if p["backend"] == "jax"]
     largest = 0.0
@@ -172,12 +171,12 @@ def training_mb(
 
 
 def counts_mb(n_realizations: int) -> float:
-    """Size of the counts of all pairs of clusters, before it is known how many there are."""
+    """Return the size of the counts of all pairs, before the number of clusters is known."""
     return 8e-6 * min(MAP_CLUSTERS * n_realizations, MAX_CLUSTERS) ** 2
 
 
 def counting_mb(n_realizations: int, memory_mb: float, *, jax: bool, gpu: bool = False) -> float:
-    """Memory of counting overlaps with `memory_mb` of labels at a time."""
+    """Return the memory of counting overlaps with `memory_mb` of labels at a time."""
     return (
         (JAX_MB if jax else PLAIN_MB)
         + (GPU_MB if gpu else 0)
@@ -187,15 +186,15 @@ def counting_mb(n_realizations: int, memory_mb: float, *, jax: bool, gpu: bool =
 
 
 def counting_seconds(n_points: int, n_realizations: int) -> float:
-    """Time of checking the labels of N points and counting their overlaps."""
+    """Return the time of checking the labels of N points and counting their overlaps."""
     return 10 + 1e-9 * n_points * n_realizations**2 + 2e-7 * n_points * n_realizations
 
 
 def combining_mb(n_points: int, counts: float, memory_mb: float) -> float:
-    """Memory of the step from counts, of that many MB, to significance and labels."""
+    """Return the memory of the step from counts, in MB, to significance and labels."""
     return PLAIN_MB + 6 * counts + 5 * memory_mb + 45e-6 * n_points
 
 
 def combining_seconds(n_points: int, n_realizations: int, counts: float) -> float:
-    """Time of the step from counts, of that many MB, to significance and labels."""
+    """Return the time of the step from counts, in MB, to significance and labels."""
     return 10 + 0.1 * counts + 4e-7 * n_points * n_realizations

@@ -1,7 +1,6 @@
 """Tables whose rows are the cells of a grid: from fields.h5, or with data.shape."""
 
 import json
-import runpy
 
 import fields_samples
 import h5py
@@ -11,6 +10,7 @@ from planning import plan_config
 from planning import prepare as prepare_study
 
 from kohorte import store
+from kohorte.data.prepared import prepare_data
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies import load_modules
@@ -27,13 +27,13 @@ def sample(tmp_path_factory):
 
 
 @pytest.fixture
-def prepare(root, schema, tmp_path):
-    """Prepare a source as the script does; gives the path of data.h5."""
-    script = runpy.run_path(str(root / "scripts" / "prepare_data.py"))
+def prepare(schema, tmp_path):
+    """Prepare a source as the workflow does; gives the path of data.h5."""
 
     def run(source, **options):
         config = check_config({"study": "a", "data": {"source": str(source), **options}}, schema)
-        script["prepare_data"](tmp_path / "data.h5", options=config["data"], seed=1)
+        prepared = prepare_data(config["data"], seed=1)
+        store.write_data(tmp_path / "data.h5", prepared, options=config["data"], seed=1)
         return tmp_path / "data.h5"
 
     return run

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError, DataError
-from kohorte.studies.plasma.fields.names import check_fields, check_simulation
-from kohorte.studies.plasma.fields.snapshots import field_datasets, read_snapshot, source_files
+from kohorte.studies.plasma.fields.names import (
+    check_fields,
+    check_simulation,
+    field_datasets,
+    source_files,
+)
+from kohorte.studies.plasma.fields.snapshots import read_snapshot
 
 SHAPE = (12, 16)
 

@@ -70,5 +70,6 @@ rule shrink_picture:
         widths=[1400, 1200, 1000],
         palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
         most_bytes=200_000,
+        library=library_digest("figures/pictures"),
     script:
         "../../../scripts/shrink_picture.py"

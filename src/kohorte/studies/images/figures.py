@@ -17,7 +17,7 @@ from kohorte import store
 from kohorte.analysis.classification import winners_of_means
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
-from kohorte.figures.reading import Inputs, Parameters, read_map
+from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -98,7 +98,7 @@ def images_of_means(
     ConfigError
         The features are no pixels.
     """
-    means, winners = winners_of_means(data.features, data.truth, weights, metric)
+    means, winners = winners_of_means(data.features, known_classes(data)[0], weights, metric)
     one, other = (
         as_images(values * data.scale + data.offset, data.names)
         for values in (means, weights[winners])
@@ -183,7 +183,7 @@ def draw_class_winners(inputs: Inputs, parameters: Parameters) -> Figure:
     table = store.read_data(inputs["data"], mapped=True)
     return class_winners_figure(
         *images_of_means(table, stored.arrays["weights"], stored.parameters["metric"]),
-        table.class_names or (),
+        known_classes(table)[1],
         stored.arrays["u_matrix"],
         stored.lattice,
     )
@@ -286,7 +286,7 @@ def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
     return image_map_figure(
         weights,
         winners,
-        table.class_names or (),
+        known_classes(table)[1],
         stored.arrays["u_matrix"],
         stored.lattice,
         metric=metric,

@@ -1,10 +1,6 @@
 """Images: MNIST -> results/resources/mnist*.h5."""
 
 
-localrules:
-    fetch_mnist,
-
-
 rule fetch_mnist:
     output:
         train="results/resources/mnist.h5",
@@ -13,6 +9,7 @@ rule fetch_mnist:
         "results/resources/logs/fetch_mnist.log",
     benchmark:
         "results/resources/benchmarks/fetch_mnist.tsv"
+    localrule: True
     conda:
         "../../../../envs/kohorte.yaml"
     threads: 1

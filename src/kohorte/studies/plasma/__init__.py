@@ -52,13 +52,6 @@ def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return config
 
 
-def raw_fields(options: Mapping[str, Any]) -> list[str]:
-    """Return the files that features are derived from, by the section `fields`."""
-    from kohorte.studies.plasma.fields.snapshots import source_files  # not every run asks
-
-    return source_files(options["source"], options["datasets"])
-
-
 def _grid(config: Mapping[str, Any], study: Study) -> str:
     if _shape(config) is not None or config["fields"]["source"] is not None:
         return ""

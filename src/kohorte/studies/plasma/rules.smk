@@ -6,10 +6,10 @@ points of a study on a grid are its cells: those of fields.h5, or of a table wit
 nothing here is made for other studies. Labels of all realizations on the grid are made on demand.
 """
 
-from kohorte.studies.plasma import raw_fields
+from kohorte.studies.plasma.fields.names import source_files
 
 HAS_FIELDS = config["fields"]["source"] is not None
-HAS_SIMULATION = config["fields"]["source"] == f"results/{STUDY.name}/simulation.h5"
+HAS_SIMULATION = config["fields"]["source"] == str(RESULTS / "simulation.h5")
 HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 FIGURE_INPUTS["fields"] = FIELDS
@@ -42,11 +42,9 @@ rule simulate_plasma:
         "../../../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: need.memory_mb(
-            need.simulation_mb(config["simulation"]), attempt
-        ),
-        runtime=lambda wildcards, attempt: need.run_minutes(
-            need.simulation_seconds(config["simulation"]), attempt
+        mem_mb=lambda wildcards, attempt: memory_mb(simulation_mb(config["simulation"]), attempt),
+        runtime=lambda wildcards, attempt: run_minutes(
+            simulation_seconds(config["simulation"]), attempt
         ),
     params:
         options=config["simulation"],
@@ -57,7 +55,10 @@ rule simulate_plasma:
 
 rule derive_fields:
     input:
-        source=lambda wildcards: raw_fields(config["fields"]),
+        source=lambda wildcards: [
+            as_given(file)
+            for file in source_files(config["fields"]["source"], config["fields"]["datasets"])
+        ],
     output:
         fields="<results>/fields.h5",
         table=report(

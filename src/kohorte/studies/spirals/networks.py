@@ -3,16 +3,19 @@
 import itertools
 import os
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
-from jax import Array, lax
 
+from kohorte._checks import extra
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.soft import SoftMap, places_of
 from kohorte.studies.spirals.plan import Variant, layer_sizes
+
+with extra("jax"):
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from jax import Array, lax
 
 
 def compute_on_one_thread() -> None:

@@ -4,12 +4,6 @@ The tables belong to a study that names `star_regions` in `figures.extra` and wh
 colour and absolute magnitude.
 """
 
-
-localrules:
-    fetch_hipparcos,
-    fetch_gaia,
-
-
 if "star_regions" in config["figures"]["extra"]:
     MODULE_TABLES += ["stars", "star_regions", "star_maps"]
 
@@ -21,6 +15,7 @@ rule fetch_hipparcos:
         "results/resources/logs/fetch_hipparcos.log",
     benchmark:
         "results/resources/benchmarks/fetch_hipparcos.tsv"
+    localrule: True
     conda:
         "../../../../envs/kohorte.yaml"
     threads: 1
@@ -47,6 +42,7 @@ rule fetch_gaia:
         "results/resources/logs/fetch_gaia.log",
     benchmark:
         "results/resources/benchmarks/fetch_gaia.tsv"
+    localrule: True
     conda:
         "../../../../envs/kohorte.yaml"
     threads: 1

@@ -6,6 +6,7 @@ Only the standard library is imported, so that a workflow can check a study whil
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kohorte._checks import suggest
@@ -22,6 +23,26 @@ FEATURE_NAMES = (
 
 #: Units of a user's own snapshot, where none are told.
 DEFAULT_UNITS = {"b": "1", "e": "1", "j": "1", "rho": "1", "length": "cells"}
+
+#: What stands for the name of a field in the source.
+PLACE = "{field}"
+
+
+def field_datasets(datasets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the datasets that each raw field is the mean of; by default its own."""
+    return {
+        name: (value,) if isinstance(value, str) else tuple(value)
+        for name, value in {**{name: name for name in RAW}, **datasets}.items()
+    }
+
+
+def source_files(source: str, datasets: Mapping[str, Any]) -> list[str]:
+    """Return the files of a source; of a pattern those that exist, or else those of b."""
+    if PLACE not in source:
+        return [source]
+    names = [part for parts in field_datasets(datasets).values() for part in parts]
+    paths = dict.fromkeys(source.replace(PLACE, name) for name in names)
+    return [path for path in paths if Path(path).exists()] or list(paths)[:3]
 
 
 def check_fields(options: Mapping[str, Any]) -> None:

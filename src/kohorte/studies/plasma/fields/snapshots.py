@@ -22,29 +22,9 @@ from kohorte.data.sources import find_file
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.plasma.fields.features import needed_fields
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Fields, Grid, shape_hint
-from kohorte.studies.plasma.fields.names import DEFAULT_UNITS, RAW
-
-#: What stands for the name of a field in the source.
-PLACE = "{field}"
+from kohorte.studies.plasma.fields.names import DEFAULT_UNITS, PLACE, RAW, field_datasets
 
 DEFAULT_AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
-
-
-def field_datasets(datasets: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Names of the datasets that each raw field is the mean of; its own name where not told."""
-    return {
-        name: (value,) if isinstance(value, str) else tuple(value)
-        for name, value in {**{name: name for name in RAW}, **datasets}.items()
-    }
-
-
-def source_files(source: str, datasets: Mapping[str, Any]) -> list[str]:
-    """The files that a source consists of; of a pattern those that are there, or else b's."""
-    if PLACE not in source:
-        return [source]
-    names = [part for parts in field_datasets(datasets).values() for part in parts]
-    paths = dict.fromkeys(source.replace(PLACE, name) for name in names)
-    return [path for path in paths if Path(path).exists()] or list(paths)[:3]
 
 
 def read_snapshot(options: Mapping[str, Any]) -> Fields:

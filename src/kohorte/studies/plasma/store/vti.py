@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from kohorte.store.files import replacing
+from kohorte._files import replacing
 from kohorte.studies.plasma.fields.grid import Grid
 
 _TYPES = {"u1": "UInt8", "u2": "UInt16", "u4": "UInt32", "i4": "Int32", "f4": "Float32"}

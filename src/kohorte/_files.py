@@ -1,0 +1,96 @@
+"""Files that are whole or not there: written under a temporary name, and renamed when complete.
+
+Only the standard library is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import os
+import platform
+import re
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from kohorte.errors import ResultError
+
+#: What can be done where a file cannot be written.
+_REMEDIES = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room in your quota",
+    errno.EROFS: "make that file system writable",
+    errno.EACCES: "get the permission to write there",
+    errno.EPERM: "get the permission to write there",
+}
+
+#: Temporary files that another machine has not touched for so long are abandoned, in seconds.
+_ABANDONED_AFTER = 7 * 24 * 3600
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; rename it to `path` if the block ends without error.
+
+    Missing folders are made.
+
+    Raises
+    ------
+    ResultError
+        Disk or permissions do not allow to write there.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path.parent)
+        temporary.touch()  # what forbids to write here is found before the block does its work
+        yield temporary
+        with open(temporary, "r+b") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        raise ResultError(
+            f"{path}: cannot be written ({error.strerror}); {_REMEDIES[error.errno]} and run "
+            "again: what is finished is kept"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@functools.cache
+def _machine() -> str:
+    """Short name of this machine, which may go into the name of a file."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+@functools.cache
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed; once in each process."""
+    for part in folder.glob(".*.part"):
+        owner = re.search(r"\.([0-9a-f]{8})-(\d{1,9})\.part$", part.name)
+        if owner is None:
+            continue
+        with contextlib.suppress(OSError):
+            if owner[1] == _machine() and os.name == "posix":
+                abandoned = not _is_running(int(owner[2]))
+            else:
+                abandoned = time.time() - part.stat().st_mtime > _ABANDONED_AFTER
+            if abandoned:
+                part.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True

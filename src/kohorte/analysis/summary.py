@@ -1,0 +1,94 @@
+"""The few lines that a study ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from kohorte.analysis.choice import describe_choice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SCORES = {
+    "single realizations (worst, median, best)": "single_min single_median single_max",
+    "consensus (votes equal, by significance)": "consensus_equal consensus_significance",
+}
+
+
+def summarize_study(
+    study: str,
+    ensemble: SimpleNamespace,
+    *,
+    realizations: pd.DataFrame,
+    sufficiency: pd.DataFrame,
+    evaluation: pd.DataFrame,
+    choice: pd.DataFrame | None = None,
+    results: str | Path,
+) -> str:
+    """Return the summary of a study as text.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    ensemble
+        What `kohorte.store.read_ensemble` read.
+    realizations, sufficiency, evaluation, choice
+        The tables of these names; there is no choice where there are no maps.
+    results
+        Folder of the study.
+    """
+    consensus, points, gsum = ensemble.consensus, ensemble.points, ensemble.clusters.gsum
+    count, n_sce = len(realizations), len(set(ensemble.clusters.sce_group))
+    lines = [
+        f"Study {study}: {ensemble.n_points} points, {count} realizations",
+        f"  realizations {_describe_realizations(realizations)}",
+    ]
+    if choice is not None:
+        for setting, reason in describe_choice(choice):
+            lines += [f"  recommended  {setting}", f"{'':15s}{reason}"]
+    held = points.groups_with_points
+    empty = f", {held} of them with points" if held < consensus.n_groups else ""
+    lines += [
+        f"  ensemble     {len(gsum)} clusters, Gsum {gsum.min():.4g} to {gsum.max():.4g}, "
+        f"{n_sce} SCE groups",
+        f"  consensus    {consensus.n_groups} groups{empty} (rule: {consensus.rule}), mean "
+        f"confidence {points.mean_confidence:.3f}",
+    ]
+    if len(sufficiency):
+        lines.append(f"  enough       {_describe_sufficiency(sufficiency, count)}")
+    if len(evaluation):
+        lines.append("  truth        accuracy and adjusted Rand index")
+        lines += [f"    {line}" for line in _describe_scores(evaluation)]
+    lines += [f"  figures      {results}/figures/", f"  tables       {results}/tables/"]
+    return "\n".join(lines) + "\n"
+
+
+def _describe_realizations(realizations: pd.DataFrame) -> str:
+    counts = realizations["n_clusters"]
+    text = f"{counts.min()} to {counts.max()} clusters each (median {counts.median():g})"
+    if "qe" in realizations:
+        qe, seconds = realizations["qe"], realizations["seconds"].sum()
+        text += (
+            f", quantization error {qe.min():.4f} to {qe.max():.4f}, {seconds:.1f} s of training"
+        )
+    return text
+
+
+def _describe_sufficiency(sufficiency: pd.DataFrame, count: int) -> str:
+    reached = sufficiency.loc[sufficiency["enough"].astype(bool), "realizations"]
+    if reached.empty:
+        return f"fewer than all {count} realizations do not give the same consensus reliably"
+    return f"{reached.iloc[0]} of the {count} realizations give nearly the same consensus"
+
+
+def _describe_scores(evaluation: pd.DataFrame) -> Iterator[str]:
+    scores = evaluation.set_index("method")
+    for title, methods in _SCORES.items():
+        chosen = scores.loc[methods.split()]
+        accuracy = " ".join(f"{value:8.2%}" for value in chosen["accuracy"])
+        ari = " ".join(f"{value:6.3f}" for value in chosen["ari"])
+        yield f"{title:42s} {accuracy:27s} {ari}"

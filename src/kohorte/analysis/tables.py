@@ -1,0 +1,340 @@
+"""The tables of a study, from plain results: ids, counts, groups and labels.
+
+They are those of `tables/*.csv`, for any ensemble: `SOMEnsemble.ensemble_` and the labels of its
+maps give the same as the files of a study.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kohorte import store
+from kohorte.analysis.choice import choose_settings
+from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
+from kohorte.ensemble.effects import parameter_effects
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.stability import bootstrap_gsum, group_stability
+
+_LOG = logging.getLogger(__name__)
+
+#: Points, or pairs of realizations, beyond which a table has its header only: the same numbers lie
+#: in `ensemble.h5`.
+MAX_ROWS = 1_000_000
+
+#: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
+SHORT = {"qe": "quantization_error", "te": "topographic_error"}
+
+_CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
+_STABILITY = [
+    *("realization", "cluster", "consensus_group", "gsum", "gsum_low", "gsum_high"),
+    *("rank", "rank_low", "rank_high"),
+]
+_EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
+_METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
+_CLASSES = ["method", "class", "points", "precision", "recall"]
+
+
+def map_table(maps: Iterable[store.StoredRealization]) -> pd.DataFrame:
+    """Return one row a trained map: id, every parameter, seed, quality, clusters and time."""
+    return pd.DataFrame(
+        {
+            "id": stored.id,
+            **stored.parameters,
+            "repeat": stored.repeat,
+            "seed": stored.seed,
+            **{short: stored.quality[name] for short, name in SHORT.items()},
+            "n_clusters": stored.n_clusters,
+            "seconds": sum(stored.seconds.values()),
+            **{k: v for k, v in stored.quality.items() if k not in SHORT.values()},
+        }
+        for stored in maps
+    )
+
+
+def file_table(files: Mapping[str, str], overlaps: Overlaps) -> pd.DataFrame:
+    """Return one row a label file, by the paths of the realizations."""
+    counts = np.diff(overlaps.offsets)
+    return pd.DataFrame({"id": list(files), "file": list(files.values()), "n_clusters": counts})
+
+
+def cluster_table(
+    ids: Sequence[str],
+    overlaps: Overlaps,
+    *,
+    gsum: np.ndarray,
+    rank: np.ndarray,
+    sce_group: np.ndarray,
+    consensus_group: np.ndarray,
+) -> pd.DataFrame:
+    """Return one row a cluster, by descending significance.
+
+    Parameters
+    ----------
+    ids
+        R realizations.
+    overlaps
+        Their counts, with K clusters.
+    gsum, rank, sce_group, consensus_group : (K,)
+        Significance, rank from 1 and groups of each cluster.
+    """
+    columns = [
+        *(_names_of(ids, overlaps), overlaps.cluster, overlaps.sizes),
+        *(gsum, rank, sce_group, consensus_group),
+    ]
+    return _frame(_CLUSTERS, columns).sort_values("rank")
+
+
+def point_table(rows: Sequence[int] | np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
+    """Return one row a point, with the row of the source that it came from.
+
+    Parameters
+    ----------
+    rows
+        N rows of the source; above MAX_ROWS of them the table has its header only.
+    **columns : (N,)
+        What is known of the points.
+    """
+    if len(rows) > MAX_ROWS:
+        return pd.DataFrame(columns=["row", *columns])
+    return pd.DataFrame({"row": rows, **columns})
+
+
+def stability_table(
+    ids: Sequence[str],
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    *,
+    seed: int,
+    resamples: int = 1000,
+    identical: str = "resolved",
+) -> pd.DataFrame:
+    """Return significance and rank of each cluster with 95 % intervals, by descending significance.
+
+    Parameters
+    ----------
+    ids
+        R realizations; a single one has no intervals, and the table no rows.
+    overlaps
+        Their counts, with K clusters.
+    groups : (K,) integers
+        Consensus group of each cluster.
+    seed
+        Seed of the bootstrap over realizations.
+    resamples, identical
+        As for `bootstrap_gsum`.
+    """
+    if len(ids) < 2:
+        return pd.DataFrame(columns=_STABILITY)
+    rng = np.random.default_rng(seed)
+    found = bootstrap_gsum(overlaps, rng, resamples=resamples, identical=identical)
+    columns = [
+        *(_names_of(ids, overlaps), overlaps.cluster, groups),
+        *(found.gsum, found.gsum_low, found.gsum_high),
+        *(found.rank + 1, found.rank_low + 1, found.rank_high + 1),
+    ]
+    return _frame(_STABILITY, columns).sort_values("rank")
+
+
+def group_table(
+    overlaps: Overlaps, groups: np.ndarray, labels: np.ndarray, confidence: np.ndarray
+) -> pd.DataFrame:
+    """Return one row a consensus group: its size, and how often and how alike it is found.
+
+    Parameters
+    ----------
+    overlaps
+        Counts of the K clusters.
+    groups : (K,) integers
+        Group of each of them.
+    labels : (N,) integers
+        Group of each point, -1 where it has none.
+    confidence : (N,) float
+        Share of the votes that it got; NaN stands for the mean of a group without points.
+    """
+    count = int(groups.max()) + 1
+    stable = group_stability(overlaps, groups)
+    held = labels >= 0  # others are in no group
+    points = np.bincount(labels[held], minlength=count)
+    total = np.bincount(labels[held], confidence[held], minlength=count)
+    mean = np.divide(total, points, out=np.full(count, np.nan), where=points > 0)
+    return pd.DataFrame(
+        {
+            "group": np.arange(count),
+            "points": points,
+            "clusters": np.bincount(groups, minlength=count),
+            "found": stable.found,
+            "jaccard": stable.jaccard,
+            "mean_confidence": mean,
+        }
+    )
+
+
+def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:
+    """Return one row a pair of realizations; only a header above MAX_ROWS pairs.
+
+    Parameters
+    ----------
+    ids
+        R realizations.
+    ari, nmi : (R, R) float
+        Their agreement.
+    """
+    first, second = np.triu_indices(len(ids), k=1)
+    if len(first) > MAX_ROWS:
+        first, second = first[:0], second[:0]
+    return pd.DataFrame(
+        {
+            "first": [ids[k] for k in first.tolist()],
+            "second": [ids[k] for k in second.tolist()],
+            "ari": ari[first, second],
+            "nmi": nmi[first, second],
+        }
+    )
+
+
+def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Return one row a parameter and pair of its values: whether it matters for the partition.
+
+    Parameters
+    ----------
+    overlaps
+        Counts of R realizations.
+    parameters
+        R rows, a column for each parameter; a missing value is one like any other.
+    seed
+        Seed of the permutations behind the p-values.
+    """
+    # NaN is not even equal to itself.
+    columns = parameters.astype(object)
+    values = columns.where(columns.notna(), None).to_dict("list")
+    effects = parameter_effects(overlaps, values, np.random.default_rng(seed))
+    rows = [
+        (name, e.values[i], e.values[j], e.agreement[i, j], e.within, e.between, e.p_value)
+        for name, e in effects.items()
+        for i in range(len(e.values))
+        for j in range(i, len(e.values))
+    ]
+    # Values of different parameters stand in one column, each written in its own type.
+    return pd.DataFrame(rows, columns=_EFFECTS, dtype=object)
+
+
+def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
+    """Return one row a method: how well its labels reproduce the classes.
+
+    Parameters
+    ----------
+    evaluations
+        By name of method, as `evaluate_ensemble` gives them.
+    """
+    rows = [(name, e.ari, e.ami, e.accuracy, len(e.clusters)) for name, e in evaluations.items()]
+    return pd.DataFrame(rows, columns=_METHODS)
+
+
+def class_table(evaluations: Mapping[str, Evaluation], class_names: Sequence[str]) -> pd.DataFrame:
+    """Return one row a method and class: precision and recall after the optimal matching."""
+    rows = [
+        (method, class_names[code], size, precision, recall)
+        for method, e in evaluations.items()
+        for code, size, precision, recall in zip(
+            e.classes, e.confusion.sum(axis=1), e.precision, e.recall, strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=_CLASSES)
+
+
+def tabulate_study(
+    labels: store.LabelArrays,
+    *,
+    ensemble: str | Path,
+    data: str | Path | None,
+    indexes: Sequence[str | Path],
+    files: Mapping[str, str],
+    swept: Sequence[str],
+    seed: int,
+    resamples: int,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a finished study by name, all but those that need more than counts.
+
+    Parameters
+    ----------
+    labels
+        Labels of all realizations.
+    ensemble, data
+        The study's `ensemble.h5` and, where there is a table, `data.h5`.
+    indexes, files
+        Indexes that list the maps, or the label files by realization.
+    swept
+        Names of the parameters that vary.
+    seed, resamples
+        Seed of bootstrap and permutations, and resamples of the bootstrap.
+    """
+    stored = store.read_ensemble(ensemble, points=True)
+    overlaps, ids = stored.overlaps, stored.realizations.ids
+    clusters, points = stored.clusters, stored.points
+    groups = clusters.consensus_group
+    table = store.read_data(data, mapped=True) if data else None
+    tables = {}
+    if files:
+        realizations = file_table(files, overlaps)
+    else:
+        realizations = map_table(map(store.read_realization, store.listed_realizations(indexes)))
+        choice = choose_settings(realizations, swept)
+        realizations = choice.mark(realizations)
+        tables["choice"] = choice.settings
+    scores: dict[str, Evaluation] = {}
+    names: tuple[str, ...] = ()
+    if table is None or table.truth is None or table.class_names is None:
+        _LOG.info("no label in the data: the tables of classes have a header only")
+    else:
+        names = table.class_names
+        scores = evaluate_ensemble(
+            stored,
+            labels.arrays,
+            table.truth,
+            representative=ids.index(stored.realizations.representative),
+        )
+    return tables | {
+        "realizations": realizations,
+        "clusters": cluster_table(
+            ids,
+            overlaps,
+            gsum=clusters.gsum,
+            rank=clusters.rank,
+            sce_group=clusters.sce_group,
+            consensus_group=groups,
+        ),
+        "points": point_table(
+            range(stored.n_points) if table is None else table.rows,
+            label=points.label,
+            confidence=points.confidence,
+            signal=points.signal,
+        ),
+        "stability": stability_table(
+            ids,
+            overlaps,
+            groups,
+            seed=seed,
+            resamples=resamples,
+            identical=stored.options["identical"],
+        ),
+        "groups": group_table(overlaps, groups, points.label, points.confidence),
+        "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
+        "effects": effects_table(overlaps, realizations[list(swept)], seed=seed),
+        "evaluation": evaluation_table(scores),
+        "classes": class_table(scores, names),
+    }
+
+
+def _names_of(ids: Sequence[str], overlaps: Overlaps) -> list[str]:
+    """Return the realization of each cluster, (K,)."""
+    return [ids[k] for k in overlaps.realization]
+
+
+def _frame(names: Sequence[str], columns: Sequence[Any]) -> pd.DataFrame:
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))

@@ -1,0 +1,179 @@
+"""The jobs from label arrays to the ensemble: counts of each slab of points, and their sum."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from kohorte import store
+from kohorte.ensemble.combination import Ensemble, combine
+from kohorte.ensemble.overlaps import (
+    Overlaps,
+    add_overlaps,
+    count_overlaps,
+    extend_overlaps,
+    select_realizations,
+)
+from kohorte.ensemble.points import gather_signal
+from kohorte.errors import ResultError
+
+_LOG = logging.getLogger(__name__)
+
+
+def count_slab(
+    index: str | Path,
+    labels: store.LabelArrays,
+    slab: int,
+    slabs: int,
+    *,
+    noise: int | None,
+    losses: Mapping[str, int],
+    backend: str = "auto",
+    memory_mb: int = 64,
+    threads: int | None = None,
+) -> None:
+    """Count the overlaps of one slab of points, all but those that are counted already.
+
+    Parameters
+    ----------
+    index
+        `overlaps/<slab>.json`, which says what was counted; the counts lie beside it.
+    labels
+        Labels of all points.
+    slab, slabs
+        The slab, from 0, of so many nearly equal ones.
+    noise
+        The label that leaves a point out, as for `count_overlaps`.
+    losses
+        How often the counts were lost, as `store.write_index` takes it.
+    backend, threads
+        As for `count_overlaps`.
+    memory_mb
+        Labels held in memory at once, in MiB.
+    """
+    how: Any = {"backend": backend, "max_bytes": memory_mb << 20, "threads": threads}
+    path = Path(index).with_suffix(".h5")
+    windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
+    contents = dict(zip(labels.ids, labels.contents, strict=True))
+    n_points = next(iter(windows.values())).shape[0]
+    overlaps, known = _kept_counts(path, contents, noise, n_points)
+    added = [identifier for identifier in labels.ids if identifier not in known]
+    _LOG.info("%d realizations counted before, %d to count", len(known), len(added))
+    if overlaps is None:
+        overlaps = count_overlaps(list(windows.values()), noise=noise, **how)
+    else:
+        if added:
+            kept = [windows[i] for i in known]
+            overlaps = extend_overlaps(overlaps, kept, [windows[i] for i in added], **how)
+        place = {identifier: k for k, identifier in enumerate([*known, *added])}
+        overlaps = select_realizations(overlaps, [place[i] for i in labels.ids])
+    store.write_overlaps(path, overlaps, contents)
+    store.write_index(index, [path], {"file": path.name, "contents": contents}, **losses)
+
+
+def _kept_counts(
+    path: Path, contents: Mapping[str, str], noise: int | None, n_points: int
+) -> tuple[Overlaps | None, list[str]]:
+    """Return the counts in a file of the realizations whose labels are unchanged, and their ids."""
+    if not path.exists():
+        return None, []
+    try:
+        old, had = store.read_overlaps(path)
+    except ResultError as error:
+        _LOG.warning("%s", error)
+        return None, []
+    same = [k for k, (i, content) in enumerate(had.items()) if contents.get(i) == content]
+    if not same or (old.n_points, old.noise) != (n_points, noise):
+        return None, []
+    return select_realizations(old, same), [list(had)[k] for k in same]
+
+
+def combine_slabs(
+    path: str | Path,
+    indexes: Sequence[str | Path],
+    labels: store.LabelArrays,
+    *,
+    noise: int | None,
+    options: Mapping[str, Any],
+    memory_mb: int,
+    threads: int,
+) -> Ensemble:
+    """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
+
+    Parameters
+    ----------
+    path
+        Where `ensemble.h5` will lie.
+    indexes
+        `overlaps/<slab>.json` of every slab.
+    labels
+        Labels of all points, those that were counted.
+    noise
+        The label that leaves a point out, as they were counted with.
+    options
+        `identical`, `threshold` and `groups` as `combine` takes them, and `votes`.
+    memory_mb
+        Labels held in memory at once, in MiB.
+    threads
+        Threads of the labelling, without effect on the result.
+
+    Raises
+    ------
+    ResultError
+        Counts of other labels.
+    """
+    choices = {name: options[name] for name in ("identical", "threshold", "groups")}
+    ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
+    store.write_ensemble(
+        path,
+        ensemble,
+        labels.arrays,
+        ids=labels.ids,
+        options=options,
+        memory_mb=memory_mb,
+        threads=threads,
+    )
+    _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
+    return ensemble
+
+
+def _read_slabs(
+    indexes: Sequence[str | Path], labels: store.LabelArrays, noise: int | None
+) -> Iterator[Overlaps]:
+    expected = list(zip(labels.ids, labels.contents, strict=True))
+    for path in (Path(index).with_suffix(".h5") for index in indexes):
+        overlaps, contents = store.read_overlaps(path)
+        if list(contents.items()) != expected or overlaps.noise != noise:
+            raise ResultError(f"{path}: counted from other labels; delete it and run again")
+        yield overlaps
+
+
+def write_group_signals(
+    path: str | Path, ensemble: str | Path, labels: store.LabelArrays, *, threads: int
+) -> None:
+    """Write the signal map of every SCE group: how many of its clusters hold each point.
+
+    Parameters
+    ----------
+    path
+        Where `group_signals.h5` will lie: one row of N numbers for each group, computed one
+        after the other.
+    ensemble
+        The study's `ensemble.h5`.
+    labels
+        Labels of all points.
+    threads
+        Threads of the counting, without effect on the result.
+    """
+    combined = store.read_ensemble(ensemble)
+    overlaps, groups = combined.overlaps, combined.clusters.sce_group
+    shape = int(groups.max()) + 1, overlaps.n_points
+    with store.create(path, "group_signals", n_points=overlaps.n_points) as file:
+        signals = file.create_dataset("signals", shape, "u2", chunks=(1, min(shape[1], 1 << 20)))
+        signals.attrs["unit"] = "realizations"
+        for group in range(shape[0]):
+            members = (groups == group).astype(float)
+            signals[group] = gather_signal(labels.arrays, overlaps, members, threads=threads)

@@ -1,0 +1,93 @@
+"""Pages of the documentation: every key of the configuration, and the table of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from kohorte.study.config import describe_values, show_value
+from kohorte.study.figures import Figure
+
+_FIRST = "<!-- figures: the table is written by `make docs` -->\n"
+_LAST = "<!-- end of figures -->\n"
+
+_HEAD = """\
+# Configuration
+
+One YAML file describes a study. `config/config.yaml`, the default study, is always read first and
+sets
+
+```yaml
+{first}
+```
+
+A file given with `--configfile` then replaces the keys that it names; all others stay as above, and
+what neither file names has the default of the tables below. So a file of your own should set
+`study`, else it goes on in `results/iris`, and `data`, else its points are those of Iris. A key
+that is not on this page is an error.
+
+Where a key of `lattice`, `training` or `segmentation` takes a list, every value of the list is
+used: the study has a realization for each combination, times `realizations.repeats`. A
+realization's id and seed depend on its own parameters only, so adding values to a list leaves the
+existing realizations as they are.
+
+YAML reads `1e4` as text: write `10000` or `1.0e+4`.
+
+This page is generated from `src/kohorte/study/config.schema.yaml`, the `schema.yaml` of each study
+that adds to it, and `config/config.yaml` by `make docs`.
+"""
+
+
+def configuration_page(schema: Mapping[str, Any], first: str) -> str:
+    """Return the whole page as text.
+
+    Parameters
+    ----------
+    schema
+        What `kohorte.study.config.load_schema` gives.
+    first
+        The configuration that is always read first, as text.
+    """
+    properties = schema["properties"]
+    top = {name: entry for name, entry in properties.items() if "properties" not in entry}
+    lines = [line for line in first.splitlines() if not line.startswith("#")]
+    parts = [
+        _HEAD.replace("{first}", "\n".join(lines).strip()),
+        "\n## Top level\n",
+        *_table(top, schema.get("required", [])),
+    ]
+    for name, entry in properties.items():
+        if "properties" in entry:
+            parts += [f"\n## {name}\n", f"{entry['description']}\n"]
+            parts += _table(entry["properties"], entry.get("required", []))
+    return "\n".join(parts) + "\n"
+
+
+def results_page(page: str, figures: Iterable[Figure]) -> str:
+    """Return the page of results with its table of figures as it should be."""
+    before, _, rest = page.partition(_FIRST)
+    table = ["| figure | what it answers | needs | drawn |", "|---|---|---|---|"]
+    for figure in sorted(figures, key=lambda figure: figure.on_request):
+        needs = ", ".join(need.text for need in figure.needs)
+        when = "on request" if figure.on_request else "always"
+        table.append(f"| `{figure.name}` | {figure.question} | {needs} | {when} |")
+    return "\n".join([before + _FIRST.strip(), *table, _LAST + rest.partition(_LAST)[2]])
+
+
+def _table(entries: Mapping[str, Mapping[str, Any]], required: Collection[str]) -> Iterator[str]:
+    yield "| key | default | values | unit | meaning |"
+    yield "|---|---|---|---|---|"
+    for name, entry in entries.items():
+        default = "required" if name in required else f"`{_yaml(entry['default'])}`"
+        cells = [
+            f"`{name}`",
+            default,
+            describe_values(entry),
+            entry.get("unit", ""),
+            entry["description"],
+        ]
+        yield "| " + " | ".join(cell.replace("|", "\\|").strip() for cell in cells) + " |"
+
+
+def _yaml(value: Any) -> str:
+    return value if isinstance(value, str) else show_value(value)

@@ -1,0 +1,85 @@
+"""The job that trains some of the maps of a study, and keeps those that are there already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kohorte import store
+from kohorte.maps.realization import Realization, Recording, run_realizations
+from kohorte.maps.resolve import resolve_parameters
+from kohorte.provenance import digest_of
+
+_LOG = logging.getLogger(__name__)
+
+
+def train_batch(
+    index: str | Path,
+    *,
+    data: str | Path,
+    weights: str | Path | None,
+    members: Sequence[Mapping[str, Any]],
+    recording: Mapping[str, int],
+    library: str,
+    losses: Mapping[str, int],
+    threads: int = 1,
+) -> None:
+    """Train the maps of one batch that are missing, and write the index that lists all of them.
+
+    Parameters
+    ----------
+    index
+        `realizations/batches/<batch>.json`; the maps lie one folder above.
+    data
+        The study's `data.h5`.
+    weights
+        File of the first weights, where maps have `initial: given`.
+    members
+        `id`, `seed`, `repeat` and `parameters` of each map.
+    recording
+        Arguments of `Recording`.
+    library
+        Digest of the code that trains: a map that was made from equal data, parameters, seed and
+        code is kept.
+    losses
+        How often files of this batch were lost, as `store.write_index` takes it.
+    threads
+        Maps that are trained at a time, without effect on the result.
+    """
+    table = store.read_data(data, mapped=True)
+    given = store.read_weights(weights) if weights else None
+    folder = Path(index).parent.parent
+    paths = {member["id"]: folder / f"{member['id']}.h5" for member in members}
+
+    def fingerprint_of(member: Mapping[str, Any]) -> str:
+        origin = digest_of(given) if member["parameters"]["initial"] == "given" else None
+        return digest_of(table.digest, library, member, recording, origin)
+
+    missing = []
+    for member in members:
+        if store.has_fingerprint(paths[member["id"]], fingerprint_of(member)):
+            _LOG.info("%s: kept", member["id"])
+        else:
+            missing.append((member, resolve_parameters(member["parameters"], table.features)))
+    _LOG.info("%d of %d maps to train", len(missing), len(members))
+
+    def write(k: int, realization: Realization) -> None:
+        member, parameters = missing[k]
+        resolved = {**member, "parameters": member["parameters"] | asdict(parameters)}
+        path, fingerprint = paths[member["id"]], fingerprint_of(member)
+        store.write_realization(path, realization, fingerprint=fingerprint, **resolved)
+        _LOG.info("%s: trained in %.2f s", member["id"], sum(realization.seconds.values()))
+
+    run_realizations(
+        table.features,
+        [(parameters, member["seed"]) for member, parameters in missing],
+        write,
+        given=given,
+        recording=Recording(**recording),
+        threads=threads,
+    )
+    files = list(paths.values())
+    store.write_index(index, files, [store.list_realization(f) for f in files], **losses)
