@@ -68,7 +68,7 @@ rule plot_ensemble_benchmark:
     benchmark:
         "results/benchmarks/benchmarks/plot_ensemble_benchmark.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -116,7 +116,7 @@ rule plot_map_benchmark:
     benchmark:
         "results/benchmarks/benchmarks/plot_map_benchmark.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -141,7 +141,7 @@ rule plot_joss:
     benchmark:
         "results/benchmarks/benchmarks/plot_joss.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,

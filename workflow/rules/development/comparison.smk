@@ -79,7 +79,7 @@ rule plot_comparison:
     benchmark:
         "results/benchmarks/benchmarks/plot_comparison.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

@@ -61,7 +61,7 @@ rule shrink_picture:
     wildcard_constraints:
         picture="|".join(PICTURES),
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

@@ -10,7 +10,7 @@ rule tabulate_jobs:
     log:
         "<logs>/tabulate_jobs.log",
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=memory("tabulate"),

@@ -81,7 +81,7 @@ rule plot_scaling:
     benchmark:
         "<benchmarks>/plot_scaling.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

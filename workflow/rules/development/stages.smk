@@ -59,7 +59,7 @@ rule plot_stages:
     benchmark:
         "<benchmarks>/plot_stages.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

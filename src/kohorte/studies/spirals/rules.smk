@@ -128,7 +128,7 @@ rule plot_unwinding:
     benchmark:
         "results/spirals/benchmarks/plot_unwinding.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -157,7 +157,7 @@ rule plot_spirals:
     benchmark:
         "results/spirals/benchmarks/plot_spirals.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
