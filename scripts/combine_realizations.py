@@ -18,6 +18,7 @@ if __name__ == "__main__":
             snakemake.output.ensemble,
             snakemake.input.overlaps,
             labels,
+            noise=snakemake.params.noise,
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,

@@ -21,6 +21,7 @@ if __name__ == "__main__":
             labels,
             int(snakemake.wildcards.slab),
             snakemake.params.slabs,
+            noise=snakemake.params.noise,
             losses=snakemake.params.losses,
             backend=snakemake.params.backend,
             memory_mb=snakemake.params.memory_mb,

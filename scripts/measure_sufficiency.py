@@ -14,7 +14,7 @@ if __name__ == "__main__":
         stored = store.read_ensemble(snakemake.input.ensemble)
         table = sufficiency_table(
             labels.arrays,
-            store.read_overlaps_of(stored),
+            stored.overlaps,
             seed=snakemake.params.seed,
             subsets=snakemake.params.subsets,
             groups=stored.options["groups"],

@@ -29,7 +29,7 @@ def plot_feature_pairs(ensemble, data, units):
         fill_missing(points) * table.scale[columns] + table.offset[columns],
         [field_label(name, units.get(name, "")) for name in names],
         labels[shown],
-        shares=np.bincount(labels, minlength=n_groups) / len(labels),
+        shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
         n_points=len(labels),
     )
 

@@ -14,7 +14,7 @@ def plot_overlap_matrices(ensemble):
     counts, sizes = ensemble.overlaps.counts, ensemble.clusters.size
     total = sizes[:, None] + sizes
     union = np.maximum(total - counts, 1)
-    significance = goodness(store.read_overlaps_of(ensemble), ensemble.options["identical"])
+    significance = goodness(ensemble.overlaps, ensemble.options["identical"])
     same = ensemble.clusters.realization[:, None] == ensemble.clusters.realization
     order = ensemble.consensus.leaf_order
     matrices = [

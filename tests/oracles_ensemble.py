@@ -3,20 +3,20 @@
 import numpy as np
 
 
-def masks_of(labels):
+def masks_of(labels, noise=None):
     """Return the mask of every cluster, and its realization and id, in the library's order."""
     masks, realization, cluster = [], [], []
     for r, array in enumerate(labels):
-        for value in sorted({int(x) for x in array}):
+        for value in sorted({int(x) for x in array} - {noise}):
             masks.append(np.array([int(x) == value for x in array]))
             realization.append(r)
             cluster.append(value)
     return masks, realization, cluster
 
 
-def count_by_masks(labels):
+def count_by_masks(labels, noise=None):
     """Return (K, K) counts of the points in both of two masks."""
-    masks, _, _ = masks_of(labels)
+    masks, _, _ = masks_of(labels, noise)
     return np.array([[int(np.sum(a & b)) for b in masks] for a in masks])
 
 
@@ -31,9 +31,9 @@ def goodness_of_masks(a, b, identical):
     return s, q, s / q
 
 
-def gsum_by_masks(labels, identical):
+def gsum_by_masks(labels, identical, noise=None):
     """Return Gsum of every cluster, and the stacked signal, by the published loop over masks."""
-    masks, realization, _ = masks_of(labels)
+    masks, realization, _ = masks_of(labels, noise)
     values, signal = [], np.zeros(len(labels[0]))
     for a, i in zip(masks, realization, strict=True):
         total = 0.0
@@ -45,9 +45,9 @@ def gsum_by_masks(labels, identical):
     return np.array(values), signal
 
 
-def vote_by_loops(labels, groups, n_groups):
+def vote_by_loops(labels, groups, n_groups, noise=None):
     """Return winner and number of votes of each point; the lower group wins a tie."""
-    masks, _, _ = masks_of(labels)
+    masks, _, _ = masks_of(labels, noise)
     winners, votes = [], []
     for p in range(len(labels[0])):
         tally = [0] * n_groups
@@ -71,14 +71,14 @@ def minima_by_scan(derivative, threshold):
     return found
 
 
-def agreement_of_groups(labels, groups):
+def agreement_of_groups(labels, groups, noise=None):
     """Return the mean over realizations of the adjusted Rand index with the groups of the others.
 
     The table of realization j: for each group and each cluster of j, points in both, averaged over
     the other realizations.
     """
-    masks, realization, _ = masks_of(labels)
-    n, n_realizations = len(labels[0]), len(labels)
+    masks, realization, _ = masks_of(labels, noise)
+    n_realizations = len(labels)
     scores = []
     for j in range(n_realizations):
         columns = [b for b, r in zip(masks, realization, strict=True) if r == j]
@@ -86,6 +86,10 @@ def agreement_of_groups(labels, groups):
         for mask, r, g in zip(masks, realization, groups, strict=True):
             if r != j:
                 table[g] += [np.sum(mask & b) / (n_realizations - 1) for b in columns]
+        n = table.sum()
+        if n <= 1:
+            scores.append(0.0)
+            continue
         pairs = [float((x * (x - 1) / 2).sum()) for x in (table, table.sum(1), table.sum(0))]
         expected = pairs[1] * pairs[2] / (n * (n - 1) / 2)
         largest = (pairs[1] + pairs[2]) / 2
@@ -93,9 +97,9 @@ def agreement_of_groups(labels, groups):
     return float(np.mean(scores))
 
 
-def silhouette_of_groups(labels, groups):
+def silhouette_of_groups(labels, groups, noise=None):
     """Return the mean silhouette of the clusters on Jaccard distance, weighted by size."""
-    masks, _, _ = masks_of(labels)
+    masks, _, _ = masks_of(labels, noise)
     n = len(masks)
     distance = [[1 - np.sum(a & b) / np.sum(a | b) for b in masks] for a in masks]
     total = 0.0

@@ -1,17 +1,15 @@
 """Grouping of clusters, rules for the number of groups, votes and streams of points."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_ensemble import agreement_of_groups, silhouette_of_groups, vote_by_loops
 
-from kohorte.ensemble.consensus import (
-    choose_groups,
-    find_consensus,
-    group_clusters,
-    split_choice,
-)
+from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import choose_groups, group_clusters, split_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import gather_signal, stream_points, vote
 from kohorte.ensemble.significance import gsum
@@ -38,6 +36,12 @@ def count(labels):
     return count_overlaps(labels, backend="numba")
 
 
+def find(labels, groups="auto"):
+    """Groups of the clusters, and what they say of the points."""
+    ensemble = combine(count(labels), groups=groups)
+    return ensemble.grouping, ensemble.label(labels)
+
+
 def partition(values):
     """The partition as the index of the first member of each point's group."""
     return [list(values).index(v) for v in values]
@@ -46,16 +50,16 @@ def partition(values):
 def test_tiny_ensemble_by_hand():
     # Three realizations agree on {0..3}, {4, 5}, {6}; the second splits the first cluster.
     labels = [[0, 0, 0, 0, 1, 1, 2], [3, 3, 7, 7, 5, 5, 9], [1, 1, 1, 1, 0, 0, 2]]
-    found = find_consensus(labels, count(labels), 3)
-    assert found.labels.tolist() == [0, 0, 0, 0, 1, 1, 2]
+    found, points = find(labels, 3)
+    assert points.groups.tolist() == [0, 0, 0, 0, 1, 1, 2]
     # Half of the first cluster is at Jaccard distance 1/2, nearer than anything else.
-    np.testing.assert_array_equal(found.confidence, 1.0)
+    np.testing.assert_array_equal(points.confidence, 1.0)
     assert found.groups.tolist() == [0, 1, 2, 0, 1, 0, 2, 1, 0, 2]
     assert (found.n_groups, found.rule) == (3, "given")
     assert sorted(found.leaf_order) == list(range(10))
     np.testing.assert_allclose(found.linkage[:4, 2], 0.0, atol=1e-15)
     # Four groups: the halves become groups of their own, or one of them; two of three still agree.
-    assert find_consensus(labels, count(labels), 4).confidence.min() == pytest.approx(2 / 3)
+    assert find(labels, 4)[1].confidence.min() == pytest.approx(2 / 3)
 
 
 def test_average_linkage_heights_by_hand():
@@ -71,24 +75,24 @@ def test_groups_are_ordered_by_the_points_in_their_clusters():
     assert group_clusters(count(tied), 3).groups.tolist() == [1, 0, 2] * 2
     # The odd cluster of the last realization wins no point against two votes.
     labels = [[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 2, 1, 1]]
-    found = find_consensus(labels, count(labels), 3)
-    assert found.labels.tolist() == [0, 0, 0, 1, 1]
+    found, points = find(labels, 3)
+    assert points.groups.tolist() == [0, 0, 0, 1, 1]
     assert found.groups.tolist() == [0, 1, 0, 1, 0, 1, 2]
-    assert found.confidence[2] == 2 / 3
+    assert points.confidence[2] == 2 / 3
 
 
 def test_one_realization_is_its_own_consensus():
     labels = [[7, 7, 7, 2, 2, 4]]
-    found = find_consensus(labels, count(labels))
-    assert found.labels.tolist() == [0, 0, 0, 1, 1, 2]
+    found, points = find(labels)
+    assert points.groups.tolist() == [0, 0, 0, 1, 1, 2]
     assert set(found.candidates.values()) == {3}
-    np.testing.assert_array_equal(found.confidence, 1.0)
+    np.testing.assert_array_equal(points.confidence, 1.0)
 
 
 def test_one_cluster_everywhere():
     for labels in ([[3, 3, 3]], [[3, 3, 3], [1, 1, 1]], [[0], [0], [5]]):
-        found = find_consensus(labels, count(labels))
-        assert set(found.labels.tolist()) == {0}
+        found, points = find(labels)
+        assert set(points.groups.tolist()) == {0}
         assert found.n_groups == 1
         assert set(found.candidates.values()) == {1}
 
@@ -96,19 +100,19 @@ def test_one_cluster_everywhere():
 def test_all_one_cluster_realization_among_others():
     truth = np.repeat([0, 1, 2], 20)
     labels = [np.zeros(60, dtype=np.uint8), *noisy_ensemble(truth, 6, 0.0, 1)]
-    found = find_consensus(labels, count(labels))
-    assert partition(found.labels) == partition(truth)
-    np.testing.assert_allclose(found.confidence.min(), 6 / 7)
+    _, points = find(labels)
+    assert partition(points.groups) == partition(truth)
+    np.testing.assert_allclose(points.confidence.min(), 6 / 7)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rules_find_clear_groups(rule):
     truth = np.repeat([0, 1, 2, 3], [70, 40, 30, 10])
     labels = noisy_ensemble(truth, 9, 0.03, seed=3)
-    found = find_consensus(labels, count(labels), rule=rule)
+    found, points = find(labels, rule)
     assert found.rule == rule
     assert found.n_groups == found.candidates[rule] == 4
-    assert np.mean(found.labels == truth) > 0.99
+    assert np.mean(points.groups == truth) > 0.99
 
 
 def test_unrelated_realizations_agree_on_one_group():
@@ -202,8 +206,8 @@ def test_clusters_that_few_realizations_have_are_none_of_the_groups_asked_for():
     overlaps = count(labels)
     plain = cut_tree(build_tree(overlaps)[1], 3)
     assert len(set(vote(labels, overlaps, plain)[0].tolist())) == 2
-    found = find_consensus(labels, overlaps, 3)
-    assert partition(found.labels) == partition(thirds)
+    found, points = find(labels, 3)
+    assert partition(points.groups) == partition(thirds)
     assert found.n_groups == 3
     # The cluster of the single point votes with the third that has it.
     assert found.groups[overlaps.cluster == 3] == found.groups[2]
@@ -247,7 +251,7 @@ def test_stream_does_not_depend_on_slabs_or_threads():
         slabs = list(stream_points(labels, overlaps, gsum(overlaps), grouping.groups, **options))
         assert [s.start for s in slabs[1:]] == [s.stop for s in slabs[:-1]]
         results.append(
-            [np.concatenate([getattr(s, n) for s in slabs]) for n in ("signal", "winner", "votes")]
+            [np.concatenate([getattr(s, n) for s in slabs]) for n in ("signal", "groups", "votes")]
         )
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
@@ -260,17 +264,17 @@ def test_consensus_follows_points_and_ignores_names(seed):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, 60)
     labels = noisy_ensemble(truth, 5, 0.2, seed)
-    found = find_consensus(labels, count(labels))
-    again = find_consensus([x.copy() for x in labels], count(labels))
-    np.testing.assert_array_equal(found.labels, again.labels)
-    points = rng.permutation(60)
-    moved = [x[points] for x in labels]
-    np.testing.assert_array_equal(find_consensus(moved, count(moved)).labels, found.labels[points])
+    grouping, found = find(labels)
+    again = find([x.copy() for x in labels])[1]
+    np.testing.assert_array_equal(found.groups, again.groups)
+    order = rng.permutation(60)
+    moved = [x[order] for x in labels]
+    np.testing.assert_array_equal(find(moved)[1].groups, found.groups[order])
     renamed = [(x * 3 + 1).astype(np.uint8) for x in labels]  # keeps the order of ids
-    np.testing.assert_array_equal(find_consensus(renamed, count(renamed)).labels, found.labels)
-    held = np.bincount(found.groups, weights=count(labels).sizes)
+    np.testing.assert_array_equal(find(renamed)[1].groups, found.groups)
+    held = np.bincount(grouping.groups, weights=count(labels).sizes)
     assert (np.diff(held) <= 0).all()
-    assert found.labels.dtype == np.uint8
+    assert found.groups.dtype == np.uint8
     np.testing.assert_array_equal(
         choose_groups(count(labels)), group_clusters(count(labels)).groups
     )
@@ -281,13 +285,13 @@ def test_bad_requests_are_named():
     overlaps = count(labels)
     for bad in (0, 1.5, True, "many"):
         with pytest.raises(ConfigError, match="n_groups must be"):
-            find_consensus(labels, overlaps, bad)
+            group_clusters(overlaps, bad)
     with pytest.raises(ConfigError, match="together have 4 clusters"):
-        find_consensus(labels, overlaps, 5)
+        group_clusters(overlaps, 5)
     with pytest.raises(ConfigError, match="choose one of agreement, gap"):
-        find_consensus(labels, overlaps, rule="elbow")
+        group_clusters(overlaps, rule="elbow")
     with pytest.raises(DataError, match="1 label arrays"):
-        find_consensus(labels[:1], overlaps)
+        combine(overlaps).label(labels[:1])
     for other in ([[0, 1, 1], [0, 2, 1]], [[0, 1, 1], [5, 0, 1]]):
         with pytest.raises(DataError, match="realization 1 hold cluster"):
             vote(other, overlaps, np.zeros(4, dtype=int))
@@ -325,10 +329,11 @@ def test_weighted_votes_are_the_largest_group_signal(seed):
 def test_equal_weights_are_plain_votes():
     labels = [np.array([0, 0, 1, 1, 2]), np.array([1, 1, 1, 0, 0]), np.array([0, 0, 1, 1, 1])]
     overlaps = count(labels)
-    plain = find_consensus(labels, overlaps, 2)
-    weighted = find_consensus(labels, overlaps, 2, weights=np.ones(overlaps.n_clusters))
-    np.testing.assert_array_equal(plain.labels, weighted.labels)
-    np.testing.assert_array_equal(plain.confidence, weighted.confidence)
+    ensemble = combine(overlaps, groups=2)
+    equal = replace(ensemble, gsum=np.ones(overlaps.n_clusters))
+    plain, weighted = ensemble.label(labels), equal.label(labels, "significance")
+    for name in ("groups", "confidence", "cast"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(weighted, name))
 
 
 def test_a_choice_of_groups_is_a_number_or_a_rule():

@@ -240,7 +240,7 @@ def test_bad_labels_are_named(labels, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backend": "gpu"}, "choose one of auto, numba, jax"),
+        ({"backend": "gpu"}, "choose one of auto, jax, numba"),
         ({"slab": 0}, "slab"),
         ({"slab": 1.5}, "slab"),
         ({"max_bytes": 3}, "at least 4 bytes"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kohorte.ensemble.agreement import pairwise_ari
-from kohorte.ensemble.consensus import find_consensus
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import count_overlaps, select_realizations
 from kohorte.ensemble.significance import goodness, gsum, rank_clusters
@@ -118,14 +118,13 @@ def test_sufficiency_is_consensus_of_subsets():
     overlaps = count(labels)
     found = measure_sufficiency(labels, overlaps, rng(7), sizes=[2, 4], draws=4, n_groups=3)
     generator = rng(7)
-    whole = find_consensus(labels, overlaps, 3).labels
+    whole = combine(overlaps, groups=3).label(labels).groups
     for s, size in enumerate((2, 4)):
         for d in range(4):
             chosen = np.sort(generator.choice(6, size, replace=False))
-            part = find_consensus(
-                [labels[r] for r in chosen], select_realizations(overlaps, chosen), 3
-            )
-            expected = pairwise_ari(count([whole, part.labels]))[0, 1]
+            part = combine(select_realizations(overlaps, chosen), groups=3)
+            own = part.label([labels[r] for r in chosen]).groups
+            expected = pairwise_ari(count([whole, own]))[0, 1]
             assert found.ari[s, d] == pytest.approx(expected, abs=1e-12)
     np.testing.assert_allclose(found.mean, found.ari.mean(axis=1))
     assert (found.low <= found.mean).all()
@@ -164,12 +163,11 @@ def test_effects_by_hand():
     assert alpha.values == [0.1, 0.5]
     np.testing.assert_allclose(alpha.agreement, [[1, between], [between, 1]])
     assert (alpha.within, alpha.between) == (1.0, pytest.approx(between))
-    assert alpha.effect == pytest.approx(1 - between)
     # Of the three ways to pair four realizations one is as good as the observed.
     assert alpha.p_value == pytest.approx(1 / 3, abs=0.06)
     run = found["run"]
     assert run.values == list("abcd")
-    assert np.isnan([run.within, run.effect, run.p_value]).all()
+    assert np.isnan([run.within, run.p_value]).all()
     assert np.isnan(np.diagonal(run.agreement)).all()
     assert run.agreement[0, 2] == 1.0  # realizations 3 and 1
 

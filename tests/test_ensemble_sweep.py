@@ -16,10 +16,9 @@ from kohorte import store
 from kohorte.analysis.choice import nearest_to_ideal
 from kohorte.analysis.sweep import tabulate_ensembles, tabulate_settings
 from kohorte.analysis.tables import MAX_ROWS, agreement_table
-from kohorte.ensemble.combine import combine
-from kohorte.ensemble.consensus import find_consensus, split_choice
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.sweep import combine_settings, label_points, measure_setting
+from kohorte.ensemble.sweep import combine_settings, measure_setting
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.parameters import parameter_defaults
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
@@ -39,9 +38,9 @@ def count(labels):
 
 
 def label(part, labels, votes="equal", **options):
-    slabs = list(label_points(part, labels, votes, threads=1, **options))
-    assert [where.start for where, *_ in slabs] == [0, *(where.stop for where, *_ in slabs[:-1])]
-    return tuple(np.concatenate([slab[k] for slab in slabs]) for k in (1, 2))
+    slabs = list(part.ensemble.stream(part.select(labels), votes, threads=1, **options))
+    assert [slab.start for slab in slabs] == [0, *(slab.stop for slab in slabs[:-1])]
+    return tuple(np.concatenate([getattr(s, n) for s in slabs]) for n in ("groups", "confidence"))
 
 
 @settings(max_examples=12)
@@ -64,11 +63,10 @@ def test_a_setting_is_the_ensemble_of_its_realizations_alone(setting, groups, vo
         np.testing.assert_array_equal(part.ensemble.overlaps.counts, overlaps.counts)
         for name in ("gsum", "sce_groups", "ari"):
             np.testing.assert_array_equal(getattr(part.ensemble, name), getattr(alone, name))
-        weights = {"significance": np.maximum(alone.gsum, np.finfo(float).tiny)}.get(votes)
-        consensus = find_consensus(own, overlaps, *split_choice(wanted), weights=weights)
+        consensus = alone.label(own, votes)
         found, confidence = label(part, labels, votes)
-        np.testing.assert_array_equal(found, consensus.labels)
-        np.testing.assert_allclose(confidence, consensus.confidence, rtol=1e-15)
+        np.testing.assert_array_equal(found, consensus.groups)
+        np.testing.assert_array_equal(confidence, consensus.confidence)
 
 
 @pytest.mark.parametrize("votes", ["equal", "significance"])
@@ -133,10 +131,10 @@ def test_settings_that_do_not_fit_are_refused():
         combine_settings(overlaps, np.array([0, 0]))
     with pytest.raises(DataError, match="no realization has setting 1, but one has 2"):
         combine_settings(overlaps, np.array([0, 2, 2]))
-    with pytest.raises(ConfigError, match="rule 'bad' is unknown"):
+    with pytest.raises(ConfigError, match="unknown rule for groups 'bad'"):
         combine_settings(overlaps, np.array([0, 0, 0]), groups="bad")
     with pytest.raises(ConfigError, match="unknown votes 'many'"):
-        list(label_points(combine_settings(overlaps, np.zeros(3, int))[0], [], "many"))
+        combine_settings(overlaps, np.zeros(3, int))[0].ensemble.label([], "many")
 
 
 def write(path, parts, labels, votes="equal", **options):

@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import kohorte
 from kohorte import store
 from kohorte.analysis.prediction import predict
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ConfigError, DataError, ResultError
 from kohorte.estimators import SOM, SOMEnsemble, load_study

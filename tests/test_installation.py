@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 from kohorte import store
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import MissingExtraError
 from kohorte.maps.realization import MapParameters, run_realization

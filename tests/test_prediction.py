@@ -14,8 +14,9 @@ from kohorte import store
 from kohorte.analysis import prediction
 from kohorte.analysis.prediction import predict, read_points
 from kohorte.data.prepared import prepare_data
-from kohorte.ensemble.combine import VOTES, combine, vote_weights
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.votes import VOTES, vote_weights
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.realization import MapParameters, run_realization
 from kohorte.study.config import check_config
@@ -89,9 +90,8 @@ def test_the_study_s_own_table_gets_the_labels_of_the_study(study, source):
     np.testing.assert_array_equal(points.features, stored.features)
     np.testing.assert_array_equal(points.rows, stored.rows)
     found = study.predict(points.features)
-    for name, value in vars(study.ensemble.points).items():
-        if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(getattr(found, name), value, strict=True)
+    for name, value in study.ensemble.points.arrays.items():
+        np.testing.assert_array_equal(getattr(found, name), value, strict=True)
     assert found.novelty.mean() == pytest.approx(1, rel=1e-5)
 
 
@@ -197,7 +197,8 @@ def test_novelty_by_hand(by_hand):
     found = predict(by_hand.ensemble, by_hand.folder / "realizations", np.array([[10.0], [13.0]]))
     # In the second map every point of the study lies on a node, so nothing else is usual.
     assert found.novelty.tolist() == [0, np.inf]
-    by_hand.ensemble.realizations.ids = ("one", "one")
+    realizations = replace(by_hand.ensemble.realizations, ids=("one", "one"))
+    by_hand.ensemble = replace(by_hand.ensemble, realizations=realizations)
     assert by_hand.predict(np.array([[10.0], [13.0], [23.0]])).novelty.tolist() == [0, 3, 13]
 
 

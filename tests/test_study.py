@@ -118,6 +118,12 @@ def test_folders_of_other_results_are_no_studies(plan):
             plan(study=name)
 
 
+def test_only_label_files_leave_points_out(plan):
+    assert plan(data={}, realizations={"labels": ["a.npy"], "noise": -1}).labels
+    with pytest.raises(ConfigError, match=r"realizations\.noise marks .* maps leave no point out"):
+        plan(realizations={"noise": -1})
+
+
 def test_figures_must_name_what_exists(plan):
     with pytest.raises(ConfigError, match=r"color_by: 'alfa' is not a parameter"):
         plan(figures={"color_by": "alfa"})

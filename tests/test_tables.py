@@ -16,8 +16,7 @@ from kohorte.analysis.tables import (
     point_table,
     stability_table,
 )
-from kohorte.ensemble.combine import combine
-from kohorte.ensemble.consensus import find_consensus
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 
 TRUTH = np.repeat([0, 1, 2], 20)
@@ -38,21 +37,14 @@ def found(labels):
 
 
 def test_single_maps_and_consensus_are_scored(labels, found):
-    scores = evaluate_ensemble(
-        labels,
-        found.overlaps,
-        TRUTH,
-        gsum=found.gsum,
-        groups=found.grouping.groups,
-        representative=found.representative,
-    )
+    scores = evaluate_ensemble(found, labels, TRUTH, representative=found.representative)
     ari = sorted(evaluate(array, TRUTH).ari for array in labels)
     names = ["single_min", "single_median", "single_max"]
     assert [scores[name].ari for name in names] == [ari[0], ari[2], ari[4]]
     assert scores["representative"].ari == evaluate(labels[found.representative], TRUTH).ari
-    consensus = find_consensus(labels, found.overlaps)
+    consensus = found.label(labels)
     table = evaluation_table(scores).set_index("method")
-    assert table.loc["consensus_equal", "ari"] == evaluate(consensus.labels, TRUTH).ari
+    assert table.loc["consensus_equal", "ari"] == evaluate(consensus.groups, TRUTH).ari
     assert table["n_groups"].tolist() == [3] * 6
     classes = class_table(scores, ["a", "b", "c"])
     assert classes["class"].tolist() == ["a", "b", "c"] * 6
@@ -83,12 +75,12 @@ def test_clusters_by_significance_with_their_intervals(found):
 
 
 def test_groups_and_their_points(labels, found):
-    consensus = find_consensus(labels, found.overlaps)
-    groups = group_table(found.overlaps, consensus.groups, consensus.labels, consensus.confidence)
+    points = found.label(labels)
+    groups = group_table(found.overlaps, found.grouping.groups, points.groups, points.confidence)
     assert groups["points"].sum() == 60
     assert groups["clusters"].sum() == 15
     assert groups["found"].tolist() == [1, 1, 1]
-    mean = [consensus.confidence[consensus.labels == g].mean() for g in range(3)]
+    mean = [points.confidence[points.groups == g].mean() for g in range(3)]
     assert groups["mean_confidence"].to_numpy() == pytest.approx(mean)
 
 

@@ -380,6 +380,44 @@ def test_label_files_of_other_clusterers(finished, make_project):
     assert "Traceback" not in output
 
 
+def test_label_files_that_leave_points_out(make_project):
+    config = {
+        **{name: TINY[name] for name in ("study", "data")},
+        "realizations": {"labels": ["a.npy", "b.csv", "c.h5"]},
+        "execution": {"slabs": 2},
+    }
+    project = make_project(config, name="noise")
+    truth = np.unique(
+        pd.read_csv(project.directory / "points of mine.csv")["kind"], return_inverse=True
+    )[1]
+    labels = np.tile(truth, (3, 1))
+    labels[0, 5:20], labels[1, 10:30], labels[2, 12:18], labels[2, 60:70] = -1, -1, -1, -1
+    np.save(project.directory / "a.npy", labels[0].astype(np.int8))
+    pd.DataFrame({"cluster": labels[1]}).to_csv(project.directory / "b.csv", index=False)
+    with h5py.File(project.directory / "c.h5", "w") as file:
+        file["labels"] = labels[2]
+    output = project.run(check=False)
+    assert "hold the negative id -1; where it marks points to leave out" in output
+    assert "realizations.noise of a study" in output
+
+    project.configure({**config, "realizations": config["realizations"] | {"noise": -1}})
+    project.run()
+    nowhere = (labels < 0).all(axis=0)
+    assert nowhere.sum() == 6
+    points = pd.read_csv(project.results / "tables" / "points.csv")
+    assert (points["label"] == -1).tolist() == nowhere.tolist()
+    assert (points["confidence"] == 0).tolist() == nowhere.tolist()
+    assert points.loc[~nowhere, "confidence"].eq(1).all()
+    sizes = pd.read_csv(project.results / "tables" / "clusters.csv")["size"]
+    assert sizes.sum() == (labels >= 0).sum()
+    assert pd.read_csv(project.results / "tables" / "agreement.csv")["ari"].tolist() == [1] * 3
+    drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
+    assert {"signal", "confidence", "sufficiency", "stability"} <= drawn
+    project.run("results/tiny/group_signals.h5")
+    with h5py.File(project.results / "group_signals.h5") as file:
+        assert file["signals"][:].sum(axis=0).tolist() == (labels >= 0).sum(axis=0).tolist()
+
+
 def test_report(finished, tmp_path):
     report = tmp_path / "report.html"
     finished.run("--report", str(report))

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kohorte.analysis.evaluation import evaluate
-from kohorte.ensemble.consensus import find_consensus, group_clusters
+from kohorte.ensemble.consensus import group_clusters
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.points import gather_signal
-from kohorte.ensemble.significance import gsum, rank_clusters, separate, stacked_signal
+from kohorte.ensemble.points import gather_signal, vote
+from kohorte.ensemble.significance import gsum, rank_clusters, separate
 from kohorte.ensemble.tree import RULES, cut_tree
 from kohorte.errors import ConfigError, ResultError
 from kohorte_benchmarks.label_sets import BACKGROUND, make_data, make_labels
@@ -106,15 +106,16 @@ def compare(
     overlaps = count_overlaps(labels, backend=BACKEND)
     rules = []
     for rule in RULES:
-        found = find_consensus(labels, overlaps, rule=rule)
+        grouping = group_clusters(overlaps, rule=rule)
+        found, _ = vote(labels, overlaps, grouping.groups)
         rules.append(
             key
             | {
                 "rule": rule,
-                "n_groups": found.n_groups,
-                "n_won": len(np.unique(found.labels)),
+                "n_groups": grouping.n_groups,
+                "n_won": len(np.unique(found)),
                 "n_true": n_true,
-                "ari": evaluate(found.labels[judged], truth[judged]).ari,
+                "ari": evaluate(found[judged], truth[judged]).ari,
             }
         )
     return methods, rules
@@ -127,7 +128,8 @@ def _timed(method: Callable[..., np.ndarray], *arguments: Any) -> tuple[np.ndarr
 
 
 def _consensus(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
-    return find_consensus(labels, count_overlaps(labels, backend=BACKEND), n_groups).labels
+    overlaps = count_overlaps(labels, backend=BACKEND)
+    return vote(labels, overlaps, group_clusters(overlaps, n_groups).groups)[0]
 
 
 def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
@@ -135,16 +137,11 @@ def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarr
 
     A point belongs to the group of kohorte's consensus with the largest stacked signal, which is
     the sum of Gsum over those of the point's clusters that are in the group; the lower group wins a
-    tie. `labels` are (R, N); `n_groups` is as for find_consensus; the result is (N,) int64.
+    tie. `labels` are (R, N); `n_groups` is as for group_clusters; the result is (N,).
     """
     overlaps = count_overlaps(labels, backend=BACKEND)
     groups = group_clusters(overlaps, n_groups).groups
-    weights = gsum(overlaps)
-    signals = [
-        gather_signal(labels, overlaps, np.where(groups == g, weights, 0.0))
-        for g in range(int(groups.max()) + 1)
-    ]
-    return np.argmax(signals, axis=0)
+    return vote(labels, overlaps, groups, weights=gsum(overlaps))[0]
 
 
 def _signal_gaps(labels: np.ndarray) -> np.ndarray:
@@ -152,19 +149,19 @@ def _signal_gaps(labels: np.ndarray) -> np.ndarray:
     overlaps = count_overlaps(labels, backend=BACKEND)
     weights = gsum(overlaps)
     n_ranges = separate(weights[rank_clusters(weights)]).n_groups
-    return cut_at_gaps(stacked_signal(labels, overlaps, weights), n_ranges)
+    return cut_at_gaps(gather_signal(labels, overlaps, weights), n_ranges)
 
 
 def _signal_gaps_known(labels: np.ndarray, n_groups: int) -> np.ndarray:
     overlaps = count_overlaps(labels, backend=BACKEND)
-    return cut_at_gaps(stacked_signal(labels, overlaps, gsum(overlaps)), n_groups)
+    return cut_at_gaps(gather_signal(labels, overlaps, gsum(overlaps)), n_groups)
 
 
 def cut_by_oracle(labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Cut the stacked signal into as many ranges as there are classes, as well as possible."""
     overlaps = count_overlaps(labels, backend=BACKEND)
     n_ranges = len(np.unique(truth[truth != BACKGROUND]))
-    return cut_best(stacked_signal(labels, overlaps, gsum(overlaps)), truth, n_ranges)
+    return cut_best(gather_signal(labels, overlaps, gsum(overlaps)), truth, n_ranges)
 
 
 def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.ndarray:

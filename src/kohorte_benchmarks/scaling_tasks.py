@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from kohorte import store
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.sweep import SettingEnsemble, label_points
 from kohorte.maps.realization import Realization, run_realizations
 from kohorte.maps.resolve import resolve_parameters
 from kohorte_benchmarks.serving import Outcome
@@ -54,9 +53,7 @@ def run_study(
         groups = limit_groups(ensemble["groups"], overlaps)
         combined = combine(overlaps, groups=groups, **options)
         seconds["combine"], clock = perf_counter() - clock, perf_counter()
-        part = SettingEnsemble(np.arange(len(labels)), combined)
-        slabs = label_points(part, labels, ensemble["votes"], threads=1)
-        of_points = np.concatenate([np.array(group) for _, group, _ in slabs])
+        of_points = combined.label(labels, ensemble["votes"], threads=1).groups
         seconds["label"] = perf_counter() - clock
         total = perf_counter() - begin
         np.save(found, of_points)

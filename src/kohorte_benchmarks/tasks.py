@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from kohorte import store
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.provenance import digest_of
 from kohorte_benchmarks import limits, published

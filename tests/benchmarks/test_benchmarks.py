@@ -176,7 +176,7 @@ def test_a_process_that_fails_is_named(capfd):
     with pytest.raises(ResultError, match="'count' ended with status 1"):
         task = Task("count", {"backend": "none", "threads": 1, **SIZE})
         measure({"x": task}, repeats=1, threads=1)
-    assert "backend 'none' is unknown" in capfd.readouterr().err
+    assert "unknown backend 'none'" in capfd.readouterr().err
 
 
 def test_medians_of_runs():

@@ -7,7 +7,7 @@ from measured_here import measure_here
 from oracles_figures import text_faults
 from sklearn.metrics import adjusted_rand_score
 
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import vote
 from kohorte.errors import ConfigError

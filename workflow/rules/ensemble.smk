@@ -27,6 +27,7 @@ rule count_overlaps:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
+        noise=config["realizations"]["noise"],
         slabs=len(SLABS),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
@@ -55,6 +56,7 @@ rule combine_realizations:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
+        noise=config["realizations"]["noise"],
         options={
             name: config["ensemble"][name]
             for name in ["identical", "threshold", "groups", "votes"]

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from kohorte._checks import extra
-from kohorte.ensemble.combine import VOTES, vote_weights
-from kohorte.ensemble.overlaps import Overlaps
-from kohorte.ensemble.points import vote
+from kohorte.ensemble.votes import VOTES, Voters
 from kohorte.errors import DataError
 
 
@@ -100,26 +98,18 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
 
 
 def evaluate_ensemble(
-    labels: Sequence[Any],
-    overlaps: Overlaps,
-    truth: np.ndarray,
-    *,
-    gsum: np.ndarray,
-    groups: np.ndarray,
-    representative: int,
+    ensemble: Voters, labels: Sequence[Any], truth: np.ndarray, *, representative: int
 ) -> dict[str, Evaluation]:
     """Compare single realizations and the consensus with true classes.
 
     Parameters
     ----------
-    labels, overlaps
-        R label arrays or datasets of N points, and their counts with K clusters.
+    ensemble
+        The realizations combined.
+    labels
+        Their R label arrays or datasets of N points.
     truth : (N,)
         Class of each point, as for `evaluate`.
-    gsum : (K,) float64
-        Significance of each cluster, which weighs its vote.
-    groups : (K,) integers
-        Consensus group of each cluster.
     representative
         Realization that agrees best with all others.
 
@@ -138,8 +128,7 @@ def evaluate_ensemble(
         "representative": single[representative],
     }
     for votes in VOTES:
-        winners, _ = vote(labels, overlaps, groups, weights=vote_weights(gsum, votes))
-        found[f"consensus_{votes}"] = evaluate(winners, truth)
+        found[f"consensus_{votes}"] = evaluate(ensemble.label(labels, votes).groups, truth)
     return found
 
 

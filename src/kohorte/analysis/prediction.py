@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +13,8 @@ from kohorte import store
 from kohorte.analysis.evaluation import evaluate
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import READERS, read_table
-from kohorte.ensemble.combine import vote_weights
-from kohorte.ensemble.points import stream_points
 from kohorte.errors import DataError, ResultError
-from kohorte.maps.metrics import rowwise
-from kohorte.maps.winners import find_winners
+from kohorte.maps.assign import assign
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +28,16 @@ _BLOCK_ROWS = 1 << 16
 class NewPoints:
     """N points that a study has not seen, on the scale of its own.
 
-    Attributes:
-        features: (N, F) float32, the study's features in its order; NaN where a value is missing.
-        rows: (N,) int64 row of each point in its source.
-        truth: (N,) int64 class of each point, or None where it is not known.
-        class_names: names of the classes, or None.
+    Attributes
+    ----------
+    features : (N, F) float32
+        The study's features in its order; NaN where a value is missing.
+    rows : (N,) int64
+        Row of each point in its source.
+    truth : (N,) int64 or None
+        Class of each point, where it is known.
+    class_names : tuple of str or None
+        Names of the classes.
     """
 
     features: np.ndarray
@@ -49,13 +50,18 @@ class NewPoints:
 class Prediction:
     """What a study says of N points.
 
-    Attributes:
-        label: (N,) consensus group with most votes, smallest unsigned integer type.
-        confidence: (N,) float32 share of the votes that the group won.
-        signal: (N,) float64 stacked signal, as in `ensemble.h5`.
-        novelty: (N,) float64 mean over the maps of the distance to the winner divided by the
-            quantization error of the map. The study's own points have 1 on average; a point with
-            several times as much is unlike them, and its label means little.
+    Attributes
+    ----------
+    label : (N,) smallest unsigned integer type
+        Consensus group with most votes.
+    confidence : (N,) float32
+        Share of the votes that the group won.
+    signal : (N,) float64
+        Stacked signal, as in `ensemble.h5`.
+    novelty : (N,) float64
+        Mean over the maps of the distance to the winner divided by the quantization error of the
+        map. The study's own points have 1 on average; a point with several times as much is unlike
+        them, and its label means little.
     """
 
     label: np.ndarray
@@ -72,13 +78,19 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     says. Where the source has the classes that the study's `label` names, they are read as well;
     where they cannot be used, the log says why.
 
-    Args:
-        source: as for `kohorte.data.sources.read_table`.
-        data: the study's `data.h5`.
+    Parameters
+    ----------
+    source
+        As for `kohorte.data.sources.read_table`.
+    data
+        The study's `data.h5`.
 
-    Raises:
-        DataError: the source cannot be used, or lacks a feature of the study.
-        ResultError: `data` is not the prepared table of a study.
+    Raises
+    ------
+    DataError
+        The source cannot be used, or lacks a feature of the study.
+    ResultError
+        `data` is not the prepared table of a study.
     """
     with store.open_result(data, "data") as file:
         options = store.read_json(file, "options")
@@ -111,7 +123,11 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
 
 
 def predict(
-    ensemble: SimpleNamespace, realizations: str | Path, features: Any, *, threads: int = 1
+    ensemble: store.StoredEnsemble,
+    realizations: str | Path,
+    features: Any,
+    *,
+    threads: int = 1,
 ) -> Prediction:
     """Label points by the vote of a study's maps.
 
@@ -120,16 +136,24 @@ def predict(
     have. A cluster that holds no point of the study is in no group; a point whose winner is in one
     goes to the nearest node of the others.
 
-    Args:
-        ensemble: what `kohorte.store.read_ensemble` read of the study.
-        realizations: the study's folder of that name, with one file for each map.
-        features: (N, F) real numbers, N >= 1, on the scale of the study (`read_points`): an array
-            or anything else with a shape and slices of rows, of which one block is read at a time.
-        threads: threads of the search and of the vote, without effect on the result.
+    Parameters
+    ----------
+    ensemble
+        What `kohorte.store.read_ensemble` read of the study.
+    realizations
+        The study's folder of that name, with one file for each map.
+    features : (N, F) real numbers, N >= 1
+        On the scale of the study (`read_points`): an array or anything else with a shape and slices
+        of rows, of which one block is read at a time.
+    threads
+        Threads of the search and of the vote, without effect on the result.
 
-    Raises:
-        DataError: features are not an N x F table that the maps can take.
-        ResultError: a map is missing, or is not the one that the ensemble was combined from.
+    Raises
+    ------
+    DataError
+        Features are not an N x F table that the maps can take.
+    ResultError
+        A map is missing, or is not the one that the ensemble was combined from.
     """
     if len(features.shape) != 2 or features.shape[0] == 0:
         raise DataError(
@@ -139,42 +163,35 @@ def predict(
     if not folder.is_dir():
         raise ResultError(f"{folder}: no such folder; a study of label files has no maps")
     paths = [folder / f"{identifier}.h5" for identifier in ensemble.realizations.ids]
-    clusters, overlaps = ensemble.clusters, store.read_overlaps_of(ensemble)
-    splits = overlaps.offsets[1:-1]
-    ids, sizes = np.split(clusters.cluster, splits), np.split(clusters.size, splits)
-    weights = vote_weights(clusters.gsum, ensemble.options["votes"])
+    splits = ensemble.overlaps.offsets[1:-1]
+    ids = np.split(ensemble.clusters.cluster, splits)
+    sizes = np.split(ensemble.clusters.size, splits)
     _log.info("%d points, %d maps", features.shape[0], len(paths))
 
     parts = []
     for start in range(0, features.shape[0], _BLOCK_ROWS):
         points = features[start : start + _BLOCK_ROWS]
         labels, novelty = [], np.zeros(len(points))
-        for path, *clusters_of in zip(paths, ids, sizes, strict=True):
+        for path, own, held in zip(paths, ids, sizes, strict=True):
             try:
-                found, distances = _look_up(points, path, *clusters_of, threads)
+                found, distances = _look_up(points, path, own, held, threads)
             except DataError as error:
                 raise DataError(f"of the points from {start} on, {error}") from None
             labels.append(found)
             novelty += distances
-        # Labels in memory are one slab.
-        (slab,) = stream_points(
-            labels,
-            overlaps,
-            clusters.gsum if weights is None else weights,
-            clusters.consensus_group,
-            weighted=weights is not None,
-            threads=threads,
-        )
-        cast = len(paths) if weights is None else slab.signal
-        confidence = (slab.votes / cast).astype(np.float32)
-        parts.append((slab.winner, confidence, slab.signal, novelty / len(paths)))
+        voted = ensemble.label(labels, ensemble.options["votes"], threads=threads)
+        confidence = voted.confidence.astype(np.float32)
+        parts.append((voted.groups, confidence, voted.signal, novelty / len(paths)))
     return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _look_up(points, path, ids, sizes, threads) -> tuple[np.ndarray, np.ndarray]:
+def _look_up(
+    points: np.ndarray, path: Path, ids: np.ndarray, sizes: np.ndarray, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Cluster of each point in one map, and the distance to its winner in quantization errors.
 
-    ids, sizes: the clusters that hold points of the study, and how many, as the ensemble has them.
+    `ids` and `sizes` are the clusters that hold points of the study, and how many, as the ensemble
+    has them.
     """
     stored = store.read_realization(path, "weights", "node_clusters", "hits")
     weights, node_clusters, hits = stored.arrays.values()
@@ -183,19 +200,11 @@ def _look_up(points, path, ids, sizes, threads) -> tuple[np.ndarray, np.ndarray]
         raise ResultError(
             f"{path}: is not the map that the ensemble was combined from; run the workflow again"
         )
-    metric = stored.parameters["metric"]
-    winners = find_winners(points, weights, metric=metric, threads=threads)
-    astray = counts[node_clusters[winners]] == 0
-    if astray.any():
-        nodes = np.flatnonzero(counts[node_clusters])
-        nearest = find_winners(points[astray], weights[nodes], metric=metric, threads=threads)
-        winners[astray] = nodes[nearest]
-    labels = node_clusters.astype(np.min_scalar_type(ids[-1]))[winners]
-    distances = rowwise(points, weights[winners], metric)
-    usual = stored.quality["quantization_error"]
-    if usual == 0:  # every point of the study lies on a node
-        return labels, np.where(distances > 0, np.inf, 0.0)
-    return labels, distances / usual
+    options = {"metric": stored.parameters["metric"], "threads": threads}
+    found = assign(points, weights, node_clusters, hits, **options)
+    # Small labels: those of all maps are held at once.
+    labels = found.labels.astype(np.min_scalar_type(ids[-1]))
+    return labels, found.novelty(stored.quality["quantization_error"])
 
 
 def write_prediction(

@@ -123,7 +123,7 @@ def compare_settings(
     maps = pd.read_csv(realizations).set_index("id", drop=False)
     table, setting = tabulate_settings(maps.loc[list(labels.ids)].reset_index(drop=True), per)
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
-    parts = combine_settings(store.read_overlaps_of(combined), setting, **choices)
+    parts = combine_settings(combined.overlaps, setting, **choices)
     write_sweep(
         path,
         parts,

@@ -153,14 +153,15 @@ def group_table(
     groups : (K,) integers
         Group of each of them.
     labels : (N,) integers
-        Group of each point.
+        Group of each point, -1 where it has none.
     confidence : (N,) float
         Share of the votes that it got; NaN stands for the mean of a group without points.
     """
     count = int(groups.max()) + 1
     stable = group_stability(overlaps, groups)
-    points = np.bincount(labels, minlength=count)
-    total = np.bincount(labels, confidence, minlength=count)
+    held = labels >= 0  # others are in no group
+    points = np.bincount(labels[held], minlength=count)
+    total = np.bincount(labels[held], confidence[held], minlength=count)
     mean = np.divide(total, points, out=np.full(count, np.nan), where=points > 0)
     return pd.DataFrame(
         {
@@ -274,7 +275,7 @@ def tabulate_study(
         Seed of bootstrap and permutations, and resamples of the bootstrap.
     """
     stored = store.read_ensemble(ensemble, points=True)
-    overlaps, ids = store.read_overlaps_of(stored), stored.realizations.ids
+    overlaps, ids = stored.overlaps, stored.realizations.ids
     clusters, points = stored.clusters, stored.points
     groups = clusters.consensus_group
     table = store.read_data(data, mapped=True) if data else None
@@ -293,11 +294,9 @@ def tabulate_study(
     else:
         names = table.class_names
         scores = evaluate_ensemble(
+            stored,
             labels.arrays,
-            overlaps,
             table.truth,
-            gsum=clusters.gsum,
-            groups=groups,
             representative=ids.index(stored.realizations.representative),
         )
     return tables | {

@@ -1,6 +1,14 @@
-"""Agreement of every pair of realizations, from their contingency tables alone."""
+"""Agreement of every pair of realizations, from their contingency tables alone.
+
+Realizations that leave points out are compared on the points that both hold; where there are none,
+their agreement is 0.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte.ensemble.overlaps import Overlaps
 
@@ -34,6 +42,10 @@ def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
     Each is that of adjusted_rand.
     """
     pairs = _sum_tables(overlaps, _choose_two(overlaps.counts))
+    if not overlaps.is_complete:
+        rows, common = _sum_margins(overlaps, _choose_two)
+        index = _adjust(pairs, rows, rows.T, _choose_two(common))
+        return _mirror(np.where(common > 0, index, 0.0))
     within = np.diagonal(pairs)
     return _mirror(_adjust(pairs, within[:, None], within, _choose_two(overlaps.n_points)))
 
@@ -44,24 +56,26 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     The normalization is the arithmetic mean of the entropies. Two realizations of one cluster
     agree: 1. Source: Vinh, Epps & Bailey, JMLR 11 (2010) 2837.
     """
-    counts = overlaps.counts.astype(np.float64)
     # sum n log n over each table: minus N times the joint entropy, but for a constant.
-    plogp = counts * np.log(np.maximum(counts, 1.0))
-    joint = _sum_tables(overlaps, plogp)
-    single = np.diagonal(joint)
-    constant = overlaps.n_points * np.log(overlaps.n_points)
-    entropy = np.maximum(constant - single, 0.0)
-    entropy[np.bincount(overlaps.realization) == 1] = 0.0  # not what rounding has left of it
-    information = np.maximum(entropy[:, None] + (joint - single), 0.0)
-    information = np.minimum(information, np.minimum(entropy[:, None], entropy))
-    mean = (entropy[:, None] + entropy) / 2
+    joint = _sum_tables(overlaps, _xlogx(overlaps.counts))
+    if overlaps.is_complete:
+        single, common = np.diagonal(joint)[:, None], np.array([[overlaps.n_points]])
+        filled = np.bincount(overlaps.realization)[:, None]
+    else:
+        single, common = _sum_margins(overlaps, _xlogx)
+        filled, _ = _sum_margins(overlaps, np.sign)
+    entropy = np.maximum(_xlogx(common) - single, 0.0)
+    entropy[filled == 1] = 0.0  # not what rounding has left of it
+    information = np.maximum(entropy + (joint - single.T), 0.0)
+    information = np.minimum(information, np.minimum(entropy, entropy.T))
+    mean = (entropy + entropy.T) / 2
     nmi = np.ones_like(joint)
     np.divide(information, mean, out=nmi, where=mean != 0)
-    return _mirror(nmi)
+    return _mirror(np.where(common > 0, nmi, 0.0))
 
 
-def _adjust(both, rows, columns, total):
-    """Return the adjusted Rand index from numbers of pairs of points within cells."""
+def _adjust(both: Any, rows: Any, columns: Any, total: Any) -> np.ndarray:
+    """Return the adjusted Rand index from numbers of pairs of points within cells, float64."""
     expected = rows * columns / np.maximum(total, 1.0)
     largest = (rows + columns) / 2
     index = np.ones(np.shape(both))
@@ -74,12 +88,27 @@ def _mirror(values: np.ndarray) -> np.ndarray:
     return upper + upper.T + np.eye(len(values))
 
 
-def _choose_two(n: np.ndarray) -> np.ndarray:
-    n = np.asarray(n, dtype=np.float64)
-    return n * (n - 1) / 2
+def _choose_two(n: npt.ArrayLike) -> np.ndarray:
+    number = np.asarray(n, dtype=np.float64)
+    return number * (number - 1) / 2
+
+
+def _xlogx(n: npt.ArrayLike) -> np.ndarray:
+    number = np.asarray(n, dtype=np.float64)
+    return number * np.log(np.maximum(number, 1.0))
 
 
 def _sum_tables(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
     """Sum (K, K) values over the block of each pair of realizations: (R, R)."""
-    starts = overlaps.offsets[:-1]
+    starts = overlaps.starts
     return np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1)
+
+
+def _sum_margins(
+    overlaps: Overlaps, measure: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum a measure of the clusters of i over the points that j holds, too; and these: (R, R)."""
+    starts = overlaps.starts
+    margins = np.add.reduceat(overlaps.counts, starts, axis=1)
+    sums = np.add.reduceat(measure(margins), starts, axis=0)
+    return sums, np.add.reduceat(margins, starts, axis=0)

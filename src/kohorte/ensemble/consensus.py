@@ -6,11 +6,11 @@ or follows from a rule. A point belongs to the group that most of its clusters a
 these votes is its confidence. A given number counts groups that hold points, a rule all branches.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._checks import choose
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_for_points, cut_tree
 from kohorte.errors import ConfigError
@@ -47,65 +47,6 @@ class Grouping:
     candidates: dict[str, int]
 
 
-@dataclass(frozen=True, eq=False)
-class Consensus(Grouping):
-    """Grouped clusters and the labels that their votes give to the points.
-
-    Attributes
-    ----------
-    labels : (N,) smallest unsigned integer type
-        Group of each point.
-    confidence : (N,) float64
-        Share of the votes, by weight, that it got.
-    """
-
-    labels: np.ndarray
-    confidence: np.ndarray
-
-
-def find_consensus(
-    labels: Sequence,
-    overlaps: Overlaps,
-    n_groups: int | str = "auto",
-    rule: str = DEFAULT_RULE,
-    *,
-    weights: np.ndarray | None = None,
-) -> Consensus:
-    """Group the clusters of all realizations and label the points by vote.
-
-    Parameters
-    ----------
-    labels
-        R label arrays or datasets that ``overlaps`` were counted from.
-    overlaps
-        Their counts.
-    n_groups
-        Number of groups, or ``auto`` to apply ``rule``.
-    rule
-        A name of tree.RULES; used where n_groups is ``auto``.
-    weights : (K,) float64 > 0
-        Weight of each cluster's vote, such as its Gsum; by default every vote counts one.
-
-    Returns
-    -------
-    Consensus
-        Two groups with equal votes for a point: the one with more points in its clusters wins.
-
-    Raises
-    ------
-    ConfigError
-        Unknown rule; n_groups below 1 or above the number of clusters.
-    DataError
-        Labels with clusters that ``overlaps`` lacks.
-    """
-    from kohorte.ensemble.points import gather_signal, vote
-
-    grouping = group_clusters(overlaps, n_groups, rule)
-    winners, votes = vote(labels, overlaps, grouping.groups, weights=weights)
-    cast = overlaps.n_realizations if weights is None else gather_signal(labels, overlaps, weights)
-    return Consensus(**vars(grouping), labels=winners, confidence=votes / cast)
-
-
 def split_choice(groups: int | str) -> tuple[int | str, str]:
     """Return n_groups and rule, as the functions here take them, for one choice of groups.
 
@@ -117,14 +58,29 @@ def split_choice(groups: int | str) -> tuple[int | str, str]:
 
 
 def limit_groups(groups: int | str, overlaps: Overlaps) -> int | str:
-    """A choice of groups for a part of what it was made for: no more than its clusters."""
+    """Limit a choice of groups, for a part of what it was made for, to the part's clusters."""
     return groups if isinstance(groups, str) else min(groups, overlaps.n_clusters)
 
 
 def group_clusters(
     overlaps: Overlaps, n_groups: int | str = "auto", rule: str = DEFAULT_RULE
 ) -> Grouping:
-    """Group the clusters without touching a point; parameters and errors as find_consensus."""
+    """Group the clusters of all realizations without touching a point.
+
+    Parameters
+    ----------
+    overlaps
+        Counts of the realizations.
+    n_groups
+        Number of groups, or ``auto`` to apply ``rule``.
+    rule
+        A name of tree.RULES; used where n_groups is ``auto``.
+
+    Raises
+    ------
+    ConfigError
+        Unknown rule; n_groups below 1 or above the number of clusters.
+    """
     from scipy.cluster.hierarchy import leaves_list
 
     _check_n_groups(n_groups, rule, overlaps.n_clusters)
@@ -169,8 +125,7 @@ def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:
 
 def _check_n_groups(n_groups: int | str, rule: str, n_clusters: int) -> None:
     if n_groups == "auto":
-        if rule not in RULES:
-            raise ConfigError(f"rule {rule!r} is unknown; choose one of {', '.join(RULES)}")
+        choose(RULES, rule, "rule for groups")
         return
     if isinstance(n_groups, bool | str) or int(n_groups) != n_groups or n_groups < 1:
         raise ConfigError(f"n_groups must be 'auto' or a positive whole number, not {n_groups!r}")

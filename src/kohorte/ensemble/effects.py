@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +29,11 @@ class ParameterEffect:
         above ``between`` as observed; NaN where one of them is.
     """
 
-    values: list
+    values: list[Any]
     agreement: np.ndarray
     within: float
     between: float
     p_value: float
-
-    @property
-    def effect(self) -> float:
-        """within - between: how much more realizations agree that share the value."""
-        return self.within - self.between
 
 
 def parameter_effects(
@@ -80,7 +76,14 @@ def parameter_effects(
     return effects
 
 
-def _measure_effect(ari, upper, values, codes, rng, permutations) -> ParameterEffect:
+def _measure_effect(
+    ari: np.ndarray,
+    upper: tuple[np.ndarray, np.ndarray],
+    values: list[Any],
+    codes: np.ndarray,
+    rng: np.random.Generator,
+    permutations: int,
+) -> ParameterEffect:
     matrix = np.full((len(values), len(values)), np.nan)
     distinct = ~np.eye(len(ari), dtype=bool)
     for v in range(len(values)):
@@ -108,7 +111,7 @@ def _sum_within(ari: np.ndarray, codes: np.ndarray) -> float:
     return sum(float(ari[np.ix_(m, m)].sum()) for m in members)
 
 
-def _encode(given: Sequence) -> tuple[list, np.ndarray]:
+def _encode(given: Sequence) -> tuple[list[Any], np.ndarray]:
     """Return the distinct values, sorted where they can be, and the (R,) index of each."""
     values = list(dict.fromkeys(given))
     try:

@@ -4,12 +4,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
+
+Labels = Sequence[Any] | np.ndarray
+"""R label arrays, memory maps or HDF5 datasets of N points, or one (R, N) array or dataset."""
 
 MAX_BYTES = 2**26
 """Label bytes held in memory at once unless the caller says otherwise (64 MiB)."""
@@ -29,7 +34,7 @@ class LabelSet:
     ``sources`` are one-dimensional and sliceable: arrays, memory maps, HDF5 datasets.
     """
 
-    sources: tuple
+    sources: tuple[Any, ...]
     n_points: int
 
     @property
@@ -94,7 +99,7 @@ class LabelSet:
 class _Row:
     """Row r of a two-dimensional dataset as if it were a one-dimensional one."""
 
-    def __init__(self, matrix, row: int):
+    def __init__(self, matrix: Any, row: int) -> None:
         self.matrix, self.row = matrix, row
         self.shape, self.dtype = matrix.shape[1:], matrix.dtype
 
@@ -102,7 +107,7 @@ class _Row:
         return self.matrix[self.row, key]
 
 
-def check_labels(labels: Sequence) -> LabelSet:
+def check_labels(labels: Labels) -> LabelSet:
     """Check R label arrays of N points by shape and type, without reading them.
 
     Parameters
@@ -122,11 +127,12 @@ def check_labels(labels: Sequence) -> LabelSet:
         )
     if hasattr(labels, "ndim") and labels.ndim != 2:
         raise DataError(
-            f"labels are one array of shape {tuple(labels.shape)}; expected (R, N), one row per "
+            f"labels are one array of shape {np.shape(labels)}; expected (R, N), one row per "
             "realization, or a sequence of R arrays"
         )
     if len(labels) == 0:
         raise DataError("no realization: labels are empty")
+    sources: tuple[Any, ...]
     if isinstance(labels, np.ndarray):
         sources = tuple(labels)
     elif hasattr(labels, "ndim"):
@@ -143,10 +149,12 @@ def check_labels(labels: Sequence) -> LabelSet:
                 f"{sources[0].shape[0]}; all must label the same points"
             )
         if source.dtype.kind not in "iu" and source.shape[0] > 0:
-            raise DataError(
-                f"labels of realization {r} are {source.dtype}, not integers; replace missing "
-                "values by a cluster id of their own and convert with astype"
+            remedy = (
+                "number them by encode_labels"
+                if source.dtype.kind in "OUS"
+                else "replace missing values by a cluster id of their own and convert with astype"
             )
+            raise DataError(f"labels of realization {r} are {source.dtype}, not integers; {remedy}")
         twin = seen.setdefault(id(source), r)
         if twin != r:
             _LOG.warning("realizations %d and %d are the same array; counted as two", twin, r)
@@ -155,19 +163,60 @@ def check_labels(labels: Sequence) -> LabelSet:
     return LabelSet(sources, int(sources[0].shape[0]))
 
 
-def find_ids(array: np.ndarray, realization: int) -> np.ndarray:
-    """Return the ascending int64 ids that occur in ``array``.
+def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarray, np.ndarray]:
+    """Give numbers to labels of any type that can be sorted, such as text.
 
-    Raises DataError, which names ``realization``, for negative ids and ids above 2^63 - 1.
+    Parameters
+    ----------
+    values : (N,) array
+        Label of each point.
+    noise
+        The label of points that are left out; none by default.
+
+    Returns
+    -------
+    codes : (N,) int64
+        Cluster of each point from 0; -1 for points left out, which count_overlaps(noise=-1) takes.
+    names : (C,) array
+        Label of each cluster, ascending.
+
+    Raises
+    ------
+    DataError
+        Not one label for each point, or labels that cannot be sorted, such as None among text.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"labels have shape {array.shape}; expected (N,), one for each point")
+    left_out = np.zeros(array.shape, bool) if noise is None else np.asarray(array == noise)
+    codes = np.full(array.shape, -1, np.int64)
+    try:
+        names, codes[~left_out] = np.unique(array[~left_out], return_inverse=True)
+    except TypeError as error:
+        raise DataError(f"labels cannot be sorted ({error}); give all of them one type") from None
+    return codes, names
+
+
+def find_ids(array: np.ndarray, realization: int, noise: int | None = None) -> np.ndarray:
+    """Return the ascending int64 ids that occur in ``array``, ``noise`` among them.
+
+    Raises DataError, which names ``realization``, for other negative ids and ids above 2^63 - 1.
     """
     low, high = int(array.min()), int(array.max())
-    if low < 0:
-        raise DataError(
-            f"labels of realization {realization} hold the negative id {low}; give such points "
-            "(noise, for instance) a non-negative cluster id of their own"
-        )
     if high > np.iinfo(np.int64).max:
         raise DataError(f"labels of realization {realization} hold the id {high}, above 2^63 - 1")
+    ids = _find_ids(array, low, high)
+    strange = ids[(ids < 0) & (ids != (0 if noise is None else noise))]
+    if strange.size:
+        raise DataError(
+            f"labels of realization {realization} hold the negative id {strange[0]}; where it "
+            f"marks points to leave out, choose noise={strange[0]} (realizations.noise of a study),"
+            " else give such points a non-negative cluster id of their own"
+        )
+    return ids
+
+
+def _find_ids(array: np.ndarray, low: int, high: int) -> np.ndarray:
     if high - low >= _TABLE_RANGE:
         return np.unique(array).astype(np.int64)
     present = np.zeros(high - low + 1, dtype=bool)
@@ -185,12 +234,14 @@ def recode(array: np.ndarray, ids: np.ndarray, dtype: type = np.uint16) -> np.nd
         return _offsets(array, low).astype(dtype, copy=False)
     if span > _TABLE_RANGE:
         return np.searchsorted(ids, array).astype(dtype)
-    table = np.zeros(span, dtype=dtype)
+    table: np.ndarray = np.zeros(span, dtype=dtype)
     table[ids - low] = np.arange(ids.size)
     return table[_offsets(array, low)]
 
 
 def _offsets(array: np.ndarray, low: int) -> np.ndarray:
+    if low < 0:  # the difference may not fit in the type of the labels
+        array = array.astype(np.int64)
     return array if low == 0 else array - array.dtype.type(low)
 
 
@@ -198,5 +249,5 @@ def _native(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-def _in_memory(source) -> bool:
+def _in_memory(source: object) -> bool:
     return isinstance(source, np.ndarray) and not isinstance(source, np.memmap)

@@ -4,6 +4,7 @@ With X[k, p] = 1 where point p is in cluster k, all tables at once are X X^T. Ac
 8-bit integers into 32-bit sums; a CPU multiplies float32, whose sums are exact below 2^24.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -63,18 +64,21 @@ def count_slab(arrays: list[np.ndarray], ids: list[np.ndarray], first: int) -> n
 
 
 @cache
-def _product():
+def _product() -> tuple[np.dtype, Callable]:
     """Return the type of the one-hot matrix and the compiled product, for the default device."""
     with extra("jax"):
         import jax
         import jax.numpy as jnp
 
     if jax.default_backend() == "cpu":
-        one_hot, total = np.dtype(np.float32), np.dtype(np.float32)
+        one_hot: np.dtype = np.dtype(np.float32)
+        total: np.dtype = np.dtype(np.float32)
     else:
         one_hot, total = np.dtype(np.int8), np.dtype(np.int32)
 
-    def product(block, realization, code, first_row):
+    def product(
+        block: jax.Array, realization: jax.Array, code: jax.Array, first_row: int
+    ) -> jax.Array:
         matrix = (block[realization] == code[:, None]).astype(one_hot)
         return jax.lax.dot_general(
             matrix[first_row:],

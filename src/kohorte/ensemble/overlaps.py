@@ -1,14 +1,16 @@
 """Overlaps of all pairs of clusters of an ensemble: exact counts, additive over points."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
+import numpy.typing as npt
 
+from kohorte._checks import choose_name
 from kohorte._limits import MAX_CLUSTERS
-from kohorte.ensemble.labels import MAX_BYTES, LabelSet, check_labels, find_ids
+from kohorte.ensemble.labels import MAX_BYTES, Labels, LabelSet, check_labels, find_ids
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ class Overlaps:
     cluster : (K,) int64
         Id of each cluster in its label array.
     n_points, n_realizations : int
+    noise : int or None
+        Label of the points that a realization leaves out: they are in none of its clusters.
 
     Raises
     ------
@@ -41,19 +45,20 @@ class Overlaps:
     cluster: np.ndarray
     n_points: int
     n_realizations: int
+    noise: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         k = len(self.cluster)
         if self.counts.shape != (k, k) or self.realization.shape != (k,):
             raise DataError(
                 f"overlaps of {k} clusters have counts of shape {self.counts.shape} and "
                 f"realizations of shape {self.realization.shape}"
             )
-        expected = np.arange(self.n_realizations)
-        if (
-            not np.array_equal(np.unique(self.realization), expected)
-            or (np.diff(self.realization) < 0).any()
-        ):
+        found, expected = np.unique(self.realization), np.arange(self.n_realizations)
+        fits = np.array_equal(found, expected)
+        if self.noise is not None:  # a realization may leave out all points of a part
+            fits = bool(np.isin(found, expected).all())
+        if not fits or (np.diff(self.realization) < 0).any():
             raise DataError(
                 f"clusters of overlaps must be ordered by realization, each of "
                 f"0..{self.n_realizations - 1} with at least one cluster"
@@ -74,10 +79,36 @@ class Overlaps:
         """(R + 1,) index of the first cluster of each realization, and K."""
         return np.searchsorted(self.realization, np.arange(self.n_realizations + 1))
 
+    @property
+    def starts(self) -> np.ndarray:
+        """(R,) index of the first cluster of each realization, to sum over its clusters.
+
+        Raises DataError where a realization has none, since it leaves out every point.
+        """
+        offsets = self.offsets
+        empty = np.flatnonzero(np.diff(offsets) == 0)
+        if empty.size:
+            raise DataError(
+                f"realization {empty[0]} leaves out every point (noise = {self.noise}): it has no "
+                "cluster to compare; leave that realization out"
+            )
+        return offsets[:-1]
+
+    def label_dtype(self, n_groups: int) -> np.dtype:
+        """Return the smallest type of groups of points: signed where one may have none, -1."""
+        return np.min_scalar_type(n_groups - 1 if self.noise is None else -n_groups)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every realization holds every point."""
+        held = np.bincount(self.realization, self.sizes, minlength=self.n_realizations)
+        return self.noise is None or bool((held == self.n_points).all())
+
 
 def count_overlaps(
-    labels: Sequence,
+    labels: Labels,
     *,
+    noise: int | None = None,
     backend: str = "auto",
     slab: int | None = None,
     max_bytes: int = MAX_BYTES,
@@ -90,6 +121,9 @@ def count_overlaps(
     labels
         R integer arrays, memory maps or HDF5 datasets of N labels, or one (R, N) array or
         dataset. Ids need not be contiguous; they must not be negative.
+    noise
+        Label of points that a realization leaves out, such as the -1 of HDBSCAN: they are in no
+        cluster of it, and it has no vote on them. By default every label is a cluster.
     backend
         A name of BACKENDS, or ``auto``: JAX where it sees an accelerator, else numba.
     slab
@@ -112,21 +146,27 @@ def count_overlaps(
     DataError
         Labels of different lengths, not integers, negative, empty; more than MAX_CLUSTERS.
     ConfigError
-        Unknown backend; a memory budget that cannot hold one point.
+        Unknown backend; a memory budget that cannot hold one point; noise that is no integer.
     """
-    return _count(check_labels(labels), 0, backend, slab, max_bytes, threads)
+    if noise is not None and (isinstance(noise, bool) or not isinstance(noise, int | np.integer)):
+        raise ConfigError(f"noise must be the label of points left out, an integer, not {noise!r}")
+    return _leave_out(_count(check_labels(labels), 0, noise, backend, slab, max_bytes, threads))
 
 
 def add_overlaps(a: Overlaps, b: Overlaps) -> Overlaps:
     """Add the overlaps of the same realizations over two disjoint sets of points.
 
-    A cluster may be missing in one of them. Raises DataError where the number of realizations
-    differs.
+    A cluster may be missing in one of them. Raises DataError where the number of realizations, or
+    the label of points left out, differs.
     """
     if a.n_realizations != b.n_realizations:
         raise DataError(
             f"overlaps of {a.n_realizations} and of {b.n_realizations} realizations cannot be "
             "added; both must come from the same label arrays"
+        )
+    if a.noise != b.noise:
+        raise DataError(
+            f"overlaps counted with noise = {a.noise} and with noise = {b.noise} cannot be added"
         )
     ids_a, ids_b = _split(a), _split(b)
     ids = [np.union1d(x, y) for x, y in zip(ids_a, ids_b, strict=True)]
@@ -134,13 +174,13 @@ def add_overlaps(a: Overlaps, b: Overlaps) -> Overlaps:
     counts = _embed(a.counts, ids_a, ids)
     where = _positions(ids_b, ids)
     counts[np.ix_(where, where)] += b.counts
-    return _assemble(counts, ids, a.n_points + b.n_points)
+    return _assemble(counts, ids, a.n_points + b.n_points, a.noise)
 
 
 def extend_overlaps(
     old: Overlaps,
-    labels_old: Sequence,
-    labels_new: Sequence,
+    labels_old: Labels,
+    labels_new: Labels,
     *,
     backend: str = "auto",
     slab: int | None = None,
@@ -154,7 +194,8 @@ def extend_overlaps(
     old
         Overlaps of ``labels_old``.
     labels_old, labels_new
-        Label arrays of the realizations known already and of those to add, over the same points.
+        Label arrays of the realizations known already and of those to add, over the same points;
+        ``old.noise`` marks those left out.
     backend, slab, max_bytes, threads
         As for count_overlaps.
 
@@ -180,13 +221,14 @@ def extend_overlaps(
             "label the same points"
         )
     both = LabelSet(known.sources + added.sources, known.n_points)
-    new = _count(both, known.n_realizations, backend, slab, max_bytes, threads)
-    k = old.n_clusters
+    counted = _count(both, known.n_realizations, old.noise, backend, slab, max_bytes, threads)
+    new, k = _leave_out(counted), old.n_clusters
     same = np.array_equal(new.realization[:k], old.realization) and np.array_equal(
         new.cluster[:k], old.cluster
     )
-    one_added = new.realization == known.n_realizations  # its table holds the old sizes
-    if not same or not np.array_equal(new.counts[:k, one_added].sum(axis=1), old.sizes):
+    one_added = counted.realization == known.n_realizations  # its table holds the old sizes
+    sizes = counted.counts[:, one_added].sum(axis=1)[~_is_left_out(counted)][:k]
+    if not same or not np.array_equal(sizes, old.sizes):
         raise DataError(
             "the old labels are not those that the old overlaps were counted from: clusters or "
             "sizes differ"
@@ -195,7 +237,7 @@ def extend_overlaps(
     return new
 
 
-def select_realizations(overlaps: Overlaps, realizations: Sequence[int]) -> Overlaps:
+def select_realizations(overlaps: Overlaps, realizations: npt.ArrayLike) -> Overlaps:
     """Return the overlaps of some realizations, in the given order, without counting again.
 
     Raises ConfigError for none, an unknown or a repeated realization.
@@ -211,24 +253,29 @@ def select_realizations(overlaps: Overlaps, realizations: Sequence[int]) -> Over
     offsets = overlaps.offsets
     where = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in chosen])
     ids = [overlaps.cluster[offsets[r] : offsets[r + 1]] for r in chosen]
-    return _assemble(overlaps.counts[np.ix_(where, where)], ids, overlaps.n_points)
+    counts = overlaps.counts[np.ix_(where, where)]
+    return _assemble(counts, ids, overlaps.n_points, overlaps.noise)
 
 
 def _count(
     labels: LabelSet,
     first: int,
+    noise: int | None,
     backend: str,
     slab: int | None,
     max_bytes: int,
     threads: int | None,
 ) -> Overlaps:
-    """Count the tables of realizations (i, j), j >= first; the others are 0."""
+    """Count the tables of realizations (i, j), j >= first; the others are 0.
+
+    Points that a realization leaves out are one more cluster of it.
+    """
     count_slab = BACKENDS[choose_backend(backend)]
     threads = check_threads(threads)
-    ids, total = None, None
+    ids: list[np.ndarray] = []
     for _, _, arrays in labels.slabs(slab, max_bytes):
-        found = [find_ids(array, r) for r, array in enumerate(arrays)]
-        if total is None:
+        found = [find_ids(array, r, noise) for r, array in enumerate(arrays)]
+        if not ids:
             _check_total(found)
             ids, total = found, count_slab(arrays, found, first, threads)
             continue
@@ -239,7 +286,27 @@ def _count(
             _check_total(merged)
             total, ids = _embed(total, ids, merged), merged
         total += count_slab(arrays, ids, first, threads)
-    return _assemble(total, ids, labels.n_points)
+    return _assemble(total, ids, labels.n_points, noise)
+
+
+def _is_left_out(counted: Overlaps) -> np.ndarray:
+    """Which of the clusters, (K,), are points left out."""
+    if counted.noise is None:
+        return np.zeros(counted.n_clusters, bool)
+    return counted.cluster == counted.noise
+
+
+def _leave_out(counted: Overlaps) -> Overlaps:
+    """Return the overlaps without the clusters of points left out."""
+    kept = ~_is_left_out(counted)
+    if kept.all():
+        return counted
+    return replace(
+        counted,
+        counts=counted.counts[np.ix_(kept, kept)],
+        realization=counted.realization[kept],
+        cluster=counted.cluster[kept],
+    )
 
 
 def choose_backend(backend: str) -> str:
@@ -247,10 +314,7 @@ def choose_backend(backend: str) -> str:
 
     Raises ConfigError for a name that is neither ``auto`` nor in BACKENDS.
     """
-    if backend != "auto" and backend not in BACKENDS:
-        known = ", ".join(["auto", *BACKENDS])
-        raise ConfigError(f"backend {backend!r} is unknown; choose one of {known}")
-    chosen = backend
+    chosen = choose_name(["auto", *BACKENDS], backend, "backend")
     if backend == "auto":
         chosen = "jax" if _sees_accelerator() else "numba"
     _LOG.info("counting overlaps with the %s backend (asked for: %s)", chosen, backend)
@@ -266,19 +330,26 @@ def _sees_accelerator() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def _count_with_numba(arrays, ids, first, threads):
+def _count_with_numba(
+    arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+) -> np.ndarray:
     from kohorte.ensemble.popcount import count_slab
 
     return count_slab(arrays, ids, first, threads)
 
 
-def _count_with_jax(arrays, ids, first, threads):
+def _count_with_jax(
+    arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+) -> np.ndarray:
     from kohorte.ensemble.onehot import count_slab
 
     return count_slab(arrays, ids, first)
 
 
-BACKENDS: dict[str, Callable] = {"numba": _count_with_numba, "jax": _count_with_jax}
+BACKENDS: dict[str, Callable[..., np.ndarray]] = {
+    "numba": _count_with_numba,
+    "jax": _count_with_jax,
+}
 """Name -> function(arrays, ids, first, threads) that counts one slab; see popcount.count_slab."""
 
 
@@ -287,7 +358,7 @@ def check_threads(threads: int | None) -> int:
     if threads is None:
         from numba import config
 
-        return int(config.NUMBA_NUM_THREADS)
+        return int(vars(config)["NUMBA_NUM_THREADS"])  # set when it is imported
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ConfigError(f"threads must be a positive whole number, not {threads!r}")
     return int(threads)
@@ -325,7 +396,9 @@ def _embed(counts: np.ndarray, ids: list[np.ndarray], larger: list[np.ndarray]) 
     return result
 
 
-def _assemble(counts: np.ndarray, ids: list[np.ndarray], n_points: int) -> Overlaps:
+def _assemble(
+    counts: np.ndarray, ids: list[np.ndarray], n_points: int, noise: int | None
+) -> Overlaps:
     widths = [len(x) for x in ids]
     return Overlaps(
         counts=counts,
@@ -333,4 +406,5 @@ def _assemble(counts: np.ndarray, ids: list[np.ndarray], n_points: int) -> Overl
         cluster=np.concatenate(ids).astype(np.int64),
         n_points=n_points,
         n_realizations=len(ids),
+        noise=None if noise is None else int(noise),
     )

@@ -1,13 +1,15 @@
 """From clusters back to points: stacked signals and votes, one gather per realization."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from kohorte.ensemble.labels import MAX_BYTES, check_labels, recode
+from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps, check_threads
 from kohorte.errors import DataError
 
@@ -15,38 +17,76 @@ _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the seco
 
 
 @dataclass(frozen=True, eq=False)
-class PointSlab:
+class PointLabels:
     """What an ensemble says about the points start..stop-1.
 
     Attributes
     ----------
     start, stop : int
+    groups : (n,) smallest integer type
+        Group with most votes; the lower one wins a tie. -1 for a point that no realization holds,
+        which is possible only where ``overlaps.noise`` marks points left out; unsigned elsewhere.
+    votes : (n,) uint16, or float64 where votes are weighted
+        Number of realizations that voted for that group, or the weight of their votes.
+    cast : (n,) float64
+        All votes: the number of realizations that hold the point, or the weight of their votes.
     signal : (n,) float64
         Sum over realizations of the weight of the cluster that holds the point.
-    winner : (n,) smallest unsigned integer type
-        Group with most votes; the lower one wins a tie.
-    votes : (n,) uint16, or float64 where votes are weighted
-        Number of realizations that voted for the winner, or the weight of their votes.
+    scores : (n_groups, n) float64 or None
+        Votes for every group, where they were asked for.
     """
 
     start: int
     stop: int
-    signal: np.ndarray
-    winner: np.ndarray
+    groups: np.ndarray
     votes: np.ndarray
+    cast: np.ndarray
+    signal: np.ndarray
+    scores: np.ndarray | None = None
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """(n,) float64 share of the votes that the group won; 0 for a point without a group."""
+        return self._share(self.votes)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(n, n_groups) float64 share of the votes for every group."""
+        assert self.scores is not None, "scores were not asked for"
+        return np.ascontiguousarray(self._share(self.scores).T)
+
+    def _share(self, votes: np.ndarray) -> np.ndarray:
+        return np.divide(votes, self.cast, out=np.zeros(votes.shape), where=self.cast > 0)
+
+
+def join_labels(slabs: Iterable[PointLabels]) -> PointLabels:
+    """Return consecutive slabs as one."""
+    parts = list(slabs)
+    if len(parts) == 1:
+        return parts[0]
+    names = ["groups", "votes", "cast", "signal"]
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    scores = [part.scores for part in parts if part.scores is not None]
+    return PointLabels(
+        start=parts[0].start,
+        stop=parts[-1].stop,
+        scores=np.concatenate(scores, axis=1) if scores else None,
+        **arrays,
+    )
 
 
 def stream_points(
-    labels: Sequence,
+    labels: Labels,
     overlaps: Overlaps,
     weights: np.ndarray,
     groups: np.ndarray,
     *,
     weighted: bool = False,
+    scored: bool = False,
     slab: int | None = None,
     max_bytes: int = MAX_BYTES,
     threads: int | None = None,
-) -> Iterator[PointSlab]:
+) -> Iterator[PointLabels]:
     """Compute signal and votes of all points, slab by slab, reading each label once.
 
     Parameters
@@ -62,6 +102,8 @@ def stream_points(
         Group of each cluster, 0..n_groups-1.
     weighted
         Whether a vote weighs as much as the cluster that casts it; else every vote counts one.
+    scored
+        Whether the weighted votes for every group are kept.
     slab, max_bytes, threads
         As for count_overlaps.
 
@@ -80,43 +122,55 @@ def stream_points(
     groups = _check_per_cluster(groups, overlaps, "groups").astype(np.int64)
     n_groups = int(groups.max()) + 1
     bits = 8 if overlaps.n_realizations < 2**8 else 16
-    splits = overlaps.offsets[1:-1]
-    ids, weights = np.split(overlaps.cluster, splits), np.split(weights, splits)
-    ballots = [
-        np.ascontiguousarray(x) for x in np.split(_make_ballots(groups, bits), splits, axis=1)
-    ]
-    cast = np.split(groups, splits)
+    ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
+    tables = _per_realization(overlaps, weights, _make_ballots(groups, bits), groups)
+    find_codes = partial(_find_codes, noise=overlaps.noise)
 
     threads = check_threads(threads)
     with ThreadPoolExecutor(threads) as pool:
         # To hand a small task to a single thread takes longer than the task.
         run = map if threads == 1 else pool.map
         for start, stop, arrays in points.slabs(slab, max_bytes):
-            codes = list(run(_find_codes, arrays, ids, range(len(ids))))
+            codes = list(run(find_codes, arrays, ids, range(len(ids))))
             n = stop - start
-            signal = np.zeros(n)
-            winner = np.empty(n, dtype=np.min_scalar_type(n_groups - 1))
-            votes = np.empty(n, dtype=np.float64 if weighted else np.uint16)
+            found = PointLabels(
+                start,
+                stop,
+                groups=np.empty(n, overlaps.label_dtype(n_groups)),
+                votes=np.empty(n, np.float64 if weighted else np.uint16),
+                cast=np.full(n, float(len(ids))),
+                signal=np.zeros(n),
+                scores=np.empty((n_groups, n)) if scored else None,
+            )
 
-            def combine(a, codes=codes, signal=signal, winner=winner, votes=votes):
+            def combine(a: int, codes: list = codes, found: PointLabels = found) -> None:
                 part = slice(a, a + _CHUNK)
+                signal, winner = found.signal[part], found.groups[part]
                 if weighted:
-                    scores = np.zeros((n_groups, signal[part].size))
-                    for r, code in enumerate(codes):
-                        _add_weighted(code[part], weights[r], cast[r], signal[part], scores)
-                    _elect_weighted(scores, winner[part], votes[part])
-                    return
-                tally = np.zeros((len(ballots[0]), signal[part].size), dtype=np.uint64)
-                for r, code in enumerate(codes):
-                    _add(code[part], weights[r], ballots[r], signal[part], tally)
-                _elect(tally, bits, n_groups, winner[part], votes[part])
+                    scores = np.zeros((n_groups, signal.size))
+                    for code, (weight, _, group) in zip(codes, tables, strict=True):
+                        _add_weighted(code[part], weight, group, signal, scores)
+                    _elect_weighted(scores, winner, found.votes[part])
+                    found.cast[part] = signal
+                    if found.scores is not None:
+                        found.scores[:, part] = scores
+                else:
+                    tally = np.zeros((len(tables[0][1]), signal.size), dtype=np.uint64)
+                    for code, (weight, ballot, _) in zip(codes, tables, strict=True):
+                        _add(code[part], weight, ballot, signal, tally)
+                    _elect(tally, bits, n_groups, winner, found.votes[part])
+                    if overlaps.noise is not None:
+                        for code, own in zip(codes, ids, strict=True):
+                            found.cast[part] -= code[part] == own.size
+                if overlaps.noise is not None:
+                    winner[found.cast[part] == 0] = -1
 
             list(run(combine, range(0, n, _CHUNK)))
-            yield PointSlab(start, stop, signal, winner, votes)
+            yield found
 
 
 def gather_signal(
-    labels: Sequence, overlaps: Overlaps, weights: np.ndarray, *, threads: int | None = None
+    labels: Labels, overlaps: Overlaps, weights: np.ndarray, *, threads: int | None = None
 ) -> np.ndarray:
     """Return the (N,) float64 sums over realizations of the weight of each point's cluster.
 
@@ -124,31 +178,30 @@ def gather_signal(
     0 for the others, that group's signal map. Parameters and errors as for stream_points.
     """
     groups = np.zeros(overlaps.n_clusters, dtype=np.int64)
-    slabs = stream_points(labels, overlaps, weights, groups, threads=threads)
-    return np.concatenate([points.signal for points in slabs])
+    return join_labels(stream_points(labels, overlaps, weights, groups, threads=threads)).signal
 
 
 def vote(
-    labels: Sequence,
+    labels: Labels,
     overlaps: Overlaps,
     groups: np.ndarray,
     *,
     weights: np.ndarray | None = None,
     threads: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the group with most votes of each point, (N,), and its votes, (N,) as in PointSlab.
+    """Return the group with most votes of each point and its votes, (N,) as in PointLabels.
 
     ``weights`` (K,) weigh the votes of the clusters; by default every vote counts one. Other
     parameters and errors as for stream_points.
     """
     weighted = weights is not None
-    weights = weights if weighted else np.zeros(overlaps.n_clusters)
+    weights = np.zeros(overlaps.n_clusters) if weights is None else weights
     slabs = stream_points(labels, overlaps, weights, groups, weighted=weighted, threads=threads)
-    winners, votes = zip(*[(points.winner, points.votes) for points in slabs], strict=True)
-    return np.concatenate(winners), np.concatenate(votes)
+    found = join_labels(slabs)
+    return found.groups, found.votes
 
 
-def _check_per_cluster(values: np.ndarray, overlaps: Overlaps, name: str) -> np.ndarray:
+def _check_per_cluster(values: npt.ArrayLike, overlaps: Overlaps, name: str) -> np.ndarray:
     values = np.asarray(values)
     if values.shape != (overlaps.n_clusters,):
         raise DataError(
@@ -158,10 +211,33 @@ def _check_per_cluster(values: np.ndarray, overlaps: Overlaps, name: str) -> np.
     return values
 
 
-def _find_codes(array: np.ndarray, ids: np.ndarray, realization: int) -> np.ndarray:
-    """Return the position of each label in the ascending ``ids``, all of which must be known."""
+def _per_realization(overlaps: Overlaps, *tables: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """Return each realization's part of tables whose last axis is the clusters.
+
+    It has one more column: what points that the realization leaves out add, nothing.
+    """
+    splits = overlaps.offsets[1:-1]
+    parts = []
+    for table in tables:
+        width = [(0, 0)] * (table.ndim - 1) + [(0, 1)]
+        parts.append([np.pad(part, width) for part in np.split(table, splits, axis=-1)])
+    return list(zip(*parts, strict=True))
+
+
+def _find_codes(
+    array: np.ndarray, ids: np.ndarray, realization: int, noise: int | None = None
+) -> np.ndarray:
+    """Return the position of each label in the ascending ``ids``, all of which must be known.
+
+    Points that the realization leaves out get the position after the last.
+    """
+    if noise is not None and (left_out := array == noise).any():
+        codes = np.full(array.size, ids.size, dtype=np.uint16)
+        if not left_out.all():
+            codes[~left_out] = _find_codes(array[~left_out], ids, realization)
+        return codes
     low, high = int(array.min()), int(array.max())
-    if ids[0] <= low and high <= ids[-1]:
+    if ids.size and ids[0] <= low and high <= ids[-1]:
         if ids[0] == 0 and ids[-1] == ids.size - 1:
             return array
         codes = recode(array, ids)
@@ -187,7 +263,13 @@ def _make_ballots(groups: np.ndarray, bits: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _add(codes, weights, ballots, signal, tally):
+def _add(
+    codes: np.ndarray,
+    weights: np.ndarray,
+    ballots: np.ndarray,
+    signal: np.ndarray,
+    tally: np.ndarray,
+) -> None:
     """Add one realization's weights and votes to those of its points."""
     first, ballot = tally[0], ballots[0]
     for p in range(codes.size):
@@ -200,7 +282,9 @@ def _add(codes, weights, ballots, signal, tally):
 
 
 @njit(nogil=True, cache=True)
-def _elect(tally, bits, n_groups, winner, votes):
+def _elect(
+    tally: np.ndarray, bits: int, n_groups: int, winner: np.ndarray, votes: np.ndarray
+) -> None:
     """Find the group with most votes of each point; the lower one wins a tie."""
     mask = np.uint64(2**bits - 1)
     winner[:] = 0
@@ -215,7 +299,13 @@ def _elect(tally, bits, n_groups, winner, votes):
 
 
 @njit(nogil=True, cache=True)
-def _add_weighted(codes, weights, groups, signal, scores):
+def _add_weighted(
+    codes: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    signal: np.ndarray,
+    scores: np.ndarray,
+) -> None:
     """Add one realization's weights to its points and to the groups that its clusters vote for."""
     for p in range(codes.size):
         weight = weights[codes[p]]
@@ -224,7 +314,7 @@ def _add_weighted(codes, weights, groups, signal, scores):
 
 
 @njit(nogil=True, cache=True)
-def _elect_weighted(scores, winner, votes):
+def _elect_weighted(scores: np.ndarray, winner: np.ndarray, votes: np.ndarray) -> None:
     """Find the group of highest weight of each point; the lower one wins a tie."""
     for p in range(scores.shape[1]):
         best = 0

@@ -6,9 +6,11 @@ points per instruction where the processor can. Above ``WIDE`` clusters a plain 
 histogram does less work. All sums are of integers, so that threads cannot change the result.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -16,6 +18,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from kohorte.ensemble.labels import recode
+
+_intrinsic: Any = intrinsic  # callers leave out the first argument, which its types do not say
 
 WIDE = 28
 """Realizations with more clusters are counted by histogram instead of by bit masks."""
@@ -109,13 +113,13 @@ def _make_plan(ids: list[np.ndarray], first: int) -> _Plan:
     offsets = np.concatenate([[0], np.cumsum(widths)])
     is_narrow = widths <= WIDE
     narrow = np.flatnonzero(is_narrow).tolist()
-    pairs = [
+    listed = [
         (i, j)
         for j in range(first, len(ids))
         for i in range(j + 1)
         if not (is_narrow[i] and is_narrow[j])
     ]
-    pairs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
     return _Plan(
         offsets=offsets,
         first=first,
@@ -135,7 +139,15 @@ def _share(n: int, lane: int, lanes: int) -> tuple[int, int]:
     return chunks * lane // lanes * _CHUNK, min(n, chunks * (lane + 1) // lanes * _CHUNK)
 
 
-def _count_task(arrays, ids, plan, sums, points, band, bands) -> None:
+def _count_task(
+    arrays: list[np.ndarray],
+    ids: list[np.ndarray],
+    plan: _Plan,
+    sums: _Sums,
+    points: tuple[int, int],
+    band: int,
+    bands: int,
+) -> None:
     """Count one lane of points; of its rows and tables only every ``bands``-th."""
     values = [x.astype(array.dtype) for x, array in zip(ids, arrays, strict=True)]
     packed = np.zeros((_BLOCKS, plan.n_rows, _WORDS), dtype=np.uint64)
@@ -183,13 +195,13 @@ def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
     return counts
 
 
-@intrinsic
-def _match64(typing, array, start, value):
+@_intrinsic
+def _match64(typing: Any, array: Any, start: Any, value: Any) -> tuple[object, Callable]:
     """Bit k of the result tells whether array[start + k] == value, for 64 values at once."""
     lane = ir.IntType(array.dtype.bitwidth)
     vector = ir.VectorType(lane, 64)
 
-    def generate(context, builder, signature, args):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         pointer = builder.bitcast(builder.gep(data, [args[1]]), vector.as_pointer())
         values = builder.load(pointer, align=1)
@@ -203,18 +215,18 @@ def _match64(typing, array, start, value):
     return types.uint64(array, types.intp, array.dtype), generate
 
 
-@intrinsic
-def _popcount(typing, word):
+@_intrinsic
+def _popcount(typing: object, word: types.Type) -> tuple[object, Callable]:
     """Return the number of set bits."""
 
-    def generate(context, builder, signature, args):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         return builder.ctpop(args[0])
 
     return word(word), generate
 
 
 @njit(nogil=True, cache=True)
-def _pack(labels, values, packed, first_row):
+def _pack(labels: np.ndarray, values: np.ndarray, packed: np.ndarray, first_row: int) -> None:
     """Write the masks labels == values[c], all but the last value's, as bit rows."""
     n = labels.size
     for c in range(values.size - 1):
@@ -233,7 +245,9 @@ def _pack(labels, values, packed, first_row):
 
 
 @njit(nogil=True, cache=True)
-def _count_rows(packed, n, first_row, band, bands, sums):
+def _count_rows(
+    packed: np.ndarray, n: int, first_row: int, band: int, bands: int, sums: np.ndarray
+) -> None:
     """Add the population counts of the pairs of rows (a, b), a <= b, b >= first_row.
 
     Of the rows before first_row, which is a multiple of four, only the sizes are counted.
@@ -253,7 +267,7 @@ def _count_rows(packed, n, first_row, band, bands, sums):
 
 
 @njit(nogil=True, cache=True)
-def _count_tile(rows, words, a, b, sums):
+def _count_tile(rows: np.ndarray, words: int, a: int, b: int, sums: np.ndarray) -> None:
     """Add the counts of four rows against two: six loads feed eight counts."""
     # One-dimensional views: LLVM does not vectorise the loop over two-dimensional indices.
     a0, a1, a2, a3 = rows[a], rows[a + 1], rows[a + 2], rows[a + 3]
@@ -281,7 +295,15 @@ def _count_tile(rows, words, a, b, sums):
 
 
 @njit(nogil=True, cache=True)
-def _count_cells(codes, n, pairs, tables, widths, starts, cells):
+def _count_cells(
+    codes: np.ndarray,
+    n: int,
+    pairs: np.ndarray,
+    tables: np.ndarray,
+    widths: np.ndarray,
+    starts: np.ndarray,
+    cells: np.ndarray,
+) -> None:
     """Add the two-dimensional histograms of the pairs listed in ``tables``.
 
     Four small ones at a time: neighbouring points are often in the same clusters, and adding to

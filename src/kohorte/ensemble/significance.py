@@ -9,11 +9,12 @@ Source: Bussov & Nattila, Signal Processing: Image Communication 99 (2021) 11645
 are float64, computed in a fixed order from exact counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._checks import choose
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.errors import ConfigError, DataError
 
@@ -74,8 +75,8 @@ def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
 
     ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
     """
-    floor = _check_identical(identical)
-    return _of_pairs(overlaps, lambda *terms: _goodness(*terms, floor))
+    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
+    return _of_pairs(overlaps, lambda n, union, total: _goodness(n, union, total, floor))
 
 
 def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
@@ -83,7 +84,7 @@ def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
 
     ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
     """
-    floor = _check_identical(identical)
+    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     sizes = overlaps.sizes.astype(np.float64)
     total = np.zeros(overlaps.n_clusters)
     # One cluster after the other: memory for one row, and one order of summation.
@@ -157,36 +158,6 @@ def sce_groups(order: np.ndarray, separation: Separation) -> np.ndarray:
         np.arange(separation.n_groups, dtype=np.int32), np.diff(separation.boundaries)
     )
     return groups
-
-
-def stacked_signal(labels: Sequence, overlaps: Overlaps, gsum: np.ndarray) -> np.ndarray:
-    """Return V(p), (N,) float64: the sum over realizations of the Gsum of p's cluster.
-
-    ``labels`` may be a slab of the points that were counted. Raises DataError for labels with
-    clusters that ``overlaps`` lacks.
-    """
-    from kohorte.ensemble.points import gather_signal
-
-    return gather_signal(labels, overlaps, gsum)
-
-
-def group_signals(labels: Sequence, overlaps: Overlaps, groups: np.ndarray) -> np.ndarray:
-    """Return the signal maps of all groups, (G, N) float64.
-
-    Entry (g, p) is the number of realizations whose cluster at point p belongs to group g.
-    Parameters and errors as for stacked_signal; ``groups`` as from sce_groups.
-    """
-    from kohorte.ensemble.points import gather_signal
-
-    groups = np.asarray(groups)
-    maps = [gather_signal(labels, overlaps, groups == g) for g in range(int(groups.max()) + 1)]
-    return np.array(maps)
-
-
-def _check_identical(identical: str) -> float:
-    if identical not in IDENTICAL:
-        raise ConfigError(f"identical = {identical!r} is unknown; choose one of {list(IDENTICAL)}")
-    return IDENTICAL[identical]
 
 
 def _of_pairs(

@@ -95,7 +95,7 @@ def bootstrap_gsum(
     if n_realizations < 2:
         raise DataError("one realization has no Gsum to resample; at least two are needed")
     per_realization = np.add.reduceat(
-        goodness(overlaps, identical), overlaps.offsets[:-1], axis=1
+        goodness(overlaps, identical), overlaps.starts, axis=1
     )  # (K, R), 0 for a cluster's own realization
     values = np.empty((resamples, overlaps.n_clusters))
     ranks = np.empty((resamples, overlaps.n_clusters))
@@ -118,7 +118,7 @@ def bootstrap_gsum(
 def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     """Measure how often realizations find each group, and how alike its clusters are.
 
-    ``groups`` (K,) holds the group of each cluster, as in Consensus; raises DataError for another
+    ``groups`` (K,) holds the group of each cluster, as in Grouping; raises DataError for another
     length.
     """
     groups = np.asarray(groups)
@@ -148,7 +148,7 @@ def cluster_recovery(overlaps: Overlaps) -> np.ndarray:
     realizations; 1 where there are none.
     """
     found = np.zeros(overlaps.n_clusters)
-    sizes, offsets = overlaps.sizes, overlaps.offsets
+    sizes, offsets = overlaps.sizes, [*overlaps.starts, overlaps.n_clusters]
     for r in range(overlaps.n_realizations):
         others = slice(offsets[r], offsets[r + 1])
         shared = overlaps.counts[:, others]

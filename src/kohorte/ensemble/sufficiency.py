@@ -7,7 +7,7 @@ import numpy as np
 
 from kohorte.ensemble.agreement import label_ari
 from kohorte.ensemble.consensus import DEFAULT_RULE, choose_groups, limit_groups
-from kohorte.ensemble.labels import check_labels
+from kohorte.ensemble.labels import Labels, check_labels
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.stability import check_draws
 from kohorte.errors import ConfigError, DataError
@@ -43,7 +43,7 @@ class Sufficiency:
 
 
 def measure_sufficiency(
-    labels: Sequence,
+    labels: Labels,
     overlaps: Overlaps,
     rng: np.random.Generator,
     *,
@@ -60,7 +60,7 @@ def measure_sufficiency(
     Subsets are drawn without replacement. Their counts are parts of the counts of all, and points
     with equal clusters in all realizations vote alike, so that each distinct profile is looked at
     once. A subset is part of the whole: the curve says how fast the consensus settles, not how
-    near it is to a truth.
+    near it is to a truth. Points that all of a subset leave out count as one more group.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def measure_sufficiency(
     draws
         Subsets per size.
     n_groups, rule
-        As for find_consensus, applied to the whole and to each subset. A given number is lowered
+        As for group_clusters, applied to the whole and to each subset. A given number is lowered
         for a subset that has fewer clusters.
     level
         Share of the draws within the band, 0 < level < 1.
@@ -94,11 +94,11 @@ def measure_sufficiency(
     n = overlaps.n_realizations
     if n < 2:
         raise DataError("one realization has no subsets; at least two are needed")
-    sizes = _check_sizes(sizes, n)
+    counts = _check_sizes(sizes, n)
     profiles, multiplicity = _find_profiles(labels, overlaps, max_points, rng)
     whole = _label_profiles(profiles, overlaps, n_groups, rule)
-    ari = np.empty((sizes.size, draws))
-    for s, size in enumerate(sizes):
+    ari = np.empty((counts.size, draws))
+    for s, size in enumerate(counts):
         for d in range(draws):
             chosen = np.sort(rng.choice(n, size, replace=False))
             part = select_realizations(overlaps, chosen)
@@ -107,8 +107,8 @@ def measure_sufficiency(
     low, high = np.quantile(ari, [(1 - level) / 2, (1 + level) / 2], axis=1)
     failing = np.flatnonzero(~(low > target))
     first = failing[-1] + 1 if failing.size else 0
-    enough = int(sizes[first]) if first < sizes.size else None
-    return Sufficiency(sizes, ari, ari.mean(axis=1), low, high, level, target, enough)
+    enough = int(counts[first]) if first < counts.size else None
+    return Sufficiency(counts, ari, ari.mean(axis=1), low, high, level, target, enough)
 
 
 def _check_sizes(sizes: Sequence[int] | None, n_realizations: int) -> np.ndarray:
@@ -116,18 +116,18 @@ def _check_sizes(sizes: Sequence[int] | None, n_realizations: int) -> np.ndarray
         spaced = np.linspace if n_realizations <= _MANY else np.geomspace
         ends = 1, n_realizations - 1
         return np.unique(spaced(*ends, min(16, n_realizations - 1)).round().astype(np.int64))
-    sizes = np.unique(np.asarray(sizes))
-    if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes[0] < 1:
+    counts = np.unique(np.asarray(sizes))
+    if counts.size == 0 or counts.dtype.kind not in "iu" or counts[0] < 1:
         raise ConfigError("sizes of subsets must be whole numbers of at least 1")
-    if sizes[-1] >= n_realizations:
+    if counts[-1] >= n_realizations:
         raise ConfigError(
-            f"subsets of {sizes[-1]} realizations are not smaller than the whole, {n_realizations}"
+            f"subsets of {counts[-1]} realizations are not smaller than the whole, {n_realizations}"
         )
-    return sizes.astype(np.int64)
+    return counts.astype(np.int64)
 
 
 def _find_profiles(
-    labels: Sequence, overlaps: Overlaps, max_points: int, rng: np.random.Generator
+    labels: Labels, overlaps: Overlaps, max_points: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct sets of clusters that points are in, (R, P), and how often they occur."""
     points = check_labels(labels)
@@ -151,11 +151,11 @@ def _find_profiles(
 
 
 def _label_profiles(
-    profiles: Sequence, overlaps: Overlaps, n_groups: int | str, rule: str
+    profiles: Labels, overlaps: Overlaps, n_groups: int | str, rule: str
 ) -> np.ndarray:
-    """Return the consensus group of each profile, (P,)."""
+    """Return the consensus group of each profile, (P,); one more for points left out."""
     from kohorte.ensemble.points import vote
 
     groups = choose_groups(overlaps, limit_groups(n_groups, overlaps), rule)
     winners, _ = vote(profiles, overlaps, groups, threads=1)
-    return winners
+    return np.where(winners < 0, groups.max() + 1, winners)

@@ -5,17 +5,16 @@ their other parameters and repeats, make its ensemble. Each realization has one 
 of a setting are a part of those of the whole, and each label is read once for all settings.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kohorte.ensemble.agreement import label_ari
-from kohorte.ensemble.combine import Ensemble, combine, vote_weights
+from kohorte.ensemble.combination import Ensemble, combine
 from kohorte.ensemble.consensus import limit_groups
-from kohorte.ensemble.labels import MAX_BYTES
+from kohorte.ensemble.labels import Labels
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
-from kohorte.ensemble.points import stream_points
+from kohorte.ensemble.significance import THRESHOLD
 from kohorte.ensemble.stability import group_stability
 from kohorte.errors import DataError
 
@@ -34,6 +33,10 @@ class SettingEnsemble:
 
     members: np.ndarray
     ensemble: Ensemble
+
+    def select(self, labels: Labels) -> list:
+        """Labels of its realizations among those of all, to label points with its ensemble."""
+        return [labels[r] for r in self.members]
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def combine_settings(
     setting: np.ndarray,
     *,
     identical: str = "resolved",
-    threshold: float = -0.015,
+    threshold: float = THRESHOLD,
     groups: int | str = "auto",
 ) -> list[SettingEnsemble]:
     """Combine the realizations of each setting.
@@ -104,44 +107,6 @@ def combine_settings(
     return parts
 
 
-def label_points(
-    part: SettingEnsemble,
-    labels: Sequence,
-    votes: str = "equal",
-    *,
-    max_bytes: int = MAX_BYTES,
-    threads: int | None = None,
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Yield slabs of points with their groups and the share of the votes that these got.
-
-    Parameters
-    ----------
-    part
-        Ensemble of a setting.
-    labels
-        Label arrays or datasets of all R realizations of the study; those of other settings are not
-        read.
-    votes
-        A name of combine.VOTES.
-    max_bytes, threads
-        As for count_overlaps.
-    """
-    ensemble = part.ensemble
-    weights = vote_weights(ensemble.gsum, votes)
-    slabs = stream_points(
-        [labels[r] for r in part.members],
-        ensemble.overlaps,
-        ensemble.gsum if weights is None else weights,
-        ensemble.grouping.groups,
-        weighted=weights is not None,
-        max_bytes=max_bytes,
-        threads=threads,
-    )
-    for slab in slabs:
-        cast = part.members.size if weights is None else slab.signal
-        yield slice(slab.start, slab.stop), slab.winner, slab.votes / cast
-
-
 def measure_setting(ensemble: Ensemble, labels: np.ndarray, whole: np.ndarray) -> SettingMeasures:
     """Measure the ensemble of a setting.
 
@@ -149,17 +114,23 @@ def measure_setting(ensemble: Ensemble, labels: np.ndarray, whole: np.ndarray) -
     ----------
     ensemble
         Ensemble of the setting.
-    labels, whole : (N,) unsigned integers
-        Its consensus, and that of all realizations of the study.
+    labels, whole : (N,) integers
+        Its consensus, and that of all realizations of the study; the points that all of its
+        realizations leave out, -1, are compared as one more group.
     """
     n, n_groups = ensemble.overlaps.n_realizations, ensemble.grouping.n_groups
     pairs = ensemble.ari[np.triu_indices(n, 1)]
     stable = group_stability(ensemble.overlaps, ensemble.grouping.groups)
-    points = np.bincount(labels, minlength=n_groups)
+    points = np.bincount(labels[labels >= 0], minlength=n_groups)
     jaccard = np.nan_to_num(stable.jaccard) if n > 1 else stable.jaccard
     return SettingMeasures(
         agreement=float(pairs.mean()) if pairs.size else np.nan,
-        agreement_with_all=label_ari(labels, whole),
+        agreement_with_all=label_ari(_number(labels), _number(whole)),
         found=float(np.average(stable.found, weights=points)),
         jaccard=float(np.average(jaccard, weights=points)),
     )
+
+
+def _number(labels: np.ndarray) -> np.ndarray:
+    """Return labels from 0, of which the last stands for -1."""
+    return np.where(labels < 0, labels.max() + 1, labels)

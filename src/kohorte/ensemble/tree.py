@@ -66,7 +66,7 @@ def leaf_spans(tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.ndarray:
-    """Groups of clusters that hold points, ``n_groups`` of them; returns as cut_tree.
+    """Find ``n_groups`` groups of clusters that hold points; returns as cut_tree.
 
     A branch of the tree that few realizations have clusters in wins no point, since most votes go
     elsewhere. The counts tell without a look at the points: those of cluster A give, in the mean,
@@ -92,11 +92,11 @@ def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.nd
 def _list_branches(
     overlaps: Overlaps, tree: np.ndarray, n_branches: int
 ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-    """Yield the clusters of each branch of cuts into ``n_branches`` to SEARCH times as many, and
-    their votes.
+    """Yield clusters and votes of the branches of cuts into ``n_branches`` and more.
 
-    The votes (branches, K) are sum_B n_AB of each cluster A. Branches with more points come first,
-    as in a vote, and then that of the lowest cluster.
+    Cuts go up to SEARCH times as many branches. The votes (branches, K) are sum_B n_AB of each
+    cluster A. Branches with more points come first, as in a vote, and then that of the lowest
+    cluster.
     """
     n_leaves, children = len(tree) + 1, tree[:, :2].astype(np.int64)
     start, size = leaf_spans(tree)
@@ -132,32 +132,27 @@ def count_groups(
 
 
 def _agreement(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
-    """Number of groups that agrees best with the realizations, each left out in turn.
+    """Find the number of groups that agrees best with the realizations, each left out in turn.
 
     Realization j is compared with the groups made of the clusters of the R - 1 others: entry (g, B)
     of their table is the number of points of B that lie in clusters of group g, divided by R - 1.
     The mean over j of the adjusted Rand index of these tables is largest; 1 where it is never
-    positive. A merge of two groups changes the sums of squares by the product of their rows, which
-    makes a step up the tree cost O(K).
+    positive. Points that one of the two leaves out are in no entry. A merge of two groups changes
+    the sums of squares by the product of their rows, which makes a step up the tree cost O(K).
     """
-    most = _most_groups(overlaps)
-    n_leaves, others, starts = (
-        overlaps.n_clusters,
-        overlaps.n_realizations - 1,
-        overlaps.offsets[:-1],
-    )
-    groups, sizes = cut_tree(tree, most), overlaps.sizes
-    tables = np.zeros((most, n_leaves))
-    own = np.zeros((most, overlaps.n_realizations))  # points in a group by realization j itself
+    most, starts = _most_groups(overlaps), overlaps.starts
+    groups = cut_tree(tree, most)
+    tables = np.zeros((most, overlaps.n_clusters))
     for a, g in enumerate(groups):
         tables[g] += overlaps.counts[a]
-        own[g, overlaps.realization[a]] += sizes[a]
-    tables[groups, np.arange(n_leaves)] -= sizes  # a cluster does not judge itself
-    tables /= others
-    rows = (own.sum(axis=1, keepdims=True) - own) / others
+    tables[groups, np.arange(groups.size)] -= overlaps.sizes  # a cluster does not judge itself
+    others = overlaps.n_realizations - 1
+    rows, columns = np.add.reduceat(tables, starts, axis=1), tables.sum(axis=0)
+    n = np.add.reduceat(columns, starts) / others
+    for part in (tables, rows, columns):
+        part /= others  # after the sums, which are exact
 
-    n, squares = float(overlaps.n_points), sizes.astype(np.float64) ** 2
-    column_pairs = _pairs(np.add.reduceat(squares, starts), n)
+    column_pairs = _pairs(np.add.reduceat(columns**2, starts), n)
     cells = np.add.reduceat((tables**2).sum(axis=0), starts)
     row_squares = (rows**2).sum(axis=0)
     best, best_groups = 0.0, 1
@@ -173,7 +168,7 @@ def _agreement(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> in
 
 
 def _gap(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
-    """Number of groups that lasts over the largest range of heights of the tree."""
+    """Find the number of groups that lasts over the largest range of heights of the tree."""
     most = _most_groups(overlaps)
     if most < 2:
         return 1
@@ -187,7 +182,7 @@ def _median(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
 
 
 def _silhouette(overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray) -> int:
-    """Number of groups with the largest mean silhouette of the clusters, weighted by their sizes.
+    """Find the number of groups with the largest mean silhouette, weighted by cluster sizes.
 
     The silhouette of a cluster that is alone in its group is 0. Source: Rousseeuw, Journal of
     Computational and Applied Mathematics 20 (1987) 53.
@@ -254,14 +249,17 @@ def _merges(tree: np.ndarray, most: int) -> Iterator[tuple[int, int, int]]:
         yield n_groups, left, right
 
 
-def _pairs(squares: np.ndarray, n: float) -> np.ndarray:
-    """Number of pairs of points within cells whose squares sum to ``squares``."""
+def _pairs(squares: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Count the pairs of points within cells whose squares sum to ``squares``."""
     return (squares - n) / 2
 
 
-def _adjusted_rand(cells: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: float) -> float:
+def _adjusted_rand(
+    cells: np.ndarray, rows: np.ndarray, columns: np.ndarray, n: np.ndarray
+) -> float:
     """Return the mean of the adjusted Rand indices; 0 where one has no value."""
-    expected = rows * columns / max(_pairs(n * n, n), 1.0)
+    expected = rows * columns / np.where(n > 1, _pairs(n * n, n), 1.0)
     range_ = (rows + columns) / 2 - expected
-    index = np.divide(cells - expected, range_, out=np.zeros_like(range_), where=range_ != 0)
+    has_value = (n > 1) & (range_ != 0)
+    index = np.divide(cells - expected, range_, out=np.zeros_like(range_), where=has_value)
     return float(index.mean())

@@ -10,23 +10,34 @@ from operator import methodcaller
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError
 
+RandomState = int | np.random.RandomState | None
+"""What scikit-learn takes as the parameter `random_state`."""
 
-def allow_nan(tags):
-    """The tags of an estimator, with missing values allowed."""
+
+def allow_nan(tags: Tags) -> Tags:
+    """Return the tags of an estimator, with missing values allowed."""
     tags.input_tags.allow_nan = True
     return tags
 
 
-def check_table(estimator, X, *, reset: bool = False) -> np.ndarray:
-    """X, NaN allowed, in float32 where it is that and else in float64.
+def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = False) -> np.ndarray:
+    """Return X, NaN allowed, in float32 where it is that and else in float64.
 
-    reset: X says how many features there are, and their names; otherwise it must agree with fit.
+    Parameters
+    ----------
+    estimator
+        Whose input X is.
+    X : (N, F) array or table
+    reset
+        Whether X says how many features there are, and their names; else it must agree with fit.
     """
     if not reset:
         check_is_fitted(estimator)
@@ -39,15 +50,15 @@ def check_table(estimator, X, *, reset: bool = False) -> np.ndarray:
     )
 
 
-def copy_inputs(source, target) -> None:
+def copy_inputs(source: BaseEstimator, target: BaseEstimator) -> None:
     """Let `target` know the features that `source` was fitted to."""
     for name in ("n_features_in_", "feature_names_in_", "feature_weights_"):
         if hasattr(source, name):
             setattr(target, name, getattr(source, name))
 
 
-def as_factors(weights, n_features: int) -> np.ndarray:
-    """The parameter `feature_weights`, (F,) float64; ones where it is None."""
+def as_factors(weights: npt.ArrayLike | None, n_features: int) -> np.ndarray:
+    """Return the parameter `feature_weights`, (F,) float64; ones where it is None."""
     if weights is None:
         return np.ones(n_features)
     factors = np.asarray(weights, dtype=np.float64)
@@ -59,8 +70,8 @@ def as_factors(weights, n_features: int) -> np.ndarray:
     return factors
 
 
-def as_seed(random_state) -> int:
-    """A seed >= 0 from the parameter `random_state`."""
+def as_seed(random_state: RandomState) -> int:
+    """Return a seed >= 0 from the parameter `random_state`."""
     if isinstance(random_state, Integral):
         return as_count(random_state, "random_state", 0)
     return int(check_random_state(random_state).randint(2**31 - 1))
@@ -68,9 +79,9 @@ def as_seed(random_state) -> int:
 
 @contextlib.contextmanager
 def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """What a fit says while the block runs; gives the callback of a progress bar, if there is one.
+    """Report a fit while the block runs, as `verbose` of SOM says.
 
-    verbose: see SOM.
+    Yields the callback of a progress bar called `what`, if there is one.
     """
     if verbose >= 2:
         logger, handler = logging.getLogger("kohorte"), logging.StreamHandler(sys.stderr)
@@ -98,13 +109,13 @@ def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | 
         yield None
 
 
-def plain(value):
-    """The same in types of JSON."""
+def plain(value: Any) -> Any:
+    """Return the same in types of JSON."""
     return json.loads(json.dumps(value, default=methodcaller("tolist")))
 
 
-def plain_parameters(estimator) -> dict[str, Any]:
-    """Parameters for a file; without arrays and estimators, which are stored in other ways."""
+def plain_parameters(estimator: BaseEstimator) -> dict[str, Any]:
+    """Return parameters for a file: without arrays and estimators, which are stored elsewhere."""
     parameters = estimator.get_params(deep=False)
     for name in ("som", "feature_weights"):
         parameters.pop(name, None)

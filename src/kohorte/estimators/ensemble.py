@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
 from kohorte._checks import as_count, choose
-from kohorte.ensemble.combine import VOTES, combine, vote_weights
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.points import PointLabels, gather_signal
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
 from kohorte.ensemble.tree import RULES
+from kohorte.ensemble.votes import VOTES
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
+    RandomState,
     allow_nan,
     as_factors,
     as_seed,
@@ -34,9 +39,8 @@ from kohorte.estimators._common import (
     reporting,
 )
 from kohorte.estimators.som import SOM
-from kohorte.maps.metrics import rowwise
+from kohorte.maps.assign import Assignment, assign
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
-from kohorte.maps.winners import find_winners
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     n_realizations : int, optional
         Maps in all: 20, or one for each combination of `sweep`; otherwise a multiple of those.
     groups, votes, identical, threshold
-        As in `kohorte.ensemble.combine` and in the configuration of a study.
+        As in `kohorte.ensemble.combine`, and in the configuration of a study.
     n_jobs
         Maps that are trained at a time, and threads of searches, without effect on any result.
     random_state : int, RandomState or None
@@ -80,7 +84,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     n_groups_ : int
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
-    ensemble_ : kohorte.ensemble.combine.Ensemble
+    ensemble_ : kohorte.ensemble.Ensemble
     estimators_ : list of SOM
     ids_ : tuple of str
         What each map was trained with, as a name.
@@ -92,18 +96,18 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        som=None,
+        som: SOM | None = None,
         *,
-        sweep=None,
-        n_realizations=None,
-        groups="auto",
-        votes="equal",
-        identical="resolved",
-        threshold=THRESHOLD,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        sweep: Mapping[str, Sequence[Any]] | None = None,
+        n_realizations: int | None = None,
+        groups: int | str = "auto",
+        votes: str = "equal",
+        identical: str = "resolved",
+        threshold: float = THRESHOLD,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.som = som
         self.sweep = sweep
         self.n_realizations = n_realizations
@@ -115,10 +119,10 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
-    def fit(self, X, y=None) -> SOMEnsemble:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> SOMEnsemble:
         """Train the maps on X (N, F), combine them and label the points; y is not used."""
         X = check_table(self, X, reset=True)
         base = SOM() if self.som is None else clone(self.som)
@@ -152,7 +156,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         return self._adopt(members, tuple(plan))
 
     def _plan(self, base: SOM) -> dict[str, dict[str, Any]]:
-        """What is swept in each map, by the id of the map."""
+        """Return what is swept in each map, by the id of the map."""
         sweep = plain(self.sweep or {})
         for name, values in sweep.items():
             if name not in PARAMETERS:
@@ -165,7 +169,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         common = {name: getattr(base, name) for name in PARAMETERS}
         if not isinstance(base.initial, str):
             common["initial"] = "given"
-        combinations = {}
+        combinations: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         for values in itertools.product(*(sweep[name] for name in names)):
             changes = dict(zip(names, values, strict=True))
             chosen = common | changes
@@ -197,77 +201,53 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             groups=self.groups,
         )
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
-        self._weights = vote_weights(self.gsum_, self.votes)
-        if self._weights is None:
-            self._weights = np.ones_like(self.gsum_)
-        votes, cast, self.signal_ = self._count_votes(labels)
-        self.labels_ = votes.argmax(axis=1).astype(np.int32)
-        self.confidence_ = votes.max(axis=1) / cast
+        found = self.ensemble_.label(labels, self.votes, threads=threads)
+        self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
+        overlaps = self.ensemble_.overlaps
+        self.signal_ = gather_signal(labels, overlaps, self.gsum_, threads=threads)
         return self
 
-    def _count_votes(self, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Votes for each group (N, G), all votes cast (N,) and stacked signal (N,), float64."""
-        overlaps, groups = self.ensemble_.overlaps, self.ensemble_.grouping.groups
-        rows = np.arange(len(labels[0]))
-        votes = np.zeros((rows.size, self.n_groups_))
-        cast, signal = np.zeros((2, rows.size))
-        for found, (first, last) in zip(labels, itertools.pairwise(overlaps.offsets), strict=True):
-            cluster = first + np.searchsorted(overlaps.cluster[first:last], found)
-            votes[rows, groups[cluster]] += self._weights[cluster]
-            cast += self._weights[cluster]
-            signal += self.gsum_[cluster]
-        return votes, cast, signal
-
-    def _winners(self, X) -> Iterator[tuple[SOM, np.ndarray, np.ndarray]]:
-        """Every map with the points as it takes them, and their winners.
-
-        A cluster that holds no point of the fit is in no group: the winner is the nearest node of
-        the others.
-        """
+    def _assign(self, X: npt.ArrayLike) -> Iterator[Assignment]:
+        """Where the points lie on every map."""
         X = check_table(self, X)
         points = self.estimators_[0]._scale(X)  # the same for all
-        threads = effective_n_jobs(self.n_jobs)
         for member in self.estimators_:
-            search = {"metric": member.parameters_.metric, "threads": threads}
-            weights, clusters = member._codebook, member.node_clusters_
-            winners = find_winners(points, weights, **search)
-            empty = np.bincount(clusters, member.hits_) == 0
-            astray = empty[clusters[winners]]
-            if astray.any():
-                nodes = np.flatnonzero(~empty[clusters])
-                winners[astray] = nodes[find_winners(points[astray], weights[nodes], **search)]
-            yield member, points, winners
+            yield assign(
+                points,
+                member._codebook,
+                member.node_clusters_,
+                member.hits_,
+                metric=member.parameters_.metric,
+                threads=effective_n_jobs(self.n_jobs),
+            )
 
-    def _vote(self, X) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._count_votes([m.node_clusters_[winners] for m, _, winners in self._winners(X)])
+    def _vote(self, X: npt.ArrayLike) -> PointLabels:
+        labels = [found.labels for found in self._assign(X)]
+        return self.ensemble_.label(labels, self.votes, threads=effective_n_jobs(self.n_jobs))
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Group with most votes of each point, (N,) int32; for X of the fit these are labels_."""
-        return self._vote(X)[0].argmax(axis=1).astype(np.int32)
+        return self._vote(X).groups.astype(np.int32)
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes for each group, (N, n_groups_) float64."""
-        votes, cast, _ = self._vote(X)
-        return votes / cast[:, None]
+        labels = [found.labels for found in self._assign(X)]
+        return self.ensemble_.shares(labels, self.votes, threads=effective_n_jobs(self.n_jobs))
 
-    def predict_confidence(self, X) -> np.ndarray:
+    def predict_confidence(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes that the group of each point won, (N,) float64."""
-        return self.predict_proba(X).max(axis=1)
+        return self._vote(X).confidence
 
-    def novelty(self, X) -> np.ndarray:
+    def novelty(self, X: npt.ArrayLike) -> np.ndarray:
         """How far the points are from the maps, (N,) float64.
 
         The mean over the maps of the distance to the winner divided by the quantization error of
         the map: 1 on average for X of the fit. A point far from all of them may well be labelled
         with full confidence; this tells it apart.
         """
-        total = 0.0
-        for member, points, winners in self._winners(X):
-            away = rowwise(points, member._codebook[winners], member.parameters_.metric)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                parts = away / member.quantization_error_
-            total = total + np.where(away == 0, 0.0, parts)
-        return total / len(self.estimators_)
+        maps = zip(self.estimators_, self._assign(X), strict=True)
+        novelties = (found.novelty(member.quantization_error_) for member, found in maps)
+        return sum(novelties, np.zeros(())) / len(self.estimators_)
 
     def save(self, folder: str | Path) -> None:
         """Write `ensemble.h5` and `realizations/<id>.h5` in a folder, as in a finished study."""
@@ -311,7 +291,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
 
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
-    """A finished study as a fitted Pipeline, which takes features as the study's source has them.
+    """Load a finished study as a fitted Pipeline for features as the study's source has them.
 
     Its steps are ``scale``, the scaling of the study, and ``som``: the map with the id
     `realization`, or a SOMEnsemble of all.

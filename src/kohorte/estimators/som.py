@@ -9,18 +9,18 @@ from functools import cached_property
 from numbers import Integral
 from operator import attrgetter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from joblib import effective_n_jobs
-from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
@@ -45,7 +45,7 @@ from kohorte.maps.realization import (
     Realization,
     Recording,
     run_realization,
-    seeds_of,
+    spawn_seeds,
 )
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.schedules import learning_rates
@@ -72,8 +72,6 @@ _TRANSIENT = (
     "_stream",
     "n_samples_seen_",
 )
-
-_NO_HISTORY = SimpleNamespace(snapshot_step=np.empty(0), snapshots=None)
 
 #: What a SOM has beside the parameters of a map, with defaults.
 _FURTHER = {
@@ -173,7 +171,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Parameters or tables that cannot be used; both are ValueError.
     """
 
-    feature_weights: ArrayLike | None
+    feature_weights: npt.ArrayLike | None
     history: int
     snapshots: int
     warm_start: bool
@@ -191,7 +189,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         bound.apply_defaults()
         self.__dict__.update((n, value) for n, value in bound.arguments.items() if n != "self")
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
     basins_ = property(attrgetter("_segments.basins"))
@@ -217,7 +215,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             method=p.method,
             merge=p.merge,
             n_clusters=p.clusters,
-            seed=int(seeds_of(self.seed_)[2].generate_state(1)[0]),
+            seed=int(spawn_seeds(self.seed_)[2].generate_state(1)[0]),
         )
 
     @property
@@ -229,7 +227,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X: ArrayLike, y: object = None) -> SOM:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
         """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -256,7 +254,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         )
         return self._adopt(realization, parameters, seed)
 
-    def partial_fit(self, X: ArrayLike, y: object = None) -> SOM:
+    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
 
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
@@ -291,7 +289,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.parameters_, self.lattice_ = p, p.lattice
         self.seed_ = as_seed(self.random_state)
         if start is None:
-            rng = np.random.default_rng(seeds_of(self.seed_)[0])
+            rng = np.random.default_rng(spawn_seeds(self.seed_)[0])
             start = initial_weights(points, p.lattice, p.initial, rng)
         self._stream = MiniBatches(
             p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric
@@ -321,9 +319,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return resolve_parameters(chosen, points), given
 
     def _adopt(
-        self, trained: Realization | SimpleNamespace, parameters: MapParameters, seed: int
+        self, trained: Realization | store.MapArrays, parameters: MapParameters, seed: int
     ) -> SOM:
-        """Take over a Realization, or what looks like one but lacks what a stream does not give."""
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
         self.weights_ = trained.weights / self.feature_weights_
@@ -352,37 +349,37 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
-    def winners(self, X: ArrayLike) -> np.ndarray:
+    def winners(self, X: npt.ArrayLike) -> np.ndarray:
         """Return the node nearest to each point, (N,) int32."""
         points = self._scale(check_table(self, X))
         return find_winners(points, self._codebook, **self._search())
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Return the cluster of each point's winner, (N,) int32."""
         winners = self.winners(X)
         return self.node_clusters_[winners]
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
+    def transform(self, X: npt.ArrayLike) -> np.ndarray:
         """Return the lattice position (x, y) of each point's winner, (N, 2) float64, in steps."""
         winners = self.winners(X)
         return self.lattice_.coordinates()[winners]
 
-    def distances(self, X: ArrayLike) -> np.ndarray:
+    def distances(self, X: npt.ArrayLike) -> np.ndarray:
         """Return the distances of the points to all nodes, (N, M) float64, in the map's metric."""
         points = self._scale(check_table(self, X))
         return pairwise(points, self._codebook, self.parameters_.metric)
 
-    def score_samples(self, X: ArrayLike) -> np.ndarray:
+    def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
         """Return the negative distance of each point to its winner, (N,) float64."""
         points = self._scale(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
+    def score(self, X: npt.ArrayLike, y: object = None) -> float:
         """Return the negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
-    def impute(self, X: ArrayLike) -> np.ndarray:
+    def impute(self, X: npt.ArrayLike) -> np.ndarray:
         """Return X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
         winners = find_winners(self._scale(filled), self._codebook, **self._search())
@@ -399,15 +396,14 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self._write(Path(path), repeat=1)
 
     def _write(self, path: Path, repeat: int) -> None:
-        arrays = {name: getattr(self, f"{name}_", None) for name in store.REALIZATION_ARRAYS}
+        arrays: dict[str, Any] = {n: getattr(self, f"{n}_", None) for n in store.REALIZATION_ARRAYS}
         arrays["weights"] = self._codebook
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
-        # Of a stream, parts are missing.
-        trained: Any = SimpleNamespace(
+        trained = store.MapArrays(
             **arrays,
-            history=getattr(self, "history_", _NO_HISTORY),
+            history=getattr(self, "history_", None),
             quality=getattr(self, "quality_", {}),
             seconds=getattr(self, "seconds_", {}),
         )
@@ -446,8 +442,10 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 som = cls(**store.read_json(file, "estimator"))
             else:
                 som = cls(**resolved, random_state=seed)
-            arrays = {n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS}
-            som.n_features_in_ = file["weights"].shape[1]
+            arrays: dict[str, Any] = {
+                n: file[n][:] if n in file else None for n in store.REALIZATION_ARRAYS
+            }
+            som.n_features_in_ = arrays["weights"].shape[1]
             if "names" in file:
                 som.feature_names_in_ = np.array(store.read_text(file["names"]), dtype=object)
             if "initial/weights" in file:
@@ -455,7 +453,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             if "scaling/weights" in file:
                 som.feature_weights = file["scaling/weights"][:]
             som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
-            trained = SimpleNamespace(
+            trained = store.MapArrays(
                 **arrays,
                 history=_read_history(file) if "history" in file else None,
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},

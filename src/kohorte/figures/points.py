@@ -104,7 +104,8 @@ def classes_of_groups(evaluation: "Evaluation", n_groups: int) -> np.ndarray:
     """
     classes = np.full(n_groups, -1, dtype=np.int64)
     matched = np.flatnonzero(evaluation.matching >= 0)
-    classes[evaluation.clusters[evaluation.matching[matched]]] = matched
+    groups = evaluation.clusters[evaluation.matching[matched]]
+    classes[groups[groups >= 0]] = matched[groups >= 0]  # -1 is no group
     return classes
 
 

@@ -99,6 +99,11 @@ class Realization:
     history: History
 
 
+def spawn_seeds(seed: int) -> list[np.random.SeedSequence]:
+    """Return the seeds of a map's start, of its sample order and of its segmentation."""
+    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
+
+
 @dataclass(frozen=True)
 class Recording:
     """What is recorded in training, as in `Observer`; it does not change the map."""
@@ -274,7 +279,7 @@ class _Run:
         recording: Recording,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        start_seed, order_seed, segment_seed = seeds_of(seed)
+        start_seed, order_seed, segment_seed = spawn_seeds(seed)
         self.parameters = parameters
         self.lattice = parameters.lattice
         self.order_rng = np.random.default_rng(order_seed)
@@ -306,14 +311,6 @@ class _Run:
         p = self.parameters
         radii = p.radii(self.lattice, p.moves)
         return np.concatenate([radii.at(0, p.moves), np.full(p.fine_epochs, radii.final)])
-
-
-def seeds_of(seed: int) -> list[np.random.SeedSequence]:
-    """Return the seeds of a map's start, sample order and segmentation.
-
-    Raises ConfigError for a seed that is no whole number >= 0.
-    """
-    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
 
 
 def _finish(

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "data": ["PreparedData", "read_data", "write_data"],
     "ensembles": [
+        "StoredEnsemble",
         "read_ensemble",
         "read_overlaps",
-        "read_overlaps_of",
         "read_representative",
         "write_ensemble",
         "write_overlaps",
@@ -38,6 +38,7 @@ _NAMES = {
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
     "realizations": [
         "REALIZATION_ARRAYS",
+        "MapArrays",
         "StoredRealization",
         "content_digest",
         "find_realization",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
 import numpy as np
 
-from kohorte.ensemble.combine import Ensemble, vote_weights
+from kohorte.ensemble.combination import Ensemble
 from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.votes import Voters
+from kohorte.errors import ResultError
 from kohorte.store.files import (
     UNITS,
     create,
@@ -21,6 +23,102 @@ from kohorte.store.files import (
     read_result,
     read_text,
 )
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRealizations:
+    """The realizations of an ensemble: ids, pairwise agreement, and the most representative one."""
+
+    ids: tuple[str, ...]
+    ari: np.ndarray
+    nmi: np.ndarray
+    representative: str
+
+
+@dataclass(frozen=True, eq=False)
+class StoredClusters:
+    """The K clusters of all realizations, (K,) each; `realization` is a place in the ids."""
+
+    realization: np.ndarray
+    cluster: np.ndarray
+    size: np.ndarray
+    gsum: np.ndarray
+    rank: np.ndarray
+    sce_group: np.ndarray
+    consensus_group: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRanking:
+    """The ranked Gsum curve, as `kohorte.ensemble.significance.Separation` has it."""
+
+    ranked: np.ndarray
+    smoothed: np.ndarray
+    derivative: np.ndarray
+    boundaries: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class StoredConsensus:
+    """The tree of the clusters and its cut, as `kohorte.ensemble.consensus.Grouping` has them."""
+
+    linkage: np.ndarray
+    leaf_order: np.ndarray
+    n_groups: int
+    rule: str
+    candidates: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPoints:
+    """The labelled points; `arrays` has them where they were read, (N,) each."""
+
+    mean_confidence: float
+    groups_with_points: int
+    arrays: Mapping[str, np.ndarray]
+
+    @property
+    def label(self) -> np.ndarray:
+        """Consensus group of each point; -1 where no realization holds it."""
+        return self._array("label")
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Share of the votes that it won, float32."""
+        return self._array("confidence")
+
+    @property
+    def signal(self) -> np.ndarray:
+        """Stacked signal, float64."""
+        return self._array("signal")
+
+    def _array(self, name: str) -> np.ndarray:
+        if name not in self.arrays:
+            raise ResultError(f"{name} of the points was not read; read_ensemble(..., points=True)")
+        return self.arrays[name]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEnsemble(Voters):
+    """What `ensemble.h5` holds; `label` and `stream` label points, as those of an Ensemble.
+
+    Attributes
+    ----------
+    options : dict
+        The choices that the ensemble was combined with.
+    """
+
+    realizations: StoredRealizations
+    clusters: StoredClusters
+    overlaps: Overlaps
+    ranking: StoredRanking
+    consensus: StoredConsensus
+    points: StoredPoints
+    n_points: int
+    options: Mapping[str, Any]
+
+    def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
+        return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
 
 
 def write_ensemble(
@@ -36,19 +134,28 @@ def write_ensemble(
 ) -> None:
     """Write `ensemble.h5`; the points are labelled and written slab by slab.
 
-    Args:
-        path: where the file will lie.
-        ensemble: a `kohorte.ensemble.combine.Ensemble`.
-        labels: the label arrays or datasets that it was counted from.
-        ids: the id of each realization, in the order of the ensemble.
-        options: the choices that the ensemble was combined with, among them `votes`.
-        memory_mb: labels held in memory at once, in MiB.
-        threads: threads of the labelling, without effect on the result.
-        attributes: further attributes of the file.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    ensemble
+        The combined realizations.
+    labels
+        The label arrays or datasets that they were counted from.
+    ids
+        The id of each realization, in the order of the ensemble.
+    options
+        The choices that the ensemble was combined with, among them `votes`.
+    memory_mb
+        Labels held in memory at once, in MiB.
+    threads
+        Threads of the labelling, without effect on the result.
+    attributes
+        Further attributes of the file.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
-    with create(path, "ensemble", **attributes) as file:
+    with create(path, "ensemble", noise=overlaps.noise, **attributes) as file:
         _write_points(file, ensemble, labels, options["votes"], memory_mb, threads)
         ranks = np.empty(len(ensemble.order), dtype=np.int64)
         ranks[ensemble.order] = np.arange(1, len(ranks) + 1)
@@ -91,35 +198,23 @@ def _write_points(
     memory_mb: int,
     threads: int | None,
 ) -> None:
-    from kohorte.ensemble.points import stream_points
-
-    overlaps, grouping = ensemble.overlaps, ensemble.grouping
-    weights = vote_weights(ensemble.gsum, votes)
+    overlaps, n_groups = ensemble.overlaps, ensemble.grouping.n_groups
     types = {
         "signal": np.dtype(np.float64),
-        "label": np.min_scalar_type(grouping.n_groups - 1),
+        "label": overlaps.label_dtype(n_groups),
         "confidence": np.dtype(np.float32),
     }
     points = file.create_group("points")
     for name, dtype in types.items():
         points.create_dataset(name, (overlaps.n_points,), dtype).attrs["unit"] = UNITS[name]
-    total, occupied = 0.0, np.zeros(grouping.n_groups, bool)
-    for slab in stream_points(
-        labels,
-        overlaps,
-        ensemble.gsum if weights is None else weights,
-        grouping.groups,
-        weighted=weights is not None,
-        max_bytes=memory_mb << 20,
-        threads=threads,
-    ):
-        cast = overlaps.n_realizations if weights is None else slab.signal
-        confidence = slab.votes / cast
-        total += float(confidence.sum())
-        occupied[np.unique(slab.winner)] = True
-        points["signal"][slab.start : slab.stop] = slab.signal
-        points["label"][slab.start : slab.stop] = slab.winner
-        points["confidence"][slab.start : slab.stop] = confidence
+    total, occupied = 0.0, np.zeros(n_groups, bool)
+    for slab in ensemble.stream(labels, votes, max_bytes=memory_mb << 20, threads=threads):
+        where = slice(slab.start, slab.stop)
+        total += float(slab.confidence.sum())
+        occupied[np.unique(slab.groups[slab.groups >= 0])] = True
+        points["signal"][where] = slab.signal
+        points["label"][where] = slab.groups
+        points["confidence"][where] = slab.confidence
     put_attributes(
         points, mean_confidence=total / overlaps.n_points, groups_with_points=int(occupied.sum())
     )
@@ -131,53 +226,72 @@ def read_representative(path: str | Path) -> str:
         return file["realizations"].attrs["representative"]
 
 
-def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> SimpleNamespace:
-    """Read `ensemble.h5`: one namespace for each of its groups.
+def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> StoredEnsemble:
+    """Read `ensemble.h5`.
 
-    Args:
-        path: the file.
-        points: whether to read the datasets of the points, which are as long as the table.
-        step: of the points, every which one is read.
-
-    Returns:
-        Namespaces `realizations`, `clusters`, `overlaps`, `ranking`, `consensus`, `points` with the
-        datasets and attributes of each group, and `n_points`, `options`.
+    Parameters
+    ----------
+    path
+        The file.
+    points
+        Whether to read the datasets of the points, which are as long as the table.
+    step
+        Every step-th point is read.
     """
     with read_result(path, "ensemble") as file:
-        groups = {}
-        for name, group in file.items():
-            wanted = group.items() if points or name != "points" else ()
-            stride = step if name == "points" else 1
-            datasets = {
-                k: read_text(d) if d.dtype.kind == "O" else d[::stride] if d.ndim == 1 else d[:]
-                for k, d in wanted
-            }
-            groups[name] = SimpleNamespace(**datasets, **dict(group.attrs))
-        return SimpleNamespace(
-            **groups, n_points=int(file.attrs["n_points"]), options=read_json(file, "options")
+        parts = {
+            name: {k: d[:] for k, d in file[name].items()} for name in file if name != "points"
+        }
+        realizations, of_points = file["realizations"], file["points"]
+        parts["realizations"] |= {
+            "ids": read_text(realizations["ids"]),
+            "representative": realizations.attrs["representative"],
+        }
+        consensus = file["consensus"].attrs
+        n_points = int(file.attrs["n_points"])
+        noise = file.attrs.get("noise")
+        return StoredEnsemble(
+            realizations=StoredRealizations(**parts["realizations"]),
+            clusters=StoredClusters(**parts["clusters"]),
+            overlaps=Overlaps(
+                counts=parts["overlaps"]["counts"],
+                realization=parts["clusters"]["realization"],
+                cluster=parts["clusters"]["cluster"],
+                n_points=n_points,
+                n_realizations=len(parts["realizations"]["ids"]),
+                noise=None if noise is None else int(noise),
+            ),
+            ranking=StoredRanking(**parts["ranking"]),
+            consensus=StoredConsensus(
+                **parts["consensus"],
+                n_groups=int(consensus["n_groups"]),
+                rule=consensus["rule"],
+                candidates=read_json(file["consensus"], "candidates"),
+            ),
+            points=StoredPoints(
+                mean_confidence=float(of_points.attrs["mean_confidence"]),
+                groups_with_points=int(of_points.attrs["groups_with_points"]),
+                arrays={k: d[::step] for k, d in of_points.items()} if points else {},
+            ),
+            n_points=n_points,
+            options=read_json(file, "options"),
         )
-
-
-def read_overlaps_of(ensemble: SimpleNamespace) -> Overlaps:
-    """The counts of an ensemble that `read_ensemble` read, as `kohorte.ensemble` takes them."""
-    return Overlaps(
-        counts=ensemble.overlaps.counts,
-        realization=ensemble.clusters.realization,
-        cluster=ensemble.clusters.cluster,
-        n_points=ensemble.n_points,
-        n_realizations=len(ensemble.realizations.ids),
-    )
 
 
 def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, str]) -> None:
     """Write the counts of one slab of points.
 
-    Args:
-        path: where the file will lie.
-        overlaps: a `kohorte.ensemble.overlaps.Overlaps`.
-        contents: digest of the labels of each realization by its id, in the order of the counts.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    overlaps
+        The counts.
+    contents
+        Digest of the labels of each realization by its id, in the order of the counts.
     """
-    with create(path, "overlaps", n_points=overlaps.n_points, contents=dict(contents)) as file:
+    n_points, noise = overlaps.n_points, overlaps.noise
+    with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:
         put(
             file,
             {
@@ -191,12 +305,13 @@ def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, 
 def read_overlaps(path: str | Path) -> tuple[Overlaps, dict[str, str]]:
     """Read the counts of one slab, and the digest of each realization by its id."""
     with read_result(path, "overlaps") as file:
-        contents = read_json(file, "contents")
+        contents, noise = read_json(file, "contents"), file.attrs.get("noise")
         counted = Overlaps(
             counts=file["counts"][:],
             realization=file["realization"][:],
             cluster=file["cluster"][:],
             n_points=int(file.attrs["n_points"]),
             n_realizations=len(contents),
+            noise=None if noise is None else int(noise),
         )
         return counted, contents

@@ -28,9 +28,28 @@ from kohorte.store.files import (
 )
 
 if TYPE_CHECKING:
+    from kohorte.maps.history import History
     from kohorte.maps.realization import Realization
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MapArrays:
+    """A map as its file has it: a Realization, but for what there is not after a stream."""
+
+    weights: np.ndarray
+    u_matrix: np.ndarray
+    basins: np.ndarray
+    centroids: np.ndarray
+    node_clusters: np.ndarray
+    cluster_centroids: np.ndarray
+    winners: np.ndarray | None
+    labels: np.ndarray | None
+    hits: np.ndarray | None
+    history: History | None
+    quality: dict[str, float]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -89,7 +108,7 @@ REALIZATION_ARRAYS = (
 
 def write_realization(
     path: str | Path,
-    realization: Realization,
+    realization: Realization | MapArrays,
     *,
     further: Mapping[str, Any] | None = None,
     **attributes: Any,
@@ -109,11 +128,12 @@ def write_realization(
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
-        history = vars(realization.history).copy()
-        kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
-        put(file, {f"history/{name}": values for name, values in history.items()})
-        if kept["step"].size:
-            put(file, {f"snapshots/{name}": values for name, values in kept.items()})
+        if realization.history is not None:
+            history = vars(realization.history).copy()
+            kept = {"step": history.pop("snapshot_step"), "weights": history.pop("snapshots")}
+            put(file, {f"history/{name}": values for name, values in history.items()})
+            if kept["step"].size:
+                put(file, {f"snapshots/{name}": values for name, values in kept.items()})
         put_attributes(file.create_group("quality"), **realization.quality)
         seconds = file.create_group("seconds")
         put_attributes(seconds, unit="s", **realization.seconds)

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from kohorte.ensemble.sweep import SettingEnsemble, label_points
+from kohorte.ensemble.sweep import SettingEnsemble
 from kohorte.store.files import create, read_result
 
 _CHUNK = 2**16  # points of a setting that are stored together
@@ -44,15 +44,24 @@ def write_sweep(
 ) -> None:
     """Write `sweep.h5`; the points are labelled and written slab by slab.
 
-    Args:
-        path: where the file will lie.
-        parts: the ensembles of the settings, as `kohorte.ensemble.sweep.combine_settings` has them.
-        labels: label arrays or datasets of all realizations of the study.
-        ids: their ids.
-        parameters: values of the parameters of each setting.
-        options: the choices that the ensembles were combined with, among them `votes`.
-        memory_mb: labels held in memory at once, in MiB.
-        threads: threads of the labelling, without effect on the result.
+    Parameters
+    ----------
+    path
+        Where the file will lie.
+    parts
+        The ensembles of the settings, as `kohorte.ensemble.sweep.combine_settings` has them.
+    labels
+        Label arrays or datasets of all realizations of the study.
+    ids
+        Their ids.
+    parameters
+        Values of the parameters of each setting.
+    options
+        The choices that the ensembles were combined with, among them `votes`.
+    memory_mb
+        Labels held in memory at once, in MiB.
+    threads
+        Threads of the labelling, without effect on the result.
     """
     ensembles = [part.ensemble for part in parts]
     n_points = ensembles[0].overlaps.n_points
@@ -94,9 +103,10 @@ def _write_points(
     threads: int | None,
 ) -> list[float]:
     """Label all points by each setting; returns the mean confidence of each."""
-    n_points = parts[0].ensemble.overlaps.n_points
-    most_groups = max(part.ensemble.grouping.n_groups for part in parts)
-    for name, dtype in [("label", np.min_scalar_type(most_groups - 1)), ("confidence", np.float32)]:
+    overlaps = parts[0].ensemble.overlaps
+    n_points, most_groups = overlaps.n_points, max(p.ensemble.grouping.n_groups for p in parts)
+    types = {"label": overlaps.label_dtype(most_groups), "confidence": np.dtype(np.float32)}
+    for name, dtype in types.items():
         dataset = file.create_dataset(
             f"points/{name}",
             (len(parts), n_points),
@@ -110,12 +120,11 @@ def _write_points(
     means = []
     for s, part in enumerate(parts):
         total = 0.0
-        for where, label, confidence in label_points(
-            part, labels, votes, max_bytes=memory_mb << 20, threads=threads
-        ):
-            file["points/label"][s, where] = label
-            file["points/confidence"][s, where] = confidence
-            total += float(confidence.sum())
+        own, budget = part.select(labels), memory_mb << 20
+        for slab in part.ensemble.stream(own, votes, max_bytes=budget, threads=threads):
+            file["points/label"][s, slab.start : slab.stop] = slab.groups
+            file["points/confidence"][s, slab.start : slab.stop] = slab.confidence
+            total += float(slab.confidence.sum())
         means.append(total / n_points)
     return means
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import store
-from kohorte.ensemble.combine import Ensemble, combine
+from kohorte.ensemble.combination import Ensemble, combine
 from kohorte.ensemble.overlaps import (
     Overlaps,
     add_overlaps,
@@ -29,6 +29,7 @@ def count_slab(
     slab: int,
     slabs: int,
     *,
+    noise: int | None,
     losses: Mapping[str, int],
     backend: str = "auto",
     memory_mb: int = 64,
@@ -44,6 +45,8 @@ def count_slab(
         Labels of all points.
     slab, slabs
         The slab, from 0, of so many nearly equal ones.
+    noise
+        The label that leaves a point out, as for `count_overlaps`.
     losses
         How often the counts were lost, as `store.write_index` takes it.
     backend, threads
@@ -56,11 +59,11 @@ def count_slab(
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
     n_points = next(iter(windows.values())).shape[0]
-    overlaps, known = _kept_counts(path, contents, n_points)
+    overlaps, known = _kept_counts(path, contents, noise, n_points)
     added = [identifier for identifier in labels.ids if identifier not in known]
     _LOG.info("%d realizations counted before, %d to count", len(known), len(added))
     if overlaps is None:
-        overlaps = count_overlaps(list(windows.values()), **how)
+        overlaps = count_overlaps(list(windows.values()), noise=noise, **how)
     else:
         if added:
             kept = [windows[i] for i in known]
@@ -72,7 +75,7 @@ def count_slab(
 
 
 def _kept_counts(
-    path: Path, contents: Mapping[str, str], n_points: int
+    path: Path, contents: Mapping[str, str], noise: int | None, n_points: int
 ) -> tuple[Overlaps | None, list[str]]:
     """Return the counts in a file of the realizations whose labels are unchanged, and their ids."""
     if not path.exists():
@@ -83,7 +86,7 @@ def _kept_counts(
         _LOG.warning("%s", error)
         return None, []
     same = [k for k, (i, content) in enumerate(had.items()) if contents.get(i) == content]
-    if not same or old.n_points != n_points:
+    if not same or (old.n_points, old.noise) != (n_points, noise):
         return None, []
     return select_realizations(old, same), [list(had)[k] for k in same]
 
@@ -93,6 +96,7 @@ def combine_slabs(
     indexes: Sequence[str | Path],
     labels: store.LabelArrays,
     *,
+    noise: int | None,
     options: Mapping[str, Any],
     memory_mb: int,
     threads: int,
@@ -107,6 +111,8 @@ def combine_slabs(
         `overlaps/<slab>.json` of every slab.
     labels
         Labels of all points, those that were counted.
+    noise
+        The label that leaves a point out, as they were counted with.
     options
         `identical`, `threshold` and `groups` as `combine` takes them, and `votes`.
     memory_mb
@@ -120,7 +126,7 @@ def combine_slabs(
         Counts of other labels.
     """
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
-    ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels)), **choices)
+    ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
     store.write_ensemble(
         path,
         ensemble,
@@ -134,11 +140,13 @@ def combine_slabs(
     return ensemble
 
 
-def _read_slabs(indexes: Sequence[str | Path], labels: store.LabelArrays) -> Iterator[Overlaps]:
+def _read_slabs(
+    indexes: Sequence[str | Path], labels: store.LabelArrays, noise: int | None
+) -> Iterator[Overlaps]:
     expected = list(zip(labels.ids, labels.contents, strict=True))
     for path in (Path(index).with_suffix(".h5") for index in indexes):
         overlaps, contents = store.read_overlaps(path)
-        if list(contents.items()) != expected:
+        if list(contents.items()) != expected or overlaps.noise != noise:
             raise ResultError(f"{path}: counted from other labels; delete it and run again")
         yield overlaps
 
@@ -161,7 +169,7 @@ def write_group_signals(
         Threads of the counting, without effect on the result.
     """
     combined = store.read_ensemble(ensemble)
-    overlaps, groups = store.read_overlaps_of(combined), combined.clusters.sce_group
+    overlaps, groups = combined.overlaps, combined.clusters.sce_group
     shape = int(groups.max()) + 1, overlaps.n_points
     with store.create(path, "group_signals", n_points=overlaps.n_points) as file:
         signals = file.create_dataset("signals", shape, "u2", chunks=(1, min(shape[1], 1 << 20)))

@@ -124,6 +124,11 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
         raise ConfigError(
             "data.source: this key is required, unless realizations.labels lists label files"
         )
+    if config["realizations"]["noise"] is not None:
+        raise ConfigError(
+            "realizations.noise marks points that label files leave out, and realizations.labels "
+            "lists none; maps leave no point out"
+        )
     values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
     explicit = config["realizations"]["explicit"]
     repeats = config["realizations"]["repeats"]

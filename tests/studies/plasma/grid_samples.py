@@ -8,7 +8,7 @@ from fields_samples import FEATURES, write_sample
 
 from kohorte import store
 from kohorte.data.scaling import fit_scaling
-from kohorte.ensemble.combine import combine
+from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps.realization import MapParameters, Recording, run_realization
 from kohorte.provenance import digest_of

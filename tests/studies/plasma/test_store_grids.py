@@ -48,7 +48,7 @@ def read_vti(path):
 
 def test_values_of_points_lie_on_their_cells(study):
     ensemble = store.read_ensemble(study.ensemble, points=True)
-    overlaps = store.read_overlaps_of(ensemble)
+    overlaps = ensemble.overlaps
     with h5py.File(study.grid) as file, store.open_label_arrays([study.index]) as labels:
         points = {name: dataset[:] for name, dataset in file["points"].items()}
         assert set(points) == set(grids.POINTS)

@@ -16,7 +16,7 @@ from kohorte.ensemble.points import stream_points
 from kohorte.ensemble.stability import cluster_recovery
 from kohorte.errors import ResultError
 from kohorte.store.data import PreparedData, read_data
-from kohorte.store.ensembles import read_ensemble, read_overlaps_of
+from kohorte.store.ensembles import read_ensemble
 from kohorte.store.files import UNITS, create, open_result, read_json, read_result
 from kohorte.store.labels import LabelArrays, Window
 from kohorte.store.realizations import read_realization
@@ -80,7 +80,9 @@ def write_grid(
 
     * `sce_group`, the SCE group of most of the clusters that hold it (the more significant one on a
       tie), and `sce_share`, the share of the realizations whose cluster is in that group;
-    * `stability`, the mean over the realizations of `cluster_recovery` of the cluster with it.
+    * `stability`, the mean over the realizations of `cluster_recovery` of the cluster with it;
+
+    both of the realizations that hold the cell.
 
     Args:
         path: where the file will lie.
@@ -91,11 +93,12 @@ def write_grid(
         threads: threads of the gathering, without effect on the result.
 
     Raises:
-        ResultError: when the ensemble has another number of points than the grid.
+        ResultError: when the ensemble has another number of points than the grid, or no group for
+            some cells.
     """
     combined = read_ensemble(ensemble)
     _check_size(ensemble, combined.n_points, grid)
-    overlaps = read_overlaps_of(combined)
+    overlaps = combined.overlaps
     groups = combined.clusters.sce_group
     recovery = cluster_recovery(overlaps)
     with read_result(ensemble, "ensemble") as source:
@@ -104,7 +107,7 @@ def write_grid(
             "label": points["label"].dtype,
             "confidence": np.dtype(np.float32),
             "signal": np.dtype(np.float32),
-            "sce_group": np.min_scalar_type(int(groups.max())),
+            "sce_group": overlaps.label_dtype(int(groups.max()) + 1),
             "sce_share": np.dtype(np.float32),
             "stability": np.dtype(np.float32),
         }
@@ -116,6 +119,11 @@ def write_grid(
                 block = {name: np.empty(stop - start, dtype) for name, dtype in types.items()}
                 for name in ("label", "confidence", "signal"):
                     block[name][:] = points[name][start:stop]
+                if (block["label"] < 0).any():
+                    raise ResultError(
+                        f"{ensemble}: some cells have no group, since every realization leaves "
+                        "them out (realizations.noise); a grid needs one for each cell"
+                    )
                 windows = [Window(array, start, stop) for array in labels.arrays]
                 for piece in stream_points(
                     windows,
@@ -126,9 +134,9 @@ def write_grid(
                     threads=threads,
                 ):
                     where = slice(piece.start, piece.stop)
-                    block["sce_group"][where] = piece.winner
-                    block["sce_share"][where] = piece.votes / overlaps.n_realizations
-                    block["stability"][where] = piece.signal / overlaps.n_realizations
+                    block["sce_group"][where] = piece.groups
+                    block["sce_share"][where] = piece.confidence
+                    block["stability"][where] = piece.signal / np.maximum(piece.cast, 1)
                 for name, values in block.items():
                     file["points"][name][part] = values.reshape(-1, *grid.shape[1:])
 

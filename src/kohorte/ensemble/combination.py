@@ -1,4 +1,4 @@
-"""What follows from the contingency counts alone: significance, groups and agreement."""
+"""An ensemble combined from its contingency counts: significance, groups, agreement, and votes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte._checks import choose
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
 from kohorte.ensemble.consensus import Grouping, group_clusters, split_choice
 from kohorte.ensemble.overlaps import Overlaps
-from kohorte.ensemble.significance import Separation, gsum, rank_clusters, sce_groups, separate
+from kohorte.ensemble.significance import (
+    THRESHOLD,
+    Separation,
+    gsum,
+    rank_clusters,
+    sce_groups,
+    separate,
+)
+from kohorte.ensemble.votes import Voters
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(Voters):
     """R labellings of the same N points, combined. K clusters in all.
+
+    ``label`` and ``stream`` give the points their groups, with confidence and stacked signal.
 
     Attributes
     ----------
@@ -52,26 +61,15 @@ class Ensemble:
         """The realization that agrees best with all others, the first one on a tie."""
         return int(np.argmax(self.ari.sum(axis=1)))
 
-
-VOTES = {"equal": False, "significance": True}
-"""Name -> whether the vote of a cluster weighs its Gsum."""
-
-
-def vote_weights(gsum: np.ndarray, votes: str) -> np.ndarray | None:
-    """Weights (K,) of the clusters' votes by a name of VOTES; None where every vote counts one.
-
-    A cluster without significance keeps a vote, of the least weight, so that no point is left
-    without one. Raises ConfigError for an unknown name.
-    """
-    weighted = choose(VOTES, votes, "votes")
-    return np.maximum(gsum, np.finfo(float).tiny) if weighted else None
+    def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
+        return self.overlaps, self.gsum, self.grouping.groups
 
 
 def combine(
     overlaps: Overlaps,
     *,
     identical: str = "resolved",
-    threshold: float = -0.015,
+    threshold: float = THRESHOLD,
     groups: int | str = "auto",
 ) -> Ensemble:
     """Combine realizations by the statistically combined ensemble method and a consensus.
@@ -91,6 +89,8 @@ def combine(
     ------
     ConfigError
         An argument is out of range.
+    DataError
+        A realization leaves out every point.
     """
     logger.info(
         "%d realizations of %d points with %d clusters",

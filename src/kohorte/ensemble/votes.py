@@ -1,0 +1,111 @@
+"""Votes of clusters on the groups of points: the one place where an ensemble labels points."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kohorte._checks import choose
+from kohorte.ensemble.labels import MAX_BYTES, Labels
+from kohorte.ensemble.overlaps import Overlaps
+
+if TYPE_CHECKING:
+    from kohorte.ensemble.points import PointLabels
+
+VOTES = {"equal": False, "significance": True}
+"""Name -> whether the vote of a cluster weighs its Gsum."""
+
+
+def vote_weights(gsum: np.ndarray, votes: str) -> np.ndarray | None:
+    """Weights (K,) of the clusters' votes by a name of VOTES; None where every vote counts one.
+
+    A cluster without significance keeps a vote, of the least weight, so that no point is left
+    without one. Raises ConfigError for an unknown name.
+    """
+    weighted = choose(VOTES, votes, "votes")
+    return np.maximum(gsum, np.finfo(float).tiny) if weighted else None
+
+
+class Voters:
+    """Clusters that vote on the groups of points: what every combined ensemble can do."""
+
+    def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
+        """Overlaps, significance (K,) and group (K,) of the clusters."""
+        raise NotImplementedError
+
+    def stream(
+        self,
+        labels: Labels,
+        votes: str = "equal",
+        *,
+        slab: int | None = None,
+        max_bytes: int = MAX_BYTES,
+        threads: int | None = None,
+    ) -> "Iterator[PointLabels]":
+        """Label points slab by slab, for more of them than fit in memory.
+
+        Parameters and errors as for label; ``slab`` and ``max_bytes`` as for count_overlaps.
+        """
+        from kohorte.ensemble.points import stream_points
+
+        overlaps, gsum, groups = self._voters()
+        weights = vote_weights(gsum, votes)
+        return stream_points(
+            labels,
+            overlaps,
+            gsum if weights is None else weights,
+            groups,
+            weighted=weights is not None,
+            slab=slab,
+            max_bytes=max_bytes,
+            threads=threads,
+        )
+
+    def label(
+        self, labels: Labels, votes: str = "equal", *, threads: int | None = None
+    ) -> "PointLabels":
+        """Label points: each belongs to the group with most votes of its clusters.
+
+        Parameters
+        ----------
+        labels
+            R label arrays or datasets of the same realizations: those that were counted, or the
+            labels that the same clusterings give to other points.
+        votes
+            A name of VOTES: every vote counts one, or weighs the significance of its cluster.
+        threads
+            Number of threads; it does not change the result.
+
+        Returns
+        -------
+        PointLabels
+            With ``groups``, ``confidence`` and ``signal`` of each point. Two groups with equal
+            votes: the one with more points in its clusters wins.
+
+        Raises
+        ------
+        DataError
+            Another number of realizations, or a label whose cluster was not counted.
+        ConfigError
+            Unknown votes.
+        """
+        from kohorte.ensemble.points import join_labels
+
+        return join_labels(self.stream(labels, votes, threads=threads))
+
+    def shares(
+        self, labels: Labels, votes: str = "equal", *, threads: int | None = None
+    ) -> np.ndarray:
+        """Share of the votes that every group gets of each point, (N, n_groups) float64.
+
+        Parameters and errors as for label.
+        """
+        from kohorte.ensemble.points import join_labels, stream_points
+
+        overlaps, gsum, groups = self._voters()
+        weights = vote_weights(gsum, votes)
+        weights = np.ones_like(gsum) if weights is None else weights
+        slabs = stream_points(
+            labels, overlaps, weights, groups, weighted=True, scored=True, threads=threads
+        )
+        return join_labels(slabs).shares

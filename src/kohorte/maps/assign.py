@@ -1,0 +1,69 @@
+"""New points on a trained map: their winners, clusters and distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kohorte.maps.metrics import rowwise
+from kohorte.maps.winners import find_winners
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Where N points lie on a map.
+
+    Attributes
+    ----------
+    winners : (N,) int32
+        Nearest node of those whose cluster holds points of the training.
+    labels : (N,) of the type of `node_clusters`
+        Cluster of the winner.
+    distances : (N,) float64
+        Distance to the winner in the metric of the map.
+    """
+
+    winners: np.ndarray
+    labels: np.ndarray
+    distances: np.ndarray
+
+    def novelty(self, quantization_error: float) -> np.ndarray:
+        """Distances in quantization errors of the map, (N,); 0 where a point lies on its winner."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = self.distances / quantization_error
+        return np.where(self.distances == 0, 0.0, ratios)
+
+
+def assign(
+    points: np.ndarray,
+    weights: np.ndarray,
+    node_clusters: np.ndarray,
+    hits: np.ndarray,
+    *,
+    metric: str = "euclidean",
+    threads: int = 1,
+) -> Assignment:
+    """Assign new points to the clusters of a map that hold points of its training.
+
+    The nodes of a cluster without any win nothing: what would go there goes to the nearest other
+    node.
+
+    Parameters
+    ----------
+    points : (N, F) real numbers
+        NaN where a value is missing.
+    weights : (M, F) float32
+    node_clusters, hits : (M,) integers
+        Cluster of each node, and how many points of the training it won.
+    metric, threads
+        As for `kohorte.maps.winners.find_winners`.
+    """
+    inhabited = np.bincount(node_clusters, hits)[node_clusters] > 0
+    winners = find_winners(points, weights, metric=metric, threads=threads)
+    again = ~inhabited[winners]
+    if again.any():
+        nodes = np.flatnonzero(inhabited)
+        nearest = find_winners(points[again], weights[nodes], metric=metric, threads=threads)
+        winners[again] = nodes[nearest]
+    return Assignment(winners, node_clusters[winners], rowwise(points, weights[winners], metric))
