@@ -8,7 +8,7 @@ from import_graph import find_circle, find_imports, find_modules, is_in, loaded_
 
 STUDIES = ["kohorte.studies", "kohorte_benchmarks"]
 RESULTS = ["kohorte.store", "kohorte.study", "kohorte._files", "h5py"]
-LATER = ["kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"]
+LATER = ["kohorte.jobs", "kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"]
 PLASMA = "kohorte.studies.plasma"
 
 
@@ -26,8 +26,14 @@ def imports(root):
         ("kohorte.maps", ["kohorte.ensemble", "kohorte.data", *RESULTS, *LATER]),
         ("kohorte.data", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", *LATER]),
         ("kohorte.store", ["kohorte.study", *LATER]),
-        ("kohorte.analysis", ["kohorte.estimators", "kohorte.figures", "matplotlib"]),
-        ("kohorte.estimators", ["kohorte.analysis", "kohorte.figures", "matplotlib"]),
+        (
+            "kohorte.analysis",
+            ["kohorte.jobs", "kohorte.estimators", "kohorte.figures", "matplotlib"],
+        ),
+        (
+            "kohorte.estimators",
+            ["kohorte.jobs", "kohorte.analysis", "kohorte.figures", "matplotlib"],
+        ),
         ("kohorte.study", ["kohorte.ensemble", *LATER]),
         (f"{PLASMA}.physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py"]),
         (f"{PLASMA}.fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),
@@ -125,7 +131,7 @@ def test_planning_and_the_package_itself_load_nothing_heavy():
 
 
 def test_the_core_loads_no_extra():
-    parts = "kohorte.ensemble.combine, kohorte.maps.realization, kohorte.maps.resolve"
+    parts = "kohorte.ensemble.combination, kohorte.maps.realization, kohorte.maps.resolve"
     names, _ = loaded_by(f"import kohorte.store.realizations, kohorte.store.labels, {parts}")
     assert not names & {"jax", "matplotlib", "pandas", "pyarrow", "sklearn", "tqdm", "joblib"}
 

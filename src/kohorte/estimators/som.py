@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -171,7 +171,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Parameters or tables that cannot be used; both are ValueError.
     """
 
-    feature_weights: npt.ArrayLike | None
+    feature_weights: ArrayLike | None
     history: int
     snapshots: int
     warm_start: bool
@@ -227,7 +227,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
+    def fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -254,7 +254,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         )
         return self._adopt(realization, parameters, seed)
 
-    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
+    def partial_fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
 
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
@@ -349,37 +349,37 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
-    def winners(self, X: npt.ArrayLike) -> np.ndarray:
+    def winners(self, X: ArrayLike) -> np.ndarray:
         """Return the node nearest to each point, (N,) int32."""
         points = self._scale(check_table(self, X))
         return find_winners(points, self._codebook, **self._search())
 
-    def predict(self, X: npt.ArrayLike) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the cluster of each point's winner, (N,) int32."""
         winners = self.winners(X)
         return self.node_clusters_[winners]
 
-    def transform(self, X: npt.ArrayLike) -> np.ndarray:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the lattice position (x, y) of each point's winner, (N, 2) float64, in steps."""
         winners = self.winners(X)
         return self.lattice_.coordinates()[winners]
 
-    def distances(self, X: npt.ArrayLike) -> np.ndarray:
+    def distances(self, X: ArrayLike) -> np.ndarray:
         """Return the distances of the points to all nodes, (N, M) float64, in the map's metric."""
         points = self._scale(check_table(self, X))
         return pairwise(points, self._codebook, self.parameters_.metric)
 
-    def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the negative distance of each point to its winner, (N,) float64."""
         points = self._scale(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
-    def score(self, X: npt.ArrayLike, y: object = None) -> float:
+    def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
-    def impute(self, X: npt.ArrayLike) -> np.ndarray:
+    def impute(self, X: ArrayLike) -> np.ndarray:
         """Return X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
         winners = find_winners(self._scale(filled), self._codebook, **self._search())
@@ -401,6 +401,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
+        # Of a stream, parts are missing.
         trained = store.MapArrays(
             **arrays,
             history=getattr(self, "history_", None),
