@@ -8,7 +8,7 @@ from import_graph import find_circle, find_imports, find_modules, is_in, loaded_
 
 STUDIES = ["kohorte.studies", "kohorte_benchmarks"]
 RESULTS = ["kohorte.store", "kohorte.study", "kohorte._files", "h5py"]
-LATER = ["kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"]
+LATER = ["kohorte.jobs", "kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"]
 PLASMA = "kohorte.studies.plasma"
 
 
@@ -26,12 +26,15 @@ def imports(root):
         ("kohorte.maps", ["kohorte.ensemble", "kohorte.data", *RESULTS, *LATER]),
         ("kohorte.data", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", *LATER]),
         ("kohorte.store", ["kohorte.study", *LATER]),
-        ("kohorte.analysis", ["kohorte.estimators", "kohorte.figures", "matplotlib"]),
-        ("kohorte.estimators", ["kohorte.analysis", "kohorte.figures", "matplotlib"]),
         (
-            "kohorte.study",
-            ["kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"],
+            "kohorte.analysis",
+            ["kohorte.jobs", "kohorte.estimators", "kohorte.figures", "matplotlib"],
         ),
+        (
+            "kohorte.estimators",
+            ["kohorte.jobs", "kohorte.analysis", "kohorte.figures", "matplotlib"],
+        ),
+        ("kohorte.study", ["kohorte.ensemble", *LATER]),
         (f"{PLASMA}.physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py"]),
         (f"{PLASMA}.fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),
         (f"{PLASMA}.simulation", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),

@@ -179,12 +179,12 @@ WORDS = """
 """
 OBSERVER = "    observer: Observer | None = None,\n"
 CHECK = """
-import runpy, sys
 import numpy as np
 from kohorte.errors import ConfigError
 from kohorte.estimators import SOM
 from kohorte.maps.realization import MapParameters
 from kohorte.study.config import check_config, load_schema
+from kohorte.study.page import configuration_page
 from kohorte.study.plan import plan_study
 
 schema = load_schema()
@@ -200,7 +200,7 @@ assert len(plan_study(check_config(config, schema)).realizations) == 1
 assert MapParameters(2, 2).damping == 0
 assert SOM(damping=0.5).get_params()["damping"] == 0.5
 assert SOM().set_params(damping=1.0).damping == 1
-page = runpy.run_path(sys.argv[1])["page"](schema)
+page = configuration_page(schema, "")
 assert "| `damping` | `0` | a number at least 0 and at most 1, or a list of such |  | Share" in page
 try:
     SOM(2, 2, damping=1.0).fit(np.ones((5, 2)))
@@ -225,8 +225,7 @@ def test_a_parameter_is_a_row_its_words_and_its_use(root, tmp_path):
         assert text.count(old) == 1, (file, old)
         (package / file).write_text(text.replace(old, new))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    script = str(root / "scripts" / "write_configuration_page.py")
-    subprocess.run([sys.executable, "-c", CHECK, script], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", CHECK], env=environment, check=True)
 
 
 def test_a_metric_is_a_row(monkeypatch):

@@ -18,9 +18,10 @@ import yaml
 from workflow_project import Project
 
 from kohorte import __version__, store
+from kohorte.data.names import READERS, reading_parts
 from kohorte.errors import ResultError
 from kohorte.maps.history import History
-from kohorte.provenance import digest_of, file_digest, library_digest
+from kohorte.provenance import digest_of, file_digest, library_digest, used_statements
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, portable_config, read_config
 from kohorte.study.crate import bundle_study
@@ -436,10 +437,10 @@ def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
         list(figure_rows(folder, made, {"study": "one"}))
 
 
-def imported_parts(root, path):
-    """Parts of the library that a file of Python imports, as `library_digest` takes them."""
+def imported_parts(root, statements):
+    """Parts of the library that statements import, as `library_digest` takes them."""
     source = root / "src"
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in (node for statement in statements for node in ast.walk(statement)):
         if not isinstance(node, ast.ImportFrom) or not node.module.startswith("kohorte"):
             continue
         folder = Path(*node.module.split("."))
@@ -449,28 +450,59 @@ def imported_parts(root, path):
             yield part.as_posix().removeprefix("kohorte/")
 
 
+# Checks refuse what cannot be used, files of results have a seal of their own, and a message changes
+# no number.
+EXEMPT = re.compile(
+    r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+)
+
+
+def used_by_step(root, step):
+    """Parts of the library that a function, as module:function, uses beside its own module."""
+    module, _, function = step.partition(":")
+    source = (root / "src" / f"{module.replace('.', '/')}.py").read_text()
+    return set(imported_parts(root, used_statements(source, function)))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_table_is_stale_when_what_reads_its_source_is_edited(root, name):
+    parts = reading_parts(f"{name}x" if name.endswith(":") else f"x{name}")
+    readers = {reader.module for reader in READERS.values()}
+    for part in parts:
+        body = ast.parse((root / "src" / "kohorte" / f"{part}.py").read_text()).body
+        used = {other for other in imported_parts(root, body) if other.startswith("data/")}
+        assert used <= {*parts, "data/names"}
+    assert {part.removeprefix("data/") for part in parts} & readers == {READERS[name].module}
+
+
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):
-    # Files of results have checks of their own, and a message changes no number.
-    exempt = re.compile(
-        r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
-    )
     checked = 0
     for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
-            digests = re.findall(r"library_digest\(([^)]*)\)", rule)
-            script = re.search(r"scripts/\w+\.py", rule)
+            digests = re.findall(r"(?:library_digest|\*\*step)\(([^)]*)\)", rule)
+            script = re.search(r"scripts/\w+\.py|RUN_STEP", rule)
             if not digests or not script:
                 continue
-            parts = tuple(re.findall(r'"([^"]*)"', " ".join(digests)))
-            used = set(imported_parts(root, root / script[0]))
+            named = " ".join(digests)
+            parts = tuple(re.findall(r'"([^"]*)"', named))
+            parts += reading_parts("table.csv") if "READING" in named else ()
+            if script[0] == "RUN_STEP":
+                step, *parts = parts
+                used = used_by_step(root, step)
+            else:
+                used = set(imported_parts(root, ast.parse((root / script[0]).read_text()).body))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|jobs|study)/(?!logs)")
             for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
                 folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
-                used |= set(imported_parts(root, folder / f"{module}.py"))
+                body = ast.parse((folder / f"{module}.py").read_text()).body
+                used |= set(imported_parts(root, body))
             for module in used:
-                if not exempt.match(module):
+                if not EXEMPT.match(module):
                     covered = any(f"{module}/".startswith(f"{part}/") for part in parts)
                     assert covered or parts == ("",), (rule.split(":")[0], module)
             checked += 1
     assert checked > 50
+    for package in (p for module in load_modules() for p in module.packages.values()):
+        used = {part for part in used_by_step(root, package.step) if not EXEMPT.match(part)}
+        assert used == {"data/packages"}, package.step

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from workflow_project import TINY, Project, write_points
 
-from kohorte.ensemble.limits import MAX_CLUSTERS
+from kohorte._limits import MAX_CLUSTERS
+from kohorte.jobs.usage import COLUMNS, job_table
 from kohorte.study import resources
-from kohorte.study.jobs import COLUMNS, job_table
 from kohorte.study.resources import (
     COSTS,
     combining_mb,

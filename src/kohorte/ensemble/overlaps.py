@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import choose_name
+from kohorte._limits import MAX_CLUSTERS
 from kohorte.ensemble.labels import MAX_BYTES, Labels, LabelSet, check_labels, find_ids
-from kohorte.ensemble.limits import MAX_CLUSTERS
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)

@@ -31,8 +31,8 @@ from kohorte.study.modules import StudyModule
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
 MAX_REALIZATIONS = 100_000
 
-#: Folders of `results` that hold what belongs to no study.
-RESERVED = ("benchmarks", "resources")
+#: Folders of `results` that hold what belongs to no study; modules have more.
+RESERVED = ("resources",)
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
         parameter open; two realizations are the same, or there are more than `MAX_REALIZATIONS`;
         `figures` names a parameter or realization that the study does not have, or a figure that
         it cannot have; test points are given and there are no classes or maps; the study has a
-        name of `RESERVED`; there is neither a source of data nor a list of label files.
+        reserved name; there is neither a source of data nor a list of label files.
     """
-    if config["study"] in RESERVED:
+    if config["study"] in {*RESERVED, *(name for module in modules for name in module.reserved)}:
         raise ConfigError(
             f"study: results/{config['study']} holds results that belong to no study; take another "
             "name"

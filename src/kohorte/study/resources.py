@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kohorte.ensemble.limits import MAX_CLUSTERS
+from kohorte._limits import MAX_CLUSTERS
 from kohorte.maps.parameters import DEFAULT_EPOCHS
 
 #: What a job asks for over what was measured.
@@ -35,9 +35,6 @@ STEP_PRODUCT_SECONDS, PRODUCT_SECONDS = 1e-9, 0.5e-9
 
 #: One step of online training beside its products, seconds.
 STEP_SECONDS = 1e-6
-
-#: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
-PARTICLE_MB, CELL_MB, PUSH_SECONDS = 1.5e-4, 3e-3, 1.2e-6
 
 #: Clusters that a map is taken to have.
 MAP_CLUSTERS = 20
@@ -75,8 +72,6 @@ COSTS: Mapping[str, Cost] = {
     # Labels are compared with classes one realization at a time.
     "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
     "write_group_signals": Cost(),
-    # Slices, parts or a sample of what is read in blocks.
-    "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
 }
@@ -90,21 +85,6 @@ def memory_mb(used: float, attempt: int = 1) -> int:
 def run_minutes(seconds: float, attempt: int = 1) -> int:
     """Return the time limit to ask for where so many seconds were measured, in whole minutes."""
     return math.ceil((START_SECONDS + TIME_MARGIN * seconds) / 60) * 2 ** (attempt - 1)
-
-
-def count_particles(options: Mapping[str, Any]) -> int:
-    """Return the particles of a simulation, from the section `simulation`."""
-    return 2 * options["particles_per_cell"] * math.prod(options["cells"])
-
-
-def simulation_mb(options: Mapping[str, Any]) -> float:
-    """Return the memory of a simulation, by its particles and cells."""
-    return PLAIN_MB + PARTICLE_MB * count_particles(options) + CELL_MB * math.prod(options["cells"])
-
-
-def simulation_seconds(options: Mapping[str, Any]) -> float:
-    """Return the time of a simulation on one core."""
-    return 20 + PUSH_SECONDS * count_particles(options) * options["steps"]
 
 
 def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:
