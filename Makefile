@@ -57,7 +57,7 @@ format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow src
 
-docs: $(STAMP) ## write docs/configuration.md from the schema and config/config.yaml
+docs: $(STAMP) ## write docs/configuration.md, and the table of figures in docs/results.md
 	$(BIN)/python scripts/write_configuration_page.py
 
 POINTS ?= 10000000

@@ -24,8 +24,9 @@ include: "workflow/rules/resources.smk"
 
 
 for module in MODULES:
+    if module.rules:
 
-    include: module.rules
+        include: module.rules
 
 
 include: "workflow/rules/packages.smk"

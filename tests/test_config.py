@@ -11,8 +11,10 @@ from snakemake.utils import update_config
 
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
+from kohorte.studies import load_modules
 from kohorte.study.config import check_config, describe_values, iter_keys
-from kohorte.study.page import configuration_page
+from kohorte.study.figures import all_figures
+from kohorte.study.page import configuration_page, results_page
 
 MINIMAL = {"study": "a", "data": {"source": "sklearn:iris"}}
 
@@ -94,6 +96,12 @@ def test_every_map_parameter_takes_a_list(schema):
 def test_documentation_page_is_the_schema(root, schema):
     page = configuration_page(schema, (root / "config" / "config.yaml").read_text())
     assert (root / "docs" / "configuration.md").read_text() == page, "run make docs"
+
+
+def test_documentation_has_the_table_of_figures(root):
+    page = (root / "docs" / "results.md").read_text()
+    assert page == results_page(page, all_figures(load_modules())), "run make docs"
+    assert page.count(" | always |") + page.count(" | on request |") > 40
 
 
 @pytest.mark.parametrize(

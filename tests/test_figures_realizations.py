@@ -1,6 +1,5 @@
 """Figures of all realizations, and of who agrees with whom."""
 
-import runpy
 from itertools import combinations_with_replacement, product
 
 import numpy as np
@@ -11,7 +10,11 @@ import pytest
 from kohorte import store
 from kohorte.analysis.choice import choose_settings
 from kohorte.errors import ConfigError
-from kohorte.figures.agreement import agreement_figure, parameter_effects_figure
+from kohorte.figures.agreement import (
+    agreement_figure,
+    draw_effects,
+    parameter_effects_figure,
+)
 from kohorte.figures.levels import colour_realizations, find_levels
 from kohorte.figures.quality import quality_figure
 from kohorte.figures.realizations import clusters_figure
@@ -238,10 +241,9 @@ def test_parameter_effects_fill_both_halves_and_skip_what_is_unknown():
         parameter_effects_figure(["a"], [1], [1], [])
 
 
-def test_swept_values_that_came_to_one_are_drawn_as_a_note(root, tmp_path):
+def test_swept_values_that_came_to_one_are_drawn_as_a_note(tmp_path):
     columns = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
     store.write_csv(pd.DataFrame(columns=columns), tmp_path / "effects.csv")
-    script = runpy.run_path(str(root / "scripts" / "plot_effects.py"))
-    figure = script["plot_effects"](pd.read_csv(tmp_path / "effects.csv"))
+    figure = draw_effects({"effects": tmp_path / "effects.csv"}, {})
     assert page.texts(figure) == "no parameter differs between maps"
     assert not page.text_faults(figure)

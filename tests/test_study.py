@@ -1,14 +1,21 @@
 """The plan of a study: sweeps, ids and seeds."""
 
+import importlib
+import re
+
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from planning import plan_config
+from planning import plan_config, prepare
 
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import realization_seed
-from kohorte.study.plan import RESERVED, batches
+from kohorte.studies import load_modules
+from kohorte.study.figures import FIGURES, all_figures, choose_figures
+from kohorte.study.plan import RESERVED, batches, plan_study
+
+ALL = all_figures(load_modules())
 
 SWEEP = {
     "lattice": {"xdim": [38, 40, 42], "ydim": [14, 16]},
@@ -239,18 +246,46 @@ def test_label_files_have_no_figures_of_maps(plan):
     plan(realizations=labels, figures={"extra": ["overlap_matrices"]})
 
 
-def test_every_extra_figure_has_a_need_a_rule_and_a_caption(plan, root, schema):
-    known = schema["properties"]["figures"]["properties"]["extra"]["items"]["enum"]
-    files = [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]
-    rules = "".join(path.read_text() for path in files)
-    for name in known:
-        assert f"rule plot_{name}:" in rules, name
-        assert (root / "scripts" / f"plot_{name}.py").exists(), name
-        assert (root / "workflow" / "report" / f"{name}.rst").exists(), name
-    study = plan(
+def test_every_figure_has_a_function_and_a_caption(plan, root):
+    captions = dict.fromkeys(FIGURES, root / "workflow" / "report")
+    for module in load_modules():
+        captions |= dict.fromkeys(module.figures, module.folder / "captions")
+    assert len({figure.name for figure in captions}) == len(captions) > 40
+    for figure, folder in captions.items():
+        assert (folder / f"{figure.name}.rst").exists(), figure.name
+        assert hasattr(importlib.import_module(figure.module), f"draw_{figure.name}")
+        assert figure.question.endswith("?")
+    for folder in set(captions.values()):
+        texts = {path.stem for path in folder.glob("*.rst")}
+        rules = "".join(path.read_text() for path in [*root.rglob("*.smk"), root / "Snakefile"])
+        unused = (
+            texts - {figure.name for figure in captions} - set(re.findall(r"(\w+)\.rst", rules))
+        )
+        assert not unused
+
+
+def test_a_study_has_the_figures_that_it_can_have(schema):
+    def drawn(**config):
+        config = prepare({"study": "a", "data": {"source": "sklearn:iris"}, **config}, schema)
+        study = plan_study(config, load_modules())
+        return {figure.name for figure in choose_figures(ALL, config, study)}
+
+    one = drawn()
+    assert {"umatrix", "hits", "quality", "history", "clusters", "ranking", "signal"} <= one
+    assert not {"agreement", "effects", "snapshots", "sweep", "projections"} & one
+    swept = drawn(training={"snapshots": 1, "history": 0, "alpha": [0.1, 0.2]})
+    assert swept - one == {"snapshots", "agreement", "effects", "stability", "sufficiency"}
+    assert one - swept == {"history"}
+    assert drawn(ensemble={"per": ["alpha"]}) - one == {"sweep"}
+    labels = drawn(data={"source": None}, realizations={"labels": ["a.npy", "b.npy"]})
+    assert labels == {
+        "clusters", "agreement", "ranking", "stability", "similarity", "sufficiency"
+    }  # fmt: skip
+    on_request = [figure.name for figure in ALL if figure.on_request]
+    everything = drawn(
         data={"source": "a.h5", "shape": [4, 5, 6], "label": "kind"},
         classification={"test": "b.h5"},
         training={"snapshots": 6, "alpha": [0.1, 0.2]},
-        figures={"extra": list(known)},
+        figures={"extra": on_request},
     )
-    assert len(study.realizations) == 2
+    assert everything >= set(on_request)

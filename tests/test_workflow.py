@@ -68,7 +68,7 @@ def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
         for p in _files(finished, "benchmarks")
     }
     assert logs == marks
-    assert len(logs) >= 15
+    assert len(logs) >= 12
 
 
 def _files(project, folder):
@@ -137,10 +137,52 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     assert not {"prepare_data", "train_realizations", "count_overlaps"} & set(jobs)
 
     project.configure(TINY, figures={"color_by": "xdim"})
-    assert set(project.pending()) == {"all", "plot_quality", "plot_history", "write_manifest"}
+    assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
+    project.run("draw_figures")
+    assert "2 figures drawn, 12 kept" in (project.results / "logs" / "draw_figures.log").read_text()
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
-    assert {"prepare_data", "train_realizations", "plot_umatrix"} <= set(project.pending())
+    assert {"prepare_data", "train_realizations", "draw_figures"} <= set(project.pending())
+
+
+def test_an_edited_module_changes_its_figures_alone(finished, make_project):
+    project = make_project(name="edited")
+    shutil.rmtree(project.directory)
+    shutil.copytree(finished.directory, project.directory, symlinks=True)
+    source = project.directory / "src"
+    library = source.resolve()
+    source.unlink()
+    shutil.copytree(library, source)
+    assert project.pending() == {}
+    log = project.results / "logs" / "draw_figures.log"
+    before = content(project.results)
+
+    module = source / "kohorte" / "figures" / "stability.py"
+    text = module.read_text()
+    module.write_text(text + "# edited\n")
+    assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
+    project.run()
+    assert "2 figures drawn, 12 kept" in log.read_text()
+    assert project.pending() == {}
+    assert_same(before, content(project.results))
+
+    # Where one cannot be drawn, all others stay, and so does what there was of it.
+    module.write_text(text.replace("reached = ", 'raise ConfigError("no")\n    reached = '))
+    output = project.run("draw_figures", check=False)
+    assert "kohorte: figure sufficiency: no" in output
+    assert "Traceback" not in output
+    assert_same(before, content(project.results))
+
+    # What is deleted is drawn again, and one that is named is drawn alone, the same.
+    module.write_text(text)
+    project.run("draw_figures")
+    (project.results / "figures" / "hits.png").unlink()
+    project.run()
+    assert "1 figures drawn, 13 kept" in log.read_text()
+    (project.results / "figures" / "signal.pdf").unlink()
+    assert project.pending("plot_signal") == {"plot_signal": 1}
+    project.run("plot_signal", cores=1)
+    assert_same(before, content(project.results))
 
 
 def test_growing_a_sweep_trains_only_the_new_maps(finished, make_project):

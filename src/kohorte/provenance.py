@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -95,6 +96,57 @@ def _bound_names(statement: ast.stmt) -> list[str]:
         for node in ast.walk(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     ]
+
+
+#: An import of this library in a line of Python, and the names that it gives.
+_IMPORT = re.compile(r"^ *from (kohorte[\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
+
+#: Modules that no figure and no number comes from: files have checks of their own, and a message
+#: changes nothing.
+_WITHOUT_EFFECT = re.compile(
+    r"kohorte(/studies/\w+)?(/store|/study|/errors|/provenance|/_checks|/_files)\b"
+)
+
+
+def imported_parts(module: str) -> tuple[str, ...]:
+    """Return the parts of the library that a module comes from: itself, and what it imports.
+
+    Imports are followed to their ends, but for those that no number comes from.
+
+    Parameters
+    ----------
+    module : str
+        Such as `kohorte.figures.maps`.
+
+    Returns
+    -------
+    tuple of str
+        As `library_digest` takes them.
+    """
+    source = Path(kohorte.__file__).parent.parent
+    found: set[str] = set()
+    pending = [module]
+    while pending:
+        path = pending.pop().replace(".", "/")
+        path += "/__init__" if (source / path).is_dir() else ""
+        if path not in found and not _WITHOUT_EFFECT.match(path):
+            found.add(path)
+            pending += _imported_modules(source / f"{path}.py")
+    return tuple(sorted(path.removeprefix("kohorte/") for path in found))
+
+
+@functools.cache
+def _imported_modules(file: Path) -> tuple[str, ...]:
+    modules = []
+    for package, names in _IMPORT.findall(file.read_text(encoding="utf-8")):
+        folder = Path(kohorte.__file__).parent.parent.joinpath(*package.split("."))
+        inner = [name for name in re.findall(r"\w+", names) if _is_module(folder / name)]
+        modules += [f"{package}.{name}" for name in inner] or [package]
+    return tuple(modules)
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix(".py").exists()
 
 
 def digest_of(*values: Any) -> str:

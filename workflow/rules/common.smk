@@ -20,7 +20,7 @@ if LIBRARY.is_dir():
 
 from kohorte.data.names import is_file, reading_parts
 from kohorte.errors import ConfigError
-from kohorte.provenance import library_digest
+from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import (
     check_config,
@@ -29,6 +29,7 @@ from kohorte.study.config import (
     portable_config,
     read_config,
 )
+from kohorte.study.figures import all_figures, choose_figures
 from kohorte.study.modules import prepare_config
 from kohorte.study.plan import batches, plan_study
 
@@ -139,6 +140,16 @@ def label_sources():
     return [as_given(file) for file in STUDY.labels.values()]
 
 
+# The table of figures, those that this study has, where the captions of modules are, and inputs that
+# are no `<results>/<name>.h5`.
+ALL_FIGURES = all_figures(MODULES)
+DRAWN_FIGURES = choose_figures(ALL_FIGURES, config, STUDY)
+CAPTIONS = {
+    figure.name: f"../../{module.captions}" for module in MODULES for figure in module.figures
+}
+FIGURE_INPUTS = {"maps": label_sources() if HAS_MAPS else []}
+
+
 def data_file():
     """The prepared table, where the study has one."""
     return "<results>/data.h5" if HAS_DATA else []
@@ -157,14 +168,49 @@ def count_slabs():
 SLABS = [f"{k:04d}" for k in range(count_slabs())]
 
 
-def figure_origins(wildcards):
-    """Rule and input files of each figure that is there or asked for, by the name of its file."""
-    wanted = {Path(str(file)).name for file in rules.figures.input}
+def figure_inputs(figures):
+    """What some figures are drawn from, by name."""
+    inputs = {
+        name: FIGURE_INPUTS.get(name, f"<results>/{name}.h5") for f in figures for name in f.inputs
+    }
+    return inputs | {name: f"<results>/tables/{name}.csv" for f in figures for name in f.tables}
+
+
+def figure_files(figure, mark=lambda file: file):
+    """The files of a figure, for the report, too."""
+    path = f"<results>/figures/{figure.name}"
+    picture = report(
+        f"{path}.png",
+        caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
+        category=figure.section,
+        labels={"figure": figure.name.replace("_", " ")},
+    )
+    return [mark(f"{path}.pdf"), mark(picture)]
+
+
+def figure_jobs(figures):
+    """What the script must know of some figures; what changes it changes the figure."""
     return {
-        Path(str(file)).name: {"rule": rule.name, "inputs": sorted({str(f) for f in rule.input})}
-        for rule in workflow.rules
+        figure.name: {
+            "module": figure.module,
+            "inputs": [*figure.inputs, *figure.tables],
+            "parameters": figure.choose_parameters(config, STUDY),
+            "library": library_digest(*imported_parts(figure.module)),
+        }
+        for figure in figures
+    }
+
+
+def figure_origins(wildcards):
+    """Rule and input files of each figure of the study, by the name of its file."""
+    made = {f.name: getattr(rules, f"plot_{f.name}") for f in DRAWN_FIGURES}
+    return {
+        Path(str(file)).name: {
+            "rule": f"plot_{name}",
+            "inputs": sorted({str(f) for f in rule.input}),
+        }
+        for name, rule in made.items()
         for file in rule.output
-        if Path(str(file)).name in wanted and Path(str(file)).parent.name == "figures"
     }
 
 

@@ -44,6 +44,32 @@ def run_time(rule, times=1):
     )
 
 
+def drawing_costs(figures, input):
+    """Memory in MB and time in seconds of each of some figures."""
+    for figure in figures:
+        paths = [input[name] for name in (*figure.inputs, *figure.tables)]
+        files = [file for p in paths for file in ([p] if isinstance(p, str) else p)]
+        size = sum(os.path.getsize(file) for file in files) / 1e6
+        yield COSTS[figure.cost].mb(size), COSTS[figure.cost].seconds(size)
+
+
+def drawing_memory(figures):
+    """Memory of a job that draws some figures, as many at once as it has threads."""
+
+    def memory_of(wildcards, input, threads, attempt):
+        costs = sorted(mb for mb, _ in drawing_costs(figures, input))
+        return memory_mb(sum(costs[-threads:]), attempt)
+
+    return memory_of
+
+
+def drawing_time(figures):
+    """Time limit of a job that draws some figures."""
+    return lambda wildcards, input, attempt: run_minutes(
+        sum(seconds for _, seconds in drawing_costs(figures, input)), attempt
+    )
+
+
 @functools.cache
 def read_shape(path, changed):
     """N and F of a prepared table; `changed` tells its states apart."""

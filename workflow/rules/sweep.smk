@@ -51,30 +51,3 @@ if PER:
             ),
         script:
             "../../scripts/compare_sweep.py"
-
-    rule plot_sweep:
-        input:
-            table="<results>/tables/sweep.csv",
-        output:
-            pdf="<results>/figures/sweep.pdf",
-            png=report(
-                "<results>/figures/sweep.png",
-                caption="../report/sweep.rst",
-                category="Realizations",
-                labels={"figure": "sweep"},
-            ),
-        log:
-            "<logs>/plot_sweep.log",
-        benchmark:
-            "<benchmarks>/plot_sweep.tsv"
-        conda:
-            "../../envs/kohorte.yaml"
-        threads: 1
-        resources:
-            mem_mb=memory("plot"),
-            runtime=run_time("plot"),
-        params:
-            per=PER,
-            library=library_digest("figures", "analysis/choice"),
-        script:
-            "../../scripts/plot_sweep.py"

@@ -1,4 +1,8 @@
-"""Figures of a study: plain arrays in, `matplotlib.figure.Figure` out; no files, no config."""
+"""Figures of a study.
+
+`<name>_figure` makes a `matplotlib.figure.Figure` of plain arrays, without files or configuration;
+`draw_<name>` beside it calls it with what the files of a study say.
+"""
 
 from kohorte._checks import extra
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -10,13 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import FEW_VALUES, Levels, find_levels, level_colours
+from kohorte.figures.reading import Inputs, Parameters, read_swept
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     SINGLE_COLUMN,
     SMALL,
+    Style,
+    find_renderer,
     new_figure,
     paper_style,
     plain_numbers,
@@ -35,7 +40,7 @@ def agreement_figure(
     *,
     label: str = "Adjusted Rand index",
 ) -> Figure:
-    """Agreement of all pairs of realizations, ordered by the swept parameters.
+    """Draw the agreement of all pairs of realizations, ordered by the swept parameters.
 
     Realizations are sorted by the parameters in the order given, the first varying slowest;
     strips on the left and above show their values.
@@ -90,7 +95,7 @@ def agreement_figure(
             borderaxespad=0.0,
             columnspacing=1.2,
         )
-        below += legend.get_window_extent(figure.canvas.get_renderer()).height / figure.dpi
+        below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi
     page = below + side + strips + 0.12
     figure.set_size_inches(width, page)
 
@@ -124,15 +129,15 @@ def agreement_figure(
         plain_numbers(axes.yaxis, 6, integer=True)
     for k, (name, found) in enumerate(levels.items()):
         colours = ListedColormap(level_colours(found))
-        values = found.index[order]
-        limits = {"vmin": -0.5, "vmax": len(found.labels) - 0.5, "aspect": "auto"}
+        codes = found.index[order]
+        limits: Style = {"vmin": -0.5, "vmax": len(found.labels) - 0.5, "aspect": "auto"}
         limits |= {"cmap": colours, "interpolation": "nearest"}
         # the first parameter, the slowest, lies farthest from the matrix
         offset = (len(levels) - k) * strip + 0.04
         beside = place(left - offset, below, strip * 0.85, side)
-        beside.imshow(values[:, None], **limits)
+        beside.imshow(codes[:, None], **limits)
         above = place(left, below + side + offset - strip * 0.85, side, strip * 0.85)
-        above.imshow(values[None, :], **limits)
+        above.imshow(codes[None, :], **limits)
         for box in (beside, above):
             box.set_xticks([])
             box.set_yticks([])
@@ -141,6 +146,13 @@ def agreement_figure(
             1.01, 0.5, shorten(name, 15), transform=above.transAxes, va="center", fontsize=SMALL
         )
     return figure
+
+
+def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `agreement` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    ensemble = store.read_ensemble(inputs["ensemble"])
+    return agreement_figure(ensemble.realizations.ari, read_swept(realizations, parameters))
 
 
 @paper_style()
@@ -152,7 +164,7 @@ def parameter_effects_figure(
     *,
     label: str = "Mean adjusted Rand index",
 ) -> Figure:
-    """Mean agreement of realizations with the one and the other value of each swept parameter.
+    """Draw the mean agreement of realizations by pairs of values of each swept parameter.
 
     One matrix per parameter: on its diagonal the realizations that share the value, elsewhere
     those that differ. A parameter matters where the diagonal stands out. Without entries, as where
@@ -187,11 +199,11 @@ def parameter_effects_figure(
     names = list(dict.fromkeys(parameter))
     matrices = {}
     for name in names:
-        rows = [k for k in range(n) if parameter[k] == name]
-        found = find_levels([first[k] for k in rows] + [second[k] for k in rows])
+        here = [k for k in range(n) if parameter[k] == name]
+        found = find_levels([first[k] for k in here] + [second[k] for k in here])
         matrix = np.full((len(found.labels),) * 2, np.nan)
-        one, other = found.index[: len(rows)], found.index[len(rows) :]
-        matrix[one, other] = matrix[other, one] = values[rows]
+        one, other = found.index[: len(here)], found.index[len(here) :]
+        matrix[one, other] = matrix[other, one] = values[here]
         matrices[name] = (found, matrix)
     finite = values[np.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
@@ -214,12 +226,19 @@ def parameter_effects_figure(
     return figure
 
 
+def draw_effects(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `effects` from the files of a study."""
+    effects = pd.read_csv(inputs["effects"])
+    columns = ("parameter", "first", "second", "agreement")
+    return parameter_effects_figure(*(effects[name].tolist() for name in columns))
+
+
 def _level_entries(levels: Mapping[str, Levels]) -> tuple[list[Artist], int]:
     """Legend entries in one column per parameter: its name, then its values."""
     columns = []
     for name, found in levels.items():
         labels, colours = found.labels, level_colours(found)
-        kept = range(len(labels))
+        kept = list(range(len(labels)))
         if len(labels) > FEW_VALUES:  # ends and middle of a long range
             kept = [0, len(labels) // 2, len(labels) - 1]
         column: list[Artist] = [Line2D([], [], ls="", label=shorten(name, 16))]

@@ -7,6 +7,7 @@ A periodic lattice is drawn as one period: what crosses a border goes on at the 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -25,6 +26,7 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     SINGLE_COLUMN,
+    find_renderer,
     fitting_legend,
     new_figure,
     plain_numbers,
@@ -273,7 +275,7 @@ class MapPage:
         plain_numbers(self._bar.yaxis, 6)
 
     def finish(
-        self, entries: Sequence[Artist], sizes: Sequence[tuple[str, float]] = (), **marker
+        self, entries: Sequence[Artist], sizes: Sequence[tuple[str, float]] = (), **marker: Any
     ) -> None:
         """Place everything, with a legend below the map and a key of symbol sizes below that.
 
@@ -310,10 +312,12 @@ class MapPage:
         if sizes:
             self._size_key(sizes, 0.04 + key_height / 2, marker)
 
-    def _size_key(self, sizes: Sequence[tuple[str, float]], y: float, marker: dict) -> None:
-        """A row of symbols with their texts, centred, y inches above the lower edge."""
+    def _size_key(
+        self, sizes: Sequence[tuple[str, float]], y: float, marker: dict[str, Any]
+    ) -> None:
+        """Draw a row of symbols with their texts, centred, y inches above the lower edge."""
         figure = self.figure
-        renderer = figure.canvas.get_renderer()
+        renderer = find_renderer(figure)
         width, height = figure.get_size_inches()
         texts = [figure.text(0, y / height, label, va="center", fontsize=7) for label, _ in sizes]
         lengths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
@@ -359,7 +363,7 @@ def draw_values(
         margin = max(abs(low) * 0.05, 1e-6)
         low, high = low - margin, high + margin
     cells = PolyCollection(
-        polygons,
+        polygons,  # type: ignore[arg-type]  # takes arrays
         array=np.ma.masked_invalid(values),
         cmap=cmap.with_extremes(bad=EMPTY),
         edgecolors="face",  # closes the hairline gaps between neighbouring polygons
@@ -380,7 +384,7 @@ def draw_boundaries(
     if not len(segments):
         return None
     lines = LineCollection(
-        segments,
+        segments,  # type: ignore[arg-type]  # takes arrays
         colors=INK,
         linewidths=width,
         capstyle="round",

@@ -1,15 +1,19 @@
 """Figures of known classes on one map: heights, a feature, projections, classes of the nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from kohorte import store
+from kohorte.analysis.classification import count_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import (
     MANY_CELLS,
@@ -20,12 +24,14 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
+from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
     INK,
     PAGE_HEIGHT,
     SINGLE_COLUMN,
+    Style,
     group_colour,
     group_marker,
     legend_below,
@@ -39,8 +45,6 @@ from kohorte.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from kohorte.maps.lattice import Lattice
 
 MAX_CLASSES = 16
@@ -62,7 +66,7 @@ _SPREAD = 0.42  # of a lattice step: how far points lie from the node that they 
 def node_difference_figure(
     u_matrix: np.ndarray, lattice: "Lattice", *, metric: str = "euclidean"
 ) -> Figure:
-    """How far the weights of each node are from those of its neighbours: the bare U-matrix.
+    """Draw how far the weights of each node are from its neighbours': the bare U-matrix.
 
     Parameters
     ----------
@@ -82,9 +86,17 @@ def node_difference_figure(
     return page.figure
 
 
+def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `node_difference` from the files of a study."""
+    stored = read_map(inputs, parameters, "u_matrix")
+    return node_difference_figure(
+        stored.arrays["u_matrix"], stored.lattice, metric=stored.parameters["metric"]
+    )
+
+
 @paper_style()
 def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Figure:
-    """The map, coloured by one feature of the weights.
+    """Draw the map, coloured by one feature of the weights.
 
     Parameters
     ----------
@@ -103,6 +115,33 @@ def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Fi
     return page.figure
 
 
+def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `feature_map` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights")
+    table, weights = store.read_data(inputs["data"], mapped=True), stored.arrays["weights"]
+    column = choose_feature(table.names, weights, parameters["feature"])
+    values = weights[:, column] * table.scale[column] + table.offset[column]
+    return feature_map_figure(values, table.names[column], stored.lattice)
+
+
+def choose_feature(names: Sequence[str], weights: np.ndarray, feature: str | None) -> int:
+    """Return the column of a feature, or of the one whose scaled weights vary most for None.
+
+    Raises
+    ------
+    ConfigError
+        There is no such feature.
+    """
+    if feature is None:
+        return int(weights.std(axis=0).round(6).argmax())
+    if feature not in names:
+        raise ConfigError(
+            f"figures.feature: the table has no feature {feature!r}, or it was left out because it "
+            f"is constant; it has {len(names)}, the first is {names[0]!r}"
+        )
+    return list(names).index(feature)
+
+
 @paper_style()
 def projections_figure(
     winners: np.ndarray,
@@ -113,7 +152,7 @@ def projections_figure(
     *,
     per_class: int = 1000,
 ) -> Figure:
-    """Points of all classes on one map, each near its winner.
+    """Draw points of all classes on one map, each near its winner.
 
     Parameters
     ----------
@@ -143,7 +182,7 @@ def projections_figure(
         shown = np.flatnonzero(classes == c)[:per_class]
         at = _near_nodes(winners[shown], lattice, c)
         size = min(40 * page.size.cell, 4.0)
-        style = {"linestyle": "", "marker": "o", "markersize": size, "markeredgewidth": 0}
+        style: Style = {"linestyle": "", "marker": "o", "markersize": size, "markeredgewidth": 0}
         page.axes.plot(*at.T, color=group_colour(c), alpha=0.8, rasterized=True, **style)
         text = f"{shorten(name, 18)} ({len(shown)})"
         entries.append(marker_handle(text, group_colour(c), "o", markeredgewidth=0))
@@ -161,7 +200,7 @@ def class_projections_figure(
     *,
     per_class: int = 1000,
 ) -> Figure:
-    """A small map for each class, with its points near their winners; as `projections_figure`."""
+    """Draw a small map for each class with its points, otherwise as `projections_figure`."""
     _check_count(class_names)
     n_classes = len(class_names)
     columns = min(5, n_classes)
@@ -182,7 +221,7 @@ def class_projections_figure(
         members = np.flatnonzero(classes == c)
         shown = members[:per_class]
         at = _near_nodes(winners[shown], lattice, c)
-        style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
+        style: Style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
         axes.plot(*at.T, color=group_colour(0), alpha=0.7, rasterized=True, **style)
         of = f" of {len(members)}" if len(members) > len(shown) else ""
         number = f" ({len(shown)}{of})"
@@ -191,11 +230,33 @@ def class_projections_figure(
     return figure
 
 
+def draw_projections(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `projections` from the files of a study."""
+    return _draw_points(projections_figure, inputs, parameters)
+
+
+def draw_class_projections(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `class_projections` from the files of a study."""
+    return _draw_points(class_projections_figure, inputs, parameters)
+
+
+def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Parameters) -> Figure:
+    stored = read_map(inputs, parameters, "winners", "u_matrix")
+    table = store.read_data(inputs["data"], mapped=True)
+    classes, names = known_classes(table)
+    return figure(
+        classes=classes,
+        class_names=names,
+        lattice=stored.lattice,
+        **stored.arrays,
+    )
+
+
 @paper_style()
 def node_classes_figure(
     counts: np.ndarray, class_names: Sequence[str], lattice: "Lattice"
 ) -> Figure:
-    """The commonest class of each node, paler the fewer of the node's points belong to it.
+    """Draw the commonest class of each node, paler the fewer of its points belong to it.
 
     Parameters
     ----------
@@ -227,7 +288,7 @@ def node_classes_figure(
     page = MapPage(lattice)
     dense = lattice.n_nodes > MANY_CELLS
     cells = PolyCollection(
-        cell_polygons(lattice),
+        cell_polygons(lattice),  # type: ignore[arg-type]  # takes arrays
         facecolors=filled,
         edgecolors="none" if dense else "face",
         linewidths=0.0 if dense else 0.2,
@@ -246,9 +307,19 @@ def node_classes_figure(
     return page.figure
 
 
+def draw_node_classes(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `node_classes` from the files of a study."""
+    stored = read_map(inputs, parameters, "winners")
+    table = store.read_data(inputs["data"], mapped=True)
+    classes, names = known_classes(table)
+    sides = stored.lattice.n_nodes, len(names)
+    counts = count_classes(stored.arrays["winners"], classes, *sides)
+    return node_classes_figure(counts, names, stored.lattice)
+
+
 @paper_style()
-def classification_figure(table: "DataFrame") -> Figure:
-    """Share of the test points whose class is found, against the number of nearest points asked.
+def classification_figure(table: pd.DataFrame) -> Figure:
+    """Draw the share of test points whose class is found, against the number of neighbours.
 
     Means over the maps, with the range of these; methods that ask no neighbours are level lines.
 
@@ -265,7 +336,7 @@ def classification_figure(table: "DataFrame") -> Figure:
     for (method, metric), rows in curves.groupby(["method", "metric"], sort=False):
         of_k = rows.groupby("neighbours")["accuracy"]
         k, colour = of_k.mean().index.to_numpy(int), group_colour(number)
-        style = {"color": colour, "marker": group_marker(number), "markersize": 4}
+        style: Style = {"color": colour, "marker": group_marker(number), "markersize": 4}
         axes.plot(k, 100 * of_k.mean(), **style)
         if of_k.size().max() > 1:
             axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), color=colour, alpha=0.2, lw=0)
@@ -290,6 +361,11 @@ def classification_figure(table: "DataFrame") -> Figure:
     return figure
 
 
+def draw_classification(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `classification` from the files of a study."""
+    return classification_figure(pd.read_csv(inputs["classification"]))
+
+
 def _check_count(class_names: Sequence[str]) -> None:
     if len(class_names) > MAX_CLASSES:
         raise ConfigError(
@@ -298,7 +374,7 @@ def _check_count(class_names: Sequence[str]) -> None:
         )
 
 
-def _draw_heights(axes, u_matrix, lattice) -> None:
+def _draw_heights(axes: Axes, u_matrix: np.ndarray, lattice: "Lattice") -> None:
     draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.0, 0.35))
 
 

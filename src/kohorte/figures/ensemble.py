@@ -1,24 +1,32 @@
 """Figures of the clusters of all realizations: ranked Gsum and similarity."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import NullLocator
 
+from kohorte import store
+from kohorte.ensemble.significance import disagreement, goodness, overlap
 from kohorte.ensemble.tree import cut_tree, leaf_spans
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
+    DOUBLE_COLUMN,
+    EMPTY,
     INK,
     MAX_GROUPS,
     MUTED,
     SMALL,
+    Style,
     fitting_legend,
     freeze_layout,
     group_colour,
@@ -27,7 +35,9 @@ from kohorte.figures.style import (
     legend_below,
     log_axis,
     new_figure,
+    panel_title,
     paper_style,
+    place_axes,
     place_labels,
     plain_numbers,
     sequential_map,
@@ -48,7 +58,7 @@ def ranked_gsum_figure(
     boundaries: Sequence[int] | np.ndarray = (),
     threshold: float | None = None,
 ) -> Figure:
-    """Gsum of all clusters by rank, and the derivative that separates them into SCE groups.
+    """Draw Gsum of all clusters by rank, and the derivative that separates SCE groups.
 
     Parameters
     ----------
@@ -84,7 +94,7 @@ def ranked_gsum_figure(
         axes.set_xlim(0.5, n_clusters + 0.5)
     top = grid[0]
     handles: list[Artist] = []
-    style = {"linestyle": "", "marker": "o", "markersize": 2.8 if n_clusters <= 400 else 1.5}
+    style: Style = {"linestyle": "", "marker": "o", "markersize": 2.8 if n_clusters <= 400 else 1.5}
     wide = is_wide(ranked)
     positive = ranked > 0 if wide else np.ones(n_clusters, dtype=bool)
     top.plot(rank[positive], ranked[positive], color=group_colour(0), **style)
@@ -131,6 +141,12 @@ def ranked_gsum_figure(
     return figure
 
 
+def draw_ranking(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `ranking` from the files of a study."""
+    ensemble = store.read_ensemble(inputs["ensemble"])
+    return ranked_gsum_figure(**vars(ensemble.ranking), threshold=ensemble.options["threshold"])
+
+
 @paper_style()
 def similarity_figure(
     similarity: np.ndarray,
@@ -138,7 +154,7 @@ def similarity_figure(
     linkage: np.ndarray | None = None,
     groups: np.ndarray | None = None,
 ) -> Figure:
-    """Similarity of all pairs of clusters in the order of the consensus tree, with the tree.
+    """Draw the similarity of all pairs of clusters in the order of the consensus tree.
 
     Parameters
     ----------
@@ -181,10 +197,7 @@ def similarity_figure(
         below += height + 0.05
     page = below + side + above
     figure.set_size_inches(width, page)
-
-    def place(x: float, y: float, w: float, h: float) -> Axes:
-        return figure.add_axes((x / width, y / page, w / width, h / page))
-
+    place = partial(place_axes, figure, (width, page))
     if legend is not None:
         legend.set_bbox_to_anchor((0.5, (below - 0.5) / page), figure.transFigure)
     axes = place(left, below, side, side)
@@ -215,6 +228,96 @@ def similarity_figure(
         if cut is not None:
             branches.axhline(cut, color=INK, lw=0.9, ls="--")
     return figure
+
+
+def draw_similarity(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `similarity` from the files of a study."""
+    ensemble = store.read_ensemble(inputs["ensemble"])
+    similarity = overlap(ensemble.overlaps)
+    np.fill_diagonal(similarity, ensemble.clusters.size > 0)
+    order = ensemble.consensus.leaf_order
+    return similarity_figure(
+        similarity[np.ix_(order, order)],
+        linkage=ensemble.consensus.linkage,
+        groups=ensemble.clusters.consensus_group[order],
+    )
+
+
+@paper_style()
+def overlap_matrices_figure(
+    shared: np.ndarray, apart: np.ndarray, significance: np.ndarray, *, order: str
+) -> Figure:
+    """Draw overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
+
+    Parameters
+    ----------
+    shared, apart, significance
+        (K, K) overlap S = n / u, disagreement Q = (u - n) / (a + b) and
+        S / Q; NaN between clusters of one realization.
+    order
+        In words, for the labels of the axes.
+
+    Raises
+    ------
+    ConfigError
+        The matrices differ in shape.
+    """
+    shapes = {np.shape(matrix) for matrix in (shared, apart, significance)}
+    if len(shapes) > 1 or len(shared) != np.shape(shared)[1]:
+        raise ConfigError(f"matrices of pairs of clusters have the shapes {sorted(shapes)}")
+    n = len(shared)
+    figure = new_figure(DOUBLE_COLUMN, 3.25)
+    grid = figure.subplots(1, 3)
+    positive = significance[np.isfinite(significance) & (significance > 0)]
+    top = max(float(positive.max(initial=1.0)), 1e-2)
+    floor = max(min(float(np.quantile(positive, 0.02)) if positive.size else 1e-3, top / 10), 1e-6)
+    # Disjoint clusters have S/Q 0, which no logarithm shows: the darkest colour.
+    ratio = np.where(np.isfinite(significance), np.maximum(significance, floor), np.nan)
+    contents = (
+        (shared, Normalize(0, 1), "overlap S", "S = n / u"),
+        (apart, Normalize(0, 1), "disagreement Q", "Q = (u \N{MINUS SIGN} n) / (a + b)"),
+        (ratio, LogNorm(floor, top), "significance S/Q", "S / Q"),
+    )
+    colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
+    for k, (axes, (matrix, norm, title, label)) in enumerate(zip(grid, contents, strict=True)):
+        image = axes.imshow(
+            average_down(np.asarray(matrix, dtype=np.float64)),
+            cmap=colours,
+            norm=norm,
+            extent=(0.5, n + 0.5, n + 0.5, 0.5),
+            interpolation="nearest",
+        )
+        axes.spines[:].set_visible(True)
+        panel_title(axes, "abc"[k], title)
+        plain_numbers(axes.xaxis, 5, integer=True)
+        plain_numbers(axes.yaxis, 5, integer=True)
+        axes.set_xlabel(f"Cluster, {order}")
+        if k == 0:
+            axes.set_ylabel(f"Cluster, {order}")
+        else:
+            axes.tick_params(labelleft=False)
+        bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.03, aspect=22)
+        bar.set_label(label)
+        bar.outline.set_linewidth(0.4)
+    entry = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="clusters of one realization")
+    legend_below(figure, [entry])
+    return figure
+
+
+def draw_overlap_matrices(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `overlap_matrices` from the files of a study."""
+    ensemble = store.read_ensemble(inputs["ensemble"])
+    overlaps, order = ensemble.overlaps, ensemble.consensus.leaf_order
+    same = overlaps.realization[:, None] == overlaps.realization
+    matrices = (
+        overlap(overlaps),
+        disagreement(overlaps),
+        goodness(overlaps, ensemble.options["identical"]),
+    )
+    return overlap_matrices_figure(
+        *(np.where(same, np.nan, matrix)[np.ix_(order, order)] for matrix in matrices),
+        order="in the order of the tree",
+    )
 
 
 def _shade_groups(axes: Axes, edges: np.ndarray) -> None:
@@ -331,7 +434,7 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
 
 
 def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
-    """The tree over the matrix, without recursion: trees of thousands of leaves can be deep."""
+    """Draw the tree, without recursion: trees of thousands of leaves can be deep."""
     children = linkage[:, :2].astype(np.int64)
     x = np.zeros(2 * n - 1)
     x[:n] = leaf_spans(linkage)[0][:n] + 1.0

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgba, to_rgba_array
 
+from kohorte.analysis.choice import most_telling
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Parameters
 from kohorte.figures.style import group_colour, sequential_map, value_label
 
 FEW_VALUES = 8
@@ -38,7 +42,7 @@ class Levels:
     numeric: bool
 
 
-def check_lengths(n: int, **arrays: Sequence[object] | None) -> None:
+def check_lengths(n: int, **arrays: Sequence[object] | np.ndarray | None) -> None:
     """Raise ConfigError where a given array has not one entry for each of n realizations."""
     for name, values in arrays.items():
         if values is not None and len(values) != n:
@@ -46,16 +50,16 @@ def check_lengths(n: int, **arrays: Sequence[object] | None) -> None:
 
 
 def find_levels(values: Iterable[object]) -> Levels:
-    """The distinct values of a swept parameter: numbers, truth values, texts, None or NaN.
+    """Find the distinct values of a swept parameter: numbers, truth values, texts, None or NaN.
 
     The text of a number or truth value counts as one: in a column with other texts a table keeps
     nothing else.
     """
-    values = [_plain(value) for value in values]
-    distinct = sorted(set(values), key=_level_order)
+    plain = [_plain(value) for value in values]
+    distinct = sorted(set(plain), key=_level_order)
     numeric = all(isinstance(value, float) for value in distinct)
     place = {value: k for k, value in enumerate(distinct)}
-    index = np.array([place[value] for value in values], dtype=np.int64)
+    index = np.array([place[value] for value in plain], dtype=np.int64)
     labels = [value_label(value) for value in distinct]
     if len(set(labels)) < len(labels) <= FEW_VALUES:  # differ only far behind the point
         labels = [str(value) for value in distinct]
@@ -66,7 +70,7 @@ def find_levels(values: Iterable[object]) -> Levels:
     return Levels(index, tuple(labels), numeric)
 
 
-def level_colours(levels: Levels) -> list:
+def level_colours(levels: Levels) -> list[Any]:
     """Colours of the levels: steps of a perceptually uniform map for numbers, else the palette."""
     n_levels = len(levels.labels)
     if levels.numeric:
@@ -89,11 +93,13 @@ class Colouring:
     """
 
     colours: np.ndarray
-    entries: list[tuple[str, tuple]]
+    entries: list[tuple[str, Any]]
     bar: ScalarMappable | None
 
 
-def colour_realizations(n: int, values: Sequence[object] | None, name: str) -> Colouring:
+def colour_realizations(
+    n: int, values: Sequence[object] | np.ndarray | None, name: str
+) -> Colouring:
     """Colours of n realizations by the (n,) values of the parameter of that name."""
     levels = find_levels(values) if values is not None else None
     if levels is None or len(levels.labels) < 2:
@@ -107,8 +113,22 @@ def colour_realizations(n: int, values: Sequence[object] | None, name: str) -> C
     return Colouring(palette[levels.index], list(zip(texts, palette, strict=True)), None)
 
 
-def _plain(value: object) -> float | bool | str | None:
-    """A value that can be compared: NaN is None, the text of a number that number."""
+def telling_parameters(realizations: pd.DataFrame, parameters: Parameters) -> list[str]:
+    """Return names of parameters: first `color_by`, then swept ones that tell most of the error."""
+    first = parameters["color_by"]
+    telling = [name for name in most_telling(realizations, parameters["swept"]) if name != first]
+    return telling if first is None else [first, *telling]
+
+
+def colour_by(realizations: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """Return values and name of the first parameter, as figures of realizations take them."""
+    if not names:
+        return {}
+    return {"colour_by": realizations[names[0]].tolist(), "colour_name": names[0]}
+
+
+def _plain(value: Any) -> float | bool | str | None:
+    """Return a value that can be compared: None for NaN, for the text of a number that number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str) and value in _TRUTH_VALUES:

@@ -1,10 +1,12 @@
 """Figures of one map: U-matrix with its basins, component planes, hits."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,6 +14,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 
+from kohorte import store
+from kohorte.analysis.classification import count_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import (
     MANY_CELLS,
@@ -26,6 +30,7 @@ from kohorte.figures.cells import (
     map_axes,
     straight_lines,
 )
+from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
@@ -33,9 +38,11 @@ from kohorte.figures.style import (
     MUTED,
     PAGE_HEIGHT,
     ShortNumbers,
+    Style,
     group_colour,
     new_figure,
     paper_style,
+    place_axes,
     place_labels,
     plain_numbers,
     sequential_map,
@@ -63,7 +70,7 @@ def umatrix_figure(
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
 ) -> Figure:
-    """U-matrix, with the basins as starbursts and the clusters that they were merged into.
+    """Draw the U-matrix, the basins as starbursts, and the clusters that they were merged into.
 
     A thin line joins each node to the centroid of its basin, a thicker one the centroid of a
     basin to that of the cluster it belongs to, where they differ. On a periodic lattice lines go
@@ -123,6 +130,22 @@ def umatrix_figure(
     return page.figure
 
 
+def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `umatrix` from the files of a study."""
+    stored = read_map(
+        inputs,
+        parameters,
+        "u_matrix",
+        "basins",
+        "centroids",
+        "node_clusters",
+        "cluster_centroids",
+    )
+    return umatrix_figure(
+        lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays
+    )
+
+
 @paper_style()
 def component_planes_figure(
     weights: np.ndarray,
@@ -134,7 +157,7 @@ def component_planes_figure(
     node_clusters: np.ndarray | None = None,
     max_planes: int = 30,
 ) -> Figure:
-    """One small map per feature, coloured by the weights in the units of the data.
+    """Draw one small map per feature, coloured by the weights in the units of the data.
 
     Where there are more features than planes, those are shown whose weights vary most over the
     map (standard deviation of the scaled weights), in the order of the table, and the figure
@@ -192,20 +215,17 @@ def component_planes_figure(
     rasterize = len(polygons) * len(shown) > MANY_CELLS
     width_in_characters = int(panel[0] * 72 / 4.2)
     boundaries = None
+    place = partial(place_axes, figure, page)
     for k, feature in enumerate(shown):
         left = 0.1 + (k % columns) * panel[0]
         bottom = page[1] - heading - (k // columns + 1) * panel[1] + 0.06
-
-        def place(x, y, w, h):
-            return figure.add_axes((x / page[0], y / page[1], w / page[0], h / page[1]))
-
         axes = place(left, bottom, plane.width, plane.height)
         map_axes(axes, lattice, labels=False)
         cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
-        if bounded:
+        if bounded and node_clusters is not None:
             boundaries = draw_boundaries(axes, lattice, node_clusters, 0.7) or boundaries
         axes.set_title(
-            shorten(names[feature], width_in_characters), fontsize=7, pad=2.5, loc="left"
+            shorten(names[int(feature)], width_in_characters), fontsize=7, pad=2.5, loc="left"
         )
         bar = figure.colorbar(
             cells, cax=place(left + plane.width + 0.05, bottom, 0.07, plane.height)
@@ -226,9 +246,23 @@ def component_planes_figure(
     if lattice.periodic:
         notes.append(Line2D([], [], ls="", label="periodic lattice"))
     if notes:
-        anchor = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], 0.04 / page[1])}
+        anchor: Style = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], 0.04 / page[1])}
         figure.legend(handles=notes, borderpad=0, ncols=notes_beside, **anchor)
     return figure
+
+
+def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `component_planes` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights", "node_clusters")
+    table = store.read_data(inputs["data"], mapped=True)
+    return component_planes_figure(
+        names=table.names,
+        lattice=stored.lattice,
+        offset=table.offset,
+        scale=table.scale,
+        weights=stored.arrays["weights"],
+        node_clusters=stored.arrays["node_clusters"],
+    )
 
 
 @paper_style()
@@ -240,7 +274,7 @@ def hit_map_figure(
     class_names: Sequence[str] | None = None,
     node_clusters: np.ndarray | None = None,
 ) -> Figure:
-    """Points per node; with known classes as pies, else as filled parts of the cells.
+    """Draw points per node; with known classes as pies, else as filled parts of the cells.
 
     The area of a symbol is proportional to the number of points of its node. The 95th percentile
     of occupied nodes fills its cell; what lies above is drawn as large, and the key says so.
@@ -287,7 +321,7 @@ def hit_map_figure(
     dense = len(polygons) > MANY_CELLS
     axes.add_collection(
         PolyCollection(
-            polygons,
+            polygons,  # type: ignore[arg-type]  # takes arrays
             facecolors=np.where(occupied, "white", EMPTY),
             edgecolors=EMPTY,
             linewidths=0.4,
@@ -299,7 +333,7 @@ def hit_map_figure(
     if class_counts is None:
         centred = (polygons[occupied] - positions[occupied, None]) * [1.0, page.size.roundness]
         symbols = positions[occupied, None] + centred * share[occupied, None, None] * largest
-        colours = group_colour(0)
+        colours = [group_colour(0)]
         marker, widening = SYMBOLS[lattice.topology]
     else:
         symbols, classes = _pies(positions, counts, share * largest / 2, page.size.roundness)
@@ -331,6 +365,23 @@ def hit_map_figure(
     return page.figure
 
 
+def draw_hits(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `hits` from the files of a study."""
+    stored = read_map(inputs, parameters, "hits", "winners", "node_clusters")
+    table = store.read_data(inputs["data"], mapped=True)
+    counts = None
+    if table.truth is not None and table.class_names is not None:
+        sides = stored.lattice.n_nodes, len(table.class_names)
+        counts = count_classes(stored.arrays["winners"], table.truth, *sides)
+    return hit_map_figure(
+        stored.arrays["hits"],
+        stored.lattice,
+        class_counts=counts,
+        class_names=table.class_names,
+        node_clusters=stored.arrays["node_clusters"],
+    )
+
+
 def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
     """Raise where an array does not have one entry per node."""
     for name, values in arrays.items():
@@ -341,7 +392,7 @@ def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
             )
 
 
-def _disc(colour: str, size: float) -> dict:
+def _disc(colour: str, size: float) -> Style:
     return {
         "linestyle": "",
         "marker": "o",
@@ -353,28 +404,42 @@ def _disc(colour: str, size: float) -> dict:
     }
 
 
-def _draw_starbursts(axes, lattice, targets, width) -> list[Artist]:
+def _draw_starbursts(
+    axes: Axes, lattice: "Lattice", targets: np.ndarray, width: float
+) -> list[Artist]:
     """Lines from the nodes to the centroids of their basins, and their legend entry."""
     origins = np.flatnonzero(targets != np.arange(len(targets)))
     if not len(origins):
         return []
     rays = straight_lines(lattice, origins, targets[origins])
     lines = LineCollection(
-        rays, colors=INK, linewidths=width, zorder=2.2, rasterized=len(rays) > MANY_CELLS
+        rays,  # type: ignore[arg-type]  # takes arrays
+        colors=INK,
+        linewidths=width,
+        zorder=2.2,
+        rasterized=len(rays) > MANY_CELLS,
     )
     axes.add_collection(lines, autolim=False)
     clip_to_map(lines, axes, lattice)
     return [Line2D([], [], color=INK, lw=0.6, label="node to the centroid of its basin")]
 
 
-def _draw_merges(axes, lattice, centroids, targets) -> list[Artist]:
+def _draw_merges(
+    axes: Axes, lattice: "Lattice", centroids: np.ndarray, targets: np.ndarray
+) -> list[Artist]:
     """Lines from merged basins to their clusters, dots on the former, and the legend entries."""
     merged = targets != centroids
     if not merged.any():
         return []
     joints = straight_lines(lattice, centroids[merged], targets[merged])
     rim = [Stroke(linewidth=3.0, foreground="white"), Normal()]
-    lines = LineCollection(joints, colors=_JOINT, linewidths=1.7, zorder=4, path_effects=rim)
+    lines = LineCollection(
+        joints,  # type: ignore[arg-type]  # takes arrays
+        colors=_JOINT,
+        linewidths=1.7,
+        zorder=4,
+        path_effects=rim,
+    )
     axes.add_collection(lines, autolim=False)
     clip_to_map(lines, axes, lattice)
     dots = lattice.coordinates()[centroids[merged]]
@@ -410,7 +475,7 @@ def _plane_grid(lattice: "Lattice", planes: int, beside: float) -> tuple[int, Ma
 def _fold_classes(
     counts: np.ndarray, names: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    """Counts, names, colours of classes; the rarest beyond MAX_CLASSES are added up as the last."""
+    """Return counts, names and colours; the rarest beyond MAX_CLASSES are added up as the last."""
     n_classes = counts.shape[1]
     labels = [f"class {c}" for c in range(n_classes)] if names is None else list(map(str, names))
     if len(labels) != n_classes:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
@@ -14,6 +15,7 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     MUTED,
+    Style,
     fitting_legend,
     group_colour,
     group_marker,
@@ -30,7 +32,7 @@ MAX_POINTS = 20_000
 
 
 def fill_missing(points: np.ndarray) -> np.ndarray:
-    """The (N, F) points with the mean of the feature in place of NaN, in their own dtype."""
+    """Return the (N, F) points with the mean of the feature in place of NaN, in their own dtype."""
     missing = np.isnan(points)
     if not missing.any():
         return points
@@ -44,12 +46,12 @@ MOST_READ = 1_000_000
 
 
 def choose_step(n_points: int) -> int:
-    """Of so many points, every how manieth figures are made from, so that memory has a bound."""
+    """Return n where figures of so many points are made from every n-th: memory has a bound."""
     return max(1, -(-n_points // MOST_READ))
 
 
 def choose_points(n_points: int) -> np.ndarray:
-    """Indices of the points to draw, ascending; the same for the same number of points."""
+    """Choose indices of the points to draw, ascending; the same for the same number of points."""
     if n_points <= MAX_POINTS:
         return np.arange(n_points)
     chosen = np.random.default_rng(n_points).choice(n_points, MAX_POINTS, replace=False)
@@ -101,7 +103,7 @@ class PanelRow:
             notes.append(f"{n_missing} points miss a value of these features and are not drawn")
         self._note = "; ".join(notes)
 
-    def colour_bar(self, panel: int, artist, label: str) -> None:
+    def colour_bar(self, panel: int, artist: PathCollection, label: str) -> None:
         """Put a colour bar under a panel."""
         self._bars[panel] = axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03))
         self.figure.colorbar(artist, cax=axes, orientation="horizontal").set_label(label)
@@ -156,7 +158,7 @@ def draw_scale(
     values: np.ndarray,
     limits: tuple[float, float],
     logarithmic: bool = False,
-):
+) -> PathCollection:
     """Points coloured by a number between limits; the artist is for a colour bar."""
     low, high = limits
     if not low < high:  # one value only: a range around it
@@ -238,7 +240,7 @@ def mark_points(
 ) -> list[Line2D]:
     """Ring points, or cross them where they are many; legend entry."""
     if many:
-        style = {"marker": "x", "markersize": 2.0, "markeredgewidth": 0.4}
+        style: Style = {"marker": "x", "markersize": 2.0, "markeredgewidth": 0.4}
     else:
         style = {"marker": "o", "markersize": 6.5, "markeredgewidth": 0.9}
     style |= {"color": "none", "markeredgecolor": "#B00020", "linestyle": ""}
@@ -246,7 +248,7 @@ def mark_points(
     return [Line2D([], [], label=label, **style)]
 
 
-def _point_style(n_points: int) -> dict:
+def _point_style(n_points: int) -> Style:
     return {
         "s": 16.0 if n_points <= 500 else 7.0 if n_points <= 4000 else 2.5,
         "linewidths": 0.2 if n_points <= 500 else 0.0,

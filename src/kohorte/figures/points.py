@@ -10,16 +10,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from kohorte import store
+from kohorte.analysis.evaluation import Evaluation, evaluate
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
 from kohorte.figures.panels import (
     PanelRow,
     choose_points,
+    choose_step,
     draw_groups,
     draw_scale,
     fill_missing,
     mark_points,
 )
+from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     EMPTY,
     INK,
@@ -31,14 +35,14 @@ from kohorte.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from kohorte.analysis.evaluation import Evaluation
     from kohorte.maps.lattice import Lattice
+    from kohorte.store import PreparedData, StoredEnsemble
 
 _CONFIDENCE = "Share of votes for the label"
 
 
 def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """The two features in which the groups of points lie farthest apart.
+    """Find the two features in which the groups of points lie farthest apart.
 
     The first has the largest ratio F of the variance between groups to that within them (one-way
     analysis of variance); the second the next largest among those that do not repeat the first,
@@ -97,7 +101,7 @@ def choose_features(
     return tuple(list(names).index(name) for name in chosen)
 
 
-def classes_of_groups(evaluation: "Evaluation", n_groups: int) -> np.ndarray:
+def classes_of_groups(evaluation: Evaluation, n_groups: int) -> np.ndarray:
     """Class that each group stands for, as an index into `evaluation.classes`; -1 for none.
 
     (n_groups,) int64; the groups are numbered as the labels that were evaluated.
@@ -121,7 +125,7 @@ def signal_figure(
     matching: np.ndarray | None = None,
     step: int = 1,
 ) -> Figure:
-    """Stacked signal, consensus labels and, where known, true classes, side by side.
+    """Draw stacked signal, consensus labels and, where known, true classes, side by side.
 
     Parameters
     ----------
@@ -167,7 +171,9 @@ def signal_figure(
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
     groups = [f"group {k}" for k in range(int(labels.max(initial=-1)) + 1)]
-    colours = None if matching is None else _matched_colours(matching, truth)
+    colours = None
+    if truth is not None and matching is not None:
+        colours = _matched_colours(matching, truth)
     entries = draw_groups(row.panels[1], x, y, labels, shown, groups, colours)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
@@ -180,6 +186,25 @@ def signal_figure(
     return row.figure
 
 
+def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `signal` from the files of a study."""
+    table, ensemble, step = _read_points(inputs)
+    labels, matching = ensemble.points.label, None
+    if table.truth is not None:
+        matching = classes_of_groups(evaluate(labels, table.truth), ensemble.consensus.n_groups)
+    columns = choose_features(table.features, table.names, labels, parameters["features"])
+    return signal_figure(
+        table.physical(columns),
+        [table.names[k] for k in columns],
+        signal=ensemble.points.signal,
+        labels=labels,
+        truth=table.truth,
+        class_names=table.class_names,
+        matching=matching,
+        step=step,
+    )
+
+
 @paper_style()
 def confidence_figure(
     features: np.ndarray,
@@ -190,7 +215,7 @@ def confidence_figure(
     lattice: "Lattice | None" = None,
     step: int = 1,
 ) -> Figure:
-    """Confidence of the consensus labels: in feature space, on a map, and how it is distributed.
+    """Draw confidence of the consensus: in feature space, on a map, and its distribution.
 
     Parameters
     ----------
@@ -217,7 +242,11 @@ def confidence_figure(
     confidence = np.asarray(confidence, dtype=np.float64)
     if (node_confidence is None) != (lattice is None):
         raise ConfigError("node_confidence and lattice must be given together")
-    if lattice is not None and len(node_confidence) != lattice.n_nodes:
+    if (
+        lattice is not None
+        and node_confidence is not None
+        and len(node_confidence) != lattice.n_nodes
+    ):
         raise ConfigError(
             f"node_confidence has {len(node_confidence)} entries, but the lattice has "
             f"{lattice.n_nodes} nodes"
@@ -249,8 +278,42 @@ def confidence_figure(
     return row.figure
 
 
-def _as_points(features: np.ndarray, names: Sequence[str], **arrays) -> np.ndarray:
-    """The features as (N, 1 or 2); raises where an array has another length."""
+def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `confidence` from the files of a study; on a map where it has maps."""
+    table, ensemble, step = _read_points(inputs)
+    confidence = ensemble.points.confidence
+    columns = choose_features(
+        table.features, table.names, ensemble.points.label, parameters["features"]
+    )
+    node_confidence = lattice = None
+    if inputs["maps"]:
+        stored = read_map(inputs, parameters, "winners")
+        lattice, winners = stored.lattice, stored.arrays["winners"][::step]
+        hits = np.bincount(winners, minlength=lattice.n_nodes)
+        total = np.bincount(winners, weights=confidence, minlength=lattice.n_nodes)
+        node_confidence = np.where(hits > 0, total / np.maximum(hits, 1), np.nan)
+    return confidence_figure(
+        table.physical(columns),
+        [table.names[k] for k in columns],
+        confidence=confidence,
+        node_confidence=node_confidence,
+        lattice=lattice,
+        step=step,
+    )
+
+
+def _read_points(inputs: Inputs) -> tuple["PreparedData", "StoredEnsemble", int]:
+    """Table and ensemble of every n-th point, and n."""
+    table = store.read_data(inputs["data"], mapped=True)
+    step = choose_step(len(table.features))
+    ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
+    return table.every(step), ensemble, step
+
+
+def _as_points(
+    features: np.ndarray, names: Sequence[str], **arrays: np.ndarray | None
+) -> np.ndarray:
+    """Return the features as (N, 1 or 2); raise where an array has another length."""
     features = np.asarray(features, dtype=np.float64)
     if features.ndim != 2 or features.shape[1] not in (1, 2) or features.shape[1] != len(names):
         raise ConfigError(
@@ -324,7 +387,7 @@ def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
     axes.set_ylim(top=heights.max() * (2.0 if axes.get_yscale() == "log" else 1.12))
     axes.set_xlim(low - width, 1.0 + 2 * width)
-    ticks = MaxNLocator(5).tick_values(low, 1.0)
+    ticks = np.asarray(MaxNLocator(5).tick_values(low, 1.0))
     axes.set_xticks(ticks[(ticks >= low - 1e-9) & (ticks <= 1.0 + 1e-9)])
     axes.xaxis.set_major_formatter(ShortNumbers())
     axes.set_xlabel(f"{_CONFIDENCE}\n{100 * share:.1f} % of points at 1.0 (hatched)")

@@ -2,22 +2,34 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kohorte.analysis.choice import describe_setting
-from kohorte.figures.levels import check_lengths, colour_realizations, find_levels
+from kohorte.figures.levels import (
+    check_lengths,
+    colour_by,
+    colour_realizations,
+    find_levels,
+    telling_parameters,
+)
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    find_representative,
+)
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MARKERS,
     MUTED,
     PAGE_HEIGHT,
+    Style,
     legend_below,
     marker_handle,
     new_figure,
@@ -25,9 +37,6 @@ from kohorte.figures.style import (
     paper_style,
     plain_numbers,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @paper_style()
@@ -40,11 +49,11 @@ def quality_figure(
     marker_by: Sequence[object] | np.ndarray | None = None,
     marker_name: str = "",
     metric: Sequence[str] | None = None,
-    settings: "pd.DataFrame | None" = None,
+    settings: pd.DataFrame | None = None,
     highlight: int | None = None,
     highlight_label: str = "representative realization",
 ) -> Figure:
-    """Topographic against quantization error: realizations, Pareto front, recommended setting.
+    """Draw topographic against quantization error, with Pareto front and recommended setting.
 
     Realizations in different metrics, whose quantization errors cannot be compared, have a panel
     for each metric.
@@ -77,48 +86,27 @@ def quality_figure(
     metric = ["euclidean"] * n if metric is None else list(metric)
     check_lengths(n, topographic_error=te, colour_by=colour_by, marker_by=marker_by, metric=metric)
     names, panel = np.unique(metric, return_inverse=True)
-    columns = min(len(names), 2)
-    rows = -(-len(names) // columns)
-    width, height = (4.6, 3.1) if len(names) == 1 else (DOUBLE_COLUMN, 2.8 * rows)
-    figure = new_figure(width, height)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(names) :]:
-        axes.remove()
-    grid = grid[: len(names)]
+    figure, grid = _make_panels(names.tolist())
     colouring = colour_realizations(n, colour_by, colour_name)
-    shapes = find_levels(marker_by) if marker_by is not None else None
-    if shapes is not None and not 1 < len(shapes.labels) <= len(MARKERS):
-        shapes = None
     handles: list[Artist] = [
         marker_handle(text, colour, MARKERS[0], 5) for text, colour in colouring.entries
     ]
-    if shapes is not None:
-        handles += [
-            marker_handle(f"{marker_name} {text}", "white", MARKERS[k], 5, markeredgewidth=0.7)
-            for k, text in enumerate(shapes.labels)
-        ]
-    shape = shapes.index if shapes is not None else np.zeros(n, dtype=int)
+    shape, entries = _find_shapes(n, marker_by, marker_name)
+    handles += entries
     for k, axes in enumerate(grid):
-        rows_here = np.flatnonzero(panel == k)
-        _draw_realizations(axes, qe, te, rows_here, colouring.colours, shape)
-        if len(names) == 1:
-            text = "distance" if names[0] == "euclidean" else f"{names[0]} distance"
-            axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
-        else:
-            panel_title(axes, chr(ord("a") + k), names[k])
-            axes.set_xlabel("Quantization error")
-        if k % columns == 0:
-            axes.set_ylabel("Topographic error (share of points)")
+        rows = np.flatnonzero(panel == k)
+        _draw_realizations(axes, qe, te, rows, colouring.colours, shape)
         if settings is not None:
             one = len(names) == 1
-            here = settings if one else settings[settings["metric"] == names[k]]
-            handles += _draw_settings(axes, here)
+            handles += _draw_settings(
+                axes, settings if one else settings[settings["metric"] == names[k]]
+            )
     if colouring.bar is not None:
         bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=28)
         bar.set_label(colour_name)
         plain_numbers(bar.ax.yaxis, 6)
     if highlight is not None:
-        ring = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
+        ring: Style = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
         ring |= {"marker": "o", "color": "none", "linestyle": ""}
         grid[panel[highlight]].plot(qe[highlight], te[highlight], zorder=4, **ring)
         handles.append(Line2D([], [], label=highlight_label, **ring))
@@ -127,9 +115,60 @@ def quality_figure(
         text = f"not shown: {undefined} of {n}, of one node (no topographic error)"
         handles.append(Line2D([], [], linestyle="", label=text))
     once = {handle.get_label(): handle for handle in handles}  # panels repeat theirs
-    height += legend_below(figure, list(once.values()), most=3)
+    height = figure.get_figheight() + legend_below(figure, list(once.values()), most=3)
     figure.set_figheight(min(height, PAGE_HEIGHT))
     return figure
+
+
+def draw_quality(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `quality` from the files of a study: coloured by a parameter, marked by the next."""
+    realizations = pd.read_csv(inputs["realizations"])
+    names = telling_parameters(realizations, parameters)
+    names = [name for name in names if name != "metric" or name == parameters["color_by"]]
+    marker = names[1] if len(names) > 1 else None
+    return quality_figure(
+        realizations["qe"],
+        realizations["te"],
+        marker_by=None if marker is None else realizations[marker].tolist(),
+        marker_name=marker or "",
+        metric=realizations["metric"].tolist(),
+        settings=pd.read_csv(inputs["choice"]),
+        highlight=find_representative(realizations, inputs),
+        **colour_by(realizations, names),
+    )
+
+
+def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
+    """Make a figure with a panel for each metric, and its labelled axes."""
+    columns = min(len(metrics), 2)
+    rows = -(-len(metrics) // columns)
+    figure = new_figure(*((4.6, 3.1) if len(metrics) == 1 else (DOUBLE_COLUMN, 2.8 * rows)))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(metrics) :]:
+        axes.remove()
+    for k, (axes, name) in enumerate(zip(grid, metrics, strict=False)):
+        if len(metrics) == 1:
+            text = "distance" if name == "euclidean" else f"{name} distance"
+            axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
+        else:
+            panel_title(axes, chr(ord("a") + k), name)
+            axes.set_xlabel("Quantization error")
+        if k % columns == 0:
+            axes.set_ylabel("Topographic error (share of points)")
+    return figure, grid[: len(metrics)]
+
+
+def _find_shapes(
+    n: int, values: Sequence[object] | np.ndarray | None, name: str
+) -> tuple[np.ndarray, list[Artist]]:
+    """Marker of each of n realizations by a parameter of few values, and legend entries."""
+    shapes = None if values is None else find_levels(values)
+    if shapes is None or not 1 < len(shapes.labels) <= len(MARKERS):
+        return np.zeros(n, dtype=int), []
+    return shapes.index, [
+        marker_handle(f"{name} {text}", "white", MARKERS[k], 5, markeredgewidth=0.7)
+        for k, text in enumerate(shapes.labels)
+    ]
 
 
 def _draw_realizations(
@@ -140,9 +179,9 @@ def _draw_realizations(
     colours: np.ndarray,
     shape: np.ndarray,
 ) -> None:
-    """The realizations of some rows as points, and axes that hold them."""
+    """Draw the realizations of some rows as points, and fit the axes to them."""
     few, some = len(qe) <= 100, len(qe) <= 500
-    style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
+    style: Style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
     for form in np.unique(shape[rows]):
         chosen = rows[shape[rows] == form]
         axes.scatter(
@@ -166,18 +205,18 @@ def _draw_realizations(
     axes.grid(True)
 
 
-def _draw_settings(axes: Axes, settings: "pd.DataFrame") -> list[Artist]:
+def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
     """Means of settings with repeats, the Pareto front, the recommended setting; legend entries."""
     handles: list[Artist] = []
     if (settings["repeats"] > 1).any():
-        style = {"linestyle": "", "marker": "+", "markersize": 5, "markeredgewidth": 0.8}
+        style: Style = {"linestyle": "", "marker": "+", "markersize": 5, "markeredgewidth": 0.8}
         axes.plot(settings["qe_mean"], settings["te_mean"], color=INK, zorder=2.5, **style)
         handles.append(Line2D([], [], color=INK, label="mean of a setting", **style))
     front = settings[settings["pareto"] & settings["te_mean"].notna()].sort_values("qe_mean")
     if len(front):
         # From the upper to the right border: all that lies above is worse than some member.
         qe, te = front["qe_mean"].to_numpy(), front["te_mean"].to_numpy()
-        edge = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
+        edge: Style = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
         axes.plot(
             np.concatenate([qe[:1], qe, axes.get_xlim()[1:]]),
             np.concatenate([axes.get_ylim()[1:], te, te[-1:]]),
@@ -185,7 +224,7 @@ def _draw_settings(axes: Axes, settings: "pd.DataFrame") -> list[Artist]:
             **edge,
         )
         handles.append(Line2D([], [], label="Pareto front", **edge))
-    star = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
+    star: Style = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
     star |= {"markeredgecolor": INK, "markeredgewidth": 0.7}
     for _, chosen in settings[settings["recommended"]].iterrows():
         axes.plot(chosen["qe_mean"], chosen["te_mean"], zorder=3, **star)

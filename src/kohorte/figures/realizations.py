@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kohorte.figures.levels import FEW_VALUES, Levels, check_lengths, find_levels
+from kohorte.figures.reading import Inputs, Parameters, read_swept
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -31,7 +33,7 @@ MOST_PANELS = 11
 def clusters_figure(
     n_clusters: np.ndarray, parameters: Mapping[str, Sequence[object]] | None = None
 ) -> Figure:
-    """Number of clusters per realization: all together, and by the value of each parameter.
+    """Draw numbers of clusters of all realizations, and by the value of each parameter.
 
     Parameters
     ----------
@@ -84,12 +86,19 @@ def clusters_figure(
     return figure
 
 
+def draw_clusters(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `clusters` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    counts = realizations["n_clusters"].to_numpy()
+    return clusters_figure(counts, read_swept(realizations, parameters))
+
+
 def _draw_histogram(axes: Axes, counts: np.ndarray) -> None:
     """Bars over the numbers of clusters, one per number unless they spread too far."""
     low, high = int(counts.min()), int(counts.max())
     width = max(1, -(-(high - low + 1) // 30))
     edges = np.arange(low, high + width + 1, width) - 0.5
-    axes.hist(counts, bins=edges, color=group_colour(0), edgecolor="white", linewidth=0.4)
+    axes.hist(counts, bins=edges.tolist(), color=group_colour(0), edgecolor="white", linewidth=0.4)
     axes.set_xlabel("Number of clusters" + (f" (in steps of {width})" if width > 1 else ""))
     axes.set_ylabel("Realizations")
     axes.set_xlim(edges[0] - 0.5 * width, edges[-1] + 0.5 * width)
@@ -105,7 +114,8 @@ def _draw_breakdown(axes: Axes, counts: np.ndarray, levels: Levels, values: np.n
     places, times = np.unique(np.stack([x, counts], axis=1), axis=0, return_counts=True)
     area = 90.0 * times / times.max() if times.max() > 1 else np.full(len(times), 20.0)
     axes.scatter(
-        *places.T,
+        places[:, 0],
+        places[:, 1],
         s=np.maximum(area, 4.0),
         color=group_colour(0),
         alpha=0.75,

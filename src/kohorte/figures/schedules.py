@@ -1,16 +1,23 @@
 """Figure of schedules: learning rate, radius and kernel as training goes on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kohorte import store
 from kohorte.errors import ConfigError
-from kohorte.figures.levels import check_lengths, colour_realizations
+from kohorte.figures.levels import check_lengths, colour_by, colour_realizations, telling_parameters
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    find_representative,
+)
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -23,10 +30,8 @@ from kohorte.figures.style import (
     value_label,
 )
 from kohorte.maps.neighbourhood import KERNELS
+from kohorte.maps.realization import MapParameters
 from kohorte.maps.schedules import learning_rates
-
-if TYPE_CHECKING:
-    from kohorte.maps.realization import MapParameters
 
 MOST_STEPS = 1000
 """Steps of a curve that are drawn; of longer runs, that many, evenly spaced."""
@@ -37,14 +42,14 @@ MOMENTS = (0.0, 0.25, 0.5, 0.75, 0.95)
 
 @paper_style()
 def schedule_figure(
-    parameters: Sequence["MapParameters"],
+    parameters: Sequence[MapParameters],
     *,
     n_points: int,
     colour_by: Sequence[object] | None = None,
     colour_name: str = "",
     highlight: int = 0,
 ) -> Figure:
-    """Learning rate and radius of all realizations against steps, and the kernel of one.
+    """Draw learning rate and radius of all realizations against steps, and the kernel of one.
 
     Parameters
     ----------
@@ -108,10 +113,23 @@ def schedule_figure(
     return figure
 
 
+def draw_schedule(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `schedule` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    stored = [store.read_realization(file) for file in store.listed_realizations(inputs["maps"])]
+    names = [field.name for field in fields(MapParameters)]
+    return schedule_figure(
+        [MapParameters(**{name: r.parameters[name] for name in names}) for r in stored],
+        n_points=len(store.read_data(inputs["data"], mapped=True).features),
+        highlight=find_representative(realizations, inputs),
+        **colour_by(realizations, telling_parameters(realizations, parameters)),
+    )
+
+
 def schedule_of(
-    parameters: "MapParameters", n_points: int
+    parameters: MapParameters, n_points: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps (or epochs) done, learning rate (NaN in batch training) and radius, (T,) each.
+    """Return steps (or epochs), learning rate (NaN in batch training) and radius, (T,) each.
 
     T is at most MOST_STEPS, and two more for the fine epochs of batch training.
     """
@@ -138,18 +156,19 @@ def _rate(step: int, name: str, total: int, alpha: float, final: float | None) -
     return float(learning_rates(name, step, step + 1, total, alpha, final)[0])
 
 
-def _unit(parameters: "MapParameters") -> str:
+def _unit(parameters: MapParameters) -> str:
     return "Steps" if parameters.epochs is None else "Epochs"
 
 
-def _draw_kernel(axes: Axes, parameters: "MapParameters", n_points: int) -> list[Artist]:
+def _draw_kernel(axes: Axes, parameters: MapParameters, n_points: int) -> list[Artist]:
     """Rate times kernel against lattice distance at MOMENTS of the run; legend entries."""
     steps, rates, radii = schedule_of(parameters, n_points)
     reach = max(parameters.xdim, parameters.ydim) - 1
     distance = np.linspace(0, max(reach, 1), 400)
     if parameters.kernel_distance == "links":
         distance = np.arange(max(reach, 1) + 1.0)
-    kernel, handles = KERNELS[parameters.kernel], []
+    handles: list[Artist] = []
+    kernel = KERNELS[parameters.kernel]
     colours = sequential_map()(np.linspace(0, 0.9, len(MOMENTS)))
     for share, colour in zip(MOMENTS, colours, strict=True):
         k = min(round(share * len(steps)), len(steps) - 1)

@@ -1,16 +1,19 @@
 """Figures of how far results can be trusted: intervals of Gsum, number of realizations."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     MUTED,
+    Style,
     group_colour,
     group_marker,
     is_wide,
@@ -32,7 +35,7 @@ def stability_figure(
     groups: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Figure:
-    """Gsum of the clusters by rank, with its confidence interval.
+    """Draw Gsum of the clusters by rank, with its confidence interval.
 
     Parameters
     ----------
@@ -76,7 +79,7 @@ def stability_figure(
     counts = np.bincount(groups)
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
     size = 14.0 if n <= 100 else 6.0
-    style = {"s": size, "linewidths": 0.3 if n <= 100 else 0, "edgecolors": INK, "zorder": 2}
+    style: Style = {"s": size, "linewidths": 0.3 if n <= 100 else 0, "edgecolors": INK, "zorder": 2}
     others = ~np.isin(groups, named)
     axes.scatter(rank[others], gsum[others], c=MUTED, marker=".", **style)
     for k in named:
@@ -103,6 +106,13 @@ def stability_figure(
     return figure
 
 
+def draw_stability(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `stability` from the files of a study."""
+    table = pd.read_csv(inputs["stability"])
+    values = [table[name].to_numpy() for name in ("gsum", "gsum_low", "gsum_high")]
+    return stability_figure(*values, groups=table["consensus_group"].to_numpy())
+
+
 @paper_style()
 def sufficiency_figure(
     sizes: np.ndarray,
@@ -114,7 +124,7 @@ def sufficiency_figure(
     answer: int | None = None,
     band: str = "10th to 90th percentile",
 ) -> Figure:
-    """Agreement of the consensus of some realizations with that of all, against how many.
+    """Draw agreement of the consensus of some realizations with that of all, against how many.
 
     Parameters
     ----------
@@ -147,7 +157,7 @@ def sufficiency_figure(
         axes.vlines(sizes, low, high, color="#BFD5E8", lw=4)
         handles = [Line2D([], [], color="#BFD5E8", lw=4, label=band)]
     marker = "o" if len(sizes) <= 40 else None
-    line = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
+    line: Style = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
     axes.plot(sizes, mean, **line)
     handles.insert(0, Line2D([], [], label="mean over subsets", **line))
     if target is not None:
@@ -172,3 +182,16 @@ def sufficiency_figure(
     axes.grid(True)
     legend_below(figure, handles, most=2)
     return figure
+
+
+def draw_sufficiency(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `sufficiency` from the files of a study."""
+    table = pd.read_csv(inputs["sufficiency"])
+    reached = table.loc[table["enough"].astype(bool), "realizations"]
+    values = [table[name].to_numpy() for name in ("realizations", "mean", "low", "high")]
+    return sufficiency_figure(
+        *values,
+        target=parameters["enough"],
+        answer=None if reached.empty else int(reached.iloc[0]),
+        band="5th to 95th percentile",
+    )

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import matplotlib
 import matplotlib.style
@@ -16,9 +17,9 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
@@ -80,6 +81,9 @@ MUTED = "#8C8C8C"
 """Colour of what is shown but not told apart, such as groups beyond those of a legend."""
 
 INK = "#1A1A1A"
+
+Style = dict[str, Any]
+"""Arguments of what matplotlib draws, such as colour and width of a line."""
 
 _RC = {
     "font.family": "sans-serif",
@@ -148,6 +152,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     ------
     ConfigError
         The ending is neither `.pdf` nor `.png`.
+    ResultError
+        Disk or permissions do not allow to write there.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -162,11 +168,32 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
         temporary.write_bytes(buffer.getvalue())
 
 
-def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
-    """An empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
+def new_figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
+    """Make an empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
     figure = Figure(figsize=(width, min(height, PAGE_HEIGHT)), layout=layout)
     FigureCanvasAgg(figure)  # attaches itself: text can then be measured before the figure is saved
     return figure
+
+
+def place_axes(
+    figure: Figure,
+    page: tuple[float, float],
+    left: float,
+    bottom: float,
+    width: float,
+    height: float,
+    **options: Any,
+) -> Axes:
+    """Add axes at a place in inches on a page of some width and height."""
+    box = (left / page[0], bottom / page[1], width / page[0], height / page[1])
+    return figure.add_axes(box, **options)
+
+
+def find_renderer(figure: Figure | SubFigure) -> RendererAgg:
+    """Return what measures text on a figure of `new_figure`."""
+    return cast(FigureCanvasAgg, figure.canvas).get_renderer()
 
 
 def freeze_layout(figure: Figure) -> None:
@@ -185,7 +212,7 @@ def group_marker(group: int) -> str:
     return MARKERS[group % len(MARKERS)]
 
 
-def line_style(number: int) -> dict:
+def line_style(number: int) -> Style:
     """Colour and marker of the line with a number, as arguments of a plot."""
     return {"color": group_colour(number), "marker": group_marker(number), "ms": 3.5}
 
@@ -196,8 +223,7 @@ def group_hatch(group: int) -> str:
 
 
 def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) -> Colormap:
-    """The part [low, high] of a perceptually uniform map; by default without its palest end,
-    which does not show on white paper."""
+    """Return the part [low, high] of a colour map; the palest end does not show on white paper."""
     base = matplotlib.colormaps[name]
     return LinearSegmentedColormap.from_list(
         f"{name}_{low:g}_{high:g}", base(np.linspace(low, high, 256)), N=256
@@ -205,7 +231,7 @@ def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) 
 
 
 def shorten(text: str, length: int = 28) -> str:
-    """The text, with its middle replaced by an ellipsis where it is longer than `length`."""
+    """Replace the middle of a text by an ellipsis where it is longer than `length`."""
     text = str(text)
     if len(text) <= length:
         return text
@@ -217,14 +243,16 @@ class ShortNumbers(Formatter):
     """Tick labels with just the digits that tell neighbouring ticks apart, and no offset text."""
 
     def __call__(self, value: float, pos: int | None = None) -> str:
+        """Return the label of one tick."""
         return self.format_ticks([value])[0]
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
-        values = np.asarray(values, dtype=np.float64)
-        largest = np.abs(values).max(initial=0.0)
+        """Return the labels of all ticks of an axis."""
+        numbers = np.asarray(values, dtype=np.float64)
+        largest = np.abs(numbers).max(initial=0.0)
         exponent = int(np.floor(np.log10(largest))) if largest else 0
         exponent = 0 if -4 <= exponent <= 5 else 3 * (exponent // 3)
-        scaled = values / 10.0**exponent
+        scaled = numbers / 10.0**exponent
         gaps = np.diff(np.unique(scaled))
         tolerance = 1e-3 * (gaps.min() if gaps.size else max(np.abs(scaled).max(initial=0.0), 1e-9))
         digits = next(
@@ -243,15 +271,15 @@ class ShortNumbers(Formatter):
 
 
 def value_label(value: object) -> str:
-    """A swept value as a person writes it: 0.5, 10000, 2e6, true, none, or a shortened text."""
+    """Write a swept value as a person does: 0.5, 10000, 2e6, true, none, or a shortened text."""
     if value is None or value != value:  # a table knows no other way to say "none" than NaN
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, int | float | np.number):
         return shorten(str(value), 18)
-    whole = np.isfinite(value) and abs(value) < 1e6 and value == int(value)
-    text = str(int(value)) if whole else f"{value:.4g}"
+    number = float(value)
+    text = str(int(number)) if abs(number) < 1e6 and number.is_integer() else f"{number:.4g}"
     return text.replace("e+0", "e").replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
 
 
@@ -281,9 +309,9 @@ def panel_title(axes: Axes, letter: str, text: str) -> None:
     axes.set_title(f"$\\mathbf{{{letter}}}$  {text}", loc="left")
 
 
-def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs) -> Line2D:
+def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs: Any) -> Line2D:
     """Legend entry of a kind of point."""
-    options = {"markeredgecolor": INK, "markeredgewidth": 0.3} | kwargs
+    options: Style = {"markeredgecolor": INK, "markeredgewidth": 0.3} | kwargs
     return Line2D(
         [], [], linestyle="", marker=marker, color=colour, markersize=size, label=label, **options
     )
@@ -295,7 +323,7 @@ def fitting_legend(
     width: float | None = None,
     most: int = 5,
 ) -> tuple[Legend, int, float]:
-    """A legend in as many columns as fit; its upper centre is at the middle of the figure.
+    """Make a legend in as many columns as fit; its upper centre is the middle of the figure.
 
     Parameters
     ----------
@@ -314,12 +342,12 @@ def fitting_legend(
         The legend, its number of columns, and its height in inches.
     """
     width = figure.get_figwidth() - 0.1 if width is None else width
-    options = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "borderaxespad": 0.0}
+    options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "borderaxespad": 0.0}
     for limit in range(min(most, len(entries)), 0, -1):
         rows = -(-len(entries) // limit)
         columns = -(-len(entries) // rows)  # as even as can be
         legend = figure.legend(handles=list(entries), ncols=columns, **options)
-        box = legend.get_window_extent(figure.canvas.get_renderer())
+        box = legend.get_window_extent(find_renderer(figure))
         if columns == 1 or box.width / figure.dpi <= width:
             break
         legend.remove()
@@ -343,9 +371,9 @@ def place_labels(
     axes: Axes,
     positions: np.ndarray,
     texts: Sequence[str],
-    order: Sequence[int],
+    order: Sequence[int] | np.ndarray,
     padding: float = 1.0,
-    **kwargs,
+    **kwargs: Any,
 ) -> list[int]:
     """Write texts centred at positions, in the given order, leaving out those that would overlap.
 
@@ -371,12 +399,13 @@ def place_labels(
     list of int
         The texts that were written, in the order of trial.
     """
-    renderer = axes.figure.canvas.get_renderer()
+    renderer = find_renderer(axes.figure)
     margin = padding * axes.figure.dpi / 72
     taken = np.empty((0, 4))
     written = []
     for k in order:
-        text = axes.text(*positions[k], texts[k], ha="center", va="center", **kwargs)
+        x, y = positions[k]
+        text = axes.text(x, y, texts[k], ha="center", va="center", **kwargs)
         x0, y0, x1, y1 = text.get_window_extent(renderer).padded(margin).extents
         crossing = (taken[:, 0] < x1) & (taken[:, 2] > x0) & (taken[:, 1] < y1) & (taken[:, 3] > y0)
         if crossing.any():

@@ -4,12 +4,12 @@ import string
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -17,11 +17,13 @@ from matplotlib.lines import Line2D
 
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import Levels, colour_realizations, find_levels
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
     INK,
     PAGE_HEIGHT,
+    Style,
     is_wide,
     legend_below,
     log_axis,
@@ -32,9 +34,6 @@ from kohorte.figures.style import (
     sequential_map,
     shorten,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MEASURES = {
     "qe_mean": "Quantization error",
@@ -51,14 +50,14 @@ MEASURES = {
 MOST_SLICES = 4
 """Combinations of further parameters with heat maps side by side; of more, the mean is shown."""
 
-_LINE = {"linestyle": "-", "lw": 1.0, "marker": "o", "markersize": 3.5}
-_STAR = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#F0E442", "zorder": 4}
+_LINE: Style = {"linestyle": "-", "lw": 1.0, "marker": "o", "markersize": 3.5}
+_STAR: Style = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#F0E442", "zorder": 4}
 _STAR |= {"markeredgecolor": INK, "markeredgewidth": 0.6}
 
 
 @paper_style()
-def sweep_figure(table: "pd.DataFrame", per: Sequence[str]) -> Figure:
-    """Measures of all settings of a sweep, a panel each; a star marks what is recommended.
+def sweep_figure(table: pd.DataFrame, per: Sequence[str]) -> Figure:
+    """Draw measures of all settings of a sweep, a panel each; a star marks what is recommended.
 
     Where both lattice dimensions vary, heat maps over them: side by side for the combinations of
     the further parameters, or of the mean over these where they are more than MOST_SLICES. Then,
@@ -83,6 +82,76 @@ def sweep_figure(table: "pd.DataFrame", per: Sequence[str]) -> Figure:
             f"a sweep over {len(per)} parameters with {len(table)} settings cannot be drawn"
             + (f"; the table lacks {', '.join(missing)}" if missing else "")
         )
+    plan = _arrange(table, per)
+    measures, notes = _find_measures(table, "metric" in plan.varying)
+    stars = np.flatnonzero(table["recommended"])
+    stars = stars if len(stars) < len(table) else stars[:0]
+    row_height = 1.7 + (_upright_room(plan.levels[plan.x]) if plan.has_lines else 0.0)
+    bands = plan.has_maps + plan.has_lines
+    figure, panels = _make_panels(list(measures), len(plan.slices), bands, row_height)
+    entries: list[Artist] = []
+    if plan.has_maps:
+        for axes, values in zip(panels[0], measures.values(), strict=True):
+            _draw_heat_maps(axes, values, plan.levels, plan.slices, stars)
+    if plan.has_lines:
+        entries += _draw_line_panels(list(panels[-1, :, 0]), measures, table, plan, stars)
+    entries += _star_entries(plan, stars)
+    notes += plan.say_averaged()
+    entries += [Line2D([], [], linestyle="", label=note) for note in notes]
+    height = figure.get_figheight() + legend_below(figure, entries)
+    figure.set_figheight(min(height, PAGE_HEIGHT))
+    return figure
+
+
+def draw_sweep(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `sweep` from the files of a study."""
+    return sweep_figure(pd.read_csv(inputs["sweep"]), parameters["per"])
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is drawn over which parameters.
+
+    Attributes
+    ----------
+    levels
+        Values of each parameter.
+    varying, others
+        Parameters of several values, and those of them that no heat map has for its sides.
+    has_maps, has_lines
+        Whether there are heat maps, and lines.
+    slices
+        Text and rows of each of the heat maps side by side.
+    """
+
+    levels: Mapping[str, Levels]
+    varying: list[str]
+    others: list[str]
+    has_maps: bool
+    has_lines: bool
+    slices: list[tuple[str, np.ndarray]]
+
+    @property
+    def x(self) -> str:
+        """The parameter that lines are drawn over."""
+        return next(iter(self.others or self.levels))
+
+    @property
+    def colour(self) -> str | None:
+        """The parameter that lines are coloured by."""
+        return self.others[1] if len(self.others) > 1 else None
+
+    def say_averaged(self) -> list[str]:
+        """Say over which parameters there are means."""
+        notes, averaged = [], [n for n in self.varying if n not in (self.x, self.colour)]
+        if self.has_maps and self.has_lines:
+            notes.append(f"heat maps: means over {', '.join(self.others)}")
+        if self.has_lines and averaged:
+            notes.append(f"lines: means over {', '.join(averaged)}")
+        return notes
+
+
+def _arrange(table: pd.DataFrame, per: Sequence[str]) -> _Plan:
     levels = {name: find_levels(table[name]) for name in per}
     varying = [name for name in per if len(levels[name].labels) > 1]
     lattice = {"xdim", "ydim"} <= set(varying)
@@ -92,44 +161,22 @@ def sweep_figure(table: "pd.DataFrame", per: Sequence[str]) -> Figure:
     side_by_side = lattice and len(slices) <= MOST_SLICES
     if not side_by_side:
         slices = _cut_slices(table, levels, [])
-    x, colour = [*(others or per[:1]), None][:2]  # of the lines
-    measures, notes = _find_measures(table, "metric" in varying)
-    stars = np.flatnonzero(table["recommended"])
-    stars = stars if len(stars) < len(table) else stars[:0]
-    row_height = 1.7 if side_by_side else 1.7 + _upright_room(levels[x])
-    figure, panels = _make_panels(measures, len(slices), lattice + (not side_by_side), row_height)
-    entries: list[Artist] = []
-    if lattice:
-        for axes, values in zip(panels[0], measures.values(), strict=True):
-            _draw_heat_maps(axes, values, levels, slices, stars)
-        if not side_by_side:
-            notes.append(f"heat maps: means over {', '.join(others)}")
-    if not side_by_side:
-        lines = _find_lines(table, levels, x, colour)
-        for axes, values in zip(panels[-1, :, 0], measures.values(), strict=True):
-            _draw_lines(axes, values, lines, stars)
-        entries += lines.entries
-        if lines.bar is not None:
-            bar = figure.colorbar(lines.bar, ax=list(panels[-1, :, 0]), pad=0.01, aspect=40)
-            bar.set_label(colour)
-            plain_numbers(bar.ax.yaxis, 6)
-        averaged = [name for name in varying if name not in (x, colour)]
-        if averaged:
-            notes.append(f"lines: means over {', '.join(averaged)}")
-    if len(stars):
-        text = "; ".join(_describe(levels, varying, row) for row in stars[:3])
-        text += f"; and {len(stars) - 3} more" if len(stars) > 3 else ""
-        entries.append(Line2D([], [], label=textwrap.fill(f"recommended: {text}", 70), **_STAR))
-    entries += [Line2D([], [], linestyle="", label=note) for note in notes]
-    height = figure.get_figheight() + legend_below(figure, entries)
-    figure.set_figheight(min(height, PAGE_HEIGHT))
-    return figure
+    return _Plan(levels, varying, others, lattice, not side_by_side, slices)
+
+
+def _star_entries(plan: _Plan, stars: np.ndarray) -> list[Artist]:
+    """Legend entry of recommended settings, if there are any."""
+    if not len(stars):
+        return []
+    text = "; ".join(_describe(plan.levels, plan.varying, row) for row in stars[:3])
+    text += f"; and {len(stars) - 3} more" if len(stars) > 3 else ""
+    return [Line2D([], [], label=textwrap.fill(f"recommended: {text}", 70), **_STAR)]
 
 
 def _find_measures(
-    table: "pd.DataFrame", several_metrics: bool
+    table: pd.DataFrame, several_metrics: bool
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The measures that hold a number, (S,) each, and what to say about them."""
+    """Return the measures that hold a number, (S,) each, and what to say about them."""
     measures = {name: table[name].to_numpy(dtype=np.float64) for name in MEASURES}
     measures = {name: values for name, values in measures.items() if np.isfinite(values).any()}
     if not several_metrics or "qe_mean" not in measures:
@@ -142,7 +189,7 @@ def _find_measures(
 
 
 def _cut_slices(
-    table: "pd.DataFrame", levels: Mapping[str, Levels], names: Sequence[str]
+    table: pd.DataFrame, levels: Mapping[str, Levels], names: Sequence[str]
 ) -> list[tuple[str, np.ndarray]]:
     """Text and rows of each combination of values of some parameters; all rows where none."""
     if not names:
@@ -159,7 +206,7 @@ def _cut_slices(
 def _make_panels(
     measures: Sequence[str], width: int, bands: int, row_height: float
 ) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes (bands, measures, width), with titles, in rows of some height."""
+    """Make a figure and its axes (bands, measures, width), with titles, in rows of some height."""
     columns = 4 if width == 1 else 2  # of measures
     rows = -(-len(measures) // columns)
     figure = new_figure(DOUBLE_COLUMN, row_height * rows * bands)
@@ -240,7 +287,7 @@ class _Lines:
 
 
 def _find_lines(
-    table: "pd.DataFrame", levels: Mapping[str, Levels], name: str, colour: str | None
+    table: pd.DataFrame, levels: Mapping[str, Levels], name: str, colour: str | None
 ) -> _Lines:
     along = levels[name]
     x = np.arange(len(along.labels), dtype=np.float64)
@@ -249,8 +296,28 @@ def _find_lines(
     series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
     found = colour_realizations(len(table), table[colour] if colour else None, colour or "")
     first = np.unique(series, return_index=True)[1]
-    entries = [Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries]
+    entries: list[Artist] = [
+        Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries
+    ]
     return _Lines(name, along, x, series, found.colours[first], entries, found.bar)
+
+
+def _draw_line_panels(
+    panels: Sequence[Axes],
+    measures: Mapping[str, np.ndarray],
+    table: pd.DataFrame,
+    plan: _Plan,
+    stars: np.ndarray,
+) -> list[Artist]:
+    """All measures over one parameter, with one colour bar if need be; legend entries."""
+    lines = _find_lines(table, plan.levels, plan.x, plan.colour)
+    for axes, values in zip(panels, measures.values(), strict=True):
+        _draw_lines(axes, values, lines, stars)
+    if lines.bar is not None:
+        bar = panels[0].figure.colorbar(lines.bar, ax=list(panels), pad=0.01, aspect=40)
+        bar.set_label(plan.colour or "")
+        plain_numbers(bar.ax.yaxis, 6)
+    return lines.entries
 
 
 def _draw_lines(axes: Axes, values: np.ndarray, lines: _Lines, stars: np.ndarray) -> None:
@@ -312,11 +379,11 @@ def _label_levels(axis: Axis, levels: Levels, most: int = 5) -> None:
     if levels.numeric and len(shown) > most:
         shown = shown[np.linspace(0, len(shown) - 1, most).astype(int)]
     axis.set_ticks(shown, [levels.labels[k] for k in shown])
-    if axis.axis_name == "x" and _upright_room(levels):
+    if isinstance(axis, XAxis) and _upright_room(levels):
         axis.set_tick_params(labelrotation=90)
 
 
 def _describe(levels: Mapping[str, Levels], names: Sequence[str], row: int) -> str:
-    """The values of a setting as text; no line ends between a name and its value."""
+    """Write the values of a setting as text; no line ends between a name and its value."""
     texts = [(name, levels[name].labels[levels[name].index[row]]) for name in names]
     return ", ".join(f"{name}\N{NO-BREAK SPACE}{text}" for name, text in texts)

@@ -4,21 +4,31 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kohorte import store
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
-from kohorte.figures.levels import check_lengths, colour_realizations
+from kohorte.figures.levels import check_lengths, colour_by, colour_realizations, telling_parameters
 from kohorte.figures.panels import choose_points, fill_missing
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    find_representative,
+    read_map,
+    unit_of_training,
+)
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
     PAGE_HEIGHT,
+    Style,
     is_wide,
     legend_below,
     log_axis,
@@ -38,6 +48,9 @@ MOST_MOMENTS = 12
 MOST_DOTS = 400
 """Nodes that are drawn as dots; more would hide the net."""
 
+CURVES = ("step", "quantization_error", "topographic_error", "radius")
+"""What a history is drawn from."""
+
 _NET = "#D55E00"
 
 
@@ -51,7 +64,7 @@ def history_figure(
     highlight: int | None = None,
     highlight_label: str = "representative realization",
 ) -> Figure:
-    """Errors and radius of all realizations against the share of their training that is done.
+    """Draw errors and radius of all realizations against the share of training that is done.
 
     Parameters
     ----------
@@ -84,7 +97,7 @@ def history_figure(
     figure = new_figure(4.6, 5.6)
     grid = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.6])
     colouring = colour_realizations(n, colour_by, colour_name)
-    style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
+    style: Style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
     for axes, (name, label) in zip(grid, labels.items(), strict=True):
         curves = [np.column_stack([_progress(h["step"]), h[name]]) for h in histories]
         lines = LineCollection(
@@ -112,6 +125,19 @@ def history_figure(
     return figure
 
 
+def draw_history(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `history` from the files of a study."""
+    realizations = pd.read_csv(inputs["realizations"])
+    files = store.listed_realizations(inputs["maps"])
+    stored = [store.read_realization(f, *(f"history/{name}" for name in CURVES)) for f in files]
+    return history_figure(
+        [{name: r.arrays[f"history/{name}"] for name in CURVES} for r in stored],
+        metric=realizations["metric"].tolist(),
+        highlight=find_representative(realizations, inputs),
+        **colour_by(realizations, telling_parameters(realizations, parameters)),
+    )
+
+
 @paper_style()
 def snapshots_figure(
     steps: np.ndarray,
@@ -121,7 +147,7 @@ def snapshots_figure(
     *,
     unit: str = "steps",
 ) -> Figure:
-    """The lattice as a net among the points at several moments of training, one panel each.
+    """Draw the lattice as a net among the points at several moments of training, one panel each.
 
     Points and weights are projected on the first two principal components of the points that are
     drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
@@ -195,14 +221,28 @@ def snapshots_figure(
     return figure
 
 
+def draw_snapshots(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `snapshots` from the files of a study."""
+    stored = read_map(inputs, parameters, "snapshots/step", "snapshots/weights")
+    return snapshots_figure(
+        stored.arrays["snapshots/step"],
+        stored.arrays["snapshots/weights"],
+        store.read_data(inputs["data"], mapped=True).features,
+        stored.lattice,
+        unit=unit_of_training(stored.parameters),
+    )
+
+
 def _draw_net(
     axes: Axes, cloud: np.ndarray, net: np.ndarray, links: np.ndarray, many: bool
 ) -> list[Artist]:
     """Points, and the lattice among them, all in the plane; legend entries."""
-    axes.scatter(*cloud.T, s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many)
+    axes.scatter(
+        cloud[:, 0], cloud[:, 1], s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many
+    )
     lines = LineCollection(net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
     axes.add_collection(lines, autolim=False)
-    dot = {"ls": "", "marker": "o", "markeredgewidth": 0}
+    dot: Style = {"ls": "", "marker": "o", "markeredgewidth": 0}
     handles: list[Artist] = [
         Line2D([], [], **dot, markersize=3, color=MUTED, label="points"),
         Line2D([], [], color=_NET, lw=0.8, label="links of the lattice"),
@@ -214,7 +254,7 @@ def _draw_net(
 
 
 def _progress(step: np.ndarray) -> np.ndarray:
-    """Steps in percent of the last one."""
+    """Return steps in percent of the last one."""
     step = np.asarray(step, dtype=np.float64)
     return 100.0 * step / max(step[-1], 1.0)
 

@@ -178,6 +178,13 @@ def _seal_of(stream: BinaryIO | io.FileIO) -> bytes:
     return _SEAL + f"{digest.hexdigest()} of {stream.tell() - _BLOCK} bytes\n".encode()
 
 
+def read_seal(path: str | Path) -> str:
+    """Return what tells the content of a file: its seal if it has one, else its SHA-256."""
+    with open(path, "rb") as stream:
+        found = stream.read(_BLOCK).rstrip(b"\0")
+    return found.decode() if found.startswith(_SEAL) else provenance.file_digest(path)
+
+
 def put(file: h5py.File, arrays: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
     """Add arrays under their (slash-separated) names, each with its unit; None is left out.
 

@@ -19,7 +19,7 @@ from kohorte._checks import extra, suggest
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.provenance import portable_path
-from kohorte.study.figures import EXTRA_FIGURES
+from kohorte.study.figures import all_figures
 from kohorte.study.modules import StudyModule, merge_schema
 
 Schema = Mapping[str, Any]
@@ -116,11 +116,11 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
         return yaml.load(text, Loader=loader)
 
     schema = read(Path(__file__).parent, "config.schema.yaml")
-    figures = list(EXTRA_FIGURES)
+    modules = tuple(modules)
     for module in modules:
         schema = merge_schema(schema, read(module.folder, "schema.yaml"))
-        figures += module.extra_figures
-    schema["properties"]["figures"]["properties"]["extra"]["items"] = {"enum": figures}
+    names = [figure.name for figure in all_figures(modules) if figure.on_request]
+    schema["properties"]["figures"]["properties"]["extra"]["items"] = {"enum": names}
     return _with_parameters(schema)
 
 

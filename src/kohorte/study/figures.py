@@ -1,97 +1,373 @@
-"""Figures that a study may ask for in `figures.extra`, and what each needs of it.
+"""The table of figures: what each answers, where its function is, and what it needs.
 
-What is lacking is said while the workflow plans, before anything is computed. Only the standard
+Rules, report, schema and documentation follow from the rows: those here, and those that the modules
+of studies add. A row needs a function `draw_<name>(inputs, parameters)` and a caption `<name>.rst`.
+What a figure lacks is said while the workflow plans, before anything is computed. Only the standard
 library is imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from kohorte.data.names import SCHEMES
 from kohorte.errors import ConfigError
 
-#: Figure -> what it needs: names of NEEDS.
-EXTRA_FIGURES: dict[str, tuple[str, ...]] = {
-    # maps with known classes, and images
-    "node_difference": ("maps",),
-    "feature_map": ("maps",),
-    "projections": ("maps", "classes"),
-    "class_projections": ("maps", "classes"),
-    "node_classes": ("maps", "classes"),
-    "classification": ("maps", "classes", "test points"),
-    "schedule": ("maps",),
-    "overlap_matrices": ("several realizations",),
-    "umatrix_contours": ("maps",),
-    "umatrix_stages": ("maps", "snapshots"),
-    "cluster_radars": ("maps",),
-}
+if TYPE_CHECKING:
+    from kohorte.study.modules import StudyModule
+    from kohorte.study.plan import Study
+
+Config = Mapping[str, Any]
 
 
-def check_extra_figures(
-    config: Mapping[str, Any],
-    n_maps: int,
-    n_label_files: int,
-    known: Mapping[str, Sequence[Any]] = EXTRA_FIGURES,
-) -> None:
-    """Raise ConfigError for the first figure of `figures.extra` that the study cannot have.
+@dataclass(frozen=True)
+class Need:
+    """Something that a study must have for a figure.
 
-    Args:
-        config: a configuration that `kohorte.study.config.check_config` returned.
-        n_maps: maps that the study trains.
-        n_label_files: label files that it has in their place.
-        known: what each figure needs: names of NEEDS, or functions like those there.
+    Attributes
+    ----------
+    text : str
+        What it is called in the documentation.
+    find_lack : function(config, study) -> str
+        What the study lacks of it, in words; empty where it lacks nothing.
     """
-    for name in config["figures"]["extra"]:
-        for need in known[name]:
-            lacking = (NEEDS[need] if isinstance(need, str) else need)(
-                config, n_maps, n_label_files
-            )
-            if lacking:
-                raise ConfigError(f"figures.extra: {name!r} cannot be drawn: {lacking}")
+
+    text: str
+    find_lack: Callable[[Config, Study], str]
 
 
-def has_classes(data: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A row of the table.
+
+    Attributes
+    ----------
+    name : str
+        Of its files in `results/<study>/figures`, its rule `plot_<name>` and its caption.
+    module : str
+        Where `draw_<name>` is, such as `kohorte.figures.maps`. The figure is drawn again when this
+        module or one that it imports is edited.
+    question : str
+        What it answers, in one sentence.
+    section : str
+        Of the report.
+    needs : sequence of Need
+        What a study must have.
+    inputs : sequence of str
+        Files of the study that it is drawn from: `maps`, and HDF5 files by their names.
+    tables : sequence of str
+        Tables of the study that it is drawn from, by their names.
+    parameters : sequence of str
+        Keys of the configuration, with their sections, and `swept`; the function gets them by the
+        last part of the name.
+    on_request : bool
+        Whether it is drawn only where `figures.extra` names it, and not for every study that has
+        what it needs.
+    cost : str
+        What drawing takes: a key of the costs of rules.
+    """
+
+    name: str
+    module: str
+    question: str
+    section: str
+    needs: Sequence[Need] = ()
+    inputs: Sequence[str] = ()
+    tables: Sequence[str] = ()
+    parameters: Sequence[str] = ()
+    on_request: bool = False
+    cost: str = "plot"
+
+    def find_lack(self, config: Config, study: Study) -> str:
+        """Say what a study lacks of the needs, in words; nothing where it lacks nothing."""
+        return next(filter(None, (need.find_lack(config, study) for need in self.needs)), "")
+
+    def choose_parameters(self, config: Config, study: Study) -> dict[str, Any]:
+        """Return the values of the parameters, by the last part of their names."""
+        values = {}
+        for key in self.parameters:
+            section, _, name = key.rpartition(".")
+            values[name] = config[section][name] if section else list(study.swept)
+        return values
+
+
+def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> list[Figure]:
+    """Return the figures that a study has: those without request that it can have, and its extra.
+
+    Raises
+    ------
+    ConfigError
+        One of `figures.extra` cannot be drawn.
+    """
+    chosen, extra = [], config["figures"]["extra"]
+    for figure in figures:
+        if figure.on_request and figure.name not in extra:
+            continue
+        lack = figure.find_lack(config, study)
+        if lack and figure.on_request:
+            raise ConfigError(f"figures.extra: {figure.name!r} cannot be drawn: {lack}")
+        if not lack:
+            chosen.append(figure)
+    return chosen
+
+
+def has_classes(data: Config) -> bool:
     """Whether the points of the section `data` have known classes."""
     bring_their_own = (data["source"] or "").startswith(SCHEMES)
     return data["label"] is not None or bring_their_own
 
 
-def _maps(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
-    return "" if n_maps else "the realizations are label files and no maps; leave it out"
+def _require(text: str, found: Callable[[Config, Study], Any], lack: str) -> Need:
+    return Need(text, lambda config, study: "" if found(config, study) else lack)
 
 
-def _several(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
-    return "" if n_maps + n_label_files > 1 else "there is one realization only; leave it out"
+MAPS = _require(
+    "maps",
+    lambda config, study: study.realizations,
+    "the realizations are label files and no maps; leave it out",
+)
+POINTS = _require(
+    "points",
+    lambda config, study: config["data"]["source"],
+    "there is no data.source; leave it out",
+)
+CLASSES = _require(
+    "known classes",
+    lambda config, study: has_classes(config["data"]),
+    "data.label names no known classes; name the column or dataset that holds them",
+)
+TEST_POINTS = _require(
+    "`classification.test`",
+    lambda config, study: config["classification"]["test"] is not None,
+    "classification.test names no points to classify",
+)
+SEVERAL = _require(
+    "several realizations",
+    lambda config, study: len(study.realizations) + len(study.labels) > 1,
+    "there is one realization only; leave it out",
+)
+SWEEP = _require(
+    "a sweep", lambda config, study: study.swept, "no parameter of the maps varies; leave it out"
+)
+SETTINGS = _require(
+    "`ensemble.per`", lambda config, study: config["ensemble"]["per"], "ensemble.per is empty"
+)
+HISTORY = _require(
+    "`training.history`",
+    lambda config, study: config["training"]["history"],
+    "no errors are kept; set training.history to 100",
+)
+WEIGHTS = _require(
+    "`training.snapshots`",
+    lambda config, study: config["training"]["snapshots"],
+    "no weights are kept; set training.snapshots to 6",
+)
+STAGES = _require(
+    "several `training.snapshots`",
+    lambda config, study: config["training"]["snapshots"] > 1,
+    "no weights are kept; set training.snapshots to 6",
+)
+
+_of_a_map = partial(
+    Figure,
+    section="Map",
+    needs=[MAPS],
+    inputs=["maps", "ensemble", "data"],
+    parameters=["figures.realization"],
+)
+_of_realizations = partial(Figure, section="Realizations", tables=["realizations"])
+_of_an_ensemble = partial(Figure, section="Ensemble", inputs=["ensemble"])
+_COLOURED = ["swept", "figures.color_by"]
+
+#: Figures of the core.
+FIGURES = (
+    _of_a_map(
+        "umatrix",
+        "kohorte.figures.maps",
+        "Which clusters does a map have, and which basins were merged into them?",
+        inputs=["maps", "ensemble"],
+    ),
+    _of_a_map("component_planes", "kohorte.figures.maps", "How does each feature vary over a map?"),
+    _of_a_map(
+        "hits",
+        "kohorte.figures.maps",
+        "How many points, and of which classes, belong to each node of a map?",
+    ),
+    _of_a_map(
+        "snapshots",
+        "kohorte.figures.training",
+        "How does a map unfold among the points during training?",
+        needs=[MAPS, WEIGHTS],
+    ),
+    _of_realizations(
+        "quality",
+        "kohorte.figures.quality",
+        "Which settings are best in quantization and topographic error?",
+        needs=[MAPS],
+        inputs=["ensemble"],
+        tables=["realizations", "choice"],
+        parameters=_COLOURED,
+    ),
+    _of_realizations(
+        "history",
+        "kohorte.figures.training",
+        "How do errors and radius of all maps change during training?",
+        needs=[MAPS, HISTORY],
+        inputs=["maps", "ensemble"],
+        parameters=_COLOURED,
+    ),
+    _of_realizations(
+        "clusters",
+        "kohorte.figures.realizations",
+        "How many clusters do the realizations have, and which parameters change that?",
+        parameters=["swept"],
+    ),
+    _of_realizations(
+        "agreement",
+        "kohorte.figures.agreement",
+        "Which realizations agree with each other?",
+        needs=[SEVERAL],
+        inputs=["ensemble"],
+        parameters=["swept"],
+    ),
+    _of_realizations(
+        "effects",
+        "kohorte.figures.agreement",
+        "Which parameters matter for the agreement of realizations?",
+        needs=[SWEEP],
+        tables=["effects"],
+    ),
+    _of_realizations(
+        "sweep",
+        "kohorte.figures.sweep",
+        "How do errors, clusters and ensembles depend on the setting of a sweep?",
+        needs=[SETTINGS],
+        tables=["sweep"],
+        parameters=["ensemble.per"],
+    ),
+    _of_an_ensemble(
+        "ranking",
+        "kohorte.figures.ensemble",
+        "How significant are the clusters, and into which groups does that separate them?",
+    ),
+    _of_an_ensemble(
+        "stability",
+        "kohorte.figures.stability",
+        "How certain is the significance of each cluster?",
+        needs=[SEVERAL],
+        inputs=[],
+        tables=["stability"],
+    ),
+    _of_an_ensemble(
+        "similarity",
+        "kohorte.figures.ensemble",
+        "Which clusters of all realizations are alike, and which consensus groups do they form?",
+    ),
+    _of_an_ensemble(
+        "sufficiency",
+        "kohorte.figures.stability",
+        "How many realizations are enough?",
+        needs=[SEVERAL],
+        inputs=[],
+        tables=["sufficiency"],
+        parameters=["ensemble.enough"],
+    ),
+    _of_an_ensemble(
+        "signal",
+        "kohorte.figures.points",
+        "Where do the consensus groups lie in two features, and do they match the classes?",
+        needs=[POINTS],
+        inputs=["ensemble", "data"],
+        parameters=["figures.features"],
+    ),
+    _of_an_ensemble(
+        "confidence",
+        "kohorte.figures.points",
+        "How sure is the consensus of each point?",
+        needs=[POINTS],
+        inputs=["ensemble", "data", "maps"],
+        parameters=["figures.features", "figures.realization"],
+    ),
+    _of_a_map(
+        "node_difference",
+        "kohorte.figures.classes",
+        "How far are the weights of each node from those of its neighbours?",
+        inputs=["maps", "ensemble"],
+        on_request=True,
+    ),
+    _of_a_map(
+        "feature_map",
+        "kohorte.figures.classes",
+        "How does one feature, `figures.feature`, vary over a map?",
+        parameters=["figures.realization", "figures.feature"],
+        on_request=True,
+    ),
+    _of_a_map(
+        "projections",
+        "kohorte.figures.classes",
+        "Where on a map do the first thousand points of each class lie?",
+        needs=[MAPS, CLASSES],
+        on_request=True,
+    ),
+    _of_a_map(
+        "class_projections",
+        "kohorte.figures.classes",
+        "Where do they lie, with a small map for each class?",
+        needs=[MAPS, CLASSES],
+        on_request=True,
+    ),
+    _of_a_map(
+        "node_classes",
+        "kohorte.figures.classes",
+        "Which class is the commonest of each node?",
+        needs=[MAPS, CLASSES],
+        on_request=True,
+    ),
+    _of_realizations(
+        "classification",
+        "kohorte.figures.classes",
+        "How well are the classes of test points found, by the number of neighbours?",
+        needs=[MAPS, CLASSES, TEST_POINTS],
+        tables=["classification"],
+        on_request=True,
+    ),
+    _of_realizations(
+        "schedule",
+        "kohorte.figures.schedules",
+        "How do learning rate, radius and kernel change as training goes on?",
+        needs=[MAPS],
+        inputs=["maps", "ensemble", "data"],
+        parameters=_COLOURED,
+        on_request=True,
+    ),
+    _of_an_ensemble(
+        "overlap_matrices",
+        "kohorte.figures.ensemble",
+        "How do overlap, disagreement and significance of all pairs of clusters compare?",
+        needs=[SEVERAL],
+        on_request=True,
+    ),
+    _of_a_map(
+        "umatrix_contours",
+        "kohorte.figures.umatrix_stages",
+        "What does the U-matrix look like as a landscape with contours?",
+        inputs=["maps", "ensemble"],
+        on_request=True,
+    ),
+    _of_a_map(
+        "umatrix_stages",
+        "kohorte.figures.umatrix_stages",
+        "How does the U-matrix form at six moments of training?",
+        needs=[MAPS, STAGES],
+        inputs=["maps", "ensemble"],
+        on_request=True,
+    ),
+)
 
 
-def _snapshots(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
-    enough = config["training"]["snapshots"] > 1
-    return "" if enough else "no weights are kept; set training.snapshots to 6"
-
-
-def _points(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
-    return "" if config["data"]["source"] else "there is no data.source; leave it out"
-
-
-def _classes(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
-    if has_classes(config["data"]):
-        return ""
-    return "data.label names no known classes; name the column or dataset that holds them"
-
-
-def _test_points(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
-    named = config["classification"]["test"] is not None
-    return "" if named else "classification.test names no points to classify"
-
-
-#: What a figure may need -> what the study lacks of it, in words; empty where it lacks nothing.
-NEEDS: dict[str, Callable[[Mapping[str, Any], int, int], str]] = {
-    "maps": _maps,
-    "several realizations": _several,
-    "snapshots": _snapshots,
-    "points": _points,
-    "classes": _classes,
-    "test points": _test_points,
-}
+def all_figures(modules: Iterable[StudyModule]) -> list[Figure]:
+    """Return the table of figures: rows of the core, and those of modules of studies."""
+    return [*FIGURES, *(figure for module in modules for figure in module.figures)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kohorte.study.figures import Figure
 from kohorte.study.resources import Cost
 
 Config = Mapping[str, Any]
@@ -43,12 +44,12 @@ class StudyModule:
     Attributes
     ----------
     folder
-        Where it lies. `rules.smk` in it is included in the workflow, and `schema.yaml`, where there
-        is one, is merged into the schema of the configuration.
+        Where it lies. Where there are such files in it, `rules.smk` is included in the workflow,
+        and `schema.yaml` is merged into the schema of the configuration.
     prepare
         Completes a checked configuration, or refuses it with a ConfigError.
-    extra_figures
-        What each of its figures for `figures.extra` needs, as in `kohorte.study.figures`.
+    figures
+        Its rows of the table of figures; their captions are in `captions`.
     costs
         Memory and time of its rules, by their name.
     files
@@ -65,7 +66,7 @@ class StudyModule:
 
     folder: Path
     prepare: Callable[[Config], Config] = lambda config: config
-    extra_figures: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    figures: Sequence[Figure] = ()
     costs: Mapping[str, Cost] = field(default_factory=dict)
     files: Sequence[tuple[str, str]] = ()
     unrecorded: Sequence[str] = ()
@@ -74,10 +75,19 @@ class StudyModule:
     packages: Mapping[str, Package] = field(default_factory=dict)
 
     @property
-    def rules(self) -> str:
-        """The file of its rules, relative to the top of the workflow."""
+    def rules(self) -> str | None:
+        """The file of its rules, where it has any, relative to the top of the workflow."""
+        return f"{self._home}/rules.smk" if (self.folder / "rules.smk").exists() else None
+
+    @property
+    def captions(self) -> str:
+        """The folder of the captions of its figures, relative to the top of the workflow."""
+        return f"{self._home}/captions"
+
+    @property
+    def _home(self) -> str:
         library = Path(__file__).parents[2]
-        return f"src/{self.folder.relative_to(library).as_posix()}/rules.smk"
+        return f"src/{self.folder.relative_to(library).as_posix()}"
 
 
 def merge_schema(schema: Mapping[str, Any], addition: Mapping[str, Any]) -> dict[str, Any]:

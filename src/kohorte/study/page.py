@@ -1,11 +1,15 @@
-"""The page of the documentation that has every key of the configuration, from the schema."""
+"""Pages of the documentation: every key of the configuration, and the table of figures."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from kohorte.study.config import describe_values, show_value
+from kohorte.study.figures import Figure
+
+_FIRST = "<!-- figures: the table is written by `make docs` -->\n"
+_LAST = "<!-- end of figures -->\n"
 
 _HEAD = """\
 # Configuration
@@ -57,6 +61,17 @@ def configuration_page(schema: Mapping[str, Any], first: str) -> str:
             parts += [f"\n## {name}\n", f"{entry['description']}\n"]
             parts += _table(entry["properties"], entry.get("required", []))
     return "\n".join(parts) + "\n"
+
+
+def results_page(page: str, figures: Iterable[Figure]) -> str:
+    """Return the page of results with its table of figures as it should be."""
+    before, _, rest = page.partition(_FIRST)
+    table = ["| figure | what it answers | needs | drawn |", "|---|---|---|---|"]
+    for figure in sorted(figures, key=lambda figure: figure.on_request):
+        needs = ", ".join(need.text for need in figure.needs)
+        when = "on request" if figure.on_request else "always"
+        table.append(f"| `{figure.name}` | {figure.question} | {needs} | {when} |")
+    return "\n".join([before + _FIRST.strip(), *table, _LAST + rest.partition(_LAST)[2]])
 
 
 def _table(entries: Mapping[str, Mapping[str, Any]], required: Collection[str]) -> Iterator[str]:

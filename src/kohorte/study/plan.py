@@ -25,7 +25,7 @@ from kohorte.maps.parameters import (
     realization_seed,
     without_effect,
 )
-from kohorte.study.figures import EXTRA_FIGURES, check_extra_figures, has_classes
+from kohorte.study.figures import all_figures, choose_figures, has_classes
 from kohorte.study.modules import StudyModule
 
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
@@ -285,8 +285,7 @@ def _check_figures(config: Mapping[str, Any], study: Study, modules: Sequence[St
             study[figures["realization"]]
         except ConfigError as error:
             raise ConfigError(f"figures.realization: {error}") from None
-    known = EXTRA_FIGURES | {k: v for m in modules for k, v in m.extra_figures.items()}
-    check_extra_figures(config, len(study.realizations), len(study.labels), known)
+    choose_figures(all_figures(modules), config, study)
 
 
 def _check_test(config: Mapping[str, Any], study: Study) -> None:

@@ -13,6 +13,7 @@ from kohorte.figures.style import (
     INK,
     MUTED,
     SMALL,
+    Style,
     group_colour,
     legend_below,
     line_style,
@@ -58,10 +59,13 @@ def benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
 
 
 def _draw_points(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
-    handles = []
+    handles: list[Artist] = []
     for device, name in _PUBLISHED.items():
         curve = published[published["device"] == device]
-        style = {"color": MUTED if device == "cpu" else INK, "ls": "--" if device == "cpu" else ":"}
+        style: Style = {
+            "color": MUTED if device == "cpu" else INK,
+            "ls": "--" if device == "cpu" else ":",
+        }
         axes.plot(curve["n_points"], curve["seconds"], **style)
         handles.append(Line2D([], [], label=name, **style))
     usual = table["n_realizations"] == table.loc[table["case"] == "points", "n_realizations"].max()

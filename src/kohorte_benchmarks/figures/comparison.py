@@ -54,7 +54,7 @@ _OWN = {"consensus": 0, "weighted_votes": 1}  # kohorte's methods -> colour and 
 
 @paper_style()
 def methods_figure(methods: "pd.DataFrame") -> Figure:
-    """Adjusted Rand index of consensus methods on each data set, by what they are told.
+    """Draw the adjusted Rand index of consensus methods on each data set, by what they are told.
 
     A row of panels for each clusterer. Markers are means over the seeds, bars standard deviations;
     the band spans the worst to the best single realization, its line is the median one.
@@ -129,7 +129,7 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
 
 @paper_style()
 def rules_figure(rules: "pd.DataFrame") -> Figure:
-    """What the rules for the number of groups find, and how good the consensus then is.
+    """Draw what rules for the number of groups find, and how good the consensus then is.
 
     Parameters
     ----------

@@ -5,12 +5,13 @@ After figure 1 of Ha, Nättilä & Davelaar, Journal of Open Source Software 10 (
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -18,6 +19,7 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
+    Style,
     group_colour,
     group_marker,
     log_axis,
@@ -35,10 +37,10 @@ class Curve:
     number: int | None
     measured: bool = False
 
-    def style(self) -> dict:
+    def style(self) -> Style:
         """Properties of a line; what was measured has markers."""
-        style = {"color": MUTED if self.number is None else group_colour(self.number)}
-        if self.measured:
+        style: Style = {"color": MUTED if self.number is None else group_colour(self.number)}
+        if self.measured and self.number is not None:
             style |= {"marker": group_marker(self.number), "ms": 3.5}
         return style
 
@@ -65,7 +67,7 @@ _DASHES = ("-", "--", ":")
 
 @paper_style()
 def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Times of whole maps and of ensembles against points, and ratios to the legacy programs'.
+    """Draw times of whole maps and ensembles against points, and ratios to the legacy programs'.
 
     Ratios divide the published time of the legacy program, interpolated between its own numbers of
     points, by the time of each other one: of different machines where that one was measured here.
@@ -80,7 +82,7 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
         Columns of src/kohorte_benchmarks/published_timings.csv.
     """
     figure = new_figure(DOUBLE_COLUMN, 5.4)
-    halves = figure.subfigures(1, 2)
+    halves = figure.subfigures(1, 2, squeeze=False).ravel()
     measured = maps[maps["case"] == "analysis"]
     features = sorted(measured["n_features"].unique())
     dashes = dict(zip(features, _DASHES, strict=False))
@@ -142,11 +144,17 @@ def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[st
 
 
 def _draw_half(
-    half, curves: Mapping, kinds: Mapping[str, Curve], dashes: Mapping, legacy: str, letters, title
+    half: SubFigure,
+    curves: Mapping[tuple[str, Any], pd.Series],
+    kinds: Mapping[str, Curve],
+    dashes: Mapping[Any, str],
+    legacy: str,
+    letters: str,
+    title: str,
 ) -> list[Artist]:
-    """Times above, ratios below; legend entries of what there is."""
+    """Draw times above, ratios below; return legend entries of what there is."""
     times, ratios = half.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
-    handles = []
+    handles: list[Artist] = []
     for name, kind in kinds.items():
         if all(curves[name, key].empty for key in dashes):
             continue

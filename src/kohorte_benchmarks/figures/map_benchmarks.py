@@ -13,6 +13,7 @@ from kohorte.figures.style import (
     INK,
     MUTED,
     SMALL,
+    Style,
     group_colour,
     legend_below,
     line_style,
@@ -60,7 +61,7 @@ _PUBLISHED = {"POPSOM": (MUTED, "--", "D"), "aweSOM": (INK, ":", "v")}
 
 @paper_style()
 def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Times of other implementations over kohorte's, of a whole job, and growth against limits.
+    """Draw times of others over kohorte's, those of a whole job, and growth against limits.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure
 
 
 def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
-    """A bar for each other implementation; a line across it is where it should reach."""
+    """Draw a bar for each other implementation; a line across it is where it should reach."""
     position, largest = 0.0, 1.0
     for case, heading in _HEADINGS.items():
         chosen = table["implementation"].str.contains("equal winners")
@@ -155,11 +156,11 @@ def _label(case: str, row: pd.Series) -> str:
 
 
 def _draw_job(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
-    handles = []
+    handles: list[Artist] = []
     for name, (colour, dashes, marker) in _PUBLISHED.items():
         curve = published[(published["implementation"] == name) & published["peak_mb"].isna()]
         axes.plot(curve["n_points"], curve["seconds"], color=colour, ls=dashes)
-        style = {"color": colour, "ls": dashes, "marker": marker, "ms": 4}
+        style: Style = {"color": colour, "ls": dashes, "marker": marker, "ms": 4}
         handles.append(Line2D([], [], label=f"{name}, published", **style))
     rows = table[(table["case"] == "whole_job") & (table["implementation"] == "kohorte")]
     style = line_style(_WHOLE)
@@ -180,11 +181,11 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
         axes.plot(rows["n_points"], rows["peak_mb"], **style)
     rows = table[table["case"] == "scaling_points"]
     n = np.unique(rows["n_points"])
-    line = {"color": group_colour(4), "lw": 0.8, "ls": "-."}
+    line: Style = {"color": group_colour(4), "lw": 0.8, "ls": "-."}
     axes.plot(n, 4e-6 * n * rows["n_features"].iloc[0], **line)
-    for name, (colour, _, marker) in _PUBLISHED.items():
+    for name, (shade, _, marker) in _PUBLISHED.items():
         at = published[(published["implementation"] == name) & published["peak_mb"].notna()]
-        axes.plot(at["n_points"], at["peak_mb"], color=colour, marker=marker, ls="", ms=4)
+        axes.plot(at["n_points"], at["peak_mb"], color=shade, marker=marker, ls="", ms=4)
     _log_axes(axes)
     axes.set_ylim(bottom=1)
     axes.set_xlabel("Points")

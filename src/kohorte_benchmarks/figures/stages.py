@@ -39,7 +39,7 @@ _WHOLE = {"kohorte, online": (INK, "--"), "kohorte, batch": (MUTED, ":")}
 
 @paper_style()
 def stages_figure(times: pd.DataFrame, quality: pd.DataFrame) -> Figure:
-    """Times of stages against map size, a panel a number of points; totals; errors.
+    """Draw times of stages against map size, a panel a number of points; totals; errors.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def stages_figure(times: pd.DataFrame, quality: pd.DataFrame) -> Figure:
     devices = times["device"].unique().tolist()
     columns = max(len(points), 3)
     figure = new_figure(DOUBLE_COLUMN, 0.6 + 2.1 * (len(devices) + 1))
-    parts = figure.subfigures(len(devices) + 1, 1)
+    parts = figure.subfigures(len(devices) + 1, 1, squeeze=False).ravel()
     letter = ord("a")
     for part, device in zip(parts, devices, strict=False):
         grid = part.subplots(1, columns, sharey=True)
@@ -103,7 +103,7 @@ def _draw_errors(axes: Axes, quality: pd.DataFrame, name: str) -> list[Artist]:
     """Means over maps, with all maps as dots; legend entries of the numbers of points."""
     points = sorted(quality["n_points"].unique())
     colours = sequential_map()(np.linspace(0.0, 0.9, len(points)))
-    handles = []
+    handles: list[Artist] = []
     for k, (n, colour) in enumerate(zip(points, colours, strict=True)):
         rows = quality[quality["n_points"] == n]
         means = rows.groupby("side")[name].mean()
@@ -139,7 +139,7 @@ def _draw_totals(axes: Axes, times: pd.DataFrame) -> None:
 
 
 def _stage_handles(times: pd.DataFrame) -> list[Artist]:
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], label=label, **line_style(number)) for number, label in _STAGES.values()
     ]
     return handles + [

@@ -1,6 +1,7 @@
 """Figures of `figures.extra`: readable, and drawn from what the files of a study say."""
 
-import runpy
+import importlib
+from types import SimpleNamespace
 
 import numpy as np
 import oracles_figures as page
@@ -10,19 +11,16 @@ from grid_samples import make_study
 
 from kohorte import store
 from kohorte.errors import ConfigError, ResultError
-from kohorte.figures.umatrix_stages import (
-    cluster_radars_figure,
-    umatrix_contours_figure,
-    umatrix_stages_figure,
-)
+from kohorte.figures.ensemble import overlap_matrices_figure
+from kohorte.figures.umatrix_stages import umatrix_contours_figure, umatrix_stages_figure
 from kohorte.maps.lattice import Lattice
+from kohorte.studies import plasma
 from kohorte.studies.plasma import store as plasma_store
 from kohorte.studies.plasma.fields.grid import Grid
-from kohorte.studies.plasma.figures.cell_groups import (
-    feature_pairs_figure,
-    group_shares_figure,
-    overlap_matrices_figure,
-)
+from kohorte.studies.plasma.figures import radars
+from kohorte.studies.plasma.figures.cell_groups import feature_pairs_figure, group_shares_figure
+from kohorte.studies.plasma.figures.radars import cluster_radars_figure
+from kohorte.studies.plasma.figures.signals import count_signal, signal_histogram_figure
 from kohorte.studies.plasma.figures.slices import (
     GroupMap,
     cluster_slice_figure,
@@ -30,12 +28,14 @@ from kohorte.studies.plasma.figures.slices import (
     field_label,
     field_slice_figure,
     percent,
-    signal_histogram_figure,
 )
 from kohorte.studies.plasma.figures.surfaces import Surface, View, shade, surfaces_figure
 from kohorte.studies.plasma.physics.cuts import cut_grid
 from kohorte.studies.plasma.physics.tables import measure_cells
 from kohorte.studies.plasma.steps import list_groupings
+from kohorte.study import figures as core
+
+FIGURES = [*core.FIGURES, *plasma.MODULE.figures]
 
 
 @pytest.fixture(scope="module", params=[(20, 24), (10, 14, 12)], ids=["plane", "box"])
@@ -49,77 +49,87 @@ def study(request, tmp_path_factory):
             cells.grid,
             plasma_store.parts_of(cells.grid.shape),
         )
+        paths.inputs = {
+            name: getattr(paths, name) for name in ("data", "fields", "ensemble", "grid")
+        }
+        paths.inputs["maps"] = [paths.index]
+        for name, table in zip(("physics", "structures", "threshold"), paths.tables, strict=True):
+            paths.inputs[name] = paths.folder / f"{name}.csv"
+            store.write_csv(table, paths.inputs[name])
         yield paths
 
 
-def draw(root, name, *arguments):
-    """The figure that a script makes, checked to be readable."""
-    figure = runpy.run_path(str(root / "scripts" / f"plot_{name}.py"))[f"plot_{name}"](*arguments)
+def draw(study, name, **parameters):
+    """The texts of a figure that is drawn from the files of a study, checked to be readable."""
+    row = next(figure for figure in FIGURES if figure.name == name)
+    draw_figure = getattr(importlib.import_module(row.module), f"draw_{name}")
+    inputs = {key: study.inputs[key] for key in (*row.inputs, *row.tables)}
+    known = {key.rpartition(".")[2]: None for key in row.parameters}
+    figure = draw_figure(inputs, known | parameters)
     assert not page.text_faults(figure)
     return page.texts(figure)
 
 
 @pytest.mark.parametrize("where", [(None, None), ("x", 3)])
-def test_slices_of_the_grid(root, study, where):
-    cells, (physics, _, _) = study.cells, study.tables
-    box = len(cells.grid.shape) == 3
-    across = "y (d)" if box and where[0] == "x" else "x (d)"
-    text = draw(root, "field_slice", cells, *where)
+def test_slices_of_the_grid(study, where):
+    box = len(study.cells.grid.shape) == 3
+    where = {"slice_axis": where[0], "slice_index": where[1]}
+    across = "y (d)" if box and where["slice_axis"] == "x" else "x (d)"
+    text = draw(study, "field_slice", **where)
     assert across in text
     assert "$B_0$ / d" in text
-    assert ("magnetic field lines" in text) == (not box or where[0] is None)
-    text = draw(root, "feature_slices", cells, *where)
+    assert ("magnetic field lines" in text) == (not box or where["slice_axis"] is None)
+    text = draw(study, "feature_slices", **where)
     assert text.count("$B_0$") >= 4
-    text = draw(root, "cluster_slice", cells, physics, [study.index], "map1", 1.5, *where)
+    text = draw(study, "cluster_slice", realization="map1", threshold=1.5, **where)
     assert "clusters of one map" in text
     assert "= 1.5 rms" in text
-    assert "consensus groups" in draw(root, "cluster_slice", cells, physics, None, "", 2, *where)
-    assert "Stacked signal" in draw(root, "signal_slice", cells, *where)
-    assert "Stability" in draw(root, "consensus_slice", cells, physics, *where)
-    assert "SCE group 0" in draw(root, "signal_classes", cells, None, *where)
-    cuts = np.quantile(cells["signal"][:], [0.3, 0.6]).tolist()
-    text = draw(root, "signal_classes", cells, cuts, *where)
+    foreign = SimpleNamespace(inputs=study.inputs | {"maps": []})
+    text = draw(foreign, "cluster_slice", threshold=2, **where)
+    assert "consensus groups" in text
+    assert "clusters of one map" not in text
+    assert "Stacked signal" in draw(study, "signal_slice", **where)
+    assert "Stability" in draw(study, "consensus_slice", **where)
+    assert "SCE group 0" in draw(study, "signal_classes", **where)
+    cuts = np.quantile(study.cells["signal"][:], [0.3, 0.6]).tolist()
+    text = draw(study, "signal_classes", signal_cuts=cuts, **where)
     assert "below" in text
     assert "from" in text
 
 
-def test_figures_of_groups_and_maps(root, study):
-    physics, _, threshold = study.tables
-    text = draw(root, "group_shares", physics, threshold)
+def test_figures_of_groups_and_maps(study):
+    text = draw(study, "group_shares")
     assert "above threshold" in text
     assert "consensus 0" in text
-    text = draw(root, "feature_pairs", study.ensemble, study.data, {"j_par": "B0 / d"})
+    text = draw(study, "feature_pairs")
     assert "group 0" in text
     assert f"of {study.cells.grid.n_cells} cells" in text
-    draw(root, "overlap_matrices", store.read_ensemble(study.ensemble))
-    draw(root, "umatrix_contours", [study.index], study.ensemble, "map3")
-    text = draw(root, "umatrix_stages", [study.index], study.ensemble, None)
+    draw(study, "overlap_matrices")
+    draw(study, "umatrix_contours", realization="map3")
+    text = draw(study, "umatrix_stages")
     assert "after 0 steps" in text
     assert "after 800 steps" in text
-    text = draw(root, "cluster_radars", [study.index], study.ensemble, study.data, "map0")
+    text = draw(study, "cluster_radars", realization="map0")
     assert "cluster 0" in text
 
 
-def test_surfaces_of_a_box(root, study):
+def test_surfaces_of_a_box(study):
     if len(study.cells.grid.shape) == 2:
         with pytest.raises(ResultError, match="needs a grid of three dimensions"):
-            draw(root, "sheet_surfaces", study.cells, study.tables[0], 2.0)
+            draw(study, "sheet_surfaces", threshold=2.0)
         return
-    text = draw(root, "sheet_surfaces", study.cells, study.tables[0], 2.0)
-    assert "> 2 rms" in text
+    assert "> 2 rms" in draw(study, "sheet_surfaces", threshold=2.0)
 
 
-def test_histogram_counts_every_cell_once(root, study):
-    script = runpy.run_path(str(root / "scripts" / "plot_signal_histogram.py"))
+def test_histogram_counts_every_cell_once(study):
     signal, groups = study.cells["signal"][:], study.cells["sce_group"][:]
     n = study.cells.grid.shape[0]
-    counts, edges = script["count_signal"](study.cells, [slice(0, 3), slice(3, n)])
+    counts, edges = count_signal(study.cells, [slice(0, 3), slice(3, n)])
     assert counts.sum(axis=1).tolist() == np.bincount(groups.ravel()).tolist()
     assert (edges[0], edges[-1]) == (signal.min(), signal.max())
     expected = np.histogram(signal, edges)[0]
     np.testing.assert_array_equal(counts.sum(axis=0), expected)
-    text = draw(root, "signal_histogram", study.cells, [float(signal.mean())])
-    assert "cut-off" in text
+    assert "cut-off" in draw(study, "signal_histogram", signal_cuts=[float(signal.mean())])
     assert not page.text_faults(
         signal_histogram_figure(
             np.arange(8), np.geomspace(1, 1e6, 9), groups=np.ones((3, 8), int) * [[1], [0], [2]]
@@ -127,13 +137,11 @@ def test_histogram_counts_every_cell_once(root, study):
     )
 
 
-def test_features_are_measured_in_parts(root, study, monkeypatch):
-    script = runpy.run_path(str(root / "scripts" / "plot_cluster_radars.py"))
+def test_features_are_measured_in_parts(study, monkeypatch):
     features = store.read_data(study.data).features.copy()
     features[3, 1] = np.nan
-    measure = script["measure_features"]
-    measure.__globals__["ROWS"] = 7
-    mean, spread = measure(features)
+    monkeypatch.setattr(radars, "ROWS", 7)
+    mean, spread = radars.measure_features(features)
     np.testing.assert_allclose(mean, np.nanmean(features.astype(float), axis=0), atol=1e-6)
     np.testing.assert_allclose(spread, np.nanstd(features.astype(float), axis=0), rtol=1e-6)
 

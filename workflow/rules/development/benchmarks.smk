@@ -74,9 +74,10 @@ rule plot_ensemble_benchmark:
         mem_mb=2000,
         runtime=10,
     params:
+        draw=["benchmarks", "benchmark_figure"],
         library=library_digest("figures", "kohorte_benchmarks/figures"),
     script:
-        "../../../scripts/plot_ensemble_benchmark.py"
+        "../../../scripts/plot_benchmark.py"
 
 
 rule benchmark_maps:
@@ -121,9 +122,10 @@ rule plot_map_benchmark:
         mem_mb=2000,
         runtime=10,
     params:
+        draw=["map_benchmarks", "map_benchmark_figure"],
         library=library_digest("figures", "kohorte_benchmarks/figures"),
     script:
-        "../../../scripts/plot_map_benchmark.py"
+        "../../../scripts/plot_benchmark.py"
 
 
 rule plot_joss:
@@ -145,9 +147,10 @@ rule plot_joss:
         mem_mb=2000,
         runtime=10,
     params:
+        draw=["joss", "joss_figure"],
         library=library_digest("figures", "kohorte_benchmarks/figures"),
     script:
-        "../../../scripts/plot_joss.py"
+        "../../../scripts/plot_benchmark.py"
 
 
 rule compare_simpsom:

@@ -87,6 +87,7 @@ rule plot_scaling:
         mem_mb=1000,
         runtime=10,
     params:
+        draw=["scaling", "scaling_figure"],
         library=library_digest("figures", "kohorte_benchmarks/figures"),
     script:
-        "../../../scripts/plot_scaling.py"
+        "../../../scripts/plot_benchmark.py"

@@ -65,6 +65,7 @@ rule plot_stages:
         mem_mb=1000,
         runtime=10,
     params:
+        draw=["stages", "stages_figure"],
         library=library_digest("figures", "kohorte_benchmarks/figures"),
     script:
-        "../../../scripts/plot_stages.py"
+        "../../../scripts/plot_benchmark.py"

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kohorte.study.figures import MAPS, Figure, Need
 from kohorte.study.modules import StudyModule
+from kohorte.study.plan import Study
 
 
-def _three_features(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
+def _three_features(config: Mapping[str, Any], study: Study) -> str:
     features = config["data"]["features"]
     if features is None or len(features) >= 3:
         return ""
@@ -15,5 +17,17 @@ def _three_features(config: Mapping[str, Any], n_maps: int, n_label_files: int) 
 
 
 MODULE = StudyModule(
-    folder=Path(__file__).parent, extra_figures={"colours": ("maps", _three_features)}
+    folder=Path(__file__).parent,
+    figures=[
+        Figure(
+            "colours",
+            "kohorte.studies.colours.figures",
+            "What does a map of three features (or slices of more) look like as an image?",
+            section="Map",
+            needs=[MAPS, Need("three features, from 0 to 1", _three_features)],
+            inputs=["maps", "ensemble", "data"],
+            parameters=["figures.realization"],
+            on_request=True,
+        )
+    ],
 )

@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import MANY_CELLS, cell_polygons, map_axes
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
+    find_renderer,
     freeze_layout,
     legend_below,
     marker_handle,
@@ -46,7 +49,7 @@ def colours_figure(
     distances: np.ndarray,
     highlight: int,
 ) -> Figure:
-    """A map of three features as an image, in slices where there are more, and its names.
+    """Draw a map of three features as an image, in slices where there are more, and its names.
 
     Each slice of three features that follow each other gives red, green and blue of its panel. The
     last panel has the distances of the points to their nodes in all realizations.
@@ -90,7 +93,7 @@ def colours_figure(
     figure = new_figure(DOUBLE_COLUMN, height)
     maps, right = figure, None
     if measured:
-        maps, right = figure.subfigures(1, 2, width_ratios=[4.7, 2.5])
+        maps, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[4.7, 2.5]).ravel()
     grid = maps.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     polygons = cell_polygons(lattice)
     for axes in grid[len(slices) :]:
@@ -99,7 +102,10 @@ def colours_figure(
         map_axes(axes, lattice)
         axes.set_aspect(1)
         cells = PolyCollection(
-            polygons, facecolors=np.clip(weights[:, part], 0, 1), edgecolors="face", linewidths=0.2
+            polygons,  # type: ignore[arg-type]  # takes arrays
+            facecolors=np.clip(weights[:, part], 0, 1),
+            edgecolors="face",
+            linewidths=0.2,
         )
         if len(polygons) > MANY_CELLS:
             cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
@@ -126,6 +132,32 @@ def colours_figure(
     return figure
 
 
+def draw_colours(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `colours` from the files of a study."""
+    identifier = parameters["realization"] or store.read_representative(inputs["ensemble"])
+    table = store.read_data(inputs["data"])
+    values = table.features * table.scale + table.offset
+    check_colours(values, table.names)
+    files = store.listed_realizations(inputs["maps"])
+    stored = [store.read_realization(file, "weights", "winners") for file in files]
+    colours = [r.arrays["weights"] * table.scale + table.offset for r in stored]
+    distances = [
+        np.linalg.norm(values - weights[r.arrays["winners"]], axis=1)
+        for r, weights in zip(stored, colours, strict=True)
+    ]
+    own = [file.stem for file in files].index(identifier)
+    names = table.rows if table.truth is None else np.array(table.class_names)[table.truth]
+    return colours_figure(
+        colours[own],
+        stored[own].lattice,
+        table.names,
+        winners=stored[own].arrays["winners"],
+        names=[str(name) for name in names],
+        distances=np.array(distances),
+        highlight=own,
+    )
+
+
 def check_colours(values: np.ndarray, features: Sequence[str]) -> None:
     """Raise ConfigError where a value is no share of a colour, from 0 to 1."""
     outside = ~((values >= -1e-6) & (values <= 1 + 1e-6))  # scaling back rounds
@@ -144,23 +176,31 @@ def _write_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> None:
     taken: dict[tuple, list[str]] = {}
     for place, name in zip(places.tolist(), names, strict=True):
         taken.setdefault(tuple(place), []).append(name)
-    renderer = axes.figure.canvas.get_renderer()
+    renderer = find_renderer(axes.figure)
     inside = axes.get_window_extent(renderer)
     for place, found in taken.items():
         text = axes.text(
-            *place, "\n".join(found), ha="center", va="center", fontsize=6, bbox=box, zorder=4
+            place[0],
+            place[1],
+            "\n".join(found),
+            ha="center",
+            va="center",
+            fontsize=6,
+            bbox=box,
+            zorder=4,
         )
         extent = text.get_window_extent(renderer).padded(2)
         over = max(extent.x1 - inside.x1, 0) - max(inside.x0 - extent.x0, 0)
         up = max(extent.y1 - inside.y1, 0) - max(inside.y0 - extent.y0, 0)
         x, y = axes.transData.transform(place)
-        text.set_position(axes.transData.inverted().transform((x - over, y - up)))
+        left, bottom = axes.transData.inverted().transform((x - over, y - up))
+        text.set_position((left, bottom))
 
 
 def _draw_distances(
     axes: Axes, names: Sequence[str], distances: np.ndarray, highlight: int
 ) -> list[Artist]:
-    """A row of dots for each name, one dot a realization; legend entries."""
+    """Draw a row of dots for each name, one dot a realization; return legend entries."""
     at = np.arange(len(names))
     for row in distances:
         axes.plot(row, at, ls="", marker="o", ms=2.6, color=MUTED, mew=0, alpha=0.6)
@@ -171,7 +211,7 @@ def _draw_distances(
     plain_numbers(axes.xaxis, 4)
     axes.set_xlabel("Distance in colour space")
     axes.grid(True, axis="x")
-    handles = [marker_handle("this map", INK, "D", 3.5)]
+    handles: list[Artist] = [marker_handle("this map", INK, "D", 3.5)]
     if len(distances) > 1:
         handles.append(marker_handle(f"all {len(distances)} maps", MUTED, "o", 3.5))
     return handles

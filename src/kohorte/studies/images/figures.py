@@ -13,13 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.optimize import linear_sum_assignment
 
+from kohorte import store
 from kohorte.analysis.classification import winners_of_means
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     SMALL,
+    Style,
     group_colour,
     new_figure,
     paper_style,
@@ -65,7 +68,7 @@ def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
             "that are all named pixel_<row>_<column>, counted from 0; leave these figures out of "
             "figures.extra"
         )
-    rows, columns = np.array([[int(part) for part in match.groups()] for match in found]).T
+    rows, columns = np.array([[int(p) for p in match.groups()] for match in found if match]).T
     images = np.zeros((len(values), rows.max() + 1, columns.max() + 1))
     images[:, rows, columns] = values
     return images
@@ -95,9 +98,12 @@ def images_of_means(
     ConfigError
         The features are no pixels.
     """
-    means, winners = winners_of_means(data.features, data.truth, weights, metric)
-    physical = (values * data.scale + data.offset for values in (means, weights[winners]))
-    return *(as_images(values, data.names) for values in physical), winners
+    means, winners = winners_of_means(data.features, known_classes(data)[0], weights, metric)
+    one, other = (
+        as_images(values * data.scale + data.offset, data.names)
+        for values in (means, weights[winners])
+    )
+    return one, other, winners
 
 
 @paper_style()
@@ -109,7 +115,7 @@ def class_winners_figure(
     u_matrix: np.ndarray,
     lattice: "Lattice",
 ) -> Figure:
-    """Each class in a column: its mean image, the weights of the winner of that, and where it is.
+    """Draw a column for each class: its mean image, the weights of its winner, where that is.
 
     Parameters
     ----------
@@ -158,7 +164,7 @@ def class_winners_figure(
                 map_axes(axes, lattice, labels=False)
                 draw_values(axes, cells, u_matrix, valleys)
                 at = lattice.coordinates()[winners[k]]
-                style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
+                style: Style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
                 axes.plot(*at, "o", color=group_colour(7), zorder=5, **style)
             if row == 0:
                 axes.set_title(shorten(class_names[k], int(side * 14)), fontsize=8, pad=3)
@@ -171,6 +177,18 @@ def class_winners_figure(
     return figure
 
 
+def draw_class_winners(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `class_winners` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights", "u_matrix")
+    table = store.read_data(inputs["data"], mapped=True)
+    return class_winners_figure(
+        *images_of_means(table, stored.arrays["weights"], stored.parameters["metric"]),
+        known_classes(table)[1],
+        stored.arrays["u_matrix"],
+        stored.lattice,
+    )
+
+
 @paper_style()
 def image_map_figure(
     weights: np.ndarray,
@@ -181,7 +199,7 @@ def image_map_figure(
     *,
     metric: str = "euclidean",
 ) -> Figure:
-    """U-matrix, surrounded by the weights of the winners of the mean of each class.
+    """Draw the U-matrix, surrounded by the weights of the winners of the mean of each class.
 
     A line joins each image to its node. Images are placed so that the lines are shortest in all,
     which leaves none of them crossing another.
@@ -252,14 +270,32 @@ def image_map_figure(
             color=group_colour(7),
         )
     ends = nodes / [width, height]
-    dots = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
+    dots: Style = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
     figure.add_artist(
         Line2D(*ends.T, color=group_colour(7), transform=figure.transFigure, zorder=6, **dots)
     )
     return figure
 
 
-def _check_classes(means, weights, winners, class_names) -> int:
+def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `image_map` from the files of a study."""
+    stored = read_map(inputs, parameters, "weights", "u_matrix")
+    table = store.read_data(inputs["data"], mapped=True)
+    metric = stored.parameters["metric"]
+    _, weights, winners = images_of_means(table, stored.arrays["weights"], metric)
+    return image_map_figure(
+        weights,
+        winners,
+        known_classes(table)[1],
+        stored.arrays["u_matrix"],
+        stored.lattice,
+        metric=metric,
+    )
+
+
+def _check_classes(
+    means: np.ndarray, weights: np.ndarray, winners: np.ndarray, class_names: Sequence[str]
+) -> int:
     if not len(means) == len(weights) == len(winners) == len(class_names):
         raise ConfigError(
             f"{len(means)} means, {len(weights)} images of weights and {len(winners)} winners for "
@@ -299,6 +335,6 @@ def _places_around(count: int, frame: tuple[float, float], room: float) -> np.nd
     return np.column_stack([x, y]) + room / 2
 
 
-def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, ...]:
-    """A box in inches as shares of the page."""
+def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, float, float, float]:
+    """Return a box in inches as shares of the page."""
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height

@@ -1,14 +1,16 @@
 """Plasma turbulence: simulated or one's own fields on a grid, and what groups of cells are."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma.costs import COSTS
 from kohorte.studies.plasma.fields.names import check_fields, check_simulation
+from kohorte.study.figures import MAPS, POINTS, Figure, Need
 from kohorte.study.modules import StudyModule
-from kohorte.study.plan import check_whole_grid
+from kohorte.study.plan import Study, check_whole_grid
 
 
 def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,13 +54,13 @@ def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return config
 
 
-def _grid(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
+def _grid(config: Mapping[str, Any], study: Study) -> str:
     if _shape(config) is not None or config["fields"]["source"] is not None:
         return ""
     return "the points are no cells of a grid; give data.shape, or data.source: fields"
 
 
-def _three_dimensions(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
+def _three_dimensions(config: Mapping[str, Any], study: Study) -> str:
     shape = _shape(config)
     if shape is None or len(shape) == 3:
         return ""
@@ -72,21 +74,102 @@ def _shape(config: Mapping[str, Any]) -> list[int] | None:
     return config["data"]["shape"]
 
 
+_GRID = Need("a grid", _grid)
+_SLICE = ["figures.slice_axis", "figures.slice_index"]
+
+_of_cells = partial(
+    Figure,
+    section="Grid",
+    needs=[_GRID],
+    inputs=["data", "fields", "grid"],
+    on_request=True,
+    cost="plot_grid",
+)
+
 MODULE = StudyModule(
     folder=Path(__file__).parent,
     prepare=prepare,
-    extra_figures={
-        "field_slice": (_grid,),
-        "feature_slices": (_grid,),
-        "cluster_slice": (_grid,),
-        "consensus_slice": (_grid,),
-        "signal_slice": (_grid,),
-        "signal_histogram": (_grid,),
-        "signal_classes": (_grid,),
-        "feature_pairs": ("points",),
-        "group_shares": (_grid,),
-        "sheet_surfaces": (_grid, _three_dimensions),
-    },
+    figures=[
+        _of_cells(
+            "field_slice",
+            "kohorte.studies.plasma.figures.slices",
+            "Where does current flow along the field, and where do field lines run?",
+            inputs=["data", "fields"],
+            parameters=_SLICE,
+        ),
+        _of_cells(
+            "feature_slices",
+            "kohorte.studies.plasma.figures.slices",
+            "What does each feature look like on the slice, in physical units?",
+            inputs=["data", "fields"],
+            parameters=_SLICE,
+        ),
+        _of_cells(
+            "cluster_slice",
+            "kohorte.studies.plasma.figures.slices",
+            "Where are the clusters of one map, the groups and strong current?",
+            inputs=["data", "fields", "maps", "ensemble", "grid"],
+            tables=["physics"],
+            parameters=[*_SLICE, "physics.threshold", "figures.realization"],
+        ),
+        _of_cells(
+            "consensus_slice",
+            "kohorte.studies.plasma.figures.slices",
+            "Where are consensus and SCE groups, and how sure and stable are they?",
+            tables=["physics"],
+            parameters=_SLICE,
+        ),
+        _of_cells(
+            "signal_slice",
+            "kohorte.studies.plasma.figures.signals",
+            "Where is the stacked signal high?",
+            parameters=_SLICE,
+        ),
+        _of_cells(
+            "signal_histogram",
+            "kohorte.studies.plasma.figures.signals",
+            "How is the stacked signal distributed, in all cells and by SCE group?",
+            parameters=["figures.signal_cuts"],
+        ),
+        _of_cells(
+            "signal_classes",
+            "kohorte.studies.plasma.figures.signals",
+            "Where are the classes between `figures.signal_cuts`, or the SCE groups?",
+            parameters=[*_SLICE, "figures.signal_cuts"],
+        ),
+        _of_cells(
+            "feature_pairs",
+            "kohorte.studies.plasma.figures.cell_groups",
+            "How do the consensus groups lie in all pairs of features?",
+            needs=[POINTS],
+            inputs=["data", "fields", "ensemble"],
+        ),
+        _of_cells(
+            "group_shares",
+            "kohorte.studies.plasma.figures.cell_groups",
+            "Which shares of volume, current and dissipation do the groups hold?",
+            inputs=[],
+            tables=["physics", "threshold"],
+        ),
+        _of_cells(
+            "sheet_surfaces",
+            "kohorte.studies.plasma.figures.surfaces",
+            "What shape have strong current, and the groups that dissipate most?",
+            needs=[_GRID, Need("three dimensions", _three_dimensions)],
+            tables=["physics"],
+            parameters=["physics.threshold"],
+        ),
+        Figure(
+            "cluster_radars",
+            "kohorte.studies.plasma.figures.radars",
+            "In which features do the clusters of a map differ from the mean of the table?",
+            section="Map",
+            needs=[MAPS],
+            inputs=["maps", "ensemble", "data"],
+            parameters=["figures.realization"],
+            on_request=True,
+        ),
+    ],
     costs=COSTS,
     files=(("fields", "source"),),
     unlisted=("grid_labels.h5",),

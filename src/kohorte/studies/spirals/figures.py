@@ -1,9 +1,10 @@
 """Figures of the experiment with spirals: an unwound curve, and networks with and without maps."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Inputs
 from kohorte.figures.style import (
     COLOURS,
     DOUBLE_COLUMN,
@@ -19,6 +21,7 @@ from kohorte.figures.style import (
     MARKERS,
     MUTED,
     SMALL,
+    Style,
     group_colour,
     legend_below,
     log_axis,
@@ -29,10 +32,8 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
 )
-from kohorte.studies.spirals.plan import VARIANTS
-
-if TYPE_CHECKING:
-    import pandas as pd
+from kohorte.studies.spirals.plan import EXTENT, VARIANTS
+from kohorte.studies.spirals.store import read_networks, read_unwinding
 
 _CLASSES = (COLOURS[0], COLOURS[1])
 _DECISION = LinearSegmentedColormap.from_list("decision", [_CLASSES[0], "#FFFFFF", _CLASSES[1]])
@@ -46,8 +47,8 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 
 
 @paper_style()
-def unwinding_figure(curve: Mapping[str, object], table: "pd.DataFrame") -> Figure:
-    """A curve with the chain in it, positions against the way along it, and orders for all turns.
+def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
+    """Draw a curve with the chain in it, positions along it, and orders for all turns.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def unwinding_figure(curve: Mapping[str, object], table: "pd.DataFrame") -> Figu
 
 @paper_style()
 def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
-    """What the first network of each variant decides, with the points that it was trained on.
+    """Draw what the first network of each variant decides, with the points it was trained on.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
             interpolation="nearest",
             rasterized=True,
         )
-        _draw_classes(axes, *picture["points"].T, picture["classes"], size=2.5)
+        _draw_classes(axes, picture["points"], picture["classes"], size=2.5)
         axes.set_xticks([])
         axes.set_yticks([])
         accuracy = job["test_accuracy"][picture["row"], -1]
@@ -170,7 +171,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
 
 @paper_style()
 def layers_figure(jobs: Sequence[Mapping]) -> Figure:
-    """Maps between layers: among the activations, and where the points lie on them.
+    """Draw maps between layers: among the activations, and where the points lie on them.
 
     Parameters
     ----------
@@ -196,11 +197,11 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
         )
         before.add_collection(lines)
         before.plot(*picture["nodes"].T, ls="", marker="o", ms=1.6, color=INK, zorder=2)
-        _draw_classes(before, *picture["activations"].T, picture["classes"], size=5)
+        _draw_classes(before, picture["activations"], picture["classes"], size=5)
         steps = np.linspace(-1, 1, side)
         behind.vlines(steps, -1, 1, color=MUTED, lw=0.3, zorder=0)
         behind.hlines(steps, -1, 1, color=MUTED, lw=0.3, zorder=0)
-        _draw_classes(behind, *picture["positions"].T, picture["classes"], size=5)
+        _draw_classes(behind, picture["positions"], picture["classes"], size=5)
         for axes, name in ((before, "activation"), (behind, "position")):
             axes.set_aspect("equal", adjustable="datalim" if axes is before else "box")
             axes.set_xlabel(f"First {name}")
@@ -217,8 +218,8 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
 
 
 @paper_style()
-def courses_figure(courses: "pd.DataFrame") -> Figure:
-    """Loss of the training points and accuracy on test points, against the steps done.
+def courses_figure(courses: pd.DataFrame) -> Figure:
+    """Draw loss of the training points and accuracy on test points, against the steps done.
 
     Lines are means over the networks of a variant, bands one standard deviation to either side (of
     the logarithm of the loss).
@@ -263,8 +264,8 @@ def courses_figure(courses: "pd.DataFrame") -> Figure:
 
 
 @paper_style()
-def sweep_figure(networks: "pd.DataFrame") -> Figure:
-    """Test accuracy against beta, for each size of the map; a panel for each variant with a map.
+def sweep_figure(networks: pd.DataFrame) -> Figure:
+    """Draw test accuracy against beta by size of the map, a panel for each variant with a map.
 
     Markers are means over networks, bars standard errors of them; the dashed line is the mean of
     the plain network of as many parameters in its dense layers.
@@ -328,10 +329,27 @@ def sweep_figure(networks: "pd.DataFrame") -> Figure:
     ]
     entries.append(Line2D([], [], color=INK, ls=(0, (4, 1.5)), lw=0.9, label="plain"))
     if len(winners):
-        hollow = {"ls": "", "marker": "o", "mfc": "white", "ms": 3.5}
+        hollow: Style = {"ls": "", "marker": "o", "mfc": "white", "ms": 3.5}
         entries.append(Line2D([], [], color=INK, label="winner's position as input", **hollow))
     legend_below(figure, entries, most=5)
     return figure
+
+
+def draw_unwinding(inputs: Inputs) -> dict[str, Figure]:
+    """Draw the figure of unwound curves from their files."""
+    curve = read_unwinding(inputs["curve"])
+    return {"unwinding": unwinding_figure(curve, pd.read_csv(inputs["table"]))}
+
+
+def draw_networks(inputs: Inputs) -> dict[str, Figure]:
+    """Draw the figures of networks by name, from what their jobs left and two tables."""
+    drawn = [job for job in map(read_networks, inputs["jobs"]) if job["picture"] is not None]
+    return {
+        "decisions": decisions_figure(drawn, EXTENT),
+        "layers": layers_figure(drawn),
+        "courses": courses_figure(pd.read_csv(inputs["courses"])),
+        "sweep": sweep_figure(pd.read_csv(inputs["networks"])),
+    }
 
 
 def _in_order(jobs: Sequence[Mapping]) -> list[Mapping]:
@@ -342,13 +360,19 @@ def _in_order(jobs: Sequence[Mapping]) -> list[Mapping]:
     return [drawn[name] for name in VARIANTS if name in drawn]
 
 
-def _draw_classes(axes: Axes, x, y, classes, size: float) -> None:
+def _draw_classes(axes: Axes, points: np.ndarray, classes: np.ndarray, size: float) -> None:
     for k, colour in enumerate(_CLASSES):
-        own = classes == k
-        axes.scatter(x[own], y[own], c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
+        x, y = points[classes == k].T
+        axes.scatter(x, y, c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
 
 
-def _draw_band(axes: Axes, values: "pd.DataFrame", colour: str, name: str, scale=None) -> None:
+def _draw_band(
+    axes: Axes,
+    values: pd.DataFrame,
+    colour: str,
+    name: str,
+    scale: Callable[..., Any] | None = None,
+) -> None:
     """Mean and standard deviation of the columns, against the index."""
     scale = scale or (lambda v: v)
     mean, deviation = values.mean(axis=1), values.std(axis=1, ddof=1).fillna(0.0)

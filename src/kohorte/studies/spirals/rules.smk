@@ -134,9 +134,10 @@ rule plot_unwinding:
         mem_mb=1000,
         runtime=10,
     params:
-        library=library_digest("figures", "studies/spirals/figures"),
+        draw="draw_unwinding",
+        library=library_digest("figures", "studies/spirals/figures", "studies/spirals/plan"),
     script:
-        "../../../../scripts/plot_unwinding.py"
+        "../../../../scripts/plot_spirals.py"
 
 
 rule plot_spirals:
@@ -150,11 +151,7 @@ rule plot_spirals:
         networks="results/spirals/networks.csv",
         courses="results/spirals/courses.csv",
     output:
-        **{
-            f"{name}_{format}": f"results/spirals/{name}.{format}"
-            for name in SPIRAL_FIGURES[1:]
-            for format in ["pdf", "png"]
-        },
+        expand("results/spirals/{name}.{format}", name=SPIRAL_FIGURES[1:], format=["pdf", "png"]),
     log:
         "results/spirals/logs/plot_spirals.log",
     benchmark:
@@ -166,6 +163,7 @@ rule plot_spirals:
         mem_mb=1000,
         runtime=10,
     params:
+        draw="draw_networks",
         library=library_digest("figures", "studies/spirals/figures", "studies/spirals/plan"),
     script:
         "../../../../scripts/plot_spirals.py"

@@ -1,16 +1,19 @@
 """Stars of catalogues, and the regions of the colour-magnitude diagram that groups lie in."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kohorte.study.figures import MAPS, POINTS, Figure, Need
 from kohorte.study.modules import Package, StudyModule
+from kohorte.study.plan import Study
 
 #: Features that say where a star stands in the colour-magnitude diagram.
 STAR_FEATURES = ("b_v", "absolute_magnitude")
 
 
-def _star_features(config: Mapping[str, Any], n_maps: int, n_label_files: int) -> str:
+def _star_features(config: Mapping[str, Any], study: Study) -> str:
     features = config["data"]["features"]
     absent = [f for f in STAR_FEATURES if features is not None and f not in features]
     if not absent and config["data"]["source"] is not None:
@@ -19,12 +22,28 @@ def _star_features(config: Mapping[str, Any], n_maps: int, n_label_files: int) -
     return f"it shows the features {both}, but data.features has no {(absent or STAR_FEATURES)[0]}"
 
 
+_DIAGRAM = Need("features `b_v` and `absolute_magnitude`", _star_features)
+
+_of_stars = partial(
+    Figure, module="kohorte.studies.stars.figures", section="Ensemble", on_request=True
+)
+
 MODULE = StudyModule(
     folder=Path(__file__).parent,
-    extra_figures={
-        "colour_magnitude": ("points", _star_features),
-        "star_regions": ("maps", _star_features),
-    },
+    figures=[
+        _of_stars(
+            "colour_magnitude",
+            question="Where do the consensus groups lie in the colour-magnitude diagram?",
+            needs=[POINTS, _DIAGRAM],
+            inputs=["ensemble", "data"],
+        ),
+        _of_stars(
+            "star_regions",
+            question="Which groups hold the stars of each region of the diagram?",
+            needs=[MAPS, _DIAGRAM],
+            tables=["stars"],
+        ),
+    ],
     packages={
         "hipparcos": Package(
             step="kohorte.studies.stars.hipparcos:fetch_hipparcos",

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 
+from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.panels import draw_groups, draw_scale
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     SINGLE_COLUMN,
     SMALL,
+    Style,
     is_wide,
     legend_below,
     new_figure,
@@ -23,7 +28,8 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
 )
-from kohorte.studies.stars.regions import COLOURS, main_sequence
+from kohorte.studies.stars import STAR_FEATURES
+from kohorte.studies.stars.regions import COLOURS, REGIONS, main_sequence
 
 NAMES = {
     "main sequence": (0.2, 6.4),
@@ -49,7 +55,7 @@ def colour_magnitude_figure(
     signal: np.ndarray,
     confidence: np.ndarray,
 ) -> Figure:
-    """The diagram three times: by consensus group, by stacked signal and by confidence.
+    """Draw the diagram three times: by consensus group, stacked signal and confidence.
 
     Stars that lack colour or magnitude are counted, but not drawn; of more than MAX_STARS an evenly
     random part is drawn, the same on every run. The line is the mean main sequence.
@@ -106,11 +112,23 @@ def colour_magnitude_figure(
     return figure
 
 
+def draw_colour_magnitude(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `colour_magnitude` from the files of a study."""
+    points = store.read_ensemble(inputs["ensemble"], points=True).points
+    table = store.read_data(inputs["data"])
+    return colour_magnitude_figure(
+        *table.physical([table.names.index(name) for name in STAR_FEATURES]).T,
+        labels=points.label,
+        signal=points.signal,
+        confidence=points.confidence,
+    )
+
+
 @paper_style()
 def star_regions_figure(
     shares: np.ndarray, groups: Sequence[str], regions: Sequence[str], sizes: Sequence[int]
 ) -> Figure:
-    """Of the stars of each region, the share that each group holds.
+    """Draw the share of the stars of each region that each group holds.
 
     Parameters
     ----------
@@ -131,7 +149,7 @@ def star_regions_figure(
         value = shares[row, column]
         text = "<0.1" if 0 < value < 0.0005 else f"{100 * value:.1f}".removesuffix(".0")
         colour = "white" if value > 0.55 else INK
-        style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
+        style: Style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
         axes.text(column, row, text, **style)
     axes.set_xticks(range(len(groups)), groups)
     texts = [f"{name} ({size})" for name, size in zip(regions, sizes, strict=True)]
@@ -143,7 +161,15 @@ def star_regions_figure(
     return figure
 
 
-def _colour_bar(drawn, axes: Axes, label: str, logarithmic: bool = False) -> None:
+def draw_star_regions(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `star_regions` from the files of a study."""
+    groups = pd.read_csv(inputs["stars"])
+    counts = groups[[name.replace(" ", "_") for name in REGIONS]].to_numpy().T
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    return star_regions_figure(shares, groups["group"].tolist(), REGIONS, counts.sum(axis=1))
+
+
+def _colour_bar(drawn: PathCollection, axes: Axes, label: str, logarithmic: bool = False) -> None:
     bar = axes.figure.colorbar(drawn, ax=axes, location="bottom", pad=0.02, aspect=30)
     bar.set_label(label)
     if not logarithmic:

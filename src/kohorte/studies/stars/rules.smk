@@ -1,7 +1,7 @@
 """Stars: consensus groups in the colour-magnitude diagram -> figures and tables of them.
 
-They belong to a study that names them in `figures.extra` and whose features hold colour and absolute
-magnitude.
+The tables belong to a study that names `star_regions` in `figures.extra` and whose features hold
+colour and absolute magnitude.
 """
 
 if "star_regions" in config["figures"]["extra"]:
@@ -48,58 +48,3 @@ rule measure_star_groups:
         source=config["data"]["source"],
     script:
         RUN_STEP
-
-
-rule plot_colour_magnitude:
-    input:
-        ensemble="<results>/ensemble.h5",
-        data="<results>/data.h5",
-    output:
-        pdf="<results>/figures/colour_magnitude.pdf",
-        png=report(
-            "<results>/figures/colour_magnitude.png",
-            caption="../../../../workflow/report/colour_magnitude.rst",
-            category="Ensemble",
-            labels={"figure": "colour-magnitude diagram"},
-        ),
-    log:
-        "<logs>/plot_colour_magnitude.log",
-    benchmark:
-        "<benchmarks>/plot_colour_magnitude.tsv"
-    conda:
-        "../../../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot"),
-        runtime=run_time("plot"),
-    params:
-        library=library_digest("figures", "studies/stars/figures", "studies/stars/regions"),
-    script:
-        "../../../../scripts/plot_colour_magnitude.py"
-
-
-rule plot_star_regions:
-    input:
-        table="<results>/tables/stars.csv",
-    output:
-        pdf="<results>/figures/star_regions.pdf",
-        png=report(
-            "<results>/figures/star_regions.png",
-            caption="../../../../workflow/report/star_regions.rst",
-            category="Ensemble",
-            labels={"figure": "star regions"},
-        ),
-    log:
-        "<logs>/plot_star_regions.log",
-    benchmark:
-        "<benchmarks>/plot_star_regions.tsv"
-    conda:
-        "../../../../envs/kohorte.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("plot"),
-        runtime=run_time("plot"),
-    params:
-        library=library_digest("figures", "studies/stars/figures", "studies/stars/regions"),
-    script:
-        "../../../../scripts/plot_star_regions.py"

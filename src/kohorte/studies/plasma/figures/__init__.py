@@ -1,1 +1,1 @@
-"""Figures of plasmas."""
+"""Figures of groups of cells and of cuts through a grid."""

@@ -1,25 +1,29 @@
-"""Figures of groups of cells: pairs of features, shares of the whole, matrices of clusters."""
+"""Figures of groups of cells: pairs of features, and shares of the whole."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
-from kohorte.errors import ConfigError
-from kohorte.figures.ensemble import average_down
+from kohorte import store
+from kohorte.errors import ConfigError, ResultError
+from kohorte.figures.panels import choose_points, fill_missing
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     COLOURS,
     DOUBLE_COLUMN,
-    EMPTY,
     INK,
     MAX_GROUPS,
     MUTED,
+    Style,
     group_colour,
     legend_below,
     log_axis,
@@ -28,10 +32,19 @@ from kohorte.figures.style import (
     panel_title,
     paper_style,
     plain_numbers,
-    sequential_map,
 )
+from kohorte.studies.plasma.figures.slices import field_label
 
 _BINS = 60
+
+MOST_FEATURES = 6
+"""Features whose pairs are drawn; of more, the first."""
+
+KINDS = {"consensus": "consensus", "sce": "SCE", "map": "one map", "threshold": "threshold"}
+"""Kind of a group in the tables -> what it is called."""
+
+MOST_GROUPS = 12
+"""Groups of a kind whose shares are drawn; of more, the first."""
 
 SHARES = {
     "volume_fraction": ("volume", "s", "white", INK),
@@ -50,7 +63,7 @@ def feature_pairs_figure(
     shares: np.ndarray,
     n_points: int,
 ) -> Figure:
-    """Each pair of features as a scatter plot coloured by group, each feature as histograms.
+    """Draw each pair of features as points coloured by group, each feature as histograms.
 
     Parameters
     ----------
@@ -116,7 +129,41 @@ def feature_pairs_figure(
     return figure
 
 
-def _draw_histograms(axes, column, groups, order, limits) -> None:
+def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `feature_pairs` from the files of a study: of some of its points."""
+    table = store.read_data(inputs["data"], mapped=True)
+    with store.read_result(inputs["ensemble"], "ensemble") as file:
+        labels = file["points/label"][:]
+        n_groups = int(file["consensus"].attrs["n_groups"])
+    if len(table.names) < 2:
+        raise ResultError(f"{inputs['data']}: has one feature only, so there are no pairs to draw")
+    shown, columns = choose_points(len(labels)), list(range(len(table.names)))[:MOST_FEATURES]
+    points = table.features[shown][:, columns].astype(np.float64)
+    names, units = [table.names[k] for k in columns], _read_units(inputs["fields"])
+    return feature_pairs_figure(
+        fill_missing(points) * table.scale[columns] + table.offset[columns],
+        [field_label(name, units.get(name, "")) for name in names],
+        labels[shown],
+        shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
+        n_points=len(labels),
+    )
+
+
+def _read_units(fields: Any) -> dict[str, str]:
+    """Read the unit of each field of `fields.h5`, where there is one."""
+    if not fields:
+        return {}
+    with store.read_result(fields, "fields") as file:
+        return {name: dataset.attrs["unit"] for name, dataset in file["fields"].items()}
+
+
+def _draw_histograms(
+    axes: Axes,
+    column: np.ndarray,
+    groups: np.ndarray,
+    order: np.ndarray,
+    limits: tuple[float, float],
+) -> None:
     """Density of a feature in each group, each of area 1."""
     edges = np.linspace(*limits, _BINS + 1)
     width = edges[1] - edges[0]
@@ -134,11 +181,17 @@ def _draw_histograms(axes, column, groups, order, limits) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _draw_pairs(axes, pair, groups, order) -> None:
+def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndarray) -> None:
     for k in order:
         chosen = pair[groups == k]
         axes.scatter(
-            *chosen.T, s=1.6, color=group_colour(k), linewidths=0, alpha=0.7, rasterized=True
+            chosen[:, 0],
+            chosen[:, 1],
+            s=1.6,
+            color=group_colour(k),
+            linewidths=0,
+            alpha=0.7,
+            rasterized=True,
         )
 
 
@@ -147,7 +200,7 @@ def group_shares_figure(
     kinds: Mapping[str, Sequence[Mapping[str, float]]],
     detector: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> Figure:
-    """Shares of each group in volume, squared current and dissipation; and its threshold overlap.
+    """Draw shares of each group in volume, squared current, dissipation; overlap with threshold.
 
     Parameters
     ----------
@@ -174,7 +227,7 @@ def group_shares_figure(
             axes.plot([shown.min(), shown.max()], [place, place], color=MUTED, lw=0.8, zorder=1)
     for k, (text, marker, face, edge) in enumerate(SHARES.values()):
         positive = numbers[:, k] > 0
-        style = {"ls": "", "marker": marker, "mfc": face, "mec": edge, "mew": 0.6, "ms": 4.5}
+        style: Style = {"ls": "", "marker": marker, "mfc": face, "mec": edge, "mew": 0.6, "ms": 4.5}
         axes.plot(numbers[positive, k], y[positive], **style, zorder=2)
         handles.append(Line2D([], [], label=f"share of {text}", **style))
         negative = numbers[:, k] <= 0
@@ -200,13 +253,30 @@ def group_shares_figure(
     return figure
 
 
+def draw_group_shares(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `group_shares` from the files of a study."""
+    shares, detector = (
+        {
+            name: table[table["kind"] == kind].head(MOST_GROUPS).to_dict("records")
+            for kind, name in KINDS.items()
+        }
+        for table in (pd.read_csv(inputs["physics"]), pd.read_csv(inputs["threshold"]))
+    )
+    return group_shares_figure(shares, detector)
+
+
 def _group_name(kind: str, row: Mapping[str, float]) -> str:
     if kind == "threshold":
         return "above threshold" if row["group"] else "below threshold"
     return f"{kind} {int(row['group'])}"
 
 
-def _draw_detector(axes, rows, y, detector) -> list[Artist]:
+def _draw_detector(
+    axes: Axes,
+    rows: Sequence[tuple[str, Mapping[str, float]]],
+    y: np.ndarray,
+    detector: Mapping[str, Sequence[Mapping[str, float]]],
+) -> list[Artist]:
     """Precision, recall and Jaccard index of each group as bars."""
     found = {(name, int(r["group"])): r for name, group in detector.items() for r in group}
     bars = {"precision": COLOURS[6], "recall": COLOURS[0], "jaccard": COLOURS[4]}
@@ -220,63 +290,3 @@ def _draw_detector(axes, rows, y, detector) -> list[Artist]:
     panel_title(axes, "b", "against the threshold of the current")
     names = ("precision", "recall", "Jaccard index")
     return [Patch(color=c, label=n) for c, n in zip(bars.values(), names, strict=True)]
-
-
-@paper_style()
-def overlap_matrices_figure(
-    overlap: np.ndarray, disagreement: np.ndarray, significance: np.ndarray, *, order: str
-) -> Figure:
-    """Overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
-
-    Parameters
-    ----------
-    overlap, disagreement, significance
-        (K, K) S = n / u, Q = (u - n) / (a + b) and S / Q; NaN between clusters of one realization.
-    order
-        In words, for the labels of the axes.
-
-    Raises
-    ------
-    ConfigError
-        The matrices differ in shape.
-    """
-    shapes = {np.shape(matrix) for matrix in (overlap, disagreement, significance)}
-    if len(shapes) > 1 or len(overlap) != np.shape(overlap)[1]:
-        raise ConfigError(f"matrices of pairs of clusters have the shapes {sorted(shapes)}")
-    n = len(overlap)
-    figure = new_figure(DOUBLE_COLUMN, 3.25)
-    grid = figure.subplots(1, 3)
-    positive = significance[np.isfinite(significance) & (significance > 0)]
-    top = max(float(positive.max(initial=1.0)), 1e-2)
-    floor = max(min(float(np.quantile(positive, 0.02)) if positive.size else 1e-3, top / 10), 1e-6)
-    # Disjoint clusters have S/Q 0, which no logarithm shows: the darkest colour.
-    ratio = np.where(np.isfinite(significance), np.maximum(significance, floor), np.nan)
-    contents = (
-        (overlap, Normalize(0, 1), "overlap S", "S = n / u"),
-        (disagreement, Normalize(0, 1), "disagreement Q", "Q = (u \N{MINUS SIGN} n) / (a + b)"),
-        (ratio, LogNorm(floor, top), "significance S/Q", "S / Q"),
-    )
-    colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
-    for k, (axes, (matrix, norm, title, label)) in enumerate(zip(grid, contents, strict=True)):
-        image = axes.imshow(
-            average_down(np.asarray(matrix, dtype=np.float64)),
-            cmap=colours,
-            norm=norm,
-            extent=(0.5, n + 0.5, n + 0.5, 0.5),
-            interpolation="nearest",
-        )
-        axes.spines[:].set_visible(True)
-        panel_title(axes, "abc"[k], title)
-        plain_numbers(axes.xaxis, 5, integer=True)
-        plain_numbers(axes.yaxis, 5, integer=True)
-        axes.set_xlabel(f"Cluster, {order}")
-        if k == 0:
-            axes.set_ylabel(f"Cluster, {order}")
-        else:
-            axes.tick_params(labelleft=False)
-        bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.03, aspect=22)
-        bar.set_label(label)
-        bar.outline.set_linewidth(0.4)
-    entry = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="clusters of one realization")
-    legend_below(figure, [entry])
-    return figure

@@ -2,18 +2,23 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogFormatterSciNotation, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
+from kohorte import store
 from kohorte.errors import ConfigError
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -22,8 +27,6 @@ from kohorte.figures.style import (
     fitting_legend,
     group_colour,
     is_wide,
-    legend_below,
-    log_axis,
     new_figure,
     panel_title,
     paper_style,
@@ -31,10 +34,15 @@ from kohorte.figures.style import (
     sequential_map,
     shorten,
 )
-from kohorte.studies.plasma.physics.cuts import Cut
+from kohorte.studies.plasma.physics.cuts import Cut, cut_grid
+from kohorte.studies.plasma.physics.groups import CURRENT, root_mean_square
+from kohorte.studies.plasma.store import CellValues, open_cells, parts_of, read_map_labels
 
 DIVERGING = "RdBu_r"
 """Colours of what has a sign."""
+
+MOST_FEATURES = 12
+"""Features that have a slice; of more, the first."""
 
 _CLIP = 0.998  # quantile of |value| at which colours end: a few cells must not pale all others
 _SIDE, _GAP, _ABOVE, _BELOW, _LEFT, _RIGHT = 2.9, 0.16, 0.27, 0.36, 0.5, 0.1
@@ -61,15 +69,16 @@ SYMBOLS = {
 
 
 def field_label(name: str, unit: str = "") -> str:
-    """A field with its unit, for the axes of a figure."""
+    """Write a field with its unit, for the axes of a figure."""
     text = SYMBOLS.get(name, name)
     return f"{text} ({unit_text(unit)})" if unit and unit != "1" else text
 
 
 def unit_text(text: str) -> str:
-    """A unit, or what holds one, with its letters as in formulas."""
+    """Write a unit, or what holds one, with its letters as in formulas."""
     for plain, symbol in (("omega_p", r"$\omega_p$"), ("B0", "$B_0$"), ("n0", "$n_0$")):
-        text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", lambda _, s=symbol: s, text)
+        escaped = symbol.replace("\\", r"\\")
+        text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", escaped, text)
     return text
 
 
@@ -135,8 +144,10 @@ class SlicePage:
         self._bars: dict[int, Axes] = {}
         self._legends: dict[int, Sequence[Artist]] = {}
 
-    def image(self, panel: int, values: np.ndarray, cmap, norm):
-        """Draw values as an image; for a colour bar."""
+    def image(
+        self, panel: int, values: np.ndarray, cmap: Colormap | str, norm: Normalize
+    ) -> AxesImage:
+        """Draw values as an image; return it for a colour bar."""
         image = self.panels[panel].imshow(
             values,
             cmap=cmap,
@@ -149,7 +160,7 @@ class SlicePage:
         self.panels[panel].spines[:].set_visible(True)
         return image
 
-    def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False):
+    def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False) -> None:
         """Draw a field in colours that fit its signs, with a colour bar."""
         cmap, norm, ends = field_colours(values, log=log)
         self.colour_bar(panel, self.image(panel, values, cmap, norm), label, ends)
@@ -177,7 +188,7 @@ class SlicePage:
         """Add entries to the legend of a panel."""
         self._legends[panel] = [*self._legends.get(panel, []), *entries]
 
-    def colour_bar(self, panel: int, image, label: str, ends: str = "neither") -> None:
+    def colour_bar(self, panel: int, image: AxesImage, label: str, ends: str = "neither") -> None:
         """Put a colour bar under a panel."""
         axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03), label=f"bar {panel}")
         bar = self.figure.colorbar(image, cax=axes, orientation="horizontal", extend=ends)
@@ -245,7 +256,9 @@ class SlicePage:
             axes.tick_params(labelleft=False)
 
 
-def field_colours(values: np.ndarray, *, log: bool = False):
+def field_colours(
+    values: np.ndarray, *, log: bool = False
+) -> tuple[Colormap | str, Normalize, str]:
     """Colour map, norm and open ends of a colour bar for a field with or without a sign."""
     values = np.asarray(values, dtype=np.float64)
     finite = values[np.isfinite(values)]
@@ -282,7 +295,7 @@ def group_entries(content: GroupMap) -> list[Artist]:
 
 
 def percent(share: float) -> str:
-    """A share as a person writes it."""
+    """Write a share as a person does."""
     value = 100 * float(share)
     return f"{value:.0f} %" if value >= 9.95 else f"{value:.1f} %" if value >= 0.1 else "< 0.1 %"
 
@@ -296,7 +309,7 @@ def field_slice_figure(
     field: tuple[np.ndarray, np.ndarray] | None = None,
     density: float = 1.6,
 ) -> Figure:
-    """The current along the field on a cut, with lines of the magnetic field in its plane.
+    """Draw the current along the field on a cut, with lines of the magnetic field in its plane.
 
     Parameters
     ----------
@@ -326,6 +339,28 @@ def field_slice_figure(
     return page.finish()
 
 
+def draw_field_slice(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `field_slice` from the files of a study; with lines where the field is known."""
+    with open_inputs(inputs) as cells:
+        cut = cut_inputs(cells, parameters)
+        names = [f"b{cut.across}", f"b{cut.up}"]
+        field = None
+        if all(name in cells for name in names):
+            field = cut.read(cells[names[0]]), cut.read(cells[names[1]])
+        label = field_label("j_par", cells.unit("j_par"))
+        return field_slice_figure(cut, cut.read(cells["j_par"]), label, field=field)
+
+
+def open_inputs(inputs: Inputs) -> AbstractContextManager[CellValues]:
+    """Open what a study knows of its cells."""
+    return open_cells(inputs["data"], inputs["fields"] or None, inputs.get("grid"))
+
+
+def cut_inputs(cells: CellValues, parameters: Parameters) -> Cut:
+    """Cut the cells of a study where its configuration says."""
+    return cut_grid(cells.grid, parameters["slice_axis"], parameters["slice_index"])
+
+
 def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: float) -> None:
     """Lines of the field, along which it is followed from evenly spread seeds."""
     rows, columns = field[0].shape
@@ -351,7 +386,7 @@ def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: floa
 
 @paper_style()
 def feature_slices_figure(cut: Cut, values: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Each feature on a cut, one panel each, in physical units.
+    """Draw each feature on a cut, one panel each, in physical units.
 
     Parameters
     ----------
@@ -369,6 +404,17 @@ def feature_slices_figure(cut: Cut, values: Sequence[np.ndarray], labels: Sequen
     return page.finish()
 
 
+def draw_feature_slices(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `feature_slices` from the files of a study."""
+    with open_inputs(inputs) as cells:
+        cut, names = cut_inputs(cells, parameters), cells.features[:MOST_FEATURES]
+        return feature_slices_figure(
+            cut,
+            [cut.read(cells[name]) for name in names],
+            [field_label(name, cells.unit(name)) for name in names],
+        )
+
+
 @paper_style()
 def cluster_slice_figure(
     cut: Cut,
@@ -378,7 +424,7 @@ def cluster_slice_figure(
     limit: float | None = None,
     note: str = "",
 ) -> Figure:
-    """Groups of the cells of a cut, with lines around the strong current.
+    """Draw groups of the cells of a cut, with lines around the strong current.
 
     Parameters
     ----------
@@ -402,12 +448,39 @@ def cluster_slice_figure(
     return page.finish()
 
 
-@paper_style()
-def signal_slice_figure(cut: Cut, signal: np.ndarray) -> Figure:
-    """The stacked signal on a cut: the sum over realizations of the Gsum of the cell's cluster."""
-    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
-    page.field(0, signal, "Stacked signal (sum of Gsum)", log=True)
-    return page.finish()
+def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `cluster_slice` from the files of a study; without the map where it has none."""
+    physics = pd.read_csv(inputs["physics"])
+    with open_inputs(inputs) as cells:
+        cut = cut_inputs(cells, parameters)
+        maps = [_consensus_map(cells, cut, physics, "consensus")]
+        if inputs["maps"]:
+            identifier = parameters["realization"] or store.read_representative(inputs["ensemble"])
+            file = store.find_realization(inputs["maps"], identifier)
+            chosen = read_map_labels(file, cells.grid)
+            sizes = np.bincount(chosen.labels.ravel(), minlength=chosen.n_clusters)
+            groups, shares = cut.read(chosen.labels), sizes / sizes.sum()
+            maps.insert(0, GroupMap("clusters of one map", groups, len(sizes), shares, "cluster"))
+        if CURRENT not in cells:
+            return cluster_slice_figure(cut, maps)
+        threshold = parameters["threshold"]
+        rms = root_mean_square(cells[CURRENT], parts_of(cells.grid.shape))
+        return cluster_slice_figure(
+            cut,
+            maps,
+            current=np.abs(cut.read(cells[CURRENT])),
+            limit=threshold * rms,
+            note=f"{field_label('abs_j_par')} = {threshold:g} rms",
+        )
+
+
+def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str) -> GroupMap:
+    """Return the groups of a kind in `physics.csv` on a cut."""
+    name, title = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}[
+        kind
+    ]
+    shares = physics[physics["kind"] == kind]["volume_fraction"].to_numpy()
+    return GroupMap(title, cut.read(cells[name]), len(shares), shares)
 
 
 @paper_style()
@@ -418,7 +491,7 @@ def consensus_slice_figure(
     confidence: np.ndarray,
     stability: np.ndarray,
 ) -> Figure:
-    """Consensus and SCE groups of the cells of a cut, and how sure they are.
+    """Draw consensus and SCE groups of the cells of a cut, and how sure they are.
 
     Parameters
     ----------
@@ -446,55 +519,14 @@ def consensus_slice_figure(
     return page.finish()
 
 
-@paper_style()
-def signal_histogram_figure(
-    counts: np.ndarray,
-    edges: np.ndarray,
-    *,
-    cuts: Sequence[float] = (),
-    groups: np.ndarray | None = None,
-) -> Figure:
-    """Distribution of the stacked signal over all cells, on a logarithmic axis.
-
-    Parameters
-    ----------
-    counts
-        (B,) cells in each bin.
-    edges
-        (B + 1,) ends of the bins; a logarithmic axis is used where they are no even steps.
-    cuts
-        Values that separate classes.
-    groups
-        (G, B) cells in each bin by SCE group; None draws the total alone.
-    """
-    figure = new_figure(5.2, 3.2)
-    axes = figure.subplots()
-    counts, edges = np.asarray(counts), np.asarray(edges, dtype=np.float64)
-    axes.stairs(counts, edges, fill=True, color="#D5DCE4", label="all cells")
-    axes.stairs(counts, edges, color=INK, lw=0.6)
-    handles: list[Artist] = [Patch(facecolor="#D5DCE4", edgecolor=INK, lw=0.5, label="all cells")]
-    if groups is not None and len(groups) > 1:
-        for k, row in enumerate(groups[:MAX_GROUPS]):
-            if row.any():
-                axes.stairs(row, edges, color=group_colour(k), lw=1.1)
-                handles.append(
-                    Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
-                )
-    for cut in cuts:
-        axes.axvline(cut, color="#D55E00", lw=0.9, ls="--")
-    if len(cuts):
-        handles.append(Line2D([], [], color="#D55E00", lw=0.9, ls="--", label="cut-off"))
-    axes.set_yscale("log", nonpositive="clip")  # lines of the steps go down to empty bins
-    axes.yaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(0.7, 2.0 * max(counts.max(), 1))
-    steps = np.diff(edges)
-    if not np.allclose(steps, steps[0]):
-        log_axis(axes, "x")
-    else:
-        plain_numbers(axes.xaxis, 7)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel("Stacked signal (sum of Gsum)")
-    axes.set_ylabel("Cells")
-    legend_below(figure, handles, most=4)
-    return figure
+def draw_consensus_slice(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `consensus_slice` from the files of a study."""
+    physics = pd.read_csv(inputs["physics"])
+    with open_inputs(inputs) as cells:
+        cut = cut_inputs(cells, parameters)
+        return consensus_slice_figure(
+            cut,
+            [_consensus_map(cells, cut, physics, kind) for kind in ("consensus", "sce")],
+            confidence=cut.read(cells["confidence"]),
+            stability=cut.read(cells["stability"]),
+        )

@@ -4,10 +4,11 @@ Rays are parallel, so that the box keeps its proportions. A surface that reaches
 box is closed there by the border.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -16,17 +17,22 @@ from matplotlib.patches import Patch
 from numba import njit
 from scipy import ndimage
 
+from kohorte.errors import ResultError
+from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
     fitting_legend,
+    group_colour,
     new_figure,
     panel_title,
     paper_style,
     value_label,
 )
-from kohorte.studies.plasma.figures.slices import unit_text
+from kohorte.studies.plasma.figures.slices import field_label, open_inputs, unit_text
+from kohorte.studies.plasma.physics.groups import root_mean_square
+from kohorte.studies.plasma.store import CellValues, parts_of
 
 MOST_CELLS = 160
 """Cells along a side of the volume that is drawn; of more, every second, third, ..."""
@@ -35,6 +41,7 @@ _PIXELS = 620  # along the longer side of a picture
 _STEP = 0.6  # of a ray, in cells
 _LIGHT = np.array([-0.35, 0.55, 0.76])  # to the right, up, towards the eye
 _MARGIN = 1.13
+_SMOOTH = 0.7  # of a group's cells before its surface is drawn, in cells
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class View:
         self.size = tuple(int(np.ceil(2 * h * scale)) for h in half[1::-1])  # rows, columns
 
     def corners(self) -> np.ndarray:
-        """The eight corners of the box, (8, 3)."""
+        """Return the eight corners of the box, (8, 3)."""
         return (
             np.array(np.meshgrid(*[(0.0, n) for n in self.lengths], indexing="ij")).reshape(3, -1).T
         )
@@ -151,7 +158,7 @@ class View:
         )
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """The twelve edges of the box (12, 2, 3), and which of them lie behind it."""
+        """Return the twelve edges of the box (12, 2, 3), and which of them lie behind it."""
         corners = self.corners()
         pairs = [
             (a, b)
@@ -165,7 +172,7 @@ class View:
 
 
 def shade(view: View, surfaces: Sequence[Surface]) -> np.ndarray:
-    """The picture of surfaces, (rows, columns, 4) from 0 to 1; transparent where there is none."""
+    """Draw the picture of surfaces, (rows, columns, 4) from 0 to 1; transparent where none is."""
     nearest = np.full(view.size, -np.inf)
     picture = np.zeros((*view.size, 4))
     light = _LIGHT / np.linalg.norm(_LIGHT)
@@ -187,7 +194,16 @@ def shade(view: View, surfaces: Sequence[Surface]) -> np.ndarray:
 
 
 @njit(cache=True)
-def _march(padded, plane, axes, level, first, last, step, height):
+def _march(
+    padded: np.ndarray,
+    plane: np.ndarray,
+    axes: np.ndarray,
+    level: float,
+    first: float,
+    last: float,
+    step: float,
+    height: np.ndarray,
+) -> None:
     """Height towards the eye of the first place of each ray where the volume reaches the level."""
     nx, ny, nz = padded.shape
     for pixel in range(plane.shape[0]):
@@ -227,7 +243,7 @@ def surfaces_figure(
     azimuth: float = -58.0,
     elevation: float = 24.0,
 ) -> Figure:
-    """Boxes with surfaces in them, side by side.
+    """Draw boxes with surfaces in them, side by side.
 
     Parameters
     ----------
@@ -268,10 +284,53 @@ def surfaces_figure(
         axes.set_xlim(view.extent[:2])
         axes.set_ylim(view.extent[2:])
         axes.set_aspect("auto")
-        if drawn[k]:
+        if legend := drawn[k]:
             anchor = ((x + width / 2) / total_width, (below - 0.1) / page)
-            drawn[k][0].set_bbox_to_anchor(anchor, figure.transFigure)
+            legend[0].set_bbox_to_anchor(anchor, figure.transFigure)
     return figure
+
+
+def draw_sheet_surfaces(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `sheet_surfaces` from the files of a study: current above a threshold, and groups."""
+    with open_inputs(inputs) as cells:
+        if len(cells.grid.shape) != 3:
+            raise ResultError("figures.extra: sheet_surfaces needs a grid of three dimensions")
+        step = -(-max(cells.grid.shape) // MOST_CELLS)
+        threshold, parts = parameters["threshold"], parts_of(cells.grid.shape)
+        limit = threshold * root_mean_square(cells["j_par"], parts)
+        current = _read_volume(cells, "j_par", step)
+        symbol = field_label("j_par")
+        signs = [
+            Surface(current, limit, "#C8443C", f"{symbol} > {threshold:g} rms"),
+            Surface(-current, limit, "#3B6FB6", f"{symbol} < \N{MINUS SIGN}{threshold:g} rms"),
+        ]
+        panels = [("strong current along the field", signs)]
+        if groups := list(_group_surfaces(cells, pd.read_csv(inputs["physics"]), step)):
+            panels.append(("consensus groups that dissipate most", groups))
+        spacing = [step * cells.grid.spacing[cells.grid.axes.index(axis)] for axis in "xyz"]
+        return surfaces_figure(panels, spacing, unit=cells.grid.length_unit)
+
+
+def _read_volume(cells: CellValues, name: str, step: int) -> np.ndarray:
+    """Every step-th value of a field along x, y and z."""
+    values = np.asarray(cells[name][(slice(None, None, step),) * 3])
+    return values.transpose([cells.grid.axes.index(axis) for axis in "xyz"])
+
+
+def _group_surfaces(cells: CellValues, physics: pd.DataFrame, step: int) -> Iterator[Surface]:
+    """Surfaces of groups with more than twice their share of dissipation.
+
+    Of all but the largest where none has so much, or it is not known.
+    """
+    rows = physics[(physics["kind"] == "consensus") & (physics["cells"] > 0)]
+    chosen = rows[rows["e_dot_j_share"] > 2 * rows["volume_fraction"]]
+    if chosen.empty:
+        chosen = rows.drop(rows["cells"].idxmax())
+    labels = _read_volume(cells, "label", step)
+    for row in chosen.itertuples():
+        inside = ndimage.gaussian_filter((labels == row.group).astype(np.float32), _SMOOTH)
+        text = f"group {row.group} ({100 * row.volume_fraction:.1f} % of volume)"
+        yield Surface(inside, 0.5, group_colour(row.group), text)
 
 
 def _draw_box(axes: Axes, view: View, behind: bool) -> None:
@@ -304,7 +363,8 @@ def _label_box(axes: Axes, view: View, unit: str) -> None:
         place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
         text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
         axes.text(
-            *place,
+            place[0],
+            place[1],
             text,
             rotation=angle,
             ha="center",
