@@ -7,14 +7,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClusterMixin, clone
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +20,6 @@ from kohorte import store
 from kohorte._checks import as_count, choose
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.points import PointLabels, gather_signal
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
 from kohorte.ensemble.tree import RULES
 from kohorte.ensemble.votes import VOTES
@@ -41,6 +38,11 @@ from kohorte.estimators._common import (
 from kohorte.estimators.som import SOM
 from kohorte.maps.assign import Assignment, assign
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from kohorte.ensemble.points import PointLabels
 
 _log = logging.getLogger(__name__)
 
@@ -191,6 +193,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         }
 
     def _adopt(self, members: list[SOM], ids: tuple[str, ...]) -> SOMEnsemble:
+        from kohorte.ensemble.points import gather_signal
+
         self.estimators_, self.ids_ = members, ids
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
@@ -296,6 +300,9 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
     Its steps are ``scale``, the scaling of the study, and ``som``: the map with the id
     `realization`, or a SOMEnsemble of all.
     """
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
     scaler = StandardScaler()

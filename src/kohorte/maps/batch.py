@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_alpha, as_count, choose, choose_name
 from kohorte.errors import ConfigError
-from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
@@ -263,6 +262,8 @@ class NodeSums:
 
     def add(self, points: np.ndarray, nodes: np.ndarray, threads: int = 1) -> None:
         """Add points (n, F) float32 to the sums of their nodes (n,)."""
+        from kohorte.maps import _kernels
+
         sums, counts = self._rows[: self._n_features], self._rows[self._n_features :]
         if not self._masked:
             counts += np.bincount(nodes, minlength=self._lattice.n_nodes)
@@ -340,6 +341,8 @@ def _smooth(
     rows: np.ndarray, neighbourhood: Neighbourhood, radius: float, threads: int
 ) -> np.ndarray:
     """Sum h(j, i) rows[:, j] over the nodes j, for every node i; (K, M) float64."""
+    from kohorte.maps import _kernels
+
     lattice = neighbourhood.lattice
     spread = np.zeros(rows.shape)
     factors = neighbourhood.factors(radius)

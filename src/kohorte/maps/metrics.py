@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from kohorte._checks import choose
-from kohorte.maps import _kernels
 from kohorte.maps.parameters import METRICS
 
 __all__ = ["METRICS", "pairwise", "rowwise"]
@@ -27,6 +26,8 @@ def rowwise(a: ArrayLike, b: ArrayLike, metric: str) -> np.ndarray:
     metric
         A key of METRICS, else ConfigError is raised.
     """
+    from kohorte.maps import _kernels
+
     chosen = choose(METRICS, metric, "metric")
     a, b = _as_table(a), _as_table(b)
     distances = np.empty(a.shape[0])
@@ -39,6 +40,8 @@ def pairwise(a: ArrayLike, b: ArrayLike, metric: str) -> np.ndarray:
 
     Missing values and errors are as for rowwise.
     """
+    from kohorte.maps import _kernels
+
     chosen = choose(METRICS, metric, "metric")
     a, b = _as_table(a), _as_table(b)
     if chosen.scipy_name is None or np.isnan(a).any() or np.isnan(b).any():

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_alpha, as_count, choose, choose_name
 from kohorte.errors import ConfigError
-from kohorte.maps._kernels import KINDS, NODE_PADDING, train_steps
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood
@@ -91,6 +90,8 @@ def train_online(
     DataError
         Tables that cannot be used.
     """
+    from kohorte.maps._kernels import KINDS, train_steps
+
     points = as_points(features, missing=True)
     n_points, n_features = points.shape
     if (steps is None) == (epochs is None):
@@ -243,6 +244,8 @@ def _next(looks: Sequence[int], done: int) -> int:
 
 def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights (F, M + padding) and what the search adds to the distance of each node."""
+    from kohorte.maps._kernels import NODE_PADDING
+
     n_nodes, n_features = weights.shape
     size = -(-n_nodes // NODE_PADDING) * NODE_PADDING
     padded = np.zeros((n_features, size), np.float32)

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_count, choose
-from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
 from kohorte.maps.parameters import METRICS
 
@@ -72,6 +71,8 @@ class WinnerSearch:
     """Weights (M, F) prepared for any number of searches; see find_winners."""
 
     def __init__(self, weights: ArrayLike, metric: str = "euclidean") -> None:
+        from kohorte.maps import _kernels
+
         self._metric = choose(METRICS, metric, "metric")
         self._kind = _kernels.KINDS[self._metric.kind]
         self.weights = as_weights(weights)
@@ -138,6 +139,8 @@ class WinnerSearch:
         _in_blocks(task, points.shape[0], threads)
 
     def _search_block(self, points: np.ndarray, masked: bool, n_best: int) -> np.ndarray:
+        from kohorte.maps import _kernels
+
         pack = self._pack(masked)
         # Only products have a kernel that keeps nothing but the best.
         found = np.empty((points.shape[0], n_best if pack.kind == _kernels.DOT else 2), np.int32)
@@ -162,6 +165,8 @@ class WinnerSearch:
         return self._packs[by_product]
 
     def _measure(self, points: np.ndarray, nodes: np.ndarray, lengths: np.ndarray) -> None:
+        from kohorte.maps import _kernels
+
         _kernels.measure(points, self.weights, nodes, self._kind, self._metric.root, lengths)
 
 
@@ -184,6 +189,8 @@ class _Pack:
 
 
 def _pack(weights: np.ndarray, kind: int, by_product: bool) -> _Pack:
+    from kohorte.maps import _kernels
+
     n_nodes, n_features = weights.shape
     width = 2
     centre = np.zeros(n_features, np.float32)
