@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 from kohorte import store
 from kohorte.provenance import portable_path
+from kohorte.store.ensembles import StoredEnsemble
 from kohorte.studies.plasma import store as plasma_store
 from kohorte.studies.plasma.fields.features import derive_features
 from kohorte.studies.plasma.fields.snapshots import read_snapshot
@@ -158,7 +158,7 @@ def measure_physics(
 
 
 def list_groupings(
-    cells: plasma_store.CellValues, ensemble: SimpleNamespace, indexes: Sequence[str]
+    cells: plasma_store.CellValues, ensemble: StoredEnsemble, indexes: Sequence[str]
 ) -> list[Grouping]:
     """List the ways to sort cells: consensus, SCE groups, clusters of the representative map."""
     groupings = [

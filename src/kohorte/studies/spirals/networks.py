@@ -89,7 +89,7 @@ def scaled_places(lattice: Lattice) -> np.ndarray:
 @eqx.filter_jit
 def locate(layer: SoftMap, points: Numbers) -> Array:
     """Find the soft position of each point, (N, 2)."""
-    return jax.vmap(layer)(points)
+    return jax.vmap(layer)(jnp.asarray(points))
 
 
 def start_state(network: Network, rate: float) -> optax.OptState:
