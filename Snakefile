@@ -11,7 +11,10 @@ configfile: "config/config.yaml"
 include: "workflow/rules/common.smk"
 
 
-report: "workflow/report/workflow.rst"
+if workflow.modifier.is_main_snakefile():
+
+    # It tells of this study; the report of a workflow with this one as a module tells of its own.
+    report: "workflow/report/workflow.rst"
 
 
 pathvars:

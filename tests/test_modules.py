@@ -80,6 +80,7 @@ def test_another_workflow_uses_it_as_a_module_with_a_prefix(root, consumer):
     assert len(maps) == 2
     assert not (folder / "results").exists()
     assert "Nothing to be done" in snakemake(folder)
+    assert "Report created" in snakemake(folder, "--report", "report.html")
     # What was finished and is lost is noticed, so it is looked for under the prefix.
     maps[0].unlink()
     again = pending(snakemake(folder, "--dry-run", "--quiet", "rules"))
