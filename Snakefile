@@ -29,6 +29,7 @@ for module in MODULES:
         include: module.rules
 
 
+include: "workflow/rules/packages.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"

@@ -1,7 +1,7 @@
 """Combine the overlaps of all slabs into significance and consensus, and label the points."""
 
 from kohorte import store
-from kohorte.study.counting import combine_slabs
+from kohorte.jobs.counting import combine_slabs
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Count the points that clusters of different realizations share, over one slab of points."""
 
 from kohorte import store
-from kohorte.study.counting import count_slab
+from kohorte.jobs.counting import count_slab
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Lay what the jobs of a study used beside what they asked for."""
 
 from kohorte import store
-from kohorte.study.jobs import job_table
+from kohorte.jobs.usage import job_table
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":

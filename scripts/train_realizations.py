@@ -1,7 +1,7 @@
 """Train the maps of one batch that are not there yet, and write the index of the batch."""
 
+from kohorte.jobs.training import train_batch
 from kohorte.study.logs import job_log
-from kohorte.study.training import train_batch
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):

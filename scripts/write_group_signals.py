@@ -1,7 +1,7 @@
 """Write the signal map of every SCE group: how many of its clusters hold each point."""
 
 from kohorte import store
-from kohorte.study.counting import write_group_signals
+from kohorte.jobs.counting import write_group_signals
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config
 from kohorte.study.modules import prepare_config
-from kohorte.study.plan import parameter_defaults, plan_study
+from kohorte.study.plan import plan_study
 
 
 def prepare(config, schema):
@@ -13,4 +13,4 @@ def prepare(config, schema):
 
 def plan_config(config, schema):
     """The study of a configuration."""
-    return plan_study(prepare(config, schema), parameter_defaults(schema), load_modules())
+    return plan_study(prepare(config, schema), load_modules())

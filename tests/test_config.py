@@ -10,11 +10,11 @@ from planning import plan_config
 from snakemake.utils import update_config
 
 from kohorte.errors import ConfigError
+from kohorte.maps.parameters import PARAMETERS
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, describe_values, iter_keys
 from kohorte.study.figures import all_figures
 from kohorte.study.page import configuration_page, results_page
-from kohorte.study.plan import PARAMETERS
 
 MINIMAL = {"study": "a", "data": {"source": "sklearn:iris"}}
 

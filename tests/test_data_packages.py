@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 from kohorte.data import packages
 from kohorte.data.packages import Client, fetch_archive, read_member
 from kohorte.errors import DataError
-from kohorte.studies.images.idx import TYPES, read_idx
+from kohorte.studies.images.mnist import TYPES, read_idx
 
 
 def idx(values, code):

@@ -36,8 +36,8 @@ from kohorte.ensemble.sweep import combine_settings, measure_setting
 from kohorte.ensemble.tree import build_tree, cut_tree
 from kohorte.ensemble.votes import VOTES
 from kohorte.errors import ConfigError, DataError
+from kohorte.jobs.counting import count_slab
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
-from kohorte.study.counting import count_slab
 
 
 def make_labels(seed, share=None, n_realizations=4, n=40):

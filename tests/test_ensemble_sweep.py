@@ -20,8 +20,8 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.sweep import combine_settings, measure_setting
 from kohorte.errors import ConfigError, DataError
+from kohorte.maps.parameters import parameter_defaults
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
-from kohorte.study.plan import parameter_defaults
 
 
 def make_labels(n_realizations, n_points=60, seed=0):
@@ -197,7 +197,7 @@ def make_maps(schema):
         maps["id"] = [f"map {k}" for k in range(len(maps))]
         maps["qe"], maps["te"] = rng.random((2, len(maps)))
         maps["n_clusters"] = rng.integers(2, 6, len(maps))
-        defaults = parameter_defaults(schema) | {"xdim": 8, "ydim": 6}
+        defaults = parameter_defaults() | {"xdim": 8, "ydim": 6}
         return maps.assign(**{k: v for k, v in defaults.items() if k not in parameters})
 
     return make

@@ -30,9 +30,9 @@ from kohorte.maps.batch import MiniBatches, train_minibatch
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS, pairwise
+from kohorte.maps.parameters import parameter_defaults
 from kohorte.maps.realization import MapParameters, Recording, run_realization
 from kohorte.maps.schedules import Radii, learning_rates
-from kohorte.study.plan import parameter_defaults
 
 SMALL = {"xdim": 4, "ydim": 3, "steps": 200}
 
@@ -71,7 +71,7 @@ def assert_same_map(som, other):
 
 def test_defaults_are_those_of_a_study(schema):
     ours = SOM().get_params()
-    assert {name: ours[name] for name in parameter_defaults(schema)} == parameter_defaults(schema)
+    assert {name: ours[name] for name in parameter_defaults()} == parameter_defaults()
     training = schema["properties"]["training"]["properties"]
     assert all(ours[name] == training[name]["default"] for name in ("history", "snapshots"))
     options = schema["properties"]["ensemble"]["properties"]
@@ -541,7 +541,7 @@ def test_errors_name_what_is_wrong(X, estimator, message):
 
 def test_kinds_of_errors(X):
     for estimator in (SOM(4, 3, kernel="round"), SOMEnsemble(SOM(4, 3, kernel="round"))):
-        with pytest.raises(ConfigError, match="unknown neighbourhood kernel"):
+        with pytest.raises(ConfigError, match="unknown kernel 'round'"):
             estimator.fit(X)
     X = X.copy()
     X[7] = np.nan

@@ -8,7 +8,7 @@ from kohorte.ensemble import onehot
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps import _jax
 from kohorte.maps.lattice import Lattice
-from kohorte.maps.metrics import rowwise
+from kohorte.maps.metrics import METRICS, rowwise
 from kohorte.maps.winners import find_winners
 
 
@@ -44,7 +44,7 @@ def test_counts_on_an_accelerator():
 @pytest.mark.gpu
 @pytest.mark.skipif(jax.default_backend() == "cpu", reason="JAX sees no accelerator here")
 @pytest.mark.parametrize("missing", [False, True])
-@pytest.mark.parametrize("metric", sorted(_jax.SEARCHES))
+@pytest.mark.parametrize("metric", sorted(METRICS))
 def test_batch_training_on_an_accelerator(metric, missing):
     rng = np.random.default_rng(3)
     offset = np.float32(0 if metric == "cosine" else 100)
@@ -52,7 +52,7 @@ def test_batch_training_on_an_accelerator(metric, missing):
     weights = rng.normal(size=(3, 600, 7)).astype(np.float32) + offset
     if missing:
         points[::3, 2] = np.nan
-    found = _jax.find_winners(points, weights[0], metric=metric)
+    found = _jax.search_winners(points, weights[0], metric=metric)
     expected = find_winners(points, weights[0], metric=metric)
     # Where the nodes differ their distances do not, but for rounding.
     chosen, nearest = (rowwise(points, weights[0][c], metric) for c in (found, expected))
@@ -61,10 +61,10 @@ def test_batch_training_on_an_accelerator(metric, missing):
 
     radii = np.array([[8, 4, 2, 1]] * 3, dtype=float)
     arguments = {"lattice": Lattice(30, 20), "radii": radii, "metric": metric}
-    trained = _jax.train_batch(points, weights=weights, **arguments)
-    np.testing.assert_array_equal(_jax.train_batch(points, weights=weights, **arguments), trained)
+    trained = _jax.train_stack(points, weights=weights, **arguments)
+    np.testing.assert_array_equal(_jax.train_stack(points, weights=weights, **arguments), trained)
     for stack, start in zip(trained, weights, strict=True):
-        alone = _jax.train_batch(
+        alone = _jax.train_stack(
             points, weights=start, **arguments | {"radii": radii[0]}, block_bytes=1 << 25
         )
         errors = [

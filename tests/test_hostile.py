@@ -22,13 +22,13 @@ from kohorte.data import hdf5, reading
 from kohorte.data.labels import open_labels
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError, KohorteError, ResultError
+from kohorte.maps.parameters import parameter_defaults
 from kohorte.studies import load_modules
 from kohorte.study.config import MAX_VALUES, check_config, iter_keys, load_schema, read_config
-from kohorte.study.plan import parameter_defaults
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = load_schema(load_modules())
-DEFAULTS = parameter_defaults(SCHEMA)
+DEFAULTS = parameter_defaults()
 KEYS = [name for name, entry in iter_keys(SCHEMA) if "properties" not in entry]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import _jax
-from kohorte.maps._jax import find_two_winners, find_winners, search_work, train_batch
+from kohorte.maps._jax import search_two_winners, search_winners, search_work, train_stack
 from kohorte.maps.batch import SMALLEST_SUPPORT
 from kohorte.maps.lattice import Lattice
 
@@ -101,7 +101,7 @@ def test_epochs_by_definition_on_every_lattice_with_every_kernel(metric, missing
                 for kernel_distance in ("euclidean", "links"):
                     names = {"kernel": kernel, "kernel_distance": kernel_distance, "metric": metric}
                     expected = train_by_definition(points, lattice, weights, RADII, **names)
-                    found = train_batch(points, lattice, weights, radii=RADII, **names)
+                    found = train_stack(points, lattice, weights, radii=RADII, **names)
                     assert found.dtype == np.float32
                     np.testing.assert_allclose(
                         found, expected, rtol=2e-6, atol=1e-6, err_msg=f"{lattice} {names}"
@@ -113,9 +113,9 @@ def test_epochs_by_definition_on_every_lattice_with_every_kernel(metric, missing
 def test_two_winners_and_their_distances(metric, missing):
     # More nodes than a group of the search.
     points, weights = sample(n_nodes=150, missing=missing)
-    nodes, distances = find_two_winners(points, weights, metric=metric)
+    nodes, distances = search_two_winners(points, weights, metric=metric)
     assert (nodes.dtype, distances.dtype) == (np.int32, np.float32)
-    np.testing.assert_array_equal(find_winners(points, weights, metric=metric), nodes[:, 0])
+    np.testing.assert_array_equal(search_winners(points, weights, metric=metric), nodes[:, 0])
     for point, pair, found in zip(points, nodes, distances, strict=True):
         expected = distances_to(point, weights, metric)
         np.testing.assert_array_equal(pair, np.argsort(expected)[:2])
@@ -131,7 +131,7 @@ def test_lowest_index_wins_among_integers(metric, missing):
         weights = rng.integers(0, 4, (150, 3)).astype(np.float32) + 1000 * seed
         if missing:
             points[::2, seed % 3] = np.nan
-        nodes, _ = find_two_winners(points, weights, metric=metric)
+        nodes, _ = search_two_winners(points, weights, metric=metric)
         for point, pair in zip(points, nodes, strict=True):
             order = np.argsort(distances_to(point, weights, metric), kind="stable")
             np.testing.assert_array_equal(pair, order[:2])
@@ -140,7 +140,7 @@ def test_lowest_index_wins_among_integers(metric, missing):
 def test_equal_nodes_give_way_to_the_first():
     points, weights = sample(n_nodes=150)
     for metric in METRICS:
-        winners = find_winners(points, np.tile(weights[:50], (3, 1)), metric=metric)
+        winners = search_winners(points, np.tile(weights[:50], (3, 1)), metric=metric)
         assert winners.max() < 50
 
 
@@ -148,34 +148,34 @@ def test_a_common_offset_does_not_hide_the_nearest_node():
     points, weights = sample(n_nodes=150)
     offset = np.float32([3e4, -1e5, 0])
     points, weights = points + offset, weights + offset
-    for point, winner in zip(points, find_winners(points, weights), strict=True):
+    for point, winner in zip(points, search_winners(points, weights), strict=True):
         squares = distances_to(point, weights, "sqeuclidean")
         assert squares[winner] <= squares.min() + 1e-5
 
 
 def test_extreme_lengths_have_directions():
     points, weights = sample(n_nodes=150)
-    expected = find_winners(points, weights, metric="cosine")
+    expected = search_winners(points, weights, metric="cosine")
     for scale in (2.0**-90, 2.0**40):
-        found = find_winners(points, weights * np.float32(scale), metric="cosine")
+        found = search_winners(points, weights * np.float32(scale), metric="cosine")
         np.testing.assert_array_equal(found, expected)
-    nodes, distances = find_two_winners(np.zeros((60, 3)), weights, metric="cosine")
+    nodes, distances = search_two_winners(np.zeros((60, 3)), weights, metric="cosine")
     np.testing.assert_array_equal(nodes, np.tile([0, 1], (60, 1)))
     np.testing.assert_array_equal(distances, 1)
 
 
 def test_blocks_do_not_change_the_result():
     points, weights = sample(missing=True)
-    whole = find_two_winners(points, weights)
+    whole = search_two_winners(points, weights)
     for rows in (7, 1000):
-        parts = find_two_winners(points, weights, rows_per_block=rows)
+        parts = search_two_winners(points, weights, rows_per_block=rows)
         np.testing.assert_array_equal(parts[0], whole[0])
         np.testing.assert_array_equal(parts[1], whole[1])
     arguments = {"lattice": Lattice(6, 4), "weights": weights, "radii": RADII}
-    whole = train_batch(points, **arguments)
-    np.testing.assert_array_equal(train_batch(points, **arguments), whole)
+    whole = train_stack(points, **arguments)
+    np.testing.assert_array_equal(train_stack(points, **arguments), whole)
     # 7 points and 10 nodes at a time.
-    in_blocks = train_batch(points, **arguments, block_bytes=1920)
+    in_blocks = train_stack(points, **arguments, block_bytes=1920)
     np.testing.assert_array_equal(in_blocks, whole)
 
 
@@ -185,10 +185,10 @@ def test_realizations_train_together_as_alone(missing):
     starts = np.stack([sample(seed=seed)[1] for seed in range(3)])
     radii = np.array([RADII, RADII[::-1], (0.5, 3, 1)])
     lattice = Lattice(6, 4)
-    together = train_batch(points, lattice, starts, radii=radii)
-    alone = [train_batch(points, lattice, w, radii=n) for w, n in zip(starts, radii, strict=True)]
+    together = train_stack(points, lattice, starts, radii=radii)
+    alone = [train_stack(points, lattice, w, radii=n) for w, n in zip(starts, radii, strict=True)]
     np.testing.assert_allclose(together, np.stack(alone), rtol=1e-6)
-    shared = train_batch(points, lattice, starts, radii=RADII)
+    shared = train_stack(points, lattice, starts, radii=RADII)
     np.testing.assert_array_equal(shared[0], together[0])
     assert (shared[1] != together[1]).any()
 
@@ -204,17 +204,17 @@ def test_observer_sees_every_epoch_and_ends_the_training():
         seen.append((epoch, weights))
         return False
 
-    found = train_batch(**arguments, radii=RADII, observer=observe)
-    np.testing.assert_array_equal(found, train_batch(**arguments, radii=RADII))
+    found = train_stack(**arguments, radii=RADII, observer=observe)
+    np.testing.assert_array_equal(found, train_stack(**arguments, radii=RADII))
     assert [(epoch, w.shape, w.dtype) for epoch, w in seen] == [
         (epoch, (24, 3), np.float32) for epoch in (1, 2, 3)
     ]
     np.testing.assert_array_equal(seen[2][1], found)
-    stopped = train_batch(**arguments, radii=RADII, observer=lambda epoch, _: epoch == 2)
+    stopped = train_stack(**arguments, radii=RADII, observer=lambda epoch, _: epoch == 2)
     np.testing.assert_array_equal(stopped, seen[1][1])
     shapes = []
     stack = {**arguments, "weights": weights[None]}
-    train_batch(**stack, radii=RADII, observer=lambda _, weights: shapes.append(weights.shape))
+    train_stack(**stack, radii=RADII, observer=lambda _, weights: shapes.append(weights.shape))
     assert shapes == [(1, 24, 3)] * 3
 
 
@@ -224,7 +224,7 @@ def test_sums_lose_no_digits():
     points = (rng.random((300_000, 2)) * [1, 1e-3] + [0, 1000]).astype(np.float32)
     points[0, 0] = -1e5  # an outlier takes nothing from the others
     for block_bytes in (10_000, 1 << 20):
-        found = train_batch(points, Lattice(1, 1), [[0, 0]], radii=[1], block_bytes=block_bytes)
+        found = train_stack(points, Lattice(1, 1), [[0, 0]], radii=[1], block_bytes=block_bytes)
         np.testing.assert_allclose(found[0], points.mean(axis=0, dtype=float), rtol=1e-7)
 
 
@@ -232,25 +232,25 @@ def test_nodes_and_features_without_support_keep_their_weights():
     points, weights = sample()
     points[:, 1] = np.nan
     points[:, 2] += 50
-    trained = train_batch(points, Lattice(6, 4), weights, radii=[0], kernel="bubble")
-    winners = np.unique(find_winners(points, weights))
+    trained = train_stack(points, Lattice(6, 4), weights, radii=[0], kernel="bubble")
+    winners = np.unique(search_winners(points, weights))
     others = np.setdiff1d(np.arange(24), winners)
     np.testing.assert_array_equal(trained[:, 1], weights[:, 1])
     np.testing.assert_array_equal(trained[others], weights[others])
     assert (trained[winners, 2] > 40).all()
     # One step away this Gaussian is 5e-296.
     points[:] = points[0]
-    winner = find_winners(points, weights)[0]
-    trained = train_batch(points, Lattice(6, 4), weights, radii=[0.0271])
+    winner = search_winners(points, weights)[0]
+    trained = train_stack(points, Lattice(6, 4), weights, radii=[0.0271])
     np.testing.assert_allclose(trained[winner, [0, 2]], points[0, [0, 2]], rtol=1e-6)
     np.testing.assert_array_equal(np.delete(trained, winner, 0), np.delete(weights, winner, 0))
 
 
 @pytest.mark.parametrize("metric", ["sqeuclidean", "chebyshev", "cosine"])
 def test_smallest_cases(metric):
-    trained = train_batch([[2]], Lattice(1, 1), [[-3]], radii=[0], metric=metric)
+    trained = train_stack([[2]], Lattice(1, 1), [[-3]], radii=[0], metric=metric)
     np.testing.assert_array_equal(trained, [[2]])
-    nodes, distances = find_two_winners([[2]], [[-3]], metric=metric)
+    nodes, distances = search_two_winners([[2]], [[-3]], metric=metric)
     np.testing.assert_array_equal(nodes, [[0, -1]])
     lengths = {"sqeuclidean": 25, "cosine": 2}
     np.testing.assert_allclose(distances, [[lengths.get(metric, 5), np.inf]])
@@ -260,7 +260,7 @@ def test_constant_data_and_other_layouts():
     weights = sample()[1].astype(float)
     weights.setflags(write=False)
     points = np.asfortranarray(np.full((60, 3), 7), dtype=np.int16)
-    trained = train_batch(points, Lattice(6, 4), weights, radii=RADII)
+    trained = train_stack(points, Lattice(6, 4), weights, radii=RADII)
     np.testing.assert_allclose(trained, 7, rtol=1e-6)
     assert (weights < 7).all()
     trained[:] = 0
@@ -290,10 +290,10 @@ def test_constant_data_and_other_layouts():
 def test_bad_arguments(changes, error, message):
     arguments = {"features": np.zeros((3, 2)), "weights": np.zeros((4, 2)), "radii": [1.0]}
     with pytest.raises(error, match=message):
-        train_batch(**{"lattice": Lattice(2, 2), **arguments, **changes})
+        train_stack(**{"lattice": Lattice(2, 2), **arguments, **changes})
 
 
-@pytest.mark.parametrize("search", [find_winners, find_two_winners])
+@pytest.mark.parametrize("search", [search_winners, search_two_winners])
 def test_bad_arguments_of_searches(search):
     for arguments, error in [
         ({"metric": "taxi"}, ConfigError),

@@ -201,8 +201,9 @@ def test_an_observer_sees_the_run_and_may_end_it(train):
         arguments |= {"order": "sequential"}
     observer = Observer(features, lattice, moments=40, patience=2)
     found = train(features, lattice, start, observer=observer, **arguments)
-    assert 2 < observer.stopped < 40
-    arguments["epochs"] = observer.stopped
+    stopped = int(observer.history().step[-1])
+    assert 2 < stopped < 40
+    arguments["epochs"] = stopped
     np.testing.assert_array_equal(found, train(features, lattice, start, **arguments))
 
 
@@ -214,8 +215,16 @@ def test_an_observer_sees_the_run_and_may_end_it(train):
         ({"kernel": "mexican_hat"}, ConfigError, "negative values"),
         ({"backend": "torch"}, ConfigError, "unknown backend"),
         ({"metric": "taxi"}, ConfigError, "unknown metric"),
-        ({"radius_schedule": "reference", "radius": 3}, ConfigError, "no meaning"),
-        ({"radius": 1, "final_radius": 2}, ConfigError, "at most radius"),
+        (
+            {"radius_schedule": "reference", "radius": 3},
+            ConfigError,
+            "radius is 3, but",
+        ),
+        (
+            {"radius": 1, "final_radius": 2},
+            ConfigError,
+            "final_radius is 2, but it falls",
+        ),
         ({"threads": 0}, ConfigError, "threads must be at least 1"),
         ({"features": np.zeros((0, 2))}, DataError, "at least one row"),
         ({"features": [[1.0, np.inf]]}, DataError, "inf in row 0"),
@@ -235,7 +244,10 @@ def test_bad_arguments(changes, error, message):
         ({"alpha": 0}, "alpha must be"),
         ({"order": "random"}, "unknown order"),
         ({"rng": None}, "numpy Generator"),
-        ({"learning_rate": "exponential", "final_alpha": 0}, "never reaches zero"),
+        (
+            {"learning_rate": "exponential", "final_alpha": 0},
+            "final_alpha is 0, which 'exponential' never reaches",
+        ),
     ],
 )
 def test_bad_arguments_of_minibatches(changes, message):

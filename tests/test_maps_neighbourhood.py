@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from kohorte.errors import ConfigError
 from kohorte.maps.lattice import Lattice
-from kohorte.maps.neighbourhood import KERNELS, Neighbourhood, check_averaging
+from kohorte.maps.neighbourhood import KERNELS, Neighbourhood
+from kohorte.maps.parameters import check_averaging
 
 PLAIN = {
     "truncated_gaussian": lambda d, n: math.exp(-d * d / (2 * (n / 3) ** 2)) if d <= n else 0,

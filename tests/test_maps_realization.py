@@ -131,12 +131,12 @@ def test_constant_data_has_one_cluster():
         ({"topology": "hexagon"}, "unknown topology"),
         ({"trainer": "offline"}, "unknown trainer"),
         ({"learning_rate": "fast"}, "unknown learning rate"),
-        ({"initial": "zeros"}, "unknown initial weights"),
+        ({"initial": "zeros"}, "unknown initial 'zeros'"),
         ({"metric": "taxi"}, "unknown metric"),
-        ({"method": "none"}, "unknown segmentation"),
+        ({"method": "none"}, "unknown method"),
         ({"smoothing": -1}, "smoothing must be"),
         ({"merge": float("nan")}, "merge must be"),
-        ({"clusters": "gap"}, "unknown choice of n_clusters"),
+        ({"clusters": "gap"}, "unknown clusters"),
     ],
 )
 def test_bad_parameters(changes, message):

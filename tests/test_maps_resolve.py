@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError
+from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.segments import SEGMENTATIONS
-from kohorte.study.plan import PARAMETERS
 
 CHOSEN = {
     "xdim": "auto",

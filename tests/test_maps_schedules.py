@@ -146,12 +146,12 @@ def test_automatic_ends():
     ("arguments", "message"),
     [
         (("slow",), "unknown radius schedule"),
-        (("reference", 3.0), "no meaning for radius_schedule 'reference'"),
-        (("reference", None, 3.0), "no meaning"),
-        (("linear", 3, 4), "at most radius"),
+        (("reference", 3.0), "^radius is 3, but the radius_schedule 'reference'"),
+        (("reference", None, 3.0), "final_radius is 3, but"),
+        (("linear", 3, 4), "final_radius is 4, but it falls from radius, which is 3"),
         (("linear", -3), "radius must be"),
-        (("exponential", 3, 0), "never reaches zero"),
-        (("power", 0), "radius must be"),
+        (("exponential", 3, 0), "final_radius is 0, which 'exponential' never reaches"),
+        (("power", 0), "radius: it must be above 0"),
     ],
 )
 def test_bad_radii(arguments, message):

@@ -16,8 +16,8 @@ from oracles_maps import distance
 from kohorte import SOM
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.soft import (
-    DISTANCES,
     SoftMap,
     coordinates_of,
     places_of,
@@ -26,7 +26,7 @@ from kohorte.maps.soft import (
     soft_shares,
 )
 
-METRICS = sorted(DISTANCES)
+METRICS = sorted(PARAMETERS["metric"].names)
 
 
 def by_definition(point, weights, places, beta, metric="euclidean"):

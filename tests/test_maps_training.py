@@ -209,7 +209,7 @@ def test_training_places_the_map_on_the_data():
         ({"order": "shuffled"}, ConfigError, "order or a numpy Generator"),
         ({"order": "random"}, ConfigError, "unknown order"),
         ({"epochs": 2}, ConfigError, "either steps or epochs"),
-        ({"radius": 3.0}, ConfigError, "no meaning for radius_schedule 'reference'"),
+        ({"radius": 3.0}, ConfigError, "radius is 3, but the radius_schedule 'reference'"),
         ({"kernel": "square"}, ConfigError, "unknown neighbourhood kernel"),
         ({"metric": "taxi"}, ConfigError, "unknown metric"),
         ({"order": []}, ConfigError, "non-empty"),

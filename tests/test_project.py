@@ -95,6 +95,37 @@ def test_library_digest_follows_the_source(tmp_path, monkeypatch):
     library_digest.cache_clear()
 
 
+def test_the_digest_of_a_function_follows_what_it_uses_of_its_module(tmp_path, monkeypatch):
+    (tmp_path / "kohorte").mkdir()
+    module = tmp_path / "kohorte" / "steps.py"
+    monkeypatch.setattr(provenance.kohorte, "__file__", str(tmp_path / "kohorte" / "__init__.py"))
+
+    def digest(function, old="", new=""):
+        library_digest.cache_clear()
+        source = (
+            "import os\nfrom functools import cache\n\nSIZE, UNIT = 3, 'm'\n\n\n"
+            "def one():\n    return helper()\n\n\n@cache\ndef helper():\n    return SIZE\n\n\n"
+            "def two():\n    return os.sep\n"
+        )
+        assert old in source
+        module.write_text(source.replace(old, new))
+        return library_digest(f"kohorte.steps:{function}")
+
+    for old, new in [
+        ("3", "4"),
+        ("return helper()", "return 1"),
+        ("@cache\n", ""),
+        ("SIZE\n", "1\n"),
+    ]:
+        assert digest("one", old, new) != digest("one")
+        assert digest("two", old, new) == digest("two")
+    assert digest("two", "os.sep", "os.name") != digest("two")
+    assert digest("one", "os.sep", "os.name") == digest("one")
+    with pytest.raises(KeyError):
+        digest("three")
+    library_digest.cache_clear()
+
+
 def test_digest_tells_values_types_and_shapes_apart():
     array = np.arange(6, dtype=np.int32)
     variants = [array, array.astype(np.int64), array.reshape(2, 3), array[::-1].copy(), array + 1]

@@ -18,9 +18,16 @@ import yaml
 from workflow_project import Project
 
 from kohorte import __version__, store
+from kohorte.data.names import READERS, reading_parts
 from kohorte.errors import ResultError
 from kohorte.maps.history import History
-from kohorte.provenance import digest_of, file_digest, imported_parts, library_digest
+from kohorte.provenance import (
+    digest_of,
+    file_digest,
+    imported_parts,
+    library_digest,
+    used_statements,
+)
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, portable_config, read_config
 from kohorte.study.crate import bundle_study
@@ -32,7 +39,7 @@ from kohorte.study.manifest import (
     read_manifest,
     write_manifest,
 )
-from kohorte.study.plan import parameter_defaults, plan_study
+from kohorte.study.plan import plan_study
 
 CONFIG = {
     "study": "small",
@@ -133,8 +140,7 @@ def test_the_record_of_a_configuration_gives_the_same_study(config, schema, tmp_
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     again = check_config(read_config(tmp_path / "config.yaml"), schema)
     assert portable_config(again, load_modules()) == config
-    defaults = parameter_defaults(schema)
-    planned = [plan_study(c, defaults) for c in (again, check_config(CONFIG, schema))]
+    planned = [plan_study(c) for c in (again, check_config(CONFIG, schema))]
     assert planned[0] == planned[1]
     assert len(planned[0].realizations) == 4
 
@@ -296,10 +302,8 @@ def test_the_archive_runs_the_same_study_elsewhere(unpacked, schema):
     assert not (unpacked / "realizations").exists()
     assert not (unpacked / "data.h5").exists()
     elsewhere = check_config(read_config(unpacked / "config.yaml"), schema)
-    here, defaults = check_config(CONFIG, schema), parameter_defaults(schema)
-    ids = [
-        [(p.id, p.seed) for p in plan_study(c, defaults).realizations] for c in (elsewhere, here)
-    ]
+    here = check_config(CONFIG, schema)
+    ids = [[(p.id, p.seed) for p in plan_study(c).realizations] for c in (elsewhere, here)]
     assert ids[0] == ids[1]
     text = (unpacked / "README.md").read_text()
     for part in ("study small", "`points.csv` (4 bytes, SHA-256 ", "--configfile ../config.yaml"):
@@ -440,10 +444,10 @@ def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
         list(figure_rows(folder, made, {"study": "one"}))
 
 
-def parts_in(root, path):
-    """Parts of the library that a file of Python imports, as `library_digest` takes them."""
+def parts_in(root, statements):
+    """Parts of the library that statements import, as `library_digest` takes them."""
     source = root / "src"
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in (node for statement in statements for node in ast.walk(statement)):
         if not isinstance(node, ast.ImportFrom) or not node.module.startswith("kohorte"):
             continue
         folder = Path(*node.module.split("."))
@@ -453,36 +457,71 @@ def parts_in(root, path):
             yield part.as_posix().removeprefix("kohorte/")
 
 
+# Checks refuse what cannot be used, files of results have a seal of their own, and a message
+# changes no number.
+EXEMPT = re.compile(
+    r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+)
+
+
+def used_by_step(root, step):
+    """Parts of the library that a function, as module:function, uses beside its own module."""
+    module, _, function = step.partition(":")
+    source = (root / "src" / f"{module.replace('.', '/')}.py").read_text()
+    return set(parts_in(root, used_statements(source, function)))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_table_is_stale_when_what_reads_its_source_is_edited(root, name):
+    parts = reading_parts(f"{name}x" if name.endswith(":") else f"x{name}")
+    readers = {reader.module for reader in READERS.values()}
+    for part in parts:
+        body = ast.parse((root / "src" / "kohorte" / f"{part}.py").read_text()).body
+        used = {other for other in parts_in(root, body) if other.startswith("data/")}
+        assert used <= {*parts, "data/names"}
+    assert {part.removeprefix("data/") for part in parts} & readers == {READERS[name].module}
+
+
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):
-    # Files of results have checks of their own, and a message changes no number.
-    exempt = re.compile(
-        r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
-    )
     checked = 0
     for file in [*(root / "workflow").rglob("*.smk"), *(root / "src").rglob("*.smk")]:
         for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
-            digests = re.findall(r"library_digest\(([^)]*)\)", rule)
-            script = re.search(r"scripts/\w+\.py", rule)
+            digests = re.findall(r"(?:library_digest|\*\*step)\(([^)]*)\)", rule)
+            script = re.search(r"scripts/\w+\.py|RUN_STEP", rule)
             if not digests or not script:
                 continue
-            parts = tuple(re.findall(r'"([^"]*)"', " ".join(digests)))
-            used = set(parts_in(root, root / script[0]))
+            named = " ".join(digests)
+            parts = tuple(re.findall(r'"([^"]*)"', named))
+            parts += reading_parts("table.csv") if "READING" in named else ()
+            if script[0] == "RUN_STEP":
+                step, *parts = parts
+                used = used_by_step(root, step)
+            else:
+                used = set(parts_in(root, ast.parse((root / script[0]).read_text()).body))
             # Of benchmarks, figures use names of columns and the like, but no results.
-            jobs = re.compile(r"(kohorte_benchmarks|analysis|study)/(?!logs)")
+            jobs = re.compile(r"(kohorte_benchmarks|analysis|jobs|study)/(?!logs)")
             for module in [] if "/plot_" in script[0] else filter(jobs.match, tuple(used)):
                 folder = root / "src" if module.startswith("kohorte_") else root / "src" / "kohorte"
-                used |= set(parts_in(root, folder / f"{module}.py"))
+                body = ast.parse((folder / f"{module}.py").read_text()).body
+                used |= set(parts_in(root, body))
             for module in used:
-                if not exempt.match(module):
+                if not EXEMPT.match(module):
                     covered = any(f"{module}/".startswith(f"{part}/") for part in parts)
                     assert covered or parts == ("",), (rule.split(":")[0], module)
             checked += 1
     assert checked > 30
+    for package in (p for module in load_modules() for p in module.packages.values()):
+        used = {part for part in used_by_step(root, package.step) if not EXEMPT.match(part)}
+        assert used == {"data/packages"}, package.step
     figures = all_figures(load_modules())
     for figure in figures:
         parts = [part.removesuffix("/__init__") for part in imported_parts(figure.module)]
         file = root / "src" / Path(*figure.module.split(".")).with_suffix(".py")
-        used = {module for module in parts_in(root, file) if not exempt.match(module)}
+        used = {
+            module
+            for module in parts_in(root, ast.parse(file.read_text()).body)
+            if not EXEMPT.match(module)
+        }
         assert used <= set(parts), (figure.name, used - set(parts))
         assert {f"figures/{name}" for name in ("style", "reading")} < set(parts)
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from workflow_project import TINY, Project, write_points
 
-from kohorte.ensemble.overlaps import MAX_CLUSTERS
+from kohorte._limits import MAX_CLUSTERS
+from kohorte.jobs.usage import COLUMNS, job_table
 from kohorte.study import resources
-from kohorte.study.jobs import COLUMNS, job_table
 from kohorte.study.resources import (
     COSTS,
     combining_mb,
@@ -156,7 +156,6 @@ def test_jobs_ask_for_what_was_measured_and_not_for_much_more():
 
 
 def test_clusters_are_bounded_as_the_ensemble_bounds_them():
-    assert resources.MAX_CLUSTERS == MAX_CLUSTERS
     assert counts_mb(10**6) == pytest.approx(8e-6 * MAX_CLUSTERS**2)
     assert counts_mb(2) == pytest.approx(8e-6 * (2 * resources.MAP_CLUSTERS) ** 2)
 

@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 from planning import plan_config, prepare
 
 from kohorte.errors import ConfigError
+from kohorte.maps.parameters import realization_seed
 from kohorte.studies import load_modules
 from kohorte.study.figures import FIGURES, all_figures, choose_figures
-from kohorte.study.plan import (
-    RESERVED,
-    batches,
-    parameter_defaults,
-    plan_study,
-    realization_seed,
-)
+from kohorte.study.plan import RESERVED, batches, plan_study
 
 ALL = all_figures(load_modules())
 
@@ -120,7 +115,7 @@ def test_explicit_duplicates_are_named(plan):
 
 
 def test_half_automatic_lattice(plan):
-    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other dimension"):
+    with pytest.raises(ConfigError, match=r"lattice\.ydim is 'auto' but the other side"):
         plan(lattice={"xdim": 5})
 
 
@@ -272,7 +267,7 @@ def test_every_figure_has_a_function_and_a_caption(plan, root):
 def test_a_study_has_the_figures_that_it_can_have(schema):
     def drawn(**config):
         config = prepare({"study": "a", "data": {"source": "sklearn:iris"}, **config}, schema)
-        study = plan_study(config, parameter_defaults(schema), load_modules())
+        study = plan_study(config, load_modules())
         return {figure.name for figure in choose_figures(ALL, config, study)}
 
     one = drawn()

@@ -73,6 +73,23 @@ class Project:
         return self.results / "realizations" / f"{identifier}.h5"
 
 
+def packaged_project(root, folder, config, archive):
+    """A project with a library of its own, which expects this archive where it would be fetched."""
+    project = Project(root, folder / "a study", config)
+    source = project.directory / "src"
+    source.unlink()
+    shutil.copytree(root / "src", source)
+    digest = f'"sha256": "{file_digest(archive)}"'
+    for module in source.glob("kohorte/studies/*/__init__.py"):
+        before, found, after = module.read_text().partition(f'"archive": "{archive.name}"')
+        after = re.sub('"sha256": "[0-9a-f]+"', digest, after, count=1)
+        module.write_text(before + found + after)
+    resources = project.directory / "results" / "resources"
+    resources.mkdir(parents=True)
+    archive.rename(resources / archive.name)
+    return project
+
+
 def write_points(path, seed=0):
     """Ninety points in three clouds, as text."""
     rng = np.random.default_rng(seed)

@@ -3,6 +3,9 @@
 Nothing here names a machine, a user, a folder or a time: equal studies have equal records.
 """
 
+from __future__ import annotations
+
+import ast
 import contextlib
 import functools
 import hashlib
@@ -31,19 +34,68 @@ def library_digest(*parts: str) -> str:
     ----------
     parts
         Subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
-        kohorte_benchmarks with that name before them; `""` for all of kohorte.
+        kohorte_benchmarks with that name before them; a function with what it uses of its own
+        module (`"kohorte.studies.stars.steps:measure_groups"`); `""` for all of kohorte.
     """
     root = Path(kohorte.__file__).parent
     digest = hashlib.sha256()
     for part in parts:
+        part, _, function = part.partition(":")
+        if function:
+            part = part.replace(".", "/").removeprefix("kohorte/")
         # The benchmarks lie beside the library.
         base = root.parent if part.startswith("kohorte_benchmarks") else root
         folder, module = base / part, base / f"{part}.py"
         files = sorted(folder.rglob("*.py")) if folder.is_dir() else [module]
         for file in files:
             digest.update(file.relative_to(base).as_posix().encode())
-            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+            source = file.read_bytes().replace(b"\r\n", b"\n")
+            if function:
+                lines = source.splitlines()
+                for statement in used_statements(source.decode(), function):
+                    decorators = getattr(statement, "decorator_list", [])
+                    first = min(node.lineno for node in [statement, *decorators])
+                    digest.update(b"\n".join(lines[first - 1 : statement.end_lineno]))
+            else:
+                digest.update(source)
     return digest.hexdigest()[:16]
+
+
+def used_statements(source: str, function: str) -> list[ast.stmt]:
+    """Return the statements of a module that a function of it consists of and uses.
+
+    They are its definition, and the imports, constants, functions and classes of the module that
+    it needs, directly or through others of them, in the order of the module.
+
+    Raises
+    ------
+    KeyError
+        The module has no function of that name.
+    """
+    body = ast.parse(source).body
+    made_by = {name: statement for statement in body for name in _bound_names(statement)}
+    used, waiting = [], [made_by[function]]
+    while waiting:
+        statement = waiting.pop()
+        if statement not in used:
+            used.append(statement)
+            names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            waiting += [made_by[name] for name in names if name in made_by]
+    return sorted(used, key=lambda statement: statement.lineno)
+
+
+def _bound_names(statement: ast.stmt) -> list[str]:
+    """Names that a statement at the top of a module gives a meaning to."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [alias.asname or alias.name.partition(".")[0] for alias in names]
+    return [
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
 
 
 #: An import of this library in a line of Python, and the names that it gives.

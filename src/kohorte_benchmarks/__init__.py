@@ -11,4 +11,5 @@ MODULE = StudyModule(
     folder=Path(__file__).parent,
     unrecorded=("scaling", "stages"),
     unlisted=("scaling/*", "stages/*"),
+    reserved=("benchmarks",),
 )

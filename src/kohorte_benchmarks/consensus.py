@@ -2,7 +2,7 @@
 
 Kohorte's methods and three others are written out here: signal-cutting as published with the
 statistically combined ensemble, its best possible cuts, and evidence accumulation. Methods of other
-packages run in an environment of their own (scripts/peer_consensus.py).
+packages run in an environment of their own (peer_consensus.py).
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+#: Program that runs in the environment of other packages.
+PEER_PROGRAM = Path(__file__).with_name("peer_consensus.py")
+
 #: Backend that counts overlaps: the label sets are small, and every machine times the same code.
 BACKEND = "numba"
 
 
 def compare(
-    data_set: str, clusterer: str, seed: int, peers: str | None = None, script: str | Path = ""
+    data_set: str, clusterer: str, seed: int, peers: str | None = None
 ) -> tuple[list[dict], list[dict]]:
     """Run all methods on one label set.
 
@@ -49,8 +52,6 @@ def compare(
         Seed of data, labels and methods.
     peers
         Python of the environment that holds the other packages; None leaves their methods out.
-    script
-        scripts/peer_consensus.py, which runs in it.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def compare(
         methods.append(judge(name, *_timed(knowing, labels, n_true)))
     methods.append(judge("signal_oracle", *_timed(cut_by_oracle, labels, truth)))
     if peers is not None:
-        for name, answer in run_peers(labels, n_true, seed, peers, script).items():
+        for name, answer in run_peers(labels, n_true, seed, peers).items():
             methods.append(judge(name, *answer))
 
     overlaps = count_overlaps(labels, backend=BACKEND)
@@ -205,7 +206,7 @@ KNOWING_THE_NUMBER: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 
 
 def run_peers(
-    labels: np.ndarray, n_groups: int, seed: int, python: str, script: str | Path
+    labels: np.ndarray, n_groups: int, seed: int, python: str, script: str | Path = PEER_PROGRAM
 ) -> dict[str, tuple[np.ndarray, float]]:
     """Run the methods of other packages, which are given the number of groups, in their `python`.
 

@@ -129,7 +129,7 @@ def find_on_device(points: str, weights: str, output: str | None = None) -> Call
     """Time what the task ``find`` does, by JAX."""
     from kohorte.maps import _jax
 
-    return _search(_jax.find_winners, points, weights, output, 1)
+    return _search(_jax.search_winners, points, weights, output, 1)
 
 
 def _search(

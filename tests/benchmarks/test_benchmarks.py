@@ -54,7 +54,7 @@ def table(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def published(root):
-    return pd.read_csv(root / "workflow/resources/published_timings.csv", comment="#")
+    return pd.read_csv(root / "src/kohorte_benchmarks/published_timings.csv", comment="#")
 
 
 def test_labels_are_the_same_in_memory_and_on_disk(tmp_path, monkeypatch):

@@ -145,7 +145,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def published(root):
-    return pd.read_csv(root / "workflow/resources/published_timings.csv", comment="#")
+    return pd.read_csv(root / "src/kohorte_benchmarks/published_timings.csv", comment="#")
 
 
 def plain_reference(points, weights, order, radii, rates, xdim):

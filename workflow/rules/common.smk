@@ -18,7 +18,7 @@ if LIBRARY.is_dir():
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
     )
 
-from kohorte.data.names import is_file
+from kohorte.data.names import is_file, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
@@ -31,7 +31,16 @@ from kohorte.study.config import (
 )
 from kohorte.study.figures import all_figures, choose_figures
 from kohorte.study.modules import prepare_config
-from kohorte.study.plan import batches, parameter_defaults, plan_study
+from kohorte.study.plan import batches, plan_study
+
+# What rules in folders of several depths have in common.
+ENVIRONMENT = workflow.current_basedir.join("../../envs/kohorte.yaml")
+RUN_STEP = workflow.current_basedir.join("../../scripts/run_step.py")
+RUN_STEP = (
+    RUN_STEP.get_path_or_uri(secret_free=True)
+    if RUN_STEP.is_local
+    else workflow.sourcecache.get_path(RUN_STEP)
+)
 
 # The studies that come with kohorte, and what their rules add to every study that has it: tables,
 # other results, and files that say what they were made from, by their kind.
@@ -57,13 +66,15 @@ try:
     # A new one: that of a workflow that uses this one as a module stays as it is.
     config = prepare_config(check_config(config, SCHEMA), MODULES)
     config = map_paths(config, MODULES, locate_made)
-    STUDY = plan_study(config, parameter_defaults(SCHEMA), MODULES)
+    STUDY = plan_study(config, MODULES)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = Path(located(f"results/{STUDY.name}/"))
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+# Parts of the library that the source of this study is read with.
+READING = reading_parts(config["data"]["source"])
 PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
@@ -97,6 +108,14 @@ def count_losses(index):
         return {"losses": 0}
     except (ValueError, TypeError, KeyError):
         return {"losses": -1}
+
+
+def step(function, *parts):
+    """Params for RUN_STEP, which runs a function of the library, given as module:function.
+
+    parts: what its digest covers beside the function itself.
+    """
+    return {"step": function, "library": library_digest(function, *parts)}
 
 
 def source_file(wildcards):

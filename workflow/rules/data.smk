@@ -19,6 +19,6 @@ rule prepare_data:
     params:
         options=config["data"],
         seed=config["seed"],
-        library=library_digest("data"),
+        library=library_digest("data/prepared", *READING),
     script:
         "../../scripts/prepare_data.py"

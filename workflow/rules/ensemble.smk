@@ -32,7 +32,7 @@ rule count_overlaps:
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
         losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
-        library=library_digest("ensemble", "study/counting"),
+        library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/count_overlaps.py"
 
@@ -62,7 +62,7 @@ rule combine_realizations:
             for name in ["identical", "threshold", "groups", "votes"]
         },
         memory_mb=config["execution"]["memory_mb"],
-        library=library_digest("ensemble", "study/counting"),
+        library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/combine_realizations.py"
 
@@ -118,6 +118,6 @@ rule write_group_signals:
     params:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
-        library=library_digest("ensemble", "study/counting"),
+        library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/write_group_signals.py"

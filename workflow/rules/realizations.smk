@@ -31,6 +31,6 @@ rule train_realizations:
             RESULTS / f"realizations/batches/{wildcards.batch}.json"
         ),
         library=library_digest("maps"),
-        job=library_digest("study/training"),
+        job=library_digest("jobs/training"),
     script:
         "../../scripts/train_realizations.py"

@@ -14,8 +14,6 @@ from kohorte.study.resources import (
     counts_mb,
     memory_mb,
     run_minutes,
-    simulation_mb,
-    simulation_seconds,
     training_mb,
     training_seconds,
 )
@@ -114,23 +112,6 @@ def training_memory(wildcards, input, threads, attempt):
 def training_time(wildcards, input, threads, attempt):
     seconds = training_seconds(batch_parameters(wildcards), *table_shape(input.data), threads)
     return run_minutes(seconds, attempt)
-
-
-def scaling_costs(function, table):
-    """What a function of kohorte.study.resources gives for all maps and each number of points, in all."""
-    maps, features = [p.parameters for p in STUDY.realizations], table_shape(table)[1]
-    return sum(function(maps, n, features, 1) for n in config["scaling"]["points"])
-
-
-def scaling_memory(wildcards, input, attempt):
-    # Each number of points has a process of its own, which keeps all labels; all are there at once.
-    labels = 1e-6 * len(STUDY.realizations) * sum(config["scaling"]["points"])
-    return memory_mb(scaling_costs(training_mb, input.data) + labels, attempt)
-
-
-def scaling_time(wildcards, input, attempt):
-    runs = config["scaling"]["rounds"]
-    return run_minutes(runs * scaling_costs(training_seconds, input.data), attempt)
 
 
 # Counts do not depend on what counts them, so `auto` may take the GPU where one is asked for.

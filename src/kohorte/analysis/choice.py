@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kohorte._checks import extra
-from kohorte.study.plan import PARAMETERS, without_effect
+from kohorte.maps.parameters import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
     import pandas as pd

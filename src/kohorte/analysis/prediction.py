@@ -11,8 +11,9 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
+from kohorte.data.names import READERS
 from kohorte.data.scaling import Scaling
-from kohorte.data.sources import READERS, read_table
+from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.assign import assign
 

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from kohorte._checks import extra
 from kohorte.ensemble.consensus import split_choice
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.sufficiency import measure_sufficiency
+
+with extra("figures"):
+    import pandas as pd
 
 COLUMNS = ("realizations", "mean", "low", "high", "enough")
 

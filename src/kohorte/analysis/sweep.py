@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from kohorte import store
+from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
 from kohorte.analysis.evaluation import evaluate
 from kohorte.ensemble.sweep import SettingEnsemble, combine_settings, measure_setting
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
+
+with extra("figures"):
+    import pandas as pd
 
 _SCORES = ["ari", "ami", "accuracy"]
 

@@ -1,26 +1,22 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format, see
-READERS.
+A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format;
+`kohorte.data.names.READERS` lists all.
 """
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte.data.arrays import open_npy, open_npz, open_sklearn
-from kohorte.data.generated import open_generated
-from kohorte.data.hdf5 import open_hdf5
+from kohorte.data.names import READERS, SCHEMES, Reader, find_reader
 from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, Source, check_memory, decode_text
 from kohorte.data.table import Table
-from kohorte.data.tabular import open_csv, open_parquet, open_tsv
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -29,32 +25,6 @@ MISSING = ("error", "skip", "drop")
 
 #: Bytes of the smallest type that a table is held in, float32.
 _LEAST_BYTES = 4
-
-
-class Reader(NamedTuple):
-    """How to open one kind of source.
-
-    `open(title, place, options)` is a context manager that gives a Source; `place` is the path of
-    a file, or what follows the colon of a scheme.
-    """
-
-    open: Callable[[str, str, ReadOptions], AbstractContextManager[Source]]
-    is_text: bool = False
-
-
-#: By scheme, which ends in a colon, or by file extension, lower case.
-READERS = {
-    "sklearn:": Reader(open_sklearn),
-    "generated:": Reader(open_generated),
-    ".h5": Reader(open_hdf5),
-    ".hdf5": Reader(open_hdf5),
-    ".npy": Reader(open_npy),
-    ".npz": Reader(open_npz),
-    ".csv": Reader(open_csv, is_text=True),
-    ".tsv": Reader(open_tsv, is_text=True),
-    ".txt": Reader(open_tsv, is_text=True),
-    ".parquet": Reader(open_parquet),
-}
 
 
 def read_table(
@@ -136,7 +106,8 @@ def read_table(
         delimiter=delimiter,
     )
     try:
-        with reader.open(title, place, options) as opened:
+        opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
+        with opening(title, place, options) as opened:
             return _read(opened, features, label, sample, stride, seed, missing, least_rows)
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
@@ -199,15 +170,16 @@ def _encode_labels(
 
 def _find_reader(title: str) -> tuple[Reader, str]:
     """Find the Reader of a source, and the place that it opens."""
-    scheme, colon, rest = title.partition(":")
-    if scheme + colon in READERS and colon:
-        return READERS[scheme + colon], rest
+    if title.startswith(SCHEMES):
+        return READERS[title[: title.index(":") + 1]], title.partition(":")[2]
     path = find_file(title)
-    suffix = path.suffix.lower()
-    if suffix not in READERS or suffix == "":
+    reader = find_reader(str(path))
+    if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
-        raise DataError(f"{title}: unknown extension {suffix!r}; readable are {extensions}")
-    return READERS[suffix], str(path)
+        raise DataError(
+            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}"
+        )
+    return reader, str(path)
 
 
 def find_file(title: str) -> Path:
@@ -217,8 +189,7 @@ def find_file(title: str) -> Path:
         if not path.exists():
             scheme, colon, _ = title.partition(":")
             if colon and not path.suffix and len(scheme) > 1:
-                schemes = [key for key in READERS if key.endswith(":")]
-                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, schemes)}")
+                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
             raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
         if not path.is_file():
             what = "a directory" if path.is_dir() else "a device or pipe"

@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import choose_name
+from kohorte._limits import MAX_CLUSTERS
 from kohorte.ensemble.labels import MAX_BYTES, Labels, LabelSet, check_labels, find_ids
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
-
-MAX_CLUSTERS = 10_000
-"""Most clusters of all realizations together: the counts of all pairs then take 800 MB."""
 
 
 @dataclass(frozen=True, eq=False)

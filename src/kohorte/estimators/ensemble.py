@@ -7,14 +7,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClusterMixin, clone
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +20,6 @@ from kohorte import store
 from kohorte._checks import as_count, choose
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.points import PointLabels, gather_signal
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
 from kohorte.ensemble.tree import RULES
 from kohorte.ensemble.votes import VOTES
@@ -40,7 +37,12 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM
 from kohorte.maps.assign import Assignment, assign
-from kohorte.study.plan import PARAMETERS, realization_id, realization_seed
+from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from kohorte.ensemble.points import PointLabels
 
 _log = logging.getLogger(__name__)
 
@@ -166,7 +168,6 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             if not isinstance(values, list) or not values:
                 raise ConfigError(f"sweep: give {name} a list of values, not {values!r}")
         names = [name for name in PARAMETERS if name in sweep]
-        defaults = SOM().get_params()
         common = {name: getattr(base, name) for name in PARAMETERS}
         if not isinstance(base.initial, str):
             common["initial"] = "given"
@@ -175,7 +176,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             changes = dict(zip(names, values, strict=True))
             chosen = common | changes
             # The id leaves out what is without effect: a map may be equal to an earlier one.
-            combinations.setdefault(realization_id(chosen, 1, defaults), (chosen, changes))
+            combinations.setdefault(realization_id(chosen, 1), (chosen, changes))
         total = self.n_realizations
         if total is None:
             total = len(combinations) if sweep else N_REALIZATIONS
@@ -186,12 +187,14 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             )
         repeats = range(1, total // len(combinations) + 1)
         return {
-            realization_id(chosen, repeat, defaults): changes
+            realization_id(chosen, repeat): changes
             for chosen, changes in combinations.values()
             for repeat in repeats
         }
 
     def _adopt(self, members: list[SOM], ids: tuple[str, ...]) -> SOMEnsemble:
+        from kohorte.ensemble.points import gather_signal
+
         self.estimators_, self.ids_ = members, ids
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
@@ -297,6 +300,9 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
     Its steps are ``scale``, the scaling of the study, and ``som``: the map with the id
     `realization`, or a SOMEnsemble of all.
     """
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
     scaler = StandardScaler()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from functools import cached_property
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -38,6 +39,7 @@ from kohorte.maps.batch import MiniBatches
 from kohorte.maps.history import History
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.metrics import pairwise
+from kohorte.maps.parameters import COUNTED, PARAMETERS, parameter_defaults
 from kohorte.maps.realization import (
     MapParameters,
     Realization,
@@ -50,12 +52,12 @@ from kohorte.maps.schedules import learning_rates
 from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
-from kohorte.study.plan import COUNTED, PARAMETERS
 
 if TYPE_CHECKING:
     import h5py
 
-_PASSING = (
+#: What lasts only until the next fit or stream begins.
+_TRANSIENT = (
     "labels_",
     "winners_",
     "hits_",
@@ -70,7 +72,37 @@ _PASSING = (
     "_stream",
     "n_samples_seen_",
 )
-"""What lasts only until the next fit or stream begins."""
+
+#: What a SOM has beside the parameters of a map, with defaults.
+_FURTHER = {
+    "feature_weights": None,
+    "history": Recording.history,
+    "snapshots": Recording.snapshots,
+    "warm_start": False,
+    "n_jobs": None,
+    "random_state": None,
+    "verbose": 0,
+}
+
+
+def _make_signature() -> inspect.Signature:
+    def parameter(name: str, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+        named = inspect.Parameter.KEYWORD_ONLY
+        first = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        kind = first if name in ("self", "xdim", "ydim") else named
+        return inspect.Parameter(name, kind, default=default)
+
+    defaults = parameter_defaults() | _FURTHER
+    return inspect.Signature([parameter("self"), *(parameter(*item) for item in defaults.items())])
+
+
+_SIGNATURE = _make_signature()
+
+
+def _signed(init: Any) -> Any:
+    """Give `init` the signature that scikit-learn, and help, read names and defaults from."""
+    init.__signature__ = _SIGNATURE
+    return init
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -78,14 +110,12 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     Parameters
     ----------
-    xdim, ydim, ratio, topology, periodic
-        The lattice. ``"auto"`` sides follow from the size of the table and from `ratio`, that of
-        ydim to xdim, which ``"pca"`` takes from the data.
-    trainer, steps, epochs, fine_epochs, batch_size, alpha, final_alpha, learning_rate, radius, \
-final_radius, radius_schedule, kernel, kernel_distance, order, metric, backend, patience, \
-tolerance, method, smoothing, merge, clusters
-        As in `kohorte.maps.realization.MapParameters`; defaults as in the configuration of a study.
-        A number of `clusters` needs a method that takes one.
+    xdim, ydim : int or "auto"
+        Sides of the lattice; automatic ones follow from the size of the table.
+    **parameters
+        The other parameters of a map: names, defaults and meaning are those of the sections
+        lattice, training and segmentation of a study's configuration (docs/configuration.md). A
+        number of `clusters` needs a method that takes one.
     initial : str or (M, F) array
         First weights, by name or in the units of X.
     feature_weights : (F,) array, optional
@@ -135,83 +165,29 @@ tolerance, method, smoothing, merge, clusters
         Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
         errors, history_ or seconds_.
 
-    Raises ConfigError for parameters and DataError for tables that cannot be used, both ValueError.
+    Raises
+    ------
+    ConfigError, DataError
+        Parameters or tables that cannot be used; both are ValueError.
     """
 
-    def __init__(
-        self,
-        xdim="auto",
-        ydim="auto",
-        *,
-        ratio="pca",
-        topology="rectangular",
-        periodic=False,
-        trainer="online",
-        steps=100_000,
-        epochs=None,
-        fine_epochs=0,
-        batch_size=4096,
-        alpha=0.1,
-        final_alpha=None,
-        learning_rate="decay",
-        radius="auto",
-        final_radius="auto",
-        radius_schedule="auto",
-        kernel="auto",
-        kernel_distance="auto",
-        order="shuffled",
-        initial="uniform",
-        metric="euclidean",
-        feature_weights=None,
-        backend="numba",
-        patience=None,
-        tolerance=0,
-        history=20,
-        snapshots=0,
-        method="basins",
-        smoothing=0,
-        merge=0.2,
-        clusters="silhouette",
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.xdim = xdim
-        self.ydim = ydim
-        self.ratio = ratio
-        self.topology = topology
-        self.periodic = periodic
-        self.trainer = trainer
-        self.steps = steps
-        self.epochs = epochs
-        self.fine_epochs = fine_epochs
-        self.batch_size = batch_size
-        self.alpha = alpha
-        self.final_alpha = final_alpha
-        self.learning_rate = learning_rate
-        self.radius = radius
-        self.final_radius = final_radius
-        self.radius_schedule = radius_schedule
-        self.kernel = kernel
-        self.kernel_distance = kernel_distance
-        self.order = order
-        self.initial = initial
-        self.metric = metric
-        self.feature_weights = feature_weights
-        self.backend = backend
-        self.patience = patience
-        self.tolerance = tolerance
-        self.history = history
-        self.snapshots = snapshots
-        self.method = method
-        self.smoothing = smoothing
-        self.merge = merge
-        self.clusters = clusters
-        self.warm_start = warm_start
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+    feature_weights: ArrayLike | None
+    history: int
+    snapshots: int
+    warm_start: bool
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+    ratio: float | str
+    initial: Any
+    method: str
+    clusters: int | str
+
+    @_signed
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        bound = _SIGNATURE.bind(self, *arguments, **named)
+        bound.apply_defaults()
+        self.__dict__.update((n, value) for n, value in bound.arguments.items() if n != "self")
 
     def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
@@ -225,7 +201,7 @@ tolerance, method, smoothing, merge, clusters
 
     @cached_property
     def u_matrix_(self) -> np.ndarray:
-        """Heights of the U-matrix, (M,) float64."""
+        """U-matrix (M,) float64, smoothed as the parameters say."""
         p = self.parameters_
         return smooth(u_matrix(self._codebook, self.lattice_, p.metric), self.lattice_, p.smoothing)
 
@@ -251,7 +227,7 @@ tolerance, method, smoothing, merge, clusters
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
+    def fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -278,7 +254,7 @@ tolerance, method, smoothing, merge, clusters
         )
         return self._adopt(realization, parameters, seed)
 
-    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> SOM:
+    def partial_fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
 
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
@@ -362,7 +338,7 @@ tolerance, method, smoothing, merge, clusters
         return self
 
     def _forget(self) -> None:
-        for name in _PASSING:
+        for name in _TRANSIENT:
             self.__dict__.pop(name, None)
 
     def _scale(self, X: np.ndarray) -> np.ndarray:
@@ -373,38 +349,38 @@ tolerance, method, smoothing, merge, clusters
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
-    def winners(self, X: npt.ArrayLike) -> np.ndarray:
-        """Node nearest to each point, (N,) int32."""
+    def winners(self, X: ArrayLike) -> np.ndarray:
+        """Return the node nearest to each point, (N,) int32."""
         points = self._scale(check_table(self, X))
         return find_winners(points, self._codebook, **self._search())
 
-    def predict(self, X: npt.ArrayLike) -> np.ndarray:
-        """Cluster of each point's winner, (N,) int32."""
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the cluster of each point's winner, (N,) int32."""
         winners = self.winners(X)
         return self.node_clusters_[winners]
 
-    def transform(self, X: npt.ArrayLike) -> np.ndarray:
-        """Position (x, y) of each point's winner on the lattice, (N, 2) float64, in its steps."""
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the lattice position (x, y) of each point's winner, (N, 2) float64, in steps."""
         winners = self.winners(X)
         return self.lattice_.coordinates()[winners]
 
-    def distances(self, X: npt.ArrayLike) -> np.ndarray:
-        """Distances of the points to all nodes, (N, M) float64, in the metric of the map."""
+    def distances(self, X: ArrayLike) -> np.ndarray:
+        """Return the distances of the points to all nodes, (N, M) float64, in the map's metric."""
         points = self._scale(check_table(self, X))
         return pairwise(points, self._codebook, self.parameters_.metric)
 
-    def score_samples(self, X: npt.ArrayLike) -> np.ndarray:
-        """Negative distance of each point to its winner, (N,) float64."""
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return the negative distance of each point to its winner, (N,) float64."""
         points = self._scale(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
-    def score(self, X: npt.ArrayLike, y: object = None) -> float:
-        """Negative quantization error of X; y is not used."""
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
-    def impute(self, X: npt.ArrayLike) -> np.ndarray:
-        """X (N, F) with each missing value replaced by the weight of the point's winner."""
+    def impute(self, X: ArrayLike) -> np.ndarray:
+        """Return X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
         winners = find_winners(self._scale(filled), self._codebook, **self._search())
         rows, columns = np.nonzero(np.isnan(filled))
@@ -425,6 +401,7 @@ tolerance, method, smoothing, merge, clusters
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
+        # Of a stream, parts are missing.
         trained = store.MapArrays(
             **arrays,
             history=getattr(self, "history_", None),
@@ -444,7 +421,7 @@ tolerance, method, smoothing, merge, clusters
             id=path.stem,
             seed=self.seed_,
             repeat=repeat,
-            parameters=plain(asdict(self.parameters_) | {"ratio": self.ratio}),
+            parameters=plain(asdict(self.parameters_)),
             fingerprint="",
             estimator=plain_parameters(self),
         )
@@ -453,8 +430,12 @@ tolerance, method, smoothing, merge, clusters
     def load(cls, path: str | Path) -> SOM:
         """Read a map that `save` wrote, or one of a finished study.
 
-        A map of a study takes features on the scale of the study; see `load_study`. Raises
-        ResultError for any other file.
+        A map of a study takes features on the scale of the study; see `load_study`.
+
+        Raises
+        ------
+        ResultError
+            Any other file.
         """
         with store.open_result(path, "realization") as file:
             seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")
@@ -479,8 +460,7 @@ tolerance, method, smoothing, merge, clusters
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},
                 seconds={k: float(v) for k, v in file["seconds"].attrs.items() if k != "unit"},
             )
-        parameters = MapParameters(**{f.name: resolved[f.name] for f in fields(MapParameters)})
-        return som._adopt(trained, parameters, seed)
+        return som._adopt(trained, MapParameters(**resolved), seed)
 
 
 def _read_history(file: h5py.File) -> History:

@@ -33,6 +33,12 @@ NODE_PADDING = 48
 #: -x.w / |w|. The sums of the last four run over the present features.
 DOT, SQUARE, ABSOLUTE, LARGEST, COSINE = range(5)
 
+#: Kind of a metric, see kohorte.maps.parameters.Metric, by its name.
+KINDS = {"square": SQUARE, "absolute": ABSOLUTE, "largest": LARGEST, "cosine": COSINE}
+
+#: Cosine distance of float32 vectors that differ in their last digit alone: counts as none.
+COSINE_ROUNDING = 1e-14
+
 _FLOAT, _INT, _LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 _FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
@@ -790,3 +796,55 @@ def spread_product(
                 to = spread[k, row * xdim : (row + 1) * xdim]
                 for i in range(xdim):
                     to[i] += factor * line[i]
+
+
+@njit(nogil=True, cache=True)
+def _distance(a: np.ndarray, b: np.ndarray, kind: int, root: bool) -> float:
+    """Return the distance of two rows, in float64, over the features that both have; else inf.
+
+    kind and root are as for `measure`.
+    """
+    total, squares_a, squares_b = 0.0, 0.0, 0.0
+    present = 0
+    for f in range(a.size):
+        offset = abs(a[f] - b[f])
+        if math.isnan(offset):
+            continue
+        present += 1
+        if kind == SQUARE:
+            total += offset * offset
+        elif kind == ABSOLUTE:
+            total += offset
+        elif kind == LARGEST:
+            total = max(total, offset)
+        else:
+            total += a[f] * b[f]
+            squares_a += a[f] * a[f]
+            squares_b += b[f] * b[f]
+    if present == 0:
+        return math.inf
+    if kind == COSINE:
+        if squares_a == 0 or squares_b == 0:
+            total = 1.0
+        else:
+            total = 1 - total / (math.sqrt(squares_a) * math.sqrt(squares_b))
+            if total < COSINE_ROUNDING:
+                total = 0.0
+    elif kind != LARGEST:
+        total *= a.size / present
+    return math.sqrt(total) if root else total
+
+
+@njit(nogil=True, cache=True)
+def rowwise(a: np.ndarray, b: np.ndarray, kind: int, root: bool, distances: np.ndarray) -> None:
+    """Fill `distances` (n,) with that of each row of `a` (n, F) from the same row of `b`."""
+    for i in range(a.shape[0]):
+        distances[i] = _distance(a[i], b[i], kind, root)
+
+
+@njit(nogil=True, cache=True)
+def pairwise(a: np.ndarray, b: np.ndarray, kind: int, root: bool, distances: np.ndarray) -> None:
+    """Fill `distances` (n, m) with those of the rows of `a` (n, F) from those of `b` (m, F)."""
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]):
+            distances[i, j] = _distance(a[i], b[j], kind, root)

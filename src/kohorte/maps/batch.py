@@ -1,34 +1,33 @@
 """Batch and mini-batch training: all points of a pass, or of a part of it, at once."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
-from kohorte._checks import as_alpha, as_count, choose
+from kohorte._checks import as_alpha, as_count, choose, choose_name
 from kohorte.errors import ConfigError
-from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
-from kohorte.maps.neighbourhood import Neighbourhood, check_averaging
-from kohorte.maps.online import ORDERS, reach_of
+from kohorte.maps.neighbourhood import SMALLEST_SUPPORT, Neighbourhood
+from kohorte.maps.online import reach_of
+from kohorte.maps.parameters import METRICS, PARAMETERS, check_averaging
 from kohorte.maps.schedules import Radii, learning_rates
-from kohorte.maps.winners import SEARCHES, WinnerSearch, has_missing
+from kohorte.maps.winners import WinnerSearch, has_missing
 
-BACKENDS = ("numba", "jax")
-
+#: Points of a table on disk that are in memory at a time.
 SLAB_ROWS = 1 << 17
-"""Points of a table on disk that are in memory at a time."""
-
-SMALLEST_SUPPORT = 1e-280
-"""Smoothed counts below this are no support: the digits of such small numbers are gone."""
 
 
 def train_batch(
-    features,
+    features: Any,
     lattice: Lattice,
-    weights,
+    weights: ArrayLike,
     *,
     epochs: int,
     fine_epochs: int = 0,
@@ -42,7 +41,7 @@ def train_batch(
     threads: int = 1,
     observer: Observer | None = None,
 ) -> np.ndarray:
-    """Trained weights (M, F) float32 after `epochs` passes from `weights` (M, F).
+    """Return weights (M, F) float32, trained with all points at once.
 
     An epoch finds the winner c(p) of every point p and then sets each node to the mean of all
     points, weighed by the neighbourhood kernel h at the lattice distance d from their winner:
@@ -52,24 +51,44 @@ def train_batch(
     from sums and counts per node, smoothed over the lattice. Features that a point does not have
     are left out of both sums; nodes without support keep their weights. There is no learning rate.
     With the metrics other than Euclidean the winner is that of the metric and the mean is a mean.
-
-    features: (N, F), NaN where a value is missing; an array, or anything with shape, dtype and rows
-    to slice (an HDF5 dataset), which is then read in slabs, once an epoch.
-    epochs: the radius n falls from `radius` to `final_radius` by `radius_schedule`, see
-    schedules.Radii. fine_epochs: further epochs at the final radius.
-    backend: 'numba', the same bits for any number of threads and size of slabs; 'jax', on the
-    device that JAX chooses, the same up to rounding.
-    observer: see history.Observer. The arguments are not changed.
-
     Source: Kohonen, Self-Organizing Maps (2001), section 3.6.
-    Raises ConfigError for arguments out of range or kernels with negative values, and DataError for
-    tables that cannot be used.
+
+    Parameters
+    ----------
+    features
+        (N, F), NaN where a value is missing; an array, or anything with shape, dtype and rows to
+        slice (an HDF5 dataset), which is then read in slabs, once an epoch.
+    lattice
+        Of the nodes.
+    weights
+        (M, F), where training begins.
+    epochs, radius, final_radius, radius_schedule
+        Passes, in which the radius n falls; see `Radii`.
+    fine_epochs
+        Further passes at the final radius.
+    kernel, kernel_distance
+        See `Neighbourhood`.
+    metric
+        A key of METRICS.
+    backend
+        ``numba``, or ``jax`` on the device that JAX chooses: the same up to rounding.
+    threads
+        Of the backend ``numba``. Neither they nor the size of slabs change a bit of the result.
+    observer
+        Looks at the map as training goes on, and may end it.
+
+    Raises
+    ------
+    ConfigError
+        Arguments out of range, or a kernel with negative values.
+    DataError
+        Tables that cannot be used.
     """
     epochs = as_count(epochs, "epochs", 1)
     fine_epochs = as_count(fine_epochs, "fine_epochs", 0)
     check_averaging(kernel)
-    choose(dict.fromkeys(BACKENDS), backend, "backend")
-    choose(SEARCHES, metric, "metric")
+    choose_name(PARAMETERS["backend"].names, backend, "backend")
+    choose(METRICS, metric, "metric")
     radii = Radii(lattice.xdim, lattice.ydim, epochs, radius_schedule, radius, final_radius)
     n = np.concatenate([radii.at(0, epochs), np.full(fine_epochs, radii.final)])
     neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
@@ -78,9 +97,7 @@ def train_batch(
     if observer:
         observer.begin(n.size, trained, n[0], np.nan)
     if backend == "jax":
-        return _train_with_jax(
-            table, lattice, trained, n, kernel, kernel_distance, metric, observer
-        )
+        return _train_with_jax(table.whole(), trained, n, observer, neighbourhood, metric)
     for epoch, size in enumerate(n):
         sums = NodeSums(lattice, table.n_features, masked=table.masked)
         search = WinnerSearch(trained, metric)
@@ -97,9 +114,9 @@ def train_batch(
 
 
 def train_minibatch(
-    features,
+    features: Any,
     lattice: Lattice,
-    weights,
+    weights: ArrayLike,
     *,
     epochs: int,
     batch_size: int = 4096,
@@ -117,7 +134,7 @@ def train_minibatch(
     threads: int = 1,
     observer: Observer | None = None,
 ) -> np.ndarray:
-    """Trained weights (M, F) float32 after `epochs` passes in parts of `batch_size` points.
+    """Return weights (M, F) float32, trained in parts of `batch_size` points.
 
     The sums and counts of batch training (see train_batch) are kept as running means: after part b
 
@@ -126,22 +143,38 @@ def train_minibatch(
     and the weights are the quotient of the two, smoothed. So a part of N points with alpha 1 is a
     batch epoch, and smaller alphas remember about 1 / alpha parts. Schedules advance with the parts
     of the whole run; the last part of a pass may be smaller.
-    order: 'shuffled', a fresh random permutation of the rows in every pass, from `rng`;
-    'sequential', the rows in their order, which an HDF5 dataset needs. Other arguments and errors:
-    as train_batch and, for the rate, schedules.learning_rates.
 
     Source: the stochastic approximation of Cappé & Moulines, J. R. Stat. Soc. B 71 (2009) 593,
     applied to batch training.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the table.
+    batch_size
+        Points of a part.
+    alpha, final_alpha, learning_rate
+        See `learning_rates`.
+    order
+        ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`, or
+        ``sequential``, the rows in their order, which an HDF5 dataset needs.
+    rng
+        For a shuffled order.
+    features, lattice, weights, kernel, kernel_distance, metric, threads, observer
+        As for train_batch, with the same errors.
+    radius, final_radius, radius_schedule
+        See `Radii`.
     """
     epochs = as_count(epochs, "epochs", 1)
     batch_size = as_count(batch_size, "batch_size", 1)
     alpha = as_alpha(alpha)
     check_averaging(kernel)
-    choose(SEARCHES, metric, "metric")
-    choose(dict.fromkeys(ORDERS), order, "order")
-    if order == "shuffled" and not isinstance(rng, np.random.Generator):
-        raise ConfigError("give train_minibatch a numpy Generator as rng, or a sequential order")
-    if order == "shuffled":
+    choose(METRICS, metric, "metric")
+    if choose_name(PARAMETERS["order"].names, order, "order") == "shuffled":
+        if not isinstance(rng, np.random.Generator):
+            raise ConfigError(
+                "give train_minibatch a numpy Generator as rng, or a sequential order"
+            )
         features = as_points(features, missing=True)
     table = Slabs(features, batch_size)
     total = epochs * table.n_slabs
@@ -150,7 +183,7 @@ def train_minibatch(
     run = MiniBatches(lattice, weights, table.n_features, kernel, kernel_distance, metric)
     done = 0
     for _ in range(epochs):
-        for points in table.shuffled(rng) if order == "shuffled" else table:
+        for points in table if rng is None or order == "sequential" else table.shuffled(rng):
             n = radii.at(done, done + 1)[0]
             rate = learning_rates(learning_rate, done, done + 1, total, alpha, final_alpha)[0]
             if observer and done == 0:
@@ -165,26 +198,31 @@ def train_minibatch(
 class MiniBatches:
     """A map that learns from a stream of parts; see train_minibatch.
 
-    weights: (M, F) float32, those of the moment. The first part replaces what the running means
-    begin with, whatever its rate: there is nothing to remember yet.
+    The first part replaces what the running means begin with, whatever its rate: there is nothing
+    to remember yet.
+
+    Attributes
+    ----------
+    weights : (M, F) float32
+        Those of the moment.
     """
 
     def __init__(
         self,
         lattice: Lattice,
-        weights,
+        weights: ArrayLike,
         n_features: int,
         kernel: str = "gaussian",
         kernel_distance: str = "euclidean",
         metric: str = "euclidean",
-    ):
+    ) -> None:
         check_averaging(kernel)
         self._neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
         self._metric = metric
         self._means: NodeSums | None = None
         self.weights = as_weights(weights, lattice.n_nodes, n_features)
 
-    def learn(self, points, *, radius: float, rate: float, threads: int = 1) -> None:
+    def learn(self, points: ArrayLike, *, radius: float, rate: float, threads: int = 1) -> None:
         """Take in a part (n, F), with the learning rate `rate` in (0, 1]."""
         points = as_points(points, missing=True)
         nodes = WinnerSearch(self.weights, self._metric).winners(points, threads=threads)
@@ -203,12 +241,20 @@ class MiniBatches:
 class NodeSums:
     """Sums of the points of each node, and how many they are.
 
-    masked: whether features are counted one by one, because values are missing. Points are added in
-    their order, so that the sums do not depend on how they are cut into slabs; threads share the
-    features, not the points.
+    Points are added in their order, so that the sums do not depend on how they are cut into slabs;
+    threads share the features, not the points.
+
+    Parameters
+    ----------
+    lattice
+        Of the nodes.
+    n_features
+        Of the points.
+    masked
+        Whether features are counted one by one, because values are missing.
     """
 
-    def __init__(self, lattice: Lattice, n_features: int, *, masked: bool):
+    def __init__(self, lattice: Lattice, n_features: int, *, masked: bool) -> None:
         self._lattice, self._n_features, self._masked = lattice, n_features, masked
         # Sums of the features; then the counts, of the points or of each feature's present values.
         rows = 2 * n_features if masked else n_features + 1
@@ -216,6 +262,8 @@ class NodeSums:
 
     def add(self, points: np.ndarray, nodes: np.ndarray, threads: int = 1) -> None:
         """Add points (n, F) float32 to the sums of their nodes (n,)."""
+        from kohorte.maps import _kernels
+
         sums, counts = self._rows[: self._n_features], self._rows[self._n_features :]
         if not self._masked:
             counts += np.bincount(nodes, minlength=self._lattice.n_nodes)
@@ -230,14 +278,14 @@ class NodeSums:
         """Multiply sums and counts."""
         self._rows *= factor
 
-    def blend(self, other: "NodeSums", rate: float) -> None:
+    def blend(self, other: NodeSums, rate: float) -> None:
         """Move by the share `rate` towards the sums and counts of another."""
         self._rows += rate * (other._rows - self._rows)
 
     def means(
         self, neighbourhood: Neighbourhood, radius: float, weights: np.ndarray, threads: int = 1
     ) -> np.ndarray:
-        """Smoothed sums over smoothed counts, (M, F) float32; `weights` where these are none."""
+        """Return smoothed sums over smoothed counts, (M, F) float32; `weights` without support."""
         smoothed = _smooth(self._rows, neighbourhood, radius, threads)
         sums, counts = smoothed[: self._n_features].T, smoothed[self._n_features :].T
         supported = counts >= SMALLEST_SUPPORT
@@ -248,7 +296,7 @@ class NodeSums:
 class Slabs:
     """A table in slabs of rows, (n, F) float32, NaN where missing: an array, or rows on disk."""
 
-    def __init__(self, features, rows: int | None = None):
+    def __init__(self, features: Any, rows: int | None = None) -> None:
         self._on_disk = not isinstance(features, np.ndarray) and hasattr(features, "chunks")
         self._table = features if self._on_disk else as_points(features, missing=True)
         self.n_rows, self.n_features = self._check_shape()
@@ -266,13 +314,13 @@ class Slabs:
             yield self._slab(slice(start, start + self.rows))
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """The slabs of a random permutation of the rows of an array."""
+        """Yield the slabs of a random permutation of the rows of an array."""
         order = rng.permutation(self.n_rows)
         for start in range(0, self.n_rows, self.rows):
             yield np.ascontiguousarray(self._table[order[start : start + self.rows]])
 
     def whole(self) -> np.ndarray:
-        """All rows."""
+        """Return all rows."""
         return self._slab(slice(None))
 
     def _slab(self, rows: slice) -> np.ndarray:
@@ -281,35 +329,40 @@ class Slabs:
     def _check_shape(self) -> tuple[int, int]:
         if len(self._table.shape) != 2 or 0 in self._table.shape:
             as_points(np.empty(self._table.shape), "features")
-        return self._table.shape
+        n_rows, n_features = self._table.shape
+        return n_rows, n_features
 
 
+#: Entries of a table below which starting threads costs more than it saves.
 _SMALL = 1 << 20
-"""Entries of a table below which starting threads costs more than it saves."""
 
 
-def _smooth(rows: np.ndarray, neighbourhood: Neighbourhood, radius: float, threads: int):
-    """sum over nodes j of h(j, i) rows[:, j] for every node i; (K, M) float64."""
+def _smooth(
+    rows: np.ndarray, neighbourhood: Neighbourhood, radius: float, threads: int
+) -> np.ndarray:
+    """Sum h(j, i) rows[:, j] over the nodes j, for every node i; (K, M) float64."""
+    from kohorte.maps import _kernels
+
     lattice = neighbourhood.lattice
     spread = np.zeros(rows.shape)
     factors = neighbourhood.factors(radius)
-    table = neighbourhood.table(radius) if factors is None else None
     size = (lattice.xdim, lattice.ydim)
+    if factors is None:
+        table = neighbourhood.table(radius)
+        reach = reach_of(table)
 
     def task(first: int, last: int) -> None:
-        if factors is not None:
-            _kernels.spread_product(rows, first, last, *size, *factors, spread)
+        if factors is None:
+            _kernels.spread_sums(rows, first, last, *size, lattice.periodic, table, reach, spread)
         else:
-            _kernels.spread_sums(
-                rows, first, last, *size, lattice.periodic, table, reach_of(table), spread
-            )
+            _kernels.spread_product(rows, first, last, *size, *factors, spread)
 
     _shared(task, rows.shape[0], threads if lattice.n_nodes * rows.size > _SMALL else 1)
     return spread
 
 
-def _shared(task, count: int, threads: int) -> None:
-    """Calls task(first, last) for ranges that make up 0..count-1, on at most `threads` threads."""
+def _shared(task: Callable[[int, int], None], count: int, threads: int) -> None:
+    """Call task(first, last) for ranges that make up 0..count-1, on at most `threads` threads."""
     threads = min(as_count(threads, "threads", 1), count)
     if threads == 1:
         task(0, count)
@@ -318,22 +371,28 @@ def _shared(task, count: int, threads: int) -> None:
     list(kept_pool(threads).map(task, edges[:-1], edges[1:]))
 
 
-def _train_with_jax(table, lattice, weights, radii, kernel, kernel_distance, metric, observer):
-    from kohorte.maps import _jax
+def _train_with_jax(
+    points: np.ndarray,
+    weights: np.ndarray,
+    radii: np.ndarray,
+    observer: Observer | None,
+    neighbourhood: Neighbourhood,
+    metric: str,
+) -> np.ndarray:
+    from kohorte.maps._jax import train_stack
 
-    def look(epoch: int, trained) -> bool:
-        if epoch not in observer.looks:
+    def look(epoch: int, trained: np.ndarray) -> bool:
+        if observer is None or epoch not in observer.looks:
             return False
         return observer.look(epoch, np.asarray(trained), radii[epoch - 1], np.nan)
 
-    trained = _jax.train_batch(
-        table.whole(),
-        lattice,
+    return train_stack(
+        points,
+        neighbourhood.lattice,
         weights,
         radii=radii,
-        kernel=kernel,
-        kernel_distance=kernel_distance,
+        kernel=neighbourhood.name,
+        kernel_distance=neighbourhood.kernel_distance,
         metric=metric,
         observer=look if observer else None,
     )
-    return np.asarray(trained)

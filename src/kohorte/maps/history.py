@@ -3,29 +3,35 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from kohorte._checks import as_count, as_number
-from kohorte.errors import ConfigError
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.parameters import check_patience
 from kohorte.maps.winners import find_two_winners
 
 _LOG = logging.getLogger(__name__)
 
+#: Points, evenly spaced, on which errors are measured during training.
 HISTORY_ROWS = 1000
-"""Points, evenly spaced, on which errors are measured during training."""
 
 
 @dataclass(frozen=True)
 class History:
     """Errors at the moments of a training run, and some of its weights.
 
-    step: (H,) int64 steps (or epochs) done; the first entry, 0, is the start. quantization_error,
-    topographic_error: (H,) float64, on at most HISTORY_ROWS points; the latter is NaN for a map of
-    one node. radius, alpha: (H,) float64 in use at the moment; alpha is NaN for batch training.
-    snapshot_step: (S,) int64; snapshots: (S, M, F) float32.
+    Attributes
+    ----------
+    step : (H,) int64
+        Steps (or epochs) done; the first entry, 0, is the start.
+    quantization_error, topographic_error : (H,) float64
+        On at most HISTORY_ROWS points; the latter is NaN for a map of one node.
+    radius, alpha : (H,) float64
+        In use at the moment; alpha is NaN for batch training.
+    snapshot_step : (S,) int64
+    snapshots : (S, M, F) float32
     """
 
     step: np.ndarray
@@ -39,16 +45,31 @@ class History:
 
 @dataclass
 class Observer:
-    """Looks at a map while it is trained; a trainer calls `begin` once and then `look`.
+    """Look at a map while it is trained; a trainer calls `begin` once and then `look`.
 
-    points: (N, F) float32, NaN where missing. metric: of the map. moments: how often errors are
-    measured after the start, evenly spaced over the run; 0 for never. snapshots: how many weights
-    are kept, evenly spaced from the start to the end; one is the end.
-    patience: training ends when the quantization error has not fallen by more than the share
-    `tolerance` of its least value so far for that many moments in a row; None for never.
-    progress: called as progress(done, total) at every moment.
+    Attributes
+    ----------
+    points : (N, F) float32
+        NaN where missing.
+    lattice : Lattice
+    metric : str
+        Of the map.
+    moments : int
+        How often errors are measured after the start, evenly spaced over the run; 0 for never.
+    snapshots : int
+        How many weights are kept, evenly spaced from the start to the end; one is the end.
+    patience : int or None
+        Training ends when the quantization error has not fallen by more than the share `tolerance`
+        of its least value so far for that many moments in a row; None for never.
+    tolerance : float
+        See `patience`.
+    progress : function(done, total), optional
+        Called at every moment.
 
-    Raises ConfigError for numbers out of range and for a patience without moments.
+    Raises
+    ------
+    ConfigError
+        Numbers out of range, and a patience without moments.
     """
 
     points: np.ndarray
@@ -59,18 +80,14 @@ class Observer:
     patience: int | None = None
     tolerance: float = 0.0
     progress: Callable[[int, int], None] | None = None
-    stopped: int | None = field(default=None, init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         as_count(self.moments, "history", 0)
         as_count(self.snapshots, "snapshots", 0)
         as_number(self.tolerance, "tolerance")
         if self.patience is not None:
             as_count(self.patience, "patience", 1)
-            if self.moments == 0:
-                raise ConfigError(
-                    "patience needs history: its moments are when errors are compared"
-                )
+        check_patience(self.patience, self.moments)
         count = min(self.points.shape[0], HISTORY_ROWS)
         rows = np.arange(count, dtype=np.int64) * self.points.shape[0] // count
         self._sample = np.ascontiguousarray(self.points[rows])
@@ -78,7 +95,7 @@ class Observer:
         self._kept: dict[int, np.ndarray] = {}
 
     def begin(self, total: int, weights: np.ndarray, radius: float, alpha: float) -> None:
-        """A run of `total` steps or epochs begins from `weights` (M, F)."""
+        """Begin a run of `total` steps or epochs from `weights` (M, F)."""
         self._total = total
         self._began = time.perf_counter()
         self._measured_at = _evenly(total, self.moments)
@@ -94,7 +111,7 @@ class Observer:
             self.progress(0, total)
 
     def look(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> bool:
-        """After `done` steps the map has `weights`; True when training is to end."""
+        """Look at the weights that the map has after `done` steps; True ends the training."""
         self._record(done, weights, radius, alpha)
         if self.progress:
             self.progress(done, self._total)
@@ -109,19 +126,22 @@ class Observer:
         self._least = min(self._least, error)
         if self._without_fall < self.patience or done == self._total:
             return False
-        self.stopped = done
-        self._kept.setdefault(done, weights.copy()) if self.snapshots else None
+        if self.snapshots:
+            self._kept.setdefault(done, weights.copy())
         _LOG.info("the quantization error falls no more: training ends after %d", done)
         return True
 
     def history(self) -> History:
-        """What was recorded."""
-        step, *columns = np.array(self._entries, dtype=np.float64).reshape(-1, 5).T
+        """Return what was recorded."""
+        step, qe, te, radius, alpha = np.array(self._entries, dtype=np.float64).reshape(-1, 5).T
         kept = sorted(self._kept.items())
         shape = (0, self.lattice.n_nodes, self._sample.shape[1])
         return History(
             step.astype(np.int64),
-            *columns,
+            qe,
+            te,
+            radius,
+            alpha,
             snapshot_step=np.array([k for k, _ in kept], dtype=np.int64),
             snapshots=np.stack([w for _, w in kept]) if kept else np.empty(shape, np.float32),
         )

@@ -12,6 +12,7 @@ from kohorte._arrays import as_points
 from kohorte._checks import as_count, as_number, choose, choose_name
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
+from kohorte.maps.parameters import LATTICE_DISTANCES, check_rows
 
 #: Distance between two rows of a hexagonal lattice, in lattice steps.
 ROW_HEIGHT = math.sqrt(3) / 2
@@ -61,8 +62,6 @@ TOPOLOGIES = {
     ),
 }
 
-LATTICE_DISTANCES = ("euclidean", "links")
-
 
 @dataclass(frozen=True)
 class Lattice:
@@ -98,11 +97,7 @@ class Lattice:
         if not isinstance(self.periodic, bool | np.bool_):
             raise ConfigError(f"periodic must be true or false, got {self.periodic!r}")
         object.__setattr__(self, "periodic", bool(self.periodic))
-        if self.periodic and self.topology == "hexagonal" and self.ydim > 1 and self.ydim % 2:
-            raise ConfigError(
-                f"a periodic hexagonal lattice needs an even number of rows, got ydim "
-                f"{self.ydim}: odd rows are moved by half a step, and the first is not"
-            )
+        check_rows(self.topology, self.periodic, self.ydim)
 
     @property
     def n_nodes(self) -> int:

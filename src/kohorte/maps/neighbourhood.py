@@ -4,10 +4,14 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from kohorte._checks import as_number, choose
-from kohorte.errors import ConfigError
-from kohorte.maps.lattice import LATTICE_DISTANCES, Lattice
+from kohorte._checks import as_number, choose, choose_name
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.parameters import LATTICE_DISTANCES
+
+#: Smoothed counts below this are no support: the digits of such small numbers are gone.
+SMALLEST_SUPPORT = 1e-280
 
 Kernel = Callable[[np.ndarray, float], np.ndarray]
 
@@ -38,9 +42,9 @@ def _triangle(d: np.ndarray, n: float) -> np.ndarray:
 
 
 def _with_point_limit(kernel: Kernel) -> Kernel:
-    """The kernel, with its limit at a radius of zero (or one whose square is zero): 1 at d = 0."""
+    """Return the kernel with its limit at a radius whose square is zero: 1 at d = 0."""
 
-    def limited(distances, radius: float) -> np.ndarray:
+    def limited(distances: ArrayLike, radius: float) -> np.ndarray:
         distances = np.asarray(distances, dtype=np.float64)
         if radius < _POINT:
             return np.where(distances == 0, 1.0, 0.0)
@@ -52,6 +56,12 @@ def _with_point_limit(kernel: Kernel) -> Kernel:
 
 _POINT = 1e-100
 
+#: Name -> h(d, n) for lattice distances d >= 0 (any shape) and a radius n >= 0; h(0) = 1.
+#:
+#: truncated_gaussian: exp(-d^2 / (2 (n/3)^2)) for d <= n, else 0 (Ha, Nättilä & Davelaar, JOSS 10
+#: (2025) 7613). gaussian: exp(-d^2 / (2 n^2)). gaussian_e: exp(-d^2 / n^2), which falls to 1/e at
+#: n. bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond
+#: n. triangle: 1 - d/n for d <= n, else 0.
 KERNELS: dict[str, Kernel] = {
     kernel.__name__: kernel
     for kernel in map(
@@ -59,36 +69,37 @@ KERNELS: dict[str, Kernel] = {
         (_truncated_gaussian, _gaussian, _gaussian_e, _bubble, _mexican_hat, _triangle),
     )
 }
-"""Name -> h(d, n) for lattice distances d >= 0 (any shape) and a radius n >= 0; h(0) = 1.
 
-truncated_gaussian: exp(-d^2 / (2 (n/3)^2)) for d <= n, else 0 (Ha, Nättilä & Davelaar, JOSS 10
-(2025) 7613). gaussian: exp(-d^2 / (2 n^2)). gaussian_e: exp(-d^2 / n^2), which falls to 1/e at n.
-bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond n.
-triangle: 1 - d/n for d <= n, else 0.
-"""
-
+#: Kernel -> the lattice distance with which it is a product of two kernels of single axes.
 PRODUCT_KERNELS = {"gaussian": "euclidean", "gaussian_e": "euclidean", "bubble": "links"}
-"""Kernel -> the lattice distance with which it is a product of two kernels of single axes."""
-
-NEGATIVE_KERNELS = ("mexican_hat",)
-"""Kernels with negative values: means weighed by them are not defined, so no batch training."""
 
 
 class Neighbourhood:
     """A kernel on a lattice, as tables by offset.
 
-    kernel: key of KERNELS. kernel_distance: 'links' or 'euclidean', see Lattice.distances_from.
-    Raises ConfigError for unknown names.
+    Parameters
+    ----------
+    lattice
+        Of the nodes.
+    kernel
+        A key of KERNELS.
+    kernel_distance
+        ``links`` or ``euclidean``, see `Lattice.distances_from`.
+
+    Raises
+    ------
+    ConfigError
+        Unknown names.
     """
 
-    def __init__(self, lattice: Lattice, kernel: str, kernel_distance: str):
+    def __init__(self, lattice: Lattice, kernel: str, kernel_distance: str) -> None:
         self.lattice = lattice
+        self.name = kernel
         self.kernel = choose(KERNELS, kernel, "neighbourhood kernel")
-        choose(dict.fromkeys(LATTICE_DISTANCES), kernel_distance, "kernel_distance")
-        self.kernel_distance = kernel_distance
+        self.kernel_distance = choose_name(LATTICE_DISTANCES, kernel_distance, "kernel_distance")
 
-    def __reduce__(self):
-        return type(self), (self.lattice, self.kernel.__name__, self.kernel_distance)
+    def __reduce__(self) -> tuple[type, tuple[Lattice, str, str]]:
+        return type(self), (self.lattice, self.name, self.kernel_distance)
 
     @cached_property
     def _distances(self) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +109,7 @@ class Neighbourhood:
         return distances, index.reshape(table.shape)
 
     def table(self, radius: float, rate: float = 1.0) -> np.ndarray:
-        """rate * h by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.
+        """Return rate * h by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.
 
         Entry [p, ydim - 1 + dy, xdim - 1 + dx] belongs to a winner in row y, y % 2 = p, and the
         node dx columns and dy rows further. Raises ConfigError for a radius that is no number >= 0.
@@ -108,22 +119,13 @@ class Neighbourhood:
         return (rate * self.kernel(distances, radius))[index]
 
     def factors(self, radius: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """The kernel as a product: h by dx, (2 xdim - 1,), and by dy, (2 ydim - 1,); or None.
+        """Return the kernel as a product: h by dx, (2 xdim - 1,), and dy, (2 ydim - 1,); or None.
 
         A smoothing over a plane is then one along x followed by one along y. Only on a rectangular
         lattice, for the kernels of PRODUCT_KERNELS.
         """
-        product = PRODUCT_KERNELS.get(self.kernel.__name__) == self.kernel_distance
+        product = PRODUCT_KERNELS.get(self.name) == self.kernel_distance
         if self.lattice.topology != "rectangular" or not product:
             return None
         table = self.table(radius)[0]
         return table[self.lattice.ydim - 1].copy(), table[:, self.lattice.xdim - 1].copy()
-
-
-def check_averaging(kernel: str) -> None:
-    """Raises ConfigError for a kernel that means cannot be weighed by."""
-    if kernel in NEGATIVE_KERNELS:
-        raise ConfigError(
-            f"the kernel {kernel!r} has negative values, and batch training takes means weighed by "
-            "the kernel; use the online trainer, or another kernel"
-        )

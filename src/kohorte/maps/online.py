@@ -1,30 +1,31 @@
 """Online training: one sample at a time, on a shrinking neighbourhood."""
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
-from kohorte._checks import as_alpha, as_count, choose
+from kohorte._checks import as_alpha, as_count, choose, choose_name
 from kohorte.errors import ConfigError
-from kohorte.maps._kernels import NODE_PADDING, train_steps
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood
+from kohorte.maps.parameters import METRICS, PARAMETERS
 from kohorte.maps.schedules import Radii, learning_rates
-from kohorte.maps.winners import SEARCHES, has_missing
+from kohorte.maps.winners import has_missing
 
+#: Steps whose schedule and order are held in memory at a time.
 STEP_BLOCK = 1 << 14
-"""Steps whose schedule and order are held in memory at a time."""
-
-ORDERS = ("shuffled", "sequential")
 
 
 def train_online(
-    features,
+    features: ArrayLike,
     lattice: Lattice,
-    weights,
+    weights: ArrayLike,
     *,
     steps: int | None = None,
     epochs: int | None = None,
@@ -37,33 +38,60 @@ def train_online(
     kernel: str = "truncated_gaussian",
     kernel_distance: str = "links",
     metric: str = "euclidean",
-    order="shuffled",
+    order: str | ArrayLike = "shuffled",
     rng: np.random.Generator | None = None,
     observer: Observer | None = None,
 ) -> np.ndarray:
-    """Trained weights (M, F) float32 after `steps` steps from `weights` (M, F).
+    """Return weights (M, F) float32, trained one point at a time.
 
-    features: (N, F), NaN where a value is missing, any real dtype; computed in float32. Step t
-    takes the sample p, finds the winner c, the node nearest to p in the metric (lowest index on a
-    tie), and moves every node i, in the features that p has, by
+    Step t takes the sample p, finds the winner c, the node nearest to p in the metric (lowest index
+    on a tie), and moves every node i, in the features that p has, by
 
         w_i <- w_i - h_i (w_i - p),   h_i = alpha(t) h(d_i, n(t)),
 
     h the neighbourhood kernel (neighbourhood.KERNELS), d_i the lattice distance to c. alpha(t) and
     n(t) follow `learning_rate` and `radius_schedule` (schedules.learning_rates, schedules.Radii).
-    The defaults are the published schedule.
+    The defaults are the published schedule. The result depends on the arguments alone, and these
+    are not changed. Sources: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78
+    (1990) 1464.
 
-    steps or epochs: give one of them. With `epochs`, that many passes over the table are made and
-    the schedules advance once a pass (t counts passes) instead of once a step.
-    order: 'shuffled', a fresh random permutation of the rows in every pass, from `rng`;
-    'sequential', the rows in their order; or row indices, repeated where there are fewer of them
-    than steps.
-    observer: see history.Observer. The arguments are not changed; the result depends on nothing
-    else than them.
+    Parameters
+    ----------
+    features
+        (N, F), NaN where a value is missing, of any real type; computed in float32.
+    lattice
+        Of the nodes.
+    weights
+        (M, F), where training begins.
+    steps, epochs
+        Give one of them. With `epochs`, that many passes over the table are made and the schedules
+        advance once a pass (t counts passes) instead of once a step.
+    alpha, final_alpha, learning_rate
+        See `learning_rates`.
+    radius, final_radius, radius_schedule
+        See `Radii`.
+    kernel, kernel_distance
+        See `Neighbourhood`.
+    metric
+        A key of METRICS.
+    order
+        ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`;
+        ``sequential``, the rows in their order; or row indices, repeated where there are fewer of
+        them than steps.
+    rng
+        For a shuffled order.
+    observer
+        Looks at the map as training goes on, and may end it.
 
-    Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78 (1990) 1464.
-    Raises ConfigError for arguments out of range and DataError for tables that cannot be used.
+    Raises
+    ------
+    ConfigError
+        Arguments out of range.
+    DataError
+        Tables that cannot be used.
     """
+    from kohorte.maps._kernels import KINDS, train_steps
+
     points = as_points(features, missing=True)
     n_points, n_features = points.shape
     if (steps is None) == (epochs is None):
@@ -74,7 +102,7 @@ def train_online(
         moves, per_move = as_count(steps, "steps", 1), 1
     total = moves * per_move
     alpha = as_alpha(alpha)
-    search = choose(SEARCHES, metric, "metric")
+    kind = KINDS[choose(METRICS, metric, "metric").kind]
     radii = Radii(lattice.xdim, lattice.ydim, moves, radius_schedule, radius, final_radius)
     learning_rates(learning_rate, 0, 1, moves, alpha, final_alpha)
     neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
@@ -83,7 +111,7 @@ def train_online(
     masked = has_missing(points)
     rows = _Rows(sample_order(n_points, total, order=order, rng=rng))
 
-    done, table, reach, in_use = 0, None, None, None
+    done, in_use = 0, (np.nan, np.nan)
     for block_start in range(0, moves, STEP_BLOCK):
         block = slice(block_start, min(block_start + STEP_BLOCK, moves))
         n = radii.at(block.start, block.stop)
@@ -104,7 +132,7 @@ def train_online(
                         taken,
                         trained,
                         bias,
-                        search.kind,
+                        kind,
                         masked,
                         lattice.xdim,
                         lattice.ydim,
@@ -123,7 +151,7 @@ def train_online(
 
 
 def reach_of(table: np.ndarray) -> np.ndarray:
-    """Columns and rows, (2,) int64, within which the values of an offset table are not zero."""
+    """Return the columns and rows, (2,) int64, that an offset table's values reach."""
     used = table != 0
     return np.array([_half_width(used.any(axis=(0, 1))), _half_width(used.any(axis=(0, 2)))])
 
@@ -135,16 +163,24 @@ def _half_width(used: np.ndarray) -> int:
 
 
 def sample_order(
-    n_points: int, steps: int, *, order="shuffled", rng: np.random.Generator | None = None
+    n_points: int,
+    steps: int,
+    *,
+    order: str | ArrayLike = "shuffled",
+    rng: np.random.Generator | None = None,
 ) -> Iterator[np.ndarray]:
-    """Row indices of the steps of a run, int64, in blocks of at most STEP_BLOCK.
+    """Yield the row indices of the steps of a run, int64, in blocks of at most STEP_BLOCK.
 
-    See train_online for `order` and `rng`. Raises ConfigError at the call where the order is
-    shuffled and no generator is given, or where it is neither a name nor a one-dimensional array of
-    row numbers.
+    See train_online for `order` and `rng`.
+
+    Raises
+    ------
+    ConfigError
+        At the call: the order is shuffled and no generator is given, or it is neither a name nor a
+        one-dimensional array of row numbers.
     """
     if isinstance(order, str):
-        choose(dict.fromkeys(ORDERS), order, "order")
+        choose_name(PARAMETERS["order"].names, order, "order")
         if order == "sequential":
             return _blocks(steps, lambda: np.arange(n_points))
         if not isinstance(rng, np.random.Generator):
@@ -168,7 +204,7 @@ def sample_order(
     return _blocks(steps, lambda: rows)
 
 
-def _blocks(steps: int, next_pass) -> Iterator[np.ndarray]:
+def _blocks(steps: int, next_pass: Callable[[], np.ndarray]) -> Iterator[np.ndarray]:
     remaining = steps
     while remaining:
         rows = next_pass()[:remaining]
@@ -180,12 +216,12 @@ def _blocks(steps: int, next_pass) -> Iterator[np.ndarray]:
 class _Rows:
     """The order of a run, handed out in pieces."""
 
-    def __init__(self, blocks: Iterator[np.ndarray]):
+    def __init__(self, blocks: Iterator[np.ndarray]) -> None:
         self._blocks = blocks
         self._left = np.empty(0, np.int64)
 
     def take(self, count: int) -> Iterator[np.ndarray]:
-        """The next `count` row indices, in arrays of any length."""
+        """Yield the next `count` row indices, in arrays of any length."""
         while count:
             if not self._left.size:
                 self._left = next(self._blocks)
@@ -201,13 +237,15 @@ def _runs(n: np.ndarray, rate: np.ndarray) -> Iterator[tuple[int, int]]:
     yield from itertools.pairwise(edges)
 
 
-def _next(looks: list[int], done: int) -> int:
-    """The first look after `done` steps."""
+def _next(looks: Sequence[int], done: int) -> int:
+    """Return the first look after `done` steps."""
     return next(look for look in looks if look > done)
 
 
 def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights (F, M + padding) and what the search adds to the distance of each node."""
+    from kohorte.maps._kernels import NODE_PADDING
+
     n_nodes, n_features = weights.shape
     size = -(-n_nodes // NODE_PADDING) * NODE_PADDING
     padded = np.zeros((n_features, size), np.float32)

@@ -1,144 +1,55 @@
 """One realization of an ensemble: a map from its start to its clusters and its quality."""
 
+from __future__ import annotations
+
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
-from kohorte._checks import as_alpha, as_count, as_number, choose
+from kohorte._checks import as_count
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps.batch import BACKENDS, train_batch, train_minibatch
+from kohorte.maps.batch import train_batch, train_minibatch
 from kohorte.maps.history import History, Observer
-from kohorte.maps.initial import INITIALS, initial_weights
-from kohorte.maps.lattice import LATTICE_DISTANCES, Lattice
-from kohorte.maps.metrics import METRICS
-from kohorte.maps.neighbourhood import KERNELS, check_averaging
-from kohorte.maps.online import ORDERS, train_online
+from kohorte.maps.initial import initial_weights
+from kohorte.maps.lattice import Lattice
+from kohorte.maps.online import train_online
+from kohorte.maps.parameters import ResolvedParameters
 from kohorte.maps.quality import QUALITY_ROWS, measure_quality
-from kohorte.maps.schedules import Radii, learning_rates
-from kohorte.maps.segments import SEGMENTATIONS, check_n_clusters, segment
+from kohorte.maps.schedules import Radii
+from kohorte.maps.segments import segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners
 
-DEFAULT_EPOCHS = 20
-"""Passes of batch and mini-batch training unless told otherwise."""
-
-AUTOMATIC = {
-    "online": {
-        "radius_schedule": "reference",
-        "kernel": "truncated_gaussian",
-        "kernel_distance": "links",
-    },
-    "batch": {
-        "radius_schedule": "exponential",
-        "kernel": "gaussian",
-        "kernel_distance": "euclidean",
-    },
+#: Each takes those of the parameters of a map that its arguments name.
+TRAINERS: dict[str, Callable[..., np.ndarray]] = {
+    "online": train_online,
+    "batch": train_batch,
+    "minibatch": train_minibatch,
 }
-AUTOMATIC["minibatch"] = AUTOMATIC["batch"]
-"""Trainer -> what 'auto' stands for."""
 
 
-@dataclass(frozen=True)
-class MapParameters:
-    """Parameters of one map, all checked at construction (ConfigError).
-
-    xdim, ydim, topology, periodic: see Lattice. trainer: 'online' (train_online), 'batch'
-    (train_batch) or 'minibatch' (train_minibatch); steps, epochs (None: 20, and steps for the
-    online trainer), fine_epochs, batch_size, alpha, final_alpha, learning_rate, radius,
-    final_radius, radius_schedule, kernel, kernel_distance, metric, order, backend: see there; what
-    a trainer has no use for has no effect. initial: key of INITIALS, or 'given'. patience,
-    tolerance: see Observer. method, merge, clusters: see segments.segment. smoothing: length of the
-    U-matrix's smoothing in lattice steps, 0 for none.
-
-    'auto' in radius_schedule, kernel and kernel_distance is replaced by AUTOMATIC of the trainer,
-    in radius and final_radius by the schedule's own ends (None for `reference`, which sets them).
-    """
-
-    xdim: int
-    ydim: int
-    steps: int = 100_000
-    alpha: float = 0.1
-    topology: str = "rectangular"
-    periodic: bool = False
-    trainer: str = "online"
-    epochs: int | None = None
-    fine_epochs: int = 0
-    batch_size: int = 4096
-    learning_rate: str = "decay"
-    final_alpha: float | None = None
-    radius: float | str | None = "auto"
-    final_radius: float | str | None = "auto"
-    radius_schedule: str = "auto"
-    kernel: str = "auto"
-    kernel_distance: str = "auto"
-    order: str = "shuffled"
-    initial: str = "uniform"
-    metric: str = "euclidean"
-    backend: str = "numba"
-    patience: int | None = None
-    tolerance: float = 0.0
-    method: str = "basins"
-    smoothing: float = 0.0
-    merge: float = 0.2
-    clusters: int | str | None = None
-
-    def __post_init__(self):
-        lattice = self.lattice
-        as_count(self.steps, "steps", 1)
-        as_alpha(self.alpha)
-        as_count(self.fine_epochs, "fine_epochs", 0)
-        as_count(self.batch_size, "batch_size", 1)
-        as_number(self.tolerance, "tolerance")
-        as_number(self.smoothing, "smoothing")
-        as_number(self.merge, "merge")
-        check_n_clusters(self.clusters)
-        choose(AUTOMATIC, self.trainer, "trainer")
-        for name, value in AUTOMATIC[self.trainer].items():
-            if getattr(self, name) == "auto":
-                self._set(name, value)
-        if self.epochs is None and self.trainer != "online":
-            self._set("epochs", DEFAULT_EPOCHS)
-        if self.epochs is not None:
-            as_count(self.epochs, "epochs", 1)
-        for name in ("radius", "final_radius"):
-            if getattr(self, name) == "auto":
-                self._set(name, None)
-        choose(KERNELS, self.kernel, "neighbourhood kernel")
-        choose(dict.fromkeys(LATTICE_DISTANCES), self.kernel_distance, "kernel_distance")
-        choose(dict.fromkeys((*INITIALS, "given")), self.initial, "initial weights")
-        choose(METRICS, self.metric, "metric")
-        choose(SEGMENTATIONS, self.method, "segmentation")
-        choose(dict.fromkeys(ORDERS), self.order, "order")
-        choose(dict.fromkeys(BACKENDS), self.backend, "backend")
-        if self.patience is not None:
-            as_count(self.patience, "patience", 1)
-        if self.trainer != "online":
-            check_averaging(self.kernel)
-        if self.backend == "jax" and self.trainer != "batch":
-            raise ConfigError(
-                f"backend 'jax' trains in batches only, and the trainer is {self.trainer!r}; "
-                "choose the trainer 'batch' or the backend 'numba'"
-            )
-        moves = self.steps if self.epochs is None else self.epochs
-        learning_rates(self.learning_rate, 0, 1, moves, self.alpha, self.final_alpha)
-        radii = self.radii(lattice, moves)
-        self._set("radius", radii.first)
-        self._set("final_radius", radii.last)
-
-    def _set(self, name: str, value) -> None:
-        object.__setattr__(self, name, value)
+class MapParameters(ResolvedParameters):
+    """The parameters of one map, with the lattice and the radii that follow from them."""
 
     @property
     def lattice(self) -> Lattice:
         """The lattice of the map."""
         return Lattice(self.xdim, self.ydim, self.topology, self.periodic)
 
+    @property
+    def moves(self) -> int:
+        """How often the schedules advance in a run: with its steps or its epochs."""
+        return self.steps if self.epochs is None else self.epochs
+
     def radii(self, lattice: Lattice, moves: int) -> Radii:
-        """The radius schedule of a run of that many steps or epochs."""
+        """Return the radius schedule of a run of that many steps or epochs."""
         return Radii(
             lattice.xdim, lattice.ydim, moves, self.radius_schedule, self.radius, self.final_radius
         )
@@ -146,20 +57,32 @@ class MapParameters:
     @property
     def last_radius(self) -> float:
         """Radius that training ends with, > 0: at least half a lattice step."""
-        moves = self.steps if self.epochs is None else self.epochs
-        return max(self.radii(self.lattice, moves).final, 0.5)
+        return max(self.radii(self.lattice, self.moves).final, 0.5)
 
 
 @dataclass(frozen=True)
 class Realization:
     """A trained map, its clusters and its quality.
 
-    weights: (M, F) float32. u_matrix: (M,) float64, smoothed as the parameters say. basins: (M,)
-    int32, centroids: (C,) int32 nodes, node_clusters: (M,) int32, cluster_centroids: (K,) int32
-    nodes, as in segments.Segments. winners: (N,) int32 nodes. labels: (N,) cluster of each point,
-    the smallest unsigned type that holds K - 1. hits: (M,) int64 points of each node. quality: see
-    quality.measure_quality. seconds: time spent on train (with the start), winners, segment and
-    quality. history: what was recorded in training.
+    Attributes
+    ----------
+    weights : (M, F) float32
+    u_matrix : (M,) float64
+        Smoothed as the parameters say.
+    basins, centroids, node_clusters, cluster_centroids
+        As in `kohorte.maps.segments.Segments`.
+    winners : (N,) int32
+        Node nearest to each point.
+    labels : (N,)
+        Cluster of each point, in the smallest unsigned type that holds K - 1.
+    hits : (M,) int64
+        Points of each node.
+    quality : dict
+        See `kohorte.maps.quality.measure_quality`.
+    seconds : dict
+        Time spent on train (with the start), winners, segment and quality.
+    history : History
+        What was recorded in training.
     """
 
     weights: np.ndarray
@@ -183,63 +106,97 @@ def spawn_seeds(seed: int) -> list[np.random.SeedSequence]:
 
 @dataclass(frozen=True)
 class Recording:
-    """What is recorded in training, see history.Observer; it does not change the map."""
+    """What is recorded in training, as in `Observer`; it does not change the map."""
 
     history: int = 20
     snapshots: int = 0
 
 
 def run_realization(
-    features,
+    features: ArrayLike,
     parameters: MapParameters,
     seed: int,
     *,
-    given=None,
+    given: ArrayLike | None = None,
     recording: Recording = Recording(),
     threads: int = 1,
     quality_rows: int = QUALITY_ROWS,
-    progress=None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Realization:
-    """Trains a map on `features` (N, F), clusters its nodes and labels the points.
+    """Train a map, cluster its nodes and label the points.
 
-    features: NaN where a value is missing. seed: the only source of randomness, >= 0; start, sample
-    order and segmentation have generators of their own, its SeedSequence children in that order.
-    given: first weights (M, F) for `initial: given`. progress: see history.Observer. The result,
-    but for `seconds`, depends on features, parameters, seed, given, recording and quality_rows (see
-    quality.measure_quality) alone, not on `threads`.
-    Raises ConfigError for arguments out of range and DataError for features or weights that cannot
-    be used.
+    Parameters
+    ----------
+    features
+        (N, F), NaN where a value is missing.
+    parameters
+        Of the map.
+    seed
+        The only source of randomness, >= 0; start, sample order and segmentation have generators of
+        their own, its SeedSequence children in that order.
+    given
+        First weights (M, F), for ``initial: given``.
+    recording, progress
+        See `Observer`.
+    threads
+        Without effect on the result.
+    quality_rows
+        See `kohorte.maps.quality.measure_quality`.
+
+    Returns
+    -------
+    Realization
+        But for `seconds`, it depends on the other arguments alone.
+
+    Raises
+    ------
+    ConfigError
+        Arguments out of range.
+    DataError
+        Features or weights that cannot be used.
     """
     points = as_points(features, missing=True)
     run = _Run(points, parameters, seed, given, recording, progress)
     clock = _Clock()
-    weights = TRAINERS[parameters.trainer](points, run, threads)
+    weights = _train(points, run, threads)
     clock.stop("train")
     return _finish(points, run, weights, clock, threads, quality_rows)
 
 
 def run_realizations(
-    features,
+    features: ArrayLike,
     runs: Sequence[tuple[MapParameters, int]],
     done: Callable[[int, Realization], None],
     *,
-    given=None,
+    given: ArrayLike | None = None,
     recording: Recording = Recording(),
     threads: int = 1,
     quality_rows: int = QUALITY_ROWS,
 ) -> None:
-    """Calls done(k, realization) for each of `runs`, (parameters, seed), as soon as it is there.
+    """Call ``done(k, realization)`` for each of `runs`, as soon as it is there.
 
-    `threads` maps are trained at a time, each by one thread, and `done` is called in that thread.
-    Maps of the backend 'jax' that have everything but their starts and radii in common are trained
-    side by side on the device; such a result is that of run_realization up to rounding. Other
-    arguments and errors as run_realization.
+    Maps of the backend ``jax`` that have everything but their starts and radii in common are
+    trained side by side on the device; such a result is that of run_realization up to rounding.
+
+    Parameters
+    ----------
+    features, given, recording, quality_rows
+        As for run_realization, with the same errors.
+    runs
+        Parameters and seed of each map.
+    done
+        Called in the thread that trained the map.
+    threads
+        Maps that are trained at a time, each by one thread.
     """
     points = as_points(features, missing=True)
-    options = {"given": given, "recording": recording}
 
     def alone(k: int) -> None:
-        done(k, run_realization(points, *runs[k], quality_rows=quality_rows, **options))
+        parameters, seed = runs[k]
+        realization = run_realization(
+            points, parameters, seed, given=given, recording=recording, quality_rows=quality_rows
+        )
+        done(k, realization)
 
     together: dict[tuple | None, list[int]] = {}
     for k, (parameters, _) in enumerate(runs):
@@ -259,48 +216,69 @@ def run_realizations(
 
 
 def _common(parameters: MapParameters) -> tuple | None:
-    """What maps that are trained side by side have in common; None for maps trained alone.
+    """Return what maps trained side by side have in common; None for maps trained alone.
 
     A map that may stop early decides for itself when, and is trained alone.
     """
     if parameters.backend != "jax" or parameters.patience is not None:
         return None
-    names = "xdim ydim topology periodic epochs fine_epochs kernel kernel_distance metric"
-    return tuple(getattr(parameters, name) for name in names.split())
+    from kohorte.maps._jax import train_stack
+
+    shared = _arguments(train_stack, parameters)
+    return parameters.lattice, parameters.epochs, parameters.fine_epochs, *shared.values()
 
 
-def _train_together(points, runs: Sequence["_Run"]) -> np.ndarray:
+def _arguments(trainer: Callable[..., Any], parameters: MapParameters) -> dict[str, Any]:
+    """Those of the parameters of a map that a trainer takes, by name."""
+    chosen = vars(parameters)
+    return {n: chosen[n] for n in inspect.signature(trainer).parameters if n in chosen}
+
+
+def _train(points: np.ndarray, run: _Run, threads: int) -> np.ndarray:
+    """Trained weights (M, F)."""
+    trainer = TRAINERS[run.parameters.trainer]
+    arguments = _arguments(trainer, run.parameters)
+    if run.parameters.epochs is not None:
+        arguments.pop("steps", None)
+    offered = {"rng": run.order_rng, "threads": threads, "observer": run.observer}
+    taken = inspect.signature(trainer).parameters
+    arguments |= {name: value for name, value in offered.items() if name in taken}
+    return trainer(points, run.lattice, run.start, **arguments)
+
+
+def _train_together(points: np.ndarray, runs: Sequence[_Run]) -> np.ndarray:
     """Weights (R, M, F) of batch runs that have their `_common` parameters in common."""
-    from kohorte.maps import _jax
+    from kohorte.maps._jax import train_stack
 
-    first = runs[0].parameters
+    first = runs[0]
     radii = np.stack([run.radii for run in runs])
     for run, n in zip(runs, radii, strict=True):
         run.observer.begin(n.size, run.start, n[0], np.nan)
 
-    def look(epoch: int, stack) -> bool:
-        if epoch in runs[0].observer.looks:
+    def look(epoch: int, stack: np.ndarray) -> bool:
+        if epoch in first.observer.looks:
             for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
                 run.observer.look(epoch, weights, n[epoch - 1], np.nan)
         return False
 
-    stack = _jax.train_batch(
-        points,
-        first.lattice,
-        np.stack([run.start for run in runs]),
-        radii=radii,
-        kernel=first.kernel,
-        kernel_distance=first.kernel_distance,
-        metric=first.metric,
-        observer=look,
-    )
+    starts = np.stack([run.start for run in runs])
+    arguments = _arguments(train_stack, first.parameters)
+    stack = train_stack(points, first.lattice, starts, radii=radii, observer=look, **arguments)
     return np.asarray(stack)
 
 
 class _Run:
     """A map about to be trained: its start, its generators and its observer."""
 
-    def __init__(self, points, parameters: MapParameters, seed, given, recording, progress):
+    def __init__(
+        self,
+        points: np.ndarray,
+        parameters: MapParameters,
+        seed: int,
+        given: ArrayLike | None,
+        recording: Recording,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
         start_seed, order_seed, segment_seed = spawn_seeds(seed)
         self.parameters = parameters
         self.lattice = parameters.lattice
@@ -329,71 +307,20 @@ class _Run:
 
     @property
     def radii(self) -> np.ndarray:
-        """Radius of every epoch of batch training."""
+        """Radius of every epoch of batch training, (E,)."""
         p = self.parameters
-        radii = p.radii(self.lattice, p.epochs)
-        return np.concatenate([radii.at(0, p.epochs), np.full(p.fine_epochs, radii.final)])
-
-    def neighbourhood(self) -> dict:
-        """Arguments that all trainers take."""
-        names = "radius final_radius radius_schedule kernel kernel_distance metric"
-        chosen = {name: getattr(self.parameters, name) for name in names.split()}
-        return chosen | {"observer": self.observer}
+        radii = p.radii(self.lattice, p.moves)
+        return np.concatenate([radii.at(0, p.moves), np.full(p.fine_epochs, radii.final)])
 
 
-def _online(points, run: _Run, threads: int) -> np.ndarray:
-    p = run.parameters
-    return train_online(
-        points,
-        run.lattice,
-        run.start,
-        steps=p.steps if p.epochs is None else None,
-        epochs=p.epochs,
-        alpha=p.alpha,
-        final_alpha=p.final_alpha,
-        learning_rate=p.learning_rate,
-        order=p.order,
-        rng=run.order_rng,
-        **run.neighbourhood(),
-    )
-
-
-def _batch(points, run: _Run, threads: int) -> np.ndarray:
-    p = run.parameters
-    return train_batch(
-        points,
-        run.lattice,
-        run.start,
-        epochs=p.epochs,
-        fine_epochs=p.fine_epochs,
-        backend=p.backend,
-        threads=threads,
-        **run.neighbourhood(),
-    )
-
-
-def _minibatch(points, run: _Run, threads: int) -> np.ndarray:
-    p = run.parameters
-    return train_minibatch(
-        points,
-        run.lattice,
-        run.start,
-        epochs=p.epochs,
-        batch_size=p.batch_size,
-        alpha=p.alpha,
-        final_alpha=p.final_alpha,
-        learning_rate=p.learning_rate,
-        order=p.order,
-        rng=run.order_rng,
-        threads=threads,
-        **run.neighbourhood(),
-    )
-
-
-TRAINERS = {"online": _online, "batch": _batch, "minibatch": _minibatch}
-
-
-def _finish(points, run: _Run, weights, clock: "_Clock", threads, quality_rows) -> Realization:
+def _finish(
+    points: np.ndarray,
+    run: _Run,
+    weights: np.ndarray,
+    clock: _Clock,
+    threads: int,
+    quality_rows: int,
+) -> Realization:
     """Winners, clusters and quality of a trained map."""
     parameters, lattice = run.parameters, run.lattice
     threads = as_count(threads, "threads", 1)
@@ -447,7 +374,7 @@ def _finish(points, run: _Run, weights, clock: "_Clock", threads, quality_rows) 
 class _Clock:
     """Wall-clock seconds between one stop and the next."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()
 

@@ -1,34 +1,40 @@
-"""From a study's parameters to those of one map: what is automatic gets its value from the data."""
+"""From the parameters chosen for a map to numbers and names: the data set an automatic size."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from kohorte.errors import ConfigError
 from kohorte.maps.lattice import pca_ratio, suggest_size
+from kohorte.maps.parameters import are_automatic
 from kohorte.maps.realization import MapParameters
-from kohorte.study.plan import COUNTED
 
 
 def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapParameters:
-    """Parameters of a map, what is automatic replaced by numbers and names.
+    """Return the parameters of a map of some data, what is automatic replaced.
 
-    chosen: names and values of `kohorte.study.plan.PARAMETERS`. features: (N, F). A lattice of
-    automatic size has about 5 sqrt(N F) / 6 nodes; its sides follow `ratio`, which `"pca"` takes
-    from the two largest principal components; the rows of a periodic hexagonal lattice are made
-    even. Raises ConfigError where only one side is automatic.
+    A lattice of automatic size has about 5 sqrt(N F) / 6 nodes; its sides follow `ratio`, which
+    ``"pca"`` takes from the two largest principal components; the rows of a periodic hexagonal
+    lattice are made even.
+
+    Parameters
+    ----------
+    chosen
+        Every parameter of a map by name.
+    features
+        (N, F), NaN where a value is missing.
+
+    Raises
+    ------
+    ConfigError
+        Values out of range, or that exclude each other; only one automatic side.
     """
-    values = {name: value for name, value in chosen.items() if name != "ratio"}
-    automatic = [side for side in ("xdim", "ydim") if chosen[side] == "auto"]
-    if len(automatic) == 1:
-        raise ConfigError(f"{automatic[0]} is 'auto' but the other side is a number")
-    if automatic:
+    values = dict(chosen)
+    if are_automatic(chosen["xdim"], chosen["ydim"]):
+        n_points, n_features = features.shape
         ratio = pca_ratio(features) if chosen["ratio"] == "pca" else chosen["ratio"]
-        values["xdim"], values["ydim"] = suggest_size(*features.shape, ratio)
+        values["xdim"], values["ydim"] = suggest_size(n_points, n_features, ratio)
         wrapped = chosen["periodic"] and chosen["topology"] == "hexagonal"
         if wrapped and values["ydim"] > 1:
             values["ydim"] += values["ydim"] % 2
-    if chosen["method"] not in COUNTED:
-        values["clusters"] = None
     return MapParameters(**values)

@@ -9,31 +9,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte._checks import as_alpha, as_count, as_number, choose
-from kohorte.errors import ConfigError
+from kohorte._checks import as_alpha, as_count, as_number, choose_name
+from kohorte.maps.parameters import check_fall, radius_ends
 
+#: Final neighbourhood size of maps whose first one is larger.
 LARGE_MAP_RADIUS = 8
-"""Final neighbourhood size of maps whose first one is larger."""
 
+#: Final neighbourhood size of smaller maps: a Gaussian of one lattice step.
 SMALL_MAP_RADIUS = 3
-"""Final neighbourhood size of smaller maps: a Gaussian of one lattice step."""
 
 DECAY = 0.75
 DECAYS_PER_RUN = 25
 
+#: Last learning rate of schedules that fall to a value, as a share of the first, if not given.
 LAST_SHARE = 0.01
-"""Last learning rate of schedules that fall to a value, as a share of the first, if not given."""
 
+#: Values that a falling schedule takes in a run: each is held for T div LEVELS steps.
 LEVELS = 250
-"""Values that a falling schedule takes in a run: each is held for T div LEVELS steps."""
 
 
 @dataclass(frozen=True)
 class RadiusSchedule:
     """Neighbourhood size n(t), in lattice steps, of the reference schedule.
 
-    largest: n_max; smallest: n_min; hold: the last step of the first phase, 2 S; interval: f, the
-    steps between two reductions.
+    Attributes
+    ----------
+    largest, smallest : int
+        n_max and n_min.
+    hold : int
+        The last step of the first phase, 2 S.
+    interval : int
+        f, the steps between two reductions.
     """
 
     largest: int
@@ -42,7 +48,7 @@ class RadiusSchedule:
     interval: int
 
     def at(self, start: int, stop: int) -> np.ndarray:
-        """Neighbourhood sizes (stop - start,) int32 of the steps start..stop-1."""
+        """Return the sizes of the steps start..stop-1, (stop - start,) int32."""
         # A reduction happens after a step that is a multiple of f: look at the last one before.
         reduced_after = (np.arange(start, stop) - 1) // self.interval * self.interval
         reductions = np.maximum(reduced_after - self.hold, 0) // self.interval
@@ -50,7 +56,7 @@ class RadiusSchedule:
 
 
 def reference_radius(xdim: int, ydim: int, steps: int) -> RadiusSchedule:
-    """Neighbourhood sizes of a run of `steps` steps on an xdim x ydim lattice.
+    """Return the neighbourhood sizes of a run of `steps` steps on an xdim x ydim lattice.
 
     With T steps, S = T div 4 and n_max = max(xdim, ydim) + 1: n_min = 8 if S > n_max - 8, else
     n_max - S; f = S div (n_max - n_min). The size is n_max up to step 2 S; after a step t > 2 S
@@ -92,6 +98,11 @@ def _power(progress: np.ndarray, first: float, last: float, steps: int) -> np.nd
     return first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
 
 
+#: Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
+#:
+#: constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
+#: inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
+#: the value at T is `last`.
 CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
     "constant": _constant,
     "linear": _linear,
@@ -99,22 +110,10 @@ CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
     "inverse_time": _inverse_time,
     "power": _power,
 }
-"""Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
-
-constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
-inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
-the value at T is `last`.
-"""
-
-TOWARDS_ZERO = ("constant", "linear")
-"""Curves that may end at zero; the others never reach it."""
-
-LEARNING_RATES = ("decay", *CURVES)
-RADII = ("reference", *CURVES)
 
 
 def held(start: int, stop: int, steps: int) -> np.ndarray:
-    """Step numbers at which a curve is evaluated for the steps start..stop-1; int64.
+    """Return the step numbers at which a curve is evaluated for the steps start..stop-1, int64.
 
     Every value is held for T div LEVELS steps, so that the kernel need not be computed anew for
     each step; runs of fewer than 2 LEVELS steps change at every step.
@@ -134,34 +133,59 @@ def _decay(start: int, stop: int, steps: int, alpha: float) -> np.ndarray:
 def learning_rates(
     name: str, start: int, stop: int, steps: int, alpha: float, final_alpha: float | None = None
 ) -> np.ndarray:
-    """Learning rates (stop - start,) float64 of the steps start..stop-1 of a run of `steps` steps.
+    """Return the learning rates of the steps start..stop-1, (stop - start,) float64.
 
-    'decay': alpha times 0.75 for every step t' < t with t' > 0 and t' mod (T div 25) = 0: 24 decays
-    where 25 divides T. Runs of fewer than 25 steps, where the published interval is zero, decay
-    after every step but the first. Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613.
-    Keys of CURVES: from alpha to final_alpha, alpha / 100 where it is None; see `held`.
+    Parameters
+    ----------
+    name
+        ``decay``: alpha times 0.75 for every step t' < t with t' > 0 and t' mod (T div 25) = 0: 24
+        decays where 25 divides T. Runs of fewer than 25 steps, where the published interval is
+        zero, decay after every step but the first. Source: Ha, Nättilä & Davelaar, JOSS 10 (2025)
+        7613. Or a key of CURVES, from alpha to final_alpha; see `held`.
+    start, stop
+        Steps, counted from 0.
+    steps
+        Of the whole run, T.
+    alpha, final_alpha
+        In (0, 1]; None stands for alpha / 100.
 
-    Raises ConfigError for an unknown name, steps < 1, alpha outside (0, 1], or a final_alpha that
-    is above alpha or that the curve cannot reach.
+    Raises
+    ------
+    ConfigError
+        An unknown name, steps < 1, alpha outside (0, 1], or a final_alpha that is above alpha or
+        that the curve cannot reach.
     """
-    choose(dict.fromkeys(LEARNING_RATES), name, "learning rate")
+    choose_name(("decay", *CURVES), name, "learning rate")
     steps = as_count(steps, "steps", 1)
     alpha = as_alpha(alpha)
     final = alpha * LAST_SHARE if final_alpha is None else as_number(final_alpha, "final_alpha")
     if name == "decay":
         return _decay(start, stop, steps, alpha)
-    return _curve(name, start, stop, steps, alpha, final, "alpha")
+    check_fall("alpha", name, alpha, final)
+    return _curve(name, start, stop, steps, alpha, final)
 
 
 @dataclass(frozen=True)
 class Radii:
     """Radius of the neighbourhood of every step of a run.
 
-    schedule: 'reference' or a key of CURVES. first, last: its ends; None for those that `reference`
-    prescribes and, for the curves, max(xdim, ydim) / 2 and 1 (or `first` where that is less).
+    Attributes
+    ----------
+    xdim, ydim : int
+        Sides of the lattice.
+    steps : int
+        Of the run.
+    schedule : str
+        ``reference`` or a key of CURVES.
+    first, last : float or None
+        Its ends. None for those that ``reference`` prescribes; of a curve it is replaced by
+        max(xdim, ydim) / 2, and by 1 (or `first` where that is less).
 
-    Raises ConfigError for an unknown schedule, radii that grow or that the curve cannot reach, and
-    for `reference` with radii, which it sets itself.
+    Raises
+    ------
+    ConfigError
+        An unknown schedule, radii that grow or that the curve cannot reach, and ``reference`` with
+        radii, which it sets itself.
     """
 
     xdim: int
@@ -171,47 +195,27 @@ class Radii:
     first: float | None = None
     last: float | None = None
 
-    def __post_init__(self):
-        choose(dict.fromkeys(RADII), self.schedule, "radius schedule")
+    def __post_init__(self) -> None:
+        choose_name(("reference", *CURVES), self.schedule, "radius schedule")
         as_count(self.steps, "steps", 1)
-        if self.schedule == "reference":
-            if self.first is not None or self.last is not None:
-                raise ConfigError(
-                    "radius and final_radius have no meaning for radius_schedule 'reference', "
-                    "which sets them; leave them out or choose another schedule"
-                )
-            return
-        first = (
-            max(self.xdim, self.ydim) / 2
-            if self.first is None
-            else as_number(self.first, "radius", positive=self.schedule != "constant")
-        )
-        last = min(1.0, first) if self.last is None else as_number(self.last, "final_radius")
+        side = max(self.xdim, self.ydim)
+        first, last = radius_ends(self.schedule, self.first, self.last, side)
         object.__setattr__(self, "first", first)
         object.__setattr__(self, "last", last)
-        _curve(self.schedule, 0, 1, self.steps, first, last, "radius")
 
     def at(self, start: int, stop: int) -> np.ndarray:
-        """Radii (stop - start,) float64 of the steps start..stop-1."""
-        if self.schedule == "reference":
+        """Return the radii of the steps start..stop-1, (stop - start,) float64."""
+        if self.first is None or self.last is None:
             return reference_radius(self.xdim, self.ydim, self.steps).at(start, stop).astype(float)
-        return _curve(self.schedule, start, stop, self.steps, self.first, self.last, "radius")
+        return _curve(self.schedule, start, stop, self.steps, self.first, self.last)
 
     @property
     def final(self) -> float:
         """The radius that training ends with: of the last step, or what the curve falls to."""
-        if self.schedule == "reference":
+        if self.first is None or self.last is None:
             return float(reference_radius(self.xdim, self.ydim, self.steps).smallest)
         return self.first if self.schedule == "constant" else self.last
 
 
-def _curve(name, start, stop, steps, first: float, last: float, what: str) -> np.ndarray:
-    if name != "constant" and last > first:
-        raise ConfigError(
-            f"final_{what} must be at most {what}, got {last:g} > {first:g}: it falls in a run"
-        )
-    if name not in TOWARDS_ZERO and last == 0:
-        raise ConfigError(
-            f"final_{what} must be > 0 for the schedule {name!r}, which never reaches zero"
-        )
+def _curve(name: str, start: int, stop: int, steps: int, first: float, last: float) -> np.ndarray:
     return CURVES[name](held(start, stop, steps) / steps, first, last, steps)

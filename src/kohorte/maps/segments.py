@@ -1,8 +1,12 @@
 """Clusters of the nodes of a map: basins of the U-matrix, merged, or clusters of the weights."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from kohorte._arrays import as_node_values, as_nodes, as_weights
@@ -19,11 +23,17 @@ _BLOCK_SAMPLES = 1 << 18
 class Segments:
     """Clusters of the nodes of a map, and the basins of its U-matrix.
 
-    basins: (M,) int32, the basin 0..C-1 of every node, before merging.
-    centroids: (C,) int32, the node at the bottom of each basin, ascending.
-    node_clusters: (M,) int32, the cluster 0..K-1 of every node.
-    cluster_centroids: (K,) int32, one node for each cluster, ascending: the basin centroid that
-    merging left, or the node of the cluster that is nearest to the cluster's mean weights.
+    Attributes
+    ----------
+    basins : (M,) int32
+        The basin 0..C-1 of every node, before merging.
+    centroids : (C,) int32
+        The node at the bottom of each basin, ascending.
+    node_clusters : (M,) int32
+        The cluster 0..K-1 of every node.
+    cluster_centroids : (K,) int32
+        One node for each cluster, ascending: the basin centroid that merging left, or the node of
+        the cluster that is nearest to the cluster's mean weights.
     """
 
     basins: np.ndarray
@@ -34,15 +44,20 @@ class Segments:
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """What a method of SEGMENTATIONS may use; see `segment`."""
+    """What a method of SEGMENTATIONS may use, as in `segment`."""
 
     merge: float
     n_clusters: int | str | None
     seed: int
 
 
-def find_basins(u, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
-    """Basins of `u` (M,) under steepest descent: basins (M,) int32 0..C-1, centroids (C,) int32.
+#: Takes weights, lattice, u, basins, centroids and options; returns the clusters of the nodes and
+#: their centroids, as in Segments.
+Method = Callable[..., tuple[np.ndarray, np.ndarray]]
+
+
+def find_basins(u: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the basins of `u` (M,) under steepest descent, (M,) int32, and centroids (C,) int32.
 
     From each node the descent goes to the neighbour with the smallest u, if that is strictly
     smaller than its own, the first in the order of Lattice.neighbours on a tie, until it stands in
@@ -63,8 +78,8 @@ def find_basins(u, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
     return basins.astype(np.int32), centroids.astype(np.int32)
 
 
-def path_costs(u, lattice: Lattice, centroids) -> np.ndarray:
-    """Cost of the straight path between every two centroids, i < j; (C (C - 1) / 2,) float64.
+def path_costs(u: ArrayLike, lattice: Lattice, centroids: ArrayLike) -> np.ndarray:
+    """Return the cost of the straight path between every two centroids, (C (C - 1) / 2,) float64.
 
     Pairs in the order (0, 1), (0, 2), ..., (1, 2), .... The cost is the sum of u^2, by cubic
     spline, at 5 int(distance) evenly spaced points from one centroid to the other, both included. A
@@ -118,11 +133,10 @@ def _aligned_rows(plane: np.ndarray, lattice: Lattice, mode: str) -> tuple[np.nd
     return np.stack(aligned), np.array([0.5, cells.row_height])
 
 
-def merge_basins(costs, sizes, threshold: float) -> np.ndarray:
-    """Which basin each of C basins ends up in; (C,) int64 basin numbers.
+def merge_basins(costs: ArrayLike, sizes: ArrayLike, threshold: float) -> np.ndarray:
+    """Return which basin each of C basins ends up in, (C,) int64 basin numbers.
 
-    costs: (C (C - 1) / 2,) >= 0, in the order of path_costs; sizes: (C,) nodes of each basin. Costs
-    are divided by the largest of those between centroids that are left. While the smallest is
+    Costs are divided by the largest of those between centroids that are left. While the smallest is
     below `threshold`, that pair is merged (the first such pair on a tie): the centroid of the basin
     with fewer nodes goes, the second one if both have as many, and its nodes count for the other.
 
@@ -130,7 +144,16 @@ def merge_basins(costs, sizes, threshold: float) -> np.ndarray:
     zero stay zero, as nothing separates the centroids, so that any threshold above zero merges
     them; threshold 0 merges nothing; the last two centroids are at the normalised cost 1 (or 0)
     and so merge only for a threshold above 1 (or 0). Source: Ha, Nättilä & Davelaar, JOSS 10
-    (2025) 7613. Raises ConfigError for a negative threshold.
+    (2025) 7613.
+
+    Parameters
+    ----------
+    costs
+        (C (C - 1) / 2,) >= 0, in the order of path_costs.
+    sizes
+        (C,) nodes of each basin.
+    threshold
+        >= 0, else ConfigError is raised.
     """
     threshold = as_number(threshold, "merge threshold")
     costs = np.asarray(costs, dtype=np.float64)
@@ -161,7 +184,14 @@ def merge_basins(costs, sizes, threshold: float) -> np.ndarray:
     return parents
 
 
-def _merged_basins(weights, lattice, u, basins, centroids, options: SegmentOptions):
+def _merged_basins(
+    weights: np.ndarray,
+    lattice: Lattice,
+    u: np.ndarray,
+    basins: np.ndarray,
+    centroids: np.ndarray,
+    options: SegmentOptions,
+) -> tuple[np.ndarray, np.ndarray]:
     if options.n_clusters is not None:
         raise ConfigError(
             "n_clusters has no meaning for segmentation 'basins', whose number of clusters follows "
@@ -173,8 +203,15 @@ def _merged_basins(weights, lattice, u, basins, centroids, options: SegmentOptio
     return clusters[basins].astype(np.int32), centroids[survivors]
 
 
-def _by_weights(cluster_weights):
-    def clusters_of_weights(weights, lattice, u, basins, centroids, options: SegmentOptions):
+def _by_weights(cluster_weights: Callable[..., np.ndarray]) -> Method:
+    def clusters_of_weights(
+        weights: np.ndarray,
+        lattice: Lattice,
+        u: np.ndarray,
+        basins: np.ndarray,
+        centroids: np.ndarray,
+        options: SegmentOptions,
+    ) -> tuple[np.ndarray, np.ndarray]:
         table = weights.astype(np.float64)
         with extra("estimators"):
             raw = cluster_weights(table, lattice, options.n_clusters, options.seed)
@@ -183,7 +220,7 @@ def _by_weights(cluster_weights):
     return clusters_of_weights
 
 
-SEGMENTATIONS = {
+SEGMENTATIONS: dict[str, Method] = {
     "basins": _merged_basins,
     "kmeans": _by_weights(_weight_clusters.kmeans),
     "agglomerative": _by_weights(_weight_clusters.agglomerative),
@@ -193,8 +230,8 @@ SEGMENTATIONS = {
 
 
 def segment(
-    weights,
-    u,
+    weights: ArrayLike,
+    u: ArrayLike,
     lattice: Lattice,
     *,
     method: str = "basins",
@@ -202,25 +239,43 @@ def segment(
     n_clusters: int | str | None = None,
     seed: int = 0,
 ) -> Segments:
-    """Clusters of the nodes of a map.
+    """Return the clusters of the nodes of a map.
 
-    weights: (M, F). u: (M,), the U-matrix, smoothed or not. Cluster ids follow the node index of
-    the cluster's centroid, whatever the method, and so are a function of the arguments alone.
+    Cluster ids follow the node index of the cluster's centroid, whatever the method, and so are a
+    function of the arguments alone.
 
-    method: 'basins' merges the basins of u with the threshold `merge` (see merge_basins). 'kmeans',
-    'agglomerative' (Ward's linkage, only along the links of the lattice), 'gaussian_mixture' (full
-    covariances; diagonal ones where a full one has more parameters than there are nodes) and
-    'hdbscan' cluster the weights through scikit-learn, by Euclidean distance whatever the metric of
-    the map; nodes that HDBSCAN takes for noise go to the cluster of the nearest node that is not.
-    n_clusters: for the first three of those, a number, or 'silhouette' (also for None) or
-    'davies_bouldin': the number from 2 to 10 with the best score, the smallest on a tie; at most
-    the number of different weights. HDBSCAN and 'basins' find the number themselves.
-    seed: of the methods that draw random starts.
+    Parameters
+    ----------
+    weights
+        (M, F).
+    u
+        (M,), the U-matrix, smoothed or not.
+    lattice
+        Of the nodes.
+    method
+        ``basins`` merges the basins of `u`, see merge_basins. ``kmeans``, ``agglomerative`` (Ward's
+        linkage, only along the links of the lattice), ``gaussian_mixture`` (full covariances;
+        diagonal ones where a full one has more parameters than there are nodes) and ``hdbscan``
+        cluster the weights through scikit-learn, by Euclidean distance whatever the metric of the
+        map; nodes that HDBSCAN takes for noise go to the cluster of the nearest node that is not.
+    merge
+        Threshold of ``basins``.
+    n_clusters
+        For a method of COUNTED: a number, or ``silhouette`` (also for None) or ``davies_bouldin``,
+        the number from 2 to 10 with the best score, the smallest on a tie; at most the number of
+        different weights. The other methods find the number themselves.
+    seed
+        Of the methods that draw random starts.
 
-    Raises ConfigError for arguments out of range and DataError for arrays that do not fit.
+    Raises
+    ------
+    ConfigError
+        Arguments out of range.
+    DataError
+        Arrays that do not fit.
     """
     cluster_nodes = choose(SEGMENTATIONS, method, "segmentation")
-    check_n_clusters(n_clusters)
+    _check_n_clusters(n_clusters)
     weights = as_weights(weights, lattice.n_nodes)
     u = as_node_values(u, lattice.n_nodes, "u")
     options = SegmentOptions(
@@ -233,8 +288,8 @@ def segment(
     return Segments(basins, centroids, node_clusters, cluster_centroids)
 
 
-def check_n_clusters(n_clusters: int | str | None) -> None:
-    """Raises ConfigError unless n_clusters is None, a number of at least one or a score's name."""
+def _check_n_clusters(n_clusters: int | str | None) -> None:
+    """Raise ConfigError unless n_clusters is None, a number of at least one or a score's name."""
     if isinstance(n_clusters, str):
         choose(_weight_clusters.SCORES, n_clusters, "choice of n_clusters")
     elif n_clusters is not None:

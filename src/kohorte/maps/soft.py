@@ -26,14 +26,20 @@ The functions take one point; jax.vmap and jax.jit apply to them. They compute i
 arguments. Importing this module imports JAX and equinox.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points
 from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError, DataError
+from kohorte.maps._jax_metrics import soft_distances
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.parameters import METRICS
 
 with extra("jax"):
     import equinox as eqx
@@ -41,91 +47,62 @@ with extra("jax"):
     import jax.numpy as jnp
     from jax import Array, lax
 
+#: Entries of points x nodes x features that `soft_coordinates` works on at a time.
 BLOCK_ENTRIES = 1 << 22
-"""Entries of points x nodes x features that `soft_coordinates` works on at a time."""
 
 _GROUP = 16
-
-# ---- metrics
-
-# Features come first, and nodes last: sums over few features then run along many nodes.
-
-
-def _euclidean(offsets, scale):
-    squares = scale * jnp.square(offsets).sum(axis=0)
-    # The root of zero has an infinite slope, and zero times infinity is NaN: both sides avoid it.
-    apart = squares > 0
-    return jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
-
-
-def _of_offsets(distance):
-    """distance(p - w, F/|P|) over the present features; offsets are 0 where a value is missing."""
-
-    def distances(point, weights):
-        missing = jnp.isnan(point)[:, None]
-        offsets = jnp.where(missing, 0, jnp.where(missing, 0, point[:, None]) - weights.T)
-        return distance(offsets, point.size / jnp.maximum((~missing).sum(), 1))
-
-    return distances
-
-
-def _cosine(point, weights):
-    missing = jnp.isnan(point)[:, None]
-    direction = _direction(jnp.where(missing, 0, point[:, None]))
-    directions = _direction(jnp.where(missing, 0, weights.T))
-    halves = jnp.square(direction - directions).sum(axis=0) / 2
-    return jnp.where(direction.any(axis=0) & directions.any(axis=0), halves, 1)
-
-
-def _direction(vectors):
-    """Vectors along axis 0, of length one; zero, with the gradient zero, where the vector is."""
-    squares = jnp.square(vectors).sum(axis=0)
-    usable = squares > 0
-    return jnp.where(usable, vectors / jnp.sqrt(jnp.where(usable, squares, 1)), 0)
-
-
-DISTANCES = {
-    "euclidean": _of_offsets(_euclidean),
-    "sqeuclidean": _of_offsets(lambda o, scale: scale * jnp.square(o).sum(axis=0)),
-    "manhattan": _of_offsets(lambda o, scale: scale * jnp.abs(o).sum(axis=0)),
-    "chebyshev": _of_offsets(lambda o, scale: jnp.abs(o).max(axis=0)),
-    "cosine": _cosine,
-}
-"""Metric -> distance(point (F,), weights (M, F)): (M,)."""
-
 
 # ---- the layer
 
 
-def soft_shares(point, weights, beta, *, metric: str = "euclidean") -> Array:
-    """Share of each node in a point, (M,); they sum to one.
+def soft_shares(
+    point: ArrayLike, weights: ArrayLike, beta: float | Array, *, metric: str = "euclidean"
+) -> Array:
+    """Return the share of each node in a point, (M,); they sum to one.
 
-    point: (F,), NaN where a value is missing. weights: (M, F). beta: number >= 0. Only differences
-    of the distances matter, so the shares are right however far away the point is, and however
-    large beta. Raises ConfigError for an unknown metric.
+    Only differences of the distances matter, so the shares are right however far away the point is,
+    and however large beta.
+
+    Parameters
+    ----------
+    point
+        (F,), NaN where a value is missing.
+    weights
+        (M, F).
+    beta
+        Number >= 0, in units of 1 / distance.
+    metric
+        A key of METRICS, else ConfigError is raised.
     """
     attractions = _attractions(point, weights, beta, metric)
     return attractions / attractions.sum()
 
 
-def soft_position(point, weights, places, beta, *, metric: str = "euclidean") -> Array:
-    """Mean of the nodes' places (M, D), weighed by their shares in the point (F,); (D,).
+def soft_position(
+    point: ArrayLike,
+    weights: ArrayLike,
+    places: ArrayLike,
+    beta: float | Array,
+    *,
+    metric: str = "euclidean",
+) -> Array:
+    """Return the mean of the nodes' places (M, D), weighed by their shares in the point; (D,).
 
-    Arguments and errors: as soft_shares. It lies in the convex hull of the places.
+    Arguments and errors are as for soft_shares. It lies in the convex hull of the places.
     """
     attractions = _attractions(point, weights, beta, metric)
     return jnp.dot(attractions, jnp.asarray(places), precision="highest") / attractions.sum()
 
 
-def _attractions(point, weights, beta, metric: str) -> Array:
+def _attractions(point: ArrayLike, weights: ArrayLike, beta: float | Array, metric: str) -> Array:
     """Shares times a number that all nodes have in common: 1 for the nearest node."""
-    distances = choose(DISTANCES, metric, "metric")(jnp.asarray(point), jnp.asarray(weights))
+    distances = soft_distances(jnp.asarray(point), jnp.asarray(weights), metric)
     # The least is subtracted before the product, which could otherwise overflow.
     node, least = _nearest(lax.stop_gradient(distances))
     return jnp.exp(_settle(-beta * (distances - least), node))
 
 
-def _nearest(distances) -> tuple[Array, Array]:
+def _nearest(distances: Array) -> tuple[Array, Array]:
     """Node at the least distance, and that distance; both ().
 
     In two steps, by groups of nodes: the smallest of a group vectorises, its place does not.
@@ -138,8 +115,8 @@ def _nearest(distances) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
-def _settle(logarithms, node):
-    """The logarithms, exactly 0 for that node and at most 0 for the others.
+def _settle(logarithms: Array, node: Array) -> Array:
+    """Return the logarithms, exactly 0 for that node and at most 0 for the others.
 
     So they are but for rounding: XLA computes distances again wherever they are used, with other
     fused operations, and beta would multiply the difference.
@@ -149,7 +126,7 @@ def _settle(logarithms, node):
 
 
 @_settle.defjvp
-def _(primals, tangents):
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
     return _settle(*primals), tangents[0]
 
 
@@ -167,11 +144,14 @@ class SoftMap(eqx.Module):
     factors : (F,)
         Points and weights are multiplied by these before distances are taken.
     metric : str
-        One of DISTANCES.
+        A key of METRICS.
     learns_weights : bool
         Whether gradients reach `weights`; all else is constant in any case.
 
-    Raises ConfigError and DataError for arguments that do not fit each other.
+    Raises
+    ------
+    ConfigError, DataError
+        Arguments that do not fit each other.
     """
 
     weights: Array
@@ -182,8 +162,15 @@ class SoftMap(eqx.Module):
     learns_weights: bool = eqx.field(static=True)
 
     def __init__(
-        self, weights, places, beta, *, factors=None, metric="euclidean", learns_weights=False
-    ):
+        self,
+        weights: ArrayLike,
+        places: ArrayLike,
+        beta: Any,
+        *,
+        factors: ArrayLike | None = None,
+        metric: str = "euclidean",
+        learns_weights: bool = False,
+    ) -> None:
         weights, places = np.asarray(weights), np.asarray(places)
         if weights.ndim != 2 or places.ndim != 2 or len(weights) != len(places):
             raise DataError(
@@ -196,7 +183,7 @@ class SoftMap(eqx.Module):
                 f"factors must be one number for each of {weights.shape[1]} features, got the "
                 f"shape {factors.shape}"
             )
-        choose(DISTANCES, metric, "metric")
+        choose(METRICS, metric, "metric")
         real = jnp.result_type(float)
         self.weights = jnp.asarray(weights, real)
         self.places = jnp.asarray(places, real)
@@ -206,8 +193,8 @@ class SoftMap(eqx.Module):
         self.learns_weights = learns_weights
 
     @classmethod
-    def from_som(cls, som, beta, *, learns_weights: bool = False) -> "SoftMap":
-        """The layer of a trained `kohorte.SOM`, for points in the units that it was fitted to.
+    def from_som(cls, som: Any, beta: Any, *, learns_weights: bool = False) -> SoftMap:
+        """Return the layer of a trained `kohorte.SOM`, for points in the units it was fitted to.
 
         On a periodic lattice the output is on circles, as `places_of` has them. Raises ConfigError
         for a map that is not trained, or a beta out of range.
@@ -223,8 +210,8 @@ class SoftMap(eqx.Module):
             learns_weights=learns_weights,
         )
 
-    def __call__(self, point, *, key=None) -> Array:
-        """Soft position (D,) of one point (F,); `key` is there for equinox and not used."""
+    def __call__(self, point: Array, *, key: Any = None) -> Array:
+        """Return the soft position (D,) of one point (F,); equinox gives `key`, not used."""
         places, beta, factors = lax.stop_gradient((self.places, self.beta, self.factors))
         weights = self.weights if self.learns_weights else lax.stop_gradient(self.weights)
         return soft_position(point * factors, weights * factors, places, beta, metric=self.metric)
@@ -234,7 +221,7 @@ class SoftMap(eqx.Module):
 
 
 def places_of(lattice: Lattice) -> np.ndarray:
-    """Places of the nodes that may be averaged, (M, D) float64, in lattice steps.
+    """Return places of the nodes that may be averaged, (M, D) float64, in lattice steps.
 
     Coordinates (x, y) where the lattice is not joined to itself. A joined side of the period L goes
     round a circle of that circumference: (r cos a, r sin a), r = L / 2 pi, a = coordinate / r.
@@ -250,8 +237,8 @@ def places_of(lattice: Lattice) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def coordinates_of(places, lattice: Lattice) -> np.ndarray:
-    """Lattice coordinates (..., 2) of places (..., D), means of places among them.
+def coordinates_of(places: ArrayLike, lattice: Lattice) -> np.ndarray:
+    """Return the lattice coordinates (..., 2) of places (..., D), means of places among them.
 
     On a joined side of the period L it is the direction of the mean on the circle, 0 <= x < L.
     """
@@ -268,14 +255,30 @@ def coordinates_of(places, lattice: Lattice) -> np.ndarray:
     return np.stack(columns, axis=-1)
 
 
-def soft_coordinates(som, X, beta, *, rows_per_block: int | None = None) -> np.ndarray:
-    """Soft position of each row of X on the lattice of a trained `kohorte.SOM`, (N, 2) float32.
+def soft_coordinates(
+    som: Any, X: ArrayLike, beta: Any, *, rows_per_block: int | None = None
+) -> np.ndarray:
+    """Return the soft position of each row of X on the lattice of a map, (N, 2) float32.
 
-    X: (N, F), in the units that the map was fitted to, NaN where a value is missing. What
-    `som.transform` gives for beta -> infinity; on a periodic lattice the coordinates are those of
-    `coordinates_of`. rows_per_block: points worked on at a time, without effect on the result but
-    for its last digits; by default as many as BLOCK_ENTRIES allow. Raises ConfigError and DataError
-    for arguments that cannot be used.
+    What `som.transform` gives for beta -> infinity; on a periodic lattice the coordinates are those
+    of `coordinates_of`.
+
+    Parameters
+    ----------
+    som
+        A trained `kohorte.SOM`.
+    X
+        (N, F), in the units that the map was fitted to, NaN where a value is missing.
+    beta
+        How hard the map is, >= 0.
+    rows_per_block
+        Points worked on at a time, without effect on the result but for its last digits; by default
+        as many as BLOCK_ENTRIES allow.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Arguments that cannot be used.
     """
     layer = SoftMap.from_som(som, beta)
     points = as_points(X, "X", missing=True)
@@ -285,12 +288,12 @@ def soft_coordinates(som, X, beta, *, rows_per_block: int | None = None) -> np.n
     rows = max(1, BLOCK_ENTRIES // (n_nodes * n_features))
     rows = rows if rows_per_block is None else as_count(rows_per_block, "rows_per_block", 1)
     parts = [
-        np.asarray(_positions(layer, points[start : start + rows]))
+        np.asarray(_positions(layer, jnp.asarray(points[start : start + rows])))
         for start in range(0, len(points), rows)
     ]
     return coordinates_of(np.concatenate(parts), som.lattice_)
 
 
 @eqx.filter_jit
-def _positions(layer: SoftMap, points) -> Array:
+def _positions(layer: SoftMap, points: Array) -> Array:
     return jax.vmap(layer)(points)

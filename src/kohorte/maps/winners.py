@@ -1,5 +1,7 @@
 """Winners: the nodes nearest to the points."""
 
+from __future__ import annotations
+
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -7,63 +9,60 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_count, choose
-from kohorte.maps import _kernels
 from kohorte.maps._threads import kept_pool
+from kohorte.maps.parameters import METRICS
 
+#: Points that one task of a thread pool takes.
 BLOCK_ROWS = 1 << 12
-"""Points that one task of a thread pool takes."""
 
 _CACHE_BYTES = 1 << 18
 _BLOCK_BYTES = 3 << 18
 _LARGEST_BLOCK = 240
 
 
-@dataclass(frozen=True)
-class Search:
-    """How the kernels look for winners in a metric.
+def find_winners(
+    features: ArrayLike, weights: ArrayLike, *, metric: str = "euclidean", threads: int = 1
+) -> np.ndarray:
+    """Return the index of the node nearest to each row, (N,) int32; the lowest on a tie.
 
-    kind: what they minimise and measure, see _kernels. root: whether the distance is the square
-    root of that. by_product: whether complete points are searched by scalar products.
-    """
+    Distances are those of `kohorte.maps.metrics` in float32, and never stored. For euclidean,
+    sqeuclidean and cosine they come from scalar products, |w|^2/2 - w.p, so that of two nodes whose
+    distances differ by less than the rounding of |w|^2 either may win; a common offset that is
+    large against the spread of the weights is subtracted first.
 
-    kind: int
-    root: bool = False
-    by_product: bool = False
+    Parameters
+    ----------
+    features
+        (N, F), NaN where a value is missing, of any real type.
+    weights
+        (M, F) of any real type.
+    metric
+        A key of METRICS.
+    threads
+        Without effect on the result.
 
-
-SEARCHES = {
-    "euclidean": Search(_kernels.SQUARE, root=True, by_product=True),
-    "sqeuclidean": Search(_kernels.SQUARE, by_product=True),
-    "manhattan": Search(_kernels.ABSOLUTE),
-    "chebyshev": Search(_kernels.LARGEST),
-    "cosine": Search(_kernels.COSINE, by_product=True),
-}
-"""Metric -> search. The metrics are those of kohorte.maps.metrics."""
-
-
-def find_winners(features, weights, *, metric: str = "euclidean", threads: int = 1) -> np.ndarray:
-    """Index of the node nearest to each row; (N,) int32, lowest index on a tie.
-
-    features: (N, F), NaN where a value is missing; weights: (M, F); any real dtype. Distances are
-    those of kohorte.maps.metrics in float32, and never stored. For euclidean, sqeuclidean and
-    cosine they come from scalar products, |w|^2/2 - w.p, so that of two nodes whose distances
-    differ by less than the rounding of |w|^2 either may win; a common offset that is large against
-    the spread of the weights is subtracted first. The result does not depend on `threads`. Raises
-    ConfigError for an unknown metric or threads < 1, and DataError for tables that cannot be used.
+    Raises
+    ------
+    ConfigError
+        An unknown metric, or threads < 1.
+    DataError
+        Tables that cannot be used.
     """
     return WinnerSearch(weights, metric).winners(features, threads=threads)
 
 
 def find_two_winners(
-    features, weights, *, metric: str = "euclidean", threads: int = 1
+    features: ArrayLike, weights: ArrayLike, *, metric: str = "euclidean", threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The two nodes nearest to each row, (N, 2) int32, and their distances, (N, 2) float32.
+    """Return the two nodes nearest to each row, (N, 2) int32, and their distances.
 
-    As find_winners, nearest first; the lowest index wins a tie. The distances are computed anew,
-    from differences in float64. A map of one node has no second winner: -1, at infinite distance.
+    As find_winners, the nearest first; the lowest index wins a tie. The distances, (N, 2) float32,
+    are computed anew, from differences in float64. A map of one node has no second winner: -1, at
+    infinite distance.
     """
     return WinnerSearch(weights, metric).two_winners(features, threads=threads)
 
@@ -71,22 +70,36 @@ def find_two_winners(
 class WinnerSearch:
     """Weights (M, F) prepared for any number of searches; see find_winners."""
 
-    def __init__(self, weights, metric: str = "euclidean"):
-        self._search = choose(SEARCHES, metric, "metric")
+    def __init__(self, weights: ArrayLike, metric: str = "euclidean") -> None:
+        from kohorte.maps import _kernels
+
+        self._metric = choose(METRICS, metric, "metric")
+        self._kind = _kernels.KINDS[self._metric.kind]
         self.weights = as_weights(weights)
         self._packs: dict[bool, _Pack] = {}
 
-    def winners(self, features, *, threads: int = 1) -> np.ndarray:
-        """(N,) int32, as find_winners."""
-        nodes, _ = self._run(features, 1, False, threads)
+    def winners(self, features: ArrayLike, *, threads: int = 1) -> np.ndarray:
+        """Return what find_winners does, (N,) int32."""
+        points = self._points(features)
+        nodes = np.empty((points.shape[0], 1), np.int32)
+        self._search(points, nodes, None, threads)
         return nodes[:, 0]
 
-    def two_winners(self, features, *, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 2) int32 and (N, 2) float32, as find_two_winners."""
-        return self._run(features, 2, True, threads)
+    def two_winners(
+        self, features: ArrayLike, *, threads: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what find_two_winners does, (N, 2) int32 and (N, 2) float32."""
+        points = self._points(features)
+        nodes = np.empty((points.shape[0], 2), np.int32)
+        lengths = np.empty(nodes.shape, np.float32)
+        self._search(points, nodes, lengths, threads)
+        return nodes, lengths
 
-    def distances(self, features, nodes, *, threads: int = 1) -> np.ndarray:
-        """Distances (N,) float32 of the points to given nodes (N,), in float64 and rounded once."""
+    def distances(self, features: ArrayLike, nodes: ArrayLike, *, threads: int = 1) -> np.ndarray:
+        """Return the distances of the points to given nodes (N,), (N,) float32.
+
+        They are computed in float64 and rounded once.
+        """
         points = self._points(features)
         lengths = np.empty((points.shape[0], 1), np.float32)
         chosen = np.asarray(nodes, np.int32).reshape(-1, 1)
@@ -97,16 +110,16 @@ class WinnerSearch:
         _in_blocks(task, points.shape[0], threads)
         return lengths[:, 0]
 
-    def _points(self, features) -> np.ndarray:
+    def _points(self, features: ArrayLike) -> np.ndarray:
         points = as_points(features, missing=True)
         as_weights(self.weights, n_features=points.shape[1])
         return points
 
-    def _run(self, features, n_best: int, measured: bool, threads: int):
-        """Nodes (N, n_best) and, if `measured`, their distances."""
-        points = self._points(features)
-        nodes = np.empty((points.shape[0], n_best), np.int32)
-        lengths = np.empty(nodes.shape, np.float32) if measured else None
+    def _search(
+        self, points: np.ndarray, nodes: np.ndarray, lengths: np.ndarray | None, threads: int
+    ) -> None:
+        """Fill `nodes` (N, 1 or 2) and, where it is given, `lengths` with their distances."""
+        n_best = nodes.shape[1]
 
         def task(rows: slice) -> None:
             block = points[rows]
@@ -120,13 +133,14 @@ class WinnerSearch:
                     nodes[rows] = self._search_block(block, masked, n_best)
                 elif chosen.size:
                     nodes[rows][chosen] = self._search_block(block[chosen], masked, n_best)
-            if measured:
+            if lengths is not None:
                 self._measure(block, nodes[rows], lengths[rows])
 
         _in_blocks(task, points.shape[0], threads)
-        return nodes, lengths
 
     def _search_block(self, points: np.ndarray, masked: bool, n_best: int) -> np.ndarray:
+        from kohorte.maps import _kernels
+
         pack = self._pack(masked)
         # Only products have a kernel that keeps nothing but the best.
         found = np.empty((points.shape[0], n_best if pack.kind == _kernels.DOT else 2), np.int32)
@@ -144,18 +158,20 @@ class WinnerSearch:
         )
         return found[:, :n_best]
 
-    def _pack(self, masked: bool) -> "_Pack":
-        by_product = self._search.by_product and not masked
+    def _pack(self, masked: bool) -> _Pack:
+        by_product = self._metric.by_product and not masked
         if by_product not in self._packs:
-            self._packs[by_product] = _pack(self.weights, self._search, by_product)
+            self._packs[by_product] = _pack(self.weights, self._kind, by_product)
         return self._packs[by_product]
 
-    def _measure(self, points, nodes, lengths) -> None:
-        _kernels.measure(points, self.weights, nodes, self._search.kind, self._search.root, lengths)
+    def _measure(self, points: np.ndarray, nodes: np.ndarray, lengths: np.ndarray) -> None:
+        from kohorte.maps import _kernels
+
+        _kernels.measure(points, self.weights, nodes, self._kind, self._metric.root, lengths)
 
 
 def has_missing(points: np.ndarray) -> bool:
-    """Whether any value of the table is NaN."""
+    """Return whether any value of the table is NaN."""
     return bool(np.isnan(points.max()))
 
 
@@ -172,9 +188,11 @@ class _Pack:
     group: int
 
 
-def _pack(weights: np.ndarray, search: Search, by_product: bool) -> _Pack:
+def _pack(weights: np.ndarray, kind: int, by_product: bool) -> _Pack:
+    from kohorte.maps import _kernels
+
     n_nodes, n_features = weights.shape
-    kind, width = search.kind, 2
+    width = 2
     centre = np.zeros(n_features, np.float32)
     nodes = weights
     norms = np.zeros(n_nodes)
@@ -226,7 +244,7 @@ def _common_offset(weights: np.ndarray) -> np.ndarray:
 
 
 def _in_blocks(task: Callable[[slice], None], n_rows: int, threads: int) -> None:
-    """Calls task(rows) for blocks of rows, all of them; each writes to its own part of the outputs.
+    """Call task(rows) for blocks of rows, all of them; each writes to its own part of the outputs.
 
     Blocks are of the same size, as many for each thread. A thread, the calling one among them,
     takes the next as long as some are left, so that none waits for another that runs late.

@@ -1,6 +1,9 @@
 """`results/resources/<name>.h5`: tables made from data in package registries, for any study."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +11,25 @@ import numpy as np
 
 from kohorte.store.files import create, put
 
+_LOG = logging.getLogger(__name__)
+
 
 def write_resource(
     path: str | Path,
+    columns: Mapping[str, np.ndarray],
+    units: Mapping[str, str],
     *,
-    features: np.ndarray,
-    names: Sequence[str],
-    units: Sequence[str],
     made_by: str,
-    labels: dict[str, np.ndarray] | None = None,
-    label_units: dict[str, str] | None = None,
-    **attributes: Any,
+    labels: Mapping[str, np.ndarray] | None = None,
+    label_units: Mapping[str, str] | None = None,
+    attributes: Mapping[str, Any],
 ) -> None:
     """Write a table as an HDF5 source: datasets `features`, `names`, `units` and those of classes.
 
     Parameters
     ----------
-    features
-        (N, F) numbers, NaN where a value is missing; `names` and `units` have F entries.
+    columns, units
+        (N,) numbers of each feature, all of one type, NaN where a value is missing; its unit.
     made_by
         The part of the library that read them.
     labels
@@ -33,6 +37,9 @@ def write_resource(
     attributes
         Attributes of the file.
     """
+    features = np.column_stack(list(columns.values()))
+    arrays = {"names": tuple(columns), "units": tuple(units[name] for name in columns)}
     with create(path, "resource", made_by=("data/packages", made_by), **attributes) as file:
         file.create_dataset("features", data=features).attrs["unit"] = "that of each column, units"
-        put(file, {"names": tuple(names), "units": tuple(units), **(labels or {})}, label_units)
+        put(file, {**arrays, **(labels or {})}, label_units)
+    _LOG.info("%s: %d points, %d features", path, *features.shape)

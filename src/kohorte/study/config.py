@@ -17,6 +17,7 @@ from typing import Any
 
 from kohorte._checks import extra, suggest
 from kohorte.errors import ConfigError
+from kohorte.maps.parameters import PARAMETERS
 from kohorte.provenance import portable_path
 from kohorte.study.figures import all_figures
 from kohorte.study.modules import StudyModule, merge_schema
@@ -120,6 +121,18 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
         schema = merge_schema(schema, read(module.folder, "schema.yaml"))
     names = [figure.name for figure in all_figures(modules) if figure.on_request]
     schema["properties"]["figures"]["properties"]["extra"]["items"] = {"enum": names}
+    return _with_parameters(schema)
+
+
+def _with_parameters(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add values and defaults of the parameters of a map to their words."""
+    sections = schema["properties"]
+    one = sections["realizations"]["properties"]["explicit"]["items"].setdefault("properties", {})
+    for name, parameter in PARAMETERS.items():
+        value = one[name] = parameter.value_schema()
+        swept = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
+        words = sections[parameter.section]["properties"].setdefault(name, {})
+        words |= {"default": parameter.default, "anyOf": [value, swept]}
     return schema
 
 

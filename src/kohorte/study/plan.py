@@ -6,7 +6,6 @@ that a workflow can expand a study of thousands of realizations while it plans.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -16,101 +15,40 @@ from typing import Any
 
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError
+from kohorte.maps.parameters import (
+    PARAMETERS,
+    ParameterError,
+    check_map,
+    check_patience,
+    parameter_defaults,
+    realization_id,
+    realization_seed,
+    without_effect,
+)
 from kohorte.study.figures import all_figures, choose_figures, has_classes
-from kohorte.study.map_checks import check_map
 from kohorte.study.modules import StudyModule
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """Where a parameter of a map stands in the configuration, and how it is written in an id."""
-
-    section: str
-    code: str
-    kind: type
-    always: bool = False
-
-
-#: The parameters of one map by name. Those marked `always` are part of every id of a map that they
-#: have an effect on, the others only where they differ from the schema's default: so an id depends
-#: on nothing but its own parameters.
-PARAMETERS: dict[str, Parameter] = {
-    "xdim": Parameter("lattice", "x", int, always=True),
-    "ydim": Parameter("lattice", "y", int, always=True),
-    "ratio": Parameter("lattice", "ratio", float),
-    "topology": Parameter("lattice", "", str),
-    "periodic": Parameter("lattice", "periodic", bool),
-    "trainer": Parameter("training", "", str),
-    "steps": Parameter("training", "steps", int, always=True),
-    "epochs": Parameter("training", "epochs", int),
-    "fine_epochs": Parameter("training", "fine", int),
-    "batch_size": Parameter("training", "part", int),
-    "alpha": Parameter("training", "alpha", float, always=True),
-    "final_alpha": Parameter("training", "to", float),
-    "learning_rate": Parameter("training", "rate-", str),
-    "radius": Parameter("training", "radius", float),
-    "final_radius": Parameter("training", "until", float),
-    "radius_schedule": Parameter("training", "radius-", str),
-    "kernel": Parameter("training", "", str),
-    "kernel_distance": Parameter("training", "over-", str),
-    "order": Parameter("training", "", str),
-    "initial": Parameter("training", "start-", str),
-    "metric": Parameter("training", "", str),
-    "backend": Parameter("training", "", str),
-    "patience": Parameter("training", "patience", int),
-    "tolerance": Parameter("training", "tolerance", float),
-    "method": Parameter("segmentation", "", str),
-    "smoothing": Parameter("segmentation", "smooth", float),
-    "merge": Parameter("segmentation", "merge", float),
-    "clusters": Parameter("segmentation", "k-", int),
-}
 
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
 MAX_REALIZATIONS = 100_000
 
-#: Folders of `results` that hold what belongs to no study.
-RESERVED = ("benchmarks", "resources")
-
-#: Segmentations that take a number of clusters.
-COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
-
-_RATES = ("alpha", "final_alpha", "learning_rate")
-
-
-def without_effect(parameters: Mapping[str, Any]) -> set[str]:
-    """Names of the parameters that change nothing, given the others."""
-    trainer, method = parameters["trainer"], parameters["method"]
-    idle = set()
-    if parameters["xdim"] != "auto":
-        idle.add("ratio")
-    if trainer != "online" or parameters["epochs"] is not None:
-        idle.add("steps")
-    if trainer != "batch":
-        idle.add("fine_epochs")
-    if trainer != "minibatch":
-        idle.add("batch_size")
-    if trainer == "batch":
-        idle.update(_RATES, ("order",))
-    elif parameters["learning_rate"] in ("decay", "constant"):
-        idle.add("final_alpha")
-    if parameters["patience"] is None:
-        idle.add("tolerance")
-    if method != "basins":
-        idle.add("merge")
-    if method not in COUNTED:
-        idle.add("clusters")
-    return idle
+#: Folders of `results` that hold what belongs to no study; modules have more.
+RESERVED = ("resources",)
 
 
 @dataclass(frozen=True)
 class RealizationPlan:
     """One map to be trained.
 
-    Attributes:
-        id: readable and stable name: a function of the parameters and the repeat alone.
-        parameters: every name of `PARAMETERS` with its value.
-        repeat: 1 .. repeats.
-        seed: this realization's own seed, derived from the study's seed and the id.
+    Attributes
+    ----------
+    id : str
+        Readable and stable name: a function of the parameters and the repeat alone.
+    parameters : mapping
+        Every parameter of a map by name.
+    repeat : int
+        1 .. repeats.
+    seed : int
+        Its own, derived from the study's seed and the id.
     """
 
     id: str
@@ -123,12 +61,16 @@ class RealizationPlan:
 class Study:
     """A study as planned.
 
-    Attributes:
-        name: its name.
-        seed: its seed.
-        realizations: the maps to train, in order; empty where label files are given.
-        swept: names of the parameters that vary.
-        labels: paths of given label files by realization id.
+    Attributes
+    ----------
+    name : str
+    seed : int
+    realizations : tuple of RealizationPlan
+        The maps to train, in order; empty where label files are given.
+    swept : tuple of str
+        Names of the parameters that vary.
+    labels : mapping
+        Paths of given label files by realization id.
     """
 
     name: str
@@ -147,30 +89,31 @@ class Study:
         )
 
 
-def plan_study(
-    config: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    modules: Sequence[StudyModule] = (),
-) -> Study:
+def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -> Study:
     """Expand a configuration into its realizations.
 
-    Args:
-        config: a configuration that `kohorte.study.config.check_config` returned.
-        defaults: the schema's default of each parameter, as `parameter_defaults` gives it.
-        modules: the studies that add figures to `figures.extra`.
+    Parameters
+    ----------
+    config
+        A configuration that `kohorte.study.config.check_config` returned.
+    modules
+        The studies that add figures to `figures.extra`.
 
-    Returns:
-        The realizations in the order of the sweep (last parameter fastest, then repeats).
+    Returns
+    -------
+    Study
+        Its realizations are in the order of the sweep: the last parameter is fastest, then repeats.
 
-    Raises:
-        ConfigError: where one of xdim and ydim is automatic and the other is not, parameters of a
-            map exclude each other, an entry of `realizations.explicit` leaves a swept parameter
-            open, two realizations are the same, `figures` names a parameter or realization that
-            the study does not have or a figure that it cannot have, test points are given and
-            there are no classes or maps, there are more than `MAX_REALIZATIONS`, the study has a
-            name of `RESERVED`, or there is neither a source of data nor a list of label files.
+    Raises
+    ------
+    ConfigError
+        Parameters of a map exclude each other; an entry of `realizations.explicit` leaves a swept
+        parameter open; two realizations are the same, or there are more than `MAX_REALIZATIONS`;
+        `figures` names a parameter or realization that the study does not have, or a figure that
+        it cannot have; test points are given and there are no classes or maps; the study has a
+        reserved name; there is neither a source of data nor a list of label files.
     """
-    if config["study"] in RESERVED:
+    if config["study"] in {*RESERVED, *(name for module in modules for name in module.reserved)}:
         raise ConfigError(
             f"study: results/{config['study']} holds results that belong to no study; take another "
             "name"
@@ -191,15 +134,14 @@ def plan_study(
     repeats = config["realizations"]["repeats"]
     _check_count(values if explicit is None else {"explicit": explicit}, repeats)
     combinations = _product(values) if explicit is None else _explicit(values, explicit)
+    defaults = parameter_defaults()
     plans: list[RealizationPlan] = []
     first_with: dict[str, int] = {}
     for number, chosen in enumerate(combinations):
-        _check_dimensions(chosen)
-        _check_start(chosen, config["training"]["weights"])
         chosen |= {name: defaults[name] for name in without_effect(chosen)}
-        check_map(chosen, config["training"]["history"])
+        _check_map(chosen, config["training"])
         for repeat in range(1, repeats + 1):
-            identifier = realization_id(chosen, repeat, defaults)
+            identifier = realization_id(chosen, repeat)
             if identifier in first_with:
                 if explicit is None:
                     # Swept values without an effect on this map: it is in the study already.
@@ -223,7 +165,7 @@ def plan_study(
 
 
 def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
-    """A study of label files: a realization has the name of its file."""
+    """Plan a study of label files: a realization has the name of its file."""
     if config["realizations"]["explicit"] is not None:
         raise ConfigError("realizations: give either labels or explicit, not both")
     files: dict[str, str] = {}
@@ -242,33 +184,6 @@ def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> S
     _check_per(config["ensemble"]["per"], study)
     _check_test(config, study)
     return study
-
-
-def parameter_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema's default of every parameter of a map."""
-    sections = schema["properties"]
-    return {n: sections[p.section]["properties"][n]["default"] for n, p in PARAMETERS.items()}
-
-
-def realization_id(parameters: Mapping[str, Any], repeat: int, defaults: Mapping[str, Any]) -> str:
-    """The readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``."""
-    idle = without_effect(parameters)
-    parts = [
-        f"{p.code}{_text(parameters[name])}"
-        for name, p in PARAMETERS.items()
-        if name not in idle and (p.always or parameters[name] != defaults[name])
-    ]
-    return "_".join([*parts, f"r{repeat}"])
-
-
-def realization_seed(study_seed: int, identifier: str) -> int:
-    """A seed of 52 bits from the study's seed and a realization's id.
-
-    It is a hash and not a running number, so that a realization keeps its seed when others are
-    added; 52 bits pass unharmed through CSV readers that hold numbers as float64.
-    """
-    digest = hashlib.sha256(f"{study_seed}/{identifier}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 12
 
 
 def batches(plans: Sequence[RealizationPlan], size: int) -> dict[str, tuple[str, ...]]:
@@ -314,25 +229,21 @@ def _explicit(
 
 
 def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers in the type of their parameter, so that 10000.0 and 10000 are one realization."""
+    """Return numbers in the type of their parameter: 10000.0 and 10000 are one realization."""
     return {
         name: value if value is None or isinstance(value, str) else PARAMETERS[name].kind(value)
         for name, value in parameters.items()
     }
 
 
-def _check_dimensions(parameters: Mapping[str, Any]) -> None:
-    automatic = [name for name in ("xdim", "ydim") if parameters[name] == "auto"]
-    if len(automatic) == 1:
-        raise ConfigError(
-            f"lattice.{automatic[0]} is 'auto' but the other dimension is a number; "
-            "give both as numbers or both as 'auto'"
-        )
-
-
-def _check_start(parameters: Mapping[str, Any], weights: str | None) -> None:
-    if parameters["initial"] == "given" and weights is None:
+def _check_map(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+    if parameters["initial"] == "given" and training["weights"] is None:
         raise ConfigError("training.initial is 'given', so training.weights must name a file")
+    try:
+        check_map(parameters)
+        check_patience(parameters["patience"], training["history"])
+    except ParameterError as error:
+        raise ConfigError(f"{PARAMETERS[error.name].section}.{error}") from None
 
 
 def check_whole_grid(data: Mapping[str, Any]) -> None:
@@ -403,13 +314,3 @@ def _check_per(names: Sequence[str], study: Study) -> None:
             raise ConfigError(
                 f"ensemble.per: {name!r} is not a parameter of a map; {suggest(name, PARAMETERS)}"
             )
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "" if value else "-no"
-    if value is None:
-        return "-none"
-    if isinstance(value, str):
-        return value.replace("_", "-")
-    return format(value, "d") if isinstance(value, int) else format(value, ".15g")

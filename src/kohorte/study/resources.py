@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kohorte._limits import MAX_CLUSTERS
+from kohorte.maps.parameters import DEFAULT_EPOCHS
+
 #: What a job asks for over what was measured.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
 
@@ -33,12 +36,8 @@ STEP_PRODUCT_SECONDS, PRODUCT_SECONDS = 1e-9, 0.5e-9
 #: One step of online training beside its products, seconds.
 STEP_SECONDS = 1e-6
 
-#: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
-PARTICLE_MB, CELL_MB, PUSH_SECONDS = 1.5e-4, 3e-3, 1.2e-6
-
-#: Clusters that a map is taken to have, and the most that an ensemble may have in all
-#: (kohorte.ensemble.overlaps.MAX_CLUSTERS).
-MAP_CLUSTERS, MAX_CLUSTERS = 20, 10_000
+#: Clusters that a map is taken to have.
+MAP_CLUSTERS = 20
 
 
 @dataclass(frozen=True)
@@ -88,21 +87,6 @@ def run_minutes(seconds: float, attempt: int = 1) -> int:
     return math.ceil((START_SECONDS + TIME_MARGIN * seconds) / 60) * 2 ** (attempt - 1)
 
 
-def count_particles(options: Mapping[str, Any]) -> int:
-    """Return the particles of a simulation, from the section `simulation`."""
-    return 2 * options["particles_per_cell"] * math.prod(options["cells"])
-
-
-def simulation_mb(options: Mapping[str, Any]) -> float:
-    """Return the memory of a simulation, by its particles and cells."""
-    return PLAIN_MB + PARTICLE_MB * count_particles(options) + CELL_MB * math.prod(options["cells"])
-
-
-def simulation_seconds(options: Mapping[str, Any]) -> float:
-    """Return the time of a simulation on one core."""
-    return 20 + PUSH_SECONDS * count_particles(options) * options["steps"]
-
-
 def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:
     """Return the nodes M of a map; an automatic lattice has about 5 sqrt(N F) / 6."""
     if parameters["xdim"] == "auto":
@@ -114,7 +98,7 @@ def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -
     """Return the time of one map from its start to labels and quality, on one core."""
     nodes = count_nodes(parameters, n_points, n_features)
     online = parameters["trainer"] == "online"
-    epochs = (parameters["epochs"] or 20) + parameters["fine_epochs"]
+    epochs = (parameters["epochs"] or DEFAULT_EPOCHS) + parameters["fine_epochs"]
     visits = epochs * n_points
     updates = 0  # of all nodes by all others
     if online and parameters["epochs"] is None:

@@ -38,7 +38,7 @@ def benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     table
         Columns of `kohorte_benchmarks.ensemble.COLUMNS`, one row a measurement.
     published
-        Columns of workflow/resources/published_timings.csv.
+        Columns of src/kohorte_benchmarks/published_timings.csv.
     """
     own = (published["task"] == "sce") & (published["implementation"] == "aweSOM")
     published = published[own]

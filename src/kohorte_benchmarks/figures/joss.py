@@ -79,7 +79,7 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
     ensemble
         Columns of `kohorte_benchmarks.ensemble.COLUMNS`, one row a measurement.
     published
-        Columns of workflow/resources/published_timings.csv.
+        Columns of src/kohorte_benchmarks/published_timings.csv.
     """
     figure = new_figure(DOUBLE_COLUMN, 5.4)
     halves = figure.subfigures(1, 2, squeeze=False).ravel()

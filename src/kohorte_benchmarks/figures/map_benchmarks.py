@@ -68,7 +68,7 @@ def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure
     table
         Columns of `kohorte_benchmarks.maps.COLUMNS`, one row a measurement.
     published
-        Columns of workflow/resources/published_timings.csv.
+        Columns of src/kohorte_benchmarks/published_timings.csv.
     """
     published = published[(published["task"] == "som") & (published["n_features"] == 6)]
     figure = new_figure(DOUBLE_COLUMN, 6.6)

@@ -1,7 +1,6 @@
 """Figures of `figures.extra`: readable, and drawn from what the files of a study say."""
 
 import importlib
-import runpy
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +32,7 @@ from kohorte.studies.plasma.figures.slices import (
 from kohorte.studies.plasma.figures.surfaces import Surface, View, shade, surfaces_figure
 from kohorte.studies.plasma.physics.cuts import cut_grid
 from kohorte.studies.plasma.physics.tables import measure_cells
+from kohorte.studies.plasma.steps import list_groupings
 from kohorte.study import figures as core
 
 FIGURES = [*core.FIGURES, *plasma.MODULE.figures]
@@ -43,9 +43,8 @@ def study(request, tmp_path_factory):
     paths = make_study(tmp_path_factory.mktemp("figures"), request.param, steps=800)
     with plasma_store.open_cells(paths.data, paths.fields, paths.grid) as cells:
         paths.cells = cells
-        script = runpy.run_path("scripts/measure_physics.py")
         paths.tables = measure_cells(
-            script["list_groupings"](cells, store.read_ensemble(paths.ensemble), [paths.index]),
+            list_groupings(cells, store.read_ensemble(paths.ensemble), [paths.index]),
             {name: cells[name] for name in cells.fields},
             cells.grid,
             plasma_store.parts_of(cells.grid.shape),

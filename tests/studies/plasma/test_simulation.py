@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError
+from kohorte.studies.plasma import costs
 from kohorte.studies.plasma.fields import operators
 from kohorte.studies.plasma.simulation import turbulence
 from kohorte.studies.plasma.simulation.turbulence import (
@@ -216,8 +217,8 @@ def test_runs_that_failed_say_so(options, tmp_path, monkeypatch, code, words):
 )
 def test_jobs_ask_for_what_was_measured(options, cells, particles, steps, seconds, mb):
     chosen = options(cells=cells, particles_per_cell=particles, steps=steps)
-    assert seconds < resources.simulation_seconds(chosen) < 3 * seconds
-    assert mb < resources.MEMORY_MARGIN * resources.simulation_mb(chosen) < 5 * mb
+    assert seconds < costs.simulation_seconds(chosen) < 3 * seconds
+    assert mb < resources.MEMORY_MARGIN * costs.simulation_mb(chosen) < 5 * mb
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import itertools
 import math
 import os
-import runpy
 import subprocess
 import sys
 
@@ -19,7 +18,7 @@ from workflow_project import Project
 
 from kohorte.errors import ConfigError
 from kohorte.maps.soft import SoftMap
-from kohorte.studies.spirals import comparison, figures, networks
+from kohorte.studies.spirals import comparison, figures, networks, steps
 from kohorte.studies.spirals import store as spiral_store
 from kohorte.studies.spirals.data import INNER, spiral_arm, two_spirals
 from kohorte.studies.spirals.plan import (
@@ -321,14 +320,13 @@ def test_equal_networks_differ_in_nothing():
     assert (found["p"] == 1).all()
 
 
-def test_tables_and_figures_of_finished_jobs(root, options, tmp_path):
-    script = runpy.run_path(str(root / "scripts" / "train_networks.py"))
-    log = type("Log", (), {"info": lambda *_: None})
+def test_tables_and_figures_of_finished_jobs(options, tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "compute_on_one_thread", lambda: None)  # of this whole process
     paths = []
     for case in plan_cases(options).values():
         paths.append(tmp_path / f"{case.name}.h5")
-        script["train_networks"](
-            paths[-1],
+        steps.train_networks(
+            networks=str(paths[-1]),
             variant=case.variant,
             side=case.side,
             betas=case.beta,
@@ -336,7 +334,6 @@ def test_tables_and_figures_of_finished_jobs(root, options, tmp_path):
             drawn=(3, 5.0),
             options=options,
             seed=1,
-            log=log,
         )
     jobs = [spiral_store.read_networks(path) for path in paths]
     table = comparison.tabulate(jobs)
@@ -358,9 +355,8 @@ def test_tables_and_figures_of_finished_jobs(root, options, tmp_path):
         figures.decisions_figure([dict(job, picture=None) for job in jobs], EXTENT)
 
 
-def test_unwinding_is_drawn(root, options, tmp_path):
-    script = runpy.run_path(str(root / "scripts" / "unwind_curves.py"))
-    table, drawn = script["unwind_curves"](options, 1)
+def test_unwinding_is_drawn(options, tmp_path):
+    table, drawn = steps.judge_curves(options, 1)
     assert sorted(set(table["method"])) == sorted(METHODS)
     spiral_store.write_unwinding(tmp_path / "curve.h5", drawn)
     curve = spiral_store.read_unwinding(tmp_path / "curve.h5")

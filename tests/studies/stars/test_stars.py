@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kohorte.errors import ConfigError, DataError
+from kohorte.studies.stars import gaia, hipparcos
 from kohorte.studies.stars import regions as stars
-from kohorte.studies.stars.catalogues import parse_gaia, parse_hipparcos
 from kohorte.studies.stars.figures import MAX_STARS, colour_magnitude_figure, star_regions_figure
+from kohorte.studies.stars.gaia import parse_gaia
+from kohorte.studies.stars.hipparcos import parse_hipparcos
 
 # B-V and M in V: the Sun, Sirius A, the clump giant Kappa Oph, a red giant, a white dwarf. B-V and
 # M in Hp, of the catalogue: 61 Cygni A and Lalande 21185.
@@ -65,21 +67,22 @@ def test_stars_of_the_catalogue_and_what_follows_from_them():
         line(hip=10, plx=60.0, e_plx=2.0, bv="0.000", e_bv="0.000", vi="0.00"),
         line(hip=11, plx=60.0, e_plx=2.0, bv="0.000", e_bv="0.004", vi="0.00"),
     )
-    assert found.column("hip").tolist() == [7, 8, 9, 10, 11]
-    assert found.values.shape == (5, len(found.names)) == (5, len(found.units))
-    star = dict(zip(found.names, found.values[0], strict=True))
+    assert found["hip"].tolist() == [7, 8, 9, 10, 11]
+    assert {len(column) for column in found.values()} == {5}
+    assert set(hipparcos.UNITS) == {*found, "b_v_error"}
+    star = {name: column[0] for name, column in found.items()}
     assert (star["right_ascension"], star["declination"]) == (1.5, -0.5)
     # At 50 mas, 20 pc, the distance modulus is 5 log10(2); 5 mas/yr there are 0.474 km/s.
     assert star["absolute_magnitude"] == pytest.approx(9.0 - 5 * math.log10(2.0))
     assert star["log_velocity"] == pytest.approx(math.log10(4.740470446 * 5 / 50))
     assert star["reduced_proper_motion"] == pytest.approx(9.0 + 5 * math.log10(0.005) + 5)
     # Negative parallax, one of less than five errors, and a proper motion of zero.
-    assert np.isnan(found.column("absolute_magnitude")).tolist() == [0, 1, 1, 0, 0]
-    assert np.isnan(found.column("log_velocity")).tolist() == [0, 1, 1, 1, 1]
-    assert np.isnan(found.column("reduced_proper_motion")).tolist() == [0, 0, 0, 1, 1]
+    assert np.isnan(found["absolute_magnitude"]).tolist() == [0, 1, 1, 0, 0]
+    assert np.isnan(found["log_velocity"]).tolist() == [0, 1, 1, 1, 1]
+    assert np.isnan(found["reduced_proper_motion"]).tolist() == [0, 0, 0, 1, 1]
     # A colour of zero is one where it has an error.
-    assert np.isnan(found.column("b_v")).tolist() == [0, 0, 0, 1, 0]
-    assert np.isnan(found.column("v_i")).tolist() == [0, 0, 0, 1, 0]
+    assert np.isnan(found["b_v"]).tolist() == [0, 0, 0, 1, 0]
+    assert np.isnan(found["v_i"]).tolist() == [0, 0, 0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -280,19 +283,20 @@ def test_stars_of_gaia_and_what_follows_from_them():
     )
     assert identifiers.dtype == np.int64
     assert identifiers.tolist() == [6917521541514093000, -677, 5]
-    assert catalogue.values.shape == (3, len(catalogue.names)) == (3, len(catalogue.units))
-    longitude, latitude = (np.rad2deg(catalogue.column(n)) for n in ("longitude", "latitude"))
+    assert {len(column) for column in catalogue.values()} == {3}
+    assert set(gaia.UNITS) == set(catalogue)
+    longitude, latitude = (np.rad2deg(catalogue[n]) for n in ("longitude", "latitude"))
     # The Crab nebula's place is in every catalogue.
     assert (longitude[0], latitude[0]) == pytest.approx((184.5574, -5.7844), abs=2e-4)
     assert latitude[1] == pytest.approx(90, abs=1e-4)
     assert latitude[2] == pytest.approx(0, abs=1e-4)
     assert min(longitude[2], 360 - longitude[2]) == pytest.approx(0, abs=1e-4)
-    assert catalogue.column("declination")[0] == pytest.approx(math.radians(22.0145))
-    assert catalogue.column("bp_rp")[[0, 2]].tolist() == [1.25, 3.0]
-    assert catalogue.column("g_rp")[[0, 2]].tolist() == [0.75, 1.5]
-    assert catalogue.column("g").tolist() == [9.0, 2.0, 9.5]
+    assert catalogue["declination"][0] == pytest.approx(math.radians(22.0145))
+    assert catalogue["bp_rp"][[0, 2]].tolist() == [1.25, 3.0]
+    assert catalogue["g_rp"][[0, 2]].tolist() == [0.75, 1.5]
+    assert catalogue["g"].tolist() == [9.0, 2.0, 9.5]
     # A magnitude of zero is none.
-    assert np.isnan(catalogue.column("bp_rp")).tolist() == [False, True, False]
+    assert np.isnan(catalogue["bp_rp"]).tolist() == [False, True, False]
 
 
 @given(st.floats(0, 2 * math.pi), st.floats(-math.pi / 2, math.pi / 2))
@@ -302,12 +306,12 @@ def test_galactic_places_are_a_rotation_of_the_sky(right_ascension, declination)
     catalogue, _ = parse_gaia(gaia_file(*stars_here), "gaia.bin")
 
     def vectors(along, across):
-        a, b = catalogue.column(along), catalogue.column(across)
+        a, b = catalogue[along], catalogue[across]
         return np.array([np.cos(b) * np.cos(a), np.cos(b) * np.sin(a), np.sin(b)])
 
     before, after = vectors("right_ascension", "declination"), vectors("longitude", "latitude")
     assert after[:, 0] @ after[:, 1] == pytest.approx(before[:, 0] @ before[:, 1], abs=1e-9)
-    assert (catalogue.column("longitude") >= 0).all()
+    assert (catalogue["longitude"] >= 0).all()
 
 
 @pytest.mark.parametrize(

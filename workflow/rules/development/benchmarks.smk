@@ -43,23 +43,23 @@ rule benchmark_ensemble:
     benchmark:
         "results/benchmarks/benchmarks/benchmark_ensemble.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=4000,
         disk_mb=2000 + 34 * BENCHMARK_POINTS // 1_000_000,
         runtime=60,
     params:
+        **step("kohorte_benchmarks.steps:time_ensemble", "kohorte_benchmarks", "ensemble", "store"),
         points=BENCHMARK_POINTS,
-        library=library_digest("kohorte_benchmarks", "ensemble", "store"),
     script:
-        "../../../scripts/benchmark_ensemble.py"
+        RUN_STEP
 
 
 rule plot_ensemble_benchmark:
     input:
         table="results/benchmarks/ensemble.csv",
-        published="workflow/resources/published_timings.csv",
+        published="src/kohorte_benchmarks/published_timings.csv",
     output:
         pdf="results/benchmarks/ensemble.pdf",
         png="results/benchmarks/ensemble.png",
@@ -90,24 +90,24 @@ rule benchmark_maps:
     benchmark:
         "results/benchmarks/benchmarks/benchmark_maps.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=6000,
         disk_mb=2000,
         runtime=90,
     params:
+        **step("kohorte_benchmarks.steps:time_maps", "kohorte_benchmarks", "data", "maps"),
         size=MAP_BENCHMARK_SIZE,
         peers=str(MAP_PEERS) if MAP_PEERS.exists() else None,
-        library=library_digest("kohorte_benchmarks", "data", "maps"),
     script:
-        "../../../scripts/benchmark_maps.py"
+        RUN_STEP
 
 
 rule plot_map_benchmark:
     input:
         table="results/benchmarks/maps.csv",
-        published="workflow/resources/published_timings.csv",
+        published="src/kohorte_benchmarks/published_timings.csv",
     output:
         pdf="results/benchmarks/maps.pdf",
         png="results/benchmarks/maps.png",
@@ -132,7 +132,7 @@ rule plot_joss:
     input:
         maps="results/benchmarks/maps.csv",
         ensemble="results/benchmarks/ensemble.csv",
-        published="workflow/resources/published_timings.csv",
+        published="src/kohorte_benchmarks/published_timings.csv",
     output:
         pdf="results/benchmarks/joss.pdf",
         png="results/benchmarks/joss.png",
@@ -163,14 +163,14 @@ rule compare_simpsom:
     benchmark:
         "results/benchmarks/benchmarks/compare_simpsom.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=4000,
         disk_mb=500,
         runtime=30,
     params:
+        **step("kohorte_benchmarks.steps:time_simpsom", "kohorte_benchmarks", "maps"),
         peer=str(SIMPSOM) if SIMPSOM.exists() else None,
-        library=library_digest("kohorte_benchmarks", "maps"),
     script:
-        "../../../scripts/compare_simpsom.py"
+        RUN_STEP

@@ -19,8 +19,6 @@ rule comparison:
 
 
 rule compare_consensus:
-    input:
-        script="scripts/peer_consensus.py",
     output:
         methods="results/benchmarks/consensus/{data_set}_{seed}.csv",
         rules="results/benchmarks/consensus/{data_set}_{seed}_rules.csv",
@@ -32,24 +30,28 @@ rule compare_consensus:
         data_set="|".join(COMPARED),
         seed=r"\d+",
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        peers=str(PEERS) if PEERS.exists() else None,
-        library=library_digest(
+        **step(
+            "kohorte_benchmarks.steps:compare_methods",
             "kohorte_benchmarks/consensus",
             "kohorte_benchmarks/label_sets",
+            "kohorte_benchmarks/peer_consensus",
             "kohorte_benchmarks/signal_cuts",
             "data",
             "ensemble",
             "analysis/evaluation",
             "maps",
         ),
+        data_set=lambda wildcards: wildcards.data_set,
+        seed=lambda wildcards: int(wildcards.seed),
+        peers=str(PEERS) if PEERS.exists() else None,
     script:
-        "../../../scripts/compare_consensus.py"
+        RUN_STEP
 
 
 rule plot_comparison:

@@ -18,6 +18,6 @@ rule tabulate_jobs:
     params:
         # The records are no input: asking for the table must not start the jobs that are missing.
         records=job_records(),
-        library=library_digest("study/jobs"),
+        library=library_digest("jobs/usage"),
     script:
         "../../../scripts/tabulate_jobs.py"

@@ -4,6 +4,11 @@ The target is `scaling`, its numbers of points are in the section of that name, 
 has a study with many points. It is for studies that train maps.
 """
 
+from kohorte_benchmarks.costs import scaling_mb, scaling_seconds
+
+SCALED_MAPS = [plan.parameters for plan in STUDY.realizations]
+SCALED_POINTS = config["scaling"]["points"]
+
 
 rule scaling:
     input:
@@ -27,21 +32,25 @@ rule measure_scaling:
     benchmark:
         "<benchmarks>/measure_scaling.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=scaling_memory,
-        runtime=scaling_time,
+        mem_mb=lambda wildcards, input, attempt: memory_mb(
+            scaling_mb(SCALED_MAPS, SCALED_POINTS, table_shape(input.data)[1]), attempt
+        ),
+        runtime=lambda wildcards, input, attempt: run_minutes(
+            scaling_seconds(
+                SCALED_MAPS,
+                SCALED_POINTS,
+                table_shape(input.data)[1],
+                config["scaling"]["rounds"],
+            ),
+            attempt,
+        ),
         gpu=int(DEVICE == "gpu"),
     params:
-        seed=STUDY.seed,
-        members=[{"seed": p.seed, "parameters": p.parameters} for p in STUDY.realizations],
-        ensemble={
-            name: config["ensemble"][name]
-            for name in ["backend", "identical", "threshold", "groups", "votes"]
-        },
-        options=config["scaling"],
-        library=library_digest(
+        **step(
+            "kohorte_benchmarks.steps:time_scaling",
             "kohorte_benchmarks/scaling",
             "kohorte_benchmarks/scaling_tasks",
             "kohorte_benchmarks/serving",
@@ -50,8 +59,15 @@ rule measure_scaling:
             "ensemble",
             "maps",
         ),
+        seed=STUDY.seed,
+        members=[{"seed": p.seed, "parameters": p.parameters} for p in STUDY.realizations],
+        ensemble={
+            name: config["ensemble"][name]
+            for name in ["backend", "identical", "threshold", "groups", "votes"]
+        },
+        options=config["scaling"],
     script:
-        "../../../scripts/measure_scaling.py"
+        RUN_STEP
 
 
 rule plot_scaling:

@@ -24,16 +24,15 @@ rule time_stages:
     benchmark:
         "<benchmarks>/time_stages.tsv"
     conda:
-        "../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=2000,
         runtime=90,
         gpu=int(DEVICE == "gpu"),
     params:
-        seed=config["seed"],
-        options=config["stages"],
-        library=library_digest(
+        **step(
+            "kohorte_benchmarks.steps:time_stages",
             "kohorte_benchmarks/serving",
             "kohorte_benchmarks/stages",
             "kohorte_benchmarks/stage_kernels",
@@ -42,8 +41,10 @@ rule time_stages:
             "kohorte_benchmarks/workloads",
             "maps",
         ),
+        seed=config["seed"],
+        options=config["stages"],
     script:
-        "../../../scripts/time_stages.py"
+        RUN_STEP
 
 
 rule plot_stages:

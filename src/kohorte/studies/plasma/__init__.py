@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from kohorte.errors import ConfigError
+from kohorte.studies.plasma.costs import COSTS
 from kohorte.studies.plasma.fields.names import check_fields, check_simulation
 from kohorte.study.figures import MAPS, POINTS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study, check_whole_grid
-from kohorte.study.resources import Cost
 
 
 def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Put the paths of this study's own files into a configuration: for `fields` and `simulation`.
+    """Return a configuration with the paths of files that the study makes of its own.
+
+    Sources may name them `fields` and `simulation`.
 
     Raises
     ------
@@ -168,16 +170,7 @@ MODULE = StudyModule(
             on_request=True,
         ),
     ],
-    costs={
-        # Raw fields in and features out, and as much again while they are made.
-        "derive_fields": Cost(mb_per_mb=5, seconds_per_mb=0.5),
-        # Label files, counts and the table are read in parts; the grid is compressed.
-        "write_grid": Cost(base_mb=700, mb_per_mb=1, seconds_per_mb=1),
-        # Slices, parts or a sample of what is read in blocks.
-        "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
-        # Some 20 bytes a cell, of which grid.h5 has a few; a dozen groups, one after the other.
-        "measure_physics": Cost(base_mb=900, mb_per_mb=3, seconds_per_mb=5),
-    },
+    costs=COSTS,
     files=(("fields", "source"),),
     unlisted=("grid_labels.h5",),
 )

@@ -6,6 +6,7 @@ points of a study on a grid are its cells: those of fields.h5, or of a table wit
 nothing here is made for other studies. Labels of all realizations on the grid are made on demand.
 """
 
+from kohorte.studies.plasma.costs import simulation_mb, simulation_seconds
 from kohorte.studies.plasma.fields.names import source_files
 
 HAS_FIELDS = config["fields"]["source"] is not None
@@ -39,7 +40,7 @@ rule simulate_plasma:
     benchmark:
         "<benchmarks>/simulate_plasma.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: memory_mb(simulation_mb(config["simulation"]), attempt),
@@ -47,15 +48,19 @@ rule simulate_plasma:
             simulation_seconds(config["simulation"]), attempt
         ),
     params:
+        **step(
+            "kohorte.studies.plasma.steps:simulate_plasma",
+            "studies/plasma/simulation",
+            "studies/plasma/fields/operators",
+        ),
         options=config["simulation"],
-        library=library_digest("studies/plasma/simulation", "studies/plasma/fields/operators"),
     script:
-        "../../../../scripts/simulate_plasma.py"
+        RUN_STEP
 
 
 rule derive_fields:
     input:
-        source=lambda wildcards: [
+        lambda wildcards: [
             as_given(file)
             for file in source_files(config["fields"]["source"], config["fields"]["datasets"])
         ],
@@ -72,17 +77,24 @@ rule derive_fields:
     benchmark:
         "<benchmarks>/derive_fields.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=memory("derive_fields"),
         runtime=run_time("derive_fields"),
     params:
+        **step(
+            "kohorte.studies.plasma.steps:derive_fields",
+            "studies/plasma/fields",
+            "data/arrays",
+            "data/hdf5",
+            "data/reading",
+            "data/sources",
+        ),
         options=config["fields"],
         simulated=HAS_SIMULATION,
-        library=library_digest("studies/plasma/fields", "data"),
     script:
-        "../../../../scripts/derive_fields.py"
+        RUN_STEP
 
 
 rule write_grid:
@@ -99,28 +111,29 @@ rule write_grid:
     benchmark:
         "<benchmarks>/write_grid.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
         mem_mb=memory("write_grid"),
         runtime=run_time("write_grid"),
     params:
-        files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
-        memory_mb=config["execution"]["memory_mb"],
-        library=library_digest(
+        **step(
+            "kohorte.studies.plasma.steps:write_grid",
             "ensemble",
             "studies/plasma/fields",
             "studies/plasma/store/grids",
             "studies/plasma/store/vti",
         ),
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        memory_mb=config["execution"]["memory_mb"],
     script:
-        "../../../../scripts/write_grid.py"
+        RUN_STEP
 
 
 rule write_grid_labels:
     input:
-        labels=label_sources(),
+        source=label_sources(),
         grid="<results>/grid.h5",
     output:
         labels="<results>/grid_labels.h5",
@@ -129,17 +142,21 @@ rule write_grid_labels:
     benchmark:
         "<benchmarks>/write_grid_labels.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=memory("write_grid"),
         runtime=run_time("write_grid"),
     params:
+        **step(
+            "kohorte.studies.plasma.steps:write_grid_labels",
+            "studies/plasma/fields",
+            "studies/plasma/store/grids",
+        ),
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
-        library=library_digest("studies/plasma/fields", "studies/plasma/store/grids"),
     script:
-        "../../../../scripts/write_grid_labels.py"
+        RUN_STEP
 
 
 rule measure_physics:
@@ -173,15 +190,18 @@ rule measure_physics:
     benchmark:
         "<benchmarks>/measure_physics.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=memory("measure_physics"),
         runtime=run_time("measure_physics"),
     params:
-        options=config["physics"],
-        library=library_digest(
-            "studies/plasma/fields", "studies/plasma/physics", "studies/plasma/store/grids"
+        **step(
+            "kohorte.studies.plasma.steps:measure_physics",
+            "studies/plasma/fields",
+            "studies/plasma/physics",
+            "studies/plasma/store/grids",
         ),
+        options=config["physics"],
     script:
-        "../../../../scripts/measure_physics.py"
+        RUN_STEP

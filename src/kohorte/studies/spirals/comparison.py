@@ -1,26 +1,22 @@
 """Tables of the networks: one row each, their course, and paired tests over seeds."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import permutation_test, ttest_rel
 
-from kohorte.studies.spirals.plan import PAIRS
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-MEASURES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+from kohorte.studies.spirals.plan import MEASURES, PAIRS
 
 
-def tabulate(jobs: Sequence[Mapping]) -> "pd.DataFrame":
+def tabulate(jobs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row for each network at its last step, from what jobs left (spiral_store.read_networks).
 
     Columns: variant, side, beta, number, width, parameters, node_parameters, and MEASURES.
     """
-    import pandas as pd
-
     parts = [
         pd.DataFrame(
             {"variant": job["variant"], "side": job["side"]}
@@ -33,10 +29,8 @@ def tabulate(jobs: Sequence[Mapping]) -> "pd.DataFrame":
     return pd.concat(parts, ignore_index=True)
 
 
-def tabulate_courses(jobs: Sequence[Mapping], side: int, beta: float) -> "pd.DataFrame":
+def tabulate_courses(jobs: Sequence[Mapping[str, Any]], side: int, beta: float) -> pd.DataFrame:
     """Columns variant, number, step and MEASURES of the networks that are compared."""
-    import pandas as pd
-
     parts = [
         pd.DataFrame(
             {"variant": job["variant"], "number": job["number"][row], "step": job["step"]}
@@ -49,17 +43,18 @@ def tabulate_courses(jobs: Sequence[Mapping], side: int, beta: float) -> "pd.Dat
     return pd.concat(parts, ignore_index=True)
 
 
-def compare(networks: "pd.DataFrame") -> "pd.DataFrame":
+def compare(networks: pd.DataFrame) -> pd.DataFrame:
     """Differences of the test accuracy of the pairs of PAIRS, seed by seed.
 
     Columns: variant, against, n (seeds), difference (mean), low and high (95 % interval of the mean
     by Student's t), p of the exact two-sided test that flips the signs of the n differences, and
     p_holm, corrected for the number of pairs by Holm's method.
 
-    networks: rows of `tabulate` of one side and beta, the same numbers for each variant.
+    Parameters
+    ----------
+    networks
+        Rows of `tabulate` of one side and beta, the same numbers for each variant.
     """
-    import pandas as pd
-
     accuracy = networks.pivot(index="number", columns="variant", values="test_accuracy")
     rows = [_compare(accuracy, *pair) for pair in PAIRS]
     table = pd.DataFrame(rows)
@@ -67,7 +62,7 @@ def compare(networks: "pd.DataFrame") -> "pd.DataFrame":
     return table
 
 
-def _compare(accuracy: "pd.DataFrame", variant: str, against: str) -> dict:
+def _compare(accuracy: pd.DataFrame, variant: str, against: str) -> dict[str, Any]:
     one, other = (accuracy[name].to_numpy(np.float64) for name in (variant, against))
     n = len(one)
     row = {"variant": variant, "against": against, "n": n, "difference": (one - other).mean()}

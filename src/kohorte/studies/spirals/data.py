@@ -2,8 +2,8 @@
 
 import numpy as np
 
+#: Radius at which an arm begins; it ends at 1.
 INNER = 0.15
-"""Radius at which an arm begins; it ends at 1."""
 
 
 def spiral_arm(

@@ -17,6 +17,9 @@ with extra("jax"):
     import optax
     from jax import Array, lax
 
+#: What JAX takes as an array.
+Numbers = Array | np.ndarray
+
 
 def compute_on_one_thread() -> None:
     """Make JAX compute on the CPU with one thread; to be called before its first computation.
@@ -38,13 +41,15 @@ class Network(eqx.Module):
     map: SoftMap | None
     behind: list[eqx.nn.Linear]
 
-    def activations(self, point) -> Array:
-        """What reaches the map, (2,) where two units stand before it."""
+    def activations(self, point: Numbers) -> Array:
+        """Return what reaches the map, (2,) where two units stand before it."""
+        found = jnp.asarray(point)
         for layer in self.before:
-            point = jnp.tanh(layer(point))
-        return point
+            found = jnp.tanh(layer(found))
+        return found
 
-    def __call__(self, point) -> Array:
+    def __call__(self, point: Numbers) -> Array:
+        """Return the logarithm of the odds that a point is of class 1."""
         hidden = self.activations(point)
         if self.map is not None:
             hidden = self.map(hidden)
@@ -53,24 +58,24 @@ class Network(eqx.Module):
         return self.behind[-1](hidden)[0]
 
 
-def make_network(variant: Variant, width: int, key) -> Network:
-    """A network with random weights, without a map. Equal sizes and keys give equal weights."""
+def make_network(variant: Variant, width: int, key: Array) -> Network:
+    """Make a network without a map. Equal sizes and keys give equal random weights."""
     before, behind = layer_sizes(variant, width)
     keys = iter(jax.random.split(key, len(before) + len(behind) - 2))
 
-    def dense(sizes):
+    def dense(sizes: list[int]) -> list[eqx.nn.Linear]:
         return [eqx.nn.Linear(i, o, key=next(keys)) for i, o in itertools.pairwise(sizes)]
 
     return Network(dense(before), None, dense(behind))
 
 
 def with_map(network: Network, layer: SoftMap) -> Network:
-    """The network with that map between its layers."""
+    """Return the network with that map between its layers."""
     return eqx.tree_at(lambda n: n.map, network, layer, is_leaf=lambda leaf: leaf is None)
 
 
-def with_weights(network: Network, weights) -> Network:
-    """The network with other weights (M, 2) of the nodes of its map."""
+def with_weights(network: Network, weights: Numbers) -> Network:
+    """Return the network with other weights (M, 2) of the nodes of its map."""
     return eqx.tree_at(lambda n: n.map.weights, network, jnp.asarray(weights))
 
 
@@ -82,26 +87,35 @@ def scaled_places(lattice: Lattice) -> np.ndarray:
 
 
 @eqx.filter_jit
-def locate(layer: SoftMap, points) -> Array:
-    """Soft position of each point, (N, 2)."""
-    return jax.vmap(layer)(points)
+def locate(layer: SoftMap, points: Numbers) -> Array:
+    """Find the soft position of each point, (N, 2)."""
+    return jax.vmap(layer)(jnp.asarray(points))
 
 
-def start_state(network: Network, rate: float):
-    """The optimiser's state before the first step."""
+def start_state(network: Network, rate: float) -> optax.OptState:
+    """Return the optimiser's state before the first step."""
     return optax.adam(rate).init(eqx.filter(network, eqx.is_inexact_array))
 
 
 @eqx.filter_jit
-def take_steps(network: Network, state, points, classes, rate: float, n_steps: int):
-    """Network and state after steps of Adam on the mean cross entropy of all points."""
+def take_steps(
+    network: Network,
+    state: optax.OptState,
+    points: Numbers,
+    classes: Numbers,
+    rate: float,
+    n_steps: int,
+) -> tuple[Network, optax.OptState]:
+    """Return network and state after steps of Adam on the mean cross entropy of all points."""
     optimiser = optax.adam(rate)
     moving, fixed = eqx.partition(network, eqx.is_inexact_array)
 
-    def loss(moving):
+    def loss(moving: Network) -> Array:
         return mean_loss(eqx.combine(moving, fixed), points, classes)
 
-    def step(carry, _):
+    def step(
+        carry: tuple[Network, optax.OptState], _: None
+    ) -> tuple[tuple[Network, optax.OptState], None]:
         moving, state = carry
         updates, state = optimiser.update(jax.grad(loss)(moving), state)
         return (optax.apply_updates(moving, updates), state), None
@@ -110,26 +124,26 @@ def take_steps(network: Network, state, points, classes, rate: float, n_steps: i
     return eqx.combine(moving, fixed), state
 
 
-def mean_loss(network: Network, points, classes) -> Array:
+def mean_loss(network: Network, points: Numbers, classes: Numbers) -> Array:
     """Mean cross entropy of points (N, 2) with classes (N,), in nats; ()."""
     odds = jax.vmap(network)(points)
     return optax.sigmoid_binary_cross_entropy(odds, classes.astype(odds.dtype)).mean()
 
 
 @eqx.filter_jit
-def measure(network: Network, points, classes) -> tuple[Array, Array]:
+def measure(network: Network, points: Numbers, classes: Numbers) -> tuple[Array, Array]:
     """Mean cross entropy, and number of points with the right class."""
     right = (jax.vmap(network)(points) > 0) == (classes == 1)
     return mean_loss(network, points, classes), right.sum()
 
 
 @eqx.filter_jit
-def predict(network: Network, points) -> Array:
+def predict(network: Network, points: Numbers) -> Array:
     """Probability of class 1 at each point, (N,)."""
     return jax.nn.sigmoid(jax.vmap(network)(points))
 
 
 @eqx.filter_jit
-def activate(network: Network, points) -> Array:
-    """What reaches the place of the map from each point, (N, W)."""
+def activate(network: Network, points: Numbers) -> Array:
+    """Return what reaches the place of the map from each point, (N, W)."""
     return jax.vmap(network.activations)(points)

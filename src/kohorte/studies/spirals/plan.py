@@ -15,11 +15,19 @@ from kohorte.errors import ConfigError
 class Variant:
     """A kind of network with two inputs, two layers of hidden units and one output.
 
-    label: its name in figures. inputs: what it is given of a point: its two `features`, or its
-    position on a map of the features, of the `winner` or `soft`. pinched: whether two units stand
-    between the hidden layers. map_between: whether a soft map stands behind those two units, and
-    learns_map: whether its weights are trained by the gradient. counts_nodes: whether it may have
-    as many parameters more as a learnt map has weights.
+    Attributes
+    ----------
+    label
+        Its name in figures.
+    inputs
+        What it is given of a point: its two `features`, or its position on a map of the features,
+        of the `winner` or `soft`.
+    pinched
+        Whether two units stand between the hidden layers.
+    map_between, learns_map
+        Whether a soft map stands behind those two units; whether the gradient trains its weights.
+    counts_nodes
+        Whether it may have as many parameters more as a learnt map has weights.
     """
 
     label: str
@@ -40,6 +48,7 @@ class Variant:
         return self.map_between or self.inputs == "soft"
 
 
+#: Name -> Variant.
 VARIANTS = {
     "plain": Variant("plain"),
     "plain_large": Variant("plain, nodes counted", counts_nodes=True),
@@ -51,8 +60,8 @@ VARIANTS = {
         "soft map between, learnt", pinched=True, map_between=True, learns_map=True
     ),
 }
-"""Name -> Variant."""
 
+#: Variants that are compared: one, and what it is compared with.
 PAIRS = (
     ("plain_large", "plain"),
     ("pinched", "plain"),
@@ -65,18 +74,19 @@ PAIRS = (
     ("learnt_between", "map_between"),
     ("learnt_between", "plain_large"),
 )
-"""Variants that are compared: one, and what it is compared with."""
 
+#: What is measured of a network while it learns: nats, and shares of points.
+MEASURES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 
+#: Decisions are drawn where both coordinates of a point are at most so large.
 EXTENT = 1.3
-"""Decisions are drawn where both coordinates of a point are at most so large."""
 
 
 @dataclass(frozen=True)
 class Case:
     """Networks that one job trains: a variant with maps of side x side nodes, for each beta.
 
-    beta: ascending; one value, without effect, where there is no soft map.
+    `beta` is ascending; one value, without effect, where there is no soft map.
     """
 
     variant: str
@@ -90,11 +100,15 @@ class Case:
 
 
 def plan_cases(options: Mapping[str, Any]) -> dict[str, Case]:
-    """Name -> case, from the section `spirals` of a configuration.
+    """Name the cases of the section `spirals` of a configuration.
 
     Variants with a map are trained for each value of `sweep_side`, and those with a soft one for
-    each of `sweep_beta`; `side` and `beta`, those of the comparison, are always among them. Raises
-    ConfigError where steps cannot be cut into equal parts.
+    each of `sweep_beta`; `side` and `beta`, those of the comparison, are always among them.
+
+    Raises
+    ------
+    ConfigError
+        The steps cannot be cut into equal parts.
     """
     if options["steps"] % options["refreshes"]:
         raise ConfigError(

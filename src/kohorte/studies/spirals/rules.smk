@@ -1,13 +1,10 @@
 """Maps inside neural networks: -> results/spirals/*.csv and figures. They belong to no study."""
 
-from kohorte.studies.spirals import plan as spirals_plan
+from kohorte.studies.spirals.plan import cut_numbers, plan_cases
 
 SPIRALS = config["spirals"]
-try:
-    SPIRAL_CASES = spirals_plan.plan_cases(SPIRALS)
-except ConfigError as error:
-    raise WorkflowError(str(error)) from None
-SPIRAL_NUMBERS = spirals_plan.cut_numbers(SPIRALS)
+SPIRAL_CASES = plan_cases(SPIRALS)
+SPIRAL_NUMBERS = cut_numbers(SPIRALS)
 # Editing what the networks are not told must not train them anew.
 NETWORK_OPTIONS = {
     name: SPIRALS[name]
@@ -51,17 +48,17 @@ rule unwind_curves:
     benchmark:
         "results/spirals/benchmarks/unwind_curves.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
     params:
+        **step("kohorte.studies.spirals.steps:unwind_curves", "maps", "studies/spirals"),
         options=CURVE_OPTIONS,
         seed=config["seed"],
-        library=library_digest("maps", "studies/spirals"),
     script:
-        "../../../../scripts/unwind_curves.py"
+        RUN_STEP
 
 
 rule train_networks:
@@ -72,12 +69,13 @@ rule train_networks:
     benchmark:
         "results/spirals/benchmarks/train_networks/{case}_{batch}.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
+        **step("kohorte.studies.spirals.steps:train_networks", "maps", "studies/spirals"),
         variant=lambda wildcards: SPIRAL_CASES[wildcards.case].variant,
         side=lambda wildcards: SPIRAL_CASES[wildcards.case].side,
         betas=lambda wildcards: SPIRAL_CASES[wildcards.case].beta,
@@ -85,14 +83,13 @@ rule train_networks:
         drawn=[SPIRALS["side"], float(SPIRALS["beta"])],
         options=NETWORK_OPTIONS,
         seed=config["seed"],
-        library=library_digest("maps", "studies/spirals"),
     script:
-        "../../../../scripts/train_networks.py"
+        RUN_STEP
 
 
 rule compare_networks:
     input:
-        networks=expand(
+        trained=expand(
             "results/spirals/networks/{case}_{batch}.h5",
             case=SPIRAL_CASES,
             batch=SPIRAL_NUMBERS,
@@ -106,17 +103,17 @@ rule compare_networks:
     benchmark:
         "results/spirals/benchmarks/compare_networks.tsv"
     conda:
-        "../../../../envs/kohorte.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
+        **step("kohorte.studies.spirals.steps:compare_networks", "studies/spirals", "store"),
         side=SPIRALS["side"],
         beta=float(SPIRALS["beta"]),
-        library=library_digest("studies/spirals", "store"),
     script:
-        "../../../../scripts/compare_networks.py"
+        RUN_STEP
 
 
 rule plot_unwinding:

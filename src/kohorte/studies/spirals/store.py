@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kohorte.store.files import create, put, read_result
+from kohorte.studies.spirals.plan import MEASURES
 
 if TYPE_CHECKING:
     from kohorte.studies.spirals.training import TrainedNetwork
@@ -38,7 +39,6 @@ UNITS = {
 
 _MADE_BY = ("maps", "studies/spirals")
 _COUNTS = ("parameters", "node_parameters", "width")
-_MEASURES = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 _PICTURE = ("points", "classes", "decision", "activations", "positions", "nodes")
 _UNWINDING = ("points", "way", "nodes", "winner", "soft", "component", "direction")
 
@@ -63,7 +63,7 @@ def write_networks(
         put(file, {"step": networks[0].step}, UNITS)
         put(
             file,
-            {name: np.stack([getattr(n, name) for n in networks]) for name in _MEASURES},
+            {name: np.stack([getattr(n, name) for n in networks]) for name in MEASURES},
             UNITS,
         )
         for row in drawn:
@@ -73,13 +73,13 @@ def write_networks(
 
 
 def read_networks(path: str | Path) -> Mapping[str, object]:
-    """What `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
+    """Read what `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
 
     Raises ResultError where the file is missing, not whole or another.
     """
     with read_result(path, "networks") as file:
         found = {"variant": str(file.attrs["variant"]), "side": int(file.attrs["side"])}
-        for name in ("beta", "number", *_COUNTS, "step", *_MEASURES):
+        for name in ("beta", "number", *_COUNTS, "step", *MEASURES):
             found[name] = file[name][:]
         group = file.get("picture")
         picture = None
@@ -96,6 +96,6 @@ def write_unwinding(path: str | Path, unwinding: "Unwinding") -> None:
 
 
 def read_unwinding(path: str | Path) -> Mapping[str, object]:
-    """What `write_unwinding` wrote, by name. Raises ResultError as `read_networks` does."""
+    """Read what `write_unwinding` wrote, by name. Raises ResultError as `read_networks` does."""
     with read_result(path, "unwinding") as file:
         return {"turns": float(file.attrs["turns"])} | {n: file[n][:] for n in _UNWINDING}

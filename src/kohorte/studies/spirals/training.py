@@ -14,26 +14,37 @@ from kohorte.maps.soft import SoftMap
 from kohorte.maps.winners import find_winners
 from kohorte.studies.spirals import networks
 from kohorte.studies.spirals.data import two_spirals
-from kohorte.studies.spirals.plan import EXTENT, VARIANTS, choose_width, count_parameters
+from kohorte.studies.spirals.networks import Network
+from kohorte.studies.spirals.plan import EXTENT, MEASURES, VARIANTS, choose_width, count_parameters
 
+#: Passes of the batch training of a map over points, or activations, that it has not seen.
 MAP_EPOCHS = 50
-"""Passes of the batch training of a map over points, or activations, that it has not seen."""
 
+#: Radius at the end of them, and of the passes that follow a change of the activations.
 FINAL_RADIUS = 1.0
-"""Radius at the end of them, and of the passes that follow a change of the activations."""
 
+#: Points along each side of the picture of decisions.
 GRID = 141
-"""Points along each side of the picture of decisions."""
+
+
+#: Points (N, 2) and their classes (N,).
+Points = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Picture:
     """What can be drawn of a network, in the plane of the spirals and in that of its map.
 
-    points (N, 2), classes (N,): training points. decision: (GRID, GRID), probability of class 1
-    from -EXTENT to EXTENT, rows along y. activations (N, 2), positions (N, 2): of the training
-    points, before and on the map; nodes: (M, 2), its weights; all three None where no map is
-    between the layers.
+    Attributes
+    ----------
+    points, classes : (N, 2), (N,)
+        Training points.
+    decision : (GRID, GRID)
+        Probability of class 1 from -EXTENT to EXTENT, rows along y.
+    activations, positions : (N, 2) or None
+        Of the training points, before and on the map; None where no map is between the layers.
+    nodes : (M, 2) or None
+        Weights of the map.
     """
 
     points: np.ndarray
@@ -48,9 +59,20 @@ class Picture:
 class TrainedNetwork:
     """A trained network, by its measures.
 
-    parameters: of the dense layers; node_parameters: weights of nodes that the gradient trained.
-    width: units of the hidden layers. step: (T,), and at these steps train_loss, test_loss (nats),
-    train_accuracy, test_accuracy (shares), each (T,) float64. picture: where it was asked for.
+    Attributes
+    ----------
+    parameters, node_parameters
+        Of the dense layers; weights of nodes that the gradient trained.
+    width
+        Units of the hidden layers.
+    step : (T,)
+        Steps at which the others were measured.
+    train_loss, test_loss : (T,) float64
+        Nats.
+    train_accuracy, test_accuracy : (T,) float64
+        Shares.
+    picture
+        Where it was asked for.
     """
 
     parameters: int
@@ -96,7 +118,10 @@ def train_network(
     draw
         Whether the picture is made.
 
-    Raises ConfigError for an unknown variant or too few parameters.
+    Raises
+    ------
+    ConfigError
+        Too few parameters for that variant.
     """
     variant = VARIANTS[variant_name]
     data_seed, key_seed = np.random.SeedSequence([seed, number]).spawn(2)
@@ -109,7 +134,7 @@ def train_network(
     lattice = Lattice(side, side)
     scale = _scaler(variant.inputs, (points - mean) / deviation, lattice, beta)
 
-    def inputs(raw):
+    def inputs(raw: np.ndarray) -> np.ndarray:
         return scale(((raw - mean) / deviation).astype(np.float32))
 
     seen, unseen = inputs(points), inputs(test_points)
@@ -129,22 +154,25 @@ def train_network(
             network = _refit_map(network, seen, lattice)
         network, state = networks.take_steps(network, state, seen, classes, options["rate"], part)
         history.append(_measure(network, (seen, classes), (unseen, test_classes)))
+    measures = dict(zip(MEASURES, np.array(history).T, strict=True))
     return TrainedNetwork(
-        count_parameters(variant, width),
-        node_parameters if variant.learns_map else 0,
-        width,
-        np.arange(len(history)) * part,
-        *np.array(history).T,
+        parameters=count_parameters(variant, width),
+        node_parameters=node_parameters if variant.learns_map else 0,
+        width=width,
+        step=np.arange(len(history)) * part,
+        **measures,
         picture=_draw(network, inputs, points, classes) if draw else None,
     )
 
 
-def _scaler(kind: str, points: np.ndarray, lattice: Lattice, beta: float) -> Callable:
-    """From scaled points (N, 2) float32 to what the network is given of them, (N, 2) float32."""
+def _scaler(
+    kind: str, points: np.ndarray, lattice: Lattice, beta: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Make the function from scaled points (N, 2) float32 to what the network gets, the same."""
     if kind == "features":
         return lambda scaled: scaled
     points = points.astype(np.float32)
-    weights = _train_map(points, lattice, initial_weights(points, lattice, "pca", None))
+    weights = _train_map(points, lattice)
     places = networks.scaled_places(lattice)
     if kind == "winner":
         return lambda scaled: places[find_winners(scaled, weights)].astype(np.float32)
@@ -152,20 +180,23 @@ def _scaler(kind: str, points: np.ndarray, lattice: Lattice, beta: float) -> Cal
     return lambda scaled: np.asarray(networks.locate(layer, scaled))
 
 
-def _train_map(points, lattice: Lattice, weights) -> np.ndarray:
-    return train_batch(points, lattice, weights, epochs=MAP_EPOCHS, final_radius=FINAL_RADIUS)
+def _train_map(points: np.ndarray, lattice: Lattice) -> np.ndarray:
+    start = initial_weights(points, lattice, "pca", np.random.default_rng(0))  # draws nothing
+    return train_batch(points, lattice, start, epochs=MAP_EPOCHS, final_radius=FINAL_RADIUS)
 
 
-def _fit_map(network, points, lattice: Lattice, beta: float, learns: bool):
+def _fit_map(
+    network: Network, points: np.ndarray, lattice: Lattice, beta: float, learns: bool
+) -> Network:
     activations = np.asarray(networks.activate(network, points))
-    start = initial_weights(activations, lattice, "pca", None)
-    weights = _train_map(activations, lattice, start)
+    weights = _train_map(activations, lattice)
     places = networks.scaled_places(lattice)
     return networks.with_map(network, SoftMap(weights, places, beta, learns_weights=learns))
 
 
-def _refit_map(network, points, lattice: Lattice):
-    """Moves the nodes only, so that nothing is compiled anew."""
+def _refit_map(network: Network, points: np.ndarray, lattice: Lattice) -> Network:
+    """Move the nodes only, so that nothing is compiled anew."""
+    assert network.map is not None
     activations = np.asarray(networks.activate(network, points))
     weights = train_batch(
         activations,
@@ -178,7 +209,7 @@ def _refit_map(network, points, lattice: Lattice):
     return networks.with_weights(network, weights)
 
 
-def _measure(network, seen, unseen) -> tuple[float, float, float, float]:
+def _measure(network: Network, seen: Points, unseen: Points) -> tuple[float, float, float, float]:
     """Losses of seen and unseen points, then accuracies."""
     train_loss, train_right = networks.measure(network, *seen)
     test_loss, test_right = networks.measure(network, *unseen)
@@ -186,13 +217,18 @@ def _measure(network, seen, unseen) -> tuple[float, float, float, float]:
     return float(train_loss), float(test_loss), *shares
 
 
-def _draw(network, inputs: Callable, points, classes) -> Picture:
+def _draw(
+    network: Network,
+    inputs: Callable[[np.ndarray], np.ndarray],
+    points: np.ndarray,
+    classes: np.ndarray,
+) -> Picture:
     axis = np.linspace(-EXTENT, EXTENT, GRID)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     decision = np.asarray(networks.predict(network, inputs(grid))).reshape(GRID, GRID)
-    layers = (None, None, None)
-    if network.map is not None:
-        activations = networks.activate(network, inputs(points))
-        positions = networks.locate(network.map, activations)
-        layers = tuple(map(np.asarray, (activations, positions, network.map.weights)))
+    if network.map is None:
+        return Picture(points, classes, decision, None, None, None)
+    activations = networks.activate(network, inputs(points))
+    positions = networks.locate(network.map, activations)
+    layers = (np.asarray(layer) for layer in (activations, positions, network.map.weights))
     return Picture(points, classes, decision, *layers)

@@ -16,20 +16,30 @@ from kohorte.maps.winners import find_winners
 from kohorte.studies.spirals.data import spiral_arm
 from kohorte.studies.spirals.networks import locate
 
+#: Passes of the batch training of a chain, from half of its length to radius 1.
 EPOCHS = 100
-"""Passes of the batch training of a chain, from half of its length to radius 1."""
 
+#: What stands for the way along the curve: attribute of Unwinding -> its name in figures.
 METHODS = {"winner": "winner on the chain", "soft": "soft position", "component": "first component"}
-"""What stands for the way along the curve: attribute of Unwinding -> its name in figures."""
 
 
 @dataclass(frozen=True)
 class Unwinding:
     """A curve and what stands for the way along it.
 
-    points: (N, 2) float32. way: (N,), from 0 to 1. nodes: (M, 2), weights of the chain, in order.
-    winner, soft: (N,), positions on the chain. component: (N,), first principal component, and
-    direction: (2,), of unit length. turns: of the spiral.
+    Attributes
+    ----------
+    turns
+        Of the spiral.
+    points : (N, 2) float32
+    way : (N,)
+        From 0 to 1.
+    nodes : (M, 2)
+        Weights of the chain, in order.
+    winner, soft : (N,)
+        Positions on the chain.
+    component, direction : (N,), (2,)
+        First principal component; its direction, of unit length.
     """
 
     turns: float
@@ -45,8 +55,16 @@ class Unwinding:
 def unwind(turns: float, number: int, options: Mapping[str, Any], seed: int) -> Unwinding:
     """Unwind one arm of a spiral that makes so many turns.
 
-    number: which draw of points. options: section `spirals` of the configuration. seed: of the
-    study. The chain begins on the first principal axis; `chain_beta` is in units of its spacing.
+    The chain begins on the first principal axis; `chain_beta` is in units of its spacing.
+
+    Parameters
+    ----------
+    number
+        Which draw of points.
+    options
+        Section `spirals` of the configuration.
+    seed
+        Of the study.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, number, round(1000 * turns)]))
     points, way = spiral_arm(options["points"], turns, options["noise"], rng)
@@ -69,11 +87,11 @@ def unwind(turns: float, number: int, options: Mapping[str, Any], seed: int) -> 
 
 
 def judge(unwinding: Unwinding) -> dict[str, dict[str, float]]:
-    """How well each of METHODS gives the way.
+    """Score how well each of METHODS gives the way.
 
-    order: magnitude of Spearman's rank correlation with the way, 1 where the order is that along
-    the curve. error: root mean square of what is left of the way when a straight line of the
-    position is taken off, as a share of the length.
+    `order` is the magnitude of Spearman's rank correlation with the way, 1 where the order is that
+    along the curve; `error` the root mean square of what is left of the way when a straight line of
+    the position is taken off, as a share of the length.
     """
     found = {}
     for name in METHODS:

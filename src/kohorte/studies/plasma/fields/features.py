@@ -26,10 +26,14 @@ FOR_PHYSICS = ("j_par", "j_mag", "e_dot_j", "b_perp", "bx", "by", "j_asym", "rho
 class Feature:
     """How a feature is made.
 
-    Attributes:
-        needs: quantities it is made from: b, e, j (vectors) and rho.
-        unit: from the units of b, e, j and rho, as text.
-        compute: from a `_Quantities` to an array of the grid's shape.
+    Attributes
+    ----------
+    needs
+        Quantities it is made from: b, e, j (vectors) and rho.
+    unit
+        From the units of b, e, j and rho, as text.
+    compute
+        From a `_Quantities` to an array of the grid's shape.
     """
 
     needs: str
@@ -40,7 +44,7 @@ class Feature:
 class _Quantities:
     """The vectors of one snapshot, and what several features share."""
 
-    def __init__(self, raw: Mapping[str, np.ndarray], grid: Grid, radius: float):
+    def __init__(self, raw: Mapping[str, np.ndarray], grid: Grid, radius: float) -> None:
         self.raw, self.grid, self.radius = raw, grid, radius
         self._shared: dict[str, np.ndarray] = {}
 
@@ -94,7 +98,7 @@ FEATURES: dict[str, Feature] = {
 
 
 def product(one: str, other: str) -> str:
-    """Unit of a product."""
+    """Return the unit of a product."""
     return f"{one} {other}" if one != "1" and other != "1" else one if other == "1" else other
 
 
@@ -136,16 +140,24 @@ def derive_features(
     Where the current is not given it is curl B, in units of b per length: without the displacement
     current, and 4 pi / c where lengths are centimetres.
 
-    Args:
-        snapshot: raw fields by the names of `RAW`, finite.
-        features: names of `FEATURES`.
-        kernel_radius: of the disc of j_sym and j_asym, in cells.
-        smoothing: Gaussian lengths in cells, by the name of a feature, which is smoothed when it
-            is finished, or of a quantity (b, e, j, rho), which is before.
+    Parameters
+    ----------
+    snapshot
+        Raw fields by the names of `RAW`, finite.
+    features
+        Names of `FEATURES`.
+    kernel_radius
+        Of the disc of j_sym and j_asym, in cells.
+    smoothing
+        Gaussian lengths in cells, by the name of a feature, which is smoothed when it
+        is finished, or of a quantity (b, e, j, rho), which is before.
 
-    Raises:
-        ConfigError: the disc does not fit into the grid.
-        DataError: a field is missing, or the snapshot is refused by `check_snapshot`.
+    Raises
+    ------
+    ConfigError
+        The disc does not fit into the grid.
+    DataError
+        A field is missing, or the snapshot is refused by `check_snapshot`.
     """
     smoothing = dict(smoothing or {})
     grid, there = snapshot.grid, tuple(snapshot.values)
@@ -199,8 +211,10 @@ def check_snapshot(snapshot: Fields) -> None:
     of the axes brings the divergence down to less than half, that is the right one. Components: the
     mean field is the guide field, so it may not be strongest along x or y.
 
-    Raises:
-        DataError: naming the field and its first bad cell, or the order that fits.
+    Raises
+    ------
+    DataError
+        They cannot be used; the message names the first bad cell, or the order that fits.
     """
     for name, array in snapshot.values.items():
         bad = ~np.isfinite(array)
@@ -218,11 +232,11 @@ def check_snapshot(snapshot: Fields) -> None:
         _check_axes(snapshot)
 
 
-def _check_guide(snapshot):
+def _check_guide(snapshot: Fields) -> None:
     b = {k: snapshot.values[f"b{k}"] for k in "xyz"}
     mean = {k: abs(float(np.mean(array, dtype=np.float64))) for k, array in b.items()}
     square = sum(float(np.mean(np.square(array, dtype=np.float64))) for array in b.values())
-    strongest = max(mean, key=mean.get)
+    strongest = max(mean, key=lambda k: mean[k])
     if strongest != "z" and mean[strongest] > 0.3 * square**0.5:
         raise DataError(
             f"{snapshot.source}: the mean field points along {strongest}, but features are made "
@@ -231,7 +245,7 @@ def _check_guide(snapshot):
         )
 
 
-def _check_axes(snapshot):
+def _check_axes(snapshot: Fields) -> None:
     grid = snapshot.grid
     if min(grid.shape) < 3:
         return
@@ -246,13 +260,13 @@ def _check_axes(snapshot):
         for axis in range(len(grid.shape))
     }
 
-    def divergence(axes):
+    def divergence(axes: Sequence[str]) -> float:
         parts = [slopes[k, axis] for axis, k in enumerate(axes)]
         size = np.sqrt(np.mean(sum(part**2 for part in parts)))
         return float(np.sqrt(np.mean(sum(parts) ** 2)) / size) if size > 0 else 0.0
 
     found = {axes: divergence(axes) for axes in itertools.permutations(grid.axes)}
-    best = min(found, key=found.get)
+    best = min(found, key=lambda axes: found[axes])
     if found[grid.axes] > 0.2 and found[best] < found[grid.axes] / 2:
         raise DataError(
             f"{snapshot.source}: with the axes {', '.join(grid.axes)} the divergence of B is "

@@ -18,15 +18,23 @@ DIRECTIONS = {2: ("x", "y"), 3: ("x", "y", "z")}
 class Grid:
     """Cells of equal size.
 
-    Attributes:
-        shape: cells along each axis of an array, C order: the last axis runs fastest.
-        axes: direction of each axis, x and y, or x, y and z, in the order of the array.
-        spacing: side of a cell along each axis.
-        periodic: whether the last cell along an axis is followed by the first.
-        length_unit: unit of `spacing`; a derivative is per this unit.
+    Attributes
+    ----------
+    shape
+        Cells along each axis of an array, C order: the last axis runs fastest.
+    axes
+        Direction of each axis, x and y, or x, y and z, in the order of the array.
+    spacing
+        Side of a cell along each axis.
+    periodic
+        Whether the last cell along an axis is followed by the first.
+    length_unit
+        Unit of `spacing`; a derivative is per this unit.
 
-    Raises:
-        DataError: the parts do not fit together.
+    Raises
+    ------
+    DataError
+        The parts do not fit together.
     """
 
     shape: tuple[int, ...]
@@ -35,7 +43,7 @@ class Grid:
     periodic: tuple[bool, ...]
     length_unit: str = "cells"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n_axes = len(self.shape)
         if n_axes not in DIRECTIONS or any(n < 1 for n in self.shape):
             raise DataError(
@@ -74,16 +82,25 @@ class Grid:
 class Fields:
     """Named fields on one grid.
 
-    Attributes:
-        grid: the cells.
-        values: arrays of the grid's shape by name.
-        units: unit of each field by its name, as text.
-        time: of the snapshot.
-        time_unit: unit of `time`.
-        source: what the fields were made from.
+    Attributes
+    ----------
+    grid
+        The cells.
+    values
+        Arrays of the grid's shape by name.
+    units
+        Unit of each field by its name, as text.
+    time
+        Of the snapshot.
+    time_unit
+        Unit of `time`.
+    source
+        What the fields were made from.
 
-    Raises:
-        DataError: a field has another shape than the grid, or no unit.
+    Raises
+    ------
+    DataError
+        A field has another shape than the grid, or no unit.
     """
 
     grid: Grid
@@ -93,7 +110,7 @@ class Fields:
     time_unit: str = "1"
     source: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, array in self.values.items():
             if array.shape != self.grid.shape:
                 raise DataError(
@@ -105,7 +122,7 @@ class Fields:
 
 
 def shape_hint(found: Sequence[int], wanted: Sequence[int]) -> str:
-    """What may be wrong where an array has another shape than its grid; empty if unknown."""
+    """Say what may be wrong with an array of another shape than its grid; empty if unknown."""
     if sorted(found) == sorted(wanted):
         return "; the axes are in another order"
     if math.prod(found) == math.prod(wanted):

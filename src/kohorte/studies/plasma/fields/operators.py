@@ -18,13 +18,15 @@ _BLOCK_CELLS = 1 << 22
 
 
 def derivative(array: np.ndarray, direction: str, grid: Grid) -> np.ndarray:
-    """Derivative along x, y or z, of the grid's shape, per unit of length; 0 where there is none.
+    """Derive along x, y or z, per unit of length; 0 where the grid has no such axis.
 
     Central differences (f[i+1] - f[i-1]) / (2 h), of second order; at a border that is not periodic
     (-3 f[0] + 4 f[1] - f[2]) / (2 h), and its mirror at the other end.
 
-    Raises:
-        ConfigError: the axis is not periodic and has fewer than three cells.
+    Raises
+    ------
+    ConfigError
+        The axis is not periodic and has fewer than three cells.
     """
     axis = grid.axis(direction)
     if axis is None:
@@ -53,7 +55,7 @@ def derivative(array: np.ndarray, direction: str, grid: Grid) -> np.ndarray:
 def curl(bx: np.ndarray, by: np.ndarray, bz: np.ndarray, grid: Grid) -> dict[str, np.ndarray]:
     """Curl of a vector field, components by x, y, z."""
 
-    def d(array, direction):
+    def d(array: np.ndarray, direction: str) -> np.ndarray:
         return derivative(array, direction, grid)
 
     return {
@@ -76,8 +78,10 @@ def disc_kernels(radius: float, grid: Grid) -> dict[str, np.ndarray]:
     which is at most `radius`: `mean` 1, `x` x / r and `y` y / r, 0 in the middle. Magnitudes of
     `mean` and `x` sum to 1; `y` is divided by the sum of `x` (the same where cells are square).
 
-    Raises:
-        ConfigError: the disc is wider than the plane.
+    Raises
+    ------
+    ConfigError
+        The disc is wider than the plane.
     """
     ax, ay = grid.plane
     hx, hy = grid.spacing[ax], grid.spacing[ay]

@@ -7,11 +7,12 @@ files with `{field}` in it, as `run7/{field}_5000.npy`.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from kohorte._checks import suggest
@@ -30,16 +31,23 @@ DEFAULT_AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 def read_snapshot(options: Mapping[str, Any]) -> Fields:
     """Raw fields from files of a user's own.
 
-    Args:
-        options: the section `fields` of the configuration.
+    Parameters
+    ----------
+    options
+        The section `fields` of the configuration.
 
-    Returns:
-        Those fields that the features, and the physics of clusters, need.
+    Returns
+    -------
+    Fields
+        Those that the features, and the physics of clusters, need.
 
-    Raises:
-        ConfigError: names or axes that cannot be.
-        DataError: a file or field is missing, damaged, or does not fit the others; the message
-            names it.
+    Raises
+    ------
+    ConfigError
+        Names or axes that cannot be.
+    DataError
+        A file or field is missing, damaged, or does not fit the others; the message
+        names it.
     """
     source = options["source"]
     datasets = field_datasets(options["datasets"])
@@ -76,7 +84,7 @@ def read_snapshot(options: Mapping[str, Any]) -> Fields:
 
 
 def make_grid(shape: Sequence[int], options: Mapping[str, Any]) -> Grid:
-    """The grid of arrays of a shape, as the section `fields` of the configuration has it."""
+    """Return the grid of arrays of a shape, as the section `fields` of the configuration has it."""
     n_axes = len(shape)
     if n_axes not in DIRECTIONS:
         raise DataError(
@@ -84,7 +92,7 @@ def make_grid(shape: Sequence[int], options: Mapping[str, Any]) -> Grid:
             "axes"
         )
 
-    def each(value):
+    def each(value: Any) -> tuple[Any, ...]:
         return tuple(value) if isinstance(value, list) else (value,) * n_axes
 
     try:
@@ -101,9 +109,15 @@ def make_grid(shape: Sequence[int], options: Mapping[str, Any]) -> Grid:
         ) from None
 
 
-def _mean(source, name, parts, read, others):
+def _mean(
+    source: str,
+    name: str,
+    parts: Sequence[str],
+    read: Callable[[str], np.ndarray],
+    others: Mapping[str, np.ndarray],
+) -> np.ndarray:
     """Mean of one or more datasets, float32; all have one shape, which is that of `others`."""
-    total = None
+    total: Any = None
     for part in parts:
         array = read(part)
         where = f"{source}: dataset {part!r}"
@@ -122,9 +136,13 @@ def _mean(source, name, parts, read, others):
     return (total / len(parts)).astype(np.float32)
 
 
+#: Two functions: which of some datasets are there (of None all), and one to read a dataset.
+_Access = tuple[Callable[[Sequence[str] | None], set[str]], Callable[[str], np.ndarray]]
+
+
 @contextmanager
-def _opened(source: str):
-    """Two functions: which of some datasets are there (of None all), and one to read a dataset."""
+def _opened(source: str) -> Iterator[_Access]:
+    """Open the files of a source."""
     if PLACE in source:
         yield _pattern(source)
         return
@@ -145,15 +163,12 @@ def _opened(source: str):
         )
 
 
-_Access = tuple[Callable[[Sequence[str] | None], set[str]], Callable[[str], np.ndarray]]
-
-
-def _hdf5(source, file) -> _Access:
+def _hdf5(source: str, file: h5py.File) -> _Access:
     names: set[str] = set()
     with damages(source):
         file.visititems(lambda name, item: names.add(name) if hasattr(item, "dtype") else None)
 
-    def read(name):
+    def read(name: str) -> np.ndarray:
         dataset = find_dataset(source, file, name)
         check_memory(source, 2 * dataset.nbytes)
         with damages(source):
@@ -165,21 +180,21 @@ def _hdf5(source, file) -> _Access:
     )
 
 
-def _npz(source, archive) -> _Access:
+def _npz(source: str, archive: np.lib.npyio.NpzFile) -> _Access:
     names = set(archive.files)
 
-    def read(name):
+    def read(name: str) -> np.ndarray:
         with damages(f"{source}: array {name!r}"):
             return archive[name]
 
     return lambda parts: names if parts is None else names & set(parts), read
 
 
-def _pattern(source) -> _Access:
-    def path(name):
+def _pattern(source: str) -> _Access:
+    def path(name: str) -> str:
         return source.replace(PLACE, name)
 
-    def there(parts):
+    def there(parts: Sequence[str] | None) -> set[str]:
         if parts is not None:
             return {name for name in parts if Path(path(name)).exists()}
         folder, name = Path(source).parent, Path(source).name
@@ -187,7 +202,7 @@ def _pattern(source) -> _Access:
         files = folder.glob(f"{before}*{after}") if PLACE in name else ()
         return {file.name[len(before) : len(file.name) - len(after)] for file in files}
 
-    def read(name):
+    def read(name: str) -> np.ndarray:
         title = path(name)
         return open_npy_array(title, find_file(title))
 

@@ -12,7 +12,7 @@ CURRENT = "j_par"
 
 
 def describe_fields(fields: Fields) -> pd.DataFrame:
-    """A row for each field, in float64.
+    """Describe each field in a row, in float64.
 
     Columns: `field`, `unit`, `mean`, `std`, `min`, `max`; `peak`, the largest deviation from the
     mean over the standard deviation; `kurtosis`, the fourth moment of the deviations over the

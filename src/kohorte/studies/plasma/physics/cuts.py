@@ -10,8 +10,8 @@ import numpy as np
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma.fields.grid import Grid
 
+#: Cells along a side of a cut; of a larger grid every second, third, ... is taken.
 MAX_SIDE = 1200
-"""Cells along a side of a cut; of a larger grid every second, third, ... is taken."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Cut:
     _turn: bool
 
     def read(self, values: Any) -> np.ndarray:
-        """The values of an array or dataset of the grid's shape: rows upwards, columns right."""
+        """Read values from an array or dataset of the grid's shape: rows upwards, columns right."""
         plane = np.asarray(values[self._key])
         return plane.T if self._turn else plane
 
@@ -56,7 +56,7 @@ class Cut:
 
 
 def cut_grid(grid: Grid, axis: str | None = None, index: int | None = None) -> Cut:
-    """A plane through the cells.
+    """Lay a plane through the cells.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def cut_grid(grid: Grid, axis: str | None = None, index: int | None = None) -> C
         up=grid.axes[upward],
         normal=axis,
         index=index,
-        position=0.0 if number is None else (index + 0.5) * grid.spacing[number],
+        position=0.0 if number is None or index is None else (index + 0.5) * grid.spacing[number],
         extent=(
             0.0,
             grid.shape[right] * grid.spacing[right],

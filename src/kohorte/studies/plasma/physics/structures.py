@@ -20,8 +20,8 @@ from kohorte.studies.plasma.fields.grid import Grid
 #: Name -> whether cells that share no more than a corner are joined.
 CONNECTIVITIES = {"faces": False, "corners": True}
 
+#: Cells; what lies farther from the border of its group counts as lying so far.
 REACH = 24
-"""Cells; what lies farther from the border of its group counts as lying so far."""
 
 _BLOCK = 2**22  # cells worked on at once
 
@@ -257,7 +257,7 @@ def _contacts(labels: np.ndarray, periodic: Sequence[bool], corners: bool) -> np
             for k, (other, step) in enumerate(zip(others, offsets, strict=True)):
                 if step == 0:
                     continue
-                edge = [slice(None)] * (dims - 1)
+                edge: list[slice | int] = [slice(None)] * (dims - 1)
                 edge[k] = -1 if step == 1 else 0
                 periods[(*edge, other)] = step
                 if not periodic[other]:

@@ -27,14 +27,14 @@ from kohorte.studies.plasma.physics.structures import (
     thickness,
 )
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
+#: Field that tells double sheets from single ones.
 ASYMMETRY = "j_asym"
-"""Field that tells double sheets from single ones."""
 
+#: Largest |j_asym| over the largest |j_par| in the disc that a current of one sign can reach: each
+#: half of the kernel, whose absolute values add up to 1, holds a half.
 DOUBLE = 0.5
-"""Largest |j_asym| over the largest |j_par| in the disc that a current of one sign can reach: each
-half of the kernel, whose absolute values add up to 1, holds a half."""
 
 
 def measure_cells(
@@ -87,7 +87,7 @@ def measure_cells(
         if not np.isfinite(rms):
             raise DataError(f"field {CURRENT!r} holds values that are not finite")
         limit = threshold * rms
-        _log.info("root mean square of %s: %g, threshold %g", CURRENT, rms, limit)
+        _LOG.info("root mean square of %s: %g, threshold %g", CURRENT, rms, limit)
 
         def above(part: slice) -> np.ndarray:
             return (np.abs(np.asarray(values[CURRENT][part], np.float64)) > limit).astype(np.uint8)
@@ -113,7 +113,7 @@ def measure_cells(
         listed.insert(0, "kind", row["kind"])
         listed.insert(1, "group", row["group"])
         structures.append(listed)
-        _log.info("%s %d: %d structures", row["kind"], row["group"], len(listed))
+        _LOG.info("%s %d: %d structures", row["kind"], row["group"], len(listed))
     tables = pd.concat(structures, ignore_index=True)
     columns = ["kind", "group", "cells", "above", "precision", "recall", "jaccard"]
     return pd.DataFrame(rows), tables, pd.DataFrame(compared, columns=columns)
@@ -174,7 +174,7 @@ def _tabulate(
             "j_par_mean": total(CURRENT, "sum") / found.cells,
             "j_par_peak": total(CURRENT, "largest"),
             "asymmetry": ratio,
-            "double": pd.array(np.where(np.isnan(ratio), None, ratio > DOUBLE), dtype="boolean"),
+            "double": pd.arrays.BooleanArray(ratio > DOUBLE, np.isnan(ratio)),
             "e_dot_j_share": total(DISSIPATION, "sum") / totals.get(DISSIPATION, np.nan),
             "j2_share": total(CURRENT_DENSITY, "squares") / totals.get(CURRENT_DENSITY, np.nan),
         }
@@ -183,7 +183,7 @@ def _tabulate(
 
 
 def _summarize(listed: pd.DataFrame, cells: int) -> dict[str, Any]:
-    """What a group's row says of its structures; means weigh them by their cells."""
+    """Summarize the structures of a group; means weigh them by their cells."""
     weights = listed["cells"] / max(int(listed["cells"].sum()), 1)
     some = len(listed) > 0
     return {

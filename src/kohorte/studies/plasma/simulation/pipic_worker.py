@@ -11,6 +11,8 @@ included. Lines on standard output tell how far it is.
 import ctypes
 import json
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pipic
@@ -21,15 +23,20 @@ from pipic.types import (
     particle_loop_callback,
 )
 
+#: Address of the first of some numbers, as numba indexes it.
+Pointer = Any
+
 
 @cfunc(add_particles_callback)
-def uniform(r, data_double, data_int):
+def uniform(r: Pointer, data_double: Pointer, data_int: Pointer) -> float:
     """Density of one species, the same everywhere."""
     return data_double[0]
 
 
 @cfunc(field_loop_callback)
-def put_field(ind, r, E, B, data_double, data_int):
+def put_field(
+    ind: Pointer, r: Pointer, E: Pointer, B: Pointer, data_double: Pointer, data_int: Pointer
+) -> None:
     """Set E and B of a node from a flat (cells, 6) array; data_int holds nx and ny."""
     cell = 6 * ((ind[2] * data_int[1] + ind[1]) * data_int[0] + ind[0])
     for k in range(3):
@@ -38,7 +45,9 @@ def put_field(ind, r, E, B, data_double, data_int):
 
 
 @cfunc(field_loop_callback)
-def add_field(ind, r, E, B, data_double, data_int):
+def add_field(
+    ind: Pointer, r: Pointer, E: Pointer, B: Pointer, data_double: Pointer, data_int: Pointer
+) -> None:
     """Add E and B of a node to a flat (cells, 6) array."""
     cell = 6 * ((ind[2] * data_int[1] + ind[1]) * data_int[0] + ind[0])
     for k in range(3):
@@ -47,7 +56,14 @@ def add_field(ind, r, E, B, data_double, data_int):
 
 
 @cfunc(particle_loop_callback)
-def add_drift(r, p, w, identity, data_double, data_int):
+def add_drift(
+    r: Pointer,
+    p: Pointer,
+    w: Pointer,
+    identity: Pointer,
+    data_double: Pointer,
+    data_int: Pointer,
+) -> None:
     """Boost a particle along z to the velocity at the nearest node.
 
     data_double holds x, y and z of the first node, 1 / sides of a cell, the sign of the charge,
@@ -64,7 +80,14 @@ def add_drift(r, p, w, identity, data_double, data_int):
 
 
 @cfunc(particle_loop_callback)
-def add_moments(r, p, w, identity, data_double, data_int):
+def add_moments(
+    r: Pointer,
+    p: Pointer,
+    w: Pointer,
+    identity: Pointer,
+    data_double: Pointer,
+    data_int: Pointer,
+) -> None:
     """Add charge flux (3), number density and kinetic energy of a particle to its eight nodes.
 
     data_double holds x, y and z of the first node, 1 / sides of a cell, charge, mass c, light
@@ -99,14 +122,18 @@ def add_moments(r, p, w, identity, data_double, data_int):
 class Simulation:
     """A box of electrons and positrons.
 
-    request: `shape` cells along x, y, z (z 1 in two dimensions), `box` sides, `density` of each
-    species, `particles` of each species, `temperature` kT, `time_step`, `solver`, `seed`.
-    fields: (nz, ny, nx, 6) float64, E and B at the start.
-    drift: (nz, ny, nx) float64, velocity / c along z of positrons at the start; electrons have the
-    opposite.
+    Parameters
+    ----------
+    request
+        `shape` cells along x, y, z (z 1 in two dimensions), `box` sides, `density` of each species,
+        `particles` of each species, `temperature` kT, `time_step`, `solver`, `seed`.
+    fields : (nz, ny, nx, 6) float64
+        E and B at the start.
+    drift : (nz, ny, nx) float64
+        Velocity / c along z of positrons at the start; electrons have the opposite.
     """
 
-    def __init__(self, request, fields, drift):
+    def __init__(self, request: Mapping[str, Any], fields: np.ndarray, drift: np.ndarray) -> None:
         self.shape = np.array([*request["shape"]], dtype=np.intc)
         box = np.array(request["box"])
         self.step = box / self.shape
@@ -156,20 +183,20 @@ class Simulation:
         self.low = low
         self.cells = int(np.prod(self.shape))
 
-    def advance(self, steps):
+    def advance(self, steps: int) -> None:
         """Go on by so many steps."""
         self.box.advance(time_step=self.time_step, number_of_iterations=steps)
 
-    def fields(self):
-        """(cells, 6) E and B."""
+    def fields(self) -> np.ndarray:
+        """Return E and B, (cells, 6)."""
         found = np.zeros((self.cells, 6))
         self.box.field_loop(
             handler=add_field.address, data_double=address(found), data_int=address(self.shape)
         )
         return found
 
-    def moments(self):
-        """(cells, 4) current density and number density of all particles; their kinetic energy."""
+    def moments(self) -> tuple[np.ndarray, float]:
+        """Return current and number density of all particles, (cells, 4); their kinetic energy."""
         total, energy = np.zeros((self.cells, 4)), 0.0
         for name, charge in self.species.items():
             mass_c = pipic.electron_mass * pipic.light_velocity
@@ -185,27 +212,29 @@ class Simulation:
             energy += data[10]
         return total, energy
 
-    def energies(self):
-        """Energy of the electric field, of the magnetic field and of the particles."""
+    def energies(self) -> list[float]:
+        """Return the energy of the electric field, of the magnetic field and of the particles."""
         square = (self.fields() ** 2).sum(axis=0) * self.volume / (8 * np.pi)
         return [square[:3].sum(), square[3:].sum(), self.moments()[1]]
 
 
-def plan_without_timing():
+def plan_without_timing() -> None:
     """Let FFTW choose its algorithms by rule: chosen by timing, they differ from run to run."""
     library = ctypes.CDLL(pipic._pipic.__file__)
     library.fftw_set_timelimit.argtypes = [ctypes.c_double]
     library.fftw_set_timelimit(0.0)
 
 
-def address(array):
-    """Address of the first entry, as pi-PIC takes it."""
+def address(array: np.ndarray) -> int:
+    """Return the address of the first entry, as pi-PIC takes it."""
     kind = ctypes.c_double if array.dtype == np.double else ctypes.c_int
     return ctypes.addressof(array.ctypes.data_as(ctypes.POINTER(kind)).contents)
 
 
-def run(request, fields, drift):
-    """Snapshots, (S, nz, ny, nx, 10) float32, and rows of step and the three energies."""
+def run(
+    request: Mapping[str, Any], fields: np.ndarray, drift: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make snapshots, (S, nz, ny, nx, 10) float32, and rows of step and the three energies."""
     plan_without_timing()
     simulation = Simulation(request, fields, drift)
     nx, ny, nz = request["shape"]

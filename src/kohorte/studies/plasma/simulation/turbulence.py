@@ -22,7 +22,7 @@ import math
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from kohorte.errors import KohorteError
 from kohorte.studies.plasma.fields import operators
 from kohorte.studies.plasma.fields.grid import Fields, Grid
 
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 #: CGS constants: velocity of light, mass and charge of the electron.
 LIGHT, MASS, CHARGE = 2.99792458e10, 9.1093837015e-28, 4.80320471e-10
@@ -63,14 +63,21 @@ class SimulationError(KohorteError):
 class Run:
     """A finished simulation.
 
-    Attributes:
-        snapshots: fields of `UNITS` at each snapshot, in order of time.
-        steps: (E,) steps at which energies were recorded.
-        times: (E,) the same in light-crossing times of the box along x.
-        energies: (E, 3) of the electric field, the magnetic field and the particles, in units of
-            their sum at the start.
-        derived: numbers that follow from the options, with units in their names.
-        program: name and release of the program that ran.
+    Attributes
+    ----------
+    snapshots
+        Fields of `UNITS` at each snapshot, in order of time.
+    steps
+        (E,) steps at which energies were recorded.
+    times
+        (E,) the same in light-crossing times of the box along x.
+    energies
+        (E, 3) of the electric field, the magnetic field and the particles, in units of
+        their sum at the start.
+    derived
+        Numbers that follow from the options, with units in their names.
+    program
+        Name and release of the program that ran.
     """
 
     snapshots: tuple[Fields, ...]
@@ -81,11 +88,14 @@ class Run:
     program: str
 
 
-def perturbation(shape, modes: int, seed: int) -> np.ndarray:
-    """(2, nz, ny, nx) field bx, by of the random modes, of root mean square 1.
+def perturbation(shape: Sequence[int], modes: int, seed: int) -> np.ndarray:
+    """Return the field bx, by of the random modes, (2, nz, ny, nx), of root mean square 1.
 
-    shape: cells along x and y, or x, y and z; the box is 1 long along each, since only the ratio of
-    its sides matters, and they are taken to be those of the cells.
+    Parameters
+    ----------
+    shape
+        Cells along x and y, or x, y and z; the box is 1 long along each, since only the ratio of
+        its sides matters, and they are taken to be those of the cells.
     """
     rng = np.random.default_rng(seed)
     nx, ny, *nz = shape
@@ -118,16 +128,20 @@ def derive(options: Mapping[str, Any]) -> dict[str, float]:
 
 
 def snapshot_steps(steps: int, snapshots: int) -> list[int]:
-    """Steps of the snapshots: evenly spaced, the last at the end."""
+    """Return the steps of the snapshots: evenly spaced, the last at the end."""
     return [steps * (number + 1) // snapshots for number in range(snapshots)]
 
 
 def make_request(options: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """What the worker is asked for, and the start.
+    """Make the request to the worker, and the start.
 
-    Returns:
-        The request; E and B, (nz, ny, nx, 6) float64 in gauss; and the velocity / c of positrons
-        along z, (nz, ny, nx) float64.
+    Returns
+    -------
+    request : dict
+    fields : (nz, ny, nx, 6) float64
+        E and B in gauss.
+    drift : (nz, ny, nx) float64
+        Velocity / c of positrons along z.
     """
     numbers = derive(options)
     cells = options["cells"]
@@ -163,12 +177,17 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
 
     It runs on one thread: sums of several threads are rounded in another order in each run.
 
-    Args:
-        options: the section `simulation` of the configuration.
-        python: interpreter of an environment that has the packages of `envs/simulation.txt`.
+    Parameters
+    ----------
+    options
+        The section `simulation` of the configuration.
+    python
+        Interpreter of an environment that has the packages of `envs/simulation.txt`.
 
-    Raises:
-        SimulationError: there is no such interpreter, or the program failed.
+    Raises
+    ------
+    SimulationError
+        There is no such interpreter, or the program failed.
     """
     program = find_program(python)
     request, fields, drift = make_request(options)
@@ -182,16 +201,16 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
     numbers = derive(options)
     per_step = options["time_step"] / options["cells"][0]
     grid = grid_of(options)
-    fields = [
+    taken = [
         _to_fields(array, grid, numbers, step * per_step)
         for array, step in zip(snapshots, request["snapshots"], strict=True)
     ]
-    if not all(np.isfinite(array).all() for f in fields for array in f.values.values()):
+    if not all(np.isfinite(array).all() for f in taken for array in f.values.values()):
         raise SimulationError(
             "the simulation gave numbers that are not finite; choose a shorter simulation.time_step"
         )
     return Run(
-        snapshots=tuple(fields),
+        snapshots=tuple(taken),
         steps=energies[:, 0].astype(np.int64),
         times=energies[:, 0] * per_step,
         energies=energies[:, 1:] / energies[0, 1:].sum(),
@@ -201,7 +220,7 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
 
 
 def grid_of(options: Mapping[str, Any]) -> Grid:
-    """The grid of a simulation: axes z, y, x or y, x, lengths in skin depths."""
+    """Return the grid of a simulation: axes z, y, x or y, x, lengths in skin depths."""
     cells = options["cells"]
     return Grid(
         shape=tuple(reversed(cells)),
@@ -236,7 +255,7 @@ def find_program(python: str | Path) -> str:
     return f"pipic {found.stdout.strip()}"
 
 
-def _run(python, asked, answer, folder):
+def _run(python: str | Path, asked: Path, answer: Path, folder: str) -> None:
     """Run the worker in `folder`, where pi-PIC leaves files of its own; log what it says."""
     command = [str(Path(python).absolute()), "-P", str(WORKER), str(asked), str(answer)]
     with subprocess.Popen(
@@ -247,9 +266,9 @@ def _run(python, asked, answer, folder):
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        lines = []
-        for line in process.stdout:
-            _log.info("%s", line.rstrip())
+        lines: list[str] = []
+        for line in process.stdout or ():
+            _LOG.info("%s", line.rstrip())
             lines = [*lines, line.strip()][-5:]
     if process.returncode != 0 or not answer.exists():
         raise SimulationError(
@@ -259,8 +278,8 @@ def _run(python, asked, answer, folder):
         )
 
 
-def _to_fields(array, grid, numbers, time):
-    """A snapshot of the worker in the units of `UNITS`."""
+def _to_fields(array: np.ndarray, grid: Grid, numbers: Mapping[str, float], time: float) -> Fields:
+    """Convert a snapshot of the worker to the units of `UNITS`."""
     current = numbers["density_per_cm3"] * CHARGE * LIGHT
     unit = {"B0": numbers["field_gauss"], "n0 e c": current, "n0": numbers["density_per_cm3"]}
     values = {

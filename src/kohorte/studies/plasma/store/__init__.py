@@ -3,6 +3,7 @@
 from kohorte.studies.plasma.store.fields import read_fields, write_fields
 from kohorte.studies.plasma.store.grids import (
     CellValues,
+    find_grid,
     open_cells,
     parts_of,
     read_grid,
@@ -15,6 +16,7 @@ from kohorte.studies.plasma.store.simulations import read_simulated, write_simul
 
 __all__ = [
     "CellValues",
+    "find_grid",
     "open_cells",
     "parts_of",
     "read_fields",

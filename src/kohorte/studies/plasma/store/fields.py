@@ -19,11 +19,12 @@ def write_fields(
 ) -> None:
     """Write `fields.h5`: a float32 dataset `fields/<name>` with its unit for each field.
 
-    Args:
-        path: where the file will lie.
-        fields: what is written, any floating type.
-        features: names of those that maps are trained on, in order; the others are for physics.
-        attributes: further attributes of the file.
+    Parameters
+    ----------
+    features
+        Names of those that maps are trained on, in order; the others are for physics.
+    **attributes
+        Further attributes of the file.
     """
     attributes = {
         **grid_attributes(fields.grid),
@@ -65,7 +66,7 @@ def grid_attributes(grid: Grid) -> dict[str, Any]:
 
 
 def read_grid(file: h5py.File) -> Grid:
-    """The grid that the attributes of an open file tell."""
+    """Read the grid from the attributes of an open file."""
     shape, axes, spacing, periodic = (
         tuple(read_json(file, name)) for name in ("shape", "axes", "spacing", "periodic")
     )

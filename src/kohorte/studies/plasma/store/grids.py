@@ -21,6 +21,8 @@ from kohorte.store.files import UNITS, create, open_result, read_json, read_resu
 from kohorte.store.labels import LabelArrays, Window
 from kohorte.store.realizations import read_realization
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Grid
+from kohorte.studies.plasma.store.fields import grid_attributes
+from kohorte.studies.plasma.store.fields import read_grid as grid_of_file
 from kohorte.studies.plasma.store.vti import write_vti
 
 #: Unit of the datasets that other results do not have.
@@ -43,27 +45,28 @@ def parts_of(shape: Sequence[int]) -> list[slice]:
 
 
 def read_grid(path: str | Path, kind: str) -> Grid:
-    """The grid of `fields.h5`, `grid.h5` or, where it has one, `data.h5`.
+    """Read the grid of `fields.h5`, `grid.h5` or, where it has one, `data.h5`.
 
     A table that only says its shape has cubic cells of side 1, in the order z, y, x.
 
-    Raises:
-        ResultError: when the file has no grid.
+    Raises
+    ------
+    ResultError
+        The file has no grid.
     """
     with read_result(path, kind) as file:
         if "shape" not in file.attrs:
             raise ResultError(f"{path}: its points are not the cells of a grid; set data.shape")
+        if "axes" in file.attrs:
+            return grid_of_file(file)
         shape = tuple(read_json(file, "shape"))
-        if "axes" not in file.attrs:
-            n = len(shape)
-            return Grid(shape, DIRECTIONS[n][::-1], (1.0,) * n, (True,) * n, "cells")
-        return Grid(
-            shape=shape,
-            axes=tuple(read_json(file, "axes")),
-            spacing=tuple(read_json(file, "spacing")),
-            periodic=tuple(read_json(file, "periodic")),
-            length_unit=file.attrs["length_unit"],
-        )
+        n = len(shape)
+        return Grid(shape, DIRECTIONS[n][::-1], (1.0,) * n, (True,) * n, "cells")
+
+
+def find_grid(data: str | Path, fields: str | Path | None) -> Grid:
+    """Read the grid of a study from `fields.h5`, or from `data.h5` where there is none."""
+    return read_grid(fields, "fields") if fields else read_grid(data, "data")
 
 
 def write_grid(
@@ -75,8 +78,9 @@ def write_grid(
     memory_mb: int = 64,
     threads: int | None = None,
 ) -> None:
-    """Write `grid.h5`, part by part: label, confidence and signal of `ensemble.h5` on the grid, and
-    for each cell
+    """Write `grid.h5`, part by part: label, confidence and signal of `ensemble.h5` on the grid.
+
+    For each cell there are also
 
     * `sce_group`, the SCE group of most of the clusters that hold it (the more significant one on a
       tie), and `sce_share`, the share of the realizations whose cluster is in that group;
@@ -84,17 +88,23 @@ def write_grid(
 
     both of the realizations that hold the cell.
 
-    Args:
-        path: where the file will lie.
-        grid: its cells are the points of the ensemble, in C order.
-        ensemble: `ensemble.h5`.
-        labels: the labels that it was combined from.
-        memory_mb: labels held in memory at once, in MiB.
-        threads: threads of the gathering, without effect on the result.
+    Parameters
+    ----------
+    grid
+        Its cells are the points of the ensemble, in C order.
+    ensemble
+        `ensemble.h5`.
+    labels
+        The labels that it was combined from.
+    memory_mb
+        Labels held in memory at once, in MiB.
+    threads
+        Threads of the gathering, without effect on the result.
 
-    Raises:
-        ResultError: when the ensemble has another number of points than the grid, or no group for
-            some cells.
+    Raises
+    ------
+    ResultError
+        The ensemble has another number of points than the grid, or no group for some cells.
     """
     combined = read_ensemble(ensemble)
     _check_size(ensemble, combined.n_points, grid)
@@ -144,8 +154,10 @@ def write_grid(
 def write_labels_on_grid(path: str | Path, grid: Grid, labels: LabelArrays) -> None:
     """Write the labels of every realization on the grid, part by part.
 
-    Raises:
-        ResultError: when there are more or fewer labels than cells.
+    Raises
+    ------
+    ResultError
+        There are more or fewer labels than cells.
     """
     with create_on_grid(path, "grid_labels", grid) as file:
         for identifier, array in zip(labels.ids, labels.arrays, strict=True):
@@ -159,22 +171,15 @@ def write_labels_on_grid(path: str | Path, grid: Grid, labels: LabelArrays) -> N
 
 @contextlib.contextmanager
 def create_on_grid(path: str | Path, kind: str, grid: Grid) -> Iterator[h5py.File]:
-    """A new result file with the attributes of its grid."""
-    attributes = {
-        "shape": list(grid.shape),
-        "axes": list(grid.axes),
-        "spacing": [float(step) for step in grid.spacing],
-        "periodic": [bool(wraps) for wraps in grid.periodic],
-        "length_unit": grid.length_unit,
-    }
-    with create(path, kind, made_by=_MADE_BY[kind], **attributes) as file:
+    """Create a result file with the attributes of its grid."""
+    with create(path, kind, made_by=_MADE_BY[kind], **grid_attributes(grid)) as file:
         yield file
 
 
 def create_array(
     file: h5py.File, name: str, grid: Grid, dtype: Any, *, unit: str | None = None
 ) -> h5py.Dataset:
-    """An empty, compressed dataset of the grid's shape, in chunks of at most 32 cells a side.
+    """Create a compressed dataset of the grid's shape, in chunks of at most 32 cells a side.
 
     No chunk lies in two of the parts that it is written in.
     """
@@ -198,16 +203,19 @@ class CellValues:
     Names of `grid.h5` go before those of `fields.h5`, and these before the features of `data.h5`,
     which come in physical units. An array that does not exist raises ResultError.
 
-    Attributes:
-        grid: the grid.
-        features: names of the features of the study.
-        fields: names of the fields, of the features where there is no `fields.h5`.
-        kernel_radius: of the disc of `j_asym` in cells; None where it is not known.
+    Attributes
+    ----------
+    features
+        Names of the features of the study.
+    fields
+        Names of the fields, of the features where there is no `fields.h5`.
+    kernel_radius
+        Of the disc of `j_asym` in cells; None where it is not known.
     """
 
     def __init__(
         self, grid: h5py.File | None, fields: h5py.File | None, data: PreparedData, where: Grid
-    ):
+    ) -> None:
         self.grid, self.features = where, data.names
         self._arrays: dict[str, Any] = {}
         self._units: dict[str, str] = {}
@@ -234,14 +242,14 @@ class CellValues:
         return self._arrays[name]
 
     def unit(self, name: str) -> str:
-        """Unit of an array; empty where it is not known."""
+        """Return the unit of an array; empty where it is not known."""
         return self._units[name]
 
 
 class _Feature:
     """One feature of a prepared table on the grid, in physical units."""
 
-    def __init__(self, data: PreparedData, column: int, shape: tuple[int, ...]):
+    def __init__(self, data: PreparedData, column: int, shape: tuple[int, ...]) -> None:
         self.shape, self.dtype = shape, np.dtype(np.float32)
         self._values = data.features.reshape(*shape, -1)[..., column]
         self._scale, self._offset = data.scale[column], data.offset[column]
@@ -256,18 +264,20 @@ def open_cells(
 ) -> Iterator[CellValues]:
     """Open what a study knows of its cells: `data.h5`, `fields.h5` and `grid.h5` where given.
 
-    Raises:
-        ResultError: when a file is missing, or they have different numbers of cells.
+    Raises
+    ------
+    ResultError
+        A file is missing, or they have different numbers of cells.
     """
     with contextlib.ExitStack() as stack:
         prepared = read_data(data, mapped=True)
-        where = read_grid(fields, "fields") if fields else read_grid(data, "data")
+        where = find_grid(data, fields)
         _check_size(data, len(prepared.features), where)
-        opened = [
-            stack.enter_context(open_result(path, kind)) if path else None
+        opened = {
+            kind: stack.enter_context(open_result(path, kind)) if path else None
             for path, kind in ((grid, "grid"), (fields, "fields"))
-        ]
-        yield CellValues(*opened, prepared, where)
+        }
+        yield CellValues(opened["grid"], opened["fields"], prepared, where)
 
 
 def write_picture(path: str | Path, cells: CellValues) -> None:

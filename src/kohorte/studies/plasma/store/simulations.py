@@ -19,13 +19,7 @@ ENERGIES = ("electric", "magnetic", "particles")
 
 
 def write_simulation(path: str | Path, run: Run, parameters: Mapping[str, Any]) -> None:
-    """Write `simulation.h5`.
-
-    Args:
-        path: where the file will lie.
-        run: the finished simulation.
-        parameters: the section `simulation` of the configuration.
-    """
+    """Write `simulation.h5` with its parameters, the section `simulation` of the configuration."""
     attributes = {
         **grid_attributes(run.snapshots[0].grid),
         "parameters": parameters,
@@ -52,9 +46,12 @@ def write_simulation(path: str | Path, run: Run, parameters: Mapping[str, Any]) 
 def read_simulated(path: str | Path, snapshot: int | None = None) -> Fields:
     """Raw fields of a snapshot, of the last one if none is named.
 
-    Raises:
-        ConfigError: there is no such snapshot.
-        ResultError: the file is missing or damaged.
+    Raises
+    ------
+    ConfigError
+        There is no such snapshot.
+    ResultError
+        The file is missing or damaged.
     """
     with read_result(path, "simulation") as file:
         names = sorted(file["snapshots"])

@@ -6,7 +6,11 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
+from kohorte._checks import extra
+
+with extra("figures"):
+    import pandas as pd
+
 
 # Column of Snakemake's record -> column of the table.
 _MEASURED = {"s": "seconds", "cpu_time": "cpu_seconds", "max_rss": "memory_mb"}

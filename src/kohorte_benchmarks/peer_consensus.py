@@ -1,6 +1,6 @@
 """Consensus by the methods of another package: labels.npz -> consensus.npz.
 
-    python scripts/peer_consensus.py labels.npz consensus.npz
+    python peer_consensus.py labels.npz consensus.npz
 
 Runs in the environment of envs/peers.txt and must not import kohorte. The source holds labels
 (R, N), n_groups and seed; the target gets the names of the methods, their seconds, and the labels
@@ -9,6 +9,7 @@ Runs in the environment of envs/peers.txt and must not import kohorte. The sourc
 
 import sys
 import time
+from typing import Any
 
 import numpy as np
 from ensembleclustering.ClusterEnsembles import cluster_ensembles
@@ -16,8 +17,10 @@ from ensembleclustering.ClusterEnsembles import cluster_ensembles
 METHODS = ("cspa", "hgpa", "mcla", "hbgf")
 
 
-def run_methods(labels, n_groups, seed):
-    """Labels and seconds of each method that succeeds."""
+def run_methods(
+    labels: np.ndarray, n_groups: int, seed: int
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Run each method; those that succeed give labels (N,) and seconds."""
     found = {}
     for method in METHODS:
         start = time.perf_counter()
@@ -35,9 +38,10 @@ if __name__ == "__main__":
         found = run_methods(
             source["labels"].astype(float), int(source["n_groups"]), int(source["seed"])
         )
+    labelled: dict[str, Any] = {f"labels_{method}": groups for method, (groups, _) in found.items()}
     np.savez(
         sys.argv[2],
         methods=np.array(list(found), dtype=str),
         seconds=np.array([seconds for _, seconds in found.values()]),
-        **{f"labels_{method}": groups for method, (groups, _) in found.items()},
+        **labelled,
     )

@@ -1,0 +1,1 @@
+"""What the jobs of the workflow do, from files to files, and what they used."""

@@ -1,0 +1,172 @@
+"""Steps of a study of a plasma: its simulation, features of cells, and what groups of cells are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kohorte import store
+from kohorte.provenance import portable_path
+from kohorte.store.ensembles import StoredEnsemble
+from kohorte.studies.plasma import store as plasma_store
+from kohorte.studies.plasma.fields.features import derive_features
+from kohorte.studies.plasma.fields.snapshots import read_snapshot
+from kohorte.studies.plasma.fields.statistics import describe_fields
+from kohorte.studies.plasma.physics.groups import Grouping
+from kohorte.studies.plasma.physics.tables import measure_cells
+from kohorte.studies.plasma.simulation.turbulence import simulate
+from kohorte.studies.plasma.store.simulations import energy_error
+
+_LOG = logging.getLogger(__name__)
+
+#: Interpreter of the environment that simulations run in.
+PYTHON = ".simulation/bin/python"
+
+
+def simulate_plasma(*, simulation: str, options: Mapping[str, Any]) -> None:
+    """Simulate decaying turbulence of a pair plasma, as the section `simulation` says."""
+    run = simulate(options, PYTHON)
+    plasma_store.write_simulation(simulation, run, options)
+    _LOG.info("%s, %d snapshots", run.program, len(run.snapshots))
+    _LOG.info("energy was conserved to %.2g of it", energy_error(run.energies))
+
+
+def derive_fields(*, fields: str, table: str, options: Mapping[str, Any], simulated: bool) -> None:
+    """Derive features of a plasma on a grid, from a simulation or a user's own snapshot.
+
+    Parameters
+    ----------
+    fields, table
+        Where `fields.h5` will lie, and a table with a row for each field.
+    options
+        The section `fields` of the configuration.
+    simulated
+        Whether its source is a `simulation.h5`.
+    """
+    if simulated:
+        snapshot = plasma_store.read_simulated(options["source"], options["snapshot"])
+    else:
+        snapshot = read_snapshot(options)
+    derived = derive_features(
+        snapshot,
+        options["features"],
+        kernel_radius=options["kernel_radius"],
+        smoothing=options["smoothing"],
+    )
+    plasma_store.write_fields(
+        fields,
+        derived,
+        features=options["features"],
+        kernel_radius=options["kernel_radius"],
+        smoothing=options["smoothing"],
+        parameters={**options, "source": portable_path(derived.source)},
+    )
+    store.write_csv(describe_fields(derived), table)
+    _LOG.info("%s cells, fields %s", derived.grid.shape, ", ".join(derived.values))
+
+
+def write_grid(
+    *,
+    data: str,
+    fields: str,
+    labels: Sequence[str],
+    ensemble: str,
+    grid: str,
+    picture: str,
+    files: Mapping[str, str],
+    label_name: str,
+    memory_mb: int,
+    threads: int,
+) -> None:
+    """Put what the ensemble says of each point onto the grid of the study, also for ParaView.
+
+    Parameters
+    ----------
+    data, fields, ensemble
+        `data.h5`, `fields.h5` (empty where there is none) and `ensemble.h5`.
+    labels, files, label_name
+        As for `kohorte.store.open_label_arrays`.
+    grid, picture
+        Where `grid.h5` and the same as VTK image data will lie.
+    memory_mb
+        Labels held in memory at once, in MiB.
+    """
+    with store.open_label_arrays(labels, files, label_name) as opened:
+        where = plasma_store.find_grid(data, fields)
+        _LOG.info("%d cells, shape %s, axes %s", where.n_cells, where.shape, ", ".join(where.axes))
+        plasma_store.write_grid(grid, where, ensemble, opened, memory_mb=memory_mb, threads=threads)
+        with plasma_store.open_cells(data, fields, grid) as cells:
+            plasma_store.write_picture(picture, cells)
+
+
+def write_grid_labels(
+    *, source: Sequence[str], grid: str, labels: str, files: Mapping[str, str], label_name: str
+) -> None:
+    """Put the labels of every realization onto the grid of the study.
+
+    Parameters
+    ----------
+    source, files, label_name
+        As for `kohorte.store.open_label_arrays`.
+    grid
+        `grid.h5`.
+    labels
+        Where `grid_labels.h5` will lie.
+    """
+    with store.open_label_arrays(source, files, label_name) as opened:
+        plasma_store.write_labels_on_grid(labels, plasma_store.read_grid(grid, "grid"), opened)
+
+
+def measure_physics(
+    *,
+    data: str,
+    fields: str,
+    maps: Sequence[str],
+    ensemble: str,
+    grid: str,
+    physics: str,
+    structures: str,
+    threshold: str,
+    options: Mapping[str, Any],
+) -> None:
+    """Measure the groups of cells: shares, means, structures, and what the threshold finds.
+
+    Parameters
+    ----------
+    data, fields, ensemble, grid
+        `data.h5`, `fields.h5` (empty where there is none), `ensemble.h5` and `grid.h5`.
+    maps
+        Indexes of the maps; none where the labels were given.
+    physics, structures, threshold
+        Tables to write: `measure_cells` describes them.
+    options
+        The section `physics` of the configuration.
+    """
+    with plasma_store.open_cells(data, fields, grid) as cells:
+        tables = measure_cells(
+            list_groupings(cells, store.read_ensemble(ensemble), maps),
+            {name: cells[name] for name in cells.fields},
+            cells.grid,
+            plasma_store.parts_of(cells.grid.shape),
+            radius=cells.kernel_radius,
+            **options,
+        )
+    for table, path in zip(tables, (physics, structures, threshold), strict=True):
+        store.write_csv(table, path)
+        _LOG.info("%s: %d rows", path, len(table))
+
+
+def list_groupings(
+    cells: plasma_store.CellValues, ensemble: StoredEnsemble, indexes: Sequence[str]
+) -> list[Grouping]:
+    """List the ways to sort cells: consensus, SCE groups, clusters of the representative map."""
+    groupings = [
+        Grouping("consensus", int(ensemble.consensus.n_groups), cells["label"].__getitem__),
+        Grouping("sce", int(ensemble.clusters.sce_group.max()) + 1, cells["sce_group"].__getitem__),
+    ]
+    if indexes:
+        path = store.find_realization(indexes, ensemble.realizations.representative)
+        chosen = plasma_store.read_map_labels(path, cells.grid)
+        groupings.append(Grouping("map", chosen.n_clusters, chosen.labels.__getitem__))
+    return groupings
