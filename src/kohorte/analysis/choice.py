@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from kohorte._checks import extra
 from kohorte.maps.parameters import PARAMETERS, without_effect
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def pareto_front(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
+def pareto_front(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:
     """Return which of C settings no other is better than, (C,) bool.
 
     Equal settings are on the front together.
@@ -44,7 +45,7 @@ def pareto_front(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
     return on_front[place.reshape(-1)]
 
 
-def nearest_to_ideal(qe: Sequence[float], te: Sequence[float]) -> int:
+def nearest_to_ideal(qe: npt.ArrayLike, te: npt.ArrayLike) -> int:
     """Return the index of the recommended one of C >= 1 settings.
 
     It is the member of the Pareto front nearest (in Euclidean distance) to the ideal point, which
@@ -114,7 +115,7 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
         import pandas as pd
 
     names = trained_with(swept)
-    member = np.zeros(len(realizations), dtype=np.int64)
+    member: np.ndarray = np.zeros(len(realizations), dtype=np.int64)
     if names:
         member = realizations.groupby(names, sort=False, dropna=False).ngroup().to_numpy()
     _, first = np.unique(member, return_index=True)
@@ -188,20 +189,20 @@ def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
 def _effective(parameters: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the named columns of a table of parameters, None where a value has no effect."""
     rows = [
-        {name: None if _is_none(value) else value for name, value in row.items()}
+        {str(name): None if _is_none(value) else value for name, value in row.items()}
         for row in parameters.to_dict("records")
     ]
     # The sides of a lattice are numbers here, also those that were found with `ratio`.
     idle = [without_effect(row) - {"ratio"} for row in rows]
     chosen = parameters[names].copy()
     for name in names:
-        has_effect = [name not in without for without in idle]
-        if not all(has_effect):
+        has_effect = np.array([name not in without for without in idle])
+        if not has_effect.all():
             chosen[name] = chosen[name].astype(object).where(has_effect, None)
     return chosen
 
 
-def _errors(qe: Sequence[float], te: Sequence[float]) -> np.ndarray:
+def _errors(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:
     errors = np.column_stack([qe, te]).astype(np.float64)
     return np.where(np.isfinite(errors), errors, np.inf)
 

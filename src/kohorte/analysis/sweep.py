@@ -127,12 +127,13 @@ def compare_settings(
     table, setting = tabulate_settings(maps.loc[list(labels.ids)].reset_index(drop=True), per)
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
     parts = combine_settings(combined.overlaps, setting, **choices)
+    rows = table[per].astype(object).where(table[per].notna(), None).to_dict("records")
     write_sweep(
         path,
         parts,
         labels.arrays,
         ids=labels.ids,
-        parameters=table[per].astype(object).where(table[per].notna(), None).to_dict("records"),
+        parameters=[{str(name): value for name, value in row.items()} for row in rows],
         options=options,
         memory_mb=memory_mb,
         threads=threads,

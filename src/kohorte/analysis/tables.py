@@ -215,7 +215,8 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
     """
     # NaN is not even equal to itself.
     columns = parameters.astype(object)
-    values = columns.where(columns.notna(), None).to_dict("list")
+    found = columns.where(columns.notna(), None).to_dict("list")
+    values = {str(name): column for name, column in found.items()}
     effects = parameter_effects(overlaps, values, np.random.default_rng(seed))
     rows = [
         (name, e.values[i], e.values[j], e.agreement[i, j], e.within, e.between, e.p_value)

@@ -341,13 +341,13 @@ def classification_figure(table: pd.DataFrame) -> Figure:
         if of_k.size().max() > 1:
             axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), color=colour, alpha=0.2, lw=0)
         best = f"best {100 * of_k.mean().max():.1f} %"
-        entries.append(Line2D([], [], label=f"{_METHODS[method]}, {metric}: {best}", **style))
+        entries.append(Line2D([], [], label=f"{_METHODS[str(method)]}, {metric}: {best}", **style))
         number += 1
     for method, rows in table[table["neighbours"].isna()].groupby("method", sort=False):
         mean, colour = 100 * rows["accuracy"].mean(), group_colour(number)
         style = {"color": colour, "linestyle": _DASHES[number % len(_DASHES)]}
         axes.axhline(mean, **style)
-        entries.append(Line2D([], [], label=f"{_METHODS[method]}: {mean:.1f} %", **style))
+        entries.append(Line2D([], [], label=f"{_METHODS[str(method)]}: {mean:.1f} %", **style))
         number += 1
     numbers = np.unique(curves["neighbours"].to_numpy(int))
     if len(numbers) > 1:

@@ -127,8 +127,8 @@ def draw_quality(inputs: Inputs, parameters: Parameters) -> Figure:
     names = [name for name in names if name != "metric" or name == parameters["color_by"]]
     marker = names[1] if len(names) > 1 else None
     return quality_figure(
-        realizations["qe"],
-        realizations["te"],
+        realizations["qe"].to_numpy(),
+        realizations["te"].to_numpy(),
         marker_by=None if marker is None else realizations[marker].tolist(),
         marker_name=marker or "",
         metric=realizations["metric"].tolist(),

@@ -294,7 +294,9 @@ def _find_lines(
     if along.numeric:
         x = np.unique(table[name].to_numpy(dtype=np.float64))
     series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
-    found = colour_realizations(len(table), table[colour] if colour else None, colour or "")
+    found = colour_realizations(
+        len(table), table[colour].tolist() if colour else None, colour or ""
+    )
     first = np.unique(series, return_index=True)[1]
     entries: list[Artist] = [
         Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries

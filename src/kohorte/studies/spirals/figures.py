@@ -243,7 +243,7 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
         if rows.empty:
             continue
         losses = rows.pivot(index="step", columns="number", values="train_loss")
-        logarithms = np.log10(losses.clip(lower=1e-6))
+        logarithms = pd.DataFrame(np.log10(losses.clip(lower=1e-6)))
         _draw_band(loss, logarithms, colour, name, scale=lambda v: 10**v)
         shares = rows.pivot(index="step", columns="number", values="test_accuracy")
         _draw_band(accuracy, shares, colour, name)

@@ -257,7 +257,10 @@ def draw_group_shares(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `group_shares` from the files of a study."""
     shares, detector = (
         {
-            name: table[table["kind"] == kind].head(MOST_GROUPS).to_dict("records")
+            name: [
+                {str(column): value for column, value in row.items()}
+                for row in table[table["kind"] == kind].head(MOST_GROUPS).to_dict("records")
+            ]
             for kind, name in KINDS.items()
         }
         for table in (pd.read_csv(inputs["physics"]), pd.read_csv(inputs["threshold"]))

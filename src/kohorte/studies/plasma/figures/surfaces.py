@@ -327,10 +327,12 @@ def _group_surfaces(cells: CellValues, physics: pd.DataFrame, step: int) -> Iter
     if chosen.empty:
         chosen = rows.drop(rows["cells"].idxmax())
     labels = _read_volume(cells, "label", step)
-    for row in chosen.itertuples():
-        inside = ndimage.gaussian_filter((labels == row.group).astype(np.float32), _SMOOTH)
-        text = f"group {row.group} ({100 * row.volume_fraction:.1f} % of volume)"
-        yield Surface(inside, 0.5, group_colour(row.group), text)
+    for group, share in zip(
+        chosen["group"].tolist(), chosen["volume_fraction"].tolist(), strict=True
+    ):
+        inside = ndimage.gaussian_filter((labels == group).astype(np.float32), _SMOOTH)
+        text = f"group {group} ({100 * share:.1f} % of volume)"
+        yield Surface(inside, 0.5, group_colour(group), text)
 
 
 def _draw_box(axes: Axes, view: View, behind: bool) -> None:
