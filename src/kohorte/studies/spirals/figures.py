@@ -53,7 +53,7 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     curve
-        What `kohorte.store.read_unwinding` gives.
+        What `kohorte.studies.spirals.store.read_unwinding` gives.
     table
         Columns turns, number, method, order.
 
@@ -124,7 +124,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     Parameters
     ----------
     jobs
-        What `kohorte.store.read_networks` gives, of those with a picture.
+        What `kohorte.studies.spirals.store.read_networks` gives, of those with a picture.
     extent
         Largest magnitude of both coordinates in the pictures.
 
