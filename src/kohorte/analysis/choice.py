@@ -111,7 +111,7 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     swept
         Names of the parameters that vary.
     """
-    with extra("workflow"):
+    with extra("figures"):
         import pandas as pd
 
     names = trained_with(swept)

@@ -259,7 +259,8 @@ def classify_points(
     DataError
         Study or test points have no known classes.
     """
-    import pandas as pd
+    with extra("figures"):
+        import pandas as pd
 
     table, tests = store.read_data(data), read_points(test, data)
     if table.truth is None or table.class_names is None or tests.class_names is None:
