@@ -5,6 +5,7 @@ import json
 import logging
 import multiprocessing
 import signal
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -80,9 +81,11 @@ def draw_figures(
 
 
 def _draw_at_once(jobs: list[tuple[Any, ...]], processes: int) -> None:
+    # A fork has all imports at once, but would hang in the threads of JAX.
+    start = "spawn" if "jax" in sys.modules else "fork"
     with ProcessPoolExecutor(
         min(processes, len(jobs)),
-        multiprocessing.get_context("fork"),
+        multiprocessing.get_context(start),
         signal.signal,
         (signal.SIGINT, signal.SIG_IGN),  # this process tells of an interrupt
     ) as pool:
