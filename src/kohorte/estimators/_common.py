@@ -42,11 +42,7 @@ def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = Fal
     if not reset:
         check_is_fitted(estimator)
     return validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=[np.float64, np.float32],
-        ensure_all_finite="allow-nan",
+        estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
     )
 
 

@@ -73,14 +73,7 @@ AUTOMATIC: dict[str, dict[str, str]] = {
 #: Passes of batch and mini-batch training where `epochs` is None.
 DEFAULT_EPOCHS = 20
 
-KERNEL_NAMES = (
-    "truncated_gaussian",
-    "gaussian",
-    "gaussian_e",
-    "bubble",
-    "mexican_hat",
-    "triangle",
-)
+KERNEL_NAMES = ("truncated_gaussian", "gaussian", "gaussian_e", "bubble", "mexican_hat", "triangle")
 
 #: Kernels with negative values: means weighed by them are not defined, so no batch training.
 NEGATIVE_KERNELS = ("mexican_hat",)
