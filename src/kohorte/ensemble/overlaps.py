@@ -20,24 +20,11 @@ _LOG = logging.getLogger(__name__)
 class Overlaps:
     """Numbers of points that pairs of clusters share.
 
-    The K clusters of all realizations are ordered by realization, then by id.
-
-    Attributes
-    ----------
-    counts : (K, K) int64
-        counts[A, B] = |A and B|: sizes on the diagonal, 0 between clusters of one realization.
-    realization : (K,) int32
-        Realization of each cluster.
-    cluster : (K,) int64
-        Id of each cluster in its label array.
-    n_points, n_realizations : int
-    noise : int or None
-        Label of the points that a realization leaves out: they are in none of its clusters.
-
-    Raises
-    ------
-    DataError
-        Shapes that do not fit, or clusters that are not ordered by realization.
+    The K clusters of all realizations are ordered by realization, then by id; else, and where
+    shapes do not fit, DataError is raised. `counts` (K, K) int64 has |A and B|: sizes on the
+    diagonal, 0 between clusters of one realization. `realization` (K,) int32 and `cluster` (K,)
+    int64 are the realization of each cluster and its id in the label array. `noise` is the label of
+    the points that a realization leaves out: they are in none of its clusters.
     """
 
     counts: np.ndarray
@@ -83,7 +70,7 @@ class Overlaps:
     def starts(self) -> np.ndarray:
         """(R,) index of the first cluster of each realization, to sum over its clusters.
 
-        Raises DataError where a realization has none, since it leaves out every point.
+        DataError where a realization has none, since it leaves out every point.
         """
         offsets = self.offsets
         empty = np.flatnonzero(np.diff(offsets) == 0)
@@ -116,6 +103,11 @@ def count_overlaps(
 ) -> Overlaps:
     """Count the points shared by every pair of clusters, reading each label once.
 
+    Clusters are those that hold at least one point. The counts are exact and do not depend on
+    `backend`, `slab` or `threads`. DataError for labels of different lengths, not integers,
+    negative, empty, and for more clusters than MAX_CLUSTERS; ConfigError for arguments out of
+    range.
+
     Parameters
     ----------
     labels
@@ -134,19 +126,6 @@ def count_overlaps(
         counting itself: with thousands of clusters a larger budget is faster.
     threads
         Threads of the numba backend; by default all that numba may use.
-
-    Returns
-    -------
-    Overlaps
-        Of the clusters that hold at least one point. The counts are exact and do not depend on
-        backend, slab or threads.
-
-    Raises
-    ------
-    DataError
-        Labels of different lengths, not integers, negative, empty; more than MAX_CLUSTERS.
-    ConfigError
-        Unknown backend; a memory budget that cannot hold one point; noise that is no integer.
     """
     if noise is not None and (isinstance(noise, bool) or not isinstance(noise, int | np.integer)):
         raise ConfigError(f"noise must be the label of points left out, an integer, not {noise!r}")
@@ -189,25 +168,10 @@ def extend_overlaps(
 ) -> Overlaps:
     """Add realizations to an ensemble, counting only the tables that involve the new ones.
 
-    Parameters
-    ----------
-    old
-        Overlaps of ``labels_old``.
-    labels_old, labels_new
-        Label arrays of the realizations known already and of those to add, over the same points;
-        ``old.noise`` marks those left out.
-    backend, slab, max_bytes, threads
-        As for count_overlaps.
-
-    Returns
-    -------
-    Overlaps
-        Of the old realizations, then the new ones: what count_overlaps gives for all of them.
-
-    Raises
-    ------
-    DataError
-        As count_overlaps, and where ``labels_old`` are not the labels that ``old`` was made from.
+    `old` are the overlaps of `labels_old`, and `labels_new` those to add, over the same points;
+    ``old.noise`` marks points left out. Returns what count_overlaps, whose other arguments and
+    errors these are, gives for the old realizations, then the new ones. DataError also where
+    `labels_old` are not the labels that `old` was made from.
     """
     known, added = check_labels(labels_old), check_labels(labels_new)
     if known.n_realizations != old.n_realizations or known.n_points != old.n_points:
@@ -310,10 +274,7 @@ def _leave_out(counted: Overlaps) -> Overlaps:
 
 
 def choose_backend(backend: str) -> str:
-    """Return the name of the backend that ``backend`` stands for, and log it.
-
-    Raises ConfigError for a name that is neither ``auto`` nor in BACKENDS.
-    """
+    """Return, and log, what a name of BACKENDS or ``auto`` stands for; ConfigError for another."""
     chosen = choose_name(["auto", *BACKENDS], backend, "backend")
     if backend == "auto":
         chosen = "jax" if _sees_accelerator() else "numba"

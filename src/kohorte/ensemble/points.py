@@ -18,22 +18,14 @@ _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the seco
 
 @dataclass(frozen=True, eq=False)
 class PointLabels:
-    """What an ensemble says about the points start..stop-1.
+    """What an ensemble says about the n points start..stop-1.
 
-    Attributes
-    ----------
-    start, stop : int
-    groups : (n,) smallest integer type
-        Group with most votes; the lower one wins a tie. -1 for a point that no realization holds,
-        which is possible only where ``overlaps.noise`` marks points left out; unsigned elsewhere.
-    votes : (n,) uint16, or float64 where votes are weighted
-        Number of realizations that voted for that group, or the weight of their votes.
-    cast : (n,) float64
-        All votes: the number of realizations that hold the point, or the weight of their votes.
-    signal : (n,) float64
-        Sum over realizations of the weight of the cluster that holds the point.
-    scores : (n_groups, n) float64 or None
-        Votes for every group, where they were asked for.
+    `groups` (n,), of the smallest integer type, have the most votes; the lower one wins a tie. -1
+    is a point that no realization holds, possible only where ``overlaps.noise`` marks points left
+    out; unsigned elsewhere. `votes` (n,) are the number of realizations that voted for that group,
+    uint16, or the weight of their votes, float64; `cast` (n,) float64 are all votes; `signal` (n,)
+    float64 is the sum over realizations of the weight of the cluster that holds the point. `scores`
+    (n_groups, n) float64 are the votes for every group, where they were asked for.
     """
 
     start: int
@@ -89,28 +81,12 @@ def stream_points(
 ) -> Iterator[PointLabels]:
     """Compute signal and votes of all points, slab by slab, reading each label once.
 
-    Parameters
-    ----------
-    labels
-        R label arrays or datasets, as for count_overlaps; any set of points whose clusters are
-        known to ``overlaps``.
-    overlaps
-        Gives the clusters, and their order, that weights and groups belong to.
-    weights : (K,) float64
-        Weight of each cluster, its Gsum for the stacked signal.
-    groups : (K,) integers
-        Group of each cluster, 0..n_groups-1.
-    weighted
-        Whether a vote weighs as much as the cluster that casts it; else every vote counts one.
-    scored
-        Whether the weighted votes for every group are kept.
-    slab, max_bytes, threads
-        As for count_overlaps.
-
-    Raises
-    ------
-    DataError
-        Another number of realizations than in overlaps, or a label whose cluster it lacks.
+    `labels` are R label arrays or datasets, as for count_overlaps, of any set of points whose
+    clusters are known to `overlaps`. Each cluster has a weight, its Gsum for the stacked signal, in
+    `weights` (K,) float64, and a group in `groups` (K,). `weighted`: a vote weighs as much as the
+    cluster that casts it, else every vote counts one. `scored`: the weighted votes for every group
+    are kept. Other arguments are as for count_overlaps. DataError for another number of
+    realizations than in overlaps, or a label whose cluster it lacks.
     """
     points = check_labels(labels)
     if points.n_realizations != overlaps.n_realizations:

@@ -61,22 +61,11 @@ class _Sums:
 def count_slab(
     arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
 ) -> np.ndarray:
-    """Count all pairs of clusters in one slab of points.
+    """Count all pairs of clusters in one slab of points; (K, K) int64, symmetric.
 
-    Parameters
-    ----------
-    arrays
-        R contiguous arrays of n < 2^31 labels.
-    ids
-        R ascending int64 arrays of ids, which contain all labels; K ids in all.
-    first
-        Count the pairs of realizations (i, j) with i <= j and j >= first; the others are 0.
-    threads
-        Number of threads. It does not change the result.
-
-    Returns
-    -------
-    (K, K) int64, symmetric.
+    `arrays` are R contiguous arrays of n < 2^31 labels; `ids` R ascending int64 arrays of ids,
+    which contain all labels, K in all. The pairs of realizations (i, j) with i <= j and j >=
+    `first` are counted; the others are 0. `threads` does not change the result.
     """
     plan = _make_plan(ids, first)
     n = arrays[0].size

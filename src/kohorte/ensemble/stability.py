@@ -14,18 +14,10 @@ from kohorte.errors import ConfigError, DataError
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """Intervals of Gsum and of the rank of each cluster.
+    """Gsum and rank of each cluster, all (K,) float64, and their intervals.
 
-    Attributes
-    ----------
-    gsum : (K,) float64
-        Gsum of the ensemble itself.
-    gsum_low, gsum_high : (K,) float64
-    rank : (K,) int64
-        Rank of each cluster by Gsum; 0 is the most significant.
-    rank_low, rank_high : (K,) float64
-    level : float
-        Share of the resamples between low and high.
+    Rank 0, in int64, is the most significant. Between low and high is the share `level` of the
+    resamples.
     """
 
     gsum: np.ndarray
@@ -39,15 +31,11 @@ class Bootstrap:
 
 @dataclass(frozen=True, eq=False)
 class GroupStability:
-    """How often and how alike the realizations find each consensus group.
+    """How often and how alike the realizations find each consensus group, (G,) float64.
 
-    Attributes
-    ----------
-    found : (G,) float64
-        Share of the realizations that have at least one cluster in the group.
-    jaccard : (G,) float64
-        Mean Jaccard similarity of the group's clusters of different realizations; NaN for a group
-        that a single realization found.
+    `found` is the share of the realizations that have at least one cluster in the group; `jaccard`
+    the mean Jaccard similarity of the group's clusters of different realizations, NaN for a group
+    that a single realization found.
     """
 
     found: np.ndarray
@@ -64,31 +52,15 @@ def bootstrap_gsum(
 ) -> Bootstrap:
     """Estimate how Gsum and rank of each cluster depend on which realizations were run.
 
-    The Bayesian bootstrap: every resample weights the realizations by a flat Dirichlet draw
-    w. A cluster of realization i gets Gsum* = (R - 1) sum_j w_j G_j / sum_j w_j over j != i, with
-    G_j its G summed over the clusters of realization j. Unlike drawing realizations with
-    replacement this never compares a realization with a copy of itself. Source: Rubin, Annals of
-    Statistics 9 (1981) 130.
+    The Bayesian bootstrap: every resample weights the R realizations by a flat Dirichlet draw w. A
+    cluster of realization i gets Gsum* = (R - 1) sum_j w_j G_j / sum_j w_j over j != i, with G_j
+    its G summed over the clusters of realization j. Unlike drawing realizations with replacement
+    this never compares a realization with a copy of itself. Source: Rubin, Annals of Statistics 9
+    (1981) 130.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of R >= 2 realizations.
-    rng
-        Source of the weights.
-    resamples
-        Number of draws.
-    level
-        Share of the draws in the interval, 0 < level < 1.
-    identical
-        As for significance.gsum.
-
-    Raises
-    ------
-    DataError
-        Fewer than two realizations.
-    ConfigError
-        resamples, level or identical out of range.
+    `level` is the share of the `resamples` in the interval, 0 < level < 1; `identical` is as for
+    significance.gsum. DataError for fewer than two realizations, ConfigError for the rest out of
+    range.
     """
     check_draws(resamples, level)
     n_realizations, realization = overlaps.n_realizations, overlaps.realization
@@ -118,8 +90,7 @@ def bootstrap_gsum(
 def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     """Measure how often realizations find each group, and how alike its clusters are.
 
-    ``groups`` (K,) holds the group of each cluster, as in Grouping; raises DataError for another
-    length.
+    `groups` (K,) has the group of each cluster, as in Grouping; DataError for another length.
     """
     groups = np.asarray(groups)
     if groups.shape != (overlaps.n_clusters,):

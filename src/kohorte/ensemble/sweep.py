@@ -21,15 +21,7 @@ from kohorte.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class SettingEnsemble:
-    """The ensemble of one setting.
-
-    Attributes
-    ----------
-    members : (R_s,) int64
-        Its realizations, by their places in the whole.
-    ensemble : Ensemble
-        These combined.
-    """
+    """The ensemble of one setting: its realizations, by their places in the whole, combined."""
 
     members: np.ndarray
     ensemble: Ensemble
@@ -43,17 +35,11 @@ class SettingEnsemble:
 class SettingMeasures:
     """How sure and how stable the ensemble of one setting is; NaN where it has no value.
 
-    Attributes
-    ----------
-    agreement : float
-        Mean adjusted Rand index of all pairs of its realizations; NaN for a single one.
-    agreement_with_all : float
-        Adjusted Rand index of its consensus with that of all realizations of the study.
-    found : float
-        Share of its realizations that find a group, mean over the groups by their points.
-    jaccard : float
-        Mean Jaccard similarity of the clusters of a group, mean over the groups by their points; a
-        group that one of several realizations found counts 0. NaN for a single realization.
+    `agreement` is the mean adjusted Rand index of all pairs of its realizations;
+    `agreement_with_all` that of its consensus with that of all realizations of the study. Means
+    over the groups by their points: `found`, the share of its realizations that find a group, and
+    `jaccard`, the mean Jaccard similarity of the clusters of a group, where one that one of several
+    realizations found counts 0. `agreement` and `jaccard` are NaN for a single realization.
     """
 
     agreement: float
@@ -72,22 +58,10 @@ def combine_settings(
 ) -> list[SettingEnsemble]:
     """Combine the realizations of each setting.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of R realizations.
-    setting : (R,) integers
-        Setting of each of them, from 0; every one up to the highest occurs.
-    identical, threshold, groups
-        As for combine. A number of groups is lowered for a setting that has fewer clusters. A
-        single realization keeps its clusters as groups, whatever ``groups`` says.
-
-    Raises
-    ------
-    DataError
-        Another number of settings than of realizations, or one that does not occur.
-    ConfigError
-        As combine.
+    `setting` (R,) has that of each realization, from 0, and every one up to the highest occurs,
+    else DataError is raised. Others are as for combine, with its errors; a number of groups is
+    lowered for a setting that has fewer clusters. A single realization keeps its clusters as
+    groups, whatever `groups` says.
     """
     setting = np.asarray(setting)
     if setting.shape != (overlaps.n_realizations,):
@@ -108,15 +82,9 @@ def combine_settings(
 
 
 def measure_setting(ensemble: Ensemble, labels: np.ndarray, whole: np.ndarray) -> SettingMeasures:
-    """Measure the ensemble of a setting.
+    """Measure the ensemble of a setting from its consensus and that of all realizations, (N,).
 
-    Parameters
-    ----------
-    ensemble
-        Ensemble of the setting.
-    labels, whole : (N,) integers
-        Its consensus, and that of all realizations of the study; the points that all of its
-        realizations leave out, -1, are compared as one more group.
+    The points that all of its realizations leave out, -1, are compared as one more group.
     """
     n, n_groups = ensemble.overlaps.n_realizations, ensemble.grouping.n_groups
     pairs = ensemble.ari[np.triu_indices(n, 1)]

@@ -122,10 +122,7 @@ def _list_branches(
 def count_groups(
     overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray, rules: list[str]
 ) -> dict[str, int]:
-    """Return the number of groups by each of the rules.
-
-    A single realization has nothing to compare: its number of clusters by every rule.
-    """
+    """Return the number of groups by each rule; a single realization's is that of its clusters."""
     if overlaps.n_realizations == 1:
         return dict.fromkeys(rules, overlaps.n_clusters)
     return {name: RULES[name](overlaps, distance, tree) for name in rules}

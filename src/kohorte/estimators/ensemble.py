@@ -78,22 +78,16 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ----------
     labels_ : (N,) int32
         Consensus group of each point; a group that wins no point is possible, above all where a
-        rule finds their number.
-    confidence_ : (N,) float64
-        Share of the votes that it won.
-    signal_ : (N,) float64
-        Stacked signal: sum over the maps of the significance of the point's cluster.
-    n_groups_ : int
+        rule finds their number, n_groups_.
+    confidence_, signal_ : (N,) float64
+        Share of the votes that it won, and stacked signal: sum over the maps of the significance of
+        the point's cluster.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
-    ensemble_ : kohorte.ensemble.Ensemble
-    estimators_ : list of SOM
-    ids_ : tuple of str
-        What each map was trained with, as a name.
+    ensemble_, estimators_, ids_
+        The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name.
     seed_, feature_weights_, n_features_in_, feature_names_in_
-        As for SOM.
-
-    Errors as for SOM.
+        As for SOM, and so are errors.
     """
 
     def __init__(

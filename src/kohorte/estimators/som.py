@@ -108,6 +108,8 @@ def _signed(init: Any) -> Any:
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """Self-organizing map whose nodes are grouped into clusters.
 
+    ConfigError and DataError, which are ValueError, for parameters or tables that cannot be used.
+
     Parameters
     ----------
     xdim, ydim : int or "auto"
@@ -136,21 +138,17 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     ----------
     weights_ : (M, F) float64
         In the units of X.
-    lattice_ : kohorte.maps.lattice.Lattice
-    parameters_ : MapParameters
+    parameters_, lattice_
         All that was automatic is resolved.
-    labels_ : (N,) int32
-        Cluster of each point. It is one of `node_clusters_`, and some of those may hold no point.
-    winners_ : (N,) int32
-        Winner of each point.
+    labels_, winners_ : (N,) int32
+        Cluster and winner of each point. Some of `node_clusters_` may hold no point.
     hits_ : (M,) int64
         Points of each node.
-    u_matrix_ : (M,) float64
-    basins_, centroids_, node_clusters_, cluster_centroids_
-        See `kohorte.maps.segments.Segments`.
+    u_matrix_, basins_, centroids_, node_clusters_, cluster_centroids_
+        (M,) float64, and what `kohorte.maps.segments.Segments` has.
     quality_ : dict
         See `kohorte.maps.quality.measure_quality`. Two of its values are also
-    quantization_error_, topographic_error_ : float
+        quantization_error_ and topographic_error_.
     history_ : kohorte.maps.history.History
     n_iter_ : int
         Steps, epochs or parts of training, where history was recorded.
@@ -158,17 +156,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Time of each stage.
     seed_ : int
         What `random_state` came to.
-    feature_weights_ : (F,) float64
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
+    feature_weights_, n_features_in_, feature_names_in_
+        (F,) float64; the others as everywhere in scikit-learn.
     n_samples_seen_ : int
         Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
         errors, history_ or seconds_.
-
-    Raises
-    ------
-    ConfigError, DataError
-        Parameters or tables that cannot be used; both are ValueError.
     """
 
     feature_weights: ArrayLike | None
@@ -428,14 +420,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     @classmethod
     def load(cls, path: str | Path) -> SOM:
-        """Read a map that `save` wrote, or one of a finished study.
+        """Read a map that `save` wrote, or one of a finished study; ResultError for any other file.
 
         A map of a study takes features on the scale of the study; see `load_study`.
-
-        Raises
-        ------
-        ResultError
-            Any other file.
         """
         with store.open_result(path, "realization") as file:
             seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")

@@ -51,15 +51,14 @@ def train_batch(
     from sums and counts per node, smoothed over the lattice. Features that a point does not have
     are left out of both sums; nodes without support keep their weights. There is no learning rate.
     With the metrics other than Euclidean the winner is that of the metric and the mean is a mean.
-    Source: Kohonen, Self-Organizing Maps (2001), section 3.6.
+    Source: Kohonen, Self-Organizing Maps (2001), section 3.6. ConfigError for arguments out of
+    range or a kernel with negative values, DataError for tables that cannot be used.
 
     Parameters
     ----------
     features
         (N, F), NaN where a value is missing; an array, or anything with shape, dtype and rows to
         slice (an HDF5 dataset), which is then read in slabs, once an epoch.
-    lattice
-        Of the nodes.
     weights
         (M, F), where training begins.
     epochs, radius, final_radius, radius_schedule
@@ -68,21 +67,12 @@ def train_batch(
         Further passes at the final radius.
     kernel, kernel_distance
         See `Neighbourhood`.
-    metric
-        A key of METRICS.
     backend
         ``numba``, or ``jax`` on the device that JAX chooses: the same up to rounding.
     threads
         Of the backend ``numba``. Neither they nor the size of slabs change a bit of the result.
     observer
         Looks at the map as training goes on, and may end it.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range, or a kernel with negative values.
-    DataError
-        Tables that cannot be used.
     """
     epochs = as_count(epochs, "epochs", 1)
     fine_epochs = as_count(fine_epochs, "fine_epochs", 0)
@@ -141,29 +131,12 @@ def train_minibatch(
         S <- (1 - alpha) S + alpha S_b,   C <- (1 - alpha) C + alpha C_b,
 
     and the weights are the quotient of the two, smoothed. So a part of N points with alpha 1 is a
-    batch epoch, and smaller alphas remember about 1 / alpha parts. Schedules advance with the parts
-    of the whole run; the last part of a pass may be smaller.
-
-    Source: the stochastic approximation of Cappé & Moulines, J. R. Stat. Soc. B 71 (2009) 593,
-    applied to batch training.
-
-    Parameters
-    ----------
-    epochs
-        Passes over the table.
-    batch_size
-        Points of a part.
-    alpha, final_alpha, learning_rate
-        See `learning_rates`.
-    order
-        ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`, or
-        ``sequential``, the rows in their order, which an HDF5 dataset needs.
-    rng
-        For a shuffled order.
-    features, lattice, weights, kernel, kernel_distance, metric, threads, observer
-        As for train_batch, with the same errors.
-    radius, final_radius, radius_schedule
-        See `Radii`.
+    batch epoch, and smaller alphas remember about 1 / alpha parts. Schedules (see `learning_rates`
+    and `Radii`) advance with the parts of the whole run, `epochs` passes; the last part of a pass
+    may be smaller. `order` is ``shuffled``, a fresh random permutation of the rows in every pass,
+    from `rng`, or ``sequential``, the rows in their order, which an HDF5 dataset needs. Other
+    arguments, and errors, are as for train_batch. Source: the stochastic approximation of Cappé &
+    Moulines, J. R. Stat. Soc. B 71 (2009) 593, applied to batch training.
     """
     epochs = as_count(epochs, "epochs", 1)
     batch_size = as_count(batch_size, "batch_size", 1)
@@ -199,12 +172,7 @@ class MiniBatches:
     """A map that learns from a stream of parts; see train_minibatch.
 
     The first part replaces what the running means begin with, whatever its rate: there is nothing
-    to remember yet.
-
-    Attributes
-    ----------
-    weights : (M, F) float32
-        Those of the moment.
+    to remember yet. `weights` (M, F) float32 are those of the moment.
     """
 
     def __init__(
@@ -242,16 +210,8 @@ class NodeSums:
     """Sums of the points of each node, and how many they are.
 
     Points are added in their order, so that the sums do not depend on how they are cut into slabs;
-    threads share the features, not the points.
-
-    Parameters
-    ----------
-    lattice
-        Of the nodes.
-    n_features
-        Of the points.
-    masked
-        Whether features are counted one by one, because values are missing.
+    threads share the features, not the points. `masked` counts features one by one, because values
+    are missing.
     """
 
     def __init__(self, lattice: Lattice, n_features: int, *, masked: bool) -> None:

@@ -20,18 +20,12 @@ HISTORY_ROWS = 1000
 
 @dataclass(frozen=True)
 class History:
-    """Errors at the moments of a training run, and some of its weights.
+    """Errors at the H moments of a training run, and S of its weights.
 
-    Attributes
-    ----------
-    step : (H,) int64
-        Steps (or epochs) done; the first entry, 0, is the start.
-    quantization_error, topographic_error : (H,) float64
-        On at most HISTORY_ROWS points; the latter is NaN for a map of one node.
-    radius, alpha : (H,) float64
-        In use at the moment; alpha is NaN for batch training.
-    snapshot_step : (S,) int64
-    snapshots : (S, M, F) float32
+    `step` (H,) int64 are steps (or epochs) done; the first entry, 0, is the start. The errors (H,)
+    float64 are on at most HISTORY_ROWS points; the topographic one is NaN for a map of one node.
+    Radius and alpha (H,) float64 are those in use; alpha is NaN for batch training. `snapshots` (S,
+    M, F) float32 are from `snapshot_step` (S,) int64.
     """
 
     step: np.ndarray
@@ -47,29 +41,12 @@ class History:
 class Observer:
     """Look at a map while it is trained; a trainer calls `begin` once and then `look`.
 
-    Attributes
-    ----------
-    points : (N, F) float32
-        NaN where missing.
-    lattice : Lattice
-    metric : str
-        Of the map.
-    moments : int
-        How often errors are measured after the start, evenly spaced over the run; 0 for never.
-    snapshots : int
-        How many weights are kept, evenly spaced from the start to the end; one is the end.
-    patience : int or None
-        Training ends when the quantization error has not fallen by more than the share `tolerance`
-        of its least value so far for that many moments in a row; None for never.
-    tolerance : float
-        See `patience`.
-    progress : function(done, total), optional
-        Called at every moment.
-
-    Raises
-    ------
-    ConfigError
-        Numbers out of range, and a patience without moments.
+    `points` are (N, F) float32, NaN where missing. Errors are measured `moments` times after the
+    start, evenly spaced over the run; 0 for never. So many `snapshots` of weights are kept, evenly
+    spaced from the start to the end; one is the end. Training ends when the quantization error has
+    not fallen by more than the share `tolerance` of its least value so far for `patience` moments
+    in a row; None for never. `progress(done, total)` is called at every moment. ConfigError for
+    numbers out of range, and for a patience without moments.
     """
 
     points: np.ndarray

@@ -51,18 +51,13 @@ def initial_weights(
 ) -> npt.NDArray[np.float32]:
     """Return starting weights (M, F) for a map of `features` (N, F), NaN where missing.
 
-    Raises ConfigError for an unknown name and DataError for features that cannot be used.
-    Source: Kohonen, Self-Organizing Maps (2001).
-
-    Parameters
-    ----------
-    initial
-        'uniform': U(0, 1) per entry. 'normal': N(0, 1) per entry. 'sample': M rows of the data,
-        drawn with replacement; a missing value is its feature's mean, here and in the next.
-        'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over
-        the lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors,
-        the first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is
-        not used by 'pca'.
+    `initial` is 'uniform': U(0, 1) per entry; 'normal': N(0, 1) per entry; 'sample': M rows of the
+    data, drawn with replacement; a missing value is its feature's mean, here and in the next; or
+    'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over the
+    lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors, the
+    first along the longer side (x on a tie); a side of one node stays at the mean, and `rng` is not
+    used. ConfigError for another name, DataError for features that cannot be used. Source: Kohonen,
+    Self-Organizing Maps (2001).
     """
     start = choose(INITIALS, initial, "initial weights")
     return start(as_points(features, missing=True), lattice, rng)

@@ -75,21 +75,10 @@ PRODUCT_KERNELS = {"gaussian": "euclidean", "gaussian_e": "euclidean", "bubble":
 
 
 class Neighbourhood:
-    """A kernel on a lattice, as tables by offset.
+    """A kernel, a key of KERNELS, on a lattice, as tables by offset.
 
-    Parameters
-    ----------
-    lattice
-        Of the nodes.
-    kernel
-        A key of KERNELS.
-    kernel_distance
-        ``links`` or ``euclidean``, see `Lattice.distances_from`.
-
-    Raises
-    ------
-    ConfigError
-        Unknown names.
+    `kernel_distance` is ``links`` or ``euclidean``, see `Lattice.distances_from`; ConfigError for
+    unknown names.
     """
 
     def __init__(self, lattice: Lattice, kernel: str, kernel_distance: str) -> None:

@@ -52,43 +52,26 @@ def train_online(
     h the neighbourhood kernel (neighbourhood.KERNELS), d_i the lattice distance to c. alpha(t) and
     n(t) follow `learning_rate` and `radius_schedule` (schedules.learning_rates, schedules.Radii).
     The defaults are the published schedule. The result depends on the arguments alone, and these
-    are not changed. Sources: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78
-    (1990) 1464.
+    are not changed. ConfigError for arguments out of range, DataError for tables that cannot be
+    used. Sources: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78 (1990) 1464.
 
     Parameters
     ----------
     features
         (N, F), NaN where a value is missing, of any real type; computed in float32.
-    lattice
-        Of the nodes.
     weights
         (M, F), where training begins.
     steps, epochs
         Give one of them. With `epochs`, that many passes over the table are made and the schedules
         advance once a pass (t counts passes) instead of once a step.
-    alpha, final_alpha, learning_rate
-        See `learning_rates`.
-    radius, final_radius, radius_schedule
-        See `Radii`.
     kernel, kernel_distance
         See `Neighbourhood`.
-    metric
-        A key of METRICS.
     order
         ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`;
         ``sequential``, the rows in their order; or row indices, repeated where there are fewer of
         them than steps.
-    rng
-        For a shuffled order.
     observer
         Looks at the map as training goes on, and may end it.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Tables that cannot be used.
     """
     from kohorte.maps._kernels import KINDS, train_steps
 
@@ -171,13 +154,9 @@ def sample_order(
 ) -> Iterator[np.ndarray]:
     """Yield the row indices of the steps of a run, int64, in blocks of at most STEP_BLOCK.
 
-    See train_online for `order` and `rng`.
-
-    Raises
-    ------
-    ConfigError
-        At the call: the order is shuffled and no generator is given, or it is neither a name nor a
-        one-dimensional array of row numbers.
+    `order` and `rng` are as for train_online. ConfigError, at the call, for a shuffled order
+    without a generator, and for one that is neither a name nor a one-dimensional array of row
+    numbers.
     """
     if isinstance(order, str):
         choose_name(PARAMETERS["order"].names, order, "order")

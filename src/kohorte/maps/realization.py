@@ -64,25 +64,12 @@ class MapParameters(ResolvedParameters):
 class Realization:
     """A trained map, its clusters and its quality.
 
-    Attributes
-    ----------
-    weights : (M, F) float32
-    u_matrix : (M,) float64
-        Smoothed as the parameters say.
-    basins, centroids, node_clusters, cluster_centroids
-        As in `kohorte.maps.segments.Segments`.
-    winners : (N,) int32
-        Node nearest to each point.
-    labels : (N,)
-        Cluster of each point, in the smallest unsigned type that holds K - 1.
-    hits : (M,) int64
-        Points of each node.
-    quality : dict
-        See `kohorte.maps.quality.measure_quality`.
-    seconds : dict
-        Time spent on train (with the start), winners, segment and quality.
-    history : History
-        What was recorded in training.
+    `weights` are (M, F) float32; `u_matrix` (M,) float64 is smoothed as the parameters say; basins,
+    centroids and clusters are as in `kohorte.maps.segments.Segments`. `winners` (N,) int32 are the
+    nodes nearest to the points, `labels` (N,) the clusters of the points, in the smallest unsigned
+    type that holds K - 1, and `hits` (M,) int64 the points of each node. `quality` is that of
+    `kohorte.maps.quality.measure_quality`; `seconds` has the time spent on train (with the start),
+    winners, segment and quality; `history` is what was recorded in training.
     """
 
     weights: np.ndarray
@@ -125,35 +112,12 @@ def run_realization(
 ) -> Realization:
     """Train a map, cluster its nodes and label the points.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing.
-    parameters
-        Of the map.
-    seed
-        The only source of randomness, >= 0; start, sample order and segmentation have generators of
-        their own, its SeedSequence children in that order.
-    given
-        First weights (M, F), for ``initial: given``.
-    recording, progress
-        See `Observer`.
-    threads
-        Without effect on the result.
-    quality_rows
-        See `kohorte.maps.quality.measure_quality`.
-
-    Returns
-    -------
-    Realization
-        But for `seconds`, it depends on the other arguments alone.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Features or weights that cannot be used.
+    `features` are (N, F), NaN where a value is missing; `given` are first weights (M, F), for
+    ``initial: given``; `recording` and `progress` are as in `Observer`, `quality_rows` as in
+    `measure_quality`. `seed`, >= 0, is the only source of randomness: start, sample order and
+    segmentation have generators of their own, its SeedSequence children in that order. The result
+    depends, but for `seconds`, on the other arguments alone, and not on `threads`. ConfigError for
+    arguments out of range, DataError for features or weights that cannot be used.
     """
     points = as_points(features, missing=True)
     run = _Run(points, parameters, seed, given, recording, progress)
@@ -177,17 +141,8 @@ def run_realizations(
 
     Maps of the backend ``jax`` that have everything but their starts and radii in common are
     trained side by side on the device; such a result is that of run_realization up to rounding.
-
-    Parameters
-    ----------
-    features, given, recording, quality_rows
-        As for run_realization, with the same errors.
-    runs
-        Parameters and seed of each map.
-    done
-        Called in the thread that trained the map.
-    threads
-        Maps that are trained at a time, each by one thread.
+    `runs` are parameters and seed of each map, of which `threads` are trained at a time, each by
+    one thread; `done` is called in it. Other arguments, and errors, are as for run_realization.
     """
     points = as_points(features, missing=True)
 

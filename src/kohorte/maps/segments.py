@@ -21,19 +21,12 @@ _BLOCK_SAMPLES = 1 << 18
 
 @dataclass(frozen=True)
 class Segments:
-    """Clusters of the nodes of a map, and the basins of its U-matrix.
+    """Clusters of the nodes of a map, and the basins of its U-matrix; all int32.
 
-    Attributes
-    ----------
-    basins : (M,) int32
-        The basin 0..C-1 of every node, before merging.
-    centroids : (C,) int32
-        The node at the bottom of each basin, ascending.
-    node_clusters : (M,) int32
-        The cluster 0..K-1 of every node.
-    cluster_centroids : (K,) int32
-        One node for each cluster, ascending: the basin centroid that merging left, or the node of
-        the cluster that is nearest to the cluster's mean weights.
+    `basins` (M,) is the basin 0..C-1 of every node, before merging, and `centroids` (C,) the node
+    at the bottom of each, ascending. `node_clusters` (M,) is the cluster 0..K-1 of every node, and
+    `cluster_centroids` (K,) one node for each, ascending: the basin centroid that merging left, or
+    the node of the cluster that is nearest to the cluster's mean weights.
     """
 
     basins: np.ndarray
@@ -136,24 +129,16 @@ def _aligned_rows(plane: np.ndarray, lattice: Lattice, mode: str) -> tuple[np.nd
 def merge_basins(costs: ArrayLike, sizes: ArrayLike, threshold: float) -> np.ndarray:
     """Return which basin each of C basins ends up in, (C,) int64 basin numbers.
 
-    Costs are divided by the largest of those between centroids that are left. While the smallest is
-    below `threshold`, that pair is merged (the first such pair on a tie): the centroid of the basin
-    with fewer nodes goes, the second one if both have as many, and its nodes count for the other.
+    `costs` (C (C - 1) / 2,) >= 0, in the order of path_costs, are divided by the largest of those
+    between centroids that are left. While the smallest is below `threshold`, that pair is merged
+    (the first such pair on a tie): the centroid of the basin with fewer nodes, by `sizes` (C,),
+    goes, the second one if both have as many, and its nodes count for the other. ConfigError for a
+    negative threshold.
 
-    Defined here where the source is silent: one basin has nothing to merge; costs that are all
-    zero stay zero, as nothing separates the centroids, so that any threshold above zero merges
-    them; threshold 0 merges nothing; the last two centroids are at the normalised cost 1 (or 0)
-    and so merge only for a threshold above 1 (or 0). Source: Ha, Nättilä & Davelaar, JOSS 10
-    (2025) 7613.
-
-    Parameters
-    ----------
-    costs
-        (C (C - 1) / 2,) >= 0, in the order of path_costs.
-    sizes
-        (C,) nodes of each basin.
-    threshold
-        >= 0, else ConfigError is raised.
+    Defined here where the source is silent: one basin has nothing to merge; costs that are all zero
+    stay zero, as nothing separates the centroids, so that any threshold above zero merges them;
+    threshold 0 merges nothing; the last two centroids are at the normalised cost 1 (or 0) and so
+    merge only for a threshold above 1 (or 0). Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613.
     """
     threshold = as_number(threshold, "merge threshold")
     costs = np.asarray(costs, dtype=np.float64)
@@ -239,19 +224,14 @@ def segment(
     n_clusters: int | str | None = None,
     seed: int = 0,
 ) -> Segments:
-    """Return the clusters of the nodes of a map.
+    """Return the clusters of the nodes of a map with weights (M, F) and U-matrix `u` (M,).
 
     Cluster ids follow the node index of the cluster's centroid, whatever the method, and so are a
-    function of the arguments alone.
+    function of the arguments alone; `u` may be smoothed. ConfigError for arguments out of range,
+    DataError for arrays that do not fit.
 
     Parameters
     ----------
-    weights
-        (M, F).
-    u
-        (M,), the U-matrix, smoothed or not.
-    lattice
-        Of the nodes.
     method
         ``basins`` merges the basins of `u`, see merge_basins. ``kmeans``, ``agglomerative`` (Ward's
         linkage, only along the links of the lattice), ``gaussian_mixture`` (full covariances;
@@ -266,13 +246,6 @@ def segment(
         different weights. The other methods find the number themselves.
     seed
         Of the methods that draw random starts.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Arrays that do not fit.
     """
     cluster_nodes = choose(SEGMENTATIONS, method, "segmentation")
     _check_n_clusters(n_clusters)

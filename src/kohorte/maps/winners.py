@@ -29,28 +29,13 @@ def find_winners(
 ) -> np.ndarray:
     """Return the index of the node nearest to each row, (N,) int32; the lowest on a tie.
 
-    Distances are those of `kohorte.maps.metrics` in float32, and never stored. For euclidean,
+    `features` are (N, F), NaN where a value is missing, and `weights` (M, F), both of any real
+    type. Distances are those of `kohorte.maps.metrics` in float32, and never stored. For euclidean,
     sqeuclidean and cosine they come from scalar products, |w|^2/2 - w.p, so that of two nodes whose
     distances differ by less than the rounding of |w|^2 either may win; a common offset that is
-    large against the spread of the weights is subtracted first.
-
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing, of any real type.
-    weights
-        (M, F) of any real type.
-    metric
-        A key of METRICS.
-    threads
-        Without effect on the result.
-
-    Raises
-    ------
-    ConfigError
-        An unknown metric, or threads < 1.
-    DataError
-        Tables that cannot be used.
+    large against the spread of the weights is subtracted first. `threads` have no effect on the
+    result. ConfigError for an unknown metric, or threads < 1, DataError for tables that cannot be
+    used.
     """
     return WinnerSearch(weights, metric).winners(features, threads=threads)
 
