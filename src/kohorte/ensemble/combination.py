@@ -67,12 +67,8 @@ def combine(
     ``auto``, or the name of a rule of tree.RULES. ConfigError for an argument out of range,
     DataError where a realization leaves out every point.
     """
-    logger.info(
-        "%d realizations of %d points with %d clusters",
-        overlaps.n_realizations,
-        overlaps.n_points,
-        overlaps.n_clusters,
-    )
+    numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters
+    logger.info("%d realizations of %d points with %d clusters", *numbers)
     significance = gsum(overlaps, identical=identical)
     order = rank_clusters(significance)
     separation = separate(significance[order], threshold=threshold)

@@ -94,9 +94,7 @@ def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:
     points = np.bincount(groups, weights=overlaps.sizes)
     lowest_cluster = np.unique(groups, return_index=True)[1]
     order = np.lexsort([lowest_cluster, -points])
-    new_ids = np.empty(order.size, dtype=np.int32)
-    new_ids[order] = np.arange(order.size)
-    return new_ids[groups]
+    return np.argsort(order).astype(np.int32)[groups]
 
 
 def _check_n_groups(n_groups: int | str, rule: str, n_clusters: int) -> None:

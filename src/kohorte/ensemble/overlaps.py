@@ -103,29 +103,19 @@ def count_overlaps(
 ) -> Overlaps:
     """Count the points shared by every pair of clusters, reading each label once.
 
-    Clusters are those that hold at least one point. The counts are exact and do not depend on
-    `backend`, `slab` or `threads`. DataError for labels of different lengths, not integers,
-    negative, empty, and for more clusters than MAX_CLUSTERS; ConfigError for arguments out of
-    range.
+    `labels` are R integer arrays, memory maps or HDF5 datasets of N labels, or one (R, N) array or
+    dataset. Ids need not be contiguous; they must not be negative, but for `noise`, the label of
+    points that a realization leaves out, such as the -1 of HDBSCAN: they are in no cluster of it,
+    and it has no vote on them. By default every label is a cluster. Clusters are those that hold at
+    least one point. The counts are exact and do not depend on how they are made: by a `backend` of
+    BACKENDS, or ``auto``, JAX where it sees an accelerator, else numba; by so many `threads` of
+    numba, by default all that it may use; by slabs of so many points, by default as many as
+    `max_bytes` allows, the most bytes of labels read into memory at once. Working memory beside it
+    does not depend on N. Arrays that are in memory already are not copied. Every slab costs O(K^2)
+    beside the counting itself: with thousands of clusters a larger budget is faster.
 
-    Parameters
-    ----------
-    labels
-        R integer arrays, memory maps or HDF5 datasets of N labels, or one (R, N) array or
-        dataset. Ids need not be contiguous; they must not be negative.
-    noise
-        Label of points that a realization leaves out, such as the -1 of HDBSCAN: they are in no
-        cluster of it, and it has no vote on them. By default every label is a cluster.
-    backend
-        A name of BACKENDS, or ``auto``: JAX where it sees an accelerator, else numba.
-    slab
-        Points per slab; by default as many as ``max_bytes`` allows.
-    max_bytes
-        Most bytes of labels read into memory at once. Working memory beside it does not depend
-        on N. Arrays that are in memory already are not copied. Every slab costs O(K^2) beside the
-        counting itself: with thousands of clusters a larger budget is faster.
-    threads
-        Threads of the numba backend; by default all that numba may use.
+    DataError for labels of different lengths, not integers, negative, empty, and for more clusters
+    than MAX_CLUSTERS; ConfigError for arguments out of range.
     """
     if noise is not None and (isinstance(noise, bool) or not isinstance(noise, int | np.integer)):
         raise ConfigError(f"noise must be the label of points left out, an integer, not {noise!r}")
@@ -323,6 +313,16 @@ def check_threads(threads: int | None) -> int:
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ConfigError(f"threads must be a positive whole number, not {threads!r}")
     return int(threads)
+
+
+def check_each(values: npt.ArrayLike, count: int, name: str, of: str) -> np.ndarray:
+    """Return `values` as an array, one for each of `count` things; DataError for another shape."""
+    values = np.asarray(values)
+    if values.shape != (count,):
+        raise DataError(
+            f"{name} have shape {values.shape}; expected one for each of the {count} {of}"
+        )
+    return values
 
 
 def _check_total(ids: list[np.ndarray]) -> None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
-from kohorte.ensemble.overlaps import Overlaps, check_threads
+from kohorte.ensemble.overlaps import Overlaps, check_each, check_threads
 from kohorte.errors import DataError
 
 _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the second-level cache
@@ -94,8 +93,8 @@ def stream_points(
             f"{points.n_realizations} label arrays, but the overlaps are of "
             f"{overlaps.n_realizations} realizations"
         )
-    weights = _check_per_cluster(weights, overlaps, "weights").astype(np.float64)
-    groups = _check_per_cluster(groups, overlaps, "groups").astype(np.int64)
+    weights = check_each(weights, overlaps.n_clusters, "weights", "clusters").astype(np.float64)
+    groups = check_each(groups, overlaps.n_clusters, "groups", "clusters").astype(np.int64)
     n_groups = int(groups.max()) + 1
     bits = 8 if overlaps.n_realizations < 2**8 else 16
     ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
@@ -175,16 +174,6 @@ def vote(
     slabs = stream_points(labels, overlaps, weights, groups, weighted=weighted, threads=threads)
     found = join_labels(slabs)
     return found.groups, found.votes
-
-
-def _check_per_cluster(values: npt.ArrayLike, overlaps: Overlaps, name: str) -> np.ndarray:
-    values = np.asarray(values)
-    if values.shape != (overlaps.n_clusters,):
-        raise DataError(
-            f"{name} have shape {values.shape}; expected one for each of the "
-            f"{overlaps.n_clusters} clusters"
-        )
-    return values
 
 
 def _per_realization(overlaps: Overlaps, *tables: np.ndarray) -> list[tuple[np.ndarray, ...]]:

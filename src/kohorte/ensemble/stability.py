@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.overlaps import Overlaps, check_each
 from kohorte.ensemble.significance import goodness, gsum, rank_clusters
 from kohorte.errors import ConfigError, DataError
 
@@ -66,24 +66,21 @@ def bootstrap_gsum(
     n_realizations, realization = overlaps.n_realizations, overlaps.realization
     if n_realizations < 2:
         raise DataError("one realization has no Gsum to resample; at least two are needed")
-    per_realization = np.add.reduceat(
-        goodness(overlaps, identical), overlaps.starts, axis=1
-    )  # (K, R), 0 for a cluster's own realization
-    values = np.empty((resamples, overlaps.n_clusters))
-    ranks = np.empty((resamples, overlaps.n_clusters))
+    # (K, R), 0 for a cluster's own realization.
+    per_realization = np.add.reduceat(goodness(overlaps, identical), overlaps.starts, axis=1)
+    values, ranks = np.empty((2, resamples, overlaps.n_clusters))
     for k in range(resamples):
         weights = rng.standard_exponential(n_realizations)
         others = weights.sum() - weights
         # Not a matrix product: its order of summation may depend on the number of threads.
         sums = (per_realization * weights).sum(axis=1)
         values[k] = sums * (n_realizations - 1) / others[realization]
-        ranks[k, rank_clusters(values[k])] = np.arange(overlaps.n_clusters)
+        ranks[k] = np.argsort(rank_clusters(values[k]))
     tails = [(1 - level) / 2, (1 + level) / 2]
     gsum_low, gsum_high = np.quantile(values, tails, axis=0)
     rank_low, rank_high = np.quantile(ranks, tails, axis=0)
     observed = gsum(overlaps, identical)
-    rank = np.empty(overlaps.n_clusters, dtype=np.int64)
-    rank[rank_clusters(observed)] = np.arange(overlaps.n_clusters)
+    rank = np.argsort(rank_clusters(observed))
     return Bootstrap(observed, gsum_low, gsum_high, rank, rank_low, rank_high, level)
 
 
@@ -92,12 +89,7 @@ def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
 
     `groups` (K,) has the group of each cluster, as in Grouping; DataError for another length.
     """
-    groups = np.asarray(groups)
-    if groups.shape != (overlaps.n_clusters,):
-        raise DataError(
-            f"groups have shape {groups.shape}; expected one for each of the "
-            f"{overlaps.n_clusters} clusters"
-        )
+    groups = check_each(groups, overlaps.n_clusters, "groups", "clusters")
     n_groups = int(groups.max()) + 1
     found, jaccard = np.zeros(n_groups), np.full(n_groups, np.nan)
     for g in range(n_groups):

@@ -13,7 +13,7 @@ from kohorte.ensemble.agreement import label_ari
 from kohorte.ensemble.combination import Ensemble, combine
 from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.labels import Labels
-from kohorte.ensemble.overlaps import Overlaps, select_realizations
+from kohorte.ensemble.overlaps import Overlaps, check_each, select_realizations
 from kohorte.ensemble.significance import THRESHOLD
 from kohorte.ensemble.stability import group_stability
 from kohorte.errors import DataError
@@ -63,12 +63,7 @@ def combine_settings(
     lowered for a setting that has fewer clusters. A single realization keeps its clusters as
     groups, whatever `groups` says.
     """
-    setting = np.asarray(setting)
-    if setting.shape != (overlaps.n_realizations,):
-        raise DataError(
-            f"settings have shape {setting.shape}; expected one for each of the "
-            f"{overlaps.n_realizations} realizations"
-        )
+    setting = check_each(setting, overlaps.n_realizations, "settings", "realizations")
     parts = []
     for s in range(int(setting.max()) + 1):
         members = np.flatnonzero(setting == s)

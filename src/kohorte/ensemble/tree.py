@@ -45,9 +45,7 @@ def cut_tree(tree: np.ndarray, n_groups: int) -> np.ndarray:
     for k in range(n_leaves - n_groups - 1, -1, -1):
         group[tree[k, :2].astype(np.int64)] = group[n_leaves + k]
     _, first, inverse = np.unique(group[:n_leaves], return_index=True, return_inverse=True)
-    order = np.empty(n_groups, dtype=np.int32)
-    order[np.argsort(first)] = np.arange(n_groups)
-    return order[inverse]
+    return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
 
 
 def leaf_spans(tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

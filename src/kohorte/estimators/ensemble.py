@@ -104,16 +104,14 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
-        self.som = som
-        self.sweep = sweep
-        self.n_realizations = n_realizations
-        self.groups = groups
-        self.votes = votes
-        self.identical = identical
-        self.threshold = threshold
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        self.som, self.sweep, self.n_realizations = som, sweep, n_realizations
+        self.groups, self.votes, self.identical, self.threshold = (
+            groups,
+            votes,
+            identical,
+            threshold,
+        )
+        self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
 
     def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())

@@ -122,25 +122,14 @@ def train_stack(
     points, lattice and kernel, train at once, each as it would alone: the same up to the rounding
     that decides between equally near nodes. Features are summed as integers, in a unit that is the
     largest magnitude of the feature over 2^42 for 1e6 points and over 2^35 for 1e8, where float32
-    has 2^24. Smoothing is in float64. ConfigError for arguments out of range, DataError for tables
-    that cannot be used.
+    has 2^24. Smoothing is in float64.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing; the device holds the whole table.
-    weights
-        (M, F), or (R, M, F) for R realizations.
-    radii
-        Radius of each epoch, (E,), or (R, E) for each realization its own.
-    kernel, kernel_distance
-        See `Neighbourhood`.
-    observer
-        Called as observer(e, weights) when e = 1..E epochs are done, with weights of the shape
-        given; True ends the training.
-    block_bytes
-        About how much device memory the search may use beside points and weights; by default
-        BLOCK_BYTES, on a CPU CACHE_BYTES.
+    The device holds all `features` (N, F), NaN where a value is missing. `weights` are (M, F), or
+    (R, M, F) for R realizations; `radii` those of each epoch, (E,), or (R, E) for each realization
+    its own. `observer(e, weights)` is called when e = 1..E epochs are done, with weights of the
+    shape given; True ends the training. The search uses about `block_bytes` of device memory beside
+    points and weights; by default BLOCK_BYTES, on a CPU CACHE_BYTES. ConfigError for arguments out
+    of range, DataError for tables that cannot be used.
     """
     kind = kind_of(metric)
     check_averaging(kernel)

@@ -1,5 +1,7 @@
 """Starting weights of a map."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,14 +12,6 @@ from kohorte.maps.lattice import Lattice
 
 #: Half-width of the principal plane's grid, in standard deviations.
 PCA_EXTENT = 2.0
-
-
-def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
-    return rng.random((lattice.n_nodes, points.shape[1]), dtype=np.float32)
-
-
-def _normal(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
-    return rng.standard_normal((lattice.n_nodes, points.shape[1]), dtype=np.float32)
 
 
 def _sample(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
@@ -43,7 +37,12 @@ def _pca(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.n
     return weights.astype(np.float32)
 
 
-INITIALS = {"uniform": _uniform, "normal": _normal, "sample": _sample, "pca": _pca}
+INITIALS: dict[str, Callable[[np.ndarray, Lattice, np.random.Generator], np.ndarray]] = {
+    "uniform": lambda x, grid, rng: rng.random((grid.n_nodes, x.shape[1]), np.float32),
+    "normal": lambda x, grid, rng: rng.standard_normal((grid.n_nodes, x.shape[1]), np.float32),
+    "sample": _sample,
+    "pca": _pca,
+}
 
 
 def initial_weights(

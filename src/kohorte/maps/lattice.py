@@ -38,10 +38,6 @@ class Topology:
     count_links: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def _links_of_square_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    return np.maximum(np.abs(dx), np.abs(dy))
-
-
 def _links_of_hexagonal_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
     # A link to the next row moves half a step along x, free of charge in either direction.
     rows = np.abs(dy) / ROW_HEIGHT
@@ -49,7 +45,9 @@ def _links_of_hexagonal_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
 
 
 TOPOLOGIES = {
-    "rectangular": Topology(1.0, 0.0, (EIGHT, EIGHT), _links_of_square_cells),
+    "rectangular": Topology(
+        1.0, 0.0, (EIGHT, EIGHT), lambda dx, dy: np.maximum(np.abs(dx), np.abs(dy))
+    ),
     "hexagonal": Topology(
         ROW_HEIGHT, 0.5, (SIX_OF_EVEN_ROW, SIX_OF_ODD_ROW), _links_of_hexagonal_cells
     ),

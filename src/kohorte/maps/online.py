@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -52,26 +52,16 @@ def train_online(
     h the neighbourhood kernel (neighbourhood.KERNELS), d_i the lattice distance to c. alpha(t) and
     n(t) follow `learning_rate` and `radius_schedule` (schedules.learning_rates, schedules.Radii).
     The defaults are the published schedule. The result depends on the arguments alone, and these
-    are not changed. ConfigError for arguments out of range, DataError for tables that cannot be
-    used. Sources: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78 (1990) 1464.
+    are not changed. Sources: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78
+    (1990) 1464.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing, of any real type; computed in float32.
-    weights
-        (M, F), where training begins.
-    steps, epochs
-        Give one of them. With `epochs`, that many passes over the table are made and the schedules
-        advance once a pass (t counts passes) instead of once a step.
-    kernel, kernel_distance
-        See `Neighbourhood`.
-    order
-        ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`;
-        ``sequential``, the rows in their order; or row indices, repeated where there are fewer of
-        them than steps.
-    observer
-        Looks at the map as training goes on, and may end it.
+    `features` are (N, F), NaN where a value is missing, of any real type; computed in float32.
+    Training begins with `weights` (M, F). Give `steps` or `epochs`: with the latter, that many
+    passes over the table are made and the schedules advance once a pass (t counts passes) instead
+    of once a step. `order` is ``shuffled``, a fresh random permutation of the rows in every pass,
+    from `rng`; ``sequential``, the rows in their order; or row indices, repeated where there are
+    fewer of them than steps. `observer` looks at the map as training goes on, and may end it.
+    ConfigError for arguments out of range, DataError for tables that cannot be used.
     """
     from kohorte.maps._kernels import KINDS, train_steps
 
@@ -91,7 +81,7 @@ def train_online(
     neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
     start = as_weights(weights, lattice.n_nodes, n_features)
     trained, bias = _padded(start)
-    masked = has_missing(points)
+    masked, sides = has_missing(points), (lattice.xdim, lattice.ydim, lattice.periodic)
     rows = _Rows(sample_order(n_points, total, order=order, rng=rng))
 
     done, in_use = 0, (np.nan, np.nan)
@@ -108,27 +98,11 @@ def train_online(
                 reach = reach_of(table)
             until = done + (last - first) * per_move
             while done < until:
-                stop = until if observer is None else min(until, _next(observer.looks, done))
+                stop = until if observer is None else min(until, observer.next_look(done))
                 for taken in rows.take(stop - done):
-                    train_steps(
-                        points,
-                        taken,
-                        trained,
-                        bias,
-                        kind,
-                        masked,
-                        lattice.xdim,
-                        lattice.ydim,
-                        lattice.periodic,
-                        table,
-                        reach,
-                    )
+                    train_steps(points, taken, trained, bias, kind, masked, *sides, table, reach)
                 done = stop
-                if (
-                    observer
-                    and done == _next(observer.looks, done - 1)
-                    and observer.look(done, _unpadded(trained, lattice), *in_use)
-                ):
+                if observer and observer.look(done, _unpadded(trained, lattice), *in_use):
                     return _unpadded(trained, lattice)
     return _unpadded(trained, lattice)
 
@@ -214,11 +188,6 @@ def _runs(n: np.ndarray, rate: np.ndarray) -> Iterator[tuple[int, int]]:
     changes = np.flatnonzero((np.diff(n) != 0) | (np.diff(rate) != 0)) + 1
     edges = [0, *changes.tolist(), n.size]
     yield from itertools.pairwise(edges)
-
-
-def _next(looks: Sequence[int], done: int) -> int:
-    """Return the first look after `done` steps."""
-    return next(look for look in looks if look > done)
 
 
 def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -72,37 +72,21 @@ def reference_radius(xdim: int, ydim: int, steps: int) -> RadiusSchedule:
     return RadiusSchedule(largest, smallest, 2 * quarter, interval)
 
 
-def _constant(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return np.full(progress.shape, first)
-
-
-def _linear(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first + (last - first) * progress
-
-
-def _exponential(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first * (last / first) ** progress
-
-
-def _inverse_time(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first / (1 + (first / last - 1) * progress)
-
-
-def _power(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
-
-
 #: Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
 #:
 #: constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
 #: inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
 #: the value at T is `last`.
 CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
-    "constant": _constant,
-    "linear": _linear,
-    "exponential": _exponential,
-    "inverse_time": _inverse_time,
-    "power": _power,
+    "constant": lambda progress, first, last, steps: np.full(progress.shape, first),
+    "linear": lambda progress, first, last, steps: first + (last - first) * progress,
+    "exponential": lambda progress, first, last, steps: first * (last / first) ** progress,
+    "inverse_time": lambda progress, first, last, steps: (
+        first / (1 + (first / last - 1) * progress)
+    ),
+    "power": lambda progress, first, last, steps: (
+        first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
+    ),
 }
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import wait
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -129,18 +129,7 @@ class WinnerSearch:
         pack = self._pack(masked)
         # Only products have a kernel that keeps nothing but the best.
         found = np.empty((points.shape[0], n_best if pack.kind == _kernels.DOT else 2), np.int32)
-        _kernels.search(
-            points,
-            pack.panels,
-            pack.bias,
-            pack.centre,
-            pack.kind,
-            masked,
-            pack.width,
-            pack.rows,
-            pack.group,
-            found,
-        )
+        _kernels.search(points, *pack[:4], masked, *pack[4:], found)
         return found[:, :n_best]
 
     def _pack(self, masked: bool) -> _Pack:
@@ -160,8 +149,7 @@ def has_missing(points: np.ndarray) -> bool:
     return bool(np.isnan(points.max()))
 
 
-@dataclass(frozen=True)
-class _Pack:
+class _Pack(NamedTuple):
     """Weights as the kernel `search` takes them; see there."""
 
     panels: np.ndarray
