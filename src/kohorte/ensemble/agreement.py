@@ -16,8 +16,8 @@ from kohorte.ensemble.overlaps import Overlaps
 def adjusted_rand(table: np.ndarray) -> float:
     """Return the adjusted Rand index of two partitions from their contingency table.
 
-    Two partitions for which it has no value (both one cluster, or both all single points) agree:
-    1. Source: Hubert & Arabie, Journal of Classification 2 (1985) 193.
+    Two partitions for which it has no value (both one cluster, or both all single points) agree: 1.
+    Source: Hubert & Arabie, Journal of Classification 2 (1985) 193.
     """
     table = np.asarray(table, dtype=np.float64)
     rows, columns = table.sum(axis=1), table.sum(axis=0)
@@ -37,10 +37,7 @@ def label_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -
 
 
 def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
-    """Return the adjusted Rand index of all pairs of realizations, (R, R) float64.
-
-    Each is that of adjusted_rand.
-    """
+    """Return the adjusted_rand of all pairs of realizations, (R, R) float64."""
     pairs = _sum_tables(overlaps, _choose_two(overlaps.counts))
     if not overlaps.is_complete:
         rows, common = _sum_margins(overlaps, _choose_two)

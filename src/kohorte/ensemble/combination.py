@@ -27,24 +27,12 @@ logger = logging.getLogger(__name__)
 class Ensemble(Voters):
     """R labellings of the same N points, combined. K clusters in all.
 
-    ``label`` and ``stream`` give the points their groups, with confidence and stacked signal.
-
-    Attributes
-    ----------
-    overlaps : Overlaps
-        The counts that everything else follows from.
-    gsum : (K,) float64
-        Significance of each cluster.
-    order : (K,) int64
-        Clusters by descending significance.
-    separation : Separation
-        The ranked curve cut into SCE groups.
-    sce_groups : (K,) int32
-        SCE group of each cluster, 0 the most significant.
-    grouping : Grouping
-        Consensus groups of the clusters.
-    ari, nmi : (R, R) float64
-        Adjusted Rand index and normalized mutual information between realizations.
+    `label` and `stream` give the points their groups, with confidence and stacked signal.
+    Everything follows from the counts `overlaps`: the significance `gsum` (K,) float64 of each
+    cluster; `order` (K,) int64, clusters by descending significance; `separation`, the ranked curve
+    cut into SCE groups; `sce_groups` (K,) int32, that of each cluster, 0 the most significant;
+    `grouping`, consensus groups of the clusters; `ari` and `nmi` (R, R) float64, adjusted Rand
+    index and normalized mutual information between realizations.
     """
 
     overlaps: Overlaps
@@ -72,32 +60,15 @@ def combine(
     threshold: float = THRESHOLD,
     groups: int | str = "auto",
 ) -> Ensemble:
-    """Combine realizations by the statistically combined ensemble method and a consensus.
+    """Combine R realizations by the statistically combined ensemble method and a consensus.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of the R realizations.
-    identical
-        Significance of identical clusters, see significance.goodness.
-    threshold
-        Relative slope that separates SCE groups, negative.
-    groups
-        Number of consensus groups, ``auto``, or the name of a rule of tree.RULES.
-
-    Raises
-    ------
-    ConfigError
-        An argument is out of range.
-    DataError
-        A realization leaves out every point.
+    `identical` is the significance of identical clusters, see significance.goodness; `threshold`
+    the relative slope that separates SCE groups, negative; `groups` the number of consensus groups,
+    ``auto``, or the name of a rule of tree.RULES. ConfigError for an argument out of range,
+    DataError where a realization leaves out every point.
     """
-    logger.info(
-        "%d realizations of %d points with %d clusters",
-        overlaps.n_realizations,
-        overlaps.n_points,
-        overlaps.n_clusters,
-    )
+    numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters
+    logger.info("%d realizations of %d points with %d clusters", *numbers)
     significance = gsum(overlaps, identical=identical)
     order = rank_clusters(significance)
     separation = separate(significance[order], threshold=threshold)

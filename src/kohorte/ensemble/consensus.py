@@ -23,20 +23,10 @@ DEFAULT_RULE = "agreement"
 class Grouping:
     """Clusters of all realizations in groups, from their counts alone.
 
-    Attributes
-    ----------
-    linkage : (K - 1, 4) float64
-        Average-linkage tree of the clusters in SciPy's form.
-    leaf_order : (K,) int64
-        Clusters in the order of the tree's leaves.
-    groups : (K,) int32
-        Group of each cluster. Groups are ordered by the points in their clusters, descending, then
-        by their lowest cluster.
-    n_groups : int
-    rule : str
-        Rule that gave n_groups, or ``given``.
-    candidates : dict[str, int]
-        Number of groups by every rule.
+    `linkage` (K - 1, 4) float64 is the average-linkage tree of the clusters in SciPy's form, and
+    `leaf_order` (K,) int64 has them in the order of its leaves. `groups` (K,) int32 is the group of
+    each: ordered by the points in their clusters, descending, then by their lowest cluster. `rule`
+    gave `n_groups`, or is ``given``; `candidates` has the number of groups by every rule.
     """
 
     linkage: np.ndarray
@@ -48,10 +38,7 @@ class Grouping:
 
 
 def split_choice(groups: int | str) -> tuple[int | str, str]:
-    """Return n_groups and rule, as the functions here take them, for one choice of groups.
-
-    ``groups`` is a number, ``auto``, or the name of a rule of tree.RULES.
-    """
+    """Return n_groups and rule for one choice: a number, ``auto``, or a name of tree.RULES."""
     if isinstance(groups, str) and groups != "auto":
         return "auto", groups
     return groups, DEFAULT_RULE
@@ -67,19 +54,8 @@ def group_clusters(
 ) -> Grouping:
     """Group the clusters of all realizations without touching a point.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of the realizations.
-    n_groups
-        Number of groups, or ``auto`` to apply ``rule``.
-    rule
-        A name of tree.RULES; used where n_groups is ``auto``.
-
-    Raises
-    ------
-    ConfigError
-        Unknown rule; n_groups below 1 or above the number of clusters.
+    `n_groups` is a number, or ``auto`` for that of `rule`, a name of tree.RULES. ConfigError for an
+    unknown rule, and for n_groups below 1 or above the number of clusters.
     """
     from scipy.cluster.hierarchy import leaves_list
 
@@ -118,9 +94,7 @@ def _order_by_size(groups: np.ndarray, overlaps: Overlaps) -> np.ndarray:
     points = np.bincount(groups, weights=overlaps.sizes)
     lowest_cluster = np.unique(groups, return_index=True)[1]
     order = np.lexsort([lowest_cluster, -points])
-    new_ids = np.empty(order.size, dtype=np.int32)
-    new_ids[order] = np.arange(order.size)
-    return new_ids[groups]
+    return np.argsort(order).astype(np.int32)[groups]
 
 
 def _check_n_groups(n_groups: int | str, rule: str, n_clusters: int) -> None:

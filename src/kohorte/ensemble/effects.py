@@ -15,18 +15,11 @@ from kohorte.errors import DataError
 class ParameterEffect:
     """How much a swept parameter matters for the partition.
 
-    Attributes
-    ----------
-    values : list
-        Values of the parameter, in ascending order where they have one.
-    agreement : (V, V) float64
-        Mean pairwise adjusted Rand index of realizations with these two values; NaN where there is
-        no pair.
-    within, between : float
-        Mean over all pairs with equal, and with different values; NaN where there is none.
-    p_value : float
-        Share of random assignments of the values to the realizations that set ``within`` as far
-        above ``between`` as observed; NaN where one of them is.
+    `values` are those of the parameter, ascending where they have an order; `agreement` (V, V)
+    float64 is the mean pairwise adjusted Rand index of realizations with these two values; `within`
+    and `between` are its means over all pairs with equal and with different values. `p_value` is
+    the share of random assignments of the values to the realizations that set `within` as far above
+    `between` as observed. NaN where there is no pair.
     """
 
     values: list[Any]
@@ -45,21 +38,9 @@ def parameter_effects(
 ) -> dict[str, ParameterEffect]:
     """Compare realizations with equal and with different values of each parameter.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of R realizations.
-    parameters
-        Name -> value of each realization, (R,). Parameters with a single value are left out.
-    rng
-        Source of the random assignments of values for the p-value.
-    permutations
-        Number of these; 0 for none, which makes p_value NaN.
-
-    Raises
-    ------
-    DataError
-        Another number of values than of realizations.
+    `parameters` has the value of each of R realizations by name, else DataError is raised; a
+    parameter with a single value is left out. `rng` draws the `permutations` assignments of values
+    for the p-value, which is NaN without any.
     """
     ari = pairwise_ari(overlaps)
     upper = np.triu_indices(overlaps.n_realizations, 1)

@@ -110,16 +110,8 @@ class _Row:
 def check_labels(labels: Labels) -> LabelSet:
     """Check R label arrays of N points by shape and type, without reading them.
 
-    Parameters
-    ----------
-    labels
-        Sequence of R one-dimensional integer arrays, memory maps or HDF5 datasets, or one
-        (R, N) array or dataset. Values are checked when they are read.
-
-    Raises
-    ------
-    DataError
-        No realization, no points, different lengths, not one-dimensional, not integers.
+    Values are checked when they are read. DataError for no realization, no points, different
+    lengths, not one-dimensional, not integers.
     """
     if isinstance(labels, str | bytes | dict) or not hasattr(labels, "__len__"):
         raise DataError(
@@ -166,24 +158,9 @@ def check_labels(labels: Labels) -> LabelSet:
 def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarray, np.ndarray]:
     """Give numbers to labels of any type that can be sorted, such as text.
 
-    Parameters
-    ----------
-    values : (N,) array
-        Label of each point.
-    noise
-        The label of points that are left out; none by default.
-
-    Returns
-    -------
-    codes : (N,) int64
-        Cluster of each point from 0; -1 for points left out, which count_overlaps(noise=-1) takes.
-    names : (C,) array
-        Label of each cluster, ascending.
-
-    Raises
-    ------
-    DataError
-        Not one label for each point, or labels that cannot be sorted, such as None among text.
+    Returns the cluster of each point from 0, (N,) int64, with -1 where the label is `noise`, which
+    count_overlaps(noise=-1) takes; and the label of each cluster, (C,), ascending. DataError where
+    `values` is not one label for each point, or cannot be sorted, such as None among text.
     """
     array = np.asarray(values)
     if array.ndim != 1:

@@ -18,21 +18,7 @@ _PADDED_CLUSTERS = 64
 
 
 def count_slab(arrays: list[np.ndarray], ids: list[np.ndarray], first: int) -> np.ndarray:
-    """Count all pairs of clusters in one slab of points.
-
-    Parameters
-    ----------
-    arrays
-        R contiguous arrays of n labels.
-    ids
-        R ascending int64 arrays of ids, which contain all labels; K ids in all.
-    first
-        Count the pairs of realizations (i, j) with i <= j and j >= first; the others are 0.
-
-    Returns
-    -------
-    (K, K) int64, symmetric.
-    """
+    """Count all pairs of clusters in one slab of points, (K, K) int64; as popcount.count_slab."""
     widths = [len(x) for x in ids]
     offsets = np.concatenate([[0], np.cumsum(widths)])
     old, n_clusters = int(offsets[first]), int(offsets[-1])

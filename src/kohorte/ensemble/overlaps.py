@@ -20,24 +20,11 @@ _LOG = logging.getLogger(__name__)
 class Overlaps:
     """Numbers of points that pairs of clusters share.
 
-    The K clusters of all realizations are ordered by realization, then by id.
-
-    Attributes
-    ----------
-    counts : (K, K) int64
-        counts[A, B] = |A and B|: sizes on the diagonal, 0 between clusters of one realization.
-    realization : (K,) int32
-        Realization of each cluster.
-    cluster : (K,) int64
-        Id of each cluster in its label array.
-    n_points, n_realizations : int
-    noise : int or None
-        Label of the points that a realization leaves out: they are in none of its clusters.
-
-    Raises
-    ------
-    DataError
-        Shapes that do not fit, or clusters that are not ordered by realization.
+    The K clusters of all realizations are ordered by realization, then by id; else, and where
+    shapes do not fit, DataError is raised. `counts` (K, K) int64 has |A and B|: sizes on the
+    diagonal, 0 between clusters of one realization. `realization` (K,) int32 and `cluster` (K,)
+    int64 are the realization of each cluster and its id in the label array. `noise` is the label of
+    the points that a realization leaves out: they are in none of its clusters.
     """
 
     counts: np.ndarray
@@ -83,7 +70,7 @@ class Overlaps:
     def starts(self) -> np.ndarray:
         """(R,) index of the first cluster of each realization, to sum over its clusters.
 
-        Raises DataError where a realization has none, since it leaves out every point.
+        DataError where a realization has none, since it leaves out every point.
         """
         offsets = self.offsets
         empty = np.flatnonzero(np.diff(offsets) == 0)
@@ -116,37 +103,19 @@ def count_overlaps(
 ) -> Overlaps:
     """Count the points shared by every pair of clusters, reading each label once.
 
-    Parameters
-    ----------
-    labels
-        R integer arrays, memory maps or HDF5 datasets of N labels, or one (R, N) array or
-        dataset. Ids need not be contiguous; they must not be negative.
-    noise
-        Label of points that a realization leaves out, such as the -1 of HDBSCAN: they are in no
-        cluster of it, and it has no vote on them. By default every label is a cluster.
-    backend
-        A name of BACKENDS, or ``auto``: JAX where it sees an accelerator, else numba.
-    slab
-        Points per slab; by default as many as ``max_bytes`` allows.
-    max_bytes
-        Most bytes of labels read into memory at once. Working memory beside it does not depend
-        on N. Arrays that are in memory already are not copied. Every slab costs O(K^2) beside the
-        counting itself: with thousands of clusters a larger budget is faster.
-    threads
-        Threads of the numba backend; by default all that numba may use.
+    `labels` are R integer arrays, memory maps or HDF5 datasets of N labels, or one (R, N) array or
+    dataset. Ids need not be contiguous; they must not be negative, but for `noise`, the label of
+    points that a realization leaves out, such as the -1 of HDBSCAN: they are in no cluster of it,
+    and it has no vote on them. By default every label is a cluster. Clusters are those that hold at
+    least one point. The counts are exact and do not depend on how they are made: by a `backend` of
+    BACKENDS, or ``auto``, JAX where it sees an accelerator, else numba; by so many `threads` of
+    numba, by default all that it may use; by slabs of so many points, by default as many as
+    `max_bytes` allows, the most bytes of labels read into memory at once. Working memory beside it
+    does not depend on N. Arrays that are in memory already are not copied. Every slab costs O(K^2)
+    beside the counting itself: with thousands of clusters a larger budget is faster.
 
-    Returns
-    -------
-    Overlaps
-        Of the clusters that hold at least one point. The counts are exact and do not depend on
-        backend, slab or threads.
-
-    Raises
-    ------
-    DataError
-        Labels of different lengths, not integers, negative, empty; more than MAX_CLUSTERS.
-    ConfigError
-        Unknown backend; a memory budget that cannot hold one point; noise that is no integer.
+    DataError for labels of different lengths, not integers, negative, empty, and for more clusters
+    than MAX_CLUSTERS; ConfigError for arguments out of range.
     """
     if noise is not None and (isinstance(noise, bool) or not isinstance(noise, int | np.integer)):
         raise ConfigError(f"noise must be the label of points left out, an integer, not {noise!r}")
@@ -189,25 +158,10 @@ def extend_overlaps(
 ) -> Overlaps:
     """Add realizations to an ensemble, counting only the tables that involve the new ones.
 
-    Parameters
-    ----------
-    old
-        Overlaps of ``labels_old``.
-    labels_old, labels_new
-        Label arrays of the realizations known already and of those to add, over the same points;
-        ``old.noise`` marks those left out.
-    backend, slab, max_bytes, threads
-        As for count_overlaps.
-
-    Returns
-    -------
-    Overlaps
-        Of the old realizations, then the new ones: what count_overlaps gives for all of them.
-
-    Raises
-    ------
-    DataError
-        As count_overlaps, and where ``labels_old`` are not the labels that ``old`` was made from.
+    `old` are the overlaps of `labels_old`, and `labels_new` those to add, over the same points;
+    ``old.noise`` marks points left out. Returns what count_overlaps, whose other arguments and
+    errors these are, gives for the old realizations, then the new ones. DataError also where
+    `labels_old` are not the labels that `old` was made from.
     """
     known, added = check_labels(labels_old), check_labels(labels_new)
     if known.n_realizations != old.n_realizations or known.n_points != old.n_points:
@@ -310,10 +264,7 @@ def _leave_out(counted: Overlaps) -> Overlaps:
 
 
 def choose_backend(backend: str) -> str:
-    """Return the name of the backend that ``backend`` stands for, and log it.
-
-    Raises ConfigError for a name that is neither ``auto`` nor in BACKENDS.
-    """
+    """Return, and log, what a name of BACKENDS or ``auto`` stands for; ConfigError for another."""
     chosen = choose_name(["auto", *BACKENDS], backend, "backend")
     if backend == "auto":
         chosen = "jax" if _sees_accelerator() else "numba"
@@ -362,6 +313,16 @@ def check_threads(threads: int | None) -> int:
     if isinstance(threads, bool) or int(threads) != threads or threads < 1:
         raise ConfigError(f"threads must be a positive whole number, not {threads!r}")
     return int(threads)
+
+
+def check_each(values: npt.ArrayLike, count: int, name: str, of: str) -> np.ndarray:
+    """Return `values` as an array, one for each of `count` things; DataError for another shape."""
+    values = np.asarray(values)
+    if values.shape != (count,):
+        raise DataError(
+            f"{name} have shape {values.shape}; expected one for each of the {count} {of}"
+        )
+    return values
 
 
 def _check_total(ids: list[np.ndarray]) -> None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
-from kohorte.ensemble.overlaps import Overlaps, check_threads
+from kohorte.ensemble.overlaps import Overlaps, check_each, check_threads
 from kohorte.errors import DataError
 
 _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the second-level cache
@@ -18,22 +17,14 @@ _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the seco
 
 @dataclass(frozen=True, eq=False)
 class PointLabels:
-    """What an ensemble says about the points start..stop-1.
+    """What an ensemble says about the n points start..stop-1.
 
-    Attributes
-    ----------
-    start, stop : int
-    groups : (n,) smallest integer type
-        Group with most votes; the lower one wins a tie. -1 for a point that no realization holds,
-        which is possible only where ``overlaps.noise`` marks points left out; unsigned elsewhere.
-    votes : (n,) uint16, or float64 where votes are weighted
-        Number of realizations that voted for that group, or the weight of their votes.
-    cast : (n,) float64
-        All votes: the number of realizations that hold the point, or the weight of their votes.
-    signal : (n,) float64
-        Sum over realizations of the weight of the cluster that holds the point.
-    scores : (n_groups, n) float64 or None
-        Votes for every group, where they were asked for.
+    `groups` (n,), of the smallest integer type, have the most votes; the lower one wins a tie. -1
+    is a point that no realization holds, possible only where ``overlaps.noise`` marks points left
+    out; unsigned elsewhere. `votes` (n,) are the number of realizations that voted for that group,
+    uint16, or the weight of their votes, float64; `cast` (n,) float64 are all votes; `signal` (n,)
+    float64 is the sum over realizations of the weight of the cluster that holds the point. `scores`
+    (n_groups, n) float64 are the votes for every group, where they were asked for.
     """
 
     start: int
@@ -89,28 +80,12 @@ def stream_points(
 ) -> Iterator[PointLabels]:
     """Compute signal and votes of all points, slab by slab, reading each label once.
 
-    Parameters
-    ----------
-    labels
-        R label arrays or datasets, as for count_overlaps; any set of points whose clusters are
-        known to ``overlaps``.
-    overlaps
-        Gives the clusters, and their order, that weights and groups belong to.
-    weights : (K,) float64
-        Weight of each cluster, its Gsum for the stacked signal.
-    groups : (K,) integers
-        Group of each cluster, 0..n_groups-1.
-    weighted
-        Whether a vote weighs as much as the cluster that casts it; else every vote counts one.
-    scored
-        Whether the weighted votes for every group are kept.
-    slab, max_bytes, threads
-        As for count_overlaps.
-
-    Raises
-    ------
-    DataError
-        Another number of realizations than in overlaps, or a label whose cluster it lacks.
+    `labels` are R label arrays or datasets, as for count_overlaps, of any set of points whose
+    clusters are known to `overlaps`. Each cluster has a weight, its Gsum for the stacked signal, in
+    `weights` (K,) float64, and a group in `groups` (K,). `weighted`: a vote weighs as much as the
+    cluster that casts it, else every vote counts one. `scored`: the weighted votes for every group
+    are kept. Other arguments are as for count_overlaps. DataError for another number of
+    realizations than in overlaps, or a label whose cluster it lacks.
     """
     points = check_labels(labels)
     if points.n_realizations != overlaps.n_realizations:
@@ -118,8 +93,8 @@ def stream_points(
             f"{points.n_realizations} label arrays, but the overlaps are of "
             f"{overlaps.n_realizations} realizations"
         )
-    weights = _check_per_cluster(weights, overlaps, "weights").astype(np.float64)
-    groups = _check_per_cluster(groups, overlaps, "groups").astype(np.int64)
+    weights = check_each(weights, overlaps.n_clusters, "weights", "clusters").astype(np.float64)
+    groups = check_each(groups, overlaps.n_clusters, "groups", "clusters").astype(np.int64)
     n_groups = int(groups.max()) + 1
     bits = 8 if overlaps.n_realizations < 2**8 else 16
     ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
@@ -199,16 +174,6 @@ def vote(
     slabs = stream_points(labels, overlaps, weights, groups, weighted=weighted, threads=threads)
     found = join_labels(slabs)
     return found.groups, found.votes
-
-
-def _check_per_cluster(values: npt.ArrayLike, overlaps: Overlaps, name: str) -> np.ndarray:
-    values = np.asarray(values)
-    if values.shape != (overlaps.n_clusters,):
-        raise DataError(
-            f"{name} have shape {values.shape}; expected one for each of the "
-            f"{overlaps.n_clusters} clusters"
-        )
-    return values
 
 
 def _per_realization(overlaps: Overlaps, *tables: np.ndarray) -> list[tuple[np.ndarray, ...]]:

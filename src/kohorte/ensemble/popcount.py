@@ -50,33 +50,18 @@ class _Plan:
         return -(-self.clusters.size // 4) * 4
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """Accumulators: counts of pairs of bit rows, and the tables of the pairs of a plan."""
-
-    rows: np.ndarray
-    cells: np.ndarray
+#: Accumulators: counts of pairs of bit rows, and the cells of the tables of a plan's pairs.
+_Sums = tuple[np.ndarray, np.ndarray]
 
 
 def count_slab(
     arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
 ) -> np.ndarray:
-    """Count all pairs of clusters in one slab of points.
+    """Count all pairs of clusters in one slab of points; (K, K) int64, symmetric.
 
-    Parameters
-    ----------
-    arrays
-        R contiguous arrays of n < 2^31 labels.
-    ids
-        R ascending int64 arrays of ids, which contain all labels; K ids in all.
-    first
-        Count the pairs of realizations (i, j) with i <= j and j >= first; the others are 0.
-    threads
-        Number of threads. It does not change the result.
-
-    Returns
-    -------
-    (K, K) int64, symmetric.
+    `arrays` are R contiguous arrays of n < 2^31 labels; `ids` R ascending int64 arrays of ids,
+    which contain all labels, K in all. The pairs of realizations (i, j) with i <= j and j >=
+    `first` are counted; the others are 0. `threads` does not change the result.
     """
     plan = _make_plan(ids, first)
     n = arrays[0].size
@@ -86,10 +71,7 @@ def count_slab(
     lanes = max(1, min(threads, -(-n // _CHUNK), _ACCUMULATOR_BYTES // max(size, 1)))
     bands = max(1, threads // lanes) if n > _CHUNK else 1
     sums = [
-        _Sums(
-            np.zeros((plan.n_rows, plan.n_rows), dtype=np.int32),
-            np.zeros(plan.cell_starts[-1], dtype=np.int32),
-        )
+        (np.zeros((plan.n_rows, plan.n_rows), np.int32), np.zeros(plan.cell_starts[-1], np.int32))
         for _ in range(lanes)
     ]
     tasks = [
@@ -103,8 +85,8 @@ def count_slab(
         with ThreadPoolExecutor(len(tasks)) as pool:
             list(pool.map(lambda task: _count_task(arrays, ids, plan, *task), tasks))
     for other in sums[1:]:
-        sums[0].rows[:] += other.rows
-        sums[0].cells[:] += other.cells
+        for total, part in zip(sums[0], other, strict=True):
+            total += part
     return _complete(sums[0], plan, n)
 
 
@@ -159,25 +141,24 @@ def _count_task(
         stop = min(start + _CHUNK, points[1])
         for k, r in enumerate(plan.narrow):
             _pack(arrays[r][start:stop], values[r], packed, plan.row_starts[k])
-        _count_rows(packed, stop - start, first_row, band, bands, sums.rows)
+        _count_rows(packed, stop - start, first_row, band, bands, sums[0])
         if tables.size:
             for r, array in enumerate(arrays):
                 codes[r, : stop - start] = recode(array[start:stop], ids[r])
-            _count_cells(
-                codes, stop - start, plan.pairs, tables, widths, plan.cell_starts, sums.cells
-            )
+            starts = plan.cell_starts
+            _count_cells(codes, stop - start, plan.pairs, tables, widths, starts, sums[1])
 
 
 def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
     """Return all counts; derive the last cluster of each realization counted by bit masks."""
-    n_clusters, known = int(plan.offsets[-1]), plan.clusters
+    (rows, cells), n_clusters, known = sums, int(plan.offsets[-1]), plan.clusters
     clusters = [slice(a, b) for a, b in pairwise(plan.offsets)]
     counts = np.zeros((n_clusters, n_clusters), dtype=np.int64)
     for a in range(1, known.size):  # rows were counted in tiles that reach over the diagonal
-        sums.rows[a, :a] = sums.rows[:a, a]
-    counts[np.ix_(known, known)] = sums.rows[: known.size, : known.size]
+        rows[a, :a] = rows[:a, a]
+    counts[np.ix_(known, known)] = rows[: known.size, : known.size]
     for (i, j), (start, stop) in zip(plan.pairs, pairwise(plan.cell_starts), strict=True):
-        table = sums.cells[start:stop].reshape(clusters[i].stop - clusters[i].start, -1)
+        table = cells[start:stop].reshape(clusters[i].stop - clusters[i].start, -1)
         counts[clusters[i], clusters[j]] = table
         counts[clusters[j], clusters[i]] = table.T
 
@@ -185,11 +166,11 @@ def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
     for r in plan.narrow:
         start, end = clusters[r].start, clusters[r].stop - 1
         sizes[end] = n - sizes[start:end].sum()
-    for rows in (known, last):
+    for some in (known, last):
         for r in plan.narrow:
             start, end = clusters[r].start, clusters[r].stop - 1
-            rest = sizes[rows] - counts[rows, start:end].sum(axis=1)
-            counts[rows, end] = counts[end, rows] = rest
+            rest = sizes[some] - counts[some, start:end].sum(axis=1)
+            counts[some, end] = counts[end, some] = rest
     old = plan.offsets[plan.first]
     counts[:old, :old] = 0
     return counts

@@ -36,17 +36,11 @@ _PAIRS = 2**15  # pairs of clusters that are looked at together
 class Separation:
     """Where the ranked Gsum curve of L clusters falls apart.
 
-    Attributes
-    ----------
-    smoothed : (L,) float64
-        Ranked Gsum after the Savitzky-Golay filter.
-    derivative : (L,) float64
-        Slope of ``smoothed`` per rank, divided by ``smoothed``; 0 where that is 0.
-    minima : (m,) int64
-        Recorded minima of the derivative. The first one separates nothing: it lies within the
-        first group.
-    boundaries : (G + 1,) int64
-        Group g holds the ranks boundaries[g]..boundaries[g + 1] - 1.
+    `smoothed` (L,) float64 is ranked Gsum after the Savitzky-Golay filter, `derivative` (L,)
+    float64 its slope per rank, divided by it; 0 where that is 0. `minima` (m,) int64 are the
+    recorded minima of the derivative, of which the first separates nothing: it lies within the
+    first group. Group g of `boundaries` (G + 1,) int64 holds the ranks boundaries[g]..boundaries[g
+    + 1] - 1.
     """
 
     smoothed: np.ndarray
@@ -73,7 +67,7 @@ def disagreement(overlaps: Overlaps) -> np.ndarray:
 def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
     """Return G = S / Q = n (a + b) / (u (u - n)), (K, K) float64; 0 within a realization.
 
-    ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
+    `identical` is a name of IDENTICAL, else ConfigError.
     """
     floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     return _of_pairs(overlaps, lambda n, union, total: _goodness(n, union, total, floor))
@@ -82,7 +76,7 @@ def goodness(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
 def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
     """Return Gsum, (K,) float64: the sum of G over all clusters of all other realizations.
 
-    ``identical`` names a mode of IDENTICAL. Raises ConfigError for an unknown one.
+    `identical` is a name of IDENTICAL, else ConfigError.
     """
     floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     sizes = overlaps.sizes.astype(np.float64)
@@ -108,26 +102,11 @@ def rank_clusters(values: np.ndarray) -> np.ndarray:
 def separate(ranked: np.ndarray, threshold: float = THRESHOLD) -> Separation:
     """Cut the ranked Gsum curve into SCE groups where its relative slope has deep minima.
 
-    Parameters
-    ----------
-    ranked : (L,) float64
-        Gsum in descending order.
-    threshold : float < 0
-        Minima of the relative slope count below it, once the slope has been above it.
-
-    Returns
-    -------
-    Separation
-        With one group where the curve has fewer than two minima. The filter's window is L div 10,
-        made odd (an even one shifts the curve by half a rank) and at least 5; a curve of fewer
-        than 5 clusters is not smoothed and stays whole.
-
-    Raises
-    ------
-    ConfigError
-        threshold is not below 0.
-    DataError
-        No values, not finite or not in descending order.
+    `ranked` (L,) is Gsum in descending order, else DataError is raised. Minima of the relative
+    slope count below `threshold`, which is negative (else ConfigError), once the slope has been
+    above it. There is one group where the curve has fewer than two. The filter's window is L div
+    10, made odd (an even one shifts the curve by half a rank) and at least 5; a curve of fewer than
+    5 clusters is not smoothed and stays whole.
     """
     ranked = np.asarray(ranked, dtype=np.float64)
     if not threshold < 0:
@@ -146,7 +125,7 @@ def separate(ranked: np.ndarray, threshold: float = THRESHOLD) -> Separation:
 def sce_groups(order: np.ndarray, separation: Separation) -> np.ndarray:
     """Return the SCE group of each cluster, (K,) int32; group 0 is the most significant one.
 
-    ``order`` is the result of rank_clusters whose values were separated.
+    `order` is the result of rank_clusters whose values were separated.
     """
     order = np.asarray(order)
     if order.shape != (separation.boundaries[-1],):

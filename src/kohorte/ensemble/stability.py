@@ -7,25 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.overlaps import Overlaps, check_each
 from kohorte.ensemble.significance import goodness, gsum, rank_clusters
 from kohorte.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """Intervals of Gsum and of the rank of each cluster.
+    """Gsum and rank of each cluster, all (K,) float64, and their intervals.
 
-    Attributes
-    ----------
-    gsum : (K,) float64
-        Gsum of the ensemble itself.
-    gsum_low, gsum_high : (K,) float64
-    rank : (K,) int64
-        Rank of each cluster by Gsum; 0 is the most significant.
-    rank_low, rank_high : (K,) float64
-    level : float
-        Share of the resamples between low and high.
+    Rank 0, in int64, is the most significant. Between low and high is the share `level` of the
+    resamples.
     """
 
     gsum: np.ndarray
@@ -39,15 +31,11 @@ class Bootstrap:
 
 @dataclass(frozen=True, eq=False)
 class GroupStability:
-    """How often and how alike the realizations find each consensus group.
+    """How often and how alike the realizations find each consensus group, (G,) float64.
 
-    Attributes
-    ----------
-    found : (G,) float64
-        Share of the realizations that have at least one cluster in the group.
-    jaccard : (G,) float64
-        Mean Jaccard similarity of the group's clusters of different realizations; NaN for a group
-        that a single realization found.
+    `found` is the share of the realizations that have at least one cluster in the group; `jaccard`
+    the mean Jaccard similarity of the group's clusters of different realizations, NaN for a group
+    that a single realization found.
     """
 
     found: np.ndarray
@@ -64,69 +52,44 @@ def bootstrap_gsum(
 ) -> Bootstrap:
     """Estimate how Gsum and rank of each cluster depend on which realizations were run.
 
-    The Bayesian bootstrap: every resample weights the realizations by a flat Dirichlet draw
-    w. A cluster of realization i gets Gsum* = (R - 1) sum_j w_j G_j / sum_j w_j over j != i, with
-    G_j its G summed over the clusters of realization j. Unlike drawing realizations with
-    replacement this never compares a realization with a copy of itself. Source: Rubin, Annals of
-    Statistics 9 (1981) 130.
+    The Bayesian bootstrap: every resample weights the R realizations by a flat Dirichlet draw w. A
+    cluster of realization i gets Gsum* = (R - 1) sum_j w_j G_j / sum_j w_j over j != i, with G_j
+    its G summed over the clusters of realization j. Unlike drawing realizations with replacement
+    this never compares a realization with a copy of itself. Source: Rubin, Annals of Statistics 9
+    (1981) 130.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of R >= 2 realizations.
-    rng
-        Source of the weights.
-    resamples
-        Number of draws.
-    level
-        Share of the draws in the interval, 0 < level < 1.
-    identical
-        As for significance.gsum.
-
-    Raises
-    ------
-    DataError
-        Fewer than two realizations.
-    ConfigError
-        resamples, level or identical out of range.
+    `level` is the share of the `resamples` in the interval, 0 < level < 1; `identical` is as for
+    significance.gsum. DataError for fewer than two realizations, ConfigError for the rest out of
+    range.
     """
     check_draws(resamples, level)
     n_realizations, realization = overlaps.n_realizations, overlaps.realization
     if n_realizations < 2:
         raise DataError("one realization has no Gsum to resample; at least two are needed")
-    per_realization = np.add.reduceat(
-        goodness(overlaps, identical), overlaps.starts, axis=1
-    )  # (K, R), 0 for a cluster's own realization
-    values = np.empty((resamples, overlaps.n_clusters))
-    ranks = np.empty((resamples, overlaps.n_clusters))
+    # (K, R), 0 for a cluster's own realization.
+    per_realization = np.add.reduceat(goodness(overlaps, identical), overlaps.starts, axis=1)
+    values, ranks = np.empty((2, resamples, overlaps.n_clusters))
     for k in range(resamples):
         weights = rng.standard_exponential(n_realizations)
         others = weights.sum() - weights
         # Not a matrix product: its order of summation may depend on the number of threads.
         sums = (per_realization * weights).sum(axis=1)
         values[k] = sums * (n_realizations - 1) / others[realization]
-        ranks[k, rank_clusters(values[k])] = np.arange(overlaps.n_clusters)
+        ranks[k] = np.argsort(rank_clusters(values[k]))
     tails = [(1 - level) / 2, (1 + level) / 2]
     gsum_low, gsum_high = np.quantile(values, tails, axis=0)
     rank_low, rank_high = np.quantile(ranks, tails, axis=0)
     observed = gsum(overlaps, identical)
-    rank = np.empty(overlaps.n_clusters, dtype=np.int64)
-    rank[rank_clusters(observed)] = np.arange(overlaps.n_clusters)
+    rank = np.argsort(rank_clusters(observed))
     return Bootstrap(observed, gsum_low, gsum_high, rank, rank_low, rank_high, level)
 
 
 def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     """Measure how often realizations find each group, and how alike its clusters are.
 
-    ``groups`` (K,) holds the group of each cluster, as in Grouping; raises DataError for another
-    length.
+    `groups` (K,) has the group of each cluster, as in Grouping; DataError for another length.
     """
-    groups = np.asarray(groups)
-    if groups.shape != (overlaps.n_clusters,):
-        raise DataError(
-            f"groups have shape {groups.shape}; expected one for each of the "
-            f"{overlaps.n_clusters} clusters"
-        )
+    groups = check_each(groups, overlaps.n_clusters, "groups", "clusters")
     n_groups = int(groups.max()) + 1
     found, jaccard = np.zeros(n_groups), np.full(n_groups, np.nan)
     for g in range(n_groups):

@@ -19,17 +19,10 @@ _MANY = 100  # realizations
 class Sufficiency:
     """Agreement of the consensus of subsets of the realizations with that of all of them.
 
-    Attributes
-    ----------
-    sizes : (S,) int64
-        Numbers of realizations in a subset, ascending.
-    ari : (S, D) float64
-        Adjusted Rand index of each drawn subset.
-    mean, low, high : (S,) float64
-        Mean, and the band that holds the share ``level`` of the draws.
-    level, target : float
-    enough : int or None
-        Smallest size from which on ``low`` stays above ``target``; None where there is none.
+    `sizes` (S,) int64 are numbers of realizations in a subset, ascending; `ari` (S, D) float64 is
+    the adjusted Rand index of each drawn subset; `mean`, `low`, `high` (S,) float64 are its mean
+    and the band that holds the share `level` of the draws. `enough` is the smallest size from which
+    on `low` stays above `target`; None where there is none.
     """
 
     sizes: np.ndarray
@@ -57,38 +50,19 @@ def measure_sufficiency(
 ) -> Sufficiency:
     """Measure how many realizations are enough for the consensus of all of them.
 
-    Subsets are drawn without replacement. Their counts are parts of the counts of all, and points
-    with equal clusters in all realizations vote alike, so that each distinct profile is looked at
-    once. A subset is part of the whole: the curve says how fast the consensus settles, not how
-    near it is to a truth. Points that all of a subset leave out count as one more group.
+    Subsets are drawn by `rng` without replacement. Their counts are parts of the counts of all, and
+    points with equal clusters in all realizations vote alike, so that each distinct profile is
+    looked at once. A subset is part of the whole: the curve says how fast the consensus settles,
+    not how near it is to a truth. Points that all of a subset leave out count as one more group.
 
-    Parameters
-    ----------
-    labels, overlaps
-        R >= 2 label arrays or datasets and their counts.
-    rng
-        Source of the subsets and of the points.
-    sizes
-        Sizes of the subsets, each from 1 to R - 1; by default all, or 16: evenly spaced, but in
-        equal ratios for R > 100, where the work for a subset grows with the square of its size.
-    draws
-        Subsets per size.
-    n_groups, rule
-        As for group_clusters, applied to the whole and to each subset. A given number is lowered
-        for a subset that has fewer clusters.
-    level
-        Share of the draws within the band, 0 < level < 1.
-    target
-        Agreement that the lower end of the band must exceed.
-    max_points
-        Above this number of points, as many randomly chosen ones stand for all.
-
-    Raises
-    ------
-    DataError
-        Fewer than two realizations; labels that are not those of the overlaps.
-    ConfigError
-        A value out of range.
+    `sizes` of the subsets, each from 1 to R - 1, are by default all, or 16: evenly spaced, but in
+    equal ratios for R > 100, where the work for a subset grows with the square of its size. There
+    are `draws` of each, the share `level` of which is within the band, and `target` is the
+    agreement that its lower end must exceed. Groups are as for group_clusters, for the whole and
+    for each subset; a given number is lowered for a subset that has fewer clusters. Above
+    `max_points`, as many randomly chosen ones stand for all. DataError for fewer than two
+    realizations and for labels that are not those of the overlaps, ConfigError for a value out of
+    range.
     """
     check_draws(draws, level)
     n = overlaps.n_realizations

@@ -13,7 +13,7 @@ from kohorte.ensemble.agreement import label_ari
 from kohorte.ensemble.combination import Ensemble, combine
 from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.labels import Labels
-from kohorte.ensemble.overlaps import Overlaps, select_realizations
+from kohorte.ensemble.overlaps import Overlaps, check_each, select_realizations
 from kohorte.ensemble.significance import THRESHOLD
 from kohorte.ensemble.stability import group_stability
 from kohorte.errors import DataError
@@ -21,15 +21,7 @@ from kohorte.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class SettingEnsemble:
-    """The ensemble of one setting.
-
-    Attributes
-    ----------
-    members : (R_s,) int64
-        Its realizations, by their places in the whole.
-    ensemble : Ensemble
-        These combined.
-    """
+    """The ensemble of one setting: its realizations, by their places in the whole, combined."""
 
     members: np.ndarray
     ensemble: Ensemble
@@ -43,17 +35,11 @@ class SettingEnsemble:
 class SettingMeasures:
     """How sure and how stable the ensemble of one setting is; NaN where it has no value.
 
-    Attributes
-    ----------
-    agreement : float
-        Mean adjusted Rand index of all pairs of its realizations; NaN for a single one.
-    agreement_with_all : float
-        Adjusted Rand index of its consensus with that of all realizations of the study.
-    found : float
-        Share of its realizations that find a group, mean over the groups by their points.
-    jaccard : float
-        Mean Jaccard similarity of the clusters of a group, mean over the groups by their points; a
-        group that one of several realizations found counts 0. NaN for a single realization.
+    `agreement` is the mean adjusted Rand index of all pairs of its realizations;
+    `agreement_with_all` that of its consensus with that of all realizations of the study. Means
+    over the groups by their points: `found`, the share of its realizations that find a group, and
+    `jaccard`, the mean Jaccard similarity of the clusters of a group, where one that one of several
+    realizations found counts 0. `agreement` and `jaccard` are NaN for a single realization.
     """
 
     agreement: float
@@ -72,29 +58,12 @@ def combine_settings(
 ) -> list[SettingEnsemble]:
     """Combine the realizations of each setting.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of R realizations.
-    setting : (R,) integers
-        Setting of each of them, from 0; every one up to the highest occurs.
-    identical, threshold, groups
-        As for combine. A number of groups is lowered for a setting that has fewer clusters. A
-        single realization keeps its clusters as groups, whatever ``groups`` says.
-
-    Raises
-    ------
-    DataError
-        Another number of settings than of realizations, or one that does not occur.
-    ConfigError
-        As combine.
+    `setting` (R,) has that of each realization, from 0, and every one up to the highest occurs,
+    else DataError is raised. Others are as for combine, with its errors; a number of groups is
+    lowered for a setting that has fewer clusters. A single realization keeps its clusters as
+    groups, whatever `groups` says.
     """
-    setting = np.asarray(setting)
-    if setting.shape != (overlaps.n_realizations,):
-        raise DataError(
-            f"settings have shape {setting.shape}; expected one for each of the "
-            f"{overlaps.n_realizations} realizations"
-        )
+    setting = check_each(setting, overlaps.n_realizations, "settings", "realizations")
     parts = []
     for s in range(int(setting.max()) + 1):
         members = np.flatnonzero(setting == s)
@@ -108,15 +77,9 @@ def combine_settings(
 
 
 def measure_setting(ensemble: Ensemble, labels: np.ndarray, whole: np.ndarray) -> SettingMeasures:
-    """Measure the ensemble of a setting.
+    """Measure the ensemble of a setting from its consensus and that of all realizations, (N,).
 
-    Parameters
-    ----------
-    ensemble
-        Ensemble of the setting.
-    labels, whole : (N,) integers
-        Its consensus, and that of all realizations of the study; the points that all of its
-        realizations leave out, -1, are compared as one more group.
+    The points that all of its realizations leave out, -1, are compared as one more group.
     """
     n, n_groups = ensemble.overlaps.n_realizations, ensemble.grouping.n_groups
     pairs = ensemble.ari[np.triu_indices(n, 1)]

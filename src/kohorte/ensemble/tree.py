@@ -45,9 +45,7 @@ def cut_tree(tree: np.ndarray, n_groups: int) -> np.ndarray:
     for k in range(n_leaves - n_groups - 1, -1, -1):
         group[tree[k, :2].astype(np.int64)] = group[n_leaves + k]
     _, first, inverse = np.unique(group[:n_leaves], return_index=True, return_inverse=True)
-    order = np.empty(n_groups, dtype=np.int32)
-    order[np.argsort(first)] = np.arange(n_groups)
-    return order[inverse]
+    return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
 
 
 def leaf_spans(tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,10 +120,7 @@ def _list_branches(
 def count_groups(
     overlaps: Overlaps, distance: np.ndarray, tree: np.ndarray, rules: list[str]
 ) -> dict[str, int]:
-    """Return the number of groups by each of the rules.
-
-    A single realization has nothing to compare: its number of clusters by every rule.
-    """
+    """Return the number of groups by each rule; a single realization's is that of its clusters."""
     if overlaps.n_realizations == 1:
         return dict.fromkeys(rules, overlaps.n_clusters)
     return {name: RULES[name](overlaps, distance, tree) for name in rules}

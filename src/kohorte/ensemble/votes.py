@@ -66,28 +66,12 @@ class Voters:
     ) -> "PointLabels":
         """Label points: each belongs to the group with most votes of its clusters.
 
-        Parameters
-        ----------
-        labels
-            R label arrays or datasets of the same realizations: those that were counted, or the
-            labels that the same clusterings give to other points.
-        votes
-            A name of VOTES: every vote counts one, or weighs the significance of its cluster.
-        threads
-            Number of threads; it does not change the result.
-
-        Returns
-        -------
-        PointLabels
-            With ``groups``, ``confidence`` and ``signal`` of each point. Two groups with equal
-            votes: the one with more points in its clusters wins.
-
-        Raises
-        ------
-        DataError
-            Another number of realizations, or a label whose cluster was not counted.
-        ConfigError
-            Unknown votes.
+        `labels` are R label arrays or datasets of the same realizations: those that were counted,
+        or what the same clusterings give to other points. `votes` is a name of VOTES: every vote
+        counts one, or weighs the significance of its cluster. Of two groups with equal votes the
+        one with more points in its clusters wins. `threads` does not change the result. DataError
+        for another number of realizations, or a label whose cluster was not counted; ConfigError
+        for unknown votes.
         """
         from kohorte.ensemble.points import join_labels
 

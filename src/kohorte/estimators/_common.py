@@ -29,24 +29,15 @@ def allow_nan(tags: Tags) -> Tags:
 
 
 def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = False) -> np.ndarray:
-    """Return X, NaN allowed, in float32 where it is that and else in float64.
+    """Return X (N, F), NaN allowed, in float32 where it is that and else in float64.
 
-    Parameters
-    ----------
-    estimator
-        Whose input X is.
-    X : (N, F) array or table
-    reset
-        Whether X says how many features there are, and their names; else it must agree with fit.
+    With `reset` X says how many features there are, and their names; else it must agree with the
+    fit.
     """
     if not reset:
         check_is_fitted(estimator)
     return validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=[np.float64, np.float32],
-        ensure_all_finite="allow-nan",
+        estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
     )
 
 

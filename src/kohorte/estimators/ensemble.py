@@ -78,22 +78,16 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ----------
     labels_ : (N,) int32
         Consensus group of each point; a group that wins no point is possible, above all where a
-        rule finds their number.
-    confidence_ : (N,) float64
-        Share of the votes that it won.
-    signal_ : (N,) float64
-        Stacked signal: sum over the maps of the significance of the point's cluster.
-    n_groups_ : int
+        rule finds their number, n_groups_.
+    confidence_, signal_ : (N,) float64
+        Share of the votes that it won, and stacked signal: sum over the maps of the significance of
+        the point's cluster.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
-    ensemble_ : kohorte.ensemble.Ensemble
-    estimators_ : list of SOM
-    ids_ : tuple of str
-        What each map was trained with, as a name.
+    ensemble_, estimators_, ids_
+        The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name.
     seed_, feature_weights_, n_features_in_, feature_names_in_
-        As for SOM.
-
-    Errors as for SOM.
+        As for SOM, and so are errors.
     """
 
     def __init__(
@@ -110,16 +104,14 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
-        self.som = som
-        self.sweep = sweep
-        self.n_realizations = n_realizations
-        self.groups = groups
-        self.votes = votes
-        self.identical = identical
-        self.threshold = threshold
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        self.som, self.sweep, self.n_realizations = som, sweep, n_realizations
+        self.groups, self.votes, self.identical, self.threshold = (
+            groups,
+            votes,
+            identical,
+            threshold,
+        )
+        self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
 
     def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())

@@ -45,11 +45,12 @@ from kohorte.maps.realization import (
     Realization,
     Recording,
     run_realization,
+    segment_map,
     spawn_seeds,
 )
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.schedules import learning_rates
-from kohorte.maps.segments import Segments, segment
+from kohorte.maps.segments import Segments
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
 
@@ -108,6 +109,8 @@ def _signed(init: Any) -> Any:
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """Self-organizing map whose nodes are grouped into clusters.
 
+    ConfigError and DataError, which are ValueError, for parameters or tables that cannot be used.
+
     Parameters
     ----------
     xdim, ydim : int or "auto"
@@ -135,40 +138,23 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     Attributes
     ----------
     weights_ : (M, F) float64
-        In the units of X.
-    lattice_ : kohorte.maps.lattice.Lattice
-    parameters_ : MapParameters
-        All that was automatic is resolved.
-    labels_ : (N,) int32
-        Cluster of each point. It is one of `node_clusters_`, and some of those may hold no point.
-    winners_ : (N,) int32
-        Winner of each point.
+        In the units of X; `feature_weights_` are (F,) float64.
+    parameters_, lattice_, seed_
+        All that was automatic is resolved, `random_state` too.
+    labels_, winners_ : (N,) int32
+        Cluster and winner of each point. Some of `node_clusters_` may hold no point.
     hits_ : (M,) int64
         Points of each node.
-    u_matrix_ : (M,) float64
-    basins_, centroids_, node_clusters_, cluster_centroids_
-        See `kohorte.maps.segments.Segments`.
-    quality_ : dict
-        See `kohorte.maps.quality.measure_quality`. Two of its values are also
-    quantization_error_, topographic_error_ : float
-    history_ : kohorte.maps.history.History
-    n_iter_ : int
-        Steps, epochs or parts of training, where history was recorded.
-    seconds_ : dict
-        Time of each stage.
-    seed_ : int
-        What `random_state` came to.
-    feature_weights_ : (F,) float64
-    n_features_in_, feature_names_in_
-        As everywhere in scikit-learn.
+    u_matrix_, basins_, centroids_, node_clusters_, cluster_centroids_
+        (M,) float64, and what `kohorte.maps.segments.Segments` has.
+    quality_, quantization_error_, topographic_error_
+        The dict of `kohorte.maps.quality.measure_quality`, and two of its values.
+    history_, n_iter_, seconds_
+        A `kohorte.maps.history.History`; steps, epochs or parts of training, where it was recorded;
+        and the time of each stage.
     n_samples_seen_ : int
         Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
         errors, history_ or seconds_.
-
-    Raises
-    ------
-    ConfigError, DataError
-        Parameters or tables that cannot be used; both are ValueError.
     """
 
     feature_weights: ArrayLike | None
@@ -207,16 +193,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     @cached_property
     def _segments(self) -> Segments:
-        p = self.parameters_
-        return segment(
-            self._codebook,
-            self.u_matrix_,
-            self.lattice_,
-            method=p.method,
-            merge=p.merge,
-            n_clusters=p.clusters,
-            seed=int(spawn_seeds(self.seed_)[2].generate_state(1)[0]),
-        )
+        u, p = self.u_matrix_, self.parameters_
+        return segment_map(self._codebook, u, self.lattice_, p, self.seed_)
 
     @property
     def _codebook(self) -> np.ndarray:
@@ -351,8 +329,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def winners(self, X: ArrayLike) -> np.ndarray:
         """Return the node nearest to each point, (N,) int32."""
-        points = self._scale(check_table(self, X))
-        return find_winners(points, self._codebook, **self._search())
+        return find_winners(self._scale(check_table(self, X)), self._codebook, **self._search())
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the cluster of each point's winner, (N,) int32."""
@@ -366,8 +343,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def distances(self, X: ArrayLike) -> np.ndarray:
         """Return the distances of the points to all nodes, (N, M) float64, in the map's metric."""
-        points = self._scale(check_table(self, X))
-        return pairwise(points, self._codebook, self.parameters_.metric)
+        return pairwise(self._scale(check_table(self, X)), self._codebook, self.parameters_.metric)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the negative distance of each point to its winner, (N,) float64."""
@@ -428,14 +404,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     @classmethod
     def load(cls, path: str | Path) -> SOM:
-        """Read a map that `save` wrote, or one of a finished study.
+        """Read a map that `save` wrote, or one of a finished study; ResultError for any other file.
 
         A map of a study takes features on the scale of the study; see `load_study`.
-
-        Raises
-        ------
-        ResultError
-            Any other file.
         """
         with store.open_result(path, "realization") as file:
             seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")

@@ -72,26 +72,10 @@ def search_winners(
     """Return the index of the node nearest to each row, (N,) int32; the lowest on a tie.
 
     Distances are those of `kohorte.maps.metrics`, in float32; of two nodes that are equally near
-    within rounding either may win, see above.
-
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing.
-    weights
-        (M, F).
-    metric
-        A key of METRICS.
-    rows_per_block
-        Points that are compared with all nodes at a time; by default as many as BLOCK_BYTES hold,
-        on a CPU CACHE_BYTES.
-
-    Raises
-    ------
-    ConfigError
-        An unknown metric, or rows_per_block < 1.
-    DataError
-        Tables that cannot be used.
+    within rounding either may win, see above. `features` are (N, F), NaN where a value is missing,
+    `weights` (M, F). `rows_per_block` points are compared with all nodes at a time; by default as
+    many as BLOCK_BYTES hold, on a CPU CACHE_BYTES. ConfigError for an unknown metric or
+    rows_per_block < 1, DataError for tables that cannot be used.
     """
     points = as_points(features, missing=True)
     nodes = np.empty(len(points), np.int32)
@@ -140,33 +124,12 @@ def train_stack(
     largest magnitude of the feature over 2^42 for 1e6 points and over 2^35 for 1e8, where float32
     has 2^24. Smoothing is in float64.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing; the device holds the whole table.
-    lattice
-        Of the nodes.
-    weights
-        (M, F), or (R, M, F) for R realizations.
-    radii
-        Radius of each epoch, (E,), or (R, E) for each realization its own.
-    kernel, kernel_distance
-        See `Neighbourhood`.
-    metric
-        A key of METRICS.
-    observer
-        Called as observer(e, weights) when e = 1..E epochs are done, with weights of the shape
-        given; True ends the training.
-    block_bytes
-        About how much device memory the search may use beside points and weights; by default
-        BLOCK_BYTES, on a CPU CACHE_BYTES.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Tables that cannot be used.
+    The device holds all `features` (N, F), NaN where a value is missing. `weights` are (M, F), or
+    (R, M, F) for R realizations; `radii` those of each epoch, (E,), or (R, E) for each realization
+    its own. `observer(e, weights)` is called when e = 1..E epochs are done, with weights of the
+    shape given; True ends the training. The search uses about `block_bytes` of device memory beside
+    points and weights; by default BLOCK_BYTES, on a CPU CACHE_BYTES. ConfigError for arguments out
+    of range, DataError for tables that cannot be used.
     """
     kind = kind_of(metric)
     check_averaging(kernel)
@@ -305,8 +268,8 @@ def _run_epochs(
 ) -> Array:
     """Weights (R, M, F) after the epochs first..stop-1; to be called with 64-bit types enabled.
 
-    units: see _units. offsets, strengths: see _kernel_values. sides: xdim and ydim.
-    scores: see Kind. rows: points of a block of the search; nodes: those of the smoothing.
+    units: see _units. offsets, strengths: see _kernel_values. sides: xdim and ydim. scores: see
+    Kind. rows: points of a block of the search; nodes: those of the smoothing.
     """
 
     def epoch(e: Array, weights: Array) -> Array:

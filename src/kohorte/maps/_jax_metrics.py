@@ -28,15 +28,10 @@ _HIGHEST = lax.Precision.HIGHEST
 class Kind:
     """What a metric sums up or compares, on the device.
 
-    Attributes
-    ----------
-    scores : function(points (n, F), weights (M, F), missing) -> (n, M)
-        In the order of the distances of each point, float32.
-    distances : function(points (..., F), weights (..., F)) -> (...)
-    soft_distances : function(point (F,), weights (M, F)) -> (M,)
-        With finite gradients, in the type of the arguments.
-    by_difference : bool
-        Whether scores are built up feature by feature, and not a matrix product.
+    `scores(points (n, F), weights (M, F), missing)`, (n, M) float32, are in the order of the
+    distances of each point, and built up feature by feature `by_difference`, or a matrix product.
+    `distances` of points (..., F) from weights (..., F) are (...); `soft_distances` of a point (F,)
+    from weights (M, F) are (M,), with finite gradients, in the type of the arguments.
     """
 
     scores: Callable[[Array, Array, bool], Array]

@@ -28,20 +28,8 @@ MIXTURE_STARTS = 3
 SMALLEST_CLUSTER = 5
 
 
-def _silhouette(weights: np.ndarray, ids: np.ndarray) -> float:
-    from sklearn.metrics import silhouette_score
-
-    return float(silhouette_score(weights, ids))
-
-
-def _davies_bouldin(weights: np.ndarray, ids: np.ndarray) -> float:
-    from sklearn.metrics import davies_bouldin_score
-
-    return -float(davies_bouldin_score(weights, ids))
-
-
-#: Scores of (weights, ids), larger is better.
-SCORES = {"silhouette": _silhouette, "davies_bouldin": _davies_bouldin}
+#: Scores of (weights, ids) that scikit-learn has, and the sign with which larger is better.
+SCORES = {"silhouette": 1, "davies_bouldin": -1}
 
 
 def kmeans(
@@ -127,6 +115,7 @@ def _with_number(
     fit: Callable[[int], np.ndarray], weights: np.ndarray, n_clusters: int | str | None
 ) -> np.ndarray:
     """Return fit(count) for a given count, or for the count whose result has the best score."""
+    from sklearn import metrics
     from sklearn.exceptions import ConvergenceWarning
 
     n_different = np.unique(weights, axis=0).shape[0]
@@ -135,13 +124,14 @@ def _with_number(
         warnings.simplefilter("ignore", ConvergenceWarning)
         if isinstance(n_clusters, int | np.integer):
             return _labels(fit, min(n_clusters, n_different), weights)
-        score = SCORES["silhouette" if n_clusters is None else n_clusters]
+        name = "silhouette" if n_clusters is None else n_clusters
+        score = getattr(metrics, f"{name}_score")
         best, best_score = np.zeros(weights.shape[0], dtype=np.int64), -np.inf
         for count in range(2, min(LARGEST_CHOICE, n_different) + 1):
             ids = _labels(fit, count, weights)
             # The scores need more than one cluster and more nodes than clusters.
             if 1 < np.unique(ids).size < weights.shape[0]:
-                value = score(weights, ids)
+                value = SCORES[name] * float(score(weights, ids))
                 if value > best_score:
                     best, best_score = ids, value
         return best

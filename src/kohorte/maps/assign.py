@@ -14,14 +14,9 @@ from kohorte.maps.winners import find_winners
 class Assignment:
     """Where N points lie on a map.
 
-    Attributes
-    ----------
-    winners : (N,) int32
-        Nearest node of those whose cluster holds points of the training.
-    labels : (N,) of the type of `node_clusters`
-        Cluster of the winner.
-    distances : (N,) float64
-        Distance to the winner in the metric of the map.
+    `winners` (N,) int32 are the nearest nodes of those whose cluster holds points of the training,
+    `labels` (N,), of the type of `node_clusters`, their clusters, and `distances` (N,) float64
+    those to the winners in the metric of the map.
     """
 
     winners: np.ndarray
@@ -47,17 +42,9 @@ def assign(
     """Assign new points to the clusters of a map that hold points of its training.
 
     The nodes of a cluster without any win nothing: what would go there goes to the nearest other
-    node.
-
-    Parameters
-    ----------
-    points : (N, F) real numbers
-        NaN where a value is missing.
-    weights : (M, F) float32
-    node_clusters, hits : (M,) integers
-        Cluster of each node, and how many points of the training it won.
-    metric, threads
-        As for `kohorte.maps.winners.find_winners`.
+    node. `points` are (N, F), NaN where a value is missing, `weights` (M, F) float32;
+    `node_clusters` and `hits` (M,) are the cluster of each node, and how many points of the
+    training it won.
     """
     inhabited = np.bincount(node_clusters, hits)[node_clusters] > 0
     winners = find_winners(points, weights, metric=metric, threads=threads)

@@ -53,36 +53,14 @@ def train_batch(
     With the metrics other than Euclidean the winner is that of the metric and the mean is a mean.
     Source: Kohonen, Self-Organizing Maps (2001), section 3.6.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing; an array, or anything with shape, dtype and rows to
-        slice (an HDF5 dataset), which is then read in slabs, once an epoch.
-    lattice
-        Of the nodes.
-    weights
-        (M, F), where training begins.
-    epochs, radius, final_radius, radius_schedule
-        Passes, in which the radius n falls; see `Radii`.
-    fine_epochs
-        Further passes at the final radius.
-    kernel, kernel_distance
-        See `Neighbourhood`.
-    metric
-        A key of METRICS.
-    backend
-        ``numba``, or ``jax`` on the device that JAX chooses: the same up to rounding.
-    threads
-        Of the backend ``numba``. Neither they nor the size of slabs change a bit of the result.
-    observer
-        Looks at the map as training goes on, and may end it.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range, or a kernel with negative values.
-    DataError
-        Tables that cannot be used.
+    `features` are (N, F), NaN where a value is missing: an array, or anything with shape, dtype and
+    rows to slice (an HDF5 dataset), which is then read in slabs, once an epoch. Training begins
+    with `weights` (M, F). The radius n falls over the `epochs`, see `Radii`, and stays for the
+    `fine_epochs`; for the kernel see `Neighbourhood`. The backend is ``numba``, or ``jax`` on the
+    device that JAX chooses: the same up to rounding. Neither the `threads` of the former nor the
+    size of slabs change a bit of the result. `observer` looks at the map as training goes on, and
+    may end it. ConfigError for arguments out of range or a kernel with negative values, DataError
+    for tables that cannot be used.
     """
     epochs = as_count(epochs, "epochs", 1)
     fine_epochs = as_count(fine_epochs, "fine_epochs", 0)
@@ -104,11 +82,7 @@ def train_batch(
         for points in table:
             sums.add(points, search.winners(points, threads=threads), threads)
         trained = sums.means(neighbourhood, size, trained, threads)
-        if (
-            observer
-            and epoch + 1 in observer.looks
-            and observer.look(epoch + 1, trained, size, np.nan)
-        ):
+        if observer and observer.look(epoch + 1, trained, size, np.nan):
             break
     return trained
 
@@ -141,29 +115,12 @@ def train_minibatch(
         S <- (1 - alpha) S + alpha S_b,   C <- (1 - alpha) C + alpha C_b,
 
     and the weights are the quotient of the two, smoothed. So a part of N points with alpha 1 is a
-    batch epoch, and smaller alphas remember about 1 / alpha parts. Schedules advance with the parts
-    of the whole run; the last part of a pass may be smaller.
-
-    Source: the stochastic approximation of Cappé & Moulines, J. R. Stat. Soc. B 71 (2009) 593,
-    applied to batch training.
-
-    Parameters
-    ----------
-    epochs
-        Passes over the table.
-    batch_size
-        Points of a part.
-    alpha, final_alpha, learning_rate
-        See `learning_rates`.
-    order
-        ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`, or
-        ``sequential``, the rows in their order, which an HDF5 dataset needs.
-    rng
-        For a shuffled order.
-    features, lattice, weights, kernel, kernel_distance, metric, threads, observer
-        As for train_batch, with the same errors.
-    radius, final_radius, radius_schedule
-        See `Radii`.
+    batch epoch, and smaller alphas remember about 1 / alpha parts. Schedules (see `learning_rates`
+    and `Radii`) advance with the parts of the whole run, `epochs` passes; the last part of a pass
+    may be smaller. `order` is ``shuffled``, a fresh random permutation of the rows in every pass,
+    from `rng`, or ``sequential``, the rows in their order, which an HDF5 dataset needs. Other
+    arguments, and errors, are as for train_batch. Source: the stochastic approximation of Cappé &
+    Moulines, J. R. Stat. Soc. B 71 (2009) 593, applied to batch training.
     """
     epochs = as_count(epochs, "epochs", 1)
     batch_size = as_count(batch_size, "batch_size", 1)
@@ -190,7 +147,7 @@ def train_minibatch(
                 observer.begin(total, run.weights, n, rate)
             run.learn(points, radius=n, rate=rate, threads=threads)
             done += 1
-            if observer and done in observer.looks and observer.look(done, run.weights, n, rate):
+            if observer and observer.look(done, run.weights, n, rate):
                 return run.weights
     return run.weights
 
@@ -199,12 +156,7 @@ class MiniBatches:
     """A map that learns from a stream of parts; see train_minibatch.
 
     The first part replaces what the running means begin with, whatever its rate: there is nothing
-    to remember yet.
-
-    Attributes
-    ----------
-    weights : (M, F) float32
-        Those of the moment.
+    to remember yet. `weights` (M, F) float32 are those of the moment.
     """
 
     def __init__(
@@ -242,16 +194,8 @@ class NodeSums:
     """Sums of the points of each node, and how many they are.
 
     Points are added in their order, so that the sums do not depend on how they are cut into slabs;
-    threads share the features, not the points.
-
-    Parameters
-    ----------
-    lattice
-        Of the nodes.
-    n_features
-        Of the points.
-    masked
-        Whether features are counted one by one, because values are missing.
+    threads share the features, not the points. `masked` counts features one by one, because values
+    are missing.
     """
 
     def __init__(self, lattice: Lattice, n_features: int, *, masked: bool) -> None:
@@ -299,7 +243,9 @@ class Slabs:
     def __init__(self, features: Any, rows: int | None = None) -> None:
         self._on_disk = not isinstance(features, np.ndarray) and hasattr(features, "chunks")
         self._table = features if self._on_disk else as_points(features, missing=True)
-        self.n_rows, self.n_features = self._check_shape()
+        if len(self._table.shape) != 2 or 0 in self._table.shape:
+            as_points(np.empty(self._table.shape), "features")
+        self.n_rows, self.n_features = self._table.shape
         self.rows = rows or (SLAB_ROWS if self._on_disk else self.n_rows)
         # What is on disk is not read for this alone: missing values are counted as if there.
         self.masked = True if self._on_disk else has_missing(self._table)
@@ -325,12 +271,6 @@ class Slabs:
 
     def _slab(self, rows: slice) -> np.ndarray:
         return as_points(self._table[rows], missing=True) if self._on_disk else self._table[rows]
-
-    def _check_shape(self) -> tuple[int, int]:
-        if len(self._table.shape) != 2 or 0 in self._table.shape:
-            as_points(np.empty(self._table.shape), "features")
-        n_rows, n_features = self._table.shape
-        return n_rows, n_features
 
 
 #: Entries of a table below which starting threads costs more than it saves.
@@ -382,8 +322,7 @@ def _train_with_jax(
     from kohorte.maps._jax import train_stack
 
     def look(epoch: int, trained: np.ndarray) -> bool:
-        if observer is None or epoch not in observer.looks:
-            return False
+        assert observer is not None
         return observer.look(epoch, np.asarray(trained), radii[epoch - 1], np.nan)
 
     return train_stack(

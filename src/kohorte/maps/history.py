@@ -10,6 +10,8 @@ import numpy as np
 from kohorte._checks import as_count, as_number
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.parameters import check_patience
+from kohorte.maps.preservation import evenly_spaced
+from kohorte.maps.quality import quantization_error, topographic_error
 from kohorte.maps.winners import find_two_winners
 
 _LOG = logging.getLogger(__name__)
@@ -20,18 +22,12 @@ HISTORY_ROWS = 1000
 
 @dataclass(frozen=True)
 class History:
-    """Errors at the moments of a training run, and some of its weights.
+    """Errors at the H moments of a training run, and S of its weights.
 
-    Attributes
-    ----------
-    step : (H,) int64
-        Steps (or epochs) done; the first entry, 0, is the start.
-    quantization_error, topographic_error : (H,) float64
-        On at most HISTORY_ROWS points; the latter is NaN for a map of one node.
-    radius, alpha : (H,) float64
-        In use at the moment; alpha is NaN for batch training.
-    snapshot_step : (S,) int64
-    snapshots : (S, M, F) float32
+    `step` (H,) int64 are steps (or epochs) done; the first entry, 0, is the start. The errors (H,)
+    float64 are on at most HISTORY_ROWS points; the topographic one is NaN for a map of one node.
+    Radius and alpha (H,) float64 are those in use; alpha is NaN for batch training. `snapshots` (S,
+    M, F) float32 are from `snapshot_step` (S,) int64.
     """
 
     step: np.ndarray
@@ -47,29 +43,12 @@ class History:
 class Observer:
     """Look at a map while it is trained; a trainer calls `begin` once and then `look`.
 
-    Attributes
-    ----------
-    points : (N, F) float32
-        NaN where missing.
-    lattice : Lattice
-    metric : str
-        Of the map.
-    moments : int
-        How often errors are measured after the start, evenly spaced over the run; 0 for never.
-    snapshots : int
-        How many weights are kept, evenly spaced from the start to the end; one is the end.
-    patience : int or None
-        Training ends when the quantization error has not fallen by more than the share `tolerance`
-        of its least value so far for that many moments in a row; None for never.
-    tolerance : float
-        See `patience`.
-    progress : function(done, total), optional
-        Called at every moment.
-
-    Raises
-    ------
-    ConfigError
-        Numbers out of range, and a patience without moments.
+    `points` are (N, F) float32, NaN where missing. Errors are measured `moments` times after the
+    start, evenly spaced over the run; 0 for never. So many `snapshots` of weights are kept, evenly
+    spaced from the start to the end; one is the end. Training ends when the quantization error has
+    not fallen by more than the share `tolerance` of its least value so far for `patience` moments
+    in a row; None for never. `progress(done, total)` is called at every moment. ConfigError for
+    numbers out of range, and for a patience without moments.
     """
 
     points: np.ndarray
@@ -88,8 +67,7 @@ class Observer:
         if self.patience is not None:
             as_count(self.patience, "patience", 1)
         check_patience(self.patience, self.moments)
-        count = min(self.points.shape[0], HISTORY_ROWS)
-        rows = np.arange(count, dtype=np.int64) * self.points.shape[0] // count
+        rows = evenly_spaced(self.points.shape[0], HISTORY_ROWS)
         self._sample = np.ascontiguousarray(self.points[rows])
         self._entries: list[tuple[float, ...]] = []
         self._kept: dict[int, np.ndarray] = {}
@@ -111,7 +89,9 @@ class Observer:
             self.progress(0, total)
 
     def look(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> bool:
-        """Look at the weights that the map has after `done` steps; True ends the training."""
+        """Look, if it is time, at the weights after `done` steps; True ends the training."""
+        if done not in self.looks:
+            return False
         self._record(done, weights, radius, alpha)
         if self.progress:
             self.progress(done, self._total)
@@ -131,6 +111,10 @@ class Observer:
         _LOG.info("the quantization error falls no more: training ends after %d", done)
         return True
 
+    def next_look(self, done: int) -> int:
+        """Return the first look after `done` steps."""
+        return next(look for look in self.looks if look > done)
+
     def history(self) -> History:
         """Return what was recorded."""
         step, qe, te, radius, alpha = np.array(self._entries, dtype=np.float64).reshape(-1, 5).T
@@ -149,10 +133,8 @@ class Observer:
     def _record(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> None:
         if self.moments and (done == 0 or done in self._measured_at):
             nodes, lengths = find_two_winners(self._sample, weights, metric=self.metric)
-            linked = self.lattice.are_neighbours(nodes[:, 0], nodes[:, 1])
-            topographic = float(np.mean(~linked)) if self.lattice.n_nodes > 1 else np.nan
-            quantization = float(np.mean(lengths[:, 0], dtype=np.float64))
-            self._entries.append((done, quantization, topographic, radius, alpha))
+            errors = quantization_error(lengths[:, 0]), topographic_error(nodes, self.lattice)
+            self._entries.append((done, *errors, radius, alpha))
         if done in self._kept_at:
             self._kept[done] = weights.copy()
 

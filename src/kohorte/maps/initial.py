@@ -1,5 +1,7 @@
 """Starting weights of a map."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,14 +12,6 @@ from kohorte.maps.lattice import Lattice
 
 #: Half-width of the principal plane's grid, in standard deviations.
 PCA_EXTENT = 2.0
-
-
-def _uniform(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
-    return rng.random((lattice.n_nodes, points.shape[1]), dtype=np.float32)
-
-
-def _normal(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
-    return rng.standard_normal((lattice.n_nodes, points.shape[1]), dtype=np.float32)
 
 
 def _sample(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.ndarray:
@@ -43,7 +37,12 @@ def _pca(points: np.ndarray, lattice: Lattice, rng: np.random.Generator) -> np.n
     return weights.astype(np.float32)
 
 
-INITIALS = {"uniform": _uniform, "normal": _normal, "sample": _sample, "pca": _pca}
+INITIALS: dict[str, Callable[[np.ndarray, Lattice, np.random.Generator], np.ndarray]] = {
+    "uniform": lambda x, grid, rng: rng.random((grid.n_nodes, x.shape[1]), np.float32),
+    "normal": lambda x, grid, rng: rng.standard_normal((grid.n_nodes, x.shape[1]), np.float32),
+    "sample": _sample,
+    "pca": _pca,
+}
 
 
 def initial_weights(
@@ -51,18 +50,13 @@ def initial_weights(
 ) -> npt.NDArray[np.float32]:
     """Return starting weights (M, F) for a map of `features` (N, F), NaN where missing.
 
-    Raises ConfigError for an unknown name and DataError for features that cannot be used.
-    Source: Kohonen, Self-Organizing Maps (2001).
-
-    Parameters
-    ----------
-    initial
-        'uniform': U(0, 1) per entry. 'normal': N(0, 1) per entry. 'sample': M rows of the data,
-        drawn with replacement; a missing value is its feature's mean, here and in the next.
-        'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over
-        the lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors,
-        the first along the longer side (x on a tie); a side of one node stays at the mean. `rng` is
-        not used by 'pca'.
+    `initial` is 'uniform': U(0, 1) per entry; 'normal': N(0, 1) per entry; 'sample': M rows of the
+    data, drawn with replacement; a missing value is its feature's mean, here and in the next; or
+    'pca': mean + a sqrt(l1) v1 + b sqrt(l2) v2, with a and b on a regular grid in [-2, 2] over the
+    lattice, l and v the largest eigenvalues of the covariance and their unit eigenvectors, the
+    first along the longer side (x on a tie); a side of one node stays at the mean, and `rng` is not
+    used. ConfigError for another name, DataError for features that cannot be used. Source: Kohonen,
+    Self-Organizing Maps (2001).
     """
     start = choose(INITIALS, initial, "initial weights")
     return start(as_points(features, missing=True), lattice, rng)

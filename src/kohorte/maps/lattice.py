@@ -26,27 +26,16 @@ SIX_OF_ODD_ROW = ((0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 0))
 class Topology:
     """How the nodes of a lattice are placed and linked.
 
-    Attributes
-    ----------
-    row_height
-        Distance between rows.
-    row_shift
-        How far odd rows are moved along x.
-    links
-        (dx, dy) in columns and rows of the neighbours of a node in an even row, and of a node in an
-        odd row, in the order that breaks ties of the steepest descent.
-    count_links
-        count_links(dx, dy): links of the shortest path to a node dx and dy away in the plane.
+    Odd rows, `row_height` apart, are moved by `row_shift` along x. `links` are (dx, dy) in columns
+    and rows of the neighbours of a node in an even row, and of one in an odd row, in the order that
+    breaks ties of the steepest descent; `count_links(dx, dy)` are those of the shortest path to a
+    node dx and dy away in the plane.
     """
 
     row_height: float
     row_shift: float
     links: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
     count_links: Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-def _links_of_square_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    return np.maximum(np.abs(dx), np.abs(dy))
 
 
 def _links_of_hexagonal_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
@@ -56,7 +45,9 @@ def _links_of_hexagonal_cells(dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
 
 
 TOPOLOGIES = {
-    "rectangular": Topology(1.0, 0.0, (EIGHT, EIGHT), _links_of_square_cells),
+    "rectangular": Topology(
+        1.0, 0.0, (EIGHT, EIGHT), lambda dx, dy: np.maximum(np.abs(dx), np.abs(dy))
+    ),
     "hexagonal": Topology(
         ROW_HEIGHT, 0.5, (SIX_OF_EVEN_ROW, SIX_OF_ODD_ROW), _links_of_hexagonal_cells
     ),
@@ -67,22 +58,12 @@ TOPOLOGIES = {
 class Lattice:
     """A lattice of xdim * ydim nodes; node r sits in column r % xdim of row r // xdim.
 
-    One-dimensional lattices (1 x M, M x 1) are legal.
-
-    Parameters
-    ----------
-    topology
-        'rectangular', eight neighbours for an inner node; 'hexagonal', six: rows lie sqrt(3)/2
-        apart and every second one, from the second on, is moved by half a step along x.
-    periodic
-        The last column is followed by the first one, the last row by the first one; a side of one
-        node is not joined to itself.
-
-    Raises
-    ------
-    ConfigError
-        A side is below one, the topology is unknown, or a periodic hexagonal lattice has an odd
-        number of rows above one, so that the last row would not fit the first.
+    One-dimensional lattices (1 x M, M x 1) are legal. An inner node has eight neighbours on a
+    'rectangular' one, and six on a 'hexagonal' one: rows lie sqrt(3)/2 apart and every second one,
+    from the second on, is moved by half a step along x. On a `periodic` one the last column is
+    followed by the first one, the last row by the first one; a side of one node is not joined to
+    itself. ConfigError for a side below one, an unknown topology, and for a periodic hexagonal
+    lattice with an odd number of rows above one, so that the last row would not fit the first.
     """
 
     xdim: int
@@ -224,8 +205,8 @@ def suggest_size(n_points: int, n_features: int, ratio: float) -> tuple[int, int
 
     xdim = int(sqrt(M / ratio)), ydim = int(M / xdim), each at least one, so that `ratio` is about
     ydim / xdim. With ratio 0 the lattice is a chain of M nodes. Source: Ha, Nättilä & Davelaar,
-    JOSS 10 (2025) 7613, after Vesanto's 5 sqrt(N). Raises ConfigError for counts below one or a
-    negative ratio.
+    JOSS 10 (2025) 7613, after Vesanto's 5 sqrt(N). ConfigError for counts below one or a negative
+    ratio.
     """
     n_points = as_count(n_points, "n_points", 1)
     n_features = as_count(n_features, "n_features", 1)
@@ -242,8 +223,8 @@ def pca_ratio(features: npt.ArrayLike) -> float:
 
     `features` are (N, F), NaN where missing. The ratio lies in [0, 1]; it is 0 if the data lie on a
     line, 1 if they do not vary at all. This is the usual heuristic (Kohonen, Self-Organizing Maps,
-    2001): sides in proportion to the spread of the data along the two principal axes. Raises
-    DataError for features that cannot be used.
+    2001): sides in proportion to the spread of the data along the two principal axes. DataError for
+    features that cannot be used.
     """
     _, variances, _ = principal_axes(as_points(features, missing=True))
     return float(np.sqrt(variances[1] / variances[0])) if variances[0] > 0 else 1.0

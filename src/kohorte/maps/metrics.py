@@ -16,15 +16,10 @@ __all__ = ["METRICS", "pairwise", "rowwise"]
 
 
 def rowwise(a: ArrayLike, b: ArrayLike, metric: str) -> np.ndarray:
-    """Return the distance of each row of `a` from the same row of `b`, (n,) float64.
+    """Return the distance of each row of `a`, (n, F), from the same row of `b`, (n,) float64.
 
-    Parameters
-    ----------
-    a, b
-        (n, F). Features that are NaN in either row are missing for that pair; a pair with no
-        feature in common is infinitely far apart.
-    metric
-        A key of METRICS, else ConfigError is raised.
+    Features that are NaN in either row are missing for that pair; a pair with no feature in common
+    is infinitely far apart. ConfigError for a metric that is no key of METRICS.
     """
     from kohorte.maps import _kernels
 

@@ -16,31 +16,6 @@ SMALLEST_SUPPORT = 1e-280
 Kernel = Callable[[np.ndarray, float], np.ndarray]
 
 
-def _truncated_gaussian(d: np.ndarray, n: float) -> np.ndarray:
-    return np.where(d <= n, np.exp(-(d**2) / (2 * (n / 3) ** 2)), 0.0)
-
-
-def _gaussian(d: np.ndarray, n: float) -> np.ndarray:
-    return np.exp(-(d**2) / (2 * n**2))
-
-
-def _gaussian_e(d: np.ndarray, n: float) -> np.ndarray:
-    return np.exp(-(d**2) / n**2)
-
-
-def _bubble(d: np.ndarray, n: float) -> np.ndarray:
-    return np.where(d <= n, 1.0, 0.0)
-
-
-def _mexican_hat(d: np.ndarray, n: float) -> np.ndarray:
-    squared = (d / n) ** 2
-    return (1 - squared) * np.exp(-squared / 2)
-
-
-def _triangle(d: np.ndarray, n: float) -> np.ndarray:
-    return np.maximum(1 - d / n, 0.0)
-
-
 def _with_point_limit(kernel: Kernel) -> Kernel:
     """Return the kernel with its limit at a radius whose square is zero: 1 at d = 0."""
 
@@ -50,7 +25,6 @@ def _with_point_limit(kernel: Kernel) -> Kernel:
             return np.where(distances == 0, 1.0, 0.0)
         return kernel(distances, radius)
 
-    limited.__name__ = kernel.__name__.lstrip("_")
     return limited
 
 
@@ -63,11 +37,14 @@ _POINT = 1e-100
 #: n. bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond
 #: n. triangle: 1 - d/n for d <= n, else 0.
 KERNELS: dict[str, Kernel] = {
-    kernel.__name__: kernel
-    for kernel in map(
-        _with_point_limit,
-        (_truncated_gaussian, _gaussian, _gaussian_e, _bubble, _mexican_hat, _triangle),
-    )
+    "truncated_gaussian": _with_point_limit(
+        lambda d, n: np.where(d <= n, np.exp(-(d**2) / (2 * (n / 3) ** 2)), 0.0)
+    ),
+    "gaussian": _with_point_limit(lambda d, n: np.exp(-(d**2) / (2 * n**2))),
+    "gaussian_e": _with_point_limit(lambda d, n: np.exp(-(d**2) / n**2)),
+    "bubble": _with_point_limit(lambda d, n: np.where(d <= n, 1.0, 0.0)),
+    "mexican_hat": _with_point_limit(lambda d, n: (1 - (d / n) ** 2) * np.exp(-((d / n) ** 2) / 2)),
+    "triangle": _with_point_limit(lambda d, n: np.maximum(1 - d / n, 0.0)),
 }
 
 #: Kernel -> the lattice distance with which it is a product of two kernels of single axes.
@@ -75,21 +52,10 @@ PRODUCT_KERNELS = {"gaussian": "euclidean", "gaussian_e": "euclidean", "bubble":
 
 
 class Neighbourhood:
-    """A kernel on a lattice, as tables by offset.
+    """A kernel, a key of KERNELS, on a lattice, as tables by offset.
 
-    Parameters
-    ----------
-    lattice
-        Of the nodes.
-    kernel
-        A key of KERNELS.
-    kernel_distance
-        ``links`` or ``euclidean``, see `Lattice.distances_from`.
-
-    Raises
-    ------
-    ConfigError
-        Unknown names.
+    `kernel_distance` is ``links`` or ``euclidean``, see `Lattice.distances_from`; ConfigError for
+    unknown names.
     """
 
     def __init__(self, lattice: Lattice, kernel: str, kernel_distance: str) -> None:

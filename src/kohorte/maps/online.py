@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,40 +55,13 @@ def train_online(
     are not changed. Sources: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613; Kohonen, Proc. IEEE 78
     (1990) 1464.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing, of any real type; computed in float32.
-    lattice
-        Of the nodes.
-    weights
-        (M, F), where training begins.
-    steps, epochs
-        Give one of them. With `epochs`, that many passes over the table are made and the schedules
-        advance once a pass (t counts passes) instead of once a step.
-    alpha, final_alpha, learning_rate
-        See `learning_rates`.
-    radius, final_radius, radius_schedule
-        See `Radii`.
-    kernel, kernel_distance
-        See `Neighbourhood`.
-    metric
-        A key of METRICS.
-    order
-        ``shuffled``, a fresh random permutation of the rows in every pass, from `rng`;
-        ``sequential``, the rows in their order; or row indices, repeated where there are fewer of
-        them than steps.
-    rng
-        For a shuffled order.
-    observer
-        Looks at the map as training goes on, and may end it.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Tables that cannot be used.
+    `features` are (N, F), NaN where a value is missing, of any real type; computed in float32.
+    Training begins with `weights` (M, F). Give `steps` or `epochs`: with the latter, that many
+    passes over the table are made and the schedules advance once a pass (t counts passes) instead
+    of once a step. `order` is ``shuffled``, a fresh random permutation of the rows in every pass,
+    from `rng`; ``sequential``, the rows in their order; or row indices, repeated where there are
+    fewer of them than steps. `observer` looks at the map as training goes on, and may end it.
+    ConfigError for arguments out of range, DataError for tables that cannot be used.
     """
     from kohorte.maps._kernels import KINDS, train_steps
 
@@ -108,7 +81,7 @@ def train_online(
     neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
     start = as_weights(weights, lattice.n_nodes, n_features)
     trained, bias = _padded(start)
-    masked = has_missing(points)
+    masked, sides = has_missing(points), (lattice.xdim, lattice.ydim, lattice.periodic)
     rows = _Rows(sample_order(n_points, total, order=order, rng=rng))
 
     done, in_use = 0, (np.nan, np.nan)
@@ -125,27 +98,11 @@ def train_online(
                 reach = reach_of(table)
             until = done + (last - first) * per_move
             while done < until:
-                stop = until if observer is None else min(until, _next(observer.looks, done))
+                stop = until if observer is None else min(until, observer.next_look(done))
                 for taken in rows.take(stop - done):
-                    train_steps(
-                        points,
-                        taken,
-                        trained,
-                        bias,
-                        kind,
-                        masked,
-                        lattice.xdim,
-                        lattice.ydim,
-                        lattice.periodic,
-                        table,
-                        reach,
-                    )
+                    train_steps(points, taken, trained, bias, kind, masked, *sides, table, reach)
                 done = stop
-                if (
-                    observer
-                    and done == _next(observer.looks, done - 1)
-                    and observer.look(done, _unpadded(trained, lattice), *in_use)
-                ):
+                if observer and observer.look(done, _unpadded(trained, lattice), *in_use):
                     return _unpadded(trained, lattice)
     return _unpadded(trained, lattice)
 
@@ -171,13 +128,9 @@ def sample_order(
 ) -> Iterator[np.ndarray]:
     """Yield the row indices of the steps of a run, int64, in blocks of at most STEP_BLOCK.
 
-    See train_online for `order` and `rng`.
-
-    Raises
-    ------
-    ConfigError
-        At the call: the order is shuffled and no generator is given, or it is neither a name nor a
-        one-dimensional array of row numbers.
+    `order` and `rng` are as for train_online. ConfigError, at the call, for a shuffled order
+    without a generator, and for one that is neither a name nor a one-dimensional array of row
+    numbers.
     """
     if isinstance(order, str):
         choose_name(PARAMETERS["order"].names, order, "order")
@@ -235,11 +188,6 @@ def _runs(n: np.ndarray, rate: np.ndarray) -> Iterator[tuple[int, int]]:
     changes = np.flatnonzero((np.diff(n) != 0) | (np.diff(rate) != 0)) + 1
     edges = [0, *changes.tolist(), n.size]
     yield from itertools.pairwise(edges)
-
-
-def _next(looks: Sequence[int], done: int) -> int:
-    """Return the first look after `done` steps."""
-    return next(look for look in looks if look > done)
 
 
 def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

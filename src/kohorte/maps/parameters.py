@@ -25,19 +25,11 @@ from kohorte.errors import ConfigError
 class Metric:
     """A distance of two vectors.
 
-    Attributes
-    ----------
-    kind : str
-        What is summed up or compared over the features: a key of `kohorte.maps._kernels.KINDS` and
-        of `kohorte.maps._jax_metrics.KINDS`.
-    root : bool
-        Whether the distance is the square root of that.
-    by_product : bool
-        Whether the winners of complete points are searched by scalar products.
-    scipy_name : str or None
-        Its name for `scipy.spatial.distance.cdist`, where scipy has it.
-    has_triangle_inequality : bool
-        Whether no detour is shorter than the straight way.
+    `kind` is what is summed up or compared over the features: a key of
+    `kohorte.maps._kernels.KINDS` and of `kohorte.maps._jax_metrics.KINDS`. The distance is that or,
+    with `root`, its square root. `by_product`: winners of complete points are searched by scalar
+    products. `scipy_name` is its name for `scipy.spatial.distance.cdist`, where scipy has it.
+    `has_triangle_inequality`: no detour is shorter than the straight way.
     """
 
     kind: str
@@ -73,14 +65,7 @@ AUTOMATIC: dict[str, dict[str, str]] = {
 #: Passes of batch and mini-batch training where `epochs` is None.
 DEFAULT_EPOCHS = 20
 
-KERNEL_NAMES = (
-    "truncated_gaussian",
-    "gaussian",
-    "gaussian_e",
-    "bubble",
-    "mexican_hat",
-    "triangle",
-)
+KERNEL_NAMES = ("truncated_gaussian", "gaussian", "gaussian_e", "bubble", "mexican_hat", "triangle")
 
 #: Kernels with negative values: means weighed by them are not defined, so no batch training.
 NEGATIVE_KERNELS = ("mexican_hat",)
@@ -113,31 +98,16 @@ class ParameterError(ConfigError):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A row of the table.
+    """A row of the table: a parameter, with its `section` of the configuration.
 
-    Attributes
-    ----------
-    section : str
-        Of the configuration.
-    code : str
-        What its value follows in an id.
-    default : object
-        Value that it has unless another is chosen; where it is None, null can be chosen.
-    names : collection of str
-        What can be chosen by name, beside numbers or in their place.
-    bounds : mapping
-        Of its numbers in a configuration, in the words of JSON schema.
-    always : bool
-        Whether it is part of every id of a map that it has an effect on. The others are only where
-        they differ from the default: so an id depends on nothing but its own parameters.
-    matters : function(values) -> bool, optional
-        Whether it has an effect, given all parameters; by default it always has.
-    own_check : function(value), optional
-        Raises ConfigError, in place of the check by type and lower bound.
-    kind : type
-        int, float, bool or str: of its values that are neither names nor None.
-    nullable : bool
-        Whether it can be None once it is resolved.
+    In an id its value follows `code`; it is part of every id of a map that it has an effect on if
+    `always`, and else where it differs from the `default`: so an id depends on nothing but its own
+    parameters. A `default` of None can be chosen as null. `names` can be chosen beside numbers or
+    in their place; `bounds` of the numbers in a configuration are in the words of JSON schema. By
+    default it always has an effect; `matters(values)` tells, given all parameters.
+    `own_check(value)` raises ConfigError, in place of the check by type and lower bound. `kind` is
+    int, float, bool or str: of values that are neither names nor None, which is one, once it is
+    resolved, if `nullable`.
     """
 
     section: str
@@ -206,19 +176,9 @@ class ResolvedParameters:
     The fields are the table: to `PARAMETERS` they give their names and types. What they mean is in
     the schema of the configuration (docs/configuration.md). `ratio` says how the sides were found,
     where they were automatic; `radius` and `final_radius` are None for the schedule ``reference``,
-    which sets them; `clusters` is None for a method that finds the number itself.
-
-    Parameters
-    ----------
-    xdim, ydim : int
-        Sides of the lattice.
-    **chosen
-        Any others by name; defaults are those of the table, ``"auto"`` among them.
-
-    Raises
-    ------
-    ConfigError
-        A value out of range, or values that exclude each other.
+    which sets them; `clusters` is None for a method that finds the number itself. Of those not
+    `chosen` by name defaults are those of the table, ``"auto"`` among them. ConfigError for a value
+    out of range, or values that exclude each other.
     """
 
     xdim: int = _lattice("x", "auto", ("auto",), _SIDE, always=True)
@@ -353,18 +313,10 @@ def _text(value: Any) -> str:
 
 
 def check_map(p: Values) -> None:
-    """Refuse parameters that exclude each other, whatever the data.
+    """Raise ParameterError for parameters that exclude each other, whatever the data.
 
-    Parameters
-    ----------
-    p
-        Every parameter by name, each within its bounds. Automatic sides are made to fit later, and
-        so exclude nothing.
-
-    Raises
-    ------
-    ParameterError
-        It names a parameter and says what it does not go with.
+    `p` has every parameter by name, each within its bounds. Automatic sides are made to fit later,
+    and so exclude nothing.
     """
     automatic = are_automatic(p["xdim"], p["ydim"])
     if not automatic:
@@ -432,19 +384,9 @@ def radius_ends(
 ) -> tuple[float | None, float | None]:
     """Return the first and last radius of a schedule; None, twice, for ``reference``.
 
-    Parameters
-    ----------
-    schedule
-        ``reference``, which sets its radii itself, or the name of a curve.
-    first, last
-        None stands for ``side / 2``, and for 1 (or `first` where that is less).
-    side
-        Longer side of the lattice, in nodes.
-
-    Raises
-    ------
-    ParameterError
-        Radii for ``reference``, or that the curve cannot go between.
+    None for `first` stands for half of `side`, the longer one of the lattice, and for `last` for 1,
+    or `first` where that is less. ParameterError for radii given for ``reference``, which sets them
+    itself, or that the curve cannot go between.
     """
     if schedule == "reference":
         for name, value in (("radius", first), ("final_radius", last)):

@@ -48,13 +48,8 @@ def topographic_product(
     size = max(1, _BLOCK_ENTRIES // n_nodes)
     for start in range(0, nodes.size, size):
         block = nodes[start : start + size]
-        tables = zip(
-            block,
-            lattice.distances_from(block),
-            pairwise(weights[block], weights, metric),
-            strict=True,
-        )
-        for node, on_lattice, by_weights in tables:
+        tables = lattice.distances_from(block), pairwise(weights[block], weights, metric)
+        for node, on_lattice, by_weights in zip(block, *tables, strict=True):
             on_lattice, by_weights = np.delete(on_lattice, node), np.delete(by_weights, node)
             lattice_order = np.argsort(on_lattice, kind="stable")
             weight_order = np.argsort(by_weights, kind="stable")

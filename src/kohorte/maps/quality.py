@@ -30,10 +30,7 @@ _BLOCK_ENTRIES = 1 << 17
 
 
 def quantization_error(distances: npt.ArrayLike) -> float:
-    """Return the mean of the distances (N,) of points to their winners, in the map's metric.
-
-    Source: Kohonen, Self-Organizing Maps (2001).
-    """
+    """Return the mean of the distances (N,) to winners (Kohonen, Self-Organizing Maps, 2001)."""
     return float(np.mean(_as_distances(distances), dtype=np.float64))
 
 
@@ -250,22 +247,11 @@ def measure_quality(
 
     The names are quantization_error, topographic_error, combined_error, distortion,
     topographic_product, trustworthiness, neighbourhood_preservation, embedding_ks,
-    embedding_variance and dead_node_share. Raises ConfigError for arguments out of range and
-    DataError for arrays that do not fit.
-
-    Parameters
-    ----------
-    features
-        (N, F), NaN for a missing value; `weights` are (M, F).
-    radius, kernel, kernel_distance
-        Neighbourhood of the distortion.
-    winners
-        Result of find_two_winners for these; None finds it here.
-    rows
-        Most rows (nodes, for the topographic product), evenly spaced, for the measures that compare
-        all pairs.
-    metric
-        The metric of the map.
+    embedding_variance and dead_node_share. `features` are (N, F), NaN for a missing value, and
+    `weights` (M, F); radius, kernel and kernel_distance are the neighbourhood of the distortion.
+    `winners` is the result of find_two_winners for these; None finds it here. The measures that
+    compare all pairs take at most `rows` rows (nodes, for the topographic product), evenly spaced.
+    ConfigError for arguments out of range and DataError for arrays that do not fit.
     """
     points = as_points(features, missing=True)
     weights = as_weights(weights, lattice.n_nodes, points.shape[1])

@@ -23,7 +23,7 @@ from kohorte.maps.online import train_online
 from kohorte.maps.parameters import ResolvedParameters
 from kohorte.maps.quality import QUALITY_ROWS, measure_quality
 from kohorte.maps.schedules import Radii
-from kohorte.maps.segments import segment
+from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners
 
@@ -64,25 +64,12 @@ class MapParameters(ResolvedParameters):
 class Realization:
     """A trained map, its clusters and its quality.
 
-    Attributes
-    ----------
-    weights : (M, F) float32
-    u_matrix : (M,) float64
-        Smoothed as the parameters say.
-    basins, centroids, node_clusters, cluster_centroids
-        As in `kohorte.maps.segments.Segments`.
-    winners : (N,) int32
-        Node nearest to each point.
-    labels : (N,)
-        Cluster of each point, in the smallest unsigned type that holds K - 1.
-    hits : (M,) int64
-        Points of each node.
-    quality : dict
-        See `kohorte.maps.quality.measure_quality`.
-    seconds : dict
-        Time spent on train (with the start), winners, segment and quality.
-    history : History
-        What was recorded in training.
+    `weights` are (M, F) float32; `u_matrix` (M,) float64 is smoothed as the parameters say; basins,
+    centroids and clusters are as in `kohorte.maps.segments.Segments`. `winners` (N,) int32 are the
+    nodes nearest to the points, `labels` (N,) the clusters of the points, in the smallest unsigned
+    type that holds K - 1, and `hits` (M,) int64 the points of each node. `quality` is that of
+    `kohorte.maps.quality.measure_quality`; `seconds` has the time spent on train (with the start),
+    winners, segment and quality; `history` is what was recorded in training.
     """
 
     weights: np.ndarray
@@ -102,6 +89,16 @@ class Realization:
 def spawn_seeds(seed: int) -> list[np.random.SeedSequence]:
     """Return the seeds of a map's start, of its sample order and of its segmentation."""
     return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
+
+
+def segment_map(
+    weights: np.ndarray, u: np.ndarray, lattice: Lattice, p: MapParameters, seed: int
+) -> Segments:
+    """Return the clusters of the nodes of a map with that seed, as its parameters say."""
+    state = int(spawn_seeds(seed)[2].generate_state(1)[0])
+    return segment(
+        weights, u, lattice, method=p.method, merge=p.merge, n_clusters=p.clusters, seed=state
+    )
 
 
 @dataclass(frozen=True)
@@ -125,42 +122,19 @@ def run_realization(
 ) -> Realization:
     """Train a map, cluster its nodes and label the points.
 
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing.
-    parameters
-        Of the map.
-    seed
-        The only source of randomness, >= 0; start, sample order and segmentation have generators of
-        their own, its SeedSequence children in that order.
-    given
-        First weights (M, F), for ``initial: given``.
-    recording, progress
-        See `Observer`.
-    threads
-        Without effect on the result.
-    quality_rows
-        See `kohorte.maps.quality.measure_quality`.
-
-    Returns
-    -------
-    Realization
-        But for `seconds`, it depends on the other arguments alone.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Features or weights that cannot be used.
+    `features` are (N, F), NaN where a value is missing; `given` are first weights (M, F), for
+    ``initial: given``; `recording` and `progress` are as in `Observer`, `quality_rows` as in
+    `measure_quality`. `seed`, >= 0, is the only source of randomness: start, sample order and
+    segmentation have generators of their own, its SeedSequence children in that order. The result
+    depends, but for `seconds`, on the other arguments alone, and not on `threads`. ConfigError for
+    arguments out of range, DataError for features or weights that cannot be used.
     """
     points = as_points(features, missing=True)
     run = _Run(points, parameters, seed, given, recording, progress)
     clock = _Clock()
-    weights = _train(points, run, threads)
+    weights = _train(run, threads)
     clock.stop("train")
-    return _finish(points, run, weights, clock, threads, quality_rows)
+    return _finish(run, weights, clock, threads, quality_rows)
 
 
 def run_realizations(
@@ -177,17 +151,8 @@ def run_realizations(
 
     Maps of the backend ``jax`` that have everything but their starts and radii in common are
     trained side by side on the device; such a result is that of run_realization up to rounding.
-
-    Parameters
-    ----------
-    features, given, recording, quality_rows
-        As for run_realization, with the same errors.
-    runs
-        Parameters and seed of each map.
-    done
-        Called in the thread that trained the map.
-    threads
-        Maps that are trained at a time, each by one thread.
+    `runs` are parameters and seed of each map, of which `threads` are trained at a time, each by
+    one thread; `done` is called in it. Other arguments, and errors, are as for run_realization.
     """
     points = as_points(features, missing=True)
 
@@ -206,13 +171,13 @@ def run_realizations(
     for group in together.values():
         members = [_Run(points, *runs[k], given, recording, None) for k in group]
         clock = _Clock()
-        stack = _train_together(points, members)
+        stack = _train_together(members)
         clock.stop("train")
         seconds = clock.seconds["train"] / len(group)
         for k, run, weights in zip(group, members, stack, strict=True):
             clock = _Clock()
             clock.seconds["train"] = seconds
-            done(k, _finish(points, run, weights, clock, threads, quality_rows))
+            done(k, _finish(run, weights, clock, threads, quality_rows))
 
 
 def _common(parameters: MapParameters) -> tuple | None:
@@ -234,7 +199,7 @@ def _arguments(trainer: Callable[..., Any], parameters: MapParameters) -> dict[s
     return {n: chosen[n] for n in inspect.signature(trainer).parameters if n in chosen}
 
 
-def _train(points: np.ndarray, run: _Run, threads: int) -> np.ndarray:
+def _train(run: _Run, threads: int) -> np.ndarray:
     """Trained weights (M, F)."""
     trainer = TRAINERS[run.parameters.trainer]
     arguments = _arguments(trainer, run.parameters)
@@ -243,10 +208,10 @@ def _train(points: np.ndarray, run: _Run, threads: int) -> np.ndarray:
     offered = {"rng": run.order_rng, "threads": threads, "observer": run.observer}
     taken = inspect.signature(trainer).parameters
     arguments |= {name: value for name, value in offered.items() if name in taken}
-    return trainer(points, run.lattice, run.start, **arguments)
+    return trainer(run.points, run.lattice, run.start, **arguments)
 
 
-def _train_together(points: np.ndarray, runs: Sequence[_Run]) -> np.ndarray:
+def _train_together(runs: Sequence[_Run]) -> np.ndarray:
     """Weights (R, M, F) of batch runs that have their `_common` parameters in common."""
     from kohorte.maps._jax import train_stack
 
@@ -256,14 +221,15 @@ def _train_together(points: np.ndarray, runs: Sequence[_Run]) -> np.ndarray:
         run.observer.begin(n.size, run.start, n[0], np.nan)
 
     def look(epoch: int, stack: np.ndarray) -> bool:
-        if epoch in first.observer.looks:
-            for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
-                run.observer.look(epoch, weights, n[epoch - 1], np.nan)
+        for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
+            run.observer.look(epoch, weights, n[epoch - 1], np.nan)
         return False
 
     starts = np.stack([run.start for run in runs])
     arguments = _arguments(train_stack, first.parameters)
-    stack = train_stack(points, first.lattice, starts, radii=radii, observer=look, **arguments)
+    stack = train_stack(
+        first.points, first.lattice, starts, radii=radii, observer=look, **arguments
+    )
     return np.asarray(stack)
 
 
@@ -279,11 +245,10 @@ class _Run:
         recording: Recording,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        start_seed, order_seed, segment_seed = spawn_seeds(seed)
-        self.parameters = parameters
+        start_seed, order_seed, _ = spawn_seeds(seed)
+        self.points, self.parameters, self.seed = points, parameters, seed
         self.lattice = parameters.lattice
         self.order_rng = np.random.default_rng(order_seed)
-        self.segment_seed = int(segment_seed.generate_state(1)[0])
         if parameters.initial == "given":
             if given is None:
                 raise ConfigError("initial 'given' needs first weights")
@@ -314,15 +279,10 @@ class _Run:
 
 
 def _finish(
-    points: np.ndarray,
-    run: _Run,
-    weights: np.ndarray,
-    clock: _Clock,
-    threads: int,
-    quality_rows: int,
+    run: _Run, weights: np.ndarray, clock: _Clock, threads: int, quality_rows: int
 ) -> Realization:
     """Winners, clusters and quality of a trained map."""
-    parameters, lattice = run.parameters, run.lattice
+    points, parameters, lattice = run.points, run.parameters, run.lattice
     threads = as_count(threads, "threads", 1)
     nodes, distances = find_two_winners(points, weights, metric=parameters.metric, threads=threads)
     winners = np.ascontiguousarray(nodes[:, 0])
@@ -330,15 +290,7 @@ def _finish(
     clock.stop("winners")
 
     u = smooth(u_matrix(weights, lattice, parameters.metric), lattice, parameters.smoothing)
-    segments = segment(
-        weights,
-        u,
-        lattice,
-        method=parameters.method,
-        merge=parameters.merge,
-        n_clusters=parameters.clusters,
-        seed=run.segment_seed,
-    )
+    segments = segment_map(weights, u, lattice, parameters, run.seed)
     last_id = segments.cluster_centroids.size - 1
     labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
     clock.stop("segment")
@@ -358,10 +310,7 @@ def _finish(
     return Realization(
         weights=weights,
         u_matrix=u,
-        basins=segments.basins,
-        centroids=segments.centroids,
-        node_clusters=segments.node_clusters,
-        cluster_centroids=segments.cluster_centroids,
+        **vars(segments),
         winners=winners,
         labels=labels,
         hits=hits.astype(np.int64),

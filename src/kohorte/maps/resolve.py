@@ -11,23 +11,12 @@ from kohorte.maps.realization import MapParameters
 
 
 def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapParameters:
-    """Return the parameters of a map of some data, what is automatic replaced.
+    """Return the parameters of a map of `features` (N, F), what is automatic replaced.
 
-    A lattice of automatic size has about 5 sqrt(N F) / 6 nodes; its sides follow `ratio`, which
-    ``"pca"`` takes from the two largest principal components; the rows of a periodic hexagonal
-    lattice are made even.
-
-    Parameters
-    ----------
-    chosen
-        Every parameter of a map by name.
-    features
-        (N, F), NaN where a value is missing.
-
-    Raises
-    ------
-    ConfigError
-        Values out of range, or that exclude each other; only one automatic side.
+    `chosen` is every parameter by name. A lattice of automatic size has about 5 sqrt(N F) / 6
+    nodes; its sides follow `ratio`, which ``"pca"`` takes from the two largest principal
+    components; the rows of a periodic hexagonal lattice are made even. ConfigError for values out
+    of range, or that exclude each other, and for only one automatic side.
     """
     values = dict(chosen)
     if are_automatic(chosen["xdim"], chosen["ydim"]):

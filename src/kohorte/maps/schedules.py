@@ -32,14 +32,8 @@ LEVELS = 250
 class RadiusSchedule:
     """Neighbourhood size n(t), in lattice steps, of the reference schedule.
 
-    Attributes
-    ----------
-    largest, smallest : int
-        n_max and n_min.
-    hold : int
-        The last step of the first phase, 2 S.
-    interval : int
-        f, the steps between two reductions.
+    It falls from `largest` to `smallest`, n_max and n_min. `hold` is the last step of the first
+    phase, 2 S, and `interval` f, the steps between two reductions.
     """
 
     largest: int
@@ -78,37 +72,21 @@ def reference_radius(xdim: int, ydim: int, steps: int) -> RadiusSchedule:
     return RadiusSchedule(largest, smallest, 2 * quarter, interval)
 
 
-def _constant(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return np.full(progress.shape, first)
-
-
-def _linear(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first + (last - first) * progress
-
-
-def _exponential(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first * (last / first) ** progress
-
-
-def _inverse_time(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first / (1 + (first / last - 1) * progress)
-
-
-def _power(progress: np.ndarray, first: float, last: float, steps: int) -> np.ndarray:
-    return first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
-
-
 #: Name -> values at progress t/T in [0, 1) of a run of T steps, from `first` to `last` at t = T.
 #:
 #: constant: first. linear: first + (last - first) t/T. exponential: first (last/first)^(t/T).
 #: inverse_time: first / (1 + (first/last - 1) t/T). power: first (1 + t)^(-q), where q is such that
 #: the value at T is `last`.
 CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
-    "constant": _constant,
-    "linear": _linear,
-    "exponential": _exponential,
-    "inverse_time": _inverse_time,
-    "power": _power,
+    "constant": lambda progress, first, last, steps: np.full(progress.shape, first),
+    "linear": lambda progress, first, last, steps: first + (last - first) * progress,
+    "exponential": lambda progress, first, last, steps: first * (last / first) ** progress,
+    "inverse_time": lambda progress, first, last, steps: (
+        first / (1 + (first / last - 1) * progress)
+    ),
+    "power": lambda progress, first, last, steps: (
+        first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
+    ),
 }
 
 
@@ -135,25 +113,13 @@ def learning_rates(
 ) -> np.ndarray:
     """Return the learning rates of the steps start..stop-1, (stop - start,) float64.
 
-    Parameters
-    ----------
-    name
-        ``decay``: alpha times 0.75 for every step t' < t with t' > 0 and t' mod (T div 25) = 0: 24
-        decays where 25 divides T. Runs of fewer than 25 steps, where the published interval is
-        zero, decay after every step but the first. Source: Ha, Nättilä & Davelaar, JOSS 10 (2025)
-        7613. Or a key of CURVES, from alpha to final_alpha; see `held`.
-    start, stop
-        Steps, counted from 0.
-    steps
-        Of the whole run, T.
-    alpha, final_alpha
-        In (0, 1]; None stands for alpha / 100.
-
-    Raises
-    ------
-    ConfigError
-        An unknown name, steps < 1, alpha outside (0, 1], or a final_alpha that is above alpha or
-        that the curve cannot reach.
+    `name` is ``decay``: alpha times 0.75 for every step t' < t with t' > 0 and t' mod (T div 25) =
+    0: 24 decays where 25 divides T, the `steps` of the whole run. Runs of fewer than 25 steps,
+    where the published interval is zero, decay after every step but the first. Source: Ha, Nättilä
+    & Davelaar, JOSS 10 (2025) 7613. Or it is a key of CURVES, from alpha to final_alpha, both in
+    (0, 1], where None stands for alpha / 100; see `held`. Steps count from 0. ConfigError for an
+    unknown name, numbers out of range, and a final_alpha that is above alpha or that the curve
+    cannot reach.
     """
     choose_name(("decay", *CURVES), name, "learning rate")
     steps = as_count(steps, "steps", 1)
@@ -169,23 +135,10 @@ def learning_rates(
 class Radii:
     """Radius of the neighbourhood of every step of a run.
 
-    Attributes
-    ----------
-    xdim, ydim : int
-        Sides of the lattice.
-    steps : int
-        Of the run.
-    schedule : str
-        ``reference`` or a key of CURVES.
-    first, last : float or None
-        Its ends. None for those that ``reference`` prescribes; of a curve it is replaced by
-        max(xdim, ydim) / 2, and by 1 (or `first` where that is less).
-
-    Raises
-    ------
-    ConfigError
-        An unknown schedule, radii that grow or that the curve cannot reach, and ``reference`` with
-        radii, which it sets itself.
+    `schedule` is ``reference`` or a key of CURVES, and `first` and `last` its ends: None for those
+    that ``reference`` prescribes; of a curve None is replaced by max(xdim, ydim) / 2, and by 1 (or
+    `first` where that is less). ConfigError for an unknown schedule, radii that grow or that the
+    curve cannot reach, and ``reference`` with radii, which it sets itself.
     """
 
     xdim: int

@@ -21,19 +21,12 @@ _BLOCK_SAMPLES = 1 << 18
 
 @dataclass(frozen=True)
 class Segments:
-    """Clusters of the nodes of a map, and the basins of its U-matrix.
+    """Clusters of the nodes of a map, and the basins of its U-matrix; all int32.
 
-    Attributes
-    ----------
-    basins : (M,) int32
-        The basin 0..C-1 of every node, before merging.
-    centroids : (C,) int32
-        The node at the bottom of each basin, ascending.
-    node_clusters : (M,) int32
-        The cluster 0..K-1 of every node.
-    cluster_centroids : (K,) int32
-        One node for each cluster, ascending: the basin centroid that merging left, or the node of
-        the cluster that is nearest to the cluster's mean weights.
+    `basins` (M,) is the basin 0..C-1 of every node, before merging, and `centroids` (C,) the node
+    at the bottom of each, ascending. `node_clusters` (M,) is the cluster 0..K-1 of every node, and
+    `cluster_centroids` (K,) one node for each, ascending: the basin centroid that merging left, or
+    the node of the cluster that is nearest to the cluster's mean weights.
     """
 
     basins: np.ndarray
@@ -43,17 +36,21 @@ class Segments:
 
 
 @dataclass(frozen=True)
-class SegmentOptions:
-    """What a method of SEGMENTATIONS may use, as in `segment`."""
+class _Case:
+    """What a method of SEGMENTATIONS may use, as in `segment` and `find_basins`."""
 
+    weights: np.ndarray
+    lattice: Lattice
+    u: np.ndarray
+    basins: np.ndarray
+    centroids: np.ndarray
     merge: float
     n_clusters: int | str | None
     seed: int
 
 
-#: Takes weights, lattice, u, basins, centroids and options; returns the clusters of the nodes and
-#: their centroids, as in Segments.
-Method = Callable[..., tuple[np.ndarray, np.ndarray]]
+#: Returns the clusters of the nodes and their centroids, as in Segments.
+Method = Callable[[_Case], tuple[np.ndarray, np.ndarray]]
 
 
 def find_basins(u: ArrayLike, lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
@@ -136,24 +133,16 @@ def _aligned_rows(plane: np.ndarray, lattice: Lattice, mode: str) -> tuple[np.nd
 def merge_basins(costs: ArrayLike, sizes: ArrayLike, threshold: float) -> np.ndarray:
     """Return which basin each of C basins ends up in, (C,) int64 basin numbers.
 
-    Costs are divided by the largest of those between centroids that are left. While the smallest is
-    below `threshold`, that pair is merged (the first such pair on a tie): the centroid of the basin
-    with fewer nodes goes, the second one if both have as many, and its nodes count for the other.
+    `costs` (C (C - 1) / 2,) >= 0, in the order of path_costs, are divided by the largest of those
+    between centroids that are left. While the smallest is below `threshold`, that pair is merged
+    (the first such pair on a tie): the centroid of the basin with fewer nodes, by `sizes` (C,),
+    goes, the second one if both have as many, and its nodes count for the other. ConfigError for a
+    negative threshold.
 
-    Defined here where the source is silent: one basin has nothing to merge; costs that are all
-    zero stay zero, as nothing separates the centroids, so that any threshold above zero merges
-    them; threshold 0 merges nothing; the last two centroids are at the normalised cost 1 (or 0)
-    and so merge only for a threshold above 1 (or 0). Source: Ha, Nättilä & Davelaar, JOSS 10
-    (2025) 7613.
-
-    Parameters
-    ----------
-    costs
-        (C (C - 1) / 2,) >= 0, in the order of path_costs.
-    sizes
-        (C,) nodes of each basin.
-    threshold
-        >= 0, else ConfigError is raised.
+    Defined here where the source is silent: one basin has nothing to merge; costs that are all zero
+    stay zero, as nothing separates the centroids, so that any threshold above zero merges them;
+    threshold 0 merges nothing; the last two centroids are at the normalised cost 1 (or 0) and so
+    merge only for a threshold above 1 (or 0). Source: Ha, Nättilä & Davelaar, JOSS 10 (2025) 7613.
     """
     threshold = as_number(threshold, "merge threshold")
     costs = np.asarray(costs, dtype=np.float64)
@@ -184,38 +173,24 @@ def merge_basins(costs: ArrayLike, sizes: ArrayLike, threshold: float) -> np.nda
     return parents
 
 
-def _merged_basins(
-    weights: np.ndarray,
-    lattice: Lattice,
-    u: np.ndarray,
-    basins: np.ndarray,
-    centroids: np.ndarray,
-    options: SegmentOptions,
-) -> tuple[np.ndarray, np.ndarray]:
-    if options.n_clusters is not None:
+def _merged_basins(case: _Case) -> tuple[np.ndarray, np.ndarray]:
+    if case.n_clusters is not None:
         raise ConfigError(
             "n_clusters has no meaning for segmentation 'basins', whose number of clusters follows "
             "from the merge threshold; leave it out"
         )
-    costs = path_costs(u, lattice, centroids)
-    parents = merge_basins(costs, np.bincount(basins), options.merge)
+    costs = path_costs(case.u, case.lattice, case.centroids)
+    parents = merge_basins(costs, np.bincount(case.basins), case.merge)
     survivors, clusters = np.unique(parents, return_inverse=True)
-    return clusters[basins].astype(np.int32), centroids[survivors]
+    return clusters[case.basins].astype(np.int32), case.centroids[survivors]
 
 
 def _by_weights(cluster_weights: Callable[..., np.ndarray]) -> Method:
-    def clusters_of_weights(
-        weights: np.ndarray,
-        lattice: Lattice,
-        u: np.ndarray,
-        basins: np.ndarray,
-        centroids: np.ndarray,
-        options: SegmentOptions,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        table = weights.astype(np.float64)
+    def clusters_of_weights(case: _Case) -> tuple[np.ndarray, np.ndarray]:
+        table = case.weights.astype(np.float64)
         with extra("estimators"):
-            raw = cluster_weights(table, lattice, options.n_clusters, options.seed)
-        return _numbered_by_centroid(weights, raw)
+            raw = cluster_weights(table, case.lattice, case.n_clusters, case.seed)
+        return _numbered_by_centroid(case.weights, raw)
 
     return clusters_of_weights
 
@@ -239,53 +214,30 @@ def segment(
     n_clusters: int | str | None = None,
     seed: int = 0,
 ) -> Segments:
-    """Return the clusters of the nodes of a map.
+    """Return the clusters of the nodes of a map with weights (M, F) and U-matrix `u` (M,).
 
     Cluster ids follow the node index of the cluster's centroid, whatever the method, and so are a
-    function of the arguments alone.
+    function of the arguments alone; `u` may be smoothed. ConfigError for arguments out of range,
+    DataError for arrays that do not fit.
 
-    Parameters
-    ----------
-    weights
-        (M, F).
-    u
-        (M,), the U-matrix, smoothed or not.
-    lattice
-        Of the nodes.
-    method
-        ``basins`` merges the basins of `u`, see merge_basins. ``kmeans``, ``agglomerative`` (Ward's
-        linkage, only along the links of the lattice), ``gaussian_mixture`` (full covariances;
-        diagonal ones where a full one has more parameters than there are nodes) and ``hdbscan``
-        cluster the weights through scikit-learn, by Euclidean distance whatever the metric of the
-        map; nodes that HDBSCAN takes for noise go to the cluster of the nearest node that is not.
-    merge
-        Threshold of ``basins``.
-    n_clusters
-        For a method of COUNTED: a number, or ``silhouette`` (also for None) or ``davies_bouldin``,
-        the number from 2 to 10 with the best score, the smallest on a tie; at most the number of
-        different weights. The other methods find the number themselves.
-    seed
-        Of the methods that draw random starts.
-
-    Raises
-    ------
-    ConfigError
-        Arguments out of range.
-    DataError
-        Arrays that do not fit.
+    The method ``basins`` merges the basins of `u` with the threshold `merge`, see merge_basins.
+    ``kmeans``, ``agglomerative`` (Ward's linkage, only along the links of the lattice),
+    ``gaussian_mixture`` (full covariances; diagonal ones where a full one has more parameters than
+    there are nodes) and ``hdbscan`` cluster the weights through scikit-learn, by Euclidean distance
+    whatever the metric of the map; nodes that HDBSCAN takes for noise go to the cluster of the
+    nearest node that is not. `seed` is that of random starts. `n_clusters` is, for a method of
+    COUNTED, a number, or ``silhouette`` (also for None) or ``davies_bouldin``, the number from 2 to
+    10 with the best score, the smallest on a tie; at most the number of different weights. The
+    other methods find the number themselves.
     """
     cluster_nodes = choose(SEGMENTATIONS, method, "segmentation")
     _check_n_clusters(n_clusters)
     weights = as_weights(weights, lattice.n_nodes)
     u = as_node_values(u, lattice.n_nodes, "u")
-    options = SegmentOptions(
-        as_number(merge, "merge threshold"), n_clusters, as_count(seed, "seed", 0)
-    )
+    merge, seed = as_number(merge, "merge threshold"), as_count(seed, "seed", 0)
     basins, centroids = find_basins(u, lattice)
-    node_clusters, cluster_centroids = cluster_nodes(
-        weights, lattice, u, basins, centroids, options
-    )
-    return Segments(basins, centroids, node_clusters, cluster_centroids)
+    case = _Case(weights, lattice, u, basins, centroids, merge, n_clusters, seed)
+    return Segments(basins, centroids, *cluster_nodes(case))
 
 
 def _check_n_clusters(n_clusters: int | str | None) -> None:
@@ -305,6 +257,4 @@ def _numbered_by_centroid(weights: np.ndarray, raw: np.ndarray) -> tuple[np.ndar
         offsets = weights[members] - weights[members].mean(axis=0, dtype=np.float64)
         centroids[cluster] = members[np.argmin((offsets**2).sum(axis=1))]
     order = np.argsort(centroids)
-    new_ids = np.empty(order.size, np.int32)
-    new_ids[order] = np.arange(order.size)
-    return new_ids[clusters], centroids[order]
+    return np.argsort(order).astype(np.int32)[clusters], centroids[order]

@@ -58,21 +58,11 @@ _GROUP = 16
 def soft_shares(
     point: ArrayLike, weights: ArrayLike, beta: float | Array, *, metric: str = "euclidean"
 ) -> Array:
-    """Return the share of each node in a point, (M,); they sum to one.
+    """Return the share of each of M nodes in a point (F,), NaN where a value is missing; (M,).
 
-    Only differences of the distances matter, so the shares are right however far away the point is,
-    and however large beta.
-
-    Parameters
-    ----------
-    point
-        (F,), NaN where a value is missing.
-    weights
-        (M, F).
-    beta
-        Number >= 0, in units of 1 / distance.
-    metric
-        A key of METRICS, else ConfigError is raised.
+    They sum to one. Only differences of the distances matter, so the shares are right however far
+    away the point is, and however large beta, a number >= 0 in units of 1 / distance. ConfigError
+    for a metric that is no key of METRICS.
     """
     attractions = _attractions(point, weights, beta, metric)
     return attractions / attractions.sum()
@@ -133,25 +123,11 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array,
 class SoftMap(eqx.Module):
     """A map as a layer of a network: from a point (F,) to its soft position (D,).
 
-    Attributes
-    ----------
-    weights : (M, F)
-        Of the nodes, in the units of the points.
-    places : (M, D)
-        What is averaged: positions of the nodes, as `places_of` gives them.
-    beta : ()
-        How hard the map is, >= 0.
-    factors : (F,)
-        Points and weights are multiplied by these before distances are taken.
-    metric : str
-        A key of METRICS.
-    learns_weights : bool
-        Whether gradients reach `weights`; all else is constant in any case.
-
-    Raises
-    ------
-    ConfigError, DataError
-        Arguments that do not fit each other.
+    `weights` (M, F) are in the units of the points; `places` (M, D) are what is averaged: positions
+    of the nodes, as `places_of` gives them; `beta`, >= 0, is how hard the map is. Points and
+    weights are multiplied by `factors` (F,) before distances are taken, in `metric`, a key of
+    METRICS. Gradients reach `weights` if `learns_weights`; all else is constant in any case.
+    ConfigError and DataError for arguments that do not fit each other.
     """
 
     weights: Array
@@ -260,25 +236,12 @@ def soft_coordinates(
 ) -> np.ndarray:
     """Return the soft position of each row of X on the lattice of a map, (N, 2) float32.
 
-    What `som.transform` gives for beta -> infinity; on a periodic lattice the coordinates are those
-    of `coordinates_of`.
-
-    Parameters
-    ----------
-    som
-        A trained `kohorte.SOM`.
-    X
-        (N, F), in the units that the map was fitted to, NaN where a value is missing.
-    beta
-        How hard the map is, >= 0.
-    rows_per_block
-        Points worked on at a time, without effect on the result but for its last digits; by default
-        as many as BLOCK_ENTRIES allow.
-
-    Raises
-    ------
-    ConfigError, DataError
-        Arguments that cannot be used.
+    What `som.transform` gives for beta -> infinity, `som` a trained `kohorte.SOM`; on a periodic
+    lattice the coordinates are those of `coordinates_of`. X (N, F), NaN where a value is missing,
+    is in the units that the map was fitted to; `beta`, >= 0, is how hard the map is.
+    `rows_per_block` points are worked on at a time, without effect on the result but for its last
+    digits; by default as many as BLOCK_ENTRIES allow. ConfigError and DataError for arguments that
+    cannot be used.
     """
     layer = SoftMap.from_som(som, beta)
     points = as_points(X, "X", missing=True)

@@ -19,8 +19,8 @@ def u_matrix(
     Only neighbours that exist count (8, 5 or 3 on a planar rectangular lattice, 6 for an inner node
     of a hexagonal one); a map of one node has u = 0. `metric`, a key of METRICS, is the map's. The
     result is in units of the features; the published code divides by M as well, which changes no
-    basin and no merging. Source: Ultsch & Siemon, Proc. INNC (1990) 305.
-    Raises ConfigError for an unknown metric and DataError for weights that do not fit the lattice.
+    basin and no merging. Source: Ultsch & Siemon, Proc. INNC (1990) 305. ConfigError for an unknown
+    metric and DataError for weights that do not fit the lattice.
     """
     weights = as_weights(weights, lattice.n_nodes)
     total = np.zeros(lattice.n_nodes)

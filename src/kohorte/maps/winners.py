@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import wait
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,28 +29,13 @@ def find_winners(
 ) -> np.ndarray:
     """Return the index of the node nearest to each row, (N,) int32; the lowest on a tie.
 
-    Distances are those of `kohorte.maps.metrics` in float32, and never stored. For euclidean,
+    `features` are (N, F), NaN where a value is missing, and `weights` (M, F), both of any real
+    type. Distances are those of `kohorte.maps.metrics` in float32, and never stored. For euclidean,
     sqeuclidean and cosine they come from scalar products, |w|^2/2 - w.p, so that of two nodes whose
     distances differ by less than the rounding of |w|^2 either may win; a common offset that is
-    large against the spread of the weights is subtracted first.
-
-    Parameters
-    ----------
-    features
-        (N, F), NaN where a value is missing, of any real type.
-    weights
-        (M, F) of any real type.
-    metric
-        A key of METRICS.
-    threads
-        Without effect on the result.
-
-    Raises
-    ------
-    ConfigError
-        An unknown metric, or threads < 1.
-    DataError
-        Tables that cannot be used.
+    large against the spread of the weights is subtracted first. `threads` have no effect on the
+    result. ConfigError for an unknown metric, or threads < 1, DataError for tables that cannot be
+    used.
     """
     return WinnerSearch(weights, metric).winners(features, threads=threads)
 
@@ -144,18 +129,7 @@ class WinnerSearch:
         pack = self._pack(masked)
         # Only products have a kernel that keeps nothing but the best.
         found = np.empty((points.shape[0], n_best if pack.kind == _kernels.DOT else 2), np.int32)
-        _kernels.search(
-            points,
-            pack.panels,
-            pack.bias,
-            pack.centre,
-            pack.kind,
-            masked,
-            pack.width,
-            pack.rows,
-            pack.group,
-            found,
-        )
+        _kernels.search(points, *pack[:4], masked, *pack[4:], found)
         return found[:, :n_best]
 
     def _pack(self, masked: bool) -> _Pack:
@@ -175,8 +149,7 @@ def has_missing(points: np.ndarray) -> bool:
     return bool(np.isnan(points.max()))
 
 
-@dataclass(frozen=True)
-class _Pack:
+class _Pack(NamedTuple):
     """Weights as the kernel `search` takes them; see there."""
 
     panels: np.ndarray
