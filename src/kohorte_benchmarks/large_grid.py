@@ -83,9 +83,7 @@ def write_study(folder: Path, shape: Sequence[int], realizations: int) -> None:
     study = {
         "study": "large-grid",
         "data": {"source": str(folder / "fields.h5"), "shape": list(shape)},
-        "realizations": {
-            "labels": [str(labels / f"{k:02d}.h5") for k in range(realizations)],
-        },
+        "realizations": {"labels": [str(labels / f"{k:02d}.h5") for k in range(realizations)]},
         "figures": {"extra": list(FIGURES)},
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")

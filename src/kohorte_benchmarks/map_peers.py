@@ -37,26 +37,30 @@ PACKAGES = {
 
 def find_packages() -> Callable[[], dict]:
     """Answer with a JSON object: distribution -> its release, or why it cannot be used."""
-
-    def run() -> dict:
-        found: dict[str, dict[str, str]] = {}
-        for name, module in PACKAGES.items():
-            try:
-                importlib.import_module(module)
-                found[name] = {"release": metadata.version(name)}
-            except Exception as error:  # whatever it is, that package is left out
-                found[name] = {"fault": f"{type(error).__name__}: {error}"}
-        return {"seconds": 0.0, "answer": json.dumps(found)}
-
-    return run
+    found: dict[str, dict[str, str]] = {}
+    for name, module in PACKAGES.items():
+        try:
+            importlib.import_module(module)
+            found[name] = {"release": metadata.version(name)}
+        except Exception as error:  # whatever it is, that package is left out
+            found[name] = {"fault": f"{type(error).__name__}: {error}"}
+    return lambda: {"seconds": 0.0, "answer": json.dumps(found)}
 
 
 def find_cuda() -> Callable[[], dict]:
     """Answer "cuda" if PyTorch can use it."""
     import torch
 
+    return lambda: {"seconds": 0.0, "answer": "cuda" if torch.cuda.is_available() else ""}
+
+
+def _timed(work: Callable[[], object], per: float = 1) -> Callable[[], dict]:
+    """Do as serving.timed, which cannot be imported here."""
+
     def run() -> dict:
-        return {"seconds": 0.0, "answer": "cuda" if torch.cuda.is_available() else ""}
+        begin = perf_counter()
+        work()
+        return {"seconds": (perf_counter() - begin) / per}
 
     return run
 
@@ -71,13 +75,11 @@ def find(points: str, weights: str, output: str, searches: int) -> Callable[[], 
     index.add(nodes)
     np.save(output, index.search(data, 1)[1][:, 0])
 
-    def run() -> dict:
-        begin = perf_counter()
+    def work() -> None:
         for _ in range(searches):
             index.search(data, 1)
-        return {"seconds": (perf_counter() - begin) / searches}
 
-    return run
+    return _timed(work, searches)
 
 
 def train(
@@ -86,25 +88,15 @@ def train(
     """Time one step of online training."""
     data, start = np.load(points), np.load(weights)
 
-    def run() -> dict:
-        begin = perf_counter()
-        ONLINE[package](data, start, xdim, ydim, steps, max(xdim, ydim) / 2)
-        return {"seconds": (perf_counter() - begin) / steps}
-
-    return run
+    sigma = max(xdim, ydim) / 2
+    return _timed(lambda: ONLINE[package](data, start, xdim, ydim, steps, sigma), steps)
 
 
 def analyse(points: str, xdim: int, ydim: int, steps: int, package: str) -> Callable[[], dict]:
     """Time a whole map, with all that the package derives from one."""
     data = np.load(points)
-
-    def run() -> dict:
-        begin = perf_counter()
-        ANALYSES[package](data, xdim, ydim, steps)
-        return {"seconds": perf_counter() - begin}
-
     ANALYSES[package](data[:200], 5, 5, 20)
-    return run
+    return _timed(lambda: ANALYSES[package](data, xdim, ydim, steps))
 
 
 def batch(
@@ -141,23 +133,16 @@ def train_all(
     package: str, trainer: str, jobs: Sequence[dict], options: dict
 ) -> Callable[[], dict]:
     """Train a map for each job: points, weights, output, xdim, ydim, length and sigma."""
+    method = {"batch": BATCH, "online": ONLINE}[trainer][package]
 
-    def run() -> dict:
-        begin = perf_counter()
+    def work() -> None:
         for job in jobs:
-            trained = {"batch": BATCH, "online": ONLINE}[trainer][package](
-                np.load(job["points"]),
-                np.load(job["weights"]),
-                job["xdim"],
-                job["ydim"],
-                job["length"],
-                job["sigma"],
-                **options,
-            )
+            arrays = np.load(job["points"]), np.load(job["weights"])
+            numbers = (job[key] for key in ("xdim", "ydim", "length", "sigma"))
+            trained = method(*arrays, *numbers, **options)
             np.save(job["output"], np.asarray(trained, dtype=np.float32))
-        return {"seconds": perf_counter() - begin}
 
-    return run
+    return _timed(work)
 
 
 def _fastersom_batch(
@@ -189,15 +174,9 @@ def _minisom_batch(
     data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
 ) -> np.ndarray:
     """Let sigma fall linearly, which MiniSom can; the learning rate 1 makes it a batch map."""
-    som = _minisom(
-        data,
-        start,
-        xdim,
-        ydim,
-        sigma,
-        decay_function=lambda rate, epoch, epochs: 1.0,
-        sigma_decay_function="linear_decay_to_one",
-    )
+    options = {"decay_function": lambda rate, epoch, epochs: 1.0}
+    linear = "linear_decay_to_one"
+    som = _minisom(data, start, xdim, ydim, sigma, sigma_decay_function=linear, **options)
     som.train_batch_offline(data, epochs)
     return som.get_weights().reshape(start.shape)
 
@@ -218,16 +197,8 @@ def _minisom_online(
     """
     rates = {"inverse_time": "asymptotic_decay", "linear": "linear_decay_to_zero"}
     sigmas = {"inverse_time": "asymptotic_decay", "linear": "linear_decay_to_one"}
-    som = _minisom(
-        data,
-        start,
-        xdim,
-        ydim,
-        sigma,
-        learning_rate=0.5,
-        decay_function=rates[curve],
-        sigma_decay_function=sigmas[curve],
-    )
+    options = {"decay_function": rates[curve], "sigma_decay_function": sigmas[curve]}
+    som = _minisom(data, start, xdim, ydim, sigma, learning_rate=0.5, **options)
     som.train(data, steps)
     return som.get_weights().reshape(start.shape)
 
