@@ -42,16 +42,11 @@ BACKEND = "numba"
 def compare(
     data_set: str, clusterer: str, seed: int, peers: str | None = None
 ) -> tuple[list[dict], list[dict]]:
-    """Run all methods on one label set.
+    """Run all methods on one label set, of keys of label_sets.DATA_SETS and CLUSTERERS.
 
-    Parameters
-    ----------
-    data_set, clusterer
-        Keys of label_sets.DATA_SETS and label_sets.CLUSTERERS.
-    seed
-        Seed of data, labels and methods.
-    peers
-        Python of the environment that holds the other packages; None leaves their methods out.
+    The seed is that of data, labels and methods. `peers` is the Python of the environment that
+    holds the other packages; None leaves their methods out. Raises ConfigError for an unknown data
+    set or clusterer, ResultError if the other packages failed.
 
     Returns
     -------
@@ -61,13 +56,6 @@ def compare(
     rules : list of dict
         data_set, clusterer, seed, rule, n_groups, n_won, n_true, ari for each rule for the number
         of groups; n_won of them win a point.
-
-    Raises
-    ------
-    ConfigError
-        Unknown data set or clusterer.
-    ResultError
-        The other packages failed.
     """
     features, truth = make_data(data_set, seed)
     labels = make_labels(clusterer, features, seed)
@@ -77,22 +65,12 @@ def compare(
 
     def judge(method: str, found: np.ndarray, seconds: float) -> dict:
         scores = evaluate(found[judged], truth[judged])
-        return key | {
-            "method": method,
-            "ari": scores.ari,
-            "ami": scores.ami,
-            "accuracy": scores.accuracy,
-            "n_groups": len(np.unique(found)),
-            "seconds": seconds,
-        }
+        row = {"method": method, "ari": scores.ari, "ami": scores.ami, "accuracy": scores.accuracy}
+        return key | row | {"n_groups": len(np.unique(found)), "seconds": seconds}
 
     single = sorted((judge("", x, np.nan) for x in labels), key=lambda row: row["ari"])
-    chosen = {
-        "single_min": single[0],
-        "single_median": single[(len(single) - 1) // 2],
-        "single_max": single[-1],
-    }
-    methods = [row | {"method": name} for name, row in chosen.items()]
+    chosen = {"min": 0, "median": (len(single) - 1) // 2, "max": -1}
+    methods = [single[k] | {"method": f"single_{name}"} for name, k in chosen.items()]
     _consensus(labels)  # once untimed: compiling, or loading what was compiled, is not the method
     weighted_votes(labels)
     for name, method in AUTOMATIC.items():
@@ -109,16 +87,9 @@ def compare(
     for rule in RULES:
         grouping = group_clusters(overlaps, rule=rule)
         found, _ = vote(labels, overlaps, grouping.groups)
-        rules.append(
-            key
-            | {
-                "rule": rule,
-                "n_groups": grouping.n_groups,
-                "n_won": len(np.unique(found)),
-                "n_true": n_true,
-                "ari": evaluate(found[judged], truth[judged]).ari,
-            }
-        )
+        row = {"rule": rule, "n_groups": grouping.n_groups, "n_won": len(np.unique(found))}
+        ari = evaluate(found[judged], truth[judged]).ari
+        rules.append(key | row | {"n_true": n_true, "ari": ari})
     return methods, rules
 
 

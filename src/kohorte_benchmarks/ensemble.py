@@ -3,7 +3,6 @@
 All ratios are of times of one run. See docs/benchmarks.md for what a row means.
 """
 
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,21 +13,10 @@ import pandas as pd
 
 from kohorte.errors import ResultError
 from kohorte_benchmarks.limits import counted_words
-from kohorte_benchmarks.worker import Measurement, Task, measure
+from kohorte_benchmarks.worker import TIMES, Measurement, Task, measure, table_row
 from kohorte_benchmarks.workloads import write_labels
 
-_LOG = logging.getLogger(__name__)
-
-COLUMNS = (
-    "case",
-    "implementation",
-    "n_points",
-    "n_realizations",
-    "clusters",
-    "seconds",
-    "peak_mb",
-    "ratio",
-)
+COLUMNS = ("case", "implementation", "n_points", "n_realizations", "clusters", *TIMES)
 
 
 #: Case -> kind of masks of the published algorithm, and the name of that implementation.
@@ -40,52 +28,26 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large the cases are.
+    """How large the cases are."""
 
-    Attributes
-    ----------
-    n_realizations, n_clusters
-        Realizations, and clusters in each, of all cases but those that vary them.
-    counting
-        Points of the comparison with the published algorithm.
-    published
-        Two numbers of points at which that runs with all realizations; a line through their times
-        extrapolates to ``counting``.
-    published_realizations
-        Number of realizations with which it runs at ``counting`` points; the number of pairs of
-        clusters extrapolates to all.
-    end_to_end
-        Points of the case that begins and ends on disk.
-    growth
-        Numbers of points over which the time of that is measured as well.
-    throughput
-        Points of the comparison with the machine's limits; labels should exceed its caches.
-    points, realizations
-        Numbers over which the growth of the cost is fitted, realizations at ``counting`` points.
-    accelerator
-        Points, and numbers of realizations, counted where JAX sees an accelerator.
-    threads
-        Threads of all tasks.
-    repeats
-        Timed runs of a task, whose median counts; ``slow_repeats`` for those that take seconds
-        each.
-    """
-
-    n_realizations: int = 20
-    n_clusters: int = 7
-    counting: int = 1_000_000
+    n_realizations: int = 20  # of all cases but those that vary it
+    n_clusters: int = 7  # of each realization
+    counting: int = 1_000_000  # points of the comparison with the published algorithm
+    # Two numbers of points at which that runs with all realizations, whose line extrapolates to
+    # `counting`; with fewer realizations at `counting`, the number of pairs of clusters does.
     published: tuple[int, int] = (20_000, 80_000)
     published_realizations: int = 4
-    end_to_end: int = 10_000_000
-    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-    throughput: int = 10_000_000
+    end_to_end: int = 10_000_000  # points of the case that begins and ends on disk
+    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)  # points at which it is timed as well
+    throughput: int = 10_000_000  # points beside the machine's limits: labels exceed its caches
+    # Over which the growth of the cost is fitted; realizations at `counting` points.
     points: tuple[int, ...] = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
     realizations: tuple[int, ...] = (5, 10, 20, 30, 40)
-    accelerator: int = 100_000_000
+    accelerator: int = 100_000_000  # points counted where JAX sees an accelerator
     accelerator_realizations: tuple[int, ...] = (20, 36)
-    threads: int = 2
-    repeats: int = 11
-    slow_repeats: int = 3
+    threads: int = 2  # of all tasks
+    repeats: int = 11  # timed runs of a task, whose median counts
+    slow_repeats: int = 3  # of those that take seconds each
 
     def of(self, n_points: int, n_realizations: int | None = None) -> dict[str, int]:
         """Return the arguments of a task that say how large its labels are."""
@@ -258,18 +220,9 @@ def _row(
     ratio: float,
     n_realizations: float | None = None,
 ) -> dict:
-    row = {
-        "case": case,
-        "implementation": implementation,
-        "n_points": n_points,
-        "n_realizations": sizes.n_realizations if n_realizations is None else n_realizations,
-        "clusters": sizes.n_clusters,
-        "seconds": measured.seconds,
-        "peak_mb": measured.peak_mb,
-        "ratio": ratio,
-    }
-    _LOG.info("%s", row)
-    return row
+    r = sizes.n_realizations if n_realizations is None else n_realizations
+    times = measured.seconds, measured.peak_mb, ratio
+    return table_row(COLUMNS, case, implementation, n_points, r, sizes.n_clusters, *times)
 
 
 def _check_answers(measured: dict[str, Measurement]) -> None:

@@ -91,10 +91,7 @@ def _moons(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 #: Data set -> function(rng) that returns values (N, F0) and truth (N,).
 DATA_SETS: dict[str, Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]] = {
-    "iris": _from_sklearn("iris"),
-    "wine": _from_sklearn("wine"),
-    "breast_cancer": _from_sklearn("breast_cancer"),
-    "digits": _from_sklearn("digits"),
+    **{name: _from_sklearn(name) for name in ("iris", "wine", "breast_cancer", "digits")},
     "blobs": _blobs,
     "moons": _moons,
 }

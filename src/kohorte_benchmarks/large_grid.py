@@ -16,19 +16,11 @@ import yaml
 
 NAMES = ("j_par", "j_asym", "b_perp", "e_dot_j")
 
-FIGURES = (
-    "field_slice",
-    "feature_slices",
-    "feature_pairs",
-    "cluster_slice",
-    "overlap_matrices",
-    "signal_slice",
-    "signal_histogram",
-    "signal_classes",
-    "consensus_slice",
-    "group_shares",
-    "sheet_surfaces",
-)
+FIGURES = [
+    *("field_slice", "feature_slices", "feature_pairs", "cluster_slice", "overlap_matrices"),
+    *("signal_slice", "signal_histogram", "signal_classes", "consensus_slice"),
+    *("group_shares", "sheet_surfaces"),
+]
 
 
 def make_fields(z: np.ndarray, shape: Sequence[int], rng: np.random.Generator) -> np.ndarray:
@@ -83,10 +75,8 @@ def write_study(folder: Path, shape: Sequence[int], realizations: int) -> None:
     study = {
         "study": "large-grid",
         "data": {"source": str(folder / "fields.h5"), "shape": list(shape)},
-        "realizations": {
-            "labels": [str(labels / f"{k:02d}.h5") for k in range(realizations)],
-        },
-        "figures": {"extra": list(FIGURES)},
+        "realizations": {"labels": [str(labels / f"{k:02d}.h5") for k in range(realizations)]},
+        "figures": {"extra": FIGURES},
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
 

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,28 +35,46 @@ PACKAGES = {
 }
 
 
+class Map(NamedTuple):
+    """What a package is asked to train: points (N, F), start (M, F), lattice, and first sigma."""
+
+    data: np.ndarray
+    start: np.ndarray
+    xdim: int
+    ydim: int
+    sigma: float
+
+
+def _read_map(points: str, weights: str, xdim: int, ydim: int, rows: int | None = None) -> Map:
+    return Map(np.load(points)[:rows], np.load(weights), xdim, ydim, max(xdim, ydim) / 2)
+
+
 def find_packages() -> Callable[[], dict]:
     """Answer with a JSON object: distribution -> its release, or why it cannot be used."""
-
-    def run() -> dict:
-        found: dict[str, dict[str, str]] = {}
-        for name, module in PACKAGES.items():
-            try:
-                importlib.import_module(module)
-                found[name] = {"release": metadata.version(name)}
-            except Exception as error:  # whatever it is, that package is left out
-                found[name] = {"fault": f"{type(error).__name__}: {error}"}
-        return {"seconds": 0.0, "answer": json.dumps(found)}
-
-    return run
+    found: dict[str, dict[str, str]] = {}
+    for name, module in PACKAGES.items():
+        try:
+            importlib.import_module(module)
+            found[name] = {"release": metadata.version(name)}
+        except Exception as error:  # whatever it is, that package is left out
+            found[name] = {"fault": f"{type(error).__name__}: {error}"}
+    return lambda: {"seconds": 0.0, "answer": json.dumps(found)}
 
 
 def find_cuda() -> Callable[[], dict]:
     """Answer "cuda" if PyTorch can use it."""
     import torch
 
+    return lambda: {"seconds": 0.0, "answer": "cuda" if torch.cuda.is_available() else ""}
+
+
+def _timed(work: Callable[[], object], per: float = 1) -> Callable[[], dict]:
+    """Do as serving.timed, which cannot be imported here."""
+
     def run() -> dict:
-        return {"seconds": 0.0, "answer": "cuda" if torch.cuda.is_available() else ""}
+        begin = perf_counter()
+        work()
+        return {"seconds": (perf_counter() - begin) / per}
 
     return run
 
@@ -71,40 +89,26 @@ def find(points: str, weights: str, output: str, searches: int) -> Callable[[], 
     index.add(nodes)
     np.save(output, index.search(data, 1)[1][:, 0])
 
-    def run() -> dict:
-        begin = perf_counter()
+    def work() -> None:
         for _ in range(searches):
             index.search(data, 1)
-        return {"seconds": (perf_counter() - begin) / searches}
 
-    return run
+    return _timed(work, searches)
 
 
 def train(
     points: str, weights: str, xdim: int, ydim: int, steps: int, package: str
 ) -> Callable[[], dict]:
     """Time one step of online training."""
-    data, start = np.load(points), np.load(weights)
-
-    def run() -> dict:
-        begin = perf_counter()
-        ONLINE[package](data, start, xdim, ydim, steps, max(xdim, ydim) / 2)
-        return {"seconds": (perf_counter() - begin) / steps}
-
-    return run
+    asked = _read_map(points, weights, xdim, ydim)
+    return _timed(lambda: ONLINE[package](asked, steps), steps)
 
 
 def analyse(points: str, xdim: int, ydim: int, steps: int, package: str) -> Callable[[], dict]:
     """Time a whole map, with all that the package derives from one."""
     data = np.load(points)
-
-    def run() -> dict:
-        begin = perf_counter()
-        ANALYSES[package](data, xdim, ydim, steps)
-        return {"seconds": perf_counter() - begin}
-
     ANALYSES[package](data[:200], 5, 5, 20)
-    return run
+    return _timed(lambda: ANALYSES[package](data, xdim, ydim, steps))
 
 
 def batch(
@@ -121,12 +125,12 @@ def batch(
 
     Packages that are too slow train on the first ``rows`` points; their time is for so many.
     """
-    data, start = np.load(points)[:rows], np.load(weights)
+    asked = _read_map(points, weights, xdim, ydim, rows)
     options = {"device": device} if package == "fastersom" else {}
 
     def seconds(epochs: int) -> float:
         begin = perf_counter()
-        BATCH[package](data, start, xdim, ydim, epochs, max(xdim, ydim) / 2, **options)
+        BATCH[package](asked, epochs, **options)
         return perf_counter() - begin
 
     def run() -> dict:
@@ -141,76 +145,44 @@ def train_all(
     package: str, trainer: str, jobs: Sequence[dict], options: dict
 ) -> Callable[[], dict]:
     """Train a map for each job: points, weights, output, xdim, ydim, length and sigma."""
+    method = {"batch": BATCH, "online": ONLINE}[trainer][package]
 
-    def run() -> dict:
-        begin = perf_counter()
+    def work() -> None:
         for job in jobs:
-            trained = {"batch": BATCH, "online": ONLINE}[trainer][package](
-                np.load(job["points"]),
-                np.load(job["weights"]),
-                job["xdim"],
-                job["ydim"],
-                job["length"],
-                job["sigma"],
-                **options,
-            )
+            arrays = np.load(job["points"]), np.load(job["weights"])
+            asked = Map(*arrays, job["xdim"], job["ydim"], job["sigma"])
+            trained = method(asked, job["length"], **options)
             np.save(job["output"], np.asarray(trained, dtype=np.float32))
-        return {"seconds": perf_counter() - begin}
 
-    return run
+    return _timed(work)
 
 
-def _fastersom_batch(
-    data: np.ndarray,
-    start: np.ndarray,
-    xdim: int,
-    ydim: int,
-    epochs: int,
-    sigma: float,
-    device: str = "cpu",
-) -> np.ndarray:
+def _fastersom_batch(asked: Map, epochs: int, device: str = "cpu") -> np.ndarray:
     from fastersom import SOM
 
+    _, start, xdim, ydim, sigma = asked
     som = SOM(ydim, xdim, epochs, sigma, 1.0, init=start, device=device)
-    return som.fit(data).weights_
+    return som.fit(asked.data).weights_
 
 
-def _minisom(
-    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, sigma: float, **options: Any
-) -> MiniSom:
+def _minisom(asked: Map, **options: Any) -> MiniSom:
     from minisom import MiniSom
 
+    data, start, xdim, ydim, sigma = asked
     som = MiniSom(ydim, xdim, data.shape[1], sigma=sigma, **options)
     som._weights = start.reshape(ydim, xdim, -1).astype(np.float64)
     return som
 
 
-def _minisom_batch(
-    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
-) -> np.ndarray:
+def _minisom_batch(asked: Map, epochs: int) -> np.ndarray:
     """Let sigma fall linearly, which MiniSom can; the learning rate 1 makes it a batch map."""
-    som = _minisom(
-        data,
-        start,
-        xdim,
-        ydim,
-        sigma,
-        decay_function=lambda rate, epoch, epochs: 1.0,
-        sigma_decay_function="linear_decay_to_one",
-    )
-    som.train_batch_offline(data, epochs)
-    return som.get_weights().reshape(start.shape)
+    options = {"decay_function": lambda rate, epoch, epochs: 1.0}
+    som = _minisom(asked, sigma_decay_function="linear_decay_to_one", **options)
+    som.train_batch_offline(asked.data, epochs)
+    return som.get_weights().reshape(asked.start.shape)
 
 
-def _minisom_online(
-    data: np.ndarray,
-    start: np.ndarray,
-    xdim: int,
-    ydim: int,
-    steps: int,
-    sigma: float,
-    curve: str = "inverse_time",
-) -> np.ndarray:
+def _minisom_online(asked: Map, steps: int, curve: str = "inverse_time") -> np.ndarray:
     """Take the points in their order.
 
     Learning rate and sigma fall to a third, which is MiniSom's default; with ``curve`` "linear" to
@@ -218,46 +190,33 @@ def _minisom_online(
     """
     rates = {"inverse_time": "asymptotic_decay", "linear": "linear_decay_to_zero"}
     sigmas = {"inverse_time": "asymptotic_decay", "linear": "linear_decay_to_one"}
-    som = _minisom(
-        data,
-        start,
-        xdim,
-        ydim,
-        sigma,
-        learning_rate=0.5,
-        decay_function=rates[curve],
-        sigma_decay_function=sigmas[curve],
-    )
-    som.train(data, steps)
-    return som.get_weights().reshape(start.shape)
+    options = {"decay_function": rates[curve], "sigma_decay_function": sigmas[curve]}
+    som = _minisom(asked, learning_rate=0.5, **options)
+    som.train(asked.data, steps)
+    return som.get_weights().reshape(asked.start.shape)
 
 
-def _popsom7_online(
-    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, steps: int, sigma: float
-) -> np.ndarray:
+def _popsom7_online(asked: Map, steps: int) -> np.ndarray:
     """Train with popsom7's own start, order and course of the neighbourhood: none can be set."""
     from popsom7.maputils import vsom
 
-    return vsom(data, xdim, ydim, 0.5, steps)
+    return vsom(asked.data, asked.xdim, asked.ydim, 0.5, steps)
 
 
-def _somoclu_batch(
-    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
-) -> np.ndarray:
+def _somoclu_batch(asked: Map, epochs: int) -> np.ndarray:
     import somoclu
 
-    som = somoclu.Somoclu(
-        xdim, ydim, initialcodebook=start.copy(), compactsupport=False, std_coeff=1.0
-    )
+    data, start, xdim, ydim, sigma = asked
+    options = {"compactsupport": False, "std_coeff": 1.0}
+    som = somoclu.Somoclu(xdim, ydim, initialcodebook=start.copy(), **options)
     som.train(data, epochs, radius0=sigma, radiusN=1.0, radiuscooling="exponential")
     return som.codebook.reshape(start.shape)
 
 
-def _xpysom_batch(
-    data: np.ndarray, start: np.ndarray, xdim: int, ydim: int, epochs: int, sigma: float
-) -> np.ndarray:
+def _xpysom_batch(asked: Map, epochs: int) -> np.ndarray:
     from xpysom import XPySom
 
+    data, start, xdim, ydim, sigma = asked
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sigma of half the longer side is "too high"
         som = XPySom(ydim, xdim, data.shape[1], sigma, 1.0, std_coeff=1.0, xp=np)
@@ -289,13 +248,10 @@ def _popsom7_analysis(data: np.ndarray, xdim: int, ydim: int, steps: int) -> Non
 
 
 #: Distribution -> function(data, xdim, ydim, steps): a whole map, with all that it tells.
-ANALYSES: dict[str, Callable[..., None]] = {
-    "minisom": _minisom_analysis,
-    "popsom7": _popsom7_analysis,
-}
+ANALYSES: dict[str, Callable] = {"minisom": _minisom_analysis, "popsom7": _popsom7_analysis}
 
-#: Distribution -> function(data, start, xdim, ydim, epochs, sigma) that returns weights (M, F).
-#: Sigma falls exponentially, to 1 after all epochs; MiniSom's linearly.
+#: Distribution -> function(Map, epochs) that returns weights (M, F). Sigma falls exponentially, to
+#: 1 after all epochs; MiniSom's linearly.
 BATCH: dict[str, Callable[..., np.ndarray]] = {
     "fastersom": _fastersom_batch,
     "minisom": _minisom_batch,
@@ -303,11 +259,8 @@ BATCH: dict[str, Callable[..., np.ndarray]] = {
     "xpysom": _xpysom_batch,
 }
 
-#: Distribution -> function(data, start, xdim, ydim, steps, sigma) that returns weights (M, F).
-ONLINE: dict[str, Callable[..., np.ndarray]] = {
-    "minisom": _minisom_online,
-    "popsom7": _popsom7_online,
-}
+#: Distribution -> function(Map, steps) that returns weights (M, F).
+ONLINE: dict[str, Callable] = {"minisom": _minisom_online, "popsom7": _popsom7_online}
 
 #: Name -> task.
 TASKS: dict[str, Callable[..., Callable[[], dict]]] = {

@@ -5,7 +5,6 @@ neighbourhood, the course of its width and of the learning rate, and how often e
 All maps are measured by kohorte.
 """
 
-import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,18 +21,10 @@ from kohorte.maps.quality import quantization_error, topographic_error
 from kohorte.maps.winners import find_two_winners
 from kohorte_benchmarks.label_sets import make_data
 from kohorte_benchmarks.maps import PEER_NAMES, PEERS, find_peers
-from kohorte_benchmarks.worker import Task, measure
+from kohorte_benchmarks.worker import Task, measure, table_row
 
-_LOG = logging.getLogger(__name__)
-
-COLUMNS = (
-    "data_set",
-    "seed",
-    "schedule",
-    "implementation",
-    "quantization_error",
-    "topographic_error",
-)
+ERRORS = ("quantization_error", "topographic_error")
+COLUMNS = ("data_set", "seed", "schedule", "implementation", *ERRORS)
 
 ALPHA = 0.5
 
@@ -42,26 +33,15 @@ ALPHA = 0.5
 class Schedule:
     """How the maps that are compared are trained.
 
-    Attributes
-    ----------
-    trainer
-        "batch" or "online".
-    curve
-        Course of the neighbourhood's width, from half the longer side of the lattice, and of the
-        learning rate.
-    packages
-        Distributions that know this schedule.
-    options
-        Their arguments for it.
-    to_thirds
-        Whether width and rate fall to a third, and not to 1 and 0.
+    `curve` is the course of the neighbourhood's width, from half the longer side of the lattice,
+    and of the learning rate.
     """
 
-    trainer: str
+    trainer: str  # "batch" or "online"
     curve: str
-    packages: tuple[str, ...]
-    options: Mapping[str, str] = field(default_factory=dict)
-    to_thirds: bool = False
+    packages: tuple[str, ...]  # distributions that know this schedule
+    options: Mapping[str, str] = field(default_factory=dict)  # their arguments for it
+    to_thirds: bool = False  # whether width and rate fall to a third, and not to 1 and 0
 
 
 #: Name -> schedule; the last is MiniSom's default.
@@ -106,17 +86,9 @@ def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
             for package in schedule.packages:
                 if peers is not None and package in packages:
                     asked = [job.ask(package) for job in jobs]
-                    task = Task(
-                        "train_all",
-                        {
-                            "package": package,
-                            "trainer": schedule.trainer,
-                            "jobs": asked,
-                            "options": schedule.options,
-                        },
-                        PEERS,
-                        peers,
-                    )
+                    told: dict[str, Any] = {"package": package, "trainer": schedule.trainer}
+                    told |= {"jobs": asked, "options": schedule.options}
+                    task = Task("train_all", told, PEERS, peers)
                     measure({package: task}, repeats=1, threads=1)
                     rows += [
                         job.row(name, PEER_NAMES[package], np.load(question["output"]))
@@ -129,12 +101,10 @@ def markdown_table(quality: pd.DataFrame) -> str:
     """Tabulate means over the seeds: a line for each schedule and implementation, QE and TE."""
     data_sets = list(dict.fromkeys(quality["data_set"]))
     heads = [f"{data_set} {error}" for data_set in data_sets for error in ("QE", "TE")]
-    lines = [
-        f"| schedule | implementation | {' | '.join(heads)} |",
-        "|---" * (len(heads) + 2) + "|",
-    ]
+    lines = [f"| schedule | implementation | {' | '.join(heads)} |"]
+    lines.append("|---" * (len(heads) + 2) + "|")
     for (schedule, name), rows in quality.groupby(["schedule", "implementation"], sort=False):
-        means = rows.groupby("data_set")[list(COLUMNS[-2:])].mean()
+        means = rows.groupby("data_set")[list(ERRORS)].mean()
         cells = [f"{value:.4f}" for data_set in data_sets for value in means.loc[data_set]]
         lines.append(f"| {schedule} | {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -166,19 +136,12 @@ class _Job:
     def ask(self, package: str) -> dict:
         """Make the job for map_peers.train_all; write the arrays to files."""
         self.folder.mkdir(exist_ok=True)
-        files = {"points": self.seen, "weights": self.start}
-        paths = {name: str(self.folder / f"{name}.npy") for name in (*files, package)}
-        for name, array in files.items():
-            np.save(paths[name], array)
-        return {
-            "points": paths["points"],
-            "weights": paths["weights"],
-            "output": paths[package],
-            "xdim": self.lattice.xdim,
-            "ydim": self.lattice.ydim,
-            "length": self.length,
-            "sigma": self.sigma,
-        }
+        paths = {key: str(self.folder / f"{key}.npy") for key in ("points", "weights")}
+        np.save(paths["points"], self.seen)
+        np.save(paths["weights"], self.start)
+        sides = {"xdim": self.lattice.xdim, "ydim": self.lattice.ydim}
+        told = {"output": str(self.folder / f"{package}.npy"), "length": self.length}
+        return {**paths, **sides, **told, "sigma": self.sigma}
 
     def train(self, schedule: Schedule) -> np.ndarray:
         """Train kohorte's weights (M, F)."""
@@ -191,28 +154,12 @@ class _Job:
         }
         if schedule.trainer == "batch":
             return train_batch(self.seen, self.lattice, self.start, epochs=self.length, **course)
-        return train_online(
-            self.seen,
-            self.lattice,
-            self.start,
-            steps=self.length,
-            order="sequential",
-            alpha=ALPHA,
-            final_alpha=ALPHA / 3 if schedule.to_thirds else 0.0,
-            learning_rate=schedule.curve,
-            **course,
-        )
+        course |= {"alpha": ALPHA, "final_alpha": ALPHA / 3 if schedule.to_thirds else 0.0}
+        course |= {"learning_rate": schedule.curve, "order": "sequential", "steps": self.length}
+        return train_online(self.seen, self.lattice, self.start, **course)
 
     def row(self, schedule: str, implementation: str, weights: np.ndarray) -> dict:
         """Make a row of the table."""
         nodes, distances = find_two_winners(self.points, weights)
-        row = {
-            "data_set": self.data_set,
-            "seed": self.seed,
-            "schedule": schedule,
-            "implementation": implementation,
-            "quantization_error": quantization_error(distances[:, 0]),
-            "topographic_error": topographic_error(nodes, self.lattice),
-        }
-        _LOG.info("%s", row)
-        return row
+        errors = quantization_error(distances[:, 0]), topographic_error(nodes, self.lattice)
+        return table_row(COLUMNS, self.data_set, self.seed, schedule, implementation, *errors)

@@ -22,7 +22,7 @@ from kohorte.maps.realization import MapParameters, run_realization
 from kohorte.maps.schedules import learning_rates, reference_radius
 from kohorte.maps.winners import find_winners
 from kohorte_benchmarks import limits, online_steps
-from kohorte_benchmarks.serving import Outcome, peak_mb
+from kohorte_benchmarks.serving import Outcome, by_name, peak_mb, timed
 
 #: First learning rate of all online training here.
 ALPHA = 0.5
@@ -34,7 +34,7 @@ PRODUCT_SIDE = 2048
 READ_BYTES = 2**28
 
 #: Kind of step -> function that trains with it.
-STEPS = {
+STEPS: dict[str, Callable[..., np.ndarray]] = {
     "published": online_steps.train_as_published,
     "numpy": online_steps.train_in_numpy,
     "leaner": online_steps.train_leaner,
@@ -140,13 +140,11 @@ def _search(
     if output is not None:
         np.save(output, found)
 
-    def run() -> Outcome:
-        begin = perf_counter()
+    def work() -> None:
         for _ in range(searches):
             search(data, nodes)
-        return Outcome((perf_counter() - begin) / searches)
 
-    return run
+    return timed(work, searches)
 
 
 def batch(
@@ -170,19 +168,12 @@ def batch(
     """
     data, start = np.array(np.load(points, mmap_mode="r")[:rows]), np.load(weights)
     lattice, now = Lattice(xdim, ydim, topology, periodic), getattr(time, clock)
+    options: dict[str, Any] = {"radius_schedule": "exponential", "metric": metric}
+    options |= {"threads": threads, "backend": backend}
 
     def seconds(epochs: int) -> float:
         begin = now()
-        train_batch(
-            data,
-            lattice,
-            start,
-            epochs=epochs,
-            radius_schedule="exponential",
-            metric=metric,
-            threads=threads,
-            backend=backend,
-        )
+        train_batch(data, lattice, start, epochs=epochs, **options)
         return now() - begin
 
     def run() -> Outcome:
@@ -198,11 +189,11 @@ def multiply(threads: int) -> Callable[[], Outcome]:
     a, b = np.random.default_rng(0).random((2, PRODUCT_SIDE, PRODUCT_SIDE), dtype=np.float32)
     out = np.empty_like(a)
 
+    once = timed(lambda: np.matmul(a, b, out=out), PRODUCT_SIDE**3 / 1e9)
+
     def run() -> Outcome:
         with threadpool_limits(threads):
-            begin = perf_counter()
-            np.matmul(a, b, out=out)
-            return Outcome((perf_counter() - begin) * 1e9 / PRODUCT_SIDE**3)
+            return once()
 
     run()
     return run
@@ -213,12 +204,7 @@ def read(threads: int) -> Callable[[], Outcome]:
     values = np.ones(READ_BYTES, dtype=np.uint8)
     limits.read_memory(values, threads)
 
-    def run() -> Outcome:
-        begin = perf_counter()
-        limits.read_memory(values, threads)
-        return Outcome((perf_counter() - begin) * 1e9 / READ_BYTES)
-
-    return run
+    return timed(lambda: limits.read_memory(values, threads), READ_BYTES / 1e9)
 
 
 def multiply_on_device() -> Callable[[], Outcome]:
@@ -230,33 +216,21 @@ def multiply_on_device() -> Callable[[], Outcome]:
     product = jax.jit(lambda a, b: jax.numpy.matmul(a, b, precision="highest"))
     product(a, b).block_until_ready()
 
-    def run() -> Outcome:
-        repeats = 20
-        begin = perf_counter()
+    repeats = 20
+
+    def work() -> None:
         for _ in range(repeats):
             out = product(a, b)
         out.block_until_ready()
-        return Outcome((perf_counter() - begin) * 1e9 / (repeats * PRODUCT_SIDE**3))
 
-    return run
+    return timed(work, repeats * PRODUCT_SIDE**3 / 1e9)
 
 
 #: Name -> task.
-TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
-    task.__name__: task
-    for task in (
-        train,
-        train_stepwise,
-        train_memory,
-        whole_job,
-        find,
-        find_on_device,
-        batch,
-        multiply,
-        read,
-        multiply_on_device,
-    )
-}
+TASKS = by_name(
+    *(train, train_stepwise, train_memory, whole_job, find, find_on_device, batch),
+    *(multiply, read, multiply_on_device),
+)
 
 
 def _reset_peak() -> float:

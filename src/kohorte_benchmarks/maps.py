@@ -6,7 +6,7 @@ All ratios are of times of one run. See docs/benchmarks.md for what a row means.
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,11 @@ import pandas as pd
 
 from kohorte.maps.lattice import suggest_size
 from kohorte_benchmarks.map_limits import least_work
-from kohorte_benchmarks.worker import Measurement, Task, measure
+from kohorte_benchmarks.worker import TIMES, Measurement, Task, measure, table_row
 
 _LOG = logging.getLogger(__name__)
 
-COLUMNS = (
-    "case",
-    "implementation",
-    "n_points",
-    "n_features",
-    "nodes",
-    "seconds",
-    "peak_mb",
-    "ratio",
-)
+COLUMNS = ("case", "implementation", "n_points", "n_features", "nodes", *TIMES)
 
 OURS = str(Path(__file__).with_name("map_tasks.py"))
 PEERS = str(Path(__file__).with_name("map_peers.py"))
@@ -57,74 +48,42 @@ PEER_NAMES = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large the cases are.
+    """How large the cases are."""
 
-    Attributes
-    ----------
-    xdim, ydim, n_features
-        The map of all cases but those that vary it.
-    points
-        Points of the cases ``online`` and ``batch``.
-    steps, numpy_steps, peer_steps
-        Steps over which a time per step is averaged: kohorte's, NumPy's, other packages'.
-    epochs, few_epochs
-        Epochs over which a time per epoch is averaged: kohorte's, other packages'.
-    slow_rows
-        Points of packages whose epoch would take too long; their times are scaled.
-    memory
-        Numbers of points at which the growth of memory is measured, in ``memory_steps`` steps.
-    job
-        Numbers of points, and of steps, of the whole job.
-    growth_points, growth_features
-        Points and features of the case ``analysis``, whose lattices grow with both.
-    growth_peers
-        Most points there that other packages get.
-    winners
-        Nodes, features and points of the searches, and how many one run makes.
-    scaling_points, scaling_features, scaling_sides
-        Sizes at which the growth of time is measured; features and sides with ``scaling_rows``
-        points.
-    scaling_steps, scaling_work
-        Steps of online training there, and multiply-adds of batch training, about.
-    accelerator
-        Points where JAX sees an accelerator.
-    threads
-        Threads of winners and batch training. Online training and the whole job have one.
-    repeats
-        Rounds, whose median counts; ``slow_repeats`` where one takes seconds.
-    """
-
-    xdim: int = 63
+    xdim: int = 63  # with ydim and n_features, the map of all cases but those that vary it
     ydim: int = 32
     n_features: int = 6
-    points: int = 100_000
-    steps: int = 200_000
-    numpy_steps: int = 2_000
-    peer_steps: int = 10_000
-    epochs: int = 10
-    few_epochs: int = 2
-    slow_rows: int = 5_000
-    memory: tuple[int, ...] = (1_000_000, 10_000_000)
-    memory_steps: int = 50_000
-    job: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    points: int = 100_000  # of the cases online and batch
+    steps: int = 200_000  # over which a time per step is averaged: kohorte's, ...
+    numpy_steps: int = 2_000  # NumPy's, ...
+    peer_steps: int = 10_000  # other packages'
+    epochs: int = 10  # over which a time per epoch is averaged: kohorte's, ...
+    few_epochs: int = 2  # other packages'
+    slow_rows: int = 5_000  # points of packages whose epoch would take too long; scaled
+    memory: tuple[int, ...] = (1_000_000, 10_000_000)  # points at which its growth is measured, ...
+    memory_steps: int = 50_000  # in so many steps
+    job: tuple[int, ...] = (10_000, 100_000, 1_000_000)  # points, and steps, of the whole job
+    # Points and features of the case analysis, whose lattices grow with both.
     growth_points: tuple[int, ...] = (400, 1_600, 6_250, 25_000, 100_000, 400_000, 1_600_000)
     growth_features: tuple[int, ...] = (6, 10)
-    growth_peers: int = 25_000
+    growth_peers: int = 25_000  # most points there that other packages get
+    # Nodes, features and points of the searches, and how many one run makes.
     winners: tuple[tuple[int, int, int, int], ...] = (
         (2016, 6, 100_000, 30),
         (2016, 10, 100_000, 20),
         (2500, 784, 20_000, 2),
     )
+    # Sizes at which the growth of time is measured; features and sides with scaling_rows points.
     scaling_points: tuple[int, ...] = (10_000, 100_000, 1_000_000, 10_000_000)
     scaling_features: tuple[int, ...] = (2, 6, 16, 64, 256, 784)
     scaling_sides: tuple[tuple[int, int], ...] = ((16, 8), (32, 16), (63, 32), (126, 64))
     scaling_rows: int = 20_000
-    scaling_steps: int = 20_000
-    scaling_work: float = 1e11
-    accelerator: int = 1_000_000
-    threads: int = 2
-    repeats: int = 7
-    slow_repeats: int = 3
+    scaling_steps: int = 20_000  # steps of online training there
+    scaling_work: float = 1e11  # multiply-adds of batch training there, about
+    accelerator: int = 1_000_000  # points where JAX sees an accelerator
+    threads: int = 2  # of winners and batch training; online training and the whole job have one
+    repeats: int = 7  # rounds, whose median counts
+    slow_repeats: int = 3  # where one takes seconds
 
 
 #: Name -> sizes; ``small`` is for trying whether all runs.
@@ -160,31 +119,14 @@ SIZES = {
 def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.DataFrame:
     """Run all cases and return their table: the columns COLUMNS, one row a measurement.
 
-    Parameters
-    ----------
-    scratch
-        Existing folder for the points, which are removed again.
-    peers
-        Python of the environment that holds the other packages; None leaves them out.
-
-    Raises
-    ------
-    ResultError
-        A task fails.
+    `scratch` is an existing folder for the points, which are removed again; `peers` the Python of
+    the environment that holds the other packages, None leaves them out. Raises ResultError if a
+    task fails.
     """
     packages = find_peers(peers)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
         bench = _Bench(sizes, Path(folder), packages, peers or "")
-        cases = (
-            _online,
-            _memory,
-            _whole_job,
-            _analysis,
-            _winners,
-            _batch,
-            _scaling,
-            _accelerator,
-        )
+        cases = (_online, _memory, _whole_job, _analysis, _winners, _batch, _scaling, _accelerator)
         rows = [row for case in cases for row in case(bench)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -240,25 +182,24 @@ class _Bench:
             np.save(path, points)
         return str(path)
 
-    def weights(self, nodes: int, n_features: int | None = None) -> str:
-        """Return a file of weights (M, F), drawn as the points are."""
-        return self.points(nodes, n_features, seed=2)
+    def files(self, n_points: int, nodes: int, n_features: int | None = None) -> dict[str, Any]:
+        """Return a task's arguments `points` and `weights`, which are drawn as the points are."""
+        weights = self.points(nodes, n_features, seed=2)
+        return {"points": self.points(n_points, n_features), "weights": weights}
 
-    def map(
-        self, sides: tuple[int, int] | None = None, n_features: int | None = None
-    ) -> dict[str, Any]:
-        """Return the arguments of a task that say with which map it begins."""
+    def start(
+        self, n: int, sides: tuple[int, int] | None = None, n_features: int | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a task's arguments with n points and a map to begin with; the files alone."""
         xdim, ydim = sides or (self.sizes.xdim, self.sizes.ydim)
-        weights = self.weights(xdim * ydim, n_features)
-        return {"weights": weights, "xdim": xdim, "ydim": ydim}
+        files = self.files(n, xdim * ydim, n_features)
+        return {**files, "xdim": xdim, "ydim": ydim}, files
 
-    def of_peers(
-        self, names: Mapping[str, Mapping[str, Any]], task: str, **arguments: Any
-    ) -> dict[str, Task]:
+    def of_peers(self, names: Iterable[str], task: str, **arguments: Any) -> dict[str, Task]:
         """Make the task for each of the packages that can be used, by its name."""
         return {
-            PEER_NAMES[name]: Task(task, {**arguments, **own}, PEERS, self.python)
-            for name, own in names.items()
+            PEER_NAMES[name]: Task(task, {**arguments, "package": name}, PEERS, self.python)
+            for name in names
             if name in self.packages
         }
 
@@ -274,42 +215,41 @@ class _Bench:
         nodes: int | None = None,
     ) -> dict:
         """Make a row of the table, and log it."""
-        row = {
-            "case": case,
-            "implementation": implementation,
-            "n_points": n_points,
-            "n_features": n_features or self.sizes.n_features,
-            "nodes": nodes or self.sizes.xdim * self.sizes.ydim,
-            "seconds": measured.seconds,
-            "peak_mb": measured.peak_mb,
-            "ratio": ratio,
-        }
-        _LOG.info("%s", row)
-        return row
+        shape = n_features or self.sizes.n_features, nodes or self.sizes.xdim * self.sizes.ydim
+        times = measured.seconds, measured.peak_mb, ratio
+        return table_row(COLUMNS, case, implementation, n_points, *shape, *times)
+
+    def compare(
+        self, case: str, n: int, tasks: dict[str, Task], repeats: int, threads: int, **shape: int
+    ) -> Generator[dict, None, dict[str, Measurement]]:
+        """Run tasks in turn; yield a row of each; ratio: how many times as long as kohorte's."""
+        found = measure(tasks, repeats=repeats, threads=threads)
+        for name, m in found.items():
+            ratio = m.seconds / found["kohorte"].seconds
+            yield self.row(case, name, n, m, ratio=ratio, **shape)
+        return found
+
+
+def _ours(task: str, arguments: Mapping[str, Any], **further: Any) -> Task:
+    return Task(task, {**arguments, **further}, OURS)
 
 
 def _online(bench: _Bench) -> Iterator[dict]:
     """Time a step of online training; ratio: how many times as long as kohorte's."""
     sizes = bench.sizes
-    start = {"points": bench.points(sizes.points), **bench.map()}
-    tasks = {"kohorte": Task("train", {**start, "steps": sizes.steps}, OURS)}
+    start, _ = bench.start(sizes.points)
+    tasks = {"kohorte": _ours("train", start, steps=sizes.steps)}
     for kind, name in STEP_NAMES.items():
-        arguments = {**start, "steps": sizes.numpy_steps, "kind": kind}
-        tasks[name] = Task("train_stepwise", arguments, OURS)
-    own = {name: {"package": name} for name in ("minisom", "popsom7")}
-    tasks |= bench.of_peers(own, "train", **start, steps=sizes.peer_steps)
-    found = measure(tasks, repeats=sizes.slow_repeats, threads=1)
-    for name, m in found.items():
-        ratio = m.seconds / found["kohorte"].seconds
-        yield bench.row("online", name, sizes.points, m, ratio=ratio)
+        tasks[name] = _ours("train_stepwise", start, steps=sizes.numpy_steps, kind=kind)
+    tasks |= bench.of_peers(("minisom", "popsom7"), "train", **start, steps=sizes.peer_steps)
+    yield from bench.compare("online", sizes.points, tasks, sizes.slow_repeats, threads=1)
 
 
 def _memory(bench: _Bench) -> Iterator[dict]:
     """Measure growth of memory in training from a file; ratio: growth over data and weights."""
     for n in bench.sizes.memory:
-        arguments = {"points": bench.points(n), **bench.map(), "steps": bench.sizes.memory_steps}
-        tasks = {"kohorte": Task("train_memory", arguments, OURS)}
-        m = measure(tasks, repeats=1, threads=1)["kohorte"]
+        task = _ours("train_memory", bench.start(n)[0], steps=bench.sizes.memory_steps)
+        m = measure({"kohorte": task}, repeats=1, threads=1)["kohorte"]
         yield bench.row("memory", "kohorte", n, m, ratio=float(m.answer))
 
 
@@ -317,8 +257,8 @@ def _whole_job(bench: _Bench) -> Iterator[dict]:
     """Time N steps, winners, clusters, labels and quality; ratio: share of the whole."""
     sizes = bench.sizes
     for n in sizes.job:
-        arguments = {"points": bench.points(n), "xdim": sizes.xdim, "ydim": sizes.ydim, "steps": n}
-        task = Task("whole_job", arguments, OURS)
+        size = {"xdim": sizes.xdim, "ydim": sizes.ydim, "steps": n}
+        task = _ours("whole_job", size, points=bench.points(n))
         m = measure({"kohorte": task}, repeats=sizes.slow_repeats, threads=1)["kohorte"]
         yield bench.row("whole_job", "kohorte", n, m, ratio=1.0)
         for stage, seconds in m.stages.items():
@@ -335,17 +275,12 @@ def _analysis(bench: _Bench) -> Iterator[dict]:
     for n_features in sizes.growth_features:
         for n in sizes.growth_points:
             xdim, ydim = suggest_size(n, n_features, PUBLISHED_RATIO)
-            size = {"xdim": xdim, "ydim": ydim, "steps": n}
-            arguments = {"points": bench.points(n, n_features), **size}
-            tasks = {"kohorte": Task("whole_job", arguments, OURS)}
+            size = {"xdim": xdim, "ydim": ydim, "steps": n, "points": bench.points(n, n_features)}
+            tasks = {"kohorte": _ours("whole_job", size)}
             if n <= sizes.growth_peers:
-                own = {name: {"package": name} for name in ("minisom", "popsom7")}
-                tasks |= bench.of_peers(own, "analyse", **arguments)
-            found = measure(tasks, repeats=sizes.slow_repeats, threads=1)
+                tasks |= bench.of_peers(("minisom", "popsom7"), "analyse", **size)
             shape = {"n_features": n_features, "nodes": xdim * ydim}
-            for name, m in found.items():
-                ratio = m.seconds / found["kohorte"].seconds
-                yield bench.row("analysis", name, n, m, ratio=ratio, **shape)
+            yield from bench.compare("analysis", n, tasks, sizes.slow_repeats, 1, **shape)
 
 
 def _winners(bench: _Bench) -> Iterator[dict]:
@@ -353,17 +288,13 @@ def _winners(bench: _Bench) -> Iterator[dict]:
     sizes = bench.sizes
     for nodes, n_features, n, searches in sizes.winners:
         shape = {"n_features": n_features, "nodes": nodes}
-        arrays = {"points": bench.points(n, n_features)}
-        arrays["weights"] = bench.weights(nodes, n_features)
-        files = {**arrays, "searches": searches}
+        files = {**bench.files(n, nodes, n_features), "searches": searches}
         outputs = {name: str(bench.folder / f"{name}.npy") for name in ("kohorte", "FAISS")}
-        ours = {**files, "output": outputs["kohorte"], "threads": sizes.threads}
-        tasks = {"kohorte": Task("find", ours, OURS)}
-        tasks |= bench.of_peers({"faiss-cpu": {}}, "find", **files, output=outputs["FAISS"])
-        found = measure(tasks, repeats=sizes.repeats, threads=sizes.threads)
-        for name, m in found.items():
-            ratio = m.seconds / found["kohorte"].seconds
-            yield bench.row("winners", name, n, m, ratio=ratio, **shape)
+        tasks = {"kohorte": _ours("find", files, output=outputs["kohorte"], threads=sizes.threads)}
+        if "faiss-cpu" in bench.packages:
+            theirs = {**files, "output": outputs["FAISS"]}
+            tasks["FAISS"] = Task("find", theirs, PEERS, bench.python)
+        found = yield from bench.compare("winners", n, tasks, sizes.repeats, sizes.threads, **shape)
         if "FAISS" in found:
             answers = [np.load(outputs[name]) for name in found]
             equal = float(np.mean(answers[0] == answers[1]))
@@ -374,26 +305,22 @@ def _winners(bench: _Bench) -> Iterator[dict]:
 def _batch(bench: _Bench) -> Iterator[dict]:
     """Time an epoch of batch training; ratio: how many times as long as kohorte's."""
     sizes, n = bench.sizes, bench.sizes.points
-    start = {"points": bench.points(n), **bench.map()}
-    find = {key: start[key] for key in ("points", "weights")}
-    find |= {"threads": sizes.threads, "searches": sizes.epochs}
+    start, files = bench.start(n)
     tasks = {
-        "kohorte": Task("batch", {**start, "epochs": sizes.epochs, "threads": sizes.threads}, OURS),
-        "kohorte, winners alone": Task("find", find, OURS),
+        "kohorte": _ours("batch", start, epochs=sizes.epochs, threads=sizes.threads),
+        "kohorte, winners alone": _ours(
+            "find", files, threads=sizes.threads, searches=sizes.epochs
+        ),
     }
-    own: dict[str, dict[str, Any]] = {name: {"package": name} for name in ("fastersom", "xpysom")}
-    tasks |= bench.of_peers(own, "batch", **start, epochs=sizes.few_epochs)
-    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
-    base = found["kohorte"].seconds
-    for name, m in found.items():
-        yield bench.row("batch", name, n, m, ratio=m.seconds / base)
+    start["epochs"] = sizes.few_epochs
+    tasks |= bench.of_peers(("fastersom", "xpysom"), "batch", **start)
+    found = yield from bench.compare("batch", n, tasks, sizes.slow_repeats, sizes.threads)
 
     # An epoch of these takes a time that is proportional to the number of points.
-    own = {name: {"package": name, "rows": sizes.slow_rows} for name in ("minisom", "somoclu")}
-    tasks = bench.of_peers(own, "batch", **start, epochs=sizes.few_epochs)
+    tasks = bench.of_peers(("minisom", "somoclu"), "batch", **start, rows=sizes.slow_rows)
     for name, m in measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads).items():
         scaled = Measurement(m.seconds * n / sizes.slow_rows, np.nan)
-        ratio = scaled.seconds / base
+        ratio = scaled.seconds / found["kohorte"].seconds
         yield bench.row("batch", f"{name}, scaled by points", n, scaled, ratio=ratio)
 
 
@@ -404,9 +331,9 @@ def _scaling(bench: _Bench) -> Iterator[dict]:
     memory. The former are measured again in turn with everything that they are compared with.
     """
     sizes, threads = bench.sizes, bench.sizes.threads
-    multiply = {str(k): Task("multiply", {"threads": k}, OURS) for k in (1, threads)}
-    read = {"bytes": Task("read", {"threads": threads}, OURS)}
-    limits = measure({**multiply, **read}, repeats=sizes.repeats, threads=threads)
+    multiply = {str(k): _ours("multiply", {"threads": k}) for k in (1, threads)}
+    read = {"bytes": _ours("read", {"threads": threads})}
+    limits = measure(multiply | read, repeats=sizes.repeats, threads=threads)
     for key, m in limits.items():
         name = key if key == "bytes" else f"multiply-adds on {key} core{'s' * (key != '1')}"
         row = bench.row("limit", f"10^9 {name}", 0, m, ratio=np.nan)
@@ -420,17 +347,16 @@ def _scaling(bench: _Bench) -> Iterator[dict]:
     )
     for case, shapes in cases:
         for n, n_features, sides in shapes:
-            start = {"points": bench.points(n, n_features), **bench.map(sides, n_features)}
-            find = {key: start[key] for key in ("points", "weights")}
+            start, files = bench.start(n, sides, n_features)
             # Enough steps to outweigh the checks of all points; enough epochs to take a second or
             # so, since a time is the difference of two.
             steps = max(sizes.scaling_steps, n // 10)
             work = n * n_features * sides[0] * sides[1]
             epochs = int(np.clip(sizes.scaling_work / work, sizes.few_epochs, 50))
             tasks = {
-                "online": Task("train", {**start, "steps": steps}, OURS),
-                "winners": Task("find", {**find, "threads": threads}, OURS),
-                "batch": Task("batch", {**start, "epochs": epochs, "threads": threads}, OURS),
+                "online": _ours("train", start, steps=steps),
+                "winners": _ours("find", files, threads=threads),
+                "batch": _ours("batch", start, epochs=epochs, threads=threads),
             }
             found = measure(tasks | multiply, repeats=sizes.slow_repeats, threads=threads)
             for name in tasks:
@@ -449,22 +375,20 @@ def _accelerator(bench: _Bench) -> Iterator[dict]:
     if not device:
         _LOG.warning("no accelerator is measured: JAX sees none")
         return
-    start = {"points": bench.points(n), **bench.map()}
-    find = {key: start[key] for key in ("points", "weights")}
-    train, threads = {**start, "epochs": sizes.epochs}, {"threads": sizes.threads}
+    start, files = bench.start(n)
+    start["epochs"] = sizes.epochs
     epochs = {
-        "": Task("batch", {**train, **threads, "backend": "jax"}, OURS),
-        "kohorte, numba, epoch": Task("batch", {**train, **threads}, OURS),
+        "": _ours("batch", start, threads=sizes.threads, backend="jax"),
+        "kohorte, numba, epoch": _ours("batch", start, threads=sizes.threads),
     }
-    cuda = bench.of_peers({"fastersom": {}}, "find_cuda")
-    if cuda and measure(cuda, repeats=1, threads=1)["fastersom"].answer:
-        own = {"fastersom": {"package": "fastersom", "device": "cuda"}}
-        epochs |= bench.of_peers(own, "batch", **train)
+    cuda = {"": Task("find_cuda", {}, PEERS, bench.python)}
+    if "fastersom" in bench.packages and measure(cuda, repeats=1, threads=1)[""].answer:
+        epochs |= bench.of_peers(("fastersom",), "batch", **start, device="cuda")
     searches = {
-        "": Task("find_on_device", find, OURS),
-        "kohorte, numba, winners": Task("find", {**find, **threads}, OURS),
+        "": _ours("find_on_device", files),
+        "kohorte, numba, winners": _ours("find", files, threads=sizes.threads),
     }
-    peak = measure({"": Task("multiply_on_device", {}, OURS)}, repeats=sizes.repeats, threads=1)[""]
+    peak = measure({"": _ours("multiply_on_device", {})}, repeats=sizes.repeats, threads=1)[""]
     sides = sizes.xdim, sizes.ydim
     for tasks, kind, name in ((epochs, "batch", "epoch"), (searches, "winners", "winners")):
         found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)

@@ -13,38 +13,11 @@ xdim
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-
-
-def train_as_published(
-    points: np.ndarray,
-    weights: np.ndarray,
-    order: np.ndarray,
-    radii: np.ndarray,
-    rates: np.ndarray,
-    xdim: int,
-) -> npt.NDArray[np.float64]:
-    """Return weights (M, F) after the operations of the published program.
-
-    Each step makes new arrays of all differences, their squares, and the strengths of all nodes
-    times a row of ones. The neighbourhood function is compiled, as it is there.
-    """
-    return _train(points, weights, order, radii, rates, xdim, _compiled_strengths)
-
-
-def train_in_numpy(
-    points: np.ndarray,
-    weights: np.ndarray,
-    order: np.ndarray,
-    radii: np.ndarray,
-    rates: np.ndarray,
-    xdim: int,
-) -> npt.NDArray[np.float64]:
-    """Do as train_as_published, with the neighbourhood function in NumPy as well."""
-    return _train(points, weights, order, radii, rates, xdim, _strengths)
 
 
 def train_leaner(
@@ -94,8 +67,14 @@ def _train(
     radii: np.ndarray,
     rates: np.ndarray,
     xdim: int,
+    *,
     strengths: Callable[..., np.ndarray],
 ) -> npt.NDArray[np.float64]:
+    """Return weights (M, F) after the operations of the published program.
+
+    Each step makes new arrays of all differences, their squares, and the strengths of all nodes
+    times a row of ones.
+    """
     weights = np.array(weights, dtype=np.float64)
     points = np.asarray(points, dtype=np.float64)
     ones = np.ones(weights.shape[1])
@@ -124,3 +103,8 @@ def _compiled_strengths(winner: int, places: np.ndarray, rate: float, radius: fl
     h = rate * np.exp(-(farther**2) / (2 * (radius / 3) ** 2))
     h[farther > radius] = 0.0
     return h
+
+
+#: The neighbourhood function is compiled, as it is in the published program, or in NumPy as well.
+train_as_published = partial(_train, strengths=_compiled_strengths)
+train_in_numpy = partial(_train, strengths=_strengths)

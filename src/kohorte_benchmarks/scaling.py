@@ -5,7 +5,6 @@ combines them, as its jobs would.
 """
 
 import json
-import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,25 +15,13 @@ import pandas as pd
 
 from kohorte.ensemble.agreement import label_ari
 from kohorte.errors import ConfigError
-from kohorte_benchmarks.scaling_tasks import STAGES
-from kohorte_benchmarks.worker import Task, measure
+from kohorte_benchmarks.scaling_tasks import ANSWERS, STAGES
+from kohorte_benchmarks.worker import Task, measure, table_row
 from kohorte_benchmarks.workloads import nested_tables
-
-_LOG = logging.getLogger(__name__)
 
 TASKS = str(Path(__file__).with_name("scaling_tasks.py"))
 
-COLUMNS = (
-    "n_points",
-    *STAGES,
-    "total",
-    "peak_mb",
-    "table_mb",
-    "quantization_error",
-    "topographic_error",
-    "groups",
-    "agreement",
-)
+COLUMNS = ("n_points", *STAGES, "total", "peak_mb", "table_mb", *ANSWERS, "agreement")
 
 
 def measure_scaling(
@@ -57,31 +44,14 @@ def measure_scaling(
     groups that hold points, `agreement` the adjusted Rand index of the consensus with the one of
     the most points, over the points that both have.
 
-    Parameters
-    ----------
-    features
-        (N, F) prepared points; NaN where a value is missing.
-    points
-        Numbers of points; the table of each is a part of the next.
-    members
-        `seed` and `parameters` of each map, as the study has them.
-    ensemble
-        Section of the configuration.
-    scratch
-        Existing folder for tables, which are removed again.
-    seed
-        Seed of the order in which points are drawn.
-    rounds
-        Runs of each number of points, in turn; medians count.
-    weights
-        File of given first weights, if maps start with them.
+    `features` are (N, F) prepared points, NaN where a value is missing; the table of each of the
+    `points` is a part of the next, drawn in the order of `seed`. `members` are `seed` and
+    `parameters` of each map, as the study has them, `ensemble` that section of the configuration.
+    `scratch` is an existing folder for tables, which are removed again. Medians of the `rounds`
+    count. `weights` is the file of given first weights, if maps start with them.
 
-    Raises
-    ------
-    ConfigError
-        The table has fewer rows than the largest number, or the study trains no maps.
-    ResultError
-        A process fails; its error is on the standard error.
+    Raises ConfigError if the table has fewer rows than the largest number, or the study trains no
+    maps; ResultError if a process fails.
     """
     if not members:
         raise ConfigError("scaling: the realizations are label files, and there is no map to train")
@@ -97,17 +67,10 @@ def measure_scaling(
         measured = measure(tasks, repeats=rounds, threads=1)
         groups = {n: np.load(path) for n, path in found.items()}
     rows = []
+    whole = groups[max(groups)]
     for n, m in measured.items():
-        whole = groups[max(groups)]
-        row = {
-            "n_points": n,
-            **m.stages,
-            "total": m.seconds,
-            "peak_mb": m.peak_mb,
-            "table_mb": tables[n].nbytes / 1e6,
-            **json.loads(m.answer),
-            "agreement": label_ari(groups[n], whole[:n]),
-        }
-        _LOG.info("%s", row)
-        rows.append(row)
+        times = *m.stages.values(), m.seconds, m.peak_mb, tables[n].nbytes / 1e6
+        found_there = json.loads(m.answer).values()
+        agreement = label_ari(groups[n], whole[:n])
+        rows.append(table_row(COLUMNS, n, *times, *found_there, agreement))
     return pd.DataFrame(rows, columns=list(COLUMNS))

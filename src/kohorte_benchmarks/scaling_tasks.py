@@ -14,10 +14,13 @@ from kohorte.ensemble.consensus import limit_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps.realization import Realization, run_realizations
 from kohorte.maps.resolve import resolve_parameters
-from kohorte_benchmarks.serving import Outcome
+from kohorte_benchmarks.serving import Outcome, by_name
 
 #: Steps of a study in their order, first of its maps, then of its ensemble.
 STAGES = ("train", "winners", "segment", "quality", "count", "combine", "label")
+
+#: What the task answers: means over the maps, and groups that hold points.
+ANSWERS = ("quantization_error", "topographic_error", "groups")
 
 #: Points of the run that compiles.
 WARM_UP = 200
@@ -57,8 +60,7 @@ def run_study(
         seconds["label"] = perf_counter() - clock
         total = perf_counter() - begin
         np.save(found, of_points)
-        names = ("quantization_error", "topographic_error")
-        answer = {name: float(np.mean([e[name] for e in errors])) for name in names}
+        answer = {name: float(np.mean([e[name] for e in errors])) for name in ANSWERS[:2]}
         answer["groups"] = len(np.unique(of_points))
         return Outcome(total, json.dumps(answer), {name: seconds[name] for name in STAGES})
 
@@ -67,4 +69,4 @@ def run_study(
 
 
 #: Name -> task.
-TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {"run_study": run_study}
+TASKS = by_name(run_study)

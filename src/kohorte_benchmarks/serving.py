@@ -13,26 +13,36 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import TextIO
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run of a task.
+    """One run of a task: wall-clock time, and seconds of each stage by name.
 
-    Attributes
-    ----------
-    seconds
-        Wall-clock time.
-    answer
-        A text that equal tasks must agree on; a digest of the counts, for instance.
-    stages
-        Seconds of each stage, by name.
+    `answer` is a text that equal tasks must agree on; a digest of the counts, for instance.
     """
 
     seconds: float
     answer: str = ""
     stages: dict[str, float] = field(default_factory=dict)
+
+
+def timed(work: Callable[[], object], per: float = 1) -> Callable[[], Outcome]:
+    """Return a function that does the work once and tells its seconds, divided by `per`."""
+
+    def run() -> Outcome:
+        begin = perf_counter()
+        work()
+        return Outcome((perf_counter() - begin) / per)
+
+    return run
+
+
+def by_name(*tasks: Callable[..., Callable]) -> dict[str, Callable[..., Callable[[], Outcome]]]:
+    """Return the tasks by their names."""
+    return {task.__name__: task for task in tasks}
 
 
 def serve(tasks: Mapping[str, Callable]) -> None:

@@ -14,20 +14,11 @@ import pandas as pd
 
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
-from kohorte_benchmarks.worker import Measurement, Task, measure
+from kohorte_benchmarks.worker import TIMES, Measurement, Task, measure
 
 _LOG = logging.getLogger(__name__)
 
-COLUMNS = (
-    "implementation",
-    "how",
-    "n_points",
-    "n_features",
-    "nodes",
-    "seconds",
-    "peak_mb",
-    "ratio",
-)
+COLUMNS = ("implementation", "how", "n_points", "n_features", "nodes", *TIMES)
 
 OURS = str(Path(__file__).with_name("map_tasks.py"))
 PEER = str(Path(__file__).with_name("simpsom_peer.py"))
@@ -37,29 +28,16 @@ METRIC = "cosine"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large the comparison is.
+    """How large the comparison is."""
 
-    Attributes
-    ----------
-    side
-        Nodes along each side of the map.
-    points
-        Two numbers of images with which both are measured. SimpSOM's time with all images lies on
-        the line through the two times.
-    batch_size
-        Images that SimpSOM takes at a time. It makes arrays of so many images x nodes x pixels;
-        of 1, 2, 3, 5, 10, 20 and 50 this was the fastest with 1,000 images.
-    epochs
-        Epochs over which kohorte's time is averaged.
-    repeats
-        Rounds, whose median counts.
-    """
-
-    side: int = 50
+    side: int = 50  # nodes along each side of the map
+    # Images with which both are measured; SimpSOM's time with all lies on the line through the two.
     points: tuple[int, int] = (1_000, 2_000)
+    # Images that SimpSOM takes at a time. It makes arrays of so many images x nodes x pixels; of 1,
+    # 2, 3, 5, 10, 20 and 50 this was the fastest with 1,000 images.
     batch_size: int = 10
-    epochs: int = 10
-    repeats: int = 3
+    epochs: int = 10  # over which kohorte's time is averaged
+    repeats: int = 3  # rounds, whose median counts
 
 
 def compare_simpsom(
@@ -68,21 +46,9 @@ def compare_simpsom(
     """Measure both in turn, on one thread, and return their table, with the columns COLUMNS.
 
     `seconds` is the processor time of an epoch and `ratio` how many times as long as kohorte's with
-    as many images; `how` says whether it was measured or scaled.
-
-    Parameters
-    ----------
-    images
-        (N, F) pixels.
-    scratch
-        Existing folder for the points, which are removed again.
-    peer
-        Python of the environment that holds SimpSOM; None leaves it out.
-
-    Raises
-    ------
-    ResultError
-        A task fails.
+    as many images, (N, F); `how` says whether it was measured or scaled. `scratch` is an existing
+    folder for the points, which are removed again; `peer` the Python of the environment that holds
+    SimpSOM, None leaves it out. Raises ResultError if a task fails.
     """
     sizes = sizes or Sizes()
     images = np.asarray(images, dtype=np.float32)
@@ -99,13 +65,10 @@ def compare_simpsom(
         seconds = first.seconds + slope * (len(images) - few)
         scaled = Measurement(seconds, np.nan, first.answer)
         rows.append(("SimpSOM", "scaled", len(images), scaled))
-    shape = images.shape[1], sizes.side**2
     table = pd.DataFrame(
         [
-            (
-                *(f"{name} {m.answer}".strip(), how, n, *shape),
-                *(m.seconds, m.peak_mb, m.seconds / found["kohorte", n].seconds),
-            )
+            (f"{name} {m.answer}".strip(), how, n, images.shape[1], sizes.side**2)
+            + (m.seconds, m.peak_mb, m.seconds / found["kohorte", n].seconds)
             for name, how, n, m in rows
         ],
         columns=list(COLUMNS),
@@ -124,21 +87,12 @@ def _tasks(
     np.save(files["points"], images)
     np.save(files["weights"], start)
     common = {**files, "xdim": sizes.side, "ydim": sizes.side, "metric": METRIC}
-    ours = {
-        **common,
-        "topology": lattice.topology,
-        "periodic": lattice.periodic,
-        "epochs": sizes.epochs,
-        "threads": 1,
-        "clock": "process_time",
-    }
-    tasks = {
-        ("kohorte", n): Task("batch", {**ours, "rows": n}, OURS)
-        for n in (*sizes.points, len(images))
-    }
+    ours = {**common, "topology": lattice.topology, "periodic": lattice.periodic}
+    ours |= {"epochs": sizes.epochs, "threads": 1, "clock": "process_time"}
+    counts = (*sizes.points, len(images))
+    tasks = {("kohorte", n): Task("batch", {**ours, "rows": n}, OURS) for n in counts}
     if peer is not None:
         theirs = {**common, "batch_size": sizes.batch_size}
-        tasks |= {
-            ("SimpSOM", n): Task("epoch", {**theirs, "rows": n}, PEER, peer) for n in sizes.points
-        }
+        for n in sizes.points:
+            tasks["SimpSOM", n] = Task("epoch", {**theirs, "rows": n}, PEER, peer)
     return tasks

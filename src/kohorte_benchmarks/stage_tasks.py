@@ -14,7 +14,7 @@ import numpy as np
 from kohorte.maps.batch import train_batch
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
-from kohorte_benchmarks.serving import Outcome
+from kohorte_benchmarks.serving import Outcome, by_name, timed
 from kohorte_benchmarks.stage_kernels import SETTINGS, TRAIN
 from kohorte_benchmarks.tasks import find_accelerator
 
@@ -65,16 +65,10 @@ def batch(
     options = {name: value for name, value in SETTINGS.items() if name not in rates}
     options |= {"epochs": iterations, "threads": threads, "backend": backend}
 
-    def run() -> Outcome:
-        begin = perf_counter()
-        train_batch(data, lattice, start, **options)
-        return Outcome(perf_counter() - begin)
-
+    run = timed(lambda: train_batch(data, lattice, start, **options))
     run()
     return run
 
 
 #: Name -> task.
-TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
-    task.__name__: task for task in (time_stages, train, batch, find_accelerator)
-}
+TASKS = by_name(time_stages, train, batch, find_accelerator)

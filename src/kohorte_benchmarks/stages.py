@@ -14,19 +14,13 @@ import numpy as np
 import pandas as pd
 
 from kohorte.errors import ConfigError
-from kohorte_benchmarks.worker import Measurement, Task, measure
+from kohorte_benchmarks.worker import Measurement, Task, measure, table_row
 from kohorte_benchmarks.workloads import nested_tables
 
 _LOG = logging.getLogger(__name__)
 
 TIME_COLUMNS = ("implementation", "device", "stage", "n_points", "side", "seconds", "peak_mb")
-QUALITY_COLUMNS = (
-    "n_points",
-    "side",
-    "seed",
-    "quantization_error",
-    "topographic_error",
-)
+QUALITY_COLUMNS = ("n_points", "side", "seed", "quantization_error", "topographic_error")
 
 TASKS = str(Path(__file__).with_name("stage_tasks.py"))
 
@@ -39,31 +33,15 @@ KERNELS, ONLINE, BATCH = "three kernels", "kohorte, online", "kohorte, batch"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large the experiment is.
-
-    Attributes
-    ----------
-    points, sides
-        Numbers of points, and sides of the square maps.
-    iterations
-        Passes over the points.
-    seeds
-        Maps whose errors are measured, at each size.
-    rounds
-        Timed runs, whose median counts.
-    threads
-        Threads of batch training; online training has one.
-    device_iterations
-        Passes that an accelerator makes; its times are multiplied up to `iterations`.
-    """
+    """How large the experiment is."""
 
     points: tuple[int, ...] = (5_000, 10_000, 15_000)
-    sides: tuple[int, ...] = (10, 20, 30, 40, 50)
-    iterations: int = 30
-    seeds: int = 5
-    rounds: int = 5
-    threads: int = 2
-    device_iterations: int = 1
+    sides: tuple[int, ...] = (10, 20, 30, 40, 50)  # of the square maps
+    iterations: int = 30  # passes over the points
+    seeds: int = 5  # maps whose errors are measured, at each size
+    rounds: int = 5  # timed runs, whose median counts
+    threads: int = 2  # of batch training; online training has one
+    device_iterations: int = 1  # of an accelerator, whose times are multiplied up to `iterations`
 
 
 def take_points(features: np.ndarray, sizes: Sequence[int], seed: int) -> dict[int, np.ndarray]:
@@ -81,21 +59,10 @@ def take_points(features: np.ndarray, sizes: Sequence[int], seed: int) -> dict[i
 
 
 def time_all(tables: dict[int, np.ndarray], sizes: Sizes, scratch: Path, seed: int) -> pd.DataFrame:
-    """Time all sizes; the columns are TIME_COLUMNS.
+    """Time all sizes of the result of take_points; the columns are TIME_COLUMNS.
 
-    Parameters
-    ----------
-    tables
-        Result of take_points.
-    scratch
-        Existing folder for the points, which are removed again.
-    seed
-        Seed of the rows that maps start with.
-
-    Raises
-    ------
-    ResultError
-        A task fails.
+    `scratch` is an existing folder for the points, which are removed again; `seed` is that of the
+    rows that maps start with. Raises ResultError if a task fails.
     """
     find = {"": Task("find_accelerator", {}, TASKS)}
     device = measure(find, repeats=1, threads=1)[""].answer
@@ -177,6 +144,4 @@ def _rows(name: str, device: str, n: int, side: int, measured: Measurement) -> I
     seconds = {**measured.stages, TOTAL: measured.seconds}
     for stage, value in seconds.items():
         peak = measured.peak_mb if stage == TOTAL else np.nan
-        row = dict(zip(TIME_COLUMNS, (name, device, stage, n, side, value, peak), strict=True))
-        _LOG.info("%s", row)
-        yield row
+        yield table_row(TIME_COLUMNS, name, device, stage, n, side, value, peak)

@@ -32,14 +32,9 @@ def time_ensemble(*, table: str, points: int, threads: int) -> None:
 def time_maps(*, table: str, quality: str, text: str, size: str, peers: str | None) -> None:
     """Time maps against NumPy, other packages and the machine's limits, and compare their quality.
 
-    Parameters
-    ----------
-    table, quality, text
-        Tables to write: of times, of quality, and both as Markdown.
-    size
-        `full`, or `small` to try whether all of it runs.
-    peers
-        Python of the environment that holds the other packages; None leaves them out.
+    Writes the tables of times and of quality, and both as Markdown, `text`. `size` is `full`, or
+    `small` to try whether all of it runs; `peers` the Python of the environment that holds the
+    other packages, None leaves them out.
     """
     timed = maps.benchmark_maps(maps.SIZES[size], Path(table).parent, peers)
     compared = map_quality.compare_quality(map_quality.SIZES[size], peers)
@@ -60,12 +55,7 @@ def compare_methods(
 ) -> None:
     """Compare consensus methods on the ensembles of one data set and seed, over all clusterers.
 
-    Parameters
-    ----------
-    methods, rules
-        Tables to write: of methods, and of rules for the number of groups.
-    data_set, seed, peers
-        As for `compare`.
+    Writes the tables of methods and of rules for the number of groups; see `compare`.
     """
     if peers is None:
         _LOG.warning("CSPA, HGPA, MCLA and HBGF are left out: envs/peers.txt is not installed")
@@ -84,33 +74,16 @@ def time_scaling(
     options: Mapping[str, Any],
     seed: int,
 ) -> None:
-    """Measure time and memory of a study against its number of points.
+    """Measure time and memory of the study of a `seed` against its number of points.
 
-    Parameters
-    ----------
-    data
-        `data.h5`.
-    weights
-        File of the start of the maps; empty where there is none.
-    table
-        Table to write.
-    members, ensemble
-        As for `measure_scaling`.
-    options
-        The section `scaling` of the configuration.
-    seed
-        Of the study.
+    Reads data.h5, and `weights`, the file of the start of the maps, empty where there is none;
+    writes `table`. `members` and `ensemble` are as for `measure_scaling`, `options` the section
+    `scaling` of the configuration.
     """
-    measured = measure_scaling(
-        store.read_data(data, mapped=True).features,
-        options["points"],
-        members,
-        ensemble,
-        Path(table).parent,
-        seed=seed,
-        rounds=options["rounds"],
-        weights=weights or None,
-    )
+    features = store.read_data(data, mapped=True).features
+    told = {"seed": seed, "rounds": options["rounds"], "weights": weights or None}
+    study = options["points"], members, ensemble, Path(table).parent
+    measured = measure_scaling(features, *study, **told)
     store.write_csv(measured, table)
 
 
@@ -119,16 +92,8 @@ def time_stages(
 ) -> None:
     """Time the stages of online training, and measure the errors of its maps.
 
-    Parameters
-    ----------
-    data
-        `data.h5`.
-    times, quality
-        Tables to write.
-    options
-        The section `stages` of the configuration.
-    seed
-        Of the study.
+    Reads data.h5, writes the tables of times and of quality. `options` are the section `stages` of
+    the configuration, the seed is the study's.
     """
     chosen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     sizes = StageSizes(**chosen)

@@ -16,7 +16,7 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.provenance import digest_of
 from kohorte_benchmarks import limits, published
-from kohorte_benchmarks.serving import Outcome
+from kohorte_benchmarks.serving import Outcome, by_name, timed
 from kohorte_benchmarks.workloads import make_labels, write_labels
 
 #: File that the task ``end_to_end`` leaves in its folder.
@@ -56,24 +56,14 @@ def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
     labels = make_labels(**size)
     limits.read_memory(labels, threads)
 
-    def run() -> Outcome:
-        start = perf_counter()
-        limits.read_memory(labels, threads)
-        return Outcome(perf_counter() - start)
-
-    return run
+    return timed(lambda: limits.read_memory(labels, threads))
 
 
 def count_bits(n_words: int, threads: int) -> Callable[[], Outcome]:
     """Time population counts of that many words in the first-level cache."""
     limits.count_bits(n_words, threads)
 
-    def run() -> Outcome:
-        start = perf_counter()
-        limits.count_bits(n_words, threads)
-        return Outcome(perf_counter() - start)
-
-    return run
+    return timed(lambda: limits.count_bits(n_words, threads))
 
 
 def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
@@ -96,15 +86,12 @@ def end_to_end(folder: str, threads: int) -> Callable[[], Outcome]:
 def read_files(folder: str, cached: bool) -> Callable[[], Outcome]:
     """Time plain reading of the label files of a folder, from disk or from the system's cache."""
     paths = _label_files(folder)
+    prepare = limits.read_files if cached else limits.forget
+    read = timed(lambda: limits.read_files(paths))
 
     def run() -> Outcome:
-        if cached:
-            limits.read_files(paths)
-        else:
-            limits.forget(paths)
-        start = perf_counter()
-        limits.read_files(paths)
-        return Outcome(perf_counter() - start)
+        prepare(paths)
+        return read()
 
     return run
 
@@ -115,11 +102,9 @@ def write_file(folder: str) -> Callable[[], Outcome]:
 
     def run() -> Outcome:
         n_bytes = Path(folder, OUTPUT).stat().st_size
-        start = perf_counter()
-        limits.write_file(path, n_bytes)
-        seconds = perf_counter() - start
+        outcome = timed(lambda: limits.write_file(path, n_bytes))()
         path.unlink()
-        return Outcome(seconds)
+        return outcome
 
     return run
 
@@ -137,25 +122,13 @@ def find_accelerator() -> Callable[[], Outcome]:
 
 
 #: Kind of masks -> function(labels) -> counts, Gsum.
-MASKS = {
-    "boolean": published.gsum_by_boolean_masks,
-    "number": published.gsum_by_number_masks,
-}
+MASKS = {"boolean": published.gsum_by_boolean_masks, "number": published.gsum_by_number_masks}
 
 #: Name -> task.
-TASKS: dict[str, Callable[..., Callable[[], Outcome]]] = {
-    task.__name__: task
-    for task in (
-        count,
-        count_as_published,
-        read_memory,
-        count_bits,
-        end_to_end,
-        read_files,
-        write_file,
-        find_accelerator,
-    )
-}
+TASKS = by_name(
+    *(count, count_as_published, read_memory, count_bits),
+    *(end_to_end, read_files, write_file, find_accelerator),
+)
 
 
 def _compile(threads: int, n_realizations: int) -> None:

@@ -2,14 +2,14 @@
 
 import contextlib
 import json
+import logging
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from kohorte.errors import ResultError
@@ -17,64 +17,48 @@ from kohorte_benchmarks import serving
 
 Key = TypeVar("Key", bound=Hashable)
 
+_LOG = logging.getLogger(__name__)
+
+#: Last columns of tables of times.
+TIMES = ("seconds", "peak_mb", "ratio")
+
 
 class Task(NamedTuple):
-    """The work of a process.
+    """The work of a process."""
 
-    Attributes
-    ----------
-    name, arguments
-        Key of TASKS and the arguments of that task, as far as JSON can hold them.
-    file
-        File that defines TASKS.
-    python
-        Python that runs it.
-    """
-
-    name: str
-    arguments: Mapping[str, Any]
-    file: str = str(Path(__file__).with_name("tasks.py"))
-    python: str = sys.executable
+    name: str  # key of TASKS
+    arguments: Mapping[str, Any]  # of that task, as far as JSON can hold them
+    file: str = str(Path(__file__).with_name("tasks.py"))  # that defines TASKS
+    python: str = sys.executable  # that runs it
 
 
 @dataclass(frozen=True)
 class Measurement:
     """Several runs of one task in one process.
 
-    Attributes
-    ----------
-    seconds
-        Median of the runs.
-    peak_mb
-        Largest resident memory of the process in its life, 10^6 bytes: with interpreter,
-        libraries, compiling and the task's data.
-    answer
-        The answer of the task.
-    stages
-        Median seconds of each stage, by name.
+    `peak_mb` is the largest resident memory of the process in its life, 10^6 bytes: with
+    interpreter, libraries, compiling and the task's data.
     """
 
-    seconds: float
+    seconds: float  # median of the runs
     peak_mb: float
-    answer: str = ""
-    stages: Mapping[str, float] = field(default_factory=dict)
+    answer: str = ""  # of the task
+    stages: Mapping[str, float] = field(default_factory=dict)  # median seconds of each, by name
+
+
+def table_row(columns: Sequence[str], *values: Any) -> dict[str, Any]:
+    """Make a row of the table with these columns, and log it."""
+    row = dict(zip(columns, values, strict=True))
+    _LOG.info("%s", row)
+    return row
 
 
 def measure(tasks: Mapping[Key, Task], *, repeats: int, threads: int) -> dict[Key, Measurement]:
-    """Run tasks in turn, each in a process of its own.
+    """Run tasks in turn, each in a process of its own whose libraries use so many threads.
 
-    Parameters
-    ----------
-    repeats
-        Number of rounds. In a round every task runs once, so that other work of the machine slows
-        all of them.
-    threads
-        Threads that the libraries of a process may use.
-
-    Raises
-    ------
-    ResultError
-        A process ended before it answered; its error is on the standard error.
+    In each of the `repeats` rounds every task runs once, so that other work of the machine slows
+    all of them. Raises ResultError if a process ended before it answered; its error is on the
+    standard error.
     """
     with contextlib.ExitStack() as stack:
         workers = {key: stack.enter_context(_Worker(task, threads)) for key, task in tasks.items()}
@@ -88,14 +72,12 @@ def measure(tasks: Mapping[Key, Task], *, repeats: int, threads: int) -> dict[Ke
 
 
 def _summarize(runs: list[dict]) -> Measurement:
-    stages = {
-        name: statistics.median(run["stages"][name] for run in runs) for name in runs[0]["stages"]
-    }
+    names = runs[0]["stages"]
     return Measurement(
-        seconds=statistics.median(run["seconds"] for run in runs),
-        peak_mb=runs[-1]["peak_mb"],
-        answer=runs[0]["answer"],
-        stages=stages,
+        statistics.median(run["seconds"] for run in runs),
+        runs[-1]["peak_mb"],
+        runs[0]["answer"],
+        {name: statistics.median(run["stages"][name] for run in runs) for name in names},
     )
 
 
@@ -130,12 +112,7 @@ class _Worker(contextlib.AbstractContextManager):
             )
         return json.loads(reply)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with contextlib.suppress(BrokenPipeError):
             self.questions.close()
         self.process.wait()

@@ -2,8 +2,8 @@
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
+from measured_here import measure_by
 from oracles_ensemble import count_by_masks, gsum_by_masks, vote_by_loops
 from oracles_figures import text_faults
 
@@ -37,24 +37,10 @@ TINY = Sizes(
 )
 
 
-def measure_here(tasks, *, repeats, threads):
-    """What worker.measure does, without the cost of starting processes."""
-    found = {}
-    for key, task in tasks.items():
-        outcome = TASKS[task.name](**task.arguments)()
-        found[key] = Measurement(max(outcome.seconds, 1e-9), 1.0, outcome.answer, outcome.stages)
-    return found
-
-
 @pytest.fixture
 def table(monkeypatch, tmp_path):
-    monkeypatch.setattr(ensemble, "measure", measure_here)
+    monkeypatch.setattr(ensemble, "measure", measure_by(TASKS))
     return benchmark_ensemble(TINY, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def published(root):
-    return pd.read_csv(root / "src/kohorte_benchmarks/published_timings.csv", comment="#")
 
 
 def test_labels_are_the_same_in_memory_and_on_disk(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
-from measured_here import measure_here
+from measured_here import measure_by, save_arrays
 from oracles_figures import text_faults
 
 from kohorte.maps.lattice import Lattice
@@ -119,15 +119,11 @@ def run_here(task, arguments):
     return (map_tasks.TASKS | tasks.TASKS)[task.name](**arguments)()
 
 
-def measure(asked, *, repeats, threads):
-    return measure_here(asked, run_here)
-
-
 @contextmanager
 def stand_ins():
     with pytest.MonkeyPatch.context() as patch:
         for module in (maps, map_quality):
-            patch.setattr(module, "measure", measure)
+            patch.setattr(module, "measure", measure_by({}, run_here))
             patch.setattr(module, "find_peers", lambda peers: frozenset(PEER_NAMES))
         patch.setattr(map_tasks, "PRODUCT_SIDE", 32)
         patch.setattr(map_tasks, "READ_BYTES", 2**12)
@@ -141,11 +137,6 @@ def table(tmp_path_factory):
         found = benchmark_maps(TINY, folder, "python")
     assert not list(folder.iterdir())
     return found
-
-
-@pytest.fixture(scope="module")
-def published(root):
-    return pd.read_csv(root / "src/kohorte_benchmarks/published_timings.csv", comment="#")
 
 
 def plain_reference(points, weights, order, radii, rates, xdim):
@@ -193,10 +184,7 @@ def test_least_work_counts_what_the_definitions_need():
 
 def test_winners_are_left_for_comparison(tmp_path):
     points, weights = make_points(50, 3), make_points(20, 3, seed=1)
-    paths = {"points": tmp_path / "points.npy", "weights": tmp_path / "weights.npy"}
-    np.save(paths["points"], points)
-    np.save(paths["weights"], weights)
-    files = {key: str(path) for key, path in paths.items()}
+    files = save_arrays(tmp_path, points=points, weights=weights)
     assert map_tasks.TASKS["find"](**files, threads=1, output=str(tmp_path / "o.npy"))().seconds > 0
     expected = squares(points, weights).argmin(axis=1)
     np.testing.assert_array_equal(np.load(tmp_path / "o.npy"), expected)
@@ -204,18 +192,9 @@ def test_winners_are_left_for_comparison(tmp_path):
 
 def test_table_has_every_case(table):
     assert tuple(table.columns) == COLUMNS
-    assert list(dict.fromkeys(table["case"])) == [
-        "online",
-        "memory",
-        "whole_job",
-        "analysis",
-        "winners",
-        "batch",
-        "limit",
-        "scaling_points",
-        "scaling_features",
-        "scaling_nodes",
-    ]
+    cases = "online memory whole_job analysis winners batch limit"
+    growth = ["scaling_points", "scaling_features", "scaling_nodes"]
+    assert list(dict.fromkeys(table["case"])) == [*cases.split(), *growth]
     cases = set(zip(table["case"], table["implementation"].str.split(", sc").str[0], strict=True))
     assert set(TARGETS) <= cases
     timed = table[table["implementation"] != "FAISS, equal winners"]
@@ -262,9 +241,8 @@ def test_what_a_task_prints_does_not_disturb_its_answer(tmp_path, capfd):
         "    return run\n"
         "TASKS = {'noisy': noisy}\n"
     )
-    found = worker.measure({"x": Task("noisy", {"word": "yes"}, str(file))}, repeats=3, threads=1)[
-        "x"
-    ]
+    task = Task("noisy", {"word": "yes"}, str(file))
+    found = worker.measure({"x": task}, repeats=3, threads=1)["x"]
     assert (found.seconds, found.answer) == (2.0, "yes")
     assert "running" in capfd.readouterr().err
 
@@ -291,13 +269,12 @@ def test_packages_do_what_they_are_compared_for(root, tmp_path):
         pytest.skip("the other packages are not installed: make benchmark-maps SIZE=small")
     packages = find_peers(str(python))
     xdim, ydim = 6, 4
-    names = {"points": make_points(200, 3), "weights": make_points(xdim * ydim, 3, seed=1)}
-    for name, array in names.items():
-        np.save(tmp_path / f"{name}.npy", array)
+    start = make_points(xdim * ydim, 3, seed=1)
+    files = save_arrays(tmp_path, points=make_points(200, 3), weights=start)
     for schedule in map_quality.SCHEDULES.values():
         for package in packages & set(schedule.packages):
-            job = {name: str(tmp_path / f"{name}.npy") for name in (*names, "output")}
             length = 4 if schedule.trainer == "batch" else 200
+            job = files | {"output": str(tmp_path / "output.npy")}
             job |= {"xdim": xdim, "ydim": ydim, "length": length, "sigma": 3.0}
             told = {"package": package, "trainer": schedule.trainer, "options": schedule.options}
             task = Task("train_all", {**told, "jobs": [job]}, PEERS, str(python))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from measured_here import measure_here
+from measured_here import measure_by
 from oracles_figures import text_faults
 from sklearn.metrics import adjusted_rand_score
 
@@ -32,13 +32,8 @@ def members(plan):
     return [{"seed": p.seed, "parameters": p.parameters} for p in study.realizations]
 
 
-ENSEMBLE = {
-    "backend": "numba",
-    "identical": "resolved",
-    "threshold": -0.015,
-    "groups": "auto",
-    "votes": "equal",
-}
+ENSEMBLE = {"backend": "numba", "identical": "resolved", "threshold": -0.015}
+ENSEMBLE |= {"groups": "auto", "votes": "equal"}
 
 
 def make_points(n=200, missing=0):
@@ -51,7 +46,7 @@ def make_points(n=200, missing=0):
 
 def measure(asked, *, repeats, threads):
     assert (repeats, threads) == (2, 1)
-    return measure_here(asked, lambda task, arguments: TASKS[task.name](**arguments)())
+    return measure_by(TASKS)(asked, repeats=repeats, threads=threads)
 
 
 @pytest.fixture
@@ -60,10 +55,8 @@ def scale(monkeypatch, tmp_path, members):
     monkeypatch.setattr(scaling, "measure", measure)
 
     def run(features, points=POINTS, members=members, **ensemble):
-        options = {"seed": 3, "rounds": 2}
-        table = scaling.measure_scaling(
-            features, points, members, ENSEMBLE | ensemble, tmp_path, **options
-        )
+        study = points, members, ENSEMBLE | ensemble
+        table = scaling.measure_scaling(features, *study, tmp_path, seed=3, rounds=2)
         assert not list(tmp_path.iterdir())
         return table
 
@@ -134,10 +127,8 @@ def test_the_figure_shows_all_steps_memory_and_measures(scale, points):
     shown = [tuple(line.get_ydata()) for line in times.lines]
     for name in (*STAGES, "total"):
         assert tuple(table[name]) in shown
-    assert [list(line.get_ydata()) for line in memory.lines] == [
-        table["peak_mb"].tolist(),
-        table["table_mb"].tolist(),
-    ]
+    sizes = [table[name].tolist() for name in ("peak_mb", "table_mb")]
+    assert [list(line.get_ydata()) for line in memory.lines] == sizes
     shown = [tuple(line.get_ydata()) for line in found.lines]
     relative = table["quantization_error"] / table["quantization_error"].iloc[-1]
     assert shown == [tuple(v) for v in (table["agreement"], table["topographic_error"], relative)]

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from measured_here import measure_by, save_arrays
 
 from kohorte.maps.batch import train_batch
 from kohorte.maps.lattice import Lattice
 from kohorte_benchmarks import map_tasks, simpsom
+from kohorte_benchmarks.serving import Outcome
 from kohorte_benchmarks.simpsom import COLUMNS, PEER, Sizes, compare_simpsom
-from kohorte_benchmarks.worker import Measurement, Task, measure
+from kohorte_benchmarks.worker import Task, measure
 
 TINY = Sizes(side=6, points=(20, 30), batch_size=4, epochs=2, repeats=1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9), dtype=np.uint8)
@@ -15,15 +17,14 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (50, 9), dtype=np.uint8)
 
 def measure_here(asked, *, repeats, threads):
     """What worker.measure does, without processes; SimpSOM takes 3 s and 0.1 s for each image."""
-    found = {}
-    for key, task in asked.items():
+
+    def run(task, told):
         if task.file == PEER:
             assert task.python == "python"
-            found[key] = Measurement(3 + 0.1 * task.arguments["rows"], 1.0, "2.0.2")
-        else:
-            outcome = map_tasks.TASKS[task.name](**task.arguments)()
-            found[key] = Measurement(max(outcome.seconds, 1e-9), 1.0)
-    return found
+            return Outcome(3 + 0.1 * told["rows"], "2.0.2")
+        return map_tasks.TASKS[task.name](**told)()
+
+    return measure_by({}, run)(asked, repeats=repeats, threads=threads)
 
 
 def test_simpsom_is_scaled_to_all_images(tmp_path, monkeypatch):
@@ -67,9 +68,8 @@ def test_both_are_measured(python, tmp_path):
 def test_an_epoch_of_simpsom_is_one_of_kohorte_on_a_planar_lattice(python, tmp_path):
     lattice = Lattice(7, 4, "hexagonal")
     points, start = IMAGES.astype(np.float32), IMAGES[:28] + np.float32(1)
-    files = {name: str(tmp_path / f"{name}.npy") for name in ("points", "weights", "output")}
-    np.save(files["points"], points)
-    np.save(files["weights"], start)
+    files = save_arrays(tmp_path, points=points, weights=start)
+    files["output"] = str(tmp_path / "output.npy")
     told = {"rows": 40, "xdim": 7, "ydim": 4, "metric": "cosine", "batch_size": 3}
     measure({"": Task("epoch", {**files, **told}, PEER, python)}, repeats=1, threads=1)
     expected = train_batch(points[:40], lattice, start, epochs=1, metric="cosine")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from measured_here import measure_here
+from measured_here import measure_by, save_arrays
 from oracles_figures import text_faults
 from workflow_project import Project
 
@@ -25,13 +25,9 @@ def make_points(n, seed=0):
     return np.random.default_rng(seed).standard_normal((n, 3)).astype(np.float32)
 
 
-def measure(asked, *, repeats, threads):
-    return measure_here(asked, lambda task, arguments: TASKS[task.name](**arguments)())
-
-
 @pytest.fixture
 def times(monkeypatch, tmp_path):
-    monkeypatch.setattr(stages, "measure", measure)
+    monkeypatch.setattr(stages, "measure", measure_by(TASKS))
     tables = stages.take_points(make_points(120), TINY.points, seed=1)
     found = stages.time_all(tables, TINY, tmp_path, seed=1)
     assert not list(tmp_path.iterdir())
@@ -90,10 +86,7 @@ def test_times_have_every_stage_and_size(times):
 
 @pytest.mark.parametrize("backend", ["numba", "jax"])
 def test_both_backends_are_timed_by_stages(backend, tmp_path):
-    files = {"points": make_points(30), "weights": make_points(16, seed=1)}
-    for name, array in files.items():
-        np.save(tmp_path / f"{name}.npy", array)
-    paths = {name: str(tmp_path / f"{name}.npy") for name in files}
+    paths = save_arrays(tmp_path, points=make_points(30), weights=make_points(16, seed=1))
     found = TASKS["time_stages"](**paths, side=4, iterations=2, backend=backend)()
     assert tuple(found.stages) == STAGES
     assert sum(found.stages.values()) == pytest.approx(found.seconds)
@@ -121,14 +114,8 @@ def test_errors_are_those_of_the_maps(quality):
     assert tuple(quality.columns) == QUALITY_COLUMNS
     assert len(quality) == 2 * 2 * 2
     table = stages.take_points(make_points(120), (90,), seed=1)[90]
-    trained = train_online(
-        table,
-        Lattice(5, 5),
-        stages.first_weights(table, 5, 2),
-        epochs=3,
-        rng=np.random.default_rng([1, 1]),
-        **SETTINGS,
-    )
+    start, rng = stages.first_weights(table, 5, 2), np.random.default_rng([1, 1])
+    trained = train_online(table, Lattice(5, 5), start, epochs=3, rng=rng, **SETTINGS)
     distances = np.abs(table[:, None].astype(float) - trained).sum(axis=2)
     row = quality[(quality["n_points"] == 90) & (quality["side"] == 5) & (quality["seed"] == 1)]
     assert row["quantization_error"].item() == pytest.approx(distances.min(axis=1).mean())

@@ -33,12 +33,7 @@ _PUBLISHED = {"cpu": "published, NumPy on a CPU node", "gpu": "published, JAX on
 def benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Time of the ensemble step against points and tables, and what its time is spent on.
 
-    Parameters
-    ----------
-    table
-        Columns of `kohorte_benchmarks.ensemble.COLUMNS`, one row a measurement.
-    published
-        Columns of src/kohorte_benchmarks/published_timings.csv.
+    `table` is that of `kohorte_benchmarks.ensemble`, `published` published_timings.csv beside it.
     """
     own = (published["task"] == "sce") & (published["implementation"] == "aweSOM")
     published = published[own]
@@ -47,12 +42,8 @@ def benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     handles = _draw_points(left, table, published)
     _draw_tables(middle, table)
     _draw_shares(right, table)
-    for axes, letter, text in zip(
-        (left, middle, right),
-        "abc",
-        ("Time against points", "Against tables", "Share of the time"),
-        strict=True,
-    ):
+    texts = ("Time against points", "Against tables", "Share of the time")
+    for axes, letter, text in zip((left, middle, right), "abc", texts, strict=True):
         panel_title(axes, letter, text)
     legend_below(figure, handles, most=3)
     return figure
@@ -62,10 +53,8 @@ def _draw_points(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
     handles: list[Artist] = []
     for device, name in _PUBLISHED.items():
         curve = published[published["device"] == device]
-        style: Style = {
-            "color": MUTED if device == "cpu" else INK,
-            "ls": "--" if device == "cpu" else ":",
-        }
+        shade, dashes = (MUTED, "--") if device == "cpu" else (INK, ":")
+        style: Style = {"color": shade, "ls": dashes}
         axes.plot(curve["n_points"], curve["seconds"], **style)
         handles.append(Line2D([], [], label=name, **style))
     usual = table["n_realizations"] == table.loc[table["case"] == "points", "n_realizations"].max()
@@ -83,14 +72,19 @@ def _draw_points(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
     fast = fast[fast["implementation"] != "kohorte, numba"]
     for name in fast["implementation"].unique():
         handles += _plot(axes, fast[fast["implementation"] == name], name, 5)
+    log_axes(axes)
+    axes.set_xlabel("Points")
+    axes.set_ylabel("Time (s)")
+    return handles
+
+
+def log_axes(axes: Axes) -> None:
+    """Make both axes logarithmic, with a tick for each power of ten."""
     for which in "xy":
         log_axis(axes, which)
         axis = getattr(axes, f"{which}axis")
         axis.set_minor_locator(NullLocator())
-        axis.set_major_locator(LogLocator(numticks=20))  # a tick for each power of ten
-    axes.set_xlabel("Points")
-    axes.set_ylabel("Time (s)")
-    return handles
+        axis.set_major_locator(LogLocator(numticks=20))
 
 
 def _plot(axes: Axes, rows: pd.DataFrame, name: str, colour: int) -> list[Artist]:

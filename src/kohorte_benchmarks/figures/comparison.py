@@ -59,15 +59,8 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
     A row of panels for each clusterer. Markers are means over the seeds, bars standard deviations;
     the band spans the worst to the best single realization, its line is the median one.
 
-    Parameters
-    ----------
-    methods
-        Columns data_set, clusterer, seed, method, ari; methods that are absent have no row.
-
-    Raises
-    ------
-    ConfigError
-        The table is empty.
+    `methods` are those of `kohorte_benchmarks.consensus.compare`; ones that are absent have no row.
+    Raises ConfigError if the table is empty.
     """
     if methods.empty:
         raise ConfigError("the comparison of consensus methods has no rows to draw")
@@ -90,21 +83,11 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
                 if method not in mean:
                     continue
                 colour, marker, size, face = _look(method)
-                axes.errorbar(
-                    mean[method],
-                    y,
-                    xerr=deviation[method],
-                    color=colour,
-                    marker=marker,
-                    markersize=size,
-                    markerfacecolor=face,
-                    markeredgewidth=0.8,
-                    elinewidth=0.8,
-                    zorder=3,
-                )
+                style = {"color": colour, "marker": marker, "ms": size, "mfc": face, "mew": 0.8}
+                spread = {"xerr": deviation[method], "elinewidth": 0.8, "zorder": 3}
+                axes.errorbar(mean[method], y, **style, **spread)
             if row == 0:
-                name = DATA_SET_NAMES.get(data_set, data_set.capitalize())
-                axes.set_title(name, loc="center")
+                axes.set_title(_data_set_name(data_set), loc="center")
             axes.tick_params(axis="y", length=0)
             axes.set_xlim(min(low, -0.05), 1.05)
             axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -131,15 +114,7 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
 def rules_figure(rules: "pd.DataFrame") -> Figure:
     """Draw what rules for the number of groups find, and how good the consensus then is.
 
-    Parameters
-    ----------
-    rules
-        Columns data_set, clusterer, seed, rule, n_won, n_true, ari.
-
-    Raises
-    ------
-    ConfigError
-        The table is empty.
+    `rules` are those of `kohorte_benchmarks.consensus.compare`. ConfigError if there are none.
     """
     if rules.empty:
         raise ConfigError("the comparison of rules has no rows to draw")
@@ -156,23 +131,15 @@ def rules_figure(rules: "pd.DataFrame") -> Figure:
             for k, rule in enumerate(names):
                 scores = part[part["rule"] == rule].groupby("data_set")[column]
                 offset = (k - (len(names) - 1) / 2) * 0.8 / len(names)
-                axes.errorbar(
-                    [x + offset for x in range(len(data_sets))],
-                    scores.mean()[data_sets],
-                    yerr=scores.std(ddof=1).fillna(0.0)[data_sets],
-                    color=_RULE_COLOURS[k],
-                    marker=MARKERS[k],
-                    markersize=4,
-                    linestyle="",
-                    elinewidth=0.8,
-                    markeredgecolor=INK,
-                    markeredgewidth=0.3,
-                    zorder=3,
-                )
+                style = {"color": _RULE_COLOURS[k], "marker": MARKERS[k], "ms": 4, "ls": ""}
+                style |= {"mec": INK, "mew": 0.3, "elinewidth": 0.8, "zorder": 3}
+                spread = scores.std(ddof=1).fillna(0.0)[data_sets]
+                at = [x + offset for x in range(len(data_sets))]
+                axes.errorbar(at, scores.mean()[data_sets], yerr=spread, **style)
             for x in range(len(data_sets) - 1):
                 axes.axvline(x + 0.5, color="#D0D0D0", lw=0.4, zorder=0)
-            shown = [DATA_SET_NAMES.get(name, name.capitalize()) for name in data_sets]
-            axes.set_xticks(range(len(shown)), [name.replace(" ", "\n") for name in shown])
+            shown = [_data_set_name(name).replace(" ", "\n") for name in data_sets]
+            axes.set_xticks(range(len(shown)), shown)
             axes.tick_params(axis="x", length=0)
             axes.set_xlim(-0.5, len(shown) - 0.5)
             plain_numbers(axes.yaxis, 6, integer=column == "n_won")
@@ -192,6 +159,10 @@ def rules_figure(rules: "pd.DataFrame") -> Figure:
     entries.append(Line2D([], [], color=INK, lw=1.0, label="number of classes"))
     legend_below(figure, entries, most=len(entries))
     return figure
+
+
+def _data_set_name(data_set: str) -> str:
+    return DATA_SET_NAMES.get(data_set, data_set.capitalize())
 
 
 def _place_rows(present: set[str]) -> tuple[dict[str, float], dict[str, float], list[str]]:

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
 
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -22,11 +20,11 @@ from kohorte.figures.style import (
     Style,
     group_colour,
     group_marker,
-    log_axis,
     new_figure,
     panel_title,
     paper_style,
 )
+from kohorte_benchmarks.figures.benchmarks import log_axes
 
 
 @dataclass(frozen=True)
@@ -72,14 +70,8 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
     Ratios divide the published time of the legacy program, interpolated between its own numbers of
     points, by the time of each other one: of different machines where that one was measured here.
 
-    Parameters
-    ----------
-    maps
-        Columns of `kohorte_benchmarks.maps.COLUMNS`, one row a measurement.
-    ensemble
-        Columns of `kohorte_benchmarks.ensemble.COLUMNS`, one row a measurement.
-    published
-        Columns of src/kohorte_benchmarks/published_timings.csv.
+    `maps` and `ensemble` are the tables of those modules of kohorte_benchmarks, `published` is
+    published_timings.csv beside them.
     """
     figure = new_figure(DOUBLE_COLUMN, 5.4)
     halves = figure.subfigures(1, 2, squeeze=False).ravel()
@@ -90,16 +82,14 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
         (name, f): _curve(table, name, f)
         for f in dashes
         for name, table in [
-            *((name, published[(published["task"] == "som")]) for name in ("POPSOM", "aweSOM")),
+            *((name, published[published["task"] == "som"]) for name in ("POPSOM", "aweSOM")),
             *((name, measured) for name in ("popsom7", "MiniSom", "kohorte")),
         ]
     }
     handles = _draw_half(halves[0], curves, _MAPS, dashes, "POPSOM", "ab", "Whole map")
     if len(dashes) > 1:
-        handles += [
-            Line2D([], [], color=INK, ls=line, lw=1, label=f"F = {f:.0f}")
-            for f, line in dashes.items()
-        ]
+        for f, line in dashes.items():
+            handles.append(Line2D([], [], color=INK, ls=line, lw=1, label=f"F = {f:.0f}"))
     left = handles
     curves = {(name, 0): found for name, found in _ensemble_curves(ensemble, published).items()}
     handles = _draw_half(
@@ -115,31 +105,30 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
     return figure
 
 
-def _curve(table: pd.DataFrame, implementation: str, n_features: int) -> pd.Series:
+def _seconds(table: pd.DataFrame, chosen: pd.Series) -> pd.Series:
     """Seconds by number of points, ascending."""
+    return table[chosen].set_index("n_points")["seconds"].sort_index()
+
+
+def _curve(table: pd.DataFrame, implementation: str, n_features: int) -> pd.Series:
     own = (table["implementation"] == implementation) & (table["n_features"] == n_features)
     own &= table["peak_mb"].isna() | ("task" not in table)  # published sizes of memory are no times
-    return table[own].set_index("n_points")["seconds"].sort_index()
+    return _seconds(table, own)
 
 
 def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[str, pd.Series]:
-    def of(table: pd.DataFrame, chosen: pd.Series) -> pd.Series:
-        return table[chosen].set_index("n_points")["seconds"].sort_index()
-
     sce = published[published["task"] == "sce"]
     cpu, by = sce["device"] == "cpu", sce["implementation"]
-    ours = ensemble["implementation"] == "kohorte"
+    name, usual = ensemble["implementation"], ensemble["n_realizations"] == 20
     whole = ensemble["case"].isin(["end_to_end", "end_to_end_growth"])
-    usual = ensemble["n_realizations"] == 20
-    numpy = ensemble["implementation"] == "NumPy, number masks and map"
-    on_gpu = ensemble["implementation"].str.startswith("kohorte, jax on")
+    on_gpu = (ensemble["case"] == "accelerator") & name.str.startswith("kohorte, jax on")
     return {
-        "legacy, cpu": of(sce, cpu & (by == "legacy SCE")),
-        "aweSOM, cpu": of(sce, cpu & (by == "aweSOM")),
-        "aweSOM, gpu": of(sce, ~cpu & (by == "aweSOM")),
-        "NumPy": of(ensemble, numpy & usual),
-        "kohorte": of(ensemble, ours & whole),
-        "gpu": of(ensemble, (ensemble["case"] == "accelerator") & on_gpu & usual),
+        "legacy, cpu": _seconds(sce, cpu & (by == "legacy SCE")),
+        "aweSOM, cpu": _seconds(sce, cpu & (by == "aweSOM")),
+        "aweSOM, gpu": _seconds(sce, ~cpu & (by == "aweSOM")),
+        "NumPy": _seconds(ensemble, (name == "NumPy, number masks and map") & usual),
+        "kohorte": _seconds(ensemble, (name == "kohorte") & whole),
+        "gpu": _seconds(ensemble, on_gpu & usual),
     }
 
 
@@ -170,7 +159,7 @@ def _draw_half(
         handles.append(Line2D([], [], label=kind.label, **style))
     ratios.axhline(1, color=INK, lw=0.6, zorder=1)
     for axes in (times, ratios):
-        _log_axes(axes)
+        log_axes(axes)
         axes.grid(True)
     times.set_ylabel("Time (s)")
     ratios.set_ylabel(f"Time of {kinds[legacy].label.split(',')[0]} over it")
@@ -184,11 +173,3 @@ def _interpolate(curve: pd.Series, points: np.ndarray) -> np.ndarray:
     """Straight between the points of a curve, in logarithms of both."""
     x, y = np.log(curve.index.to_numpy(float)), np.log(curve.to_numpy(float))
     return np.exp(np.interp(np.log(points), x, y))
-
-
-def _log_axes(axes: Axes) -> None:
-    for which in "xy":
-        log_axis(axes, which)
-        axis = getattr(axes, f"{which}axis")
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_locator(LogLocator(numticks=20))

@@ -6,7 +6,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
 
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -17,11 +16,11 @@ from kohorte.figures.style import (
     group_colour,
     legend_below,
     line_style,
-    log_axis,
     new_figure,
     panel_title,
     paper_style,
 )
+from kohorte_benchmarks.figures.benchmarks import log_axes
 
 TARGETS = {
     ("online", "published step"): 100.0,
@@ -56,6 +55,15 @@ _GROWTH = {
     "scaling_nodes": ("nodes", "Nodes"),
 }
 
+_TITLES = {
+    "a": "Times of others over kohorte's",
+    "b": "A whole map",
+    "c": "Memory",
+    "d": "Time against points",
+    "e": "Against features",
+    "f": "Against nodes",
+}
+
 _PUBLISHED = {"POPSOM": (MUTED, "--", "D"), "aweSOM": (INK, ":", "v")}
 
 
@@ -63,12 +71,7 @@ _PUBLISHED = {"POPSOM": (MUTED, "--", "D"), "aweSOM": (INK, ":", "v")}
 def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Draw times of others over kohorte's, those of a whole job, and growth against limits.
 
-    Parameters
-    ----------
-    table
-        Columns of `kohorte_benchmarks.maps.COLUMNS`, one row a measurement.
-    published
-        Columns of src/kohorte_benchmarks/published_timings.csv.
+    `table` is that of `kohorte_benchmarks.maps`, `published` published_timings.csv beside it.
     """
     published = published[(published["task"] == "som") & (published["n_features"] == 6)]
     figure = new_figure(DOUBLE_COLUMN, 6.6)
@@ -79,25 +82,17 @@ def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure
     for letter, case in zip("def", _GROWTH, strict=True):
         kinds = _draw_growth(panels[letter], table, case)
     panels["d"].set_ylabel("Time per point (µs)")
-    lowest = min(panels[letter].get_ylim()[0] for letter in "def")
-    highest = max(panels[letter].get_ylim()[1] for letter in "def")
+    lowest, highest = zip(*(panels[letter].get_ylim() for letter in "def"), strict=True)
     for letter in "def":
-        panels[letter].set_ylim(lowest, highest)
-    titles = (
-        "Times of others over kohorte's",
-        "A whole map",
-        "Memory",
-        "Time against points",
-        "Against features",
-        "Against nodes",
-    )
-    for letter, title in zip("abcdef", titles, strict=True):
+        panels[letter].set_ylim(min(lowest), max(highest))
+    for letter, title in _TITLES.items():
         panel_title(panels[letter], letter, title)
     legend_below(figure, handles + kinds, most=4)
     return figure
 
 
 def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
+    text: Style = {"va": "center", "fontsize": SMALL, "transform": axes.get_yaxis_transform()}
     """Draw a bar for each other implementation; a line across it is where it should reach."""
     position, largest = 0.0, 1.0
     for case, heading in _HEADINGS.items():
@@ -105,16 +100,8 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
         rows = table[(table["case"] == case) & ~chosen & (table["ratio"] != 1)]
         if rows.empty:
             continue
-        axes.text(
-            0.02,
-            position,
-            heading,
-            va="center",
-            fontsize=SMALL,
-            weight="bold",
-            bbox={"color": "white", "pad": 0.5},
-            transform=axes.get_yaxis_transform(),
-        )
+        bold: Style = {"weight": "bold", "bbox": {"color": "white", "pad": 0.5}}
+        axes.text(0.02, position, heading, **text, **bold)
         for _, row in rows.sort_values("ratio", ascending=False).iterrows():
             position += 1
             name, ratio = row["implementation"], row["ratio"]
@@ -128,15 +115,7 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
             # The number stands right of its bar, and of a line that it would run into.
             right = max(x for x in (ratio, *lines) if x < 3 * ratio)
             axes.text(right * 1.12, position, f"{ratio:.3g}", va="center", fontsize=SMALL)
-            axes.text(
-                -0.01,
-                position,
-                _label(case, row),
-                va="center",
-                ha="right",
-                fontsize=SMALL,
-                transform=axes.get_yaxis_transform(),
-            )
+            axes.text(-0.01, position, _label(case, row), ha="right", **text)
             largest = max(largest, ratio)
         position += 1.3
     axes.axvline(1, color=INK, lw=0.6, zorder=0)
@@ -166,7 +145,7 @@ def _draw_job(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[
     style = line_style(_WHOLE)
     axes.plot(rows["n_points"], rows["seconds"], **style)
     handles.append(Line2D([], [], label="kohorte, whole map, one core", **style))
-    _log_axes(axes)
+    log_axes(axes)
     axes.set_ylabel("Time (s)")
     return handles
 
@@ -186,7 +165,7 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
     for name, (shade, _, marker) in _PUBLISHED.items():
         at = published[(published["implementation"] == name) & published["peak_mb"].notna()]
         axes.plot(at["n_points"], at["peak_mb"], color=shade, marker=marker, ls="", ms=4)
-    _log_axes(axes)
+    log_axes(axes)
     axes.set_ylim(bottom=1)
     axes.set_xlabel("Points")
     axes.set_ylabel("Peak memory (MB)")
@@ -204,16 +183,8 @@ def _draw_growth(axes: Axes, table: pd.DataFrame, case: str) -> list[Artist]:
         axes.plot(rows[column], per_point, **style)
         axes.plot(rows[column], per_point * rows["ratio"], color=style["color"], ls="--", lw=0.8)
         handles.append(Line2D([], [], label=name, **style))
-    _log_axes(axes)
+    log_axes(axes)
     if case != "scaling_points":
         axes.set_xticks(rows[column], [f"{value:.0f}" for value in rows[column]])
     axes.set_xlabel(label)
     return [*handles, Line2D([], [], color=INK, ls="--", lw=0.8, label="limit of arithmetic")]
-
-
-def _log_axes(axes: Axes) -> None:
-    for which in "xy":
-        log_axis(axes, which)
-        axis = getattr(axes, f"{which}axis")
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_locator(LogLocator(numticks=20))

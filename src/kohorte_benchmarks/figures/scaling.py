@@ -40,13 +40,7 @@ _MEASURES = {
 
 @paper_style()
 def scaling_figure(table: pd.DataFrame) -> Figure:
-    """Time, memory, and quality and consensus, a panel each.
-
-    Parameters
-    ----------
-    table
-        Columns of `kohorte_benchmarks.scaling.COLUMNS`, one row a number of points, ascending.
-    """
+    """Time, memory, and quality and consensus, a panel each, of `kohorte_benchmarks.scaling`."""
     figure = new_figure(DOUBLE_COLUMN, 3.3)
     times, memory, found = figure.subplots(1, 3)
     _draw_times(times, table)

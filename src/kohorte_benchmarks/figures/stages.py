@@ -41,13 +41,7 @@ _WHOLE = {"kohorte, online": (INK, "--"), "kohorte, batch": (MUTED, ":")}
 def stages_figure(times: pd.DataFrame, quality: pd.DataFrame) -> Figure:
     """Draw times of stages against map size, a panel a number of points; totals; errors.
 
-    Parameters
-    ----------
-    times
-        Columns of `kohorte_benchmarks.stages.TIME_COLUMNS`, one row a measurement. Each device has
-        a row of panels.
-    quality
-        Columns of `kohorte_benchmarks.stages.QUALITY_COLUMNS`, one row a map.
+    The tables are those of `kohorte_benchmarks.stages`. Each device has a row of panels.
     """
     points = sorted(times["n_points"].unique())
     devices = times["device"].unique().tolist()

@@ -1,0 +1,7 @@
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def published(root):
+    return pd.read_csv(root / "src/kohorte_benchmarks/published_timings.csv", comment="#")
