@@ -124,11 +124,7 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
 
 
 def predict(
-    ensemble: store.StoredEnsemble,
-    realizations: str | Path,
-    features: Any,
-    *,
-    threads: int = 1,
+    ensemble: store.StoredEnsemble, realizations: str | Path, features: Any, *, threads: int = 1
 ) -> Prediction:
     """Label points by the vote of a study's maps.
 

@@ -18,14 +18,7 @@ from kohorte.data.hdf5 import find_dataset
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.lattice import Lattice
 from kohorte.store.ensembles import read_representative
-from kohorte.store.files import (
-    create,
-    open_result,
-    put,
-    put_attributes,
-    read_json,
-    read_result,
-)
+from kohorte.store.files import create, open_result, put, put_attributes, read_json, read_result
 
 if TYPE_CHECKING:
     from kohorte.maps.history import History

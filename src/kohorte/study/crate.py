@@ -175,10 +175,7 @@ def _data_to_get(where: Mapping[str, Any] | None) -> str:
 def _measure(member: Path | bytes) -> dict[str, str]:
     """Return size and checksum, as they stand in the metadata."""
     if isinstance(member, bytes):
-        return {
-            "contentSize": str(len(member)),
-            "sha256": hashlib.sha256(member).hexdigest(),
-        }
+        return {"contentSize": str(len(member)), "sha256": hashlib.sha256(member).hexdigest()}
     return {"contentSize": str(member.stat().st_size), "sha256": file_digest(member)}
 
 

@@ -271,10 +271,7 @@ def figure_rows(
 
 
 def _write_rows(path: str | Path, rows: Sequence[Mapping[str, str]]) -> None:
-    with (
-        replacing(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as f,
-    ):
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as f:
         writer = csv.DictWriter(f, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

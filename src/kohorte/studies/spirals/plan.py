@@ -118,11 +118,7 @@ def plan_cases(options: Mapping[str, Any]) -> dict[str, Case]:
     sides = sorted({options["side"], *options["sweep_side"]})
     betas = sorted({float(options["beta"]), *map(float, options["sweep_beta"])})
     cases = [
-        Case(
-            name,
-            side,
-            tuple(betas) if variant.has_soft_map else (float(options["beta"]),),
-        )
+        Case(name, side, tuple(betas) if variant.has_soft_map else (float(options["beta"]),))
         for name, variant in VARIANTS.items()
         for side in (sides if variant.has_map else [options["side"]])
     ]

@@ -62,9 +62,7 @@ def write_networks(
         put(file, {name: np.array([getattr(n, name) for n in networks]) for name in _COUNTS}, UNITS)
         put(file, {"step": networks[0].step}, UNITS)
         put(
-            file,
-            {name: np.stack([getattr(n, name) for n in networks]) for name in MEASURES},
-            UNITS,
+            file, {name: np.stack([getattr(n, name) for n in networks]) for name in MEASURES}, UNITS
         )
         for row in drawn:
             picture = networks[row].picture

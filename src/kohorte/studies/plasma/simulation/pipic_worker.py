@@ -17,11 +17,7 @@ from typing import Any
 import numpy as np
 import pipic
 from numba import cfunc
-from pipic.types import (
-    add_particles_callback,
-    field_loop_callback,
-    particle_loop_callback,
-)
+from pipic.types import add_particles_callback, field_loop_callback, particle_loop_callback
 
 #: Address of the first of some numbers, as numba indexes it.
 Pointer = Any
@@ -57,12 +53,7 @@ def add_field(
 
 @cfunc(particle_loop_callback)
 def add_drift(
-    r: Pointer,
-    p: Pointer,
-    w: Pointer,
-    identity: Pointer,
-    data_double: Pointer,
-    data_int: Pointer,
+    r: Pointer, p: Pointer, w: Pointer, identity: Pointer, data_double: Pointer, data_int: Pointer
 ) -> None:
     """Boost a particle along z to the velocity at the nearest node.
 
@@ -81,12 +72,7 @@ def add_drift(
 
 @cfunc(particle_loop_callback)
 def add_moments(
-    r: Pointer,
-    p: Pointer,
-    w: Pointer,
-    identity: Pointer,
-    data_double: Pointer,
-    data_int: Pointer,
+    r: Pointer, p: Pointer, w: Pointer, identity: Pointer, data_double: Pointer, data_int: Pointer
 ) -> None:
     """Add charge flux (3), number density and kinetic energy of a particle to its eight nodes.
 

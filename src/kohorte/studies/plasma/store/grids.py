@@ -136,12 +136,7 @@ def write_grid(
                     )
                 windows = [Window(array, start, stop) for array in labels.arrays]
                 for piece in stream_points(
-                    windows,
-                    overlaps,
-                    recovery,
-                    groups,
-                    max_bytes=memory_mb << 20,
-                    threads=threads,
+                    windows, overlaps, recovery, groups, max_bytes=memory_mb << 20, threads=threads
                 ):
                     where = slice(piece.start, piece.stop)
                     block["sce_group"][where] = piece.groups
