@@ -16,16 +16,9 @@ def as_points(
 ) -> npt.NDArray[np.float32]:
     """Return `values` as a C-contiguous float32 table (N, F); a copy only where it is no such one.
 
-    Parameters
-    ----------
-    missing
-        Whether NaN stands for a missing value; each row must have at least one value.
-
-    Raises
-    ------
-    DataError
-        `values` is not a finite two-dimensional table of real numbers with at least one row and
-        one column; the message names row and column.
+    `missing`: whether NaN stands for a missing value; each row must have at least one value. Raises
+    DataError: `values` is not a finite two-dimensional table of real numbers with at least one row
+    and one column; the message names row and column.
     """
     array = np.asarray(values)
     if array.ndim != 2:

@@ -40,14 +40,8 @@ def count_classes(
 ) -> np.ndarray:
     """Count the points of each node by class, (M, C) int64.
 
-    Parameters
-    ----------
-    winners : (N,) integers
-        Node of each point.
-    classes : (N,) integers below n_classes
-        Class of each point.
-    n_nodes, n_classes
-        Sides of the table.
+    `winners` (N,) integers: node of each point; `classes` (N,) integers below n_classes: class of
+    each point; `n_nodes`, `n_classes`: sides of the table.
     """
     counts = np.zeros((n_nodes, n_classes), dtype=np.int64)
     np.add.at(counts, (np.asarray(winners), np.asarray(classes)), 1)
@@ -75,22 +69,10 @@ def winners_of_means(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the mean of the points of each class and its winner.
 
-    Parameters
-    ----------
-    features : (N, F)
-        NaN where a value is missing, which does not count.
-    classes : (N,) integers 0..C-1
-        Each of some point.
-    weights : (M, F)
-        Weights of the map.
-    metric
-        Metric of the map.
-
-    Returns
-    -------
-    means : (C, F) float64
-        NaN for a feature that all points of a class miss.
-    winners : (C,) int32
+    `features` (N, F): NaN where a value is missing, which does not count; `classes` (N,) integers
+    0..C-1: each of some point; `weights` (M, F): weights of the map; `metric`: metric of the map.
+    Returns `means` (C, F) float64: NaN for a feature that all points of a class miss; `winners`
+    (C,) int32.
     """
     classes = np.asarray(classes)
     means = np.empty((int(classes.max()) + 1, features.shape[1]))
@@ -109,26 +91,10 @@ def map_neighbours(
     """Find the class of a point by the points nearest to it on the map, for each node.
 
     For each number k in `neighbours`, a point that wins at node i gets the commonest class of all
-    points whose winners lie within the least lattice distance of i that holds at least k points.
-    So points at one distance count all or not at all, and their order means nothing.
-
-    Parameters
-    ----------
-    counts : (M, C)
-        Points of each node by class.
-    lattice
-        Lattice of the M nodes.
-    neighbours
-        K numbers of points.
-
-    Returns
-    -------
-    (K, M) int64
-
-    Raises
-    ------
-    ConfigError
-        Fewer than k points in all.
+    points whose winners lie within the least lattice distance of i that holds at least k points. So
+    points at one distance count all or not at all, and their order means nothing. `counts` (M, C):
+    points of each node by class; `lattice`: lattice of the M nodes; `neighbours`: K numbers of
+    points. Returns (K, M) int64. Raises ConfigError: fewer than k points in all.
     """
     counts = np.asarray(counts)
     _check_numbers(neighbours, int(counts.sum()))
@@ -153,25 +119,9 @@ def point_neighbours(
 ) -> np.ndarray:
     """Find the class of each point by the k nearest of the known points; exact, by scikit-learn.
 
-    Parameters
-    ----------
-    known : (N, F), points : (n, F)
-        Features without missing values.
-    classes : (N,) integers
-        Classes of the known points.
-    neighbours
-        K numbers of nearest points.
-    metric
-        Name of the metric.
-
-    Returns
-    -------
-    (K, n) int64
-
-    Raises
-    ------
-    ConfigError
-        A number above N.
+    `known` (N, F), `points` (n, F): features without missing values; `classes` (N,) integers:
+    classes of the known points; `neighbours`: K numbers of nearest points; `metric`: name of the
+    metric. Returns (K, n) int64. Raises ConfigError: a number above N.
     """
     with extra("estimators"):
         from sklearn import config_context
@@ -233,31 +183,12 @@ def classify_points(
 ) -> pd.DataFrame:
     """Classify test points by the maps of a study, by its groups and by the nearest points.
 
-    Parameters
-    ----------
-    test
-        Source of the test points, as for `read_points`.
-    data
-        The study's `data.h5`.
-    indexes
-        Indexes that list its maps.
-    ensemble
-        Its `ensemble.h5`, beside `realizations`.
-    neighbours
-        Numbers of nearest points to go by.
-    threads
-        Threads of the searches, without effect on the result.
-
-    Returns
-    -------
-    DataFrame
-        One row a method, map, number of neighbours and set of points, with the share of the points
-        whose class is found.
-
-    Raises
-    ------
-    DataError
-        Study or test points have no known classes.
+    `test`: source of the test points, as for `read_points`; `data`: the study's `data.h5`;
+    `indexes`: indexes that list its maps; `ensemble`: its `ensemble.h5`, beside `realizations`;
+    `neighbours`: numbers of nearest points to go by; `threads`: threads of the searches, without
+    effect on the result. Returns DataFrame: one row a method, map, number of neighbours and set of
+    points, with the share of the points whose class is found. Raises DataError: study or test
+    points have no known classes.
     """
     import pandas as pd
 

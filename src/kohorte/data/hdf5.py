@@ -71,13 +71,9 @@ def find_dataset(
 ) -> h5py.Dataset:
     """Find the dataset `key` of an open HDF5 file, which may not leave the file.
 
-    `columns` are other names that `key` could have meant, for the message.
-
-    Raises
-    ------
-    DataError
-        It does not exist, is a group, its data lie in another file or were never written, or it
-        cannot be what it claims to be.
+    `columns` are other names that `key` could have meant, for the message. Raises DataError: it
+    does not exist, is a group, its data lie in another file or were never written, or it cannot be
+    what it claims to be.
     """
     with damages(title):
         found = _follow(title, file, key, columns)

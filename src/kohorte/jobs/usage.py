@@ -29,10 +29,7 @@ COLUMNS = ("rule", "job", *_MEASURED.values(), *_ASKED.values())
 def job_table(records: Iterable[str | Path]) -> pd.DataFrame:
     """Return one row a job.
 
-    Parameters
-    ----------
-    records
-        Files `<rule>.tsv` or `<rule>/<job>.tsv` in a folder `benchmarks`.
+    `records`: files `<rule>.tsv` or `<rule>/<job>.tsv` in a folder `benchmarks`.
     """
     rows = []
     for path in map(Path, records):

@@ -100,13 +100,7 @@ class StoredPoints:
 
 @dataclass(frozen=True, eq=False)
 class StoredEnsemble(Voters):
-    """What `ensemble.h5` holds; `label` and `stream` label points, as those of an Ensemble.
-
-    Attributes
-    ----------
-    options : dict
-        The choices that the ensemble was combined with.
-    """
+    """What `ensemble.h5` holds; `label` and `stream` label points, as those of an Ensemble."""
 
     realizations: StoredRealizations
     clusters: StoredClusters
@@ -115,7 +109,7 @@ class StoredEnsemble(Voters):
     consensus: StoredConsensus
     points: StoredPoints
     n_points: int
-    options: Mapping[str, Any]
+    options: Mapping[str, Any]  # The choices that the ensemble was combined with
 
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
@@ -134,24 +128,11 @@ def write_ensemble(
 ) -> None:
     """Write `ensemble.h5`; the points are labelled and written slab by slab.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    ensemble
-        The combined realizations.
-    labels
-        The label arrays or datasets that they were counted from.
-    ids
-        The id of each realization, in the order of the ensemble.
-    options
-        The choices that the ensemble was combined with, among them `votes`.
-    memory_mb
-        Labels held in memory at once, in MiB.
-    threads
-        Threads of the labelling, without effect on the result.
-    attributes
-        Further attributes of the file.
+    `path`: where the file will lie; `ensemble`: the combined realizations; `labels`: the label
+    arrays or datasets that they were counted from; `ids`: the id of each realization, in the order
+    of the ensemble; `options`: the choices that the ensemble was combined with, among them `votes`;
+    `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the labelling, without
+    effect on the result; `attributes`: further attributes of the file.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
@@ -229,14 +210,8 @@ def read_representative(path: str | Path) -> str:
 def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> StoredEnsemble:
     """Read `ensemble.h5`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    points
-        Whether to read the datasets of the points, which are as long as the table.
-    step
-        Every step-th point is read.
+    `path`: the file; `points`: whether to read the datasets of the points, which are as long as the
+    table; `step`: every step-th point is read.
     """
     with read_result(path, "ensemble") as file:
         parts = {
@@ -281,14 +256,8 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
 def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, str]) -> None:
     """Write the counts of one slab of points.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    overlaps
-        The counts.
-    contents
-        Digest of the labels of each realization by its id, in the order of the counts.
+    `path`: where the file will lie; `overlaps`: the counts; `contents`: digest of the labels of
+    each realization by its id, in the order of the counts.
     """
     n_points, noise = overlaps.n_points, overlaps.noise
     with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:

@@ -132,21 +132,10 @@ def create(
 ) -> Iterator[h5py.File]:
     """Open a new result file for writing; it appears under `path` only when it is complete.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie; missing directories are made.
-    kind
-        What the file is, kept as its attribute of that name.
-    made_by
-        Parts of the library that its numbers come from, if the kind does not tell.
-    attributes
-        Attributes of the file; mappings and sequences are stored as JSON.
-
-    Raises
-    ------
-    ResultError
-        When disk or permissions do not allow to write there.
+    `path`: where the file will lie; missing directories are made. `kind`: what the file is, kept as
+    its attribute of that name. `made_by`: parts of the library that its numbers come from, if the
+    kind does not tell. `attributes`: attributes of the file; mappings and sequences are stored as
+    JSON. Raises ResultError: when disk or permissions do not allow to write there.
     """
     with replacing(path) as temporary, _Target(temporary, "w+") as target:
         with h5py.File(target, "w", userblock_size=_BLOCK) as file:
@@ -214,10 +203,7 @@ def put_attributes(group: h5py.Group, **attributes: Any) -> None:
 def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     """Open a result file for reading; all of it is read once in each process, for its checksum.
 
-    Raises
-    ------
-    ResultError
-        It is missing, not whole, changed, of another kind or of another layout.
+    Raises ResultError: it is missing, not whole, changed, of another kind or of another layout.
     """
     path = Path(path)
     if not path.exists():

@@ -47,36 +47,16 @@ class MapArrays:
 
 @dataclass(frozen=True)
 class StoredRealization:
-    """What `realizations/<id>.h5` says about one map, with the arrays that were asked for.
+    """What `realizations/<id>.h5` says about one map, with the arrays that were asked for."""
 
-    Attributes
-    ----------
-    id
-        Readable name of the realization.
-    seed
-        Its own seed.
-    repeat
-        1 .. repeats.
-    parameters
-        Its parameters, automatic lattice dimensions resolved.
-    n_clusters
-        Clusters of the map.
-    quality
-        Measures of the map by name.
-    seconds
-        Time of each stage by name.
-    arrays
-        The datasets asked for, by name.
-    """
-
-    id: str
-    seed: int
-    repeat: int
-    parameters: Mapping[str, Any]
-    n_clusters: int
-    quality: Mapping[str, float]
-    seconds: Mapping[str, float]
-    arrays: Mapping[str, np.ndarray]
+    id: str  # Readable name of the realization
+    seed: int  # Its own seed
+    repeat: int  # 1 .. repeats
+    parameters: Mapping[str, Any]  # Its parameters, automatic lattice dimensions resolved
+    n_clusters: int  # Clusters of the map
+    quality: Mapping[str, float]  # Measures of the map by name
+    seconds: Mapping[str, float]  # Time of each stage by name
+    arrays: Mapping[str, np.ndarray]  # The datasets asked for, by name
 
     @property
     def lattice(self) -> Lattice:
@@ -108,16 +88,9 @@ def write_realization(
 ) -> None:
     """Write `realizations/<id>.h5`.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    realization
-        The trained map and what was derived from it.
-    further
-        Arrays besides those of every realization, by their name in the file.
-    attributes
-        `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    `path`: where the file will lie; `realization`: the trained map and what was derived from it;
+    `further`: arrays besides those of every realization, by their name in the file; `attributes`:
+    `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
@@ -200,17 +173,9 @@ def list_realization(path: str | Path) -> dict[str, str]:
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
     """Return the paths of the realizations that batch indexes list, in their order.
 
-    Parameters
-    ----------
-    indexes
-        Paths of `realizations/batches/<batch>.json`.
-    verify
-        Compare the content of each file with the digest in its index.
-
-    Raises
-    ------
-    ResultError
-        A listed file is missing or is not the one that was listed, or an index is not whole.
+    `indexes`: paths of `realizations/batches/<batch>.json`; `verify`: compare the content of each
+    file with the digest in its index. Raises ResultError: a listed file is missing or is not the
+    one that was listed, or an index is not whole.
     """
     paths = []
     for index in map(Path, indexes):

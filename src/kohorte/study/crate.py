@@ -91,21 +91,9 @@ def bundle_study(
 ) -> None:
     """Write the archive of a study.
 
-    Parameters
-    ----------
-    path
-        Where the archive will lie.
-    folder
-        `results/<study>`, finished.
-    code
-        Folder of the workflow, which goes along.
-    source
-        File that the table was read from, which does not; None where there is none.
-
-    Raises
-    ------
-    ResultError
-        A result is missing or not what the manifest lists.
+    `path`: where the archive will lie. `folder`: `results/<study>`, finished. `code`: folder of the
+    workflow, which goes along. `source`: file that the table was read from, which does not; None
+    where there is none. Raises ResultError: a result is missing or not what the manifest lists.
     """
     folder = Path(folder)
     listed = ["MANIFEST", "summary.txt", *manifest.read_manifest(folder / "MANIFEST")]

@@ -41,12 +41,8 @@ that adds to it, and `config/config.yaml` by `make docs`.
 def configuration_page(schema: Mapping[str, Any], first: str) -> str:
     """Return the whole page as text.
 
-    Parameters
-    ----------
-    schema
-        What `kohorte.study.config.load_schema` gives.
-    first
-        The configuration that is always read first, as text.
+    `schema`: what `kohorte.study.config.load_schema` gives; `first`: the configuration that is
+    always read first, as text.
     """
     properties = schema["properties"]
     top = {name: entry for name, entry in properties.items() if "properties" not in entry}

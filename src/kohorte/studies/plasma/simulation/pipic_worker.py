@@ -108,15 +108,10 @@ def add_moments(
 class Simulation:
     """A box of electrons and positrons.
 
-    Parameters
-    ----------
-    request
-        `shape` cells along x, y, z (z 1 in two dimensions), `box` sides, `density` of each species,
-        `particles` of each species, `temperature` kT, `time_step`, `solver`, `seed`.
-    fields : (nz, ny, nx, 6) float64
-        E and B at the start.
-    drift : (nz, ny, nx) float64
-        Velocity / c along z of positrons at the start; electrons have the opposite.
+    `request`: `shape` cells along x, y, z (z 1 in two dimensions), `box` sides, `density` of each
+    species, `particles` of each species, `temperature` kT, `time_step`, `solver`, `seed`. `fields`
+    (nz, ny, nx, 6) float64: E and B at the start. `drift` (nz, ny, nx) float64: velocity / c along
+    z of positrons at the start; electrons have the opposite.
     """
 
     def __init__(self, request: Mapping[str, Any], fields: np.ndarray, drift: np.ndarray) -> None:

@@ -47,12 +47,8 @@ def parts_of(shape: Sequence[int]) -> list[slice]:
 def read_grid(path: str | Path, kind: str) -> Grid:
     """Read the grid of `fields.h5`, `grid.h5` or, where it has one, `data.h5`.
 
-    A table that only says its shape has cubic cells of side 1, in the order z, y, x.
-
-    Raises
-    ------
-    ResultError
-        The file has no grid.
+    A table that only says its shape has cubic cells of side 1, in the order z, y, x. Raises
+    ResultError: the file has no grid.
     """
     with read_result(path, kind) as file:
         if "shape" not in file.attrs:
@@ -86,25 +82,11 @@ def write_grid(
       tie), and `sce_share`, the share of the realizations whose cluster is in that group;
     * `stability`, the mean over the realizations of `cluster_recovery` of the cluster with it;
 
-    both of the realizations that hold the cell.
-
-    Parameters
-    ----------
-    grid
-        Its cells are the points of the ensemble, in C order.
-    ensemble
-        `ensemble.h5`.
-    labels
-        The labels that it was combined from.
-    memory_mb
-        Labels held in memory at once, in MiB.
-    threads
-        Threads of the gathering, without effect on the result.
-
-    Raises
-    ------
-    ResultError
-        The ensemble has another number of points than the grid, or no group for some cells.
+    both of the realizations that hold the cell. `grid`: its cells are the points of the ensemble,
+    in C order; `ensemble`: `ensemble.h5`; `labels`: the labels that it was combined from;
+    `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the gathering, without
+    effect on the result. Raises ResultError: the ensemble has another number of points than the
+    grid, or no group for some cells.
     """
     combined = read_ensemble(ensemble)
     _check_size(ensemble, combined.n_points, grid)
@@ -149,10 +131,7 @@ def write_grid(
 def write_labels_on_grid(path: str | Path, grid: Grid, labels: LabelArrays) -> None:
     """Write the labels of every realization on the grid, part by part.
 
-    Raises
-    ------
-    ResultError
-        There are more or fewer labels than cells.
+    Raises ResultError: there are more or fewer labels than cells.
     """
     with create_on_grid(path, "grid_labels", grid) as file:
         for identifier, array in zip(labels.ids, labels.arrays, strict=True):
@@ -259,10 +238,7 @@ def open_cells(
 ) -> Iterator[CellValues]:
     """Open what a study knows of its cells: `data.h5`, `fields.h5` and `grid.h5` where given.
 
-    Raises
-    ------
-    ResultError
-        A file is missing, or they have different numbers of cells.
+    Raises ResultError: a file is missing, or they have different numbers of cells.
     """
     with contextlib.ExitStack() as stack:
         prepared = read_data(data, mapped=True)

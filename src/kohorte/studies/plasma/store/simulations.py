@@ -46,12 +46,7 @@ def write_simulation(path: str | Path, run: Run, parameters: Mapping[str, Any]) 
 def read_simulated(path: str | Path, snapshot: int | None = None) -> Fields:
     """Raw fields of a snapshot, of the last one if none is named.
 
-    Raises
-    ------
-    ConfigError
-        There is no such snapshot.
-    ResultError
-        The file is missing or damaged.
+    Raises ConfigError: there is no such snapshot; ResultError: the file is missing or damaged.
     """
     with read_result(path, "simulation") as file:
         names = sorted(file["snapshots"])
