@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kohorte.estimators import SOM, SOMEnsemble
 
 __all__ = ["SOM", "Ensemble", "Overlaps", "PointLabels", "SOMEnsemble", "combine", "count_overlaps"]
-
 __version__ = "0.1.0"
 
 

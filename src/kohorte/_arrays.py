@@ -7,7 +7,6 @@ from kohorte.errors import DataError
 
 #: Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it.
 LARGEST_VALUE = 1e15
-
 _BLOCK_ENTRIES = 1 << 19
 
 

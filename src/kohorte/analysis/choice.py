@@ -92,7 +92,6 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """
     with extra("workflow"):
         import pandas as pd
-
     names = trained_with(swept)
     member: np.ndarray = np.zeros(len(realizations), dtype=np.int64)
     if names:

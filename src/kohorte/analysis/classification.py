@@ -31,7 +31,6 @@ _LOG = logging.getLogger(__name__)
 
 #: Rows of `tables/classification.csv`.
 COLUMNS = ("method", "realization", "metric", "neighbours", "points", "accuracy")
-
 _WORKING_MB = 256
 
 

@@ -46,7 +46,6 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
 
     with extra("estimators"):
         from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(

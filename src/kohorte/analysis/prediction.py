@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger(__name__)
-
 _BLOCK_ROWS = 1 << 16
 
 
@@ -118,7 +117,6 @@ def predict(
     ids = np.split(ensemble.clusters.cluster, splits)
     sizes = np.split(ensemble.clusters.size, splits)
     _log.info("%d points, %d maps", features.shape[0], len(paths))
-
     parts = []
     for start in range(0, features.shape[0], _BLOCK_ROWS):
         points = features[start : start + _BLOCK_ROWS]

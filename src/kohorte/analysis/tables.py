@@ -32,7 +32,6 @@ MAX_ROWS = 1_000_000
 
 #: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
-
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
 _STABILITY = [
     *("realization", "cluster", "consensus_group", "gsum", "gsum_low", "gsum_high"),

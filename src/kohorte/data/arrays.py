@@ -39,7 +39,6 @@ def open_sklearn(title: str, name: str, options: ReadOptions) -> Iterator[Source
         raise ConfigError(f"{title} brings its own labels; leave label out")
     with extra("estimators"):
         import sklearn.datasets
-
     bunch = getattr(sklearn.datasets, SKLEARN_SETS[name])()
     names = decode_names(title, bunch.feature_names, "feature_names")
     classes = np.array([str(target) for target in bunch.target_names])

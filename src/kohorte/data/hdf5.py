@@ -28,7 +28,6 @@ _MAX_LINKS = 32
 #: Seconds that the HDF5 library is given to read text: at least, and for each entry.
 TEXT_SECONDS = 60
 _SECONDS_PER_TEXT = 1e-5
-
 _READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r')[sys.argv[2]][()]"
 
 

@@ -20,7 +20,6 @@ from kohorte.errors import DataError
 from kohorte.provenance import file_digest
 
 _LOG = logging.getLogger(__name__)
-
 _SECONDS = 1800
 
 

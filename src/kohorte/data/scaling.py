@@ -13,9 +13,7 @@ from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
-
 _BLOCK_ROWS = 1 << 16
-
 CONSTANT_FEATURES = ("error", "drop")
 
 
@@ -109,7 +107,6 @@ def fit_scaling(
         raise DataError(f"scaling needs at least 2 rows, got {len(values)}")
     weights = weights or {}
     factors = _weights_in_order(weights, names)
-
     n_features = len(names)
     offset, scale = np.empty(n_features), np.empty(n_features)
     kept = np.ones(n_features, dtype=bool)

@@ -20,7 +20,6 @@ from kohorte.data.table import Table
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
-
 MISSING = ("error", "skip", "drop")
 
 #: Bytes of the smallest type that a table is held in, float32.
@@ -144,7 +143,6 @@ def _encode_labels(
         return codes.astype(np.int64), tuple(str(value) for value in numbers)
     if values.dtype.kind not in "bSUO":
         raise fault(0, f"labels of type {values.dtype} cannot be used; save them as text")
-
     texts = []
     for index, value in enumerate(values.tolist()):
         try:
@@ -244,13 +242,11 @@ def _read(
     n_values = min(kept, sample or kept) * len(columns)
     check_memory(source.title, np.dtype(np.int64).itemsize * kept + n_values * _LEAST_BYTES)
     rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
-
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
-
     labels = label_names = None
     if label_column is not None:
         found = source.read_column(label_column, rows)

@@ -53,7 +53,6 @@ _NAMES = {
     "resources": ["write_resource"],
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-
 __all__ = sorted(_HOMES)
 
 

@@ -101,7 +101,6 @@ UNITS = {
 
 #: Bytes of the user block; HDF5 wants a power of two, at least 512.
 _BLOCK = 512
-
 _SEAL = b"kohorte sha256 "
 
 

@@ -26,7 +26,6 @@ Schema = Mapping[str, Any]
 
 #: Most values, of all kinds, in a configuration: a few lines of YAML can hold billions.
 MAX_VALUES = 500_000
-
 _MAX_DEPTH = 20
 _MAX_ERRORS = 100
 _MAX_KEY = 200
@@ -45,7 +44,6 @@ def read_config(path: str | Path) -> Any:
     """
     with extra("workflow"):
         import yaml
-
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         try:
@@ -104,7 +102,6 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
     """Read the schema of the configuration, with what `modules` add to it."""
     with extra("workflow"):
         import yaml
-
     # Every run and every job of a cluster reads the schema: by libyaml in a tenth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

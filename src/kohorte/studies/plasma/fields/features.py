@@ -145,7 +145,6 @@ def derive_features(
     for feature in FOR_PHYSICS:
         if feature not in chosen and _can_make(feature, there):
             chosen.append(feature)
-
     raw = {name: np.asarray(array, dtype=np.float32) for name, array in snapshot.values.items()}
     units = {RAW[name]: unit for name, unit in snapshot.units.items()}
     for name in raw:

@@ -22,7 +22,6 @@ CONNECTIVITIES = {"faces": False, "corners": True}
 
 #: Cells; what lies farther from the border of its group counts as lying so far.
 REACH = 24
-
 _BLOCK = 2**22  # cells worked on at once
 
 
@@ -61,7 +60,6 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     joined = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
     labels, n_pieces = ndimage.label(mask, joined, output=np.int32)
     roots, shifts, wraps = _join(n_pieces, _contacts(labels, grid.periodic, corners), mask.ndim)
-
     count, first, second = _moments(labels, n_pieces)
     # Each piece moves by its whole periods; then pieces of one structure are added up.
     moved = shifts * np.array(grid.shape, dtype=np.float64)
@@ -81,7 +79,6 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     np.add.at(products, structure, second)
     around = np.zeros((n, mask.ndim), dtype=bool)
     np.logical_or.at(around, structure, wraps)
-
     order = np.argsort(-cells, kind="stable")
     rank = np.empty(n, dtype=np.int32)
     rank[order] = np.arange(1, n + 1)

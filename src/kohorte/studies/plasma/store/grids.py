@@ -30,9 +30,7 @@ _UNITS = UNITS | {"sce_share": "share of realizations", "stability": "Jaccard si
 
 #: Parts of the library that the numbers of each kind of file come from.
 _MADE_BY = {"grid": ("ensemble",), "grid_labels": ("maps",)}
-
 _CHUNK = 32  # cells of a chunk along each axis
-
 _BLOCK = 2**22  # cells held in memory at once
 
 

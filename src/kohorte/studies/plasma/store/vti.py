@@ -13,7 +13,6 @@ from kohorte._files import replacing
 from kohorte.studies.plasma.fields.grid import Grid
 
 _TYPES = {"u1": "UInt8", "u2": "UInt16", "u4": "UInt32", "i4": "Int32", "f4": "Float32"}
-
 _BLOCK = 2**22  # cells held in memory at once
 
 
