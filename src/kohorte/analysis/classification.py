@@ -212,14 +212,8 @@ def classify_points(
         metrics = {}
     for metric in metrics:
         near = point_neighbours(table.features, table.truth, points[0], neighbours, metric)
-        rows += accuracy_rows(
-            "point_neighbours",
-            near,
-            test_truth,
-            neighbours=neighbours,
-            metric=metric,
-            points="test",
-        )
+        where: Any = {"neighbours": neighbours, "metric": metric, "points": "test"}
+        rows += accuracy_rows("point_neighbours", near, test_truth, **where)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"neighbours": "Int64"})
 
 

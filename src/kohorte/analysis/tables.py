@@ -248,36 +248,19 @@ def tabulate_study(
         _LOG.info("no label in the data: the tables of classes have a header only")
     else:
         names = table.class_names
-        scores = evaluate_ensemble(
-            stored,
-            labels.arrays,
-            table.truth,
-            representative=ids.index(stored.realizations.representative),
-        )
+        best = ids.index(stored.realizations.representative)
+        scores = evaluate_ensemble(stored, labels.arrays, table.truth, representative=best)
+    how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
     return tables | {
         "realizations": realizations,
         "clusters": cluster_table(
-            ids,
-            overlaps,
-            gsum=clusters.gsum,
-            rank=clusters.rank,
-            sce_group=clusters.sce_group,
-            consensus_group=groups,
+            ids, overlaps, **{name: getattr(clusters, name) for name in _CLUSTERS[3:]}
         ),
         "points": point_table(
             range(stored.n_points) if table is None else table.rows,
-            label=points.label,
-            confidence=points.confidence,
-            signal=points.signal,
+            **{name: getattr(points, name) for name in ("label", "confidence", "signal")},
         ),
-        "stability": stability_table(
-            ids,
-            overlaps,
-            groups,
-            seed=seed,
-            resamples=resamples,
-            identical=stored.options["identical"],
-        ),
+        "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": group_table(overlaps, groups, points.label, points.confidence),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
         "effects": effects_table(overlaps, realizations[list(swept)], seed=seed),

@@ -14,6 +14,12 @@ from kohorte.data.table import grid_shape
 from kohorte.errors import DataError
 from kohorte.provenance import digest_of
 
+#: Keys of the section `data` that `read_table` takes.
+_READING = [
+    *("features", "label", "stride", "sample", "delimiter", "missing"),
+    *("feature_dataset", "names_dataset"),
+]
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -56,25 +62,9 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     ConfigError: a key that does not suit the source.
     """
     source = options["source"]
-    table = read_table(
-        source,
-        features=options["features"],
-        label=options["label"],
-        stride=options["stride"],
-        sample=options["sample"],
-        seed=seed,
-        feature_dataset=options["feature_dataset"],
-        names_dataset=options["names_dataset"],
-        delimiter=options["delimiter"],
-        missing=options["missing"],
-    )
-    scaling = fit_scaling(
-        table.values,
-        table.names,
-        options["scaling"],
-        options["constant_features"],
-        options["weights"],
-    )
+    table = read_table(source, seed=seed, **{name: options[name] for name in _READING})
+    choices = (options[name] for name in ("scaling", "constant_features", "weights"))
+    scaling = fit_scaling(table.values, table.names, *choices)
     features = scaling.apply(table.values)
     return PreparedData(
         features=features,

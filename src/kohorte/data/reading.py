@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kohorte.errors import DataError, KohorteError
+from kohorte._checks import suggest
+from kohorte.errors import ConfigError, DataError, KohorteError
 
 if TYPE_CHECKING:
     import h5py
@@ -56,6 +57,16 @@ def damages(title: str) -> Iterator[None]:
         raise DataError(
             f"{title}: is truncated or damaged ({type(error).__name__}: {error})"
         ) from error
+
+
+def check_set(
+    title: str, kind: str, name: str, known: Mapping[str, object], options: ReadOptions
+) -> None:
+    """Raise DataError for a data set that is not among the known; it brings its own labels."""
+    if name not in known:
+        raise DataError(f"{title}: unknown {kind} data set {name!r}; {suggest(name, known)}")
+    if options.label is not None:
+        raise ConfigError(f"{title} brings its own labels; leave label out")
 
 
 def check_expansion(title: str, claimed: int, stored: int) -> None:

@@ -100,15 +100,8 @@ def combine_slabs(
     """
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
     ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
-    store.write_ensemble(
-        path,
-        ensemble,
-        labels.arrays,
-        ids=labels.ids,
-        options=options,
-        memory_mb=memory_mb,
-        threads=threads,
-    )
+    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads}
+    store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble
 

@@ -115,6 +115,9 @@ class StoredEnsemble(Voters):
         return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
 
 
+_SEPARATION = ("smoothed", "derivative", "boundaries")
+
+
 def write_ensemble(
     path: str | Path,
     ensemble: Ensemble,
@@ -155,20 +158,14 @@ def write_ensemble(
                 "clusters/consensus_group": grouping.groups,
                 "overlaps/counts": overlaps.counts,
                 "ranking/ranked": ensemble.gsum[ensemble.order],
-                "ranking/smoothed": ensemble.separation.smoothed,
-                "ranking/derivative": ensemble.separation.derivative,
-                "ranking/boundaries": ensemble.separation.boundaries,
+                **{f"ranking/{name}": getattr(ensemble.separation, name) for name in _SEPARATION},
                 "consensus/linkage": grouping.linkage,
                 "consensus/leaf_order": grouping.leaf_order,
             },
         )
         put_attributes(file["realizations"], representative=ids[ensemble.representative])
-        put_attributes(
-            file["consensus"],
-            n_groups=grouping.n_groups,
-            rule=grouping.rule,
-            candidates=dict(grouping.candidates),
-        )
+        cut = {"n_groups": grouping.n_groups, "rule": grouping.rule}
+        put_attributes(file["consensus"], **cut, candidates=dict(grouping.candidates))
 
 
 def _write_points(
@@ -218,24 +215,13 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
             name: {k: d[:] for k, d in file[name].items()} for name in file if name != "points"
         }
         realizations, of_points = file["realizations"], file["points"]
-        parts["realizations"] |= {
-            "ids": read_text(realizations["ids"]),
-            "representative": realizations.attrs["representative"],
-        }
+        ids, representative = read_text(realizations["ids"]), realizations.attrs["representative"]
+        parts["realizations"] |= {"ids": ids, "representative": representative}
         consensus = file["consensus"].attrs
-        n_points = int(file.attrs["n_points"])
-        noise = file.attrs.get("noise")
         return StoredEnsemble(
             realizations=StoredRealizations(**parts["realizations"]),
             clusters=StoredClusters(**parts["clusters"]),
-            overlaps=Overlaps(
-                counts=parts["overlaps"]["counts"],
-                realization=parts["clusters"]["realization"],
-                cluster=parts["clusters"]["cluster"],
-                n_points=n_points,
-                n_realizations=len(parts["realizations"]["ids"]),
-                noise=None if noise is None else int(noise),
-            ),
+            overlaps=_overlaps(file, {**parts["clusters"], **parts["overlaps"]}, len(ids)),
             ranking=StoredRanking(**parts["ranking"]),
             consensus=StoredConsensus(
                 **parts["consensus"],
@@ -248,7 +234,7 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
                 groups_with_points=int(of_points.attrs["groups_with_points"]),
                 arrays={k: d[::step] for k, d in of_points.items()} if points else {},
             ),
-            n_points=n_points,
+            n_points=int(file.attrs["n_points"]),
             options=read_json(file, "options"),
         )
 
@@ -261,26 +247,18 @@ def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, 
     """
     n_points, noise = overlaps.n_points, overlaps.noise
     with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:
-        put(
-            file,
-            {
-                "counts": overlaps.counts,
-                "realization": overlaps.realization,
-                "cluster": overlaps.cluster,
-            },
-        )
+        put(file, {name: getattr(overlaps, name) for name in ("counts", "realization", "cluster")})
 
 
 def read_overlaps(path: str | Path) -> tuple[Overlaps, dict[str, str]]:
     """Read the counts of one slab, and the digest of each realization by its id."""
     with read_result(path, "overlaps") as file:
-        contents, noise = read_json(file, "contents"), file.attrs.get("noise")
-        counted = Overlaps(
-            counts=file["counts"][:],
-            realization=file["realization"][:],
-            cluster=file["cluster"][:],
-            n_points=int(file.attrs["n_points"]),
-            n_realizations=len(contents),
-            noise=None if noise is None else int(noise),
-        )
-        return counted, contents
+        contents = read_json(file, "contents")
+        return _overlaps(file, file, len(contents)), contents
+
+
+def _overlaps(file: h5py.File, arrays: Mapping[str, Any], n_realizations: int) -> Overlaps:
+    counted = {name: arrays[name][:] for name in ("counts", "realization", "cluster")}
+    n_points, noise = int(file.attrs["n_points"]), file.attrs.get("noise")
+    noise = None if noise is None else int(noise)
+    return Overlaps(**counted, n_points=n_points, n_realizations=n_realizations, noise=noise)

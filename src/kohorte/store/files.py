@@ -46,57 +46,38 @@ _MADE_BY: dict[str, Sequence[str]] = {
     "prediction": ("analysis", "data", "ensemble", "maps"),
 }
 
+# Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
+_BY_UNIT = {
+    "text": ("units", "names", "class_names", "ids"),
+    "scaled": ("features", "weights"),
+    "physical unit of the feature": ("offset",),
+    "physical unit of the feature per scaled unit": ("scale",),
+    "dimensionless": ("scaling/weights", "alpha", "gsum", "ranked", "smoothed", "signal"),
+    "class index": ("truth",),
+    "row of the source, from 0": ("rows",),
+    "scaled distance": ("u_matrix", "quantization_error"),
+    "basin index": ("basins",),
+    "node index": ("centroids", "cluster_centroids", "winners"),
+    "cluster index": ("node_clusters", "labels", "cluster"),
+    "points": ("hits", "counts", "size"),
+    "steps or epochs": ("step",),
+    "share of points": ("topographic_error",),
+    "lattice spacings": ("radius",),
+    "realization index": ("realization",),
+    "rank from 1": ("rank",),
+    "group index": ("sce_group", "consensus_group", "label"),
+    "per rank": ("derivative",),
+    "rank from 0": ("boundaries",),
+    "rows of scipy.cluster.hierarchy.linkage": ("linkage",),
+    "cluster row": ("leaf_order",),
+    "adjusted Rand index": ("ari",),
+    "normalized mutual information": ("nmi",),
+    "share of realizations": ("confidence",),
+}
+
 #: Unit of the datasets of every study, by the last part of the name; the files of a single study
 #: have theirs where they are written.
-UNITS = {
-    # resources/<name>.h5; its features have units of their own
-    "units": "text",
-    # data.h5
-    "features": "scaled",
-    "names": "text",
-    "offset": "physical unit of the feature",
-    "scale": "physical unit of the feature per scaled unit",
-    "scaling/weights": "dimensionless",
-    "truth": "class index",
-    "class_names": "text",
-    "rows": "row of the source, from 0",
-    # realizations/<id>.h5
-    "weights": "scaled",
-    "u_matrix": "scaled distance",
-    "basins": "basin index",
-    "centroids": "node index",
-    "node_clusters": "cluster index",
-    "cluster_centroids": "node index",
-    "winners": "node index",
-    "labels": "cluster index",
-    "hits": "points",
-    "step": "steps or epochs",
-    "quantization_error": "scaled distance",
-    "topographic_error": "share of points",
-    "radius": "lattice spacings",
-    "alpha": "dimensionless",
-    # ensemble.h5
-    "counts": "points",
-    "realization": "realization index",
-    "cluster": "cluster index",
-    "size": "points",
-    "gsum": "dimensionless",
-    "rank": "rank from 1",
-    "sce_group": "group index",
-    "consensus_group": "group index",
-    "ranked": "dimensionless",
-    "smoothed": "dimensionless",
-    "derivative": "per rank",
-    "boundaries": "rank from 0",
-    "linkage": "rows of scipy.cluster.hierarchy.linkage",
-    "leaf_order": "cluster row",
-    "ari": "adjusted Rand index",
-    "nmi": "normalized mutual information",
-    "ids": "text",
-    "signal": "dimensionless",
-    "label": "group index",
-    "confidence": "share of realizations",
-}
+UNITS = {name: unit for unit, names in _BY_UNIT.items() for name in names}
 
 
 #: Bytes of the user block; HDF5 wants a power of two, at least 512.
@@ -187,6 +168,16 @@ def put(file: h5py.File, arrays: Mapping[str, Any], units: Mapping[str, str] | N
             name, data=array, dtype=h5py.string_dtype() if is_text else None
         )
         dataset.attrs["unit"] = known.get(name) or known[name.rpartition("/")[2]]
+
+
+def create_packed(
+    file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any, chunks: tuple, unit: str
+) -> h5py.Dataset:
+    """Create a compressed dataset, with its unit, to be written chunk by chunk."""
+    how: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    dataset = file.create_dataset(name, shape, dtype, chunks=chunks, **how)
+    dataset.attrs["unit"] = unit
+    return dataset
 
 
 def put_attributes(group: h5py.Group, **attributes: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +66,8 @@ class StoredRealization:
 
 
 #: Datasets of a realization file: the fields of `kohorte.maps.realization.Realization`.
-REALIZATION_ARRAYS = (
-    "weights",
-    "u_matrix",
-    "basins",
-    "centroids",
-    "node_clusters",
-    "cluster_centroids",
-    "winners",
-    "labels",
-    "hits",
+REALIZATION_ARRAYS = tuple(
+    field.name for field in fields(MapArrays) if str(field.type).startswith("np.ndarray")
 )
 
 

@@ -121,12 +121,7 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
-    if config["data"]["shape"] is not None:
-        check_whole_grid(config["data"])
-    _check_figures(config, study, modules)
-    _check_per(config["ensemble"]["per"], study)
-    _check_test(config, study)
-    return study
+    return _checked(study, config, modules)
 
 
 def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
@@ -142,7 +137,10 @@ def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> S
                 "realization is named after its file, so rename one of them"
             )
         files[identifier] = path
-    study = Study(config["study"], config["seed"], (), (), files)
+    return _checked(Study(config["study"], config["seed"], (), (), files), config, modules)
+
+
+def _checked(study: Study, config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
     if config["data"]["shape"] is not None:
         check_whole_grid(config["data"])
     _check_figures(config, study, modules)

@@ -17,7 +17,7 @@ from kohorte.ensemble.stability import cluster_recovery
 from kohorte.errors import ResultError
 from kohorte.store.data import PreparedData, read_data
 from kohorte.store.ensembles import read_ensemble
-from kohorte.store.files import UNITS, create, open_result, read_json, read_result
+from kohorte.store.files import UNITS, create, create_packed, open_result, read_json, read_result
 from kohorte.store.labels import LabelArrays, Window
 from kohorte.store.realizations import read_realization
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Grid
@@ -156,17 +156,9 @@ def create_array(
     No chunk lies in two of the parts that it is written in.
     """
     rows = parts_of(grid.shape)[0].stop
-    dataset = file.create_dataset(
-        name,
-        grid.shape,
-        dtype,
-        chunks=tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:])),
-        compression="gzip",
-        compression_opts=1,
-        shuffle=True,
-    )
-    dataset.attrs["unit"] = unit or _UNITS[name.rpartition("/")[2]]
-    return dataset
+    chunks = tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:]))
+    unit = unit or _UNITS[name.rpartition("/")[2]]
+    return create_packed(file, name, grid.shape, dtype, chunks, unit)
 
 
 class CellValues:
