@@ -152,10 +152,7 @@ def group_table(
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:
-    """Return one row a pair of realizations; only a header above MAX_ROWS pairs.
-
-    `ids`: R realizations; `ari`, `nmi` (R, R) float: their agreement.
-    """
+    """Return one row a pair of R realizations, from (R, R) floats; a header only above MAX_ROWS."""
     first, second = np.triu_indices(len(ids), k=1)
     if len(first) > MAX_ROWS:
         first, second = first[:0], second[:0]
@@ -191,10 +188,7 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
 
 
 def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """Return one row a method: how well its labels reproduce the classes.
-
-    `evaluations`: by name of method, as `evaluate_ensemble` gives them.
-    """
+    """Return one row a method of `evaluate_ensemble`: how well its labels reproduce the classes."""
     rows = [(name, e.ari, e.ami, e.accuracy, len(e.clusters)) for name, e in evaluations.items()]
     return pd.DataFrame(rows, columns=_METHODS)
 

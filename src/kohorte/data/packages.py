@@ -117,10 +117,7 @@ def _check(path: Path, sha256: str, remedy: str) -> None:
 
 
 def read_member(archive: str | Path, name: str) -> bytes:
-    """Read a file in a .tgz, .tar.gz, .zip or .whl archive.
-
-    Raises DataError if the archive is damaged, or has no such file.
-    """
+    """Read a file in a .tgz, .tar.gz, .zip or .whl archive; DataError if damaged or without it."""
     archive = Path(archive)
     try:
         if archive.suffix in (".zip", ".whl"):

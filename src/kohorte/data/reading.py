@@ -119,10 +119,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read numbers, (len(rows), len(columns)), as float32 where that is exact, else float64.
-
-        A missing value is NaN.
-        """
+        """Read (len(rows), len(columns)) float32 where exact, else float64; NaN where missing."""
 
     @abstractmethod
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -217,10 +214,7 @@ class ArraySource(Source):
 
 
 class FieldSource(Source):
-    """A source whose columns are datasets of their own, each an array on the cells of one grid.
-
-    `title` is the source, as error messages name it; all `fields` have one shape.
-    """
+    """A source whose columns are datasets of their own, all on the cells of one grid."""
 
     shape: tuple[int, ...]
 
@@ -258,10 +252,7 @@ class FieldSource(Source):
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype:
-    """Return the smaller of float32 and float64 that holds all numbers of `dtype`.
-
-    64-bit integers and extended floats are rounded to float64.
-    """
+    """Return float32 if that holds all numbers of `dtype`, else float64, rounded if need be."""
     promoted = np.promote_types(dtype, np.float32)
     return np.dtype(np.float32 if promoted == np.float32 else np.float64)
 

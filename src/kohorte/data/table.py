@@ -11,10 +11,7 @@ from kohorte.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """N points with F named features, and the true class of each point where it is known.
-
-    Raises DataError: the parts do not fit together.
-    """
+    """N points with F named features, and their true classes; DataError if the parts do not fit."""
 
     #: (N, F) float32 or float64, C-contiguous, in the units of the source; all finite, except for
     #: NaN where a value is missing and `read_table` was asked to skip it

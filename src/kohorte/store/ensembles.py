@@ -240,11 +240,7 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
 
 
 def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, str]) -> None:
-    """Write the counts of one slab of points.
-
-    `path`: where the file will lie; `overlaps`: the counts; `contents`: digest of the labels of
-    each realization by its id, in the order of the counts.
-    """
+    """Write the counts of one slab; `contents`: digest of each realization's labels, in order."""
     n_points, noise = overlaps.n_points, overlaps.noise
     with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:
         put(file, {name: getattr(overlaps, name) for name in ("counts", "realization", "cluster")})

@@ -155,10 +155,7 @@ def read_seal(path: str | Path) -> str:
 
 
 def put(file: h5py.File, arrays: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
-    """Add arrays under their (slash-separated) names, each with its unit; None is left out.
-
-    `units` has those that `UNITS` lacks.
-    """
+    """Add arrays by (slash-separated) name with the unit of `units` or UNITS; None is left out."""
     known = UNITS | dict(units or {})
     for name, array in arrays.items():
         if array is None:
@@ -234,10 +231,7 @@ def _link_elsewhere(name: bytes, info: Any) -> str | None:
 
 @contextlib.contextmanager
 def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
-    """Open a result file as `open_result` does, for a block that does nothing but read it.
-
-    ResultError is also raised if the file lacks what the block asks for.
-    """
+    """Open a result file as `open_result` does, only to read it; ResultError if it lacks a part."""
     with open_result(path, kind) as file:
         try:
             yield file

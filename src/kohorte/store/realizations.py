@@ -115,10 +115,7 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
 
 
 def read_weights(path: str | Path) -> np.ndarray:
-    """Read the weights (M, F) of a realization file or a NumPy file.
-
-    Raises ResultError if the file is missing or neither of the two.
-    """
+    """Read weights (M, F) from a realization or NumPy file; ResultError if it is neither."""
     path = Path(path)
     try:
         if path.suffix == ".npy":

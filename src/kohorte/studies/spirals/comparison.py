@@ -82,10 +82,7 @@ def _p(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's correction of p-values (K,); NaN is not counted.
-
-    Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65.
-    """
+    """Holm's correction of (K,) p-values, NaN not counted: Scand. J. Statistics 6 (1979) 65."""
     corrected = np.full(len(p), np.nan)
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]

