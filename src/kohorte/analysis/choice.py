@@ -72,11 +72,7 @@ class Choice:
     member: np.ndarray  # (R,) int64. Row of `settings` that each realization belongs to.
 
     def mark(self, realizations: pd.DataFrame) -> pd.DataFrame:
-        """Return the table of realizations with two more columns.
-
-        `pareto`: its setting is on the front; `recommended`: it is the best repeat of a
-        recommended setting.
-        """
+        """Return `realizations` with `pareto`, of a setting, and `recommended`, its best one."""
         recommended = self.settings.loc[self.settings["recommended"], "realization"]
         return realizations.assign(
             pareto=self.settings["pareto"].to_numpy()[self.member],

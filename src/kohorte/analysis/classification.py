@@ -37,11 +37,7 @@ _WORKING_MB = 256
 def count_classes(
     winners: npt.ArrayLike, classes: npt.ArrayLike, n_nodes: int, n_classes: int
 ) -> np.ndarray:
-    """Count the points of each node by class, (M, C) int64.
-
-    `winners` (N,) integers: node of each point; `classes` (N,) integers below n_classes: class of
-    each point; `n_nodes`, `n_classes`: sides of the table.
-    """
+    """Count the points of each node by class, (M, C) int64, from (N,) nodes and classes."""
     counts = np.zeros((n_nodes, n_classes), dtype=np.int64)
     np.add.at(counts, (np.asarray(winners), np.asarray(classes)), 1)
     return counts
@@ -69,9 +65,8 @@ def winners_of_means(
     """Find the mean of the points of each class and its winner.
 
     `features` (N, F): NaN where a value is missing, which does not count; `classes` (N,) integers
-    0..C-1: each of some point; `weights` (M, F): weights of the map; `metric`: metric of the map.
-    Returns `means` (C, F) float64: NaN for a feature that all points of a class miss; `winners`
-    (C,) int32.
+    0..C-1: each of some point; `weights` (M, F): weights of the map. Returns `means` (C, F)
+    float64: NaN for a feature that all points of a class miss; `winners` (C,) int32.
     """
     classes = np.asarray(classes)
     means = np.empty((int(classes.max()) + 1, features.shape[1]))
@@ -184,10 +179,9 @@ def classify_points(
 
     `test`: source of the test points, as for `read_points`; `data`: the study's `data.h5`;
     `indexes`: indexes that list its maps; `ensemble`: its `ensemble.h5`, beside `realizations`;
-    `neighbours`: numbers of nearest points to go by; `threads`: threads of the searches, without
-    effect on the result. Returns DataFrame: one row a method, map, number of neighbours and set of
-    points, with the share of the points whose class is found. Raises DataError: study or test
-    points have no known classes.
+    `neighbours`: numbers of nearest points to go by. Returns DataFrame: one row a method, map,
+    number of neighbours and set of points, with the share of the points whose class is found.
+    Raises DataError: study or test points have no known classes.
     """
     import pandas as pd
 

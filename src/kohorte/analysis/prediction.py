@@ -61,22 +61,12 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     with store.open_result(data, "data") as file:
         options = store.read_json(file, "options")
         names = store.read_text(file["names"])
-        scaling = Scaling(
-            method=options["scaling"],
-            names=names,
-            offset=file["scaling/offset"][:],
-            scale=file["scaling/scale"][:],
-            kept=np.ones(len(names), dtype=bool),
-        )
+        offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
+        scaling = Scaling(options["scaling"], names, offset, scale, np.ones(len(names), dtype=bool))
     reader = READERS.get(Path(source).suffix.lower())
-    how = {
-        "features": names,
-        "feature_dataset": options["feature_dataset"],
-        "names_dataset": options["names_dataset"],
-        "delimiter": options["delimiter"] if reader and reader.is_text else None,
-        "missing": options["missing"],
-        "least_rows": 1,
-    }
+    how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
+    how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
+    how |= {"features": names, "least_rows": 1}
     try:
         table = read_table(source, label=options["label"], **how)
     except DataError as error:

@@ -102,16 +102,9 @@ def compare_settings(
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
     parts = combine_settings(combined.overlaps, setting, **choices)
     rows = table[per].astype(object).where(table[per].notna(), None).to_dict("records")
-    write_sweep(
-        path,
-        parts,
-        labels.arrays,
-        ids=labels.ids,
-        parameters=[{str(name): value for name, value in row.items()} for row in rows],
-        options=options,
-        memory_mb=memory_mb,
-        threads=threads,
-    )
+    parameters = [{str(name): value for name, value in row.items()} for row in rows]
+    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads}
+    write_sweep(path, parts, labels.arrays, parameters=parameters, options=options, **how)
     truth = store.read_data(data).truth
     found = tabulate_ensembles(parts, read_sweep_labels(path), combined.points.label, truth)
     verdict = ["pareto", "recommended", "reason"]

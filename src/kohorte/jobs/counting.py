@@ -123,8 +123,7 @@ def write_group_signals(
     """Write the signal map of every SCE group: how many of its clusters hold each point.
 
     `path`: where `group_signals.h5` will lie: one row of N numbers for each group, computed one
-    after the other; `ensemble`: the study's `ensemble.h5`; `labels`: labels of all points;
-    `threads`: threads of the counting, without effect on the result.
+    after the other; `ensemble`: the study's `ensemble.h5`; `labels`: labels of all points.
     """
     combined = store.read_ensemble(ensemble)
     overlaps, groups = combined.overlaps, combined.clusters.sce_group

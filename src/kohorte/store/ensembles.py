@@ -131,11 +131,10 @@ def write_ensemble(
 ) -> None:
     """Write `ensemble.h5`; the points are labelled and written slab by slab.
 
-    `path`: where the file will lie; `ensemble`: the combined realizations; `labels`: the label
-    arrays or datasets that they were counted from; `ids`: the id of each realization, in the order
-    of the ensemble; `options`: the choices that the ensemble was combined with, among them `votes`;
-    `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the labelling, without
-    effect on the result; `attributes`: further attributes of the file.
+    `ensemble`: the combined realizations; `labels`: the label arrays or datasets that they were
+    counted from; `ids`: the id of each realization, in the order of the ensemble; `options`: the
+    choices that the ensemble was combined with, among them `votes`; `memory_mb`: labels held in
+    memory at once, in MiB.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
@@ -205,11 +204,7 @@ def read_representative(path: str | Path) -> str:
 
 
 def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> StoredEnsemble:
-    """Read `ensemble.h5`.
-
-    `path`: the file; `points`: whether to read the datasets of the points, which are as long as the
-    table; `step`: every step-th point is read.
-    """
+    """Read `ensemble.h5`; with `points`, each step-th entry of what is as long as the table."""
     with read_result(path, "ensemble") as file:
         parts = {
             name: {k: d[:] for k, d in file[name].items()} for name in file if name != "points"

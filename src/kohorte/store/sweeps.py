@@ -44,12 +44,11 @@ def write_sweep(
 ) -> None:
     """Write `sweep.h5`; the points are labelled and written slab by slab.
 
-    `path`: where the file will lie; `parts`: the ensembles of the settings, as
-    `kohorte.ensemble.sweep.combine_settings` has them; `labels`: label arrays or datasets of all
-    realizations of the study; `ids`: their ids; `parameters`: values of the parameters of each
-    setting; `options`: the choices that the ensembles were combined with, among them `votes`;
-    `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the labelling, without
-    effect on the result.
+    `parts`: the ensembles of the settings, as `kohorte.ensemble.sweep.combine_settings` has them;
+    `labels`: label arrays or datasets of all realizations of the study; `ids`: their ids;
+    `parameters`: values of the parameters of each setting; `options`: the choices that the
+    ensembles were combined with, among them `votes`; `memory_mb`: labels held in memory at once, in
+    MiB.
     """
     ensembles = [part.ensemble for part in parts]
     n_points = ensembles[0].overlaps.n_points

@@ -70,10 +70,7 @@ def write_networks(
 
 
 def read_networks(path: str | Path) -> Mapping[str, object]:
-    """Read what `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
-
-    Raises ResultError where the file is missing, not whole or another.
-    """
+    """Read what `write_networks` wrote, by name; `picture` is a mapping with the `row`, or None."""
     with read_result(path, "networks") as file:
         found = {"variant": str(file.attrs["variant"]), "side": int(file.attrs["side"])}
         for name in ("beta", "number", *_COUNTS, "step", *MEASURES):

@@ -56,10 +56,9 @@ def parse_gaia(content: bytes, title: str) -> tuple[dict[str, np.ndarray], np.nd
     (mag).
 
     The package that the file is from calls the last two numbers of a star its proper motions. They
-    are `bp` and `rp`; docs/studies/gaia.md has the evidence. `content`: the whole file; `title`:
-    its name, for errors. Returns `columns` dict: (N,) float64, NaN where something is not known;
-    `identifiers` (N,) int64. Raises DataError: the file is none of this format and version, or not
-    whole.
+    are `bp` and `rp`; docs/studies/gaia.md has the evidence. Returns `columns` dict: (N,) float64,
+    NaN where something is not known; `identifiers` (N,) int64. Raises DataError: the file is none
+    of this format and version, or not whole.
     """
     if len(content) < _HEAD.size:
         raise DataError(f"{title}: has {len(content)} bytes, and no head of {_HEAD.size}")

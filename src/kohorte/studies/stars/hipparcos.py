@@ -75,9 +75,8 @@ def parse_hipparcos(content: bytes, title: str) -> dict[str, np.ndarray]:
       M + 5 log10(velocity / 4.74 km/s) and asks for no parallax.
 
     The first two are missing where the parallax is not `LEAST_SIGNIFICANCE` times its error, the
-    negative ones among them; all of mu are where it is zero. `content`: the whole file; `title`:
-    its name, for errors. Raises DataError: a line is shorter than a record, or a field of it is no
-    number.
+    negative ones among them; all of mu are where it is zero. Raises DataError: a line is shorter
+    than a record, or a field of it is no number.
     """
     lines = content.split(b"\n")
     if lines and not lines[-1]:

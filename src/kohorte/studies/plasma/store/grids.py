@@ -82,9 +82,8 @@ def write_grid(
 
     both of the realizations that hold the cell. `grid`: its cells are the points of the ensemble,
     in C order; `ensemble`: `ensemble.h5`; `labels`: the labels that it was combined from;
-    `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the gathering, without
-    effect on the result. Raises ResultError: the ensemble has another number of points than the
-    grid, or no group for some cells.
+    `memory_mb`: labels held in memory at once, in MiB. Raises ResultError: the ensemble has another
+    number of points than the grid, or no group for some cells.
     """
     combined = read_ensemble(ensemble)
     _check_size(ensemble, combined.n_points, grid)
