@@ -46,7 +46,7 @@ def derive_fields(*, fields: str, table: str, options: Mapping[str, Any], simula
     how = {name: options[name] for name in ("kernel_radius", "smoothing")}
     derived = derive_features(snapshot, features, **how)
     made_with = {**options, "source": portable_path(derived.source)}
-    plasma_store.write_fields(fields, derived, features=features, parameters=made_with, **how)
+    plasma_store.write_fields(fields, derived, features=features, **how, parameters=made_with)
     store.write_csv(describe_fields(derived), table)
     _LOG.info("%s cells, fields %s", derived.grid.shape, ", ".join(derived.values))
 
