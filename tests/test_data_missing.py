@@ -227,7 +227,6 @@ def test_scaling_is_that_of_the_present_values(values, method, data):
         np.testing.assert_array_equal(
             scaled[~np.isnan(scaled[:, index]), index], alone.apply(present)[:, 0]
         )
-
     order = data.draw(st.permutations(range(len(values))))
     moved = fit_scaling(values[order], names, method).apply(values[order])
     np.testing.assert_allclose(moved, scaled[order], rtol=1e-6, atol=1e-6)

@@ -454,7 +454,6 @@ def test_no_storage_chunk_is_read_twice(monkeypatch):
             return VALUES[part]
 
     slices = []
-
     monkeypatch.setattr(reading, "BLOCK_BYTES", 10 * VALUES[0].nbytes)
     rows, out = np.arange(1, 40), np.empty((39, 3))
     gather_rows(Recorded(), rows, [0, 1, 2], out)

@@ -324,7 +324,6 @@ def test_the_workflow_predicts_and_leaves_the_study_alone(root, tmp_path):
     project = Project(root, tmp_path / "a study", config)
     write_points(project.directory / "points of mine.csv")
     write_points(project.directory / "new.csv", seed=1)
-
     # The table itself, given as new points, gets the labels of the study.
     project.run("predict", "--config", "prediction={source: points of mine.csv}")
     results = project.results / "prediction" / "points of mine.h5"
@@ -341,11 +340,9 @@ def test_the_workflow_predicts_and_leaves_the_study_alone(root, tmp_path):
         table["class"].tolist()
         == pd.read_csv(project.directory / "points of mine.csv")["kind"].tolist()
     )
-
     # Other points make no other job stale.
     new = ("predict", "--config", "prediction={source: new.csv}")
     assert project.pending(*new) == {"predict": 1, "predict_labels": 1}
-
     for change, message in (
         ({}, "prediction.source, as in --config"),
         (

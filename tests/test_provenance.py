@@ -326,7 +326,6 @@ def test_the_archive_is_an_ro_crate(unpacked):
     graph = {entity["@id"]: entity for entity in metadata["@graph"]}
     assert len(graph) == len(metadata["@graph"])
     assert all("@type" in entity for entity in graph.values())
-
     descriptor, top, run = graph["ro-crate-metadata.json"], graph["./"], graph["#run"]
     assert descriptor["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
     assert descriptor["about"] == {"@id": "./"}
@@ -341,7 +340,6 @@ def test_the_archive_is_an_ro_crate(unpacked):
     assert graph["#source"]["contentSize"] == "4"
     needed = {i["@id"] for i in graph["#kohorte"]["softwareRequirements"]}
     assert {"#python", "#numpy", "#snakemake"} <= needed
-
     # All that is referred to is described, and all files are parts, with their checksums.
     text = json.dumps(metadata["@graph"])
     referred = {entry["@id"] for entry in references(metadata["@graph"])}

@@ -12,16 +12,7 @@ if TYPE_CHECKING:
     from kohorte.ensemble import Ensemble, Overlaps, PointLabels, combine, count_overlaps
     from kohorte.estimators import SOM, SOMEnsemble
 
-__all__ = [
-    "SOM",
-    "Ensemble",
-    "Overlaps",
-    "PointLabels",
-    "SOMEnsemble",
-    "combine",
-    "count_overlaps",
-]
-
+__all__ = ["SOM", "Ensemble", "Overlaps", "PointLabels", "SOMEnsemble", "combine", "count_overlaps"]
 __version__ = "0.1.0"
 
 

@@ -7,7 +7,6 @@ from kohorte.errors import DataError
 
 #: Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it.
 LARGEST_VALUE = 1e15
-
 _BLOCK_ENTRIES = 1 << 19
 
 
@@ -16,16 +15,9 @@ def as_points(
 ) -> npt.NDArray[np.float32]:
     """Return `values` as a C-contiguous float32 table (N, F); a copy only where it is no such one.
 
-    Parameters
-    ----------
-    missing
-        Whether NaN stands for a missing value; each row must have at least one value.
-
-    Raises
-    ------
-    DataError
-        `values` is not a finite two-dimensional table of real numbers with at least one row and
-        one column; the message names row and column.
+    `missing`: whether NaN stands for a missing value; each row must have at least one value. Raises
+    DataError: `values` is not a finite two-dimensional table of real numbers with at least one row
+    and one column; the message names row and column.
     """
     array = np.asarray(values)
     if array.ndim != 2:

@@ -20,13 +20,7 @@ _SHOWN = 40
 
 @contextlib.contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Say which extra of kohorte has a library that the block imports and that is missing.
-
-    Raises
-    ------
-    MissingExtraError
-        A library is not installed.
-    """
+    """Say which extra of kohorte has a library of the block that is missing: MissingExtraError."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -52,13 +46,7 @@ def suggest(name: object, options: Iterable[str]) -> str:
 
 
 def choose(table: Mapping[str, T], name: object, what: str) -> T:
-    """Return `table[name]`.
-
-    Raises
-    ------
-    ConfigError
-        There is no such name; the message lists the choices.
-    """
+    """Return `table[name]`; ConfigError, with the choices, if there is no such name."""
     if not isinstance(name, str) or name not in table:
         raise ConfigError(f"unknown {what} {name!r}; choose one of {', '.join(sorted(table))}")
     return table[name]
@@ -70,13 +58,7 @@ def choose_name(names: Iterable[str], name: object, what: str) -> str:
 
 
 def as_count(value: Any, name: str, minimum: int) -> int:
-    """Return `value` as an int.
-
-    Raises
-    ------
-    ConfigError
-        It is no whole number of at least `minimum`.
-    """
+    """Return `value` as an int. Raises ConfigError: it is no whole number of at least `minimum`."""
     try:
         if _is_truth(value):
             raise TypeError
@@ -89,13 +71,7 @@ def as_count(value: Any, name: str, minimum: int) -> int:
 
 
 def as_number(value: Any, name: str, *, positive: bool = False) -> float:
-    """Return `value` as a float.
-
-    Raises
-    ------
-    ConfigError
-        It is no finite number >= 0, or > 0 where `positive`.
-    """
+    """Return `value` as a float; ConfigError unless it is finite and >= 0, or > 0 if `positive`."""
     try:
         if _is_truth(value) or isinstance(value, str | bytes):
             raise TypeError
@@ -110,13 +86,7 @@ def as_number(value: Any, name: str, *, positive: bool = False) -> float:
 
 
 def as_alpha(alpha: Any) -> float:
-    """Return a first learning rate as a float.
-
-    Raises
-    ------
-    ConfigError
-        It is not in (0, 1].
-    """
+    """Return a first learning rate as a float. Raises ConfigError: it is not in (0, 1]."""
     number = as_number(alpha, "alpha", positive=True)
     if number > 1:
         raise ConfigError(

@@ -35,12 +35,7 @@ _ABANDONED_AFTER = 7 * 24 * 3600
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` if the block ends without error.
 
-    Missing folders are made.
-
-    Raises
-    ------
-    ResultError
-        Disk or permissions do not allow to write there.
+    Missing folders are made. Raises ResultError: disk or permissions do not allow to write there.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")

@@ -28,14 +28,10 @@ def library_digest(*parts: str) -> str:
     """Return a digest, sixteen hexadecimal digits, of the source of parts of the library.
 
     Workflow rules carry it as a parameter, so that an edit of `src/kohorte/maps` makes stale what
-    the maps package computed, and nothing else.
-
-    Parameters
-    ----------
-    parts
-        Subpackages (`"maps"`) or modules (`"data/table"`) of kohorte, or those of
-        kohorte_benchmarks with that name before them; a function with what it uses of its own
-        module (`"kohorte.studies.stars.steps:measure_groups"`); `""` for all of kohorte.
+    the maps package computed, and nothing else. `parts`: subpackages (`"maps"`) or modules
+    (`"data/table"`) of kohorte, or those of kohorte_benchmarks with that name before them; a
+    function with what it uses of its own module (`"kohorte.studies.stars.steps:measure_groups"`);
+    `""` for all of kohorte.
     """
     root = Path(kohorte.__file__).parent
     digest = hashlib.sha256()
@@ -64,13 +60,9 @@ def library_digest(*parts: str) -> str:
 def used_statements(source: str, function: str) -> list[ast.stmt]:
     """Return the statements of a module that a function of it consists of and uses.
 
-    They are its definition, and the imports, constants, functions and classes of the module that
-    it needs, directly or through others of them, in the order of the module.
-
-    Raises
-    ------
-    KeyError
-        The module has no function of that name.
+    They are its definition, and the imports, constants, functions and classes of the module that it
+    needs, directly or through others of them, in the order of the module. Raises KeyError: the
+    module has no function of that name.
     """
     body = ast.parse(source).body
     made_by = {name: statement for statement in body for name in _bound_names(statement)}
@@ -111,17 +103,8 @@ _WITHOUT_EFFECT = re.compile(
 def imported_parts(module: str) -> tuple[str, ...]:
     """Return the parts of the library that a module comes from: itself, and what it imports.
 
-    Imports are followed to their ends, but for those that no number comes from.
-
-    Parameters
-    ----------
-    module : str
-        Such as `kohorte.figures.maps`.
-
-    Returns
-    -------
-    tuple of str
-        As `library_digest` takes them.
+    Imports are followed to their ends, but for those that no number comes from. `module`, str: such
+    as `kohorte.figures.maps`. Returns tuple of str: as `library_digest` takes them.
     """
     source = Path(kohorte.__file__).parent.parent
     found: set[str] = set()

@@ -30,13 +30,8 @@ if TYPE_CHECKING:
 def pareto_front(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:
     """Return which of C settings no other is better than, (C,) bool.
 
-    Equal settings are on the front together.
-
-    Parameters
-    ----------
-    qe, te : (C,) float
-        Errors, lower is better. One that is not finite counts as the worst: a map of one node has
-        no topographic error.
+    Equal settings are on the front together. `qe`, `te` (C,) float: errors, lower is better. One
+    that is not finite counts as the worst: a map of one node has no topographic error.
     """
     pairs, place = np.unique(_errors(qe, te), axis=0, return_inverse=True)
     # Pairs ascend in qe, then te: one is bettered where an earlier one has as low a te.
@@ -53,12 +48,7 @@ def nearest_to_ideal(qe: npt.ArrayLike, te: npt.ArrayLike) -> int:
     front. An error that does not vary over the front has no say. The two members of a front of two
     are always equally near; the one nearer with both errors scaled over all settings is taken then,
     then the one of lower qe, then the first. Members without a topographic error are left out
-    unless there are no others.
-
-    Parameters
-    ----------
-    qe, te : (C,) float
-        Errors, as for `pareto_front`.
+    unless there are no others. `qe`, `te` (C,) float: errors, as for `pareto_front`.
     """
     errors = _errors(qe, te)
     front = np.flatnonzero(pareto_front(qe, te))
@@ -72,28 +62,17 @@ def nearest_to_ideal(qe: npt.ArrayLike, te: npt.ArrayLike) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The settings of a study and what is recommended.
+    """The settings of a study and what is recommended."""
 
-    Attributes
-    ----------
-    settings : DataFrame
-        One row a setting, in the order of the sweep: its swept parameters, None where one has no
-        effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a
-        sample, NaN for one repeat); `pareto`, whether it is on the front; `recommended`;
-        `realization`, id of its best repeat, chosen by `nearest_to_ideal` among its repeats.
-    member : (R,) int64
-        Row of `settings` that each realization belongs to.
-    """
-
+    #: One row a setting, in the order of the sweep: its swept parameters, None where one has no
+    #: effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a sample, NaN
+    #: for one repeat); `pareto`, whether it is on the front; `recommended`; `realization`, id of
+    #: its best repeat, chosen by `nearest_to_ideal` among its repeats
     settings: pd.DataFrame
-    member: np.ndarray
+    member: np.ndarray  # (R,) int64. Row of `settings` that each realization belongs to.
 
     def mark(self, realizations: pd.DataFrame) -> pd.DataFrame:
-        """Return the table of realizations with two more columns.
-
-        `pareto`: its setting is on the front; `recommended`: it is the best repeat of a
-        recommended setting.
-        """
+        """Return `realizations` with `pareto`, of a setting, and `recommended`, its best one."""
         recommended = self.settings.loc[self.settings["recommended"], "realization"]
         return realizations.assign(
             pareto=self.settings["pareto"].to_numpy()[self.member],
@@ -104,16 +83,11 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    Parameters
-    ----------
-    realizations
-        One row a trained map: `id`, its parameters, `qe`, `te`.
-    swept
-        Names of the parameters that vary.
+    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`; `swept`: names of the
+    parameters that vary.
     """
     with extra("figures"):
         import pandas as pd
-
     names = trained_with(swept)
     member: np.ndarray = np.zeros(len(realizations), dtype=np.int64)
     if names:

@@ -31,24 +31,13 @@ _LOG = logging.getLogger(__name__)
 
 #: Rows of `tables/classification.csv`.
 COLUMNS = ("method", "realization", "metric", "neighbours", "points", "accuracy")
-
 _WORKING_MB = 256
 
 
 def count_classes(
     winners: npt.ArrayLike, classes: npt.ArrayLike, n_nodes: int, n_classes: int
 ) -> np.ndarray:
-    """Count the points of each node by class, (M, C) int64.
-
-    Parameters
-    ----------
-    winners : (N,) integers
-        Node of each point.
-    classes : (N,) integers below n_classes
-        Class of each point.
-    n_nodes, n_classes
-        Sides of the table.
-    """
+    """Count the points of each node by class, (M, C) int64, from (N,) nodes and classes."""
     counts = np.zeros((n_nodes, n_classes), dtype=np.int64)
     np.add.at(counts, (np.asarray(winners), np.asarray(classes)), 1)
     return counts
@@ -75,22 +64,9 @@ def winners_of_means(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the mean of the points of each class and its winner.
 
-    Parameters
-    ----------
-    features : (N, F)
-        NaN where a value is missing, which does not count.
-    classes : (N,) integers 0..C-1
-        Each of some point.
-    weights : (M, F)
-        Weights of the map.
-    metric
-        Metric of the map.
-
-    Returns
-    -------
-    means : (C, F) float64
-        NaN for a feature that all points of a class miss.
-    winners : (C,) int32
+    `features` (N, F): NaN where a value is missing, which does not count; `classes` (N,) integers
+    0..C-1: each of some point; `weights` (M, F): weights of the map. Returns `means` (C, F)
+    float64: NaN for a feature that all points of a class miss; `winners` (C,) int32.
     """
     classes = np.asarray(classes)
     means = np.empty((int(classes.max()) + 1, features.shape[1]))
@@ -109,26 +85,10 @@ def map_neighbours(
     """Find the class of a point by the points nearest to it on the map, for each node.
 
     For each number k in `neighbours`, a point that wins at node i gets the commonest class of all
-    points whose winners lie within the least lattice distance of i that holds at least k points.
-    So points at one distance count all or not at all, and their order means nothing.
-
-    Parameters
-    ----------
-    counts : (M, C)
-        Points of each node by class.
-    lattice
-        Lattice of the M nodes.
-    neighbours
-        K numbers of points.
-
-    Returns
-    -------
-    (K, M) int64
-
-    Raises
-    ------
-    ConfigError
-        Fewer than k points in all.
+    points whose winners lie within the least lattice distance of i that holds at least k points. So
+    points at one distance count all or not at all, and their order means nothing. `counts` (M, C):
+    points of each node by class; `lattice`: lattice of the M nodes; `neighbours`: K numbers of
+    points. Returns (K, M) int64. Raises ConfigError: fewer than k points in all.
     """
     counts = np.asarray(counts)
     _check_numbers(neighbours, int(counts.sum()))
@@ -153,25 +113,9 @@ def point_neighbours(
 ) -> np.ndarray:
     """Find the class of each point by the k nearest of the known points; exact, by scikit-learn.
 
-    Parameters
-    ----------
-    known : (N, F), points : (n, F)
-        Features without missing values.
-    classes : (N,) integers
-        Classes of the known points.
-    neighbours
-        K numbers of nearest points.
-    metric
-        Name of the metric.
-
-    Returns
-    -------
-    (K, n) int64
-
-    Raises
-    ------
-    ConfigError
-        A number above N.
+    `known` (N, F), `points` (n, F): features without missing values; `classes` (N,) integers:
+    classes of the known points; `neighbours`: K numbers of nearest points; `metric`: name of the
+    metric. Returns (K, n) int64. Raises ConfigError: a number above N.
     """
     with extra("estimators"):
         from sklearn import config_context
@@ -233,31 +177,11 @@ def classify_points(
 ) -> pd.DataFrame:
     """Classify test points by the maps of a study, by its groups and by the nearest points.
 
-    Parameters
-    ----------
-    test
-        Source of the test points, as for `read_points`.
-    data
-        The study's `data.h5`.
-    indexes
-        Indexes that list its maps.
-    ensemble
-        Its `ensemble.h5`, beside `realizations`.
-    neighbours
-        Numbers of nearest points to go by.
-    threads
-        Threads of the searches, without effect on the result.
-
-    Returns
-    -------
-    DataFrame
-        One row a method, map, number of neighbours and set of points, with the share of the points
-        whose class is found.
-
-    Raises
-    ------
-    DataError
-        Study or test points have no known classes.
+    `test`: source of the test points, as for `read_points`; `data`: the study's `data.h5`;
+    `indexes`: indexes that list its maps; `ensemble`: its `ensemble.h5`, beside `realizations`;
+    `neighbours`: numbers of nearest points to go by. Returns DataFrame: one row a method, map,
+    number of neighbours and set of points, with the share of the points whose class is found.
+    Raises DataError: study or test points have no known classes.
     """
     with extra("figures"):
         import pandas as pd
@@ -283,14 +207,8 @@ def classify_points(
         metrics = {}
     for metric in metrics:
         near = point_neighbours(table.features, table.truth, points[0], neighbours, metric)
-        rows += accuracy_rows(
-            "point_neighbours",
-            near,
-            test_truth,
-            neighbours=neighbours,
-            metric=metric,
-            points="test",
-        )
+        where: Any = {"neighbours": neighbours, "metric": metric, "points": "test"}
+        rows += accuracy_rows("point_neighbours", near, test_truth, **where)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"neighbours": "Int64"})
 
 

@@ -15,34 +15,22 @@ from kohorte.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How well clusters reproduce classes.
+    """How well clusters reproduce classes."""
 
-    Attributes
-    ----------
-    ari, ami : float
-        Adjusted Rand index and adjusted mutual information; 1 is perfect, 0 is chance.
-    accuracy : float
-        Share of points in the cluster that is matched with their class, one to one, best overall.
-    classes : (n_classes,) any type
-        Classes, ascending.
-    clusters : (n_clusters,) integers
-        Cluster ids, ascending.
-    confusion : (n_classes, n_clusters) int64
-        Number of points of each class in each cluster.
-    matching : (n_classes,) int64
-        Index into `clusters` of the cluster matched with each class; -1 for none.
-    precision, recall : (n_classes,) float64
-        Share of the matched cluster that is of the class, and of the class that is in the matched
-        cluster; 0 for a class with no match.
-    """
-
+    #: `ari`, `ami`: Adjusted Rand index and adjusted mutual information; 1 is perfect, 0 is chance
     ari: float
     ami: float
+    #: Share of points in the cluster that is matched with their class, one to one, best overall
     accuracy: float
-    classes: np.ndarray
-    clusters: np.ndarray
+    classes: np.ndarray  # (n_classes,) any type. Classes, ascending.
+    clusters: np.ndarray  # (n_clusters,) integers. Cluster ids, ascending.
+    #: (n_classes, n_clusters) int64. Number of points of each class in each cluster.
     confusion: np.ndarray
+    #: (n_classes,) int64. Index into `clusters` of the cluster matched with each class; -1 for
+    #: none.
     matching: np.ndarray
+    #: `precision`, `recall`: (n_classes,) float64. Share of the matched cluster that is of the
+    #: class, and of the class that is in the matched cluster; 0 for a class with no match.
     precision: np.ndarray
     recall: np.ndarray
 
@@ -50,23 +38,14 @@ class Evaluation:
 def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
     """Compare cluster labels with true classes.
 
-    Parameters
-    ----------
-    labels : (N,) integers
-        Cluster of each point; any ids.
-    truth : (N,) integers, booleans or strings
-        Class of each point.
-
-    Raises
-    ------
-    DataError
-        No points, different lengths, labels that are not integers, a missing or fractional class.
+    `labels` (N,) integers: cluster of each point; any ids. `truth` (N,) integers, booleans or
+    strings: class of each point. Raises DataError: no points, different lengths, labels that are
+    not integers, a missing or fractional class.
     """
     from scipy.optimize import linear_sum_assignment
 
     with extra("estimators"):
         from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
@@ -102,22 +81,11 @@ def evaluate_ensemble(
 ) -> dict[str, Evaluation]:
     """Compare single realizations and the consensus with true classes.
 
-    Parameters
-    ----------
-    ensemble
-        The realizations combined.
-    labels
-        Their R label arrays or datasets of N points.
-    truth : (N,)
-        Class of each point, as for `evaluate`.
-    representative
-        Realization that agrees best with all others.
-
-    Returns
-    -------
-    dict[str, Evaluation]
-        By name of method: the single realizations of lowest, median and highest adjusted Rand
-        index, the representative one, and the consensus by each kind of votes.
+    `ensemble`: the realizations combined; `labels`: their R label arrays or datasets of N points;
+    `truth` (N,): class of each point, as for `evaluate`; `representative`: realization that agrees
+    best with all others. Returns dict[str, Evaluation]: by name of method: the single realizations
+    of lowest, median and highest adjusted Rand index, the representative one, and the consensus by
+    each kind of votes.
     """
     single = [evaluate(array[:], truth) for array in labels]
     by_ari = sorted(single, key=lambda e: e.ari)

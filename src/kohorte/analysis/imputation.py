@@ -28,19 +28,8 @@ _DATASETS = {
 def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str | Path]) -> None:
     """Write mean and spread of the filled in values over the maps, in the units of the source.
 
-    Parameters
-    ----------
-    path
-        Where `imputed.h5` will lie.
-    data
-        The study's `data.h5`.
-    indexes
-        Indexes that list its maps.
-
-    Raises
-    ------
-    DataError
-        No value is missing, or a map is of another table.
+    `path`: where `imputed.h5` will lie; `data`: the study's `data.h5`; `indexes`: indexes that list
+    its maps. Raises DataError: no value is missing, or a map is of another table.
     """
     table = store.read_data(data, mapped=True)
     if table.n_missing == 0:

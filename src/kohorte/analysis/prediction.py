@@ -21,53 +21,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger(__name__)
-
 _BLOCK_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
 class NewPoints:
-    """N points that a study has not seen, on the scale of its own.
+    """N points that a study has not seen, on the scale of its own."""
 
-    Attributes
-    ----------
-    features : (N, F) float32
-        The study's features in its order; NaN where a value is missing.
-    rows : (N,) int64
-        Row of each point in its source.
-    truth : (N,) int64 or None
-        Class of each point, where it is known.
-    class_names : tuple of str or None
-        Names of the classes.
-    """
-
+    #: (N, F) float32. The study's features in its order; NaN where a value is missing.
     features: np.ndarray
-    rows: np.ndarray
-    truth: np.ndarray | None
-    class_names: tuple[str, ...] | None
+    rows: np.ndarray  # (N,) int64. Row of each point in its source.
+    truth: np.ndarray | None  # (N,) int64 or None. Class of each point, where it is known.
+    class_names: tuple[str, ...] | None  # Names of the classes
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a study says of N points.
+    """What a study says of N points."""
 
-    Attributes
-    ----------
-    label : (N,) smallest unsigned integer type
-        Consensus group with most votes.
-    confidence : (N,) float32
-        Share of the votes that the group won.
-    signal : (N,) float64
-        Stacked signal, as in `ensemble.h5`.
-    novelty : (N,) float64
-        Mean over the maps of the distance to the winner divided by the quantization error of the
-        map. The study's own points have 1 on average; a point with several times as much is unlike
-        them, and its label means little.
-    """
-
-    label: np.ndarray
-    confidence: np.ndarray
-    signal: np.ndarray
+    label: np.ndarray  # (N,) smallest unsigned integer type. Consensus group with most votes.
+    confidence: np.ndarray  # (N,) float32. Share of the votes that the group won.
+    signal: np.ndarray  # (N,) float64. Stacked signal, as in `ensemble.h5`.
+    #: (N,) float64. Mean over the maps of the distance to the winner divided by the quantization
+    #: error of the map. The study's own points have 1 on average; a point with several times as
+    #: much is unlike them, and its label means little.
     novelty: np.ndarray
 
 
@@ -77,41 +54,19 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     The columns are found by name: their order does not matter and others are ignored. All rows are
     read, whatever the study's `stride` and `sample`; missing values are treated as its `missing`
     says. Where the source has the classes that the study's `label` names, they are read as well;
-    where they cannot be used, the log says why.
-
-    Parameters
-    ----------
-    source
-        As for `kohorte.data.sources.read_table`.
-    data
-        The study's `data.h5`.
-
-    Raises
-    ------
-    DataError
-        The source cannot be used, or lacks a feature of the study.
-    ResultError
-        `data` is not the prepared table of a study.
+    where they cannot be used, the log says why. `source`: as for `kohorte.data.sources.read_table`;
+    `data`: the study's `data.h5`. Raises DataError: the source cannot be used, or lacks a feature
+    of the study; ResultError: `data` is not the prepared table of a study.
     """
     with store.open_result(data, "data") as file:
         options = store.read_json(file, "options")
         names = store.read_text(file["names"])
-        scaling = Scaling(
-            method=options["scaling"],
-            names=names,
-            offset=file["scaling/offset"][:],
-            scale=file["scaling/scale"][:],
-            kept=np.ones(len(names), dtype=bool),
-        )
+        offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
+        scaling = Scaling(options["scaling"], names, offset, scale, np.ones(len(names), dtype=bool))
     reader = READERS.get(Path(source).suffix.lower())
-    how = {
-        "features": names,
-        "feature_dataset": options["feature_dataset"],
-        "names_dataset": options["names_dataset"],
-        "delimiter": options["delimiter"] if reader and reader.is_text else None,
-        "missing": options["missing"],
-        "least_rows": 1,
-    }
+    how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
+    how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
+    how |= {"features": names, "least_rows": 1}
     try:
         table = read_table(source, label=options["label"], **how)
     except DataError as error:
@@ -124,11 +79,7 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
 
 
 def predict(
-    ensemble: store.StoredEnsemble,
-    realizations: str | Path,
-    features: Any,
-    *,
-    threads: int = 1,
+    ensemble: store.StoredEnsemble, realizations: str | Path, features: Any, *, threads: int = 1
 ) -> Prediction:
     """Label points by the vote of a study's maps.
 
@@ -137,24 +88,12 @@ def predict(
     have. A cluster that holds no point of the study is in no group; a point whose winner is in one
     goes to the nearest node of the others.
 
-    Parameters
-    ----------
-    ensemble
-        What `kohorte.store.read_ensemble` read of the study.
-    realizations
-        The study's folder of that name, with one file for each map.
-    features : (N, F) real numbers, N >= 1
-        On the scale of the study (`read_points`): an array or anything else with a shape and slices
-        of rows, of which one block is read at a time.
-    threads
-        Threads of the search and of the vote, without effect on the result.
-
-    Raises
-    ------
-    DataError
-        Features are not an N x F table that the maps can take.
-    ResultError
-        A map is missing, or is not the one that the ensemble was combined from.
+    `ensemble`: what `kohorte.store.read_ensemble` read of the study; `realizations`: the study's
+    folder of that name, with one file for each map; `features` (N, F) real numbers, N >= 1: on the
+    scale of the study (`read_points`): an array or anything else with a shape and slices of rows,
+    of which one block is read at a time; `threads`: threads of the search and of the vote, without
+    effect on the result. Raises DataError: features are not an N x F table that the maps can take;
+    ResultError: a map is missing, or is not the one that the ensemble was combined from.
     """
     if len(features.shape) != 2 or features.shape[0] == 0:
         raise DataError(
@@ -168,7 +107,6 @@ def predict(
     ids = np.split(ensemble.clusters.cluster, splits)
     sizes = np.split(ensemble.clusters.size, splits)
     _log.info("%d points, %d maps", features.shape[0], len(paths))
-
     parts = []
     for start in range(0, features.shape[0], _BLOCK_ROWS):
         points = features[start : start + _BLOCK_ROWS]

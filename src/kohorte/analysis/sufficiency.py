@@ -29,19 +29,10 @@ def sufficiency_table(
 ) -> pd.DataFrame:
     """Return one row a size of subsets of the realizations; `enough` marks the one that suffices.
 
-    Parameters
-    ----------
-    labels, overlaps
-        R label arrays or datasets and their counts; a single one has no subsets, and the table no
-        rows.
-    seed
-        Seed of the subsets.
-    subsets
-        Subsets of each size.
-    groups
-        Number of consensus groups, `auto`, or the name of a rule, as for `combine`.
-    enough
-        Agreement with the consensus of all that suffices.
+    `labels`, `overlaps`: R label arrays or datasets and their counts; a single one has no subsets,
+    and the table no rows. `seed`: seed of the subsets. `subsets`: subsets of each size. `groups`:
+    number of consensus groups, `auto`, or the name of a rule, as for `combine`. `enough`: agreement
+    with the consensus of all that suffices.
     """
     if len(labels) < 2:
         return pd.DataFrame(columns=COLUMNS)

@@ -30,16 +30,9 @@ def summarize_study(
 ) -> str:
     """Return the summary of a study as text.
 
-    Parameters
-    ----------
-    study
-        Its name.
-    ensemble
-        What `kohorte.store.read_ensemble` read.
-    realizations, sufficiency, evaluation, choice
-        The tables of these names; there is no choice where there are no maps.
-    results
-        Folder of the study.
+    `study`: its name. `ensemble`: what `kohorte.store.read_ensemble` read. `realizations`,
+    `sufficiency`, `evaluation`, `choice`: the tables of these names; there is no choice where there
+    are no maps. `results`: folder of the study.
     """
     consensus, points, gsum = ensemble.consensus, ensemble.points, ensemble.clusters.gsum
     count, n_sce = len(realizations), len(set(ensemble.clusters.sce_group))

@@ -29,19 +29,9 @@ _EQUAL = "neither error depends on the segmentation"
 def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
     """Return what the maps of each setting are like, and the setting of each map.
 
-    Parameters
-    ----------
-    maps
-        One row a trained map: `id`, its parameters, `qe`, `te`, `n_clusters`.
-    per
-        Names of the parameters whose combinations are the settings.
-
-    Returns
-    -------
-    table : DataFrame
-        One row a setting, in the order of the sweep.
-    setting : (R,) int64
-        Row of each map.
+    `maps`: one row a trained map: `id`, its parameters, `qe`, `te`, `n_clusters`; `per`: names of
+    the parameters whose combinations are the settings. Returns `table` DataFrame: one row a
+    setting, in the order of the sweep; `setting` (R,) int64: row of each map.
     """
     per = list(per)
     mixed = "metric" not in per and maps["metric"].nunique() > 1
@@ -73,17 +63,9 @@ def tabulate_ensembles(
 ) -> pd.DataFrame:
     """Return what the ensemble of each setting is like, one row each.
 
-    Parameters
-    ----------
-    parts
-        Ensembles of the settings.
-    labels
-        (N,) consensus labels of each, and the mean of their confidence, as
-        `store.sweeps.read_sweep_labels` yields them.
-    whole : (N,)
-        Consensus of all realizations.
-    truth : (N,)
-        Known classes; scores are NaN without.
+    `parts`: ensembles of the settings. `labels`: (N,) consensus labels of each, and the mean of
+    their confidence, as `store.sweeps.read_sweep_labels` yields them. `whole` (N,): consensus of
+    all realizations. `truth` (N,): known classes; scores are NaN without.
     """
     rows = []
     for part, (found, confidence) in zip(parts, labels, strict=True):
@@ -108,18 +90,10 @@ def compare_settings(
 ) -> pd.DataFrame:
     """Combine the maps of each setting of a study, write the ensembles and return their table.
 
-    Parameters
-    ----------
-    path
-        Where `sweep.h5` will lie.
-    labels
-        Labels of all maps.
-    data, realizations, ensemble
-        The study's `data.h5`, `tables/realizations.csv` and `ensemble.h5`.
-    per
-        Names of the parameters whose combinations are the settings.
-    options, memory_mb, threads
-        As for `store.sweeps.write_sweep`.
+    `path`: where `sweep.h5` will lie; `labels`: labels of all maps; `data`, `realizations`,
+    `ensemble`: the study's `data.h5`, `tables/realizations.csv` and `ensemble.h5`; `per`: names of
+    the parameters whose combinations are the settings; `options`, `memory_mb`, `threads`: as for
+    `store.sweeps.write_sweep`.
     """
     per = list(per)
     combined = store.read_ensemble(ensemble, points=True)
@@ -128,16 +102,9 @@ def compare_settings(
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
     parts = combine_settings(combined.overlaps, setting, **choices)
     rows = table[per].astype(object).where(table[per].notna(), None).to_dict("records")
-    write_sweep(
-        path,
-        parts,
-        labels.arrays,
-        ids=labels.ids,
-        parameters=[{str(name): value for name, value in row.items()} for row in rows],
-        options=options,
-        memory_mb=memory_mb,
-        threads=threads,
-    )
+    parameters = [{str(name): value for name, value in row.items()} for row in rows]
+    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads}
+    write_sweep(path, parts, labels.arrays, parameters=parameters, options=options, **how)
     truth = store.read_data(data).truth
     found = tabulate_ensembles(parts, read_sweep_labels(path), combined.points.label, truth)
     verdict = ["pareto", "recommended", "reason"]

@@ -32,7 +32,6 @@ MAX_ROWS = 1_000_000
 
 #: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
-
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
 _STABILITY = [
     *("realization", "cluster", "consensus_group", "gsum", "gsum_low", "gsum_high"),
@@ -77,14 +76,8 @@ def cluster_table(
 ) -> pd.DataFrame:
     """Return one row a cluster, by descending significance.
 
-    Parameters
-    ----------
-    ids
-        R realizations.
-    overlaps
-        Their counts, with K clusters.
-    gsum, rank, sce_group, consensus_group : (K,)
-        Significance, rank from 1 and groups of each cluster.
+    `ids`: R realizations; `overlaps`: their counts, with K clusters; `gsum`, `rank`, `sce_group`,
+    `consensus_group` (K,): significance, rank from 1 and groups of each cluster.
     """
     columns = [
         *(_names_of(ids, overlaps), overlaps.cluster, overlaps.sizes),
@@ -96,12 +89,8 @@ def cluster_table(
 def point_table(rows: Sequence[int] | np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
     """Return one row a point, with the row of the source that it came from.
 
-    Parameters
-    ----------
-    rows
-        N rows of the source; above MAX_ROWS of them the table has its header only.
-    **columns : (N,)
-        What is known of the points.
+    `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `**columns`
+    (N,): what is known of the points.
     """
     if len(rows) > MAX_ROWS:
         return pd.DataFrame(columns=["row", *columns])
@@ -119,18 +108,9 @@ def stability_table(
 ) -> pd.DataFrame:
     """Return significance and rank of each cluster with 95 % intervals, by descending significance.
 
-    Parameters
-    ----------
-    ids
-        R realizations; a single one has no intervals, and the table no rows.
-    overlaps
-        Their counts, with K clusters.
-    groups : (K,) integers
-        Consensus group of each cluster.
-    seed
-        Seed of the bootstrap over realizations.
-    resamples, identical
-        As for `bootstrap_gsum`.
+    `ids`: R realizations; a single one has no intervals, and the table no rows. `overlaps`: their
+    counts, with K clusters. `groups` (K,) integers: consensus group of each cluster. `seed`: seed
+    of the bootstrap over realizations. `resamples`, `identical`: as for `bootstrap_gsum`.
     """
     if len(ids) < 2:
         return pd.DataFrame(columns=_STABILITY)
@@ -149,16 +129,9 @@ def group_table(
 ) -> pd.DataFrame:
     """Return one row a consensus group: its size, and how often and how alike it is found.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of the K clusters.
-    groups : (K,) integers
-        Group of each of them.
-    labels : (N,) integers
-        Group of each point, -1 where it has none.
-    confidence : (N,) float
-        Share of the votes that it got; NaN stands for the mean of a group without points.
+    `overlaps`: counts of the K clusters. `groups` (K,) integers: group of each of them. `labels`
+    (N,) integers: group of each point, -1 where it has none. `confidence` (N,) float: share of the
+    votes that it got; NaN stands for the mean of a group without points.
     """
     count = int(groups.max()) + 1
     stable = group_stability(overlaps, groups)
@@ -179,15 +152,7 @@ def group_table(
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:
-    """Return one row a pair of realizations; only a header above MAX_ROWS pairs.
-
-    Parameters
-    ----------
-    ids
-        R realizations.
-    ari, nmi : (R, R) float
-        Their agreement.
-    """
+    """Return one row a pair of R realizations, from (R, R) floats; a header only above MAX_ROWS."""
     first, second = np.triu_indices(len(ids), k=1)
     if len(first) > MAX_ROWS:
         first, second = first[:0], second[:0]
@@ -204,14 +169,8 @@ def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.
 def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Return one row a parameter and pair of its values: whether it matters for the partition.
 
-    Parameters
-    ----------
-    overlaps
-        Counts of R realizations.
-    parameters
-        R rows, a column for each parameter; a missing value is one like any other.
-    seed
-        Seed of the permutations behind the p-values.
+    `overlaps`: counts of R realizations. `parameters`: R rows, a column for each parameter; a
+    missing value is one like any other. `seed`: seed of the permutations behind the p-values.
     """
     # NaN is not even equal to itself.
     columns = parameters.astype(object)
@@ -229,13 +188,7 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
 
 
 def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """Return one row a method: how well its labels reproduce the classes.
-
-    Parameters
-    ----------
-    evaluations
-        By name of method, as `evaluate_ensemble` gives them.
-    """
+    """Return one row a method of `evaluate_ensemble`: how well its labels reproduce the classes."""
     rows = [(name, e.ari, e.ami, e.accuracy, len(e.clusters)) for name, e in evaluations.items()]
     return pd.DataFrame(rows, columns=_METHODS)
 
@@ -265,18 +218,10 @@ def tabulate_study(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a finished study by name, all but those that need more than counts.
 
-    Parameters
-    ----------
-    labels
-        Labels of all realizations.
-    ensemble, data
-        The study's `ensemble.h5` and, where there is a table, `data.h5`.
-    indexes, files
-        Indexes that list the maps, or the label files by realization.
-    swept
-        Names of the parameters that vary.
-    seed, resamples
-        Seed of bootstrap and permutations, and resamples of the bootstrap.
+    `labels`: labels of all realizations; `ensemble`, `data`: the study's `ensemble.h5` and, where
+    there is a table, `data.h5`; `indexes`, `files`: indexes that list the maps, or the label files
+    by realization; `swept`: names of the parameters that vary; `seed`, `resamples`: seed of
+    bootstrap and permutations, and resamples of the bootstrap.
     """
     stored = store.read_ensemble(ensemble, points=True)
     overlaps, ids = stored.overlaps, stored.realizations.ids
@@ -297,36 +242,19 @@ def tabulate_study(
         _LOG.info("no label in the data: the tables of classes have a header only")
     else:
         names = table.class_names
-        scores = evaluate_ensemble(
-            stored,
-            labels.arrays,
-            table.truth,
-            representative=ids.index(stored.realizations.representative),
-        )
+        best = ids.index(stored.realizations.representative)
+        scores = evaluate_ensemble(stored, labels.arrays, table.truth, representative=best)
+    how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
     return tables | {
         "realizations": realizations,
         "clusters": cluster_table(
-            ids,
-            overlaps,
-            gsum=clusters.gsum,
-            rank=clusters.rank,
-            sce_group=clusters.sce_group,
-            consensus_group=groups,
+            ids, overlaps, **{name: getattr(clusters, name) for name in _CLUSTERS[3:]}
         ),
         "points": point_table(
             range(stored.n_points) if table is None else table.rows,
-            label=points.label,
-            confidence=points.confidence,
-            signal=points.signal,
+            **{name: getattr(points, name) for name in ("label", "confidence", "signal")},
         ),
-        "stability": stability_table(
-            ids,
-            overlaps,
-            groups,
-            seed=seed,
-            resamples=resamples,
-            identical=stored.options["identical"],
-        ),
+        "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": group_table(overlaps, groups, points.label, points.confidence),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
         "effects": effects_table(overlaps, realizations[list(swept)], seed=seed),

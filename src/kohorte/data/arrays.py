@@ -14,10 +14,11 @@ from kohorte.data.reading import (
     Source,
     check_expansion,
     check_memory,
+    check_set,
     damages,
     decode_names,
 )
-from kohorte.errors import ConfigError, DataError
+from kohorte.errors import DataError
 
 #: The data sets that ship inside scikit-learn, by the name after "sklearn:".
 SKLEARN_SETS = {
@@ -31,15 +32,9 @@ SKLEARN_SETS = {
 @contextmanager
 def open_sklearn(title: str, name: str, options: ReadOptions) -> Iterator[Source]:
     """Open a data set of scikit-learn, with its target as the ground truth."""
-    if name not in SKLEARN_SETS:
-        raise DataError(
-            f"{title}: unknown scikit-learn data set {name!r}; {suggest(name, SKLEARN_SETS)}"
-        )
-    if options.label is not None:
-        raise ConfigError(f"{title} brings its own labels; leave label out")
+    check_set(title, "scikit-learn", name, SKLEARN_SETS, options)
     with extra("estimators"):
         import sklearn.datasets
-
     bunch = getattr(sklearn.datasets, SKLEARN_SETS[name])()
     names = decode_names(title, bunch.feature_names, "feature_names")
     classes = np.array([str(target) for target in bunch.target_names])

@@ -5,9 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from kohorte._checks import suggest
-from kohorte.data.reading import ArraySource, ReadOptions, Source
-from kohorte.errors import ConfigError, DataError
+from kohorte.data.reading import ArraySource, ReadOptions, Source, check_set
 
 #: Name -> red, green, blue from 0 to 1: the fifteen colours that maps are often shown with.
 #:
@@ -56,12 +54,7 @@ GENERATED_SETS = {"colours": _colours, "colours6d": _colours6d}
 @contextmanager
 def open_generated(title: str, name: str, options: ReadOptions) -> Iterator[Source]:
     """Compute a table, with its labels."""
-    if name not in GENERATED_SETS:
-        raise DataError(
-            f"{title}: unknown generated data set {name!r}; {suggest(name, GENERATED_SETS)}"
-        )
-    if options.label is not None:
-        raise ConfigError(f"{title} brings its own labels; leave label out")
+    check_set(title, "generated", name, GENERATED_SETS, options)
     values, names, labels = GENERATED_SETS[name]()
     source = ArraySource(title, values, tuple(names), f"data set {name!r}")
     source.add_labels(np.array(labels))

@@ -28,7 +28,6 @@ _MAX_LINKS = 32
 #: Seconds that the HDF5 library is given to read text: at least, and for each entry.
 TEXT_SECONDS = 60
 _SECONDS_PER_TEXT = 1e-5
-
 _READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r')[sys.argv[2]][()]"
 
 
@@ -71,13 +70,9 @@ def find_dataset(
 ) -> h5py.Dataset:
     """Find the dataset `key` of an open HDF5 file, which may not leave the file.
 
-    `columns` are other names that `key` could have meant, for the message.
-
-    Raises
-    ------
-    DataError
-        It does not exist, is a group, its data lie in another file or were never written, or it
-        cannot be what it claims to be.
+    `columns` are other names that `key` could have meant, for the message. Raises DataError: it
+    does not exist, is a group, its data lie in another file or were never written, or it cannot be
+    what it claims to be.
     """
     with damages(title):
         found = _follow(title, file, key, columns)

@@ -20,19 +20,10 @@ from kohorte.errors import DataError
 def open_labels(path: str | Path, name: str = "labels") -> Iterator[np.ndarray | _Dataset]:
     """Open a label file; yields an (N,) array, memory map or HDF5 dataset of integers.
 
-    Parameters
-    ----------
-    path
-        `.npy` (mapped), `.h5` / `.hdf5` (read as it is sliced), or a table (`.csv`, `.tsv`, `.txt`,
-        `.parquet`) with one label column.
-    name
-        Dataset of an HDF5 file, or column of a table that has several.
-
-    Raises
-    ------
-    DataError
-        The file cannot be read, or does not hold whole numbers; negative ids are found when the
-        labels are counted.
+    `path`: `.npy` (mapped), `.h5` / `.hdf5` (read as it is sliced), or a table (`.csv`, `.tsv`,
+    `.txt`, `.parquet`) with one label column; `name`: dataset of an HDF5 file, or column of a table
+    that has several. Raises DataError: the file cannot be read, or does not hold whole numbers;
+    negative ids are found when the labels are counted.
     """
     title, suffix = str(path), Path(path).suffix.lower()
     if suffix == ".npy":

@@ -20,7 +20,6 @@ from kohorte.errors import DataError
 from kohorte.provenance import file_digest
 
 _LOG = logging.getLogger(__name__)
-
 _SECONDS = 1800
 
 
@@ -61,12 +60,8 @@ def fetch_archive(
     """Return the path of a package's archive in `folder`; fetch it unless it lies there already.
 
     `folder` is made where it is missing; `client` is a key of CLIENTS; `sha256` is the digest of
-    the file `archive`, 64 hexadecimal digits.
-
-    Raises
-    ------
-    DataError
-        The client is missing or fails, or the archive is not the one of that digest.
+    the file `archive`, 64 hexadecimal digits. Raises DataError: the client is missing or fails, or
+    the archive is not the one of that digest.
     """
     target = Path(folder) / archive
     if target.exists():
@@ -122,10 +117,7 @@ def _check(path: Path, sha256: str, remedy: str) -> None:
 
 
 def read_member(archive: str | Path, name: str) -> bytes:
-    """Read a file in a .tgz, .tar.gz, .zip or .whl archive.
-
-    Raises DataError if the archive is damaged, or has no such file.
-    """
+    """Read a file in a .tgz, .tar.gz, .zip or .whl archive; DataError if damaged or without it."""
     archive = Path(archive)
     try:
         if archive.suffix in (".zip", ".whl"):

@@ -14,42 +14,29 @@ from kohorte.data.table import grid_shape
 from kohorte.errors import DataError
 from kohorte.provenance import digest_of
 
+#: Keys of the section `data` that `read_table` takes.
+_READING = [
+    *("features", "label", "stride", "sample", "delimiter", "missing"),
+    *("feature_dataset", "names_dataset"),
+]
+
 
 @dataclass(frozen=True)
 class PreparedData:
-    """The scaled table that every realization is trained on.
+    """The scaled table that every realization is trained on."""
 
-    Attributes
-    ----------
-    features : (N, F) float32
-        C order, scaled; NaN where a value is missing.
-    names : tuple of str
-        F feature names.
-    offset, scale : (F,) float64
-        Physical value = features * scale + offset; weights of the features are part of the scale.
-    truth : (N,) int64 or None
-        Class of each point, where it is known.
-    class_names : tuple of str or None
-        Names of the classes.
-    rows : (N,) int64
-        Row of each point in the source.
-    digest : str
-        SHA-256 of the features and names.
-    n_missing : int
-        Entries of `features` that are NaN.
-    shape : tuple of int or None
-        Shape of the grid whose cells the points are, in C order; None where they are none.
-    """
-
-    features: np.ndarray
-    names: tuple[str, ...]
+    features: np.ndarray  # (N, F) float32. C order, scaled; NaN where a value is missing.
+    names: tuple[str, ...]  # F feature names
+    #: `offset`, `scale`: (F,) float64. Physical value = features * scale + offset; weights of the
+    #: features are part of the scale.
     offset: np.ndarray
     scale: np.ndarray
-    truth: np.ndarray | None
-    class_names: tuple[str, ...] | None
-    rows: np.ndarray
-    digest: str
-    n_missing: int = 0
+    truth: np.ndarray | None  # (N,) int64 or None. Class of each point, where it is known.
+    class_names: tuple[str, ...] | None  # Names of the classes
+    rows: np.ndarray  # (N,) int64. Row of each point in the source.
+    digest: str  # SHA-256 of the features and names
+    n_missing: int = 0  # Entries of `features` that are NaN
+    #: Shape of the grid whose cells the points are, in C order; None where they are none
     shape: tuple[int, ...] | None = None
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
@@ -70,40 +57,14 @@ class PreparedData:
 def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     """Read, check and scale a table as the section `data` of the configuration says.
 
-    Parameters
-    ----------
-    options
-        The section, with all of its keys.
-    seed
-        Seed of the random sample of rows, where one is taken.
-
-    Raises
-    ------
-    DataError
-        The source cannot be used, or a row misses every feature.
-    ConfigError
-        A key that does not suit the source.
+    `options`: the section, with all of its keys; `seed`: seed of the random sample of rows, where
+    one is taken. Raises DataError: the source cannot be used, or a row misses every feature;
+    ConfigError: a key that does not suit the source.
     """
     source = options["source"]
-    table = read_table(
-        source,
-        features=options["features"],
-        label=options["label"],
-        stride=options["stride"],
-        sample=options["sample"],
-        seed=seed,
-        feature_dataset=options["feature_dataset"],
-        names_dataset=options["names_dataset"],
-        delimiter=options["delimiter"],
-        missing=options["missing"],
-    )
-    scaling = fit_scaling(
-        table.values,
-        table.names,
-        options["scaling"],
-        options["constant_features"],
-        options["weights"],
-    )
+    table = read_table(source, seed=seed, **{name: options[name] for name in _READING})
+    choices = (options[name] for name in ("scaling", "constant_features", "weights"))
+    scaling = fit_scaling(table.values, table.names, *choices)
     features = scaling.apply(table.values)
     return PreparedData(
         features=features,

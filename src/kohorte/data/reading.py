@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kohorte.errors import DataError, KohorteError
+from kohorte._checks import suggest
+from kohorte.errors import ConfigError, DataError, KohorteError
 
 if TYPE_CHECKING:
     import h5py
@@ -56,6 +57,16 @@ def damages(title: str) -> Iterator[None]:
         raise DataError(
             f"{title}: is truncated or damaged ({type(error).__name__}: {error})"
         ) from error
+
+
+def check_set(
+    title: str, kind: str, name: str, known: Mapping[str, object], options: ReadOptions
+) -> None:
+    """Raise DataError for a data set that is not among the known; it brings its own labels."""
+    if name not in known:
+        raise DataError(f"{title}: unknown {kind} data set {name!r}; {suggest(name, known)}")
+    if options.label is not None:
+        raise ConfigError(f"{title} brings its own labels; leave label out")
 
 
 def check_expansion(title: str, claimed: int, stored: int) -> None:
@@ -108,10 +119,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read numbers, (len(rows), len(columns)), as float32 where that is exact, else float64.
-
-        A missing value is NaN.
-        """
+        """Read (len(rows), len(columns)) float32 where exact, else float64; NaN where missing."""
 
     @abstractmethod
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -206,10 +214,7 @@ class ArraySource(Source):
 
 
 class FieldSource(Source):
-    """A source whose columns are datasets of their own, each an array on the cells of one grid.
-
-    `title` is the source, as error messages name it; all `fields` have one shape.
-    """
+    """A source whose columns are datasets of their own, all on the cells of one grid."""
 
     shape: tuple[int, ...]
 
@@ -247,10 +252,7 @@ class FieldSource(Source):
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype:
-    """Return the smaller of float32 and float64 that holds all numbers of `dtype`.
-
-    64-bit integers and extended floats are rounded to float64.
-    """
+    """Return float32 if that holds all numbers of `dtype`, else float64, rounded if need be."""
     promoted = np.promote_types(dtype, np.float32)
     return np.dtype(np.float32 if promoted == np.float32 else np.float64)
 

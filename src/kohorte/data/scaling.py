@@ -13,46 +13,26 @@ from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
-
 _BLOCK_ROWS = 1 << 16
-
 CONSTANT_FEATURES = ("error", "drop")
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """A scaling, (value - offset) / scale, of each feature that is kept.
+    """A scaling, (value - offset) / scale, of each feature that is kept."""
 
-    Attributes
-    ----------
-    method
-        Key of SCALINGS.
-    names
-        The F kept features.
-    offset
-        (F,) float64, in the units of the features.
-    scale
-        (F,) float64, > 0, in the units of the features, weights included.
-    kept
-        (F0,) bool, which of the F0 features of the table are kept; F of them are.
-    """
-
-    method: str
-    names: tuple[str, ...]
-    offset: np.ndarray
-    scale: np.ndarray
-    kept: np.ndarray
+    method: str  # Key of SCALINGS
+    names: tuple[str, ...]  # The F kept features
+    offset: np.ndarray  # (F,) float64, in the units of the features
+    scale: np.ndarray  # (F,) float64, > 0, in the units of the features, weights included
+    kept: np.ndarray  # (F0,) bool, which of the F0 features of the table are kept; F of them are
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Scale (N, F0) values in the units of the table to (N, F) contiguous float32.
 
-        Computed in float64 and rounded once, in blocks, so that no float64 copy of a large
-        table is made. Missing values stay NaN.
-
-        Raises
-        ------
-        DataError
-            `values` has another number of features, or leaves the range of float32.
+        Computed in float64 and rounded once, in blocks, so that no float64 copy of a large table is
+        made. Missing values stay NaN. Raises DataError: `values` has another number of features, or
+        leaves the range of float32.
         """
         values = np.asarray(values)
         if values.ndim != 2 or values.shape[1] != len(self.kept):
@@ -106,27 +86,12 @@ def fit_scaling(
     type, if its scale is zero, or if it has no value at all: it cannot separate points, so it is
     refused under any method.
 
-    Parameters
-    ----------
-    values
-        (N, F0) numbers, N >= 2, finite or, where missing, NaN.
-    names
-        F0 feature names.
-    method
-        Key of SCALINGS.
-    constant_features
-        "error", or "drop" to leave them out, which is logged.
-    weights
-        Finite numbers above 0 by feature name; a feature that is not named weighs 1.
-
-    Raises
-    ------
-    ConfigError
-        `method`, `constant_features` or a name in `weights` is unknown, or a weight is no finite
-        number above 0.
-    DataError
-        `values` and `names` do not fit, values are infinite or too large, a feature is constant and
-        is not to be dropped, or all features are constant.
+    `values`: (N, F0) numbers, N >= 2, finite or, where missing, NaN. `names`: F0 feature names.
+    `method`: key of SCALINGS. `constant_features`: "error", or "drop" to leave them out, which is
+    logged. `weights`: finite numbers above 0 by feature name; a feature that is not named weighs 1.
+    Raises ConfigError: `method`, `constant_features` or a name in `weights` is unknown, or a weight
+    is no finite number above 0; DataError: `values` and `names` do not fit, values are infinite or
+    too large, a feature is constant and is not to be dropped, or all features are constant.
     """
     if method not in SCALINGS:
         raise ConfigError(f"unknown scaling {method!r}; {suggest(str(method), SCALINGS)}")
@@ -142,7 +107,6 @@ def fit_scaling(
         raise DataError(f"scaling needs at least 2 rows, got {len(values)}")
     weights = weights or {}
     factors = _weights_in_order(weights, names)
-
     n_features = len(names)
     offset, scale = np.empty(n_features), np.empty(n_features)
     kept = np.ones(n_features, dtype=bool)

@@ -20,7 +20,6 @@ from kohorte.data.table import Table
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
-
 MISSING = ("error", "skip", "drop")
 
 #: Bytes of the smallest type that a table is held in, float32.
@@ -50,6 +49,11 @@ def read_table(
     A value is missing if it is NaN in an array, NaN or null in a Parquet file, and in text an empty
     field, NA, NaN or another usual marker. Infinite values are always refused, and so is a missing
     label (NaN, null, empty text) of a row that is used.
+
+    Returns Table: its labels are codes of the classes in the chosen rows, sorted by number if all
+    are whole numbers, else by text. Data sets that are no files bring their labels. Raises
+    ConfigError: an argument is out of bounds or does not apply to this source. DataError: the
+    source cannot be used; the message names it, the column and the first row.
 
     Parameters
     ----------
@@ -81,19 +85,6 @@ def read_table(
         value makes no row incomplete: it stays, and fit_scaling deals with it.
     least_rows
         Fewer rows than this are an error; a study needs 2.
-
-    Returns
-    -------
-    Table
-        Its labels are codes of the classes in the chosen rows, sorted by number if all are whole
-        numbers, else by text. Data sets that are no files bring their labels.
-
-    Raises
-    ------
-    ConfigError
-        An argument is out of bounds or does not apply to this source.
-    DataError
-        The source cannot be used; the message names it, the column and the first row.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
@@ -152,7 +143,6 @@ def _encode_labels(
         return codes.astype(np.int64), tuple(str(value) for value in numbers)
     if values.dtype.kind not in "bSUO":
         raise fault(0, f"labels of type {values.dtype} cannot be used; save them as text")
-
     texts = []
     for index, value in enumerate(values.tolist()):
         try:
@@ -252,13 +242,11 @@ def _read(
     n_values = min(kept, sample or kept) * len(columns)
     check_memory(source.title, np.dtype(np.int64).itemsize * kept + n_values * _LEAST_BYTES)
     rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
-
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
-
     labels = label_names = None
     if label_column is not None:
         found = source.read_column(label_column, rows)

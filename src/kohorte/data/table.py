@@ -11,35 +11,17 @@ from kohorte.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """N points with F named features, and the true class of each point where it is known.
+    """N points with F named features, and their true classes; DataError if the parts do not fit."""
 
-    Attributes
-    ----------
-    values
-        (N, F) float32 or float64, C-contiguous, in the units of the source; all finite, except for
-        NaN where a value is missing and `read_table` was asked to skip it.
-    names
-        F different feature names, in the order of the columns.
-    labels
-        (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth.
-    label_names
-        C class names, or None without ground truth.
-    rows
-        (N,) int64, the 0-based row of the source that each point was read from.
-    shape
-        Shape of the grid whose cells the points are, C order; None where they are none.
-
-    Raises
-    ------
-    DataError
-        The parts do not fit together.
-    """
-
+    #: (N, F) float32 or float64, C-contiguous, in the units of the source; all finite, except for
+    #: NaN where a value is missing and `read_table` was asked to skip it
     values: np.ndarray
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # F different feature names, in the order of the columns
+    #: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth
     labels: np.ndarray | None
-    label_names: tuple[str, ...] | None
-    rows: np.ndarray
+    label_names: tuple[str, ...] | None  # C class names, or None without ground truth
+    rows: np.ndarray  # (N,) int64, the 0-based row of the source that each point was read from
+    #: Shape of the grid whose cells the points are, C order; None where they are none
     shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -82,11 +64,8 @@ def grid_shape(
 ) -> tuple[int, ...] | None:
     """Return the shape of the grid whose cells the rows of a table are; None where they are none.
 
-    Raises
-    ------
-    DataError
-        The table knows its shape and the `configured` one differs, or the numbers of rows and cells
-        do.
+    Raises DataError: the table knows its shape and the `configured` one differs, or the numbers of
+    rows and cells do.
     """
     if configured is None:
         return table.shape

@@ -266,7 +266,6 @@ def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator
     with extra("workflow"):
         import pyarrow
         import pyarrow.parquet
-
     try:
         file = pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowException as error:

@@ -37,22 +37,11 @@ def count_slab(
 ) -> None:
     """Count the overlaps of one slab of points, all but those that are counted already.
 
-    Parameters
-    ----------
-    index
-        `overlaps/<slab>.json`, which says what was counted; the counts lie beside it.
-    labels
-        Labels of all points.
-    slab, slabs
-        The slab, from 0, of so many nearly equal ones.
-    noise
-        The label that leaves a point out, as for `count_overlaps`.
-    losses
-        How often the counts were lost, as `store.write_index` takes it.
-    backend, threads
-        As for `count_overlaps`.
-    memory_mb
-        Labels held in memory at once, in MiB.
+    `index`: `overlaps/<slab>.json`, which says what was counted; the counts lie beside it.
+    `labels`: labels of all points. `slab`, `slabs`: the slab, from 0, of so many nearly equal ones.
+    `noise`: the label that leaves a point out, as for `count_overlaps`. `losses`: how often the
+    counts were lost, as `store.write_index` takes it. `backend`, `threads`: as for
+    `count_overlaps`. `memory_mb`: labels held in memory at once, in MiB.
     """
     how: Any = {"backend": backend, "max_bytes": memory_mb << 20, "threads": threads}
     path = Path(index).with_suffix(".h5")
@@ -103,39 +92,16 @@ def combine_slabs(
 ) -> Ensemble:
     """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
 
-    Parameters
-    ----------
-    path
-        Where `ensemble.h5` will lie.
-    indexes
-        `overlaps/<slab>.json` of every slab.
-    labels
-        Labels of all points, those that were counted.
-    noise
-        The label that leaves a point out, as they were counted with.
-    options
-        `identical`, `threshold` and `groups` as `combine` takes them, and `votes`.
-    memory_mb
-        Labels held in memory at once, in MiB.
-    threads
-        Threads of the labelling, without effect on the result.
-
-    Raises
-    ------
-    ResultError
-        Counts of other labels.
+    `path`: where `ensemble.h5` will lie; `indexes`: `overlaps/<slab>.json` of every slab; `labels`:
+    labels of all points, those that were counted; `noise`: the label that leaves a point out, as
+    they were counted with; `options`: `identical`, `threshold` and `groups` as `combine` takes
+    them, and `votes`; `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the
+    labelling, without effect on the result. Raises ResultError: counts of other labels.
     """
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
     ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
-    store.write_ensemble(
-        path,
-        ensemble,
-        labels.arrays,
-        ids=labels.ids,
-        options=options,
-        memory_mb=memory_mb,
-        threads=threads,
-    )
+    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads}
+    store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble
 
@@ -156,17 +122,8 @@ def write_group_signals(
 ) -> None:
     """Write the signal map of every SCE group: how many of its clusters hold each point.
 
-    Parameters
-    ----------
-    path
-        Where `group_signals.h5` will lie: one row of N numbers for each group, computed one
-        after the other.
-    ensemble
-        The study's `ensemble.h5`.
-    labels
-        Labels of all points.
-    threads
-        Threads of the counting, without effect on the result.
+    `path`: where `group_signals.h5` will lie: one row of N numbers for each group, computed one
+    after the other; `ensemble`: the study's `ensemble.h5`; `labels`: labels of all points.
     """
     combined = store.read_ensemble(ensemble)
     overlaps, groups = combined.overlaps, combined.clusters.sce_group

@@ -29,25 +29,12 @@ def train_batch(
 ) -> None:
     """Train the maps of one batch that are missing, and write the index that lists all of them.
 
-    Parameters
-    ----------
-    index
-        `realizations/batches/<batch>.json`; the maps lie one folder above.
-    data
-        The study's `data.h5`.
-    weights
-        File of the first weights, where maps have `initial: given`.
-    members
-        `id`, `seed`, `repeat` and `parameters` of each map.
-    recording
-        Arguments of `Recording`.
-    library
-        Digest of the code that trains: a map that was made from equal data, parameters, seed and
-        code is kept.
-    losses
-        How often files of this batch were lost, as `store.write_index` takes it.
-    threads
-        Maps that are trained at a time, without effect on the result.
+    `index`: `realizations/batches/<batch>.json`; the maps lie one folder above. `data`: the study's
+    `data.h5`. `weights`: file of the first weights, where maps have `initial: given`. `members`:
+    `id`, `seed`, `repeat` and `parameters` of each map. `recording`: arguments of `Recording`.
+    `library`: digest of the code that trains: a map that was made from equal data, parameters, seed
+    and code is kept. `losses`: how often files of this batch were lost, as `store.write_index`
+    takes it. `threads`: maps that are trained at a time, without effect on the result.
     """
     table = store.read_data(data, mapped=True)
     given = store.read_weights(weights) if weights else None

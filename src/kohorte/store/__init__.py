@@ -17,43 +17,22 @@ if TYPE_CHECKING:
 _NAMES = {
     "data": ["PreparedData", "read_data", "write_data"],
     "ensembles": [
-        "StoredEnsemble",
-        "read_ensemble",
-        "read_overlaps",
-        "read_representative",
-        "write_ensemble",
-        "write_overlaps",
+        *("StoredEnsemble", "read_ensemble", "read_overlaps", "read_representative"),
+        *("write_ensemble", "write_overlaps"),
     ],
     "files": [
-        "create",
-        "open_result",
-        "put",
-        "put_attributes",
-        "read_json",
-        "read_result",
-        "read_text",
-        "write_csv",
-        "write_index",
+        *("create", "open_result", "put", "put_attributes", "read_json", "read_result"),
+        *("read_text", "write_csv", "write_index"),
     ],
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
     "realizations": [
-        "REALIZATION_ARRAYS",
-        "MapArrays",
-        "StoredRealization",
-        "content_digest",
-        "find_realization",
-        "has_fingerprint",
-        "list_realization",
-        "listed_realizations",
-        "read_chosen_map",
-        "read_realization",
-        "read_weights",
-        "write_realization",
+        *("REALIZATION_ARRAYS", "MapArrays", "StoredRealization", "content_digest"),
+        *("find_realization", "has_fingerprint", "list_realization", "listed_realizations"),
+        *("read_chosen_map", "read_realization", "read_weights", "write_realization"),
     ],
     "resources": ["write_resource"],
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-
 __all__ = sorted(_HOMES)
 
 

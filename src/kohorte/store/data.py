@@ -23,14 +23,9 @@ def write_data(
 ) -> None:
     """Write `data.h5`.
 
-    Parameters
-    ----------
-    options
-        The section `data` of the configuration that the table was prepared by. Of a source that is
-        an absolute path only the name is kept; the weights are kept for the record: `data.scale`
-        includes them.
-    attributes
-        Further attributes of the file.
+    `options`: the section `data` of the configuration that the table was prepared by. Of a source
+    that is an absolute path only the name is kept; the weights are kept for the record:
+    `data.scale` includes them. `attributes`: further attributes of the file.
     """
     options, weights = dict(options or {}), None
     if options.get("source") is not None:

@@ -100,13 +100,7 @@ class StoredPoints:
 
 @dataclass(frozen=True, eq=False)
 class StoredEnsemble(Voters):
-    """What `ensemble.h5` holds; `label` and `stream` label points, as those of an Ensemble.
-
-    Attributes
-    ----------
-    options : dict
-        The choices that the ensemble was combined with.
-    """
+    """What `ensemble.h5` holds; `label` and `stream` label points, as those of an Ensemble."""
 
     realizations: StoredRealizations
     clusters: StoredClusters
@@ -115,10 +109,13 @@ class StoredEnsemble(Voters):
     consensus: StoredConsensus
     points: StoredPoints
     n_points: int
-    options: Mapping[str, Any]
+    options: Mapping[str, Any]  # The choices that the ensemble was combined with
 
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
+
+
+_SEPARATION = ("smoothed", "derivative", "boundaries")
 
 
 def write_ensemble(
@@ -134,24 +131,10 @@ def write_ensemble(
 ) -> None:
     """Write `ensemble.h5`; the points are labelled and written slab by slab.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    ensemble
-        The combined realizations.
-    labels
-        The label arrays or datasets that they were counted from.
-    ids
-        The id of each realization, in the order of the ensemble.
-    options
-        The choices that the ensemble was combined with, among them `votes`.
-    memory_mb
-        Labels held in memory at once, in MiB.
-    threads
-        Threads of the labelling, without effect on the result.
-    attributes
-        Further attributes of the file.
+    `ensemble`: the combined realizations; `labels`: the label arrays or datasets that they were
+    counted from; `ids`: the id of each realization, in the order of the ensemble; `options`: the
+    choices that the ensemble was combined with, among them `votes`; `memory_mb`: labels held in
+    memory at once, in MiB.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
@@ -174,20 +157,14 @@ def write_ensemble(
                 "clusters/consensus_group": grouping.groups,
                 "overlaps/counts": overlaps.counts,
                 "ranking/ranked": ensemble.gsum[ensemble.order],
-                "ranking/smoothed": ensemble.separation.smoothed,
-                "ranking/derivative": ensemble.separation.derivative,
-                "ranking/boundaries": ensemble.separation.boundaries,
+                **{f"ranking/{name}": getattr(ensemble.separation, name) for name in _SEPARATION},
                 "consensus/linkage": grouping.linkage,
                 "consensus/leaf_order": grouping.leaf_order,
             },
         )
         put_attributes(file["realizations"], representative=ids[ensemble.representative])
-        put_attributes(
-            file["consensus"],
-            n_groups=grouping.n_groups,
-            rule=grouping.rule,
-            candidates=dict(grouping.candidates),
-        )
+        cut = {"n_groups": grouping.n_groups, "rule": grouping.rule}
+        put_attributes(file["consensus"], **cut, candidates=dict(grouping.candidates))
 
 
 def _write_points(
@@ -227,40 +204,19 @@ def read_representative(path: str | Path) -> str:
 
 
 def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> StoredEnsemble:
-    """Read `ensemble.h5`.
-
-    Parameters
-    ----------
-    path
-        The file.
-    points
-        Whether to read the datasets of the points, which are as long as the table.
-    step
-        Every step-th point is read.
-    """
+    """Read `ensemble.h5`; with `points`, each step-th entry of what is as long as the table."""
     with read_result(path, "ensemble") as file:
         parts = {
             name: {k: d[:] for k, d in file[name].items()} for name in file if name != "points"
         }
         realizations, of_points = file["realizations"], file["points"]
-        parts["realizations"] |= {
-            "ids": read_text(realizations["ids"]),
-            "representative": realizations.attrs["representative"],
-        }
+        ids, representative = read_text(realizations["ids"]), realizations.attrs["representative"]
+        parts["realizations"] |= {"ids": ids, "representative": representative}
         consensus = file["consensus"].attrs
-        n_points = int(file.attrs["n_points"])
-        noise = file.attrs.get("noise")
         return StoredEnsemble(
             realizations=StoredRealizations(**parts["realizations"]),
             clusters=StoredClusters(**parts["clusters"]),
-            overlaps=Overlaps(
-                counts=parts["overlaps"]["counts"],
-                realization=parts["clusters"]["realization"],
-                cluster=parts["clusters"]["cluster"],
-                n_points=n_points,
-                n_realizations=len(parts["realizations"]["ids"]),
-                noise=None if noise is None else int(noise),
-            ),
+            overlaps=_overlaps(file, {**parts["clusters"], **parts["overlaps"]}, len(ids)),
             ranking=StoredRanking(**parts["ranking"]),
             consensus=StoredConsensus(
                 **parts["consensus"],
@@ -273,45 +229,27 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
                 groups_with_points=int(of_points.attrs["groups_with_points"]),
                 arrays={k: d[::step] for k, d in of_points.items()} if points else {},
             ),
-            n_points=n_points,
+            n_points=int(file.attrs["n_points"]),
             options=read_json(file, "options"),
         )
 
 
 def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, str]) -> None:
-    """Write the counts of one slab of points.
-
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    overlaps
-        The counts.
-    contents
-        Digest of the labels of each realization by its id, in the order of the counts.
-    """
+    """Write the counts of one slab; `contents`: digest of each realization's labels, in order."""
     n_points, noise = overlaps.n_points, overlaps.noise
     with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:
-        put(
-            file,
-            {
-                "counts": overlaps.counts,
-                "realization": overlaps.realization,
-                "cluster": overlaps.cluster,
-            },
-        )
+        put(file, {name: getattr(overlaps, name) for name in ("counts", "realization", "cluster")})
 
 
 def read_overlaps(path: str | Path) -> tuple[Overlaps, dict[str, str]]:
     """Read the counts of one slab, and the digest of each realization by its id."""
     with read_result(path, "overlaps") as file:
-        contents, noise = read_json(file, "contents"), file.attrs.get("noise")
-        counted = Overlaps(
-            counts=file["counts"][:],
-            realization=file["realization"][:],
-            cluster=file["cluster"][:],
-            n_points=int(file.attrs["n_points"]),
-            n_realizations=len(contents),
-            noise=None if noise is None else int(noise),
-        )
-        return counted, contents
+        contents = read_json(file, "contents")
+        return _overlaps(file, file, len(contents)), contents
+
+
+def _overlaps(file: h5py.File, arrays: Mapping[str, Any], n_realizations: int) -> Overlaps:
+    counted = {name: arrays[name][:] for name in ("counts", "realization", "cluster")}
+    n_points, noise = int(file.attrs["n_points"]), file.attrs.get("noise")
+    noise = None if noise is None else int(noise)
+    return Overlaps(**counted, n_points=n_points, n_realizations=n_realizations, noise=noise)

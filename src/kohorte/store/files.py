@@ -46,62 +46,42 @@ _MADE_BY: dict[str, Sequence[str]] = {
     "prediction": ("analysis", "data", "ensemble", "maps"),
 }
 
+# Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
+_BY_UNIT = {
+    "text": ("units", "names", "class_names", "ids"),
+    "scaled": ("features", "weights"),
+    "physical unit of the feature": ("offset",),
+    "physical unit of the feature per scaled unit": ("scale",),
+    "dimensionless": ("scaling/weights", "alpha", "gsum", "ranked", "smoothed", "signal"),
+    "class index": ("truth",),
+    "row of the source, from 0": ("rows",),
+    "scaled distance": ("u_matrix", "quantization_error"),
+    "basin index": ("basins",),
+    "node index": ("centroids", "cluster_centroids", "winners"),
+    "cluster index": ("node_clusters", "labels", "cluster"),
+    "points": ("hits", "counts", "size"),
+    "steps or epochs": ("step",),
+    "share of points": ("topographic_error",),
+    "lattice spacings": ("radius",),
+    "realization index": ("realization",),
+    "rank from 1": ("rank",),
+    "group index": ("sce_group", "consensus_group", "label"),
+    "per rank": ("derivative",),
+    "rank from 0": ("boundaries",),
+    "rows of scipy.cluster.hierarchy.linkage": ("linkage",),
+    "cluster row": ("leaf_order",),
+    "adjusted Rand index": ("ari",),
+    "normalized mutual information": ("nmi",),
+    "share of realizations": ("confidence",),
+}
+
 #: Unit of the datasets of every study, by the last part of the name; the files of a single study
 #: have theirs where they are written.
-UNITS = {
-    # resources/<name>.h5; its features have units of their own
-    "units": "text",
-    # data.h5
-    "features": "scaled",
-    "names": "text",
-    "offset": "physical unit of the feature",
-    "scale": "physical unit of the feature per scaled unit",
-    "scaling/weights": "dimensionless",
-    "truth": "class index",
-    "class_names": "text",
-    "rows": "row of the source, from 0",
-    # realizations/<id>.h5
-    "weights": "scaled",
-    "u_matrix": "scaled distance",
-    "basins": "basin index",
-    "centroids": "node index",
-    "node_clusters": "cluster index",
-    "cluster_centroids": "node index",
-    "winners": "node index",
-    "labels": "cluster index",
-    "hits": "points",
-    "step": "steps or epochs",
-    "quantization_error": "scaled distance",
-    "topographic_error": "share of points",
-    "radius": "lattice spacings",
-    "alpha": "dimensionless",
-    # ensemble.h5
-    "counts": "points",
-    "realization": "realization index",
-    "cluster": "cluster index",
-    "size": "points",
-    "gsum": "dimensionless",
-    "rank": "rank from 1",
-    "sce_group": "group index",
-    "consensus_group": "group index",
-    "ranked": "dimensionless",
-    "smoothed": "dimensionless",
-    "derivative": "per rank",
-    "boundaries": "rank from 0",
-    "linkage": "rows of scipy.cluster.hierarchy.linkage",
-    "leaf_order": "cluster row",
-    "ari": "adjusted Rand index",
-    "nmi": "normalized mutual information",
-    "ids": "text",
-    "signal": "dimensionless",
-    "label": "group index",
-    "confidence": "share of realizations",
-}
+UNITS = {name: unit for unit, names in _BY_UNIT.items() for name in names}
 
 
 #: Bytes of the user block; HDF5 wants a power of two, at least 512.
 _BLOCK = 512
-
 _SEAL = b"kohorte sha256 "
 
 
@@ -132,21 +112,10 @@ def create(
 ) -> Iterator[h5py.File]:
     """Open a new result file for writing; it appears under `path` only when it is complete.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie; missing directories are made.
-    kind
-        What the file is, kept as its attribute of that name.
-    made_by
-        Parts of the library that its numbers come from, if the kind does not tell.
-    attributes
-        Attributes of the file; mappings and sequences are stored as JSON.
-
-    Raises
-    ------
-    ResultError
-        When disk or permissions do not allow to write there.
+    `path`: where the file will lie; missing directories are made. `kind`: what the file is, kept as
+    its attribute of that name. `made_by`: parts of the library that its numbers come from, if the
+    kind does not tell. `attributes`: attributes of the file; mappings and sequences are stored as
+    JSON. Raises ResultError: when disk or permissions do not allow to write there.
     """
     with replacing(path) as temporary, _Target(temporary, "w+") as target:
         with h5py.File(target, "w", userblock_size=_BLOCK) as file:
@@ -186,10 +155,7 @@ def read_seal(path: str | Path) -> str:
 
 
 def put(file: h5py.File, arrays: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
-    """Add arrays under their (slash-separated) names, each with its unit; None is left out.
-
-    `units` has those that `UNITS` lacks.
-    """
+    """Add arrays by (slash-separated) name with the unit of `units` or UNITS; None is left out."""
     known = UNITS | dict(units or {})
     for name, array in arrays.items():
         if array is None:
@@ -199,6 +165,16 @@ def put(file: h5py.File, arrays: Mapping[str, Any], units: Mapping[str, str] | N
             name, data=array, dtype=h5py.string_dtype() if is_text else None
         )
         dataset.attrs["unit"] = known.get(name) or known[name.rpartition("/")[2]]
+
+
+def create_packed(
+    file: h5py.File, name: str, shape: tuple[int, ...], dtype: Any, chunks: tuple, unit: str
+) -> h5py.Dataset:
+    """Create a compressed dataset, with its unit, to be written chunk by chunk."""
+    how: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    dataset = file.create_dataset(name, shape, dtype, chunks=chunks, **how)
+    dataset.attrs["unit"] = unit
+    return dataset
 
 
 def put_attributes(group: h5py.Group, **attributes: Any) -> None:
@@ -214,10 +190,7 @@ def put_attributes(group: h5py.Group, **attributes: Any) -> None:
 def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     """Open a result file for reading; all of it is read once in each process, for its checksum.
 
-    Raises
-    ------
-    ResultError
-        It is missing, not whole, changed, of another kind or of another layout.
+    Raises ResultError: it is missing, not whole, changed, of another kind or of another layout.
     """
     path = Path(path)
     if not path.exists():
@@ -258,10 +231,7 @@ def _link_elsewhere(name: bytes, info: Any) -> str | None:
 
 @contextlib.contextmanager
 def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
-    """Open a result file as `open_result` does, for a block that does nothing but read it.
-
-    ResultError is also raised if the file lacks what the block asks for.
-    """
+    """Open a result file as `open_result` does, only to read it; ResultError if it lacks a part."""
     with open_result(path, kind) as file:
         try:
             yield file

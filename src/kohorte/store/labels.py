@@ -16,20 +16,11 @@ from kohorte.store.realizations import listed_realizations
 
 @dataclass(frozen=True)
 class LabelArrays:
-    """R opened label arrays of the same N points.
+    """R opened label arrays of the same N points."""
 
-    Attributes
-    ----------
-    ids
-        The id of each realization.
-    arrays
-        Its labels: array, memory map or HDF5 dataset.
-    contents
-        A text that changes when the labels do: digest, or size and time of a file.
-    """
-
-    ids: tuple[str, ...]
-    arrays: tuple[Any, ...]
+    ids: tuple[str, ...]  # The id of each realization
+    arrays: tuple[Any, ...]  # Its labels: array, memory map or HDF5 dataset
+    #: A text that changes when the labels do: digest, or size and time of a file
     contents: tuple[str, ...]
 
 
@@ -43,16 +34,9 @@ def open_label_arrays(
 ) -> Iterator[LabelArrays]:
     """Open the labels of all realizations.
 
-    Parameters
-    ----------
-    inputs
-        Indexes of batches of trained maps; ignored if `files` are given.
-    files
-        Paths of label files of other clusterers by realization id.
-    name
-        Dataset or column of the label files.
-    verify
-        Compare trained maps with the digests in their index.
+    `inputs`: indexes of batches of trained maps; ignored if `files` are given. `files`: paths of
+    label files of other clusterers by realization id. `name`: dataset or column of the label files.
+    `verify`: compare trained maps with the digests in their index.
     """
     with contextlib.ExitStack() as stack:
         if files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,7 @@ from kohorte.data.hdf5 import find_dataset
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.lattice import Lattice
 from kohorte.store.ensembles import read_representative
-from kohorte.store.files import (
-    create,
-    open_result,
-    put,
-    put_attributes,
-    read_json,
-    read_result,
-)
+from kohorte.store.files import create, open_result, put, put_attributes, read_json, read_result
 
 if TYPE_CHECKING:
     from kohorte.maps.history import History
@@ -54,36 +47,16 @@ class MapArrays:
 
 @dataclass(frozen=True)
 class StoredRealization:
-    """What `realizations/<id>.h5` says about one map, with the arrays that were asked for.
+    """What `realizations/<id>.h5` says about one map, with the arrays that were asked for."""
 
-    Attributes
-    ----------
-    id
-        Readable name of the realization.
-    seed
-        Its own seed.
-    repeat
-        1 .. repeats.
-    parameters
-        Its parameters, automatic lattice dimensions resolved.
-    n_clusters
-        Clusters of the map.
-    quality
-        Measures of the map by name.
-    seconds
-        Time of each stage by name.
-    arrays
-        The datasets asked for, by name.
-    """
-
-    id: str
-    seed: int
-    repeat: int
-    parameters: Mapping[str, Any]
-    n_clusters: int
-    quality: Mapping[str, float]
-    seconds: Mapping[str, float]
-    arrays: Mapping[str, np.ndarray]
+    id: str  # Readable name of the realization
+    seed: int  # Its own seed
+    repeat: int  # 1 .. repeats
+    parameters: Mapping[str, Any]  # Its parameters, automatic lattice dimensions resolved
+    n_clusters: int  # Clusters of the map
+    quality: Mapping[str, float]  # Measures of the map by name
+    seconds: Mapping[str, float]  # Time of each stage by name
+    arrays: Mapping[str, np.ndarray]  # The datasets asked for, by name
 
     @property
     def lattice(self) -> Lattice:
@@ -93,16 +66,8 @@ class StoredRealization:
 
 
 #: Datasets of a realization file: the fields of `kohorte.maps.realization.Realization`.
-REALIZATION_ARRAYS = (
-    "weights",
-    "u_matrix",
-    "basins",
-    "centroids",
-    "node_clusters",
-    "cluster_centroids",
-    "winners",
-    "labels",
-    "hits",
+REALIZATION_ARRAYS = tuple(
+    field.name for field in fields(MapArrays) if str(field.type).startswith("np.ndarray")
 )
 
 
@@ -115,16 +80,9 @@ def write_realization(
 ) -> None:
     """Write `realizations/<id>.h5`.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    realization
-        The trained map and what was derived from it.
-    further
-        Arrays besides those of every realization, by their name in the file.
-    attributes
-        `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
+    `path`: where the file will lie; `realization`: the trained map and what was derived from it;
+    `further`: arrays besides those of every realization, by their name in the file; `attributes`:
+    `id`, `seed`, `repeat`, `parameters` and `fingerprint` of the realization.
     """
     with create(path, "realization", **attributes) as file:
         put(file, {name: getattr(realization, name) for name in REALIZATION_ARRAYS})
@@ -157,10 +115,7 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
 
 
 def read_weights(path: str | Path) -> np.ndarray:
-    """Read the weights (M, F) of a realization file or a NumPy file.
-
-    Raises ResultError if the file is missing or neither of the two.
-    """
+    """Read weights (M, F) from a realization or NumPy file; ResultError if it is neither."""
     path = Path(path)
     try:
         if path.suffix == ".npy":
@@ -207,17 +162,9 @@ def list_realization(path: str | Path) -> dict[str, str]:
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
     """Return the paths of the realizations that batch indexes list, in their order.
 
-    Parameters
-    ----------
-    indexes
-        Paths of `realizations/batches/<batch>.json`.
-    verify
-        Compare the content of each file with the digest in its index.
-
-    Raises
-    ------
-    ResultError
-        A listed file is missing or is not the one that was listed, or an index is not whole.
+    `indexes`: paths of `realizations/batches/<batch>.json`; `verify`: compare the content of each
+    file with the digest in its index. Raises ResultError: a listed file is missing or is not the
+    one that was listed, or an index is not whole.
     """
     paths = []
     for index in map(Path, indexes):

@@ -26,16 +26,10 @@ def write_resource(
 ) -> None:
     """Write a table as an HDF5 source: datasets `features`, `names`, `units` and those of classes.
 
-    Parameters
-    ----------
-    columns, units
-        (N,) numbers of each feature, all of one type, NaN where a value is missing; its unit.
-    made_by
-        The part of the library that read them.
-    labels
-        (N,) known class of each point by name of its dataset; `label_units` has the unit of each.
-    attributes
-        Attributes of the file.
+    `columns`, `units`: (N,) numbers of each feature, all of one type, NaN where a value is missing;
+    its unit. `made_by`: the part of the library that read them. `labels`: (N,) known class of each
+    point by name of its dataset; `label_units` has the unit of each. `attributes`: attributes of
+    the file.
     """
     features = np.column_stack(list(columns.values()))
     arrays = {"names": tuple(columns), "units": tuple(units[name] for name in columns)}

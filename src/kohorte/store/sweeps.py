@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from kohorte.ensemble.sweep import SettingEnsemble
-from kohorte.store.files import create, read_result
+from kohorte.store.files import create, create_packed, read_result
 
 _CHUNK = 2**16  # points of a setting that are stored together
 
@@ -44,24 +44,11 @@ def write_sweep(
 ) -> None:
     """Write `sweep.h5`; the points are labelled and written slab by slab.
 
-    Parameters
-    ----------
-    path
-        Where the file will lie.
-    parts
-        The ensembles of the settings, as `kohorte.ensemble.sweep.combine_settings` has them.
-    labels
-        Label arrays or datasets of all realizations of the study.
-    ids
-        Their ids.
-    parameters
-        Values of the parameters of each setting.
-    options
-        The choices that the ensembles were combined with, among them `votes`.
-    memory_mb
-        Labels held in memory at once, in MiB.
-    threads
-        Threads of the labelling, without effect on the result.
+    `parts`: the ensembles of the settings, as `kohorte.ensemble.sweep.combine_settings` has them;
+    `labels`: label arrays or datasets of all realizations of the study; `ids`: their ids;
+    `parameters`: values of the parameters of each setting; `options`: the choices that the
+    ensembles were combined with, among them `votes`; `memory_mb`: labels held in memory at once, in
+    MiB.
     """
     ensembles = [part.ensemble for part in parts]
     n_points = ensembles[0].overlaps.n_points
@@ -107,16 +94,8 @@ def _write_points(
     n_points, most_groups = overlaps.n_points, max(p.ensemble.grouping.n_groups for p in parts)
     types = {"label": overlaps.label_dtype(most_groups), "confidence": np.dtype(np.float32)}
     for name, dtype in types.items():
-        dataset = file.create_dataset(
-            f"points/{name}",
-            (len(parts), n_points),
-            dtype,
-            chunks=(1, min(n_points, _CHUNK)),
-            compression="gzip",
-            compression_opts=1,
-            shuffle=True,
-        )
-        dataset.attrs["unit"] = _UNITS[name]
+        chunks = (1, min(n_points, _CHUNK))
+        create_packed(file, f"points/{name}", (len(parts), n_points), dtype, chunks, _UNITS[name])
     means = []
     for s, part in enumerate(parts):
         total = 0.0

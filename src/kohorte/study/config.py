@@ -26,7 +26,6 @@ Schema = Mapping[str, Any]
 
 #: Most values, of all kinds, in a configuration: a few lines of YAML can hold billions.
 MAX_VALUES = 500_000
-
 _MAX_DEPTH = 20
 _MAX_ERRORS = 100
 _MAX_KEY = 200
@@ -38,16 +37,9 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_config(path: str | Path) -> Any:
-    """Read a configuration file, YAML or JSON, as plain data.
-
-    Raises
-    ------
-    ConfigError
-        It cannot be read, holds more than plain data, or gives a key twice; the message says where.
-    """
+    """Read a YAML or JSON file as plain data; ConfigError says where it is none, or a key twice."""
     with extra("workflow"):
         import yaml
-
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         try:
@@ -106,7 +98,6 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
     """Read the schema of the configuration, with what `modules` add to it."""
     with extra("workflow"):
         import yaml
-
     # Every run and every job of a cluster reads the schema: by libyaml in a tenth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -139,23 +130,10 @@ def _with_parameters(schema: dict[str, Any]) -> dict[str, Any]:
 def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Validate a configuration and fill in what it leaves out.
 
-    Parameters
-    ----------
-    config
-        The configuration as read from YAML; it is not changed.
-    schema
-        A closed JSON schema (draft 2020-12) with a default for every optional key.
-
-    Returns
-    -------
-    dict[str, Any]
-        A new dictionary with every key of the schema.
-
-    Raises
-    ------
-    ConfigError
-        It names every key that is unknown (with the nearest known one), missing or out of bounds,
-        with the value found and what is allowed.
+    `config`: the configuration as read from YAML; it is not changed. `schema`: a closed JSON schema
+    (draft 2020-12) with a default for every optional key. Returns dict[str, Any]: a new dictionary
+    with every key of the schema. Raises ConfigError: it names every key that is unknown (with the
+    nearest known one), missing or out of bounds, with the value found and what is allowed.
     """
     if not isinstance(config, Mapping):
         # It may hold itself, which repr is ready for.

@@ -30,11 +30,9 @@ with extra("workflow"):
 
 #: Results that stay behind: large, and made again by a run; the table may not be for all eyes.
 LEFT_OUT = ("data.h5", "realizations/")
-
 _CODE = ("Snakefile", "Makefile", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff")
 _CODE_FOLDERS = ("config", "envs", "scripts", "src", "workflow")
 _CODE_SUFFIXES = {".csv", ".in", ".py", ".rst", ".smk", ".txt", ".yaml"}
-
 _RO_CRATE = "https://w3id.org/ro/crate/1.1"
 _PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
 _CONTEXT = [f"{_RO_CRATE}/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]
@@ -91,21 +89,9 @@ def bundle_study(
 ) -> None:
     """Write the archive of a study.
 
-    Parameters
-    ----------
-    path
-        Where the archive will lie.
-    folder
-        `results/<study>`, finished.
-    code
-        Folder of the workflow, which goes along.
-    source
-        File that the table was read from, which does not; None where there is none.
-
-    Raises
-    ------
-    ResultError
-        A result is missing or not what the manifest lists.
+    `path`: where the archive will lie. `folder`: `results/<study>`, finished. `code`: folder of the
+    workflow, which goes along. `source`: file that the table was read from, which does not; None
+    where there is none. Raises ResultError: a result is missing or not what the manifest lists.
     """
     folder = Path(folder)
     listed = ["MANIFEST", "summary.txt", *manifest.read_manifest(folder / "MANIFEST")]
@@ -175,10 +161,7 @@ def _data_to_get(where: Mapping[str, Any] | None) -> str:
 def _measure(member: Path | bytes) -> dict[str, str]:
     """Return size and checksum, as they stand in the metadata."""
     if isinstance(member, bytes):
-        return {
-            "contentSize": str(len(member)),
-            "sha256": hashlib.sha256(member).hexdigest(),
-        }
+        return {"contentSize": str(len(member)), "sha256": hashlib.sha256(member).hexdigest()}
     return {"contentSize": str(member.stat().st_size), "sha256": file_digest(member)}
 
 

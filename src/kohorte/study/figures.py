@@ -25,61 +25,35 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a study must have for a figure.
+    """Something that a study must have for a figure."""
 
-    Attributes
-    ----------
-    text : str
-        What it is called in the documentation.
-    find_lack : function(config, study) -> str
-        What the study lacks of it, in words; empty where it lacks nothing.
-    """
-
-    text: str
+    text: str  # What it is called in the documentation
+    #: function(config, study) -> str. What the study lacks of it, in words; empty where it lacks
+    #: nothing.
     find_lack: Callable[[Config, Study], str]
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A row of the table.
+    """A row of the table."""
 
-    Attributes
-    ----------
-    name : str
-        Of its files in `results/<study>/figures`, its rule `plot_<name>` and its caption.
-    module : str
-        Where `draw_<name>` is, such as `kohorte.figures.maps`. The figure is drawn again when this
-        module or one that it imports is edited.
-    question : str
-        What it answers, in one sentence.
-    section : str
-        Of the report.
-    needs : sequence of Need
-        What a study must have.
-    inputs : sequence of str
-        Files of the study that it is drawn from: `maps`, and HDF5 files by their names.
-    tables : sequence of str
-        Tables of the study that it is drawn from, by their names.
-    parameters : sequence of str
-        Keys of the configuration, with their sections, and `swept`; the function gets them by the
-        last part of the name.
-    on_request : bool
-        Whether it is drawn only where `figures.extra` names it, and not for every study that has
-        what it needs.
-    cost : str
-        What drawing takes: a key of the costs of rules.
-    """
-
-    name: str
+    name: str  # Of its files in `results/<study>/figures`, its rule `plot_<name>` and its caption
+    #: Where `draw_<name>` is, such as `kohorte.figures.maps`. The figure is drawn again when this
+    #: module or one that it imports is edited.
     module: str
-    question: str
-    section: str
-    needs: Sequence[Need] = ()
+    question: str  # What it answers, in one sentence
+    section: str  # Of the report
+    needs: Sequence[Need] = ()  # What a study must have
+    #: Files of the study that it is drawn from: `maps`, and HDF5 files by their names
     inputs: Sequence[str] = ()
-    tables: Sequence[str] = ()
+    tables: Sequence[str] = ()  # Tables of the study that it is drawn from, by their names
+    #: Keys of the configuration, with their sections, and `swept`; the function gets them by the
+    #: last part of the name
     parameters: Sequence[str] = ()
+    #: Whether it is drawn only where `figures.extra` names it, and not for every study that has
+    #: what it needs
     on_request: bool = False
-    cost: str = "plot"
+    cost: str = "plot"  # What drawing takes: a key of the costs of rules
 
     def find_lack(self, config: Config, study: Study) -> str:
         """Say what a study lacks of the needs, in words; nothing where it lacks nothing."""
@@ -97,10 +71,7 @@ class Figure:
 def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> list[Figure]:
     """Return the figures that a study has: those without request that it can have, and its extra.
 
-    Raises
-    ------
-    ConfigError
-        One of `figures.extra` cannot be drawn.
+    Raises ConfigError: one of `figures.extra` cannot be drawn.
     """
     chosen, extra = [], config["figures"]["extra"]
     for figure in figures:
@@ -178,6 +149,7 @@ _of_a_map = partial(
     inputs=["maps", "ensemble", "data"],
     parameters=["figures.realization"],
 )
+_map_on_request = partial(_of_a_map, needs=[MAPS, CLASSES], on_request=True)
 _of_realizations = partial(Figure, section="Realizations", tables=["realizations"])
 _of_an_ensemble = partial(Figure, section="Ensemble", inputs=["ensemble"])
 _COLOURED = ["swept", "figures.color_by"]
@@ -291,40 +263,34 @@ FIGURES = (
         inputs=["ensemble", "data", "maps"],
         parameters=["figures.features", "figures.realization"],
     ),
-    _of_a_map(
+    _map_on_request(
         "node_difference",
         "kohorte.figures.classes",
         "How far are the weights of each node from those of its neighbours?",
         inputs=["maps", "ensemble"],
-        on_request=True,
+        needs=[MAPS],
     ),
-    _of_a_map(
+    _map_on_request(
         "feature_map",
         "kohorte.figures.classes",
         "How does one feature, `figures.feature`, vary over a map?",
         parameters=["figures.realization", "figures.feature"],
-        on_request=True,
+        needs=[MAPS],
     ),
-    _of_a_map(
+    _map_on_request(
         "projections",
         "kohorte.figures.classes",
         "Where on a map do the first thousand points of each class lie?",
-        needs=[MAPS, CLASSES],
-        on_request=True,
     ),
-    _of_a_map(
+    _map_on_request(
         "class_projections",
         "kohorte.figures.classes",
         "Where do they lie, with a small map for each class?",
-        needs=[MAPS, CLASSES],
-        on_request=True,
     ),
-    _of_a_map(
+    _map_on_request(
         "node_classes",
         "kohorte.figures.classes",
         "Which class is the commonest of each node?",
-        needs=[MAPS, CLASSES],
-        on_request=True,
     ),
     _of_realizations(
         "classification",
@@ -350,20 +316,19 @@ FIGURES = (
         needs=[SEVERAL],
         on_request=True,
     ),
-    _of_a_map(
+    _map_on_request(
         "umatrix_contours",
         "kohorte.figures.umatrix_stages",
         "What does the U-matrix look like as a landscape with contours?",
         inputs=["maps", "ensemble"],
-        on_request=True,
+        needs=[MAPS],
     ),
-    _of_a_map(
+    _map_on_request(
         "umatrix_stages",
         "kohorte.figures.umatrix_stages",
         "How does the U-matrix form at six moments of training?",
         needs=[MAPS, STAGES],
         inputs=["maps", "ensemble"],
-        on_request=True,
     ),
 )
 

@@ -30,17 +30,8 @@ _LOG = logging.getLogger(__name__)
 
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
 NOT_LISTED = (
-    "MANIFEST",
-    "summary.txt",
-    "logs/*",
-    "benchmarks/*",
-    "overlaps/*",
-    "realizations/batches/*",
-    "imputed.h5",
-    "group_signals.h5",
-    "figures/manifest.csv",
-    "prediction/*",
-    "tables/jobs.csv",
+    *("MANIFEST", "summary.txt", "logs/*", "benchmarks/*", "overlaps/*", "realizations/batches/*"),
+    *("imputed.h5", "group_signals.h5", "figures/manifest.csv", "prediction/*", "tables/jobs.csv"),
     "*.crate.zip",
 )
 
@@ -52,19 +43,9 @@ def write_manifest(
 ) -> None:
     """Write the manifest of a study.
 
-    Parameters
-    ----------
-    path
-        `results/<study>/MANIFEST`; the paths in it start in its folder.
-    files
-        The results, all in that folder.
-    config
-        What `kohorte.study.config.portable_config` gives.
-
-    Raises
-    ------
-    ResultError
-        A file is missing or damaged.
+    `path`: `results/<study>/MANIFEST`; the paths in it start in its folder. `files`: the results,
+    all in that folder. `config`: what `kohorte.study.config.portable_config` gives. Raises
+    ResultError: a file is missing or damaged.
     """
     folder = Path(path).parent
     names = sorted(Path(file).relative_to(folder).as_posix() for file in files)
@@ -91,16 +72,9 @@ def record_study(
 ) -> None:
     """Write the record of a study: configuration, provenance and manifest.
 
-    Parameters
-    ----------
-    manifest, table, copy
-        Where `MANIFEST`, `tables/provenance.csv` and `config.yaml` will lie.
-    config
-        What `kohorte.study.config.portable_config` gives.
-    files, releases
-        As for `provenance_rows`.
-    results
-        The other results.
+    `manifest`, `table`, `copy`: where `MANIFEST`, `tables/provenance.csv` and `config.yaml` will
+    lie; `config`: what `kohorte.study.config.portable_config` gives; `files`, `releases`: as for
+    `provenance_rows`; `results`: the other results.
     """
     with replacing(copy) as temporary:
         text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
@@ -131,13 +105,7 @@ def verify(path: str | Path, *, unlisted: Sequence[str] = ()) -> None:
 
 
 def read_manifest(path: str | Path) -> dict[str, str]:
-    """Return the entry of each file that a manifest lists, by its path in the manifest's folder.
-
-    Raises
-    ------
-    ResultError
-        The manifest is missing or damaged, or lists a file elsewhere.
-    """
+    """Return each listed file's entry by its path in the folder; ResultError for a bad manifest."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -159,19 +127,10 @@ def read_manifest(path: str | Path) -> dict[str, str]:
 def compare(path: str | Path, *, partial: bool = False, unlisted: Sequence[str] = ()) -> list[str]:
     """Compare the files of a study with its manifest.
 
-    Parameters
-    ----------
-    path
-        The manifest, in the folder of the study.
-    partial
-        The folder is a copy of a part of the study: what is missing or added is in order.
-    unlisted
-        Patterns of files that no manifest lists, beside NOT_LISTED.
-
-    Returns
-    -------
-    list of str
-        A line for each file that is changed, missing or extra; none where all is as it was.
+    `path`: the manifest, in the folder of the study; `partial`: the folder is a copy of a part of
+    the study: what is missing or added is in order; `unlisted`: patterns of files that no manifest
+    lists, beside NOT_LISTED. Returns list of str: a line for each file that is changed, missing or
+    extra; none where all is as it was.
     """
     folder, entries = Path(path).parent, read_manifest(path)
     differences = []
@@ -198,14 +157,9 @@ def provenance_rows(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield what a study was made from and with, as rows of topic, name and value.
 
-    Parameters
-    ----------
-    config
-        What `kohorte.study.config.portable_config` gives.
-    files
-        Result files that say what they were made with, by their kind.
-    releases
-        Releases of programs that the files do not know of.
+    `config`: what `kohorte.study.config.portable_config` gives; `files`: result files that say what
+    they were made with, by their kind; `releases`: releases of programs that the files do not know
+    of.
     """
     study = config["study"]
     yield "study", "name", study
@@ -238,19 +192,9 @@ def figure_rows(
 ) -> Iterator[dict[str, str]]:
     """Yield what each figure of a study was made from, as rows of `figures/manifest.csv`.
 
-    Parameters
-    ----------
-    folder
-        `results/<study>`.
-    figures
-        `rule` and `inputs` (paths) of each file in `figures/`, by its name.
-    config
-        What `kohorte.study.config.portable_config` gives.
-
-    Raises
-    ------
-    ResultError
-        A figure or what it was made from is missing.
+    `folder`: `results/<study>`; `figures`: `rule` and `inputs` (paths) of each file in `figures/`,
+    by its name; `config`: what `kohorte.study.config.portable_config` gives. Raises ResultError: a
+    figure or what it was made from is missing.
     """
     folder, known = Path(folder), {}
     for name, made in sorted(figures.items()):
@@ -271,10 +215,7 @@ def figure_rows(
 
 
 def _write_rows(path: str | Path, rows: Sequence[Mapping[str, str]]) -> None:
-    with (
-        replacing(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as f,
-    ):
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as f:
         writer = csv.DictWriter(f, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

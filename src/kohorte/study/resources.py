@@ -161,12 +161,8 @@ def counts_mb(n_realizations: int) -> float:
 
 def counting_mb(n_realizations: int, memory_mb: float, *, jax: bool, gpu: bool = False) -> float:
     """Return the memory of counting overlaps with `memory_mb` of labels at a time."""
-    return (
-        (JAX_MB if jax else PLAIN_MB)
-        + (GPU_MB if gpu else 0)
-        + 5 * memory_mb
-        + 2 * counts_mb(n_realizations)
-    )
+    base = (JAX_MB if jax else PLAIN_MB) + (GPU_MB if gpu else 0)
+    return base + 5 * memory_mb + 2 * counts_mb(n_realizations)
 
 
 def counting_seconds(n_points: int, n_realizations: int) -> float:

@@ -34,7 +34,6 @@ def flux_ropes(shape=(48, 48), *, thickness=0.15, width=0.5, seed=0, noise=0.0):
     jz = jz - 6 / np.cosh((x - np.pi) / thickness) ** 2 * np.exp(-(((y - np.pi) / 1.6) ** 4))
     jz = jz - jz.mean(axis=(-2, -1), keepdims=True)
     modulation = 0.75 + 0.25 * np.cos(z[0]) if z else 1.0
-
     ky, kx = np.meshgrid(
         *[2 * np.pi * np.fft.fftfreq(n, length / n) for n in shape[-2:]], indexing="ij"
     )

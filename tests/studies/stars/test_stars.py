@@ -150,7 +150,6 @@ def test_tables_of_groups_and_regions_against_plain_counts(sky):
         assert row["absolute_magnitude"] == pytest.approx(sum(known) / len(known))
         assert row["velocity"] == np.median(members)
         assert row["white_dwarfs"] == sum(170 <= k < 180 for k in members)
-
     signal = np.arange(200.0)
     maps = [
         stars.MapOfStars("a", winners, 12, labels),

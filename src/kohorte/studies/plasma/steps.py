@@ -35,33 +35,18 @@ def simulate_plasma(*, simulation: str, options: Mapping[str, Any]) -> None:
 def derive_fields(*, fields: str, table: str, options: Mapping[str, Any], simulated: bool) -> None:
     """Derive features of a plasma on a grid, from a simulation or a user's own snapshot.
 
-    Parameters
-    ----------
-    fields, table
-        Where `fields.h5` will lie, and a table with a row for each field.
-    options
-        The section `fields` of the configuration.
-    simulated
-        Whether its source is a `simulation.h5`.
+    `fields`, `table`: where `fields.h5` will lie, and a table with a row for each field; `options`:
+    the section `fields` of the configuration; `simulated`: whether its source is a `simulation.h5`.
     """
     if simulated:
         snapshot = plasma_store.read_simulated(options["source"], options["snapshot"])
     else:
         snapshot = read_snapshot(options)
-    derived = derive_features(
-        snapshot,
-        options["features"],
-        kernel_radius=options["kernel_radius"],
-        smoothing=options["smoothing"],
-    )
-    plasma_store.write_fields(
-        fields,
-        derived,
-        features=options["features"],
-        kernel_radius=options["kernel_radius"],
-        smoothing=options["smoothing"],
-        parameters={**options, "source": portable_path(derived.source)},
-    )
+    features = options["features"]
+    how = {name: options[name] for name in ("kernel_radius", "smoothing")}
+    derived = derive_features(snapshot, features, **how)
+    made_with = {**options, "source": portable_path(derived.source)}
+    plasma_store.write_fields(fields, derived, features=features, **how, parameters=made_with)
     store.write_csv(describe_fields(derived), table)
     _LOG.info("%s cells, fields %s", derived.grid.shape, ", ".join(derived.values))
 
@@ -81,16 +66,10 @@ def write_grid(
 ) -> None:
     """Put what the ensemble says of each point onto the grid of the study, also for ParaView.
 
-    Parameters
-    ----------
-    data, fields, ensemble
-        `data.h5`, `fields.h5` (empty where there is none) and `ensemble.h5`.
-    labels, files, label_name
-        As for `kohorte.store.open_label_arrays`.
-    grid, picture
-        Where `grid.h5` and the same as VTK image data will lie.
-    memory_mb
-        Labels held in memory at once, in MiB.
+    `data`, `fields`, `ensemble`: `data.h5`, `fields.h5` (empty where there is none) and
+    `ensemble.h5`; `labels`, `files`, `label_name`: as for `kohorte.store.open_label_arrays`;
+    `grid`, `picture`: where `grid.h5` and the same as VTK image data will lie; `memory_mb`: labels
+    held in memory at once, in MiB.
     """
     with store.open_label_arrays(labels, files, label_name) as opened:
         where = plasma_store.find_grid(data, fields)
@@ -105,14 +84,8 @@ def write_grid_labels(
 ) -> None:
     """Put the labels of every realization onto the grid of the study.
 
-    Parameters
-    ----------
-    source, files, label_name
-        As for `kohorte.store.open_label_arrays`.
-    grid
-        `grid.h5`.
-    labels
-        Where `grid_labels.h5` will lie.
+    `source`, `files`, `label_name`: as for `kohorte.store.open_label_arrays`; `grid`: `grid.h5`;
+    `labels`: where `grid_labels.h5` will lie.
     """
     with store.open_label_arrays(source, files, label_name) as opened:
         plasma_store.write_labels_on_grid(labels, plasma_store.read_grid(grid, "grid"), opened)
@@ -132,16 +105,10 @@ def measure_physics(
 ) -> None:
     """Measure the groups of cells: shares, means, structures, and what the threshold finds.
 
-    Parameters
-    ----------
-    data, fields, ensemble, grid
-        `data.h5`, `fields.h5` (empty where there is none), `ensemble.h5` and `grid.h5`.
-    maps
-        Indexes of the maps; none where the labels were given.
-    physics, structures, threshold
-        Tables to write: `measure_cells` describes them.
-    options
-        The section `physics` of the configuration.
+    `data`, `fields`, `ensemble`, `grid`: `data.h5`, `fields.h5` (empty where there is none),
+    `ensemble.h5` and `grid.h5`. `maps`: indexes of the maps; none where the labels were given.
+    `physics`, `structures`, `threshold`: tables to write: `measure_cells` describes them.
+    `options`: the section `physics` of the configuration.
     """
     with plasma_store.open_cells(data, fields, grid) as cells:
         tables = measure_cells(

@@ -19,8 +19,4 @@ def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return config
 
 
-MODULE = StudyModule(
-    folder=Path(__file__).parent,
-    prepare=prepare,
-    unrecorded=("spirals",),
-)
+MODULE = StudyModule(folder=Path(__file__).parent, prepare=prepare, unrecorded=("spirals",))

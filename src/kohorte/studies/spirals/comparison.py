@@ -48,12 +48,8 @@ def compare(networks: pd.DataFrame) -> pd.DataFrame:
 
     Columns: variant, against, n (seeds), difference (mean), low and high (95 % interval of the mean
     by Student's t), p of the exact two-sided test that flips the signs of the n differences, and
-    p_holm, corrected for the number of pairs by Holm's method.
-
-    Parameters
-    ----------
-    networks
-        Rows of `tabulate` of one side and beta, the same numbers for each variant.
+    p_holm, corrected for the number of pairs by Holm's method. `networks`: rows of `tabulate` of
+    one side and beta, the same numbers for each variant.
     """
     accuracy = networks.pivot(index="number", columns="variant", values="test_accuracy")
     rows = [_compare(accuracy, *pair) for pair in PAIRS]
@@ -86,10 +82,7 @@ def _p(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's correction of p-values (K,); NaN is not counted.
-
-    Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65.
-    """
+    """Holm's correction of (K,) p-values, NaN not counted: Scand. J. Statistics 6 (1979) 65."""
     corrected = np.full(len(p), np.nan)
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]

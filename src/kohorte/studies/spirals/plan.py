@@ -13,28 +13,18 @@ from kohorte.errors import ConfigError
 
 @dataclass(frozen=True)
 class Variant:
-    """A kind of network with two inputs, two layers of hidden units and one output.
+    """A kind of network with two inputs, two layers of hidden units and one output."""
 
-    Attributes
-    ----------
-    label
-        Its name in figures.
-    inputs
-        What it is given of a point: its two `features`, or its position on a map of the features,
-        of the `winner` or `soft`.
-    pinched
-        Whether two units stand between the hidden layers.
-    map_between, learns_map
-        Whether a soft map stands behind those two units; whether the gradient trains its weights.
-    counts_nodes
-        Whether it may have as many parameters more as a learnt map has weights.
-    """
-
-    label: str
+    label: str  # Its name in figures
+    #: What it is given of a point: its two `features`, or its position on a map of the features, of
+    #: the `winner` or `soft`
     inputs: str = "features"
-    pinched: bool = False
+    pinched: bool = False  # Whether two units stand between the hidden layers
+    #: `map_between`, `learns_map`: Whether a soft map stands behind those two units; whether the
+    #: gradient trains its weights
     map_between: bool = False
     learns_map: bool = False
+    #: Whether it may have as many parameters more as a learnt map has weights
     counts_nodes: bool = False
 
     @property
@@ -103,12 +93,8 @@ def plan_cases(options: Mapping[str, Any]) -> dict[str, Case]:
     """Name the cases of the section `spirals` of a configuration.
 
     Variants with a map are trained for each value of `sweep_side`, and those with a soft one for
-    each of `sweep_beta`; `side` and `beta`, those of the comparison, are always among them.
-
-    Raises
-    ------
-    ConfigError
-        The steps cannot be cut into equal parts.
+    each of `sweep_beta`; `side` and `beta`, those of the comparison, are always among them. Raises
+    ConfigError: the steps cannot be cut into equal parts.
     """
     if options["steps"] % options["refreshes"]:
         raise ConfigError(
@@ -118,11 +104,7 @@ def plan_cases(options: Mapping[str, Any]) -> dict[str, Case]:
     sides = sorted({options["side"], *options["sweep_side"]})
     betas = sorted({float(options["beta"]), *map(float, options["sweep_beta"])})
     cases = [
-        Case(
-            name,
-            side,
-            tuple(betas) if variant.has_soft_map else (float(options["beta"]),),
-        )
+        Case(name, side, tuple(betas) if variant.has_soft_map else (float(options["beta"]),))
         for name, variant in VARIANTS.items()
         for side in (sides if variant.has_map else [options["side"]])
     ]

@@ -31,14 +31,8 @@ def train_networks(
 ) -> None:
     """Train a network for each beta and number, on data of that number.
 
-    Parameters
-    ----------
-    networks
-        Where the file will lie.
-    variant, side, betas, numbers, options, seed
-        As for `train_network`.
-    drawn
-        Side and beta of the networks whose first one is drawn.
+    `networks`: where the file will lie; `variant`, `side`, `betas`, `numbers`, `options`, `seed`:
+    as for `train_network`; `drawn`: side and beta of the networks whose first one is drawn.
     """
     compute_on_one_thread()
     trained, keys = [], [(beta, number) for beta in betas for number in numbers]
@@ -62,14 +56,8 @@ def compare_networks(
 ) -> None:
     """Tabulate all networks, their course, and paired tests over seeds.
 
-    Parameters
-    ----------
-    trained
-        What the jobs of `train_networks` left.
-    networks, courses, comparisons
-        Tables to write.
-    side, beta
-        Those of the networks that are compared.
+    `trained`: what the jobs of `train_networks` left; `networks`, `courses`, `comparisons`: tables
+    to write; `side`, `beta`: those of the networks that are compared.
     """
     jobs = [spiral_store.read_networks(path) for path in trained]
     table = tabulate(jobs)
@@ -82,12 +70,8 @@ def compare_networks(
 def unwind_curves(*, table: str, curve: str, options: Mapping[str, Any], seed: int) -> None:
     """Unwind spirals of several lengths with a chain of nodes, and beside it with PCA.
 
-    Parameters
-    ----------
-    table, curve
-        Where the scores, and the curve to be drawn, will lie.
-    options
-        The section `spirals` of the configuration.
+    `table`, `curve`: where the scores, and the curve to be drawn, will lie; `options`: the section
+    `spirals` of the configuration.
     """
     compute_on_one_thread()
     scores, drawn = judge_curves(options, seed)

@@ -58,14 +58,11 @@ def write_networks(
     """
     drawn = [k for k, network in enumerate(networks) if network.picture is not None]
     with create(path, "networks", made_by=_MADE_BY, variant=variant, side=side) as file:
-        put(file, {"beta": np.array(beta, np.float64), "number": np.array(number, np.int64)}, UNITS)
-        put(file, {name: np.array([getattr(n, name) for n in networks]) for name in _COUNTS}, UNITS)
-        put(file, {"step": networks[0].step}, UNITS)
-        put(
-            file,
-            {name: np.stack([getattr(n, name) for n in networks]) for name in MEASURES},
-            UNITS,
-        )
+        arrays = {"beta": np.array(beta, np.float64), "number": np.array(number, np.int64)}
+        arrays |= {name: np.array([getattr(n, name) for n in networks]) for name in _COUNTS}
+        arrays["step"] = networks[0].step
+        arrays |= {name: np.stack([getattr(n, name) for n in networks]) for name in MEASURES}
+        put(file, arrays, UNITS)
         for row in drawn:
             picture = networks[row].picture
             put(file, {f"picture/{name}": getattr(picture, name) for name in _PICTURE}, UNITS)
@@ -73,10 +70,7 @@ def write_networks(
 
 
 def read_networks(path: str | Path) -> Mapping[str, object]:
-    """Read what `write_networks` wrote, by name; `picture` is a mapping, with the `row`, or None.
-
-    Raises ResultError where the file is missing, not whole or another.
-    """
+    """Read what `write_networks` wrote, by name; `picture` is a mapping with the `row`, or None."""
     with read_result(path, "networks") as file:
         found = {"variant": str(file.attrs["variant"]), "side": int(file.attrs["side"])}
         for name in ("beta", "number", *_COUNTS, "step", *MEASURES):
@@ -96,6 +90,6 @@ def write_unwinding(path: str | Path, unwinding: "Unwinding") -> None:
 
 
 def read_unwinding(path: str | Path) -> Mapping[str, object]:
-    """Read what `write_unwinding` wrote, by name. Raises ResultError as `read_networks` does."""
+    """Read what `write_unwinding` wrote, by name."""
     with read_result(path, "unwinding") as file:
         return {"turns": float(file.attrs["turns"])} | {n: file[n][:] for n in _UNWINDING}

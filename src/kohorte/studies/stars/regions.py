@@ -26,13 +26,7 @@ COLOURS = (-0.2, 1.6)
 REGIONS = ("main sequence", "giants", "red clump", "white dwarfs")
 
 GROUP_COLUMNS = (
-    "group",
-    "stars",
-    "with_magnitude",
-    "b_v",
-    "absolute_magnitude",
-    "velocity",
-    "confidence",
+    *("group", "stars", "with_magnitude", "b_v", "absolute_magnitude", "velocity", "confidence"),
     *(name.replace(" ", "_") for name in REGIONS),
 )
 REGION_COLUMNS = (
@@ -81,17 +75,9 @@ def group_table(
 ) -> pd.DataFrame:
     """Describe each group in a row: how many stars, their means, and how many of each region.
 
-    Parameters
-    ----------
-    labels
-        (N,) integers from 0, group of each star.
-    columns
-        (N,) values, NaN where missing, by `b_v` and `absolute_magnitude` (mag; means), and
-        `velocity` (km/s; median).
-    confidence
-        (N,) share of votes; mean.
-    regions
-        What `find_regions` gives.
+    `labels`: (N,) integers from 0, group of each star. `columns`: (N,) values, NaN where missing,
+    by `b_v` and `absolute_magnitude` (mag; means), and `velocity` (km/s; median). `confidence`:
+    (N,) share of votes; mean. `regions`: what `find_regions` gives.
     """
     rows = []
     for group in range(int(labels.max()) + 1):
@@ -113,24 +99,12 @@ def group_table(
 
 @dataclass(frozen=True, eq=False)
 class MapOfStars:
-    """A map and the stars that it was trained on.
+    """A map and the stars that it was trained on."""
 
-    Attributes
-    ----------
-    id
-        Its name.
-    winners
-        (N,) nodes.
-    n_nodes
-        M.
-    labels
-        (N,) integers from 0, cluster of each star.
-    """
-
-    id: str
-    winners: np.ndarray
-    n_nodes: int
-    labels: np.ndarray
+    id: str  # Its name
+    winners: np.ndarray  # (N,) nodes
+    n_nodes: int  # M
+    labels: np.ndarray  # (N,) integers from 0, cluster of each star
 
 
 def region_table(

@@ -34,14 +34,9 @@ def measure_groups(
 ) -> None:
     """Describe the consensus groups of stars, and compare them with regions of the diagram.
 
-    Parameters
-    ----------
-    source
-        Where the table was read from; it may know velocities.
-    data, labels, ensemble
-        `data.h5`, the indexes of realizations and `ensemble.h5`.
-    groups, regions, maps
-        Tables to write: a row for each group, each region, and each map and region.
+    `source`: where the table was read from; it may know velocities. `data`, `labels`, `ensemble`:
+    `data.h5`, the indexes of realizations and `ensemble.h5`. `groups`, `regions`, `maps`: tables to
+    write: a row for each group, each region, and each map and region.
     """
     table = store.read_data(data)
     points = store.read_ensemble(ensemble, points=True).points

@@ -24,20 +24,11 @@ FOR_PHYSICS = ("j_par", "j_mag", "e_dot_j", "b_perp", "bx", "by", "j_asym", "rho
 
 @dataclass(frozen=True)
 class Feature:
-    """How a feature is made.
+    """How a feature is made."""
 
-    Attributes
-    ----------
-    needs
-        Quantities it is made from: b, e, j (vectors) and rho.
-    unit
-        From the units of b, e, j and rho, as text.
-    compute
-        From a `_Quantities` to an array of the grid's shape.
-    """
-
-    needs: str
-    unit: Callable[[Mapping[str, str]], str]
+    needs: str  # Quantities it is made from: b, e, j (vectors) and rho
+    unit: Callable[[Mapping[str, str]], str]  # From the units of b, e, j and rho, as text
+    #: From a `_Quantities` to an array of the grid's shape
     compute: Callable[[_Quantities], np.ndarray]
 
 
@@ -140,24 +131,11 @@ def derive_features(
     Where the current is not given it is curl B, in units of b per length: without the displacement
     current, and 4 pi / c where lengths are centimetres.
 
-    Parameters
-    ----------
-    snapshot
-        Raw fields by the names of `RAW`, finite.
-    features
-        Names of `FEATURES`.
-    kernel_radius
-        Of the disc of j_sym and j_asym, in cells.
-    smoothing
-        Gaussian lengths in cells, by the name of a feature, which is smoothed when it
-        is finished, or of a quantity (b, e, j, rho), which is before.
-
-    Raises
-    ------
-    ConfigError
-        The disc does not fit into the grid.
-    DataError
-        A field is missing, or the snapshot is refused by `check_snapshot`.
+    `snapshot`: raw fields by the names of `RAW`, finite; `features`: names of `FEATURES`;
+    `kernel_radius`: of the disc of j_sym and j_asym, in cells; `smoothing`: gaussian lengths in
+    cells, by the name of a feature, which is smoothed when it is finished, or of a quantity (b, e,
+    j, rho), which is before. Raises ConfigError: the disc does not fit into the grid; DataError: a
+    field is missing, or the snapshot is refused by `check_snapshot`.
     """
     smoothing = dict(smoothing or {})
     grid, there = snapshot.grid, tuple(snapshot.values)
@@ -167,7 +145,6 @@ def derive_features(
     for feature in FOR_PHYSICS:
         if feature not in chosen and _can_make(feature, there):
             chosen.append(feature)
-
     raw = {name: np.asarray(array, dtype=np.float32) for name, array in snapshot.values.items()}
     units = {RAW[name]: unit for name, unit in snapshot.units.items()}
     for name in raw:
@@ -209,12 +186,8 @@ def check_snapshot(snapshot: Fields) -> None:
 
     Axes: B is without divergence, and central differences of it are nearly so. Where another order
     of the axes brings the divergence down to less than half, that is the right one. Components: the
-    mean field is the guide field, so it may not be strongest along x or y.
-
-    Raises
-    ------
-    DataError
-        They cannot be used; the message names the first bad cell, or the order that fits.
+    mean field is the guide field, so it may not be strongest along x or y. Raises DataError: they
+    cannot be used; the message names the first bad cell, or the order that fits.
     """
     for name, array in snapshot.values.items():
         bad = ~np.isfinite(array)

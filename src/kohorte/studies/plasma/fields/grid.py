@@ -16,32 +16,14 @@ DIRECTIONS = {2: ("x", "y"), 3: ("x", "y", "z")}
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells of equal size.
+    """Cells of equal size. Raises DataError: the parts do not fit together."""
 
-    Attributes
-    ----------
-    shape
-        Cells along each axis of an array, C order: the last axis runs fastest.
-    axes
-        Direction of each axis, x and y, or x, y and z, in the order of the array.
-    spacing
-        Side of a cell along each axis.
-    periodic
-        Whether the last cell along an axis is followed by the first.
-    length_unit
-        Unit of `spacing`; a derivative is per this unit.
-
-    Raises
-    ------
-    DataError
-        The parts do not fit together.
-    """
-
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # Cells along each axis of an array, C order: the last axis runs fastest
+    #: Direction of each axis, x and y, or x, y and z, in the order of the array
     axes: tuple[str, ...]
-    spacing: tuple[float, ...]
-    periodic: tuple[bool, ...]
-    length_unit: str = "cells"
+    spacing: tuple[float, ...]  # Side of a cell along each axis
+    periodic: tuple[bool, ...]  # Whether the last cell along an axis is followed by the first
+    length_unit: str = "cells"  # Unit of `spacing`; a derivative is per this unit
 
     def __post_init__(self) -> None:
         n_axes = len(self.shape)
@@ -80,35 +62,14 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """Named fields on one grid.
+    """Named fields on one grid; DataError if one has another shape than it, or no unit."""
 
-    Attributes
-    ----------
-    grid
-        The cells.
-    values
-        Arrays of the grid's shape by name.
-    units
-        Unit of each field by its name, as text.
-    time
-        Of the snapshot.
-    time_unit
-        Unit of `time`.
-    source
-        What the fields were made from.
-
-    Raises
-    ------
-    DataError
-        A field has another shape than the grid, or no unit.
-    """
-
-    grid: Grid
-    values: Mapping[str, np.ndarray]
-    units: Mapping[str, str]
-    time: float = 0.0
-    time_unit: str = "1"
-    source: str = ""
+    grid: Grid  # The cells
+    values: Mapping[str, np.ndarray]  # Arrays of the grid's shape by name
+    units: Mapping[str, str]  # Unit of each field by its name, as text
+    time: float = 0.0  # Of the snapshot
+    time_unit: str = "1"  # Unit of `time`
+    source: str = ""  # What the fields were made from
 
     def __post_init__(self) -> None:
         for name, array in self.values.items():

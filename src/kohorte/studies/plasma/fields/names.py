@@ -46,13 +46,7 @@ def source_files(source: str, datasets: Mapping[str, Any]) -> list[str]:
 
 
 def check_fields(options: Mapping[str, Any]) -> None:
-    """Refuse names in the section `fields` of a configuration that there are none of.
-
-    Raises
-    ------
-    ConfigError
-        There is no such name; the message has the key and close names.
-    """
+    """Refuse unknown names in the section `fields`: ConfigError with the key and close names."""
     _check("fields.datasets", options["datasets"], RAW, "field")
     smoothed = (*FEATURE_NAMES, *dict.fromkeys(RAW.values()))
     _check("fields.smoothing", options["smoothing"], smoothed, "feature or quantity")

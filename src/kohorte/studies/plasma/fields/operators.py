@@ -21,12 +21,8 @@ def derivative(array: np.ndarray, direction: str, grid: Grid) -> np.ndarray:
     """Derive along x, y or z, per unit of length; 0 where the grid has no such axis.
 
     Central differences (f[i+1] - f[i-1]) / (2 h), of second order; at a border that is not periodic
-    (-3 f[0] + 4 f[1] - f[2]) / (2 h), and its mirror at the other end.
-
-    Raises
-    ------
-    ConfigError
-        The axis is not periodic and has fewer than three cells.
+    (-3 f[0] + 4 f[1] - f[2]) / (2 h), and its mirror at the other end. Raises ConfigError: the axis
+    is not periodic and has fewer than three cells.
     """
     axis = grid.axis(direction)
     if axis is None:
@@ -77,11 +73,7 @@ def disc_kernels(radius: float, grid: Grid) -> dict[str, np.ndarray]:
     With the offset (x, y) from the middle, in units of the longer side of a cell, and its length r,
     which is at most `radius`: `mean` 1, `x` x / r and `y` y / r, 0 in the middle. Magnitudes of
     `mean` and `x` sum to 1; `y` is divided by the sum of `x` (the same where cells are square).
-
-    Raises
-    ------
-    ConfigError
-        The disc is wider than the plane.
+    Raises ConfigError: the disc is wider than the plane.
     """
     ax, ay = grid.plane
     hx, hy = grid.spacing[ax], grid.spacing[ay]

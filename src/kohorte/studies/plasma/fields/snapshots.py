@@ -31,23 +31,9 @@ DEFAULT_AXES = {2: ("y", "x"), 3: ("z", "y", "x")}
 def read_snapshot(options: Mapping[str, Any]) -> Fields:
     """Raw fields from files of a user's own.
 
-    Parameters
-    ----------
-    options
-        The section `fields` of the configuration.
-
-    Returns
-    -------
-    Fields
-        Those that the features, and the physics of clusters, need.
-
-    Raises
-    ------
-    ConfigError
-        Names or axes that cannot be.
-    DataError
-        A file or field is missing, damaged, or does not fit the others; the message
-        names it.
+    `options`: the section `fields` of the configuration. Returns Fields: those that the features,
+    and the physics of clusters, need. Raises ConfigError: names or axes that cannot be. DataError:
+    a file or field is missing, damaged, or does not fit the others; the message names it.
     """
     source = options["source"]
     datasets = field_datasets(options["datasets"])

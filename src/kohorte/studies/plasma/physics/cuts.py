@@ -16,31 +16,18 @@ MAX_SIDE = 1200
 
 @dataclass(frozen=True)
 class Cut:
-    """The cells of a plane, or of a grid that is one.
+    """The cells of a plane, or of a grid that is one."""
 
-    Attributes
-    ----------
-    across, up : str
-        Axes that run to the right and upwards.
-    normal : str or None
-        Axis that the plane is normal to; None for a grid of two dimensions.
-    position : float
-        Of the centres of its cells along that axis, in the grid's unit of length.
-    extent : (left, right, bottom, top)
-        In that unit, for `Axes.imshow`.
-    unit : str
-    periodic : (2,) bool
-        Whether the grid goes on to the right and upwards.
-    """
-
+    #: `across`, `up`: Axes that run to the right and upwards
     across: str
     up: str
-    normal: str | None
+    normal: str | None  # Axis that the plane is normal to; None for a grid of two dimensions
     index: int | None
-    position: float
+    position: float  # Of the centres of its cells along that axis, in the grid's unit of length
+    #: (left, right, bottom, top). In that unit, for `Axes.imshow`.
     extent: tuple[float, float, float, float]
     unit: str
-    periodic: tuple[bool, bool]
+    periodic: tuple[bool, bool]  # (2,) bool. Whether the grid goes on to the right and upwards.
     _key: tuple
     _turn: bool
 
@@ -58,19 +45,9 @@ class Cut:
 def cut_grid(grid: Grid, axis: str | None = None, index: int | None = None) -> Cut:
     """Lay a plane through the cells.
 
-    Parameters
-    ----------
-    grid
-        The grid; one of two dimensions is a plane already.
-    axis
-        What the plane is normal to; None takes z.
-    index
-        Of the plane along that axis; None takes the middle.
-
-    Raises
-    ------
-    ConfigError
-        The grid has no such axis or index.
+    `grid`: the grid; one of two dimensions is a plane already. `axis`: what the plane is normal to;
+    None takes z. `index`: of the plane along that axis; None takes the middle. Raises ConfigError:
+    the grid has no such axis or index.
     """
     number = None
     if len(grid.shape) == 3:

@@ -14,19 +14,11 @@ CURRENT, DISSIPATION, CURRENT_DENSITY = "j_par", "e_dot_j", "j_mag"
 
 @dataclass(frozen=True)
 class Grouping:
-    """A way to sort all cells into groups.
+    """A way to sort all cells into groups."""
 
-    Attributes
-    ----------
-    kind : str
-        What the groups are: `consensus`, `sce`, `map` or `threshold`.
-    n_groups : int
-    read : function
-        Groups, integers of the grid's shape without the rest of it, of a range of the first axis.
-    """
-
-    kind: str
+    kind: str  # What the groups are: `consensus`, `sce`, `map` or `threshold`
     n_groups: int
+    #: Groups, integers of the grid's shape without the rest of it, of a range of the first axis
     read: Callable[[slice], np.ndarray]
 
 
@@ -49,26 +41,14 @@ def measure_groups(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Measure all groups in one pass over the cells.
 
-    Parameters
-    ----------
-    groupings
-        Ways to sort the cells.
-    values
-        Arrays or datasets of the grid's shape by name, in physical units.
-    parts
-        Ranges of the first axis that cover it.
-    limit
-        Of the absolute value of `j_par`; the threshold detector finds what lies above. None where
-        there is no `j_par`.
-
-    Returns
-    -------
-    tuple
-        A row for each group: `kind`, `group`, `cells`, `volume_fraction`, `e_dot_j_share` and
-        `j2_share` (shares of the sum over all cells, NaN without that field), `<name>_mean` and
-        `<name>_std` of each field. And one for each group compared with the detector: `kind`,
-        `group`, `cells`, `above` (cells of the group above the limit), `precision`, `recall`,
-        `jaccard`; none without a limit. A group without cells has NaN.
+    `groupings`: ways to sort the cells. `values`: arrays or datasets of the grid's shape by name,
+    in physical units. `parts`: ranges of the first axis that cover it. `limit`: of the absolute
+    value of `j_par`; the threshold detector finds what lies above. None where there is no `j_par`.
+    Returns tuple: a row for each group: `kind`, `group`, `cells`, `volume_fraction`,
+    `e_dot_j_share` and `j2_share` (shares of the sum over all cells, NaN without that field),
+    `<name>_mean` and `<name>_std` of each field. And one for each group compared with the detector:
+    `kind`, `group`, `cells`, `above` (cells of the group above the limit), `precision`, `recall`,
+    `jaccard`; none without a limit. A group without cells has NaN.
     """
     names = list(values)
     sums = [_Sums(grouping.n_groups, len(names)) for grouping in groupings]

@@ -22,33 +22,24 @@ CONNECTIVITIES = {"faces": False, "corners": True}
 
 #: Cells; what lies farther from the border of its group counts as lying so far.
 REACH = 24
-
 _BLOCK = 2**22  # cells worked on at once
 
 
 @dataclass(frozen=True, eq=False)
 class Structures:
-    """S structures of a group of cells, the largest first (then by their first cell).
+    """S structures of a group of cells, the largest first (then by their first cell)."""
 
-    Attributes
-    ----------
-    labels : grid's shape, int32
-        Number of the structure of each cell, from 1; 0 for cells outside of the group.
-    cells : (S,) int64
-    centre : (S, D) float64
-        Centre of mass along each axis of the array, within the grid, in its unit of length.
-    sides : (S, D) float64
-        Sides of the box with the same moments of inertia, descending; NaN where the structure goes
-        around a periodic axis.
-    wraps : (S, D) bool
-        Whether the structure goes around each axis.
-    """
-
+    #: grid's shape, int32. Number of the structure of each cell, from 1; 0 for cells outside of the
+    #: group.
     labels: np.ndarray
-    cells: np.ndarray
+    cells: np.ndarray  # (S,) int64
+    #: (S, D) float64. Centre of mass along each axis of the array, within the grid, in its unit of
+    #: length.
     centre: np.ndarray
+    #: (S, D) float64. Sides of the box with the same moments of inertia, descending; NaN where the
+    #: structure goes around a periodic axis.
     sides: np.ndarray
-    wraps: np.ndarray
+    wraps: np.ndarray  # (S, D) bool. Whether the structure goes around each axis.
 
 
 def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces") -> Structures:
@@ -56,14 +47,8 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
 
     The box of sides l has the variances l^2 / 12 of the points in the structure's cells along its
     principal axes, as a uniform box has. Structures are unwrapped for that: parts on both sides of
-    a periodic border are moved together by whole periods.
-
-    Raises
-    ------
-    DataError
-        The mask has another shape than the grid.
-    ConfigError
-        Unknown connectivity.
+    a periodic border are moved together by whole periods. Raises DataError: the mask has another
+    shape than the grid; ConfigError: unknown connectivity.
     """
     if mask.shape != grid.shape:
         raise DataError(f"a mask of shape {mask.shape} is not on a grid of shape {grid.shape}")
@@ -75,7 +60,6 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     joined = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
     labels, n_pieces = ndimage.label(mask, joined, output=np.int32)
     roots, shifts, wraps = _join(n_pieces, _contacts(labels, grid.periodic, corners), mask.ndim)
-
     count, first, second = _moments(labels, n_pieces)
     # Each piece moves by its whole periods; then pieces of one structure are added up.
     moved = shifts * np.array(grid.shape, dtype=np.float64)
@@ -95,7 +79,6 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     np.add.at(products, structure, second)
     around = np.zeros((n, mask.ndim), dtype=bool)
     np.logical_or.at(around, structure, wraps)
-
     order = np.argsort(-cells, kind="stable")
     rank = np.empty(n, dtype=np.int32)
     rank[order] = np.arange(1, n + 1)
@@ -119,21 +102,9 @@ def border_distance(mask: np.ndarray, grid: Grid, *, reach: int = REACH) -> np.n
 
     That is the distance to the nearest of their centres, less half of a cell in that direction.
     Periodic axes are continued; beyond the border of any other axis nothing is known, so it is no
-    border of the group.
-
-    Parameters
-    ----------
-    mask
-        Booleans of the grid's shape.
-    grid
-        The grid.
-    reach
-        In cells; larger distances, times the least spacing, are cut to it.
-
-    Returns
-    -------
-    (cells of the mask,) float32
-        In the grid's unit of length, in the order of ``mask.ravel()``.
+    border of the group. `mask`: booleans of the grid's shape. `grid`: the grid. `reach`: in cells;
+    larger distances, times the least spacing, are cut to it. Returns (cells of the mask,) float32:
+    in the grid's unit of length, in the order of ``mask.ravel()``.
     """
     spacing, limit = grid.spacing, reach * min(grid.spacing)
     width = [(reach, reach) if wraps else (0, 0) for wraps in grid.periodic]
@@ -192,14 +163,8 @@ def thickness(structures: Structures, grid: Grid, *, reach: int = REACH) -> np.n
 def sum_over(structures: Structures, values: Any, how: str = "sum") -> np.ndarray:
     """Sum ``values`` over each structure; (S,) float64.
 
-    Parameters
-    ----------
-    structures
-        S structures.
-    values
-        Array or dataset of the grid's shape.
-    how
-        `sum`, `squares` (their sum) or `largest` (absolute value).
+    `structures`: S structures; `values`: array or dataset of the grid's shape; `how`: `sum`,
+    `squares` (their sum) or `largest` (absolute value).
     """
     found = np.zeros(len(structures.cells) + 1)
     for part in _parts(structures.labels.shape):

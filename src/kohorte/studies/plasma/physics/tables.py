@@ -50,35 +50,16 @@ def measure_cells(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Tables of groups, structures and of the groups beside the threshold detector.
 
-    Parameters
-    ----------
-    groupings
-        Ways to sort all cells into groups. Where there is a `j_par`, the detector's own two groups,
-        0 below and 1 above, join them as the kind `threshold`.
-    values
-        Arrays or datasets of the grid's shape by name, in physical units.
-    grid
-        The grid.
-    parts
-        Ranges of its first axis that cover it.
-    threshold
-        The detector finds cells with |j_par| above so many times its root mean square.
-    connectivity
-        As for find_structures.
-    smallest
-        Least cells of a structure with a row of its own.
-    radius
-        Of the disc of `j_asym`, in cells; None where it is not known: no sheet is double then.
+    Returns tuple: tables `physics`, `structures` and `threshold`, as docs/studies/plasma.md
+    describes them. Raises DataError: a field holds values that are not finite.
 
-    Returns
-    -------
-    tuple
-        Tables `physics`, `structures` and `threshold`, as docs/studies/plasma.md describes them.
-
-    Raises
-    ------
-    DataError
-        A field holds values that are not finite.
+    `groupings`: ways to sort all cells into groups. Where there is a `j_par`, the detector's own
+    two groups, 0 below and 1 above, join them as the kind `threshold`. `values`: arrays or datasets
+    of the grid's shape by name, in physical units. `grid`: the grid. `parts`: ranges of its first
+    axis that cover it. `threshold`: the detector finds cells with |j_par| above so many times its
+    root mean square. `connectivity`: as for find_structures. `smallest`: least cells of a structure
+    with a row of its own. `radius`: of the disc of `j_asym`, in cells; None where it is not known:
+    no sheet is double then.
     """
     limit = None
     groupings = list(groupings)

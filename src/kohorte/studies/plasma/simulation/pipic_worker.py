@@ -17,11 +17,7 @@ from typing import Any
 import numpy as np
 import pipic
 from numba import cfunc
-from pipic.types import (
-    add_particles_callback,
-    field_loop_callback,
-    particle_loop_callback,
-)
+from pipic.types import add_particles_callback, field_loop_callback, particle_loop_callback
 
 #: Address of the first of some numbers, as numba indexes it.
 Pointer = Any
@@ -57,12 +53,7 @@ def add_field(
 
 @cfunc(particle_loop_callback)
 def add_drift(
-    r: Pointer,
-    p: Pointer,
-    w: Pointer,
-    identity: Pointer,
-    data_double: Pointer,
-    data_int: Pointer,
+    r: Pointer, p: Pointer, w: Pointer, identity: Pointer, data_double: Pointer, data_int: Pointer
 ) -> None:
     """Boost a particle along z to the velocity at the nearest node.
 
@@ -81,12 +72,7 @@ def add_drift(
 
 @cfunc(particle_loop_callback)
 def add_moments(
-    r: Pointer,
-    p: Pointer,
-    w: Pointer,
-    identity: Pointer,
-    data_double: Pointer,
-    data_int: Pointer,
+    r: Pointer, p: Pointer, w: Pointer, identity: Pointer, data_double: Pointer, data_int: Pointer
 ) -> None:
     """Add charge flux (3), number density and kinetic energy of a particle to its eight nodes.
 
@@ -122,15 +108,10 @@ def add_moments(
 class Simulation:
     """A box of electrons and positrons.
 
-    Parameters
-    ----------
-    request
-        `shape` cells along x, y, z (z 1 in two dimensions), `box` sides, `density` of each species,
-        `particles` of each species, `temperature` kT, `time_step`, `solver`, `seed`.
-    fields : (nz, ny, nx, 6) float64
-        E and B at the start.
-    drift : (nz, ny, nx) float64
-        Velocity / c along z of positrons at the start; electrons have the opposite.
+    `request`: `shape` cells along x, y, z (z 1 in two dimensions), `box` sides, `density` of each
+    species, `particles` of each species, `temperature` kT, `time_step`, `solver`, `seed`. `fields`
+    (nz, ny, nx, 6) float64: E and B at the start. `drift` (nz, ny, nx) float64: velocity / c along
+    z of positrons at the start; electrons have the opposite.
     """
 
     def __init__(self, request: Mapping[str, Any], fields: np.ndarray, drift: np.ndarray) -> None:

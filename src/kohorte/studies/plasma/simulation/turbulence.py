@@ -61,41 +61,23 @@ class SimulationError(KohorteError):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished simulation.
+    """A finished simulation."""
 
-    Attributes
-    ----------
-    snapshots
-        Fields of `UNITS` at each snapshot, in order of time.
-    steps
-        (E,) steps at which energies were recorded.
-    times
-        (E,) the same in light-crossing times of the box along x.
-    energies
-        (E, 3) of the electric field, the magnetic field and the particles, in units of
-        their sum at the start.
-    derived
-        Numbers that follow from the options, with units in their names.
-    program
-        Name and release of the program that ran.
-    """
-
-    snapshots: tuple[Fields, ...]
-    steps: np.ndarray
-    times: np.ndarray
+    snapshots: tuple[Fields, ...]  # Fields of `UNITS` at each snapshot, in order of time
+    steps: np.ndarray  # (E,) steps at which energies were recorded
+    times: np.ndarray  # (E,) the same in light-crossing times of the box along x
+    #: (E, 3) of the electric field, the magnetic field and the particles, in units of their sum at
+    #: the start
     energies: np.ndarray
-    derived: Mapping[str, float]
-    program: str
+    derived: Mapping[str, float]  # Numbers that follow from the options, with units in their names
+    program: str  # Name and release of the program that ran
 
 
 def perturbation(shape: Sequence[int], modes: int, seed: int) -> np.ndarray:
     """Return the field bx, by of the random modes, (2, nz, ny, nx), of root mean square 1.
 
-    Parameters
-    ----------
-    shape
-        Cells along x and y, or x, y and z; the box is 1 long along each, since only the ratio of
-        its sides matters, and they are taken to be those of the cells.
+    `shape`: cells along x and y, or x, y and z; the box is 1 long along each, since only the ratio
+    of its sides matters, and they are taken to be those of the cells.
     """
     rng = np.random.default_rng(seed)
     nx, ny, *nz = shape
@@ -135,13 +117,8 @@ def snapshot_steps(steps: int, snapshots: int) -> list[int]:
 def make_request(options: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """Make the request to the worker, and the start.
 
-    Returns
-    -------
-    request : dict
-    fields : (nz, ny, nx, 6) float64
-        E and B in gauss.
-    drift : (nz, ny, nx) float64
-        Velocity / c of positrons along z.
+    Returns `request` dict; `fields` (nz, ny, nx, 6) float64: E and B in gauss; `drift` (nz, ny, nx)
+    float64: velocity / c of positrons along z.
     """
     numbers = derive(options)
     cells = options["cells"]
@@ -176,18 +153,9 @@ def simulate(options: Mapping[str, Any], python: str | Path) -> Run:
     """Run a simulation with pi-PIC.
 
     It runs on one thread: sums of several threads are rounded in another order in each run.
-
-    Parameters
-    ----------
-    options
-        The section `simulation` of the configuration.
-    python
-        Interpreter of an environment that has the packages of `envs/simulation.txt`.
-
-    Raises
-    ------
-    SimulationError
-        There is no such interpreter, or the program failed.
+    `options`: the section `simulation` of the configuration; `python`: interpreter of an
+    environment that has the packages of `envs/simulation.txt`. Raises SimulationError: there is no
+    such interpreter, or the program failed.
     """
     program = find_program(python)
     request, fields, drift = make_request(options)

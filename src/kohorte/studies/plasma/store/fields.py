@@ -19,12 +19,8 @@ def write_fields(
 ) -> None:
     """Write `fields.h5`: a float32 dataset `fields/<name>` with its unit for each field.
 
-    Parameters
-    ----------
-    features
-        Names of those that maps are trained on, in order; the others are for physics.
-    **attributes
-        Further attributes of the file.
+    `features`: names of those that maps are trained on, in order; the others are for physics.
+    `**attributes`: further attributes of the file.
     """
     attributes = {
         **grid_attributes(fields.grid),

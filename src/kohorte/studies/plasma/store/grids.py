@@ -17,7 +17,7 @@ from kohorte.ensemble.stability import cluster_recovery
 from kohorte.errors import ResultError
 from kohorte.store.data import PreparedData, read_data
 from kohorte.store.ensembles import read_ensemble
-from kohorte.store.files import UNITS, create, open_result, read_json, read_result
+from kohorte.store.files import UNITS, create, create_packed, open_result, read_json, read_result
 from kohorte.store.labels import LabelArrays, Window
 from kohorte.store.realizations import read_realization
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Grid
@@ -30,9 +30,7 @@ _UNITS = UNITS | {"sce_share": "share of realizations", "stability": "Jaccard si
 
 #: Parts of the library that the numbers of each kind of file come from.
 _MADE_BY = {"grid": ("ensemble",), "grid_labels": ("maps",)}
-
 _CHUNK = 32  # cells of a chunk along each axis
-
 _BLOCK = 2**22  # cells held in memory at once
 
 
@@ -47,12 +45,8 @@ def parts_of(shape: Sequence[int]) -> list[slice]:
 def read_grid(path: str | Path, kind: str) -> Grid:
     """Read the grid of `fields.h5`, `grid.h5` or, where it has one, `data.h5`.
 
-    A table that only says its shape has cubic cells of side 1, in the order z, y, x.
-
-    Raises
-    ------
-    ResultError
-        The file has no grid.
+    A table that only says its shape has cubic cells of side 1, in the order z, y, x. Raises
+    ResultError: the file has no grid.
     """
     with read_result(path, kind) as file:
         if "shape" not in file.attrs:
@@ -86,25 +80,10 @@ def write_grid(
       tie), and `sce_share`, the share of the realizations whose cluster is in that group;
     * `stability`, the mean over the realizations of `cluster_recovery` of the cluster with it;
 
-    both of the realizations that hold the cell.
-
-    Parameters
-    ----------
-    grid
-        Its cells are the points of the ensemble, in C order.
-    ensemble
-        `ensemble.h5`.
-    labels
-        The labels that it was combined from.
-    memory_mb
-        Labels held in memory at once, in MiB.
-    threads
-        Threads of the gathering, without effect on the result.
-
-    Raises
-    ------
-    ResultError
-        The ensemble has another number of points than the grid, or no group for some cells.
+    both of the realizations that hold the cell. `grid`: its cells are the points of the ensemble,
+    in C order; `ensemble`: `ensemble.h5`; `labels`: the labels that it was combined from;
+    `memory_mb`: labels held in memory at once, in MiB. Raises ResultError: the ensemble has another
+    number of points than the grid, or no group for some cells.
     """
     combined = read_ensemble(ensemble)
     _check_size(ensemble, combined.n_points, grid)
@@ -136,12 +115,7 @@ def write_grid(
                     )
                 windows = [Window(array, start, stop) for array in labels.arrays]
                 for piece in stream_points(
-                    windows,
-                    overlaps,
-                    recovery,
-                    groups,
-                    max_bytes=memory_mb << 20,
-                    threads=threads,
+                    windows, overlaps, recovery, groups, max_bytes=memory_mb << 20, threads=threads
                 ):
                     where = slice(piece.start, piece.stop)
                     block["sce_group"][where] = piece.groups
@@ -152,13 +126,7 @@ def write_grid(
 
 
 def write_labels_on_grid(path: str | Path, grid: Grid, labels: LabelArrays) -> None:
-    """Write the labels of every realization on the grid, part by part.
-
-    Raises
-    ------
-    ResultError
-        There are more or fewer labels than cells.
-    """
+    """Write the labels of every realization on the grid; ResultError if not one for each cell."""
     with create_on_grid(path, "grid_labels", grid) as file:
         for identifier, array in zip(labels.ids, labels.arrays, strict=True):
             _check_size(identifier, len(array), grid)
@@ -179,22 +147,11 @@ def create_on_grid(path: str | Path, kind: str, grid: Grid) -> Iterator[h5py.Fil
 def create_array(
     file: h5py.File, name: str, grid: Grid, dtype: Any, *, unit: str | None = None
 ) -> h5py.Dataset:
-    """Create a compressed dataset of the grid's shape, in chunks of at most 32 cells a side.
-
-    No chunk lies in two of the parts that it is written in.
-    """
+    """Create a compressed dataset on the grid, in chunks <= 32 cells a side, none in two parts."""
     rows = parts_of(grid.shape)[0].stop
-    dataset = file.create_dataset(
-        name,
-        grid.shape,
-        dtype,
-        chunks=tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:])),
-        compression="gzip",
-        compression_opts=1,
-        shuffle=True,
-    )
-    dataset.attrs["unit"] = unit or _UNITS[name.rpartition("/")[2]]
-    return dataset
+    chunks = tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:]))
+    unit = unit or _UNITS[name.rpartition("/")[2]]
+    return create_packed(file, name, grid.shape, dtype, chunks, unit)
 
 
 class CellValues:
@@ -262,13 +219,7 @@ class _Feature:
 def open_cells(
     data: str | Path, fields: str | Path | None = None, grid: str | Path | None = None
 ) -> Iterator[CellValues]:
-    """Open what a study knows of its cells: `data.h5`, `fields.h5` and `grid.h5` where given.
-
-    Raises
-    ------
-    ResultError
-        A file is missing, or they have different numbers of cells.
-    """
+    """Open what a study knows of its cells, from the files given; ResultError if sizes differ."""
     with contextlib.ExitStack() as stack:
         prepared = read_data(data, mapped=True)
         where = find_grid(data, fields)

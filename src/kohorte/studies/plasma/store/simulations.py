@@ -44,15 +44,7 @@ def write_simulation(path: str | Path, run: Run, parameters: Mapping[str, Any]) 
 
 
 def read_simulated(path: str | Path, snapshot: int | None = None) -> Fields:
-    """Raw fields of a snapshot, of the last one if none is named.
-
-    Raises
-    ------
-    ConfigError
-        There is no such snapshot.
-    ResultError
-        The file is missing or damaged.
-    """
+    """Raw fields of a snapshot, of the last one if none is named; ConfigError if there is none."""
     with read_result(path, "simulation") as file:
         names = sorted(file["snapshots"])
         number = len(names) - 1 if snapshot is None else snapshot

@@ -13,7 +13,6 @@ from kohorte._files import replacing
 from kohorte.studies.plasma.fields.grid import Grid
 
 _TYPES = {"u1": "UInt8", "u2": "UInt16", "u4": "UInt32", "i4": "Int32", "f4": "Float32"}
-
 _BLOCK = 2**22  # cells held in memory at once
 
 
@@ -21,12 +20,8 @@ def write_vti(path: str | Path, grid: Grid, arrays: Mapping[str, Any]) -> None:
     """Write values of the cells of a grid as VTK image data, part by part.
 
     VTK runs through x fastest, whatever the order of the array: axes are put in that order, so that
-    the directions of the grid are those of the picture.
-
-    Parameters
-    ----------
-    arrays
-        Arrays or datasets of its shape by name, of 8, 16 or 32 bit integers or float32.
+    the directions of the grid are those of the picture. `arrays`: arrays or datasets of its shape
+    by name, of 8, 16 or 32 bit integers or float32.
     """
     order = [grid.axes.index(axis) for axis in sorted(grid.axes, reverse=True)]  # slowest first
     sides = [grid.shape[k] for k in reversed(order)] + [0] * (3 - len(order))
