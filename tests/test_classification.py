@@ -119,15 +119,11 @@ def test_features_become_images_with_pixels_left_out_as_zero():
 
 
 def test_images_of_means_are_in_the_units_of_the_data():
+    features, units = np.array([[0, 0], [2, 0], [4, 4]], np.float32), np.array([[10, 20], [2, 3]])
+    known = {"truth": np.array([0, 0, 1]), "class_names": ("a", "b")}
+    names = ("pixel_0_1", "pixel_1_0")
     data = PreparedData(
-        features=np.array([[0, 0], [2, 0], [4, 4]], np.float32),
-        names=("pixel_0_1", "pixel_1_0"),
-        offset=np.array([10.0, 20.0]),
-        scale=np.array([2.0, 3.0]),
-        truth=np.array([0, 0, 1]),
-        class_names=("a", "b"),
-        rows=np.arange(3),
-        digest="",
+        features, names, *units.astype(float), **known, rows=np.arange(3), digest=""
     )
     nodes = np.array([[5, 5], [1, 1]], np.float32)
     means, weights, winners = images_of_means(data, nodes, "euclidean")
@@ -167,9 +163,8 @@ def test_lines_to_the_images_do_not_cross():
     lattice = Lattice(20, 20, "hexagonal", True)
     rng = np.random.default_rng(8)
     nodes = rng.choice(lattice.n_nodes, 12, replace=False)
-    figure = image_map_figure(
-        rng.random((12, 4, 4)), nodes, [f"{c}" for c in range(12)], rng.random(400), lattice
-    )
+    images, names = rng.random((12, 4, 4)), [f"{c}" for c in range(12)]
+    figure = image_map_figure(images, nodes, names, rng.random(400), lattice)
     size = figure.get_size_inches()
     ends = [line.get_xydata() * size for line in figure.artists if len(line.get_xydata()) == 2]
     assert len(ends) == 12
@@ -185,10 +180,8 @@ def test_lines_to_the_images_do_not_cross():
 def test_points_are_drawn_within_their_cells():
     lattice = Lattice(6, 4, "hexagonal")
     winners = np.repeat(np.arange(24), 5)
-    names = ["all"]
-    figure = figures.projections_figure(
-        winners, np.zeros(120, int), names, np.zeros(24), lattice, per_class=120
-    )
+    points = winners, np.zeros(120, int), ["all"]
+    figure = figures.projections_figure(*points, np.zeros(24), lattice, per_class=120)
     drawn = figure.axes[0].lines[0].get_xydata()
     away = np.linalg.norm(drawn - lattice.coordinates()[winners], axis=1)
     assert away.max() < 0.5

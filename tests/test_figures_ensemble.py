@@ -30,13 +30,8 @@ def test_ranked_gsum_figure_is_readable(n, n_groups, spread):
     ranked = np.sort(np.exp(rng.normal(0, spread, n)))[::-1]
     ranked[-2:] = 0
     cuts = np.sort(rng.choice(np.arange(1, n), n_groups - 1, replace=False))
-    figure = ranked_gsum_figure(
-        ranked,
-        smoothed=ranked - 0.01,
-        derivative=np.gradient(ranked) / (ranked + 1e-3),
-        boundaries=[0, *cuts, n],
-        threshold=-0.015,
-    )
+    curves = {"smoothed": ranked - 0.01, "derivative": np.gradient(ranked) / (ranked + 1e-3)}
+    figure = ranked_gsum_figure(ranked, boundaries=[0, *cuts, n], threshold=-0.015, **curves)
     text = page.readable(figure)
     assert ("Gsum 0 (2 clusters)" in text) == (figure.axes[0].get_yscale() == "log")
     assert "threshold \N{MINUS SIGN}0.015" in text
@@ -46,11 +41,9 @@ def test_ranked_gsum_figure_is_readable(n, n_groups, spread):
 def test_ranked_gsum_figure_of_equal_clusters(value):
     figure = ranked_gsum_figure(np.full(3, value))
     assert "SCE group" not in page.readable(figure)
-    zero = np.zeros(3)
-    with_curves = ranked_gsum_figure(
-        np.full(3, value), smoothed=zero, derivative=zero, boundaries=[0, 3], threshold=-0.01
-    )
-    assert not page.text_faults(with_curves)
+    curves = dict.fromkeys(("smoothed", "derivative"), np.zeros(3))
+    figure = ranked_gsum_figure(np.full(3, value), boundaries=[0, 3], threshold=-0.01, **curves)
+    assert not page.text_faults(figure)
     with pytest.raises(ConfigError, match="derivative has 2 entries for 3 clusters"):
         ranked_gsum_figure(np.ones(3), derivative=np.ones(2))
 
@@ -91,10 +84,8 @@ def test_similarity_figure_of_one_cluster_and_without_a_tree():
 def test_tree_is_that_of_scipy():
     similarity, tree, groups = make_tree(40, 3)
     figure = similarity_figure(similarity, linkage=tree, groups=groups)
-    drawn = [
-        path.vertices for axes in figure.axes for c in axes.collections for path in c.get_paths()
-    ]
-    drawn = [vertices for vertices in drawn if vertices.shape == (4, 2)]
+    paths = [p for axes in figure.axes for c in axes.collections for p in c.get_paths()]
+    drawn = [path.vertices for path in paths if path.vertices.shape == (4, 2)]
     reference = dendrogram(tree, no_plot=True)
     # SciPy spaces leaves by ten, beginning at five
     expected = [
@@ -142,9 +133,8 @@ def test_stability_figure_is_readable(n, n_groups, spread):
 def test_sufficiency_figure_is_readable(n, target, answer):
     sizes = np.arange(1, n + 1) * 2
     median = 1 - 0.5 / sizes
-    figure = sufficiency_figure(
-        sizes, median, median - 0.1, np.minimum(median + 0.1, 1), target=target, answer=answer
-    )
+    band = median - 0.1, np.minimum(median + 0.1, 1)
+    figure = sufficiency_figure(sizes, median, *band, target=target, answer=answer)
     text = page.readable(figure)
     assert ("20 realizations are enough" in text) == (answer is not None)
     assert ("target not reached" in text) == (target is not None and answer is None)

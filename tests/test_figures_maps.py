@@ -96,13 +96,10 @@ def test_hit_map_is_readable(xdim, ydim, n_basins, n_classes):
     rng = np.random.default_rng(1)
     counts = rng.poisson(np.exp(rng.normal(0, 1.5, (lattice.n_nodes, max(n_classes, 1)))))
     counts[0] = 0
-    figure = hit_map_figure(
-        counts.sum(axis=1),
-        lattice,
-        class_counts=counts if n_classes else None,
-        class_names=[f"a class of number {c}" for c in range(n_classes)] if n_classes else None,
-        node_clusters=segments["node_clusters"],
-    )
+    names = [f"a class of number {c}" for c in range(n_classes)]
+    classes = {"class_counts": counts, "class_names": names} if n_classes else {}
+    classes["node_clusters"] = segments["node_clusters"]
+    figure = hit_map_figure(counts.sum(axis=1), lattice, **classes)
     text = page.readable(figure)
     assert "node without points" in text
     assert "point" in text
@@ -121,15 +118,11 @@ def test_hit_map_without_any_point():
 def test_component_planes_are_readable(xdim, ydim, n_features):
     lattice, segments = make_map(xdim, ydim, 3)
     weights = np.random.default_rng(2).normal(size=(lattice.n_nodes, n_features))
-    figure = component_planes_figure(
-        weights,
-        [f"a rather long name of feature {f} (km/s)" for f in range(n_features)],
-        lattice,
-        offset=1000.0 * np.arange(n_features),
-        scale=10.0 ** (np.arange(n_features) % 7 - 3),
-        node_clusters=segments["node_clusters"],
-        max_planes=12,
-    )
+    names = [f"a rather long name of feature {f} (km/s)" for f in range(n_features)]
+    numbers = np.arange(n_features)
+    options = {"offset": 1000.0 * numbers, "scale": 10.0 ** (numbers % 7 - 3), "max_planes": 12}
+    options["node_clusters"] = segments["node_clusters"]
+    figure = component_planes_figure(weights, names, lattice, **options)
     assert ("12 of 64 features" in page.readable(figure)) == (n_features == 64)
 
 
@@ -144,9 +137,8 @@ def test_component_planes_show_the_features_that_vary_most_in_table_order():
 
 def test_component_planes_are_in_units_of_the_data():
     lattice = Lattice(2, 1)
-    figure = component_planes_figure(
-        np.array([[-1.0], [1.0]]), ["x"], lattice, offset=np.array([50.0]), scale=np.array([10.0])
-    )
+    units = {"offset": np.array([50.0]), "scale": np.array([10.0])}
+    figure = component_planes_figure(np.array([[-1.0], [1.0]]), ["x"], lattice, **units)
     assert figure.axes[1].get_ylim() == (40.0, 60.0)
 
 
@@ -157,9 +149,8 @@ def test_arrays_that_do_not_fit_the_lattice_are_refused():
     with pytest.raises(ConfigError, match="2 columns of weights, but 1 names"):
         component_planes_figure(np.zeros((20, 2)), ["x"], lattice)
     with pytest.raises(ConfigError, match="2 columns of class counts, but 1 names"):
-        hit_map_figure(
-            np.ones(20, int), lattice, class_counts=np.ones((20, 2), int), class_names=["a"]
-        )
+        counts = {"class_counts": np.ones((20, 2), int), "class_names": ["a"]}
+        hit_map_figure(np.ones(20, int), lattice, **counts)
     with pytest.raises(ConfigError, match="lower max_planes"):
         component_planes_figure(np.zeros((20, 2000)), [""] * 2000, lattice, max_planes=2000)
 

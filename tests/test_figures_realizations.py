@@ -63,9 +63,8 @@ def draw_sweep(metrics, repeats):
     rows = [values for values in product(*swept.values()) for _ in range(repeats)]
     table = pd.DataFrame(rows, columns=list(swept))
     table.insert(0, "id", [f"r{k}" for k in range(len(table))])
-    table = table.assign(
-        xdim=9, trainer="batch", epochs=9, learning_rate="decay", patience=None, method="basins"
-    )
+    fixed = {"xdim": 9, "trainer": "batch", "epochs": 9, "learning_rate": "decay"}
+    table = table.assign(**fixed, patience=None, method="basins")
     table["qe"] = rng.random(len(table)) + 0.1
     table["te"] = 1.1 - table["qe"] + 0.2 * rng.random(len(table))
     names = [name for name, values in swept.items() if len(values) > 1]
@@ -76,17 +75,10 @@ def draw_sweep(metrics, repeats):
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_quality_figure_names_the_recommended_settings(metrics, repeats):
     table, names, settings = draw_sweep(metrics, repeats)
-    figure = quality_figure(
-        table["qe"],
-        table["te"],
-        colour_by=table["radius_schedule"].tolist(),
-        colour_name="radius_schedule",
-        marker_by=table["kernel_distance"].tolist(),
-        marker_name="kernel_distance",
-        metric=table["metric"].tolist(),
-        settings=settings,
-        highlight=3,
-    )
+    styles = {"colour_name": "radius_schedule", "marker_name": "kernel_distance"}
+    styles |= {f"{name[:-4]}by": table[column].tolist() for name, column in styles.items()}
+    options = {"metric": table["metric"].tolist(), "settings": settings, "highlight": 3}
+    figure = quality_figure(table["qe"], table["te"], **styles, **options)
     text = page.readable(figure)
     assert text.count("recommended") == len(metrics)
     assert all(name in text for name in names)
@@ -110,8 +102,7 @@ def test_the_front_in_the_quality_figure_leaves_nothing_better_on_its_other_side
 
 
 def test_quality_figure_says_which_maps_it_cannot_show():
-    te = [0.1, np.nan, 0.2]
-    figure = quality_figure([0.3, 2.0, 0.4], te)
+    figure = quality_figure([0.3, 2.0, 0.4], [0.1, np.nan, 0.2])
     assert "not shown: 1 of 3" in page.texts(figure)
     assert "not shown: 2 of 2" in page.texts(quality_figure([0.3, 0.4], [np.nan] * 2))
 
@@ -129,8 +120,7 @@ def test_clusters_figure_of_the_published_sweep():
     figure = clusters_figure(np.arange(36, dtype=np.uint8) % 4 + 2, PARAMETERS)
     assert not page.text_faults(figure)
     assert len(figure.axes) == 5
-    heights = [bar.get_height() for bar in figure.axes[0].patches]
-    assert heights == [9, 9, 9, 9]
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [9] * 4
 
 
 def test_clusters_figure_says_which_parameters_it_shows():

@@ -28,13 +28,8 @@ def make_histories(n):
 
 @pytest.mark.parametrize("n", [1, 3, 40, 400])
 def test_history_figure_is_readable(n):
-    figure = history_figure(
-        make_histories(n),
-        colour_by=np.arange(n) * 0.01,
-        colour_name="final_radius",
-        metric=["cosine"] * n,
-        highlight=n - 1,
-    )
+    colours = {"colour_by": np.arange(n) * 0.01, "colour_name": "final_radius"}
+    figure = history_figure(make_histories(n), metric=["cosine"] * n, highlight=n - 1, **colours)
     text = page.readable(figure)
     assert "cosine distance" in text
     assert "representative realization" in text

@@ -227,8 +227,7 @@ def test_separate_groups_of_weights_are_found(method):
     third, weights = blobs()
     lattice = Lattice(9, 9)
     u = u_matrix(weights, lattice)
-    numbers = (None,) if method == "hdbscan" else (None, 3, "silhouette", "davies_bouldin")
-    for n_clusters in numbers:
+    for n_clusters in (None,) if method == "hdbscan" else (None, 3, "silhouette", "davies_bouldin"):
         found = segment(weights, u, lattice, method=method, n_clusters=n_clusters, seed=2)
         assert found.cluster_centroids.size == 3
         # One cluster for each third, and each centroid the node nearest to its third's mean.

@@ -257,6 +257,7 @@ def test_a_layer_learns_with_optax():
 
 
 SQUARE = np.zeros((3, 2)), np.zeros((3, 2))
+NO_ROWS = {"rows_per_block": 0}
 
 
 @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ SQUARE = np.zeros((3, 2)), np.zeros((3, 2))
         (lambda: SoftMap(*SQUARE, 1, metric="taxi"), ConfigError, "unknown metric 'taxi'"),
         (lambda: SoftMap.from_som(SOM(), 1), ConfigError, "call fit"),
         (lambda: soft_coordinates(trained_map()[0], np.zeros((2, 5)), 1), DataError, "5 columns"),
-        (lambda: soft_coordinates(*trained_map(), 1, rows_per_block=0), ConfigError, "rows_per"),
+        (lambda: soft_coordinates(*trained_map(), 1, **NO_ROWS), ConfigError, "rows_per_block"),
     ],
 )
 def test_errors_say_what_is_wrong(make, error, message):
