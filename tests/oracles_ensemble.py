@@ -2,6 +2,28 @@
 
 import numpy as np
 
+from kohorte.ensemble.overlaps import count_overlaps
+
+
+def count(labels, **options):
+    """Return the overlaps as the processor counts them."""
+    return count_overlaps(labels, backend="numba", **options)
+
+
+def noisy_ensemble(truth, n_realizations, noise, seed, split=0.0):
+    """Copies of a partition with relabelled clusters, random errors and sometimes a split."""
+    rng = np.random.default_rng(seed)
+    k = int(truth.max()) + 1
+    labels = []
+    for _ in range(n_realizations):
+        copy = rng.permutation(k)[truth]
+        wrong = rng.random(truth.size) < noise
+        copy[wrong] = rng.integers(0, k, wrong.sum())
+        if rng.random() < split:
+            copy[(copy == 0) & (rng.random(truth.size) < 0.5)] = k
+        labels.append(copy.astype(np.uint8))
+    return labels
+
 
 def masks_of(labels, noise=None):
     """Return the mask of every cluster, and its realization and id, in the library's order."""

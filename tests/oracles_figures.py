@@ -66,6 +66,13 @@ def texts(figure):
     return " | ".join(text for text, _ in drawn_texts(figure))
 
 
+def readable(figure):
+    """The same, of a figure without faults."""
+    faults = text_faults(figure)
+    assert not faults, faults
+    return texts(figure)
+
+
 def images(lattice):
     """Shifts of the plane that carry a lattice onto itself, by up to one period along each side."""
     turns = [(0.0,) if np.isinf(period) else (0.0, -period, period) for period in lattice.periods]

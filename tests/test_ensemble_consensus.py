@@ -6,34 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_ensemble import agreement_of_groups, silhouette_of_groups, vote_by_loops
+from oracles_ensemble import (
+    agreement_of_groups,
+    count,
+    noisy_ensemble,
+    silhouette_of_groups,
+    vote_by_loops,
+)
 
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import choose_groups, group_clusters, split_choice
-from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.points import gather_signal, stream_points, vote
 from kohorte.ensemble.significance import gsum
 from kohorte.ensemble.tree import RULES, SEARCH, build_tree, cut_for_points, cut_tree
 from kohorte.errors import ConfigError, DataError
-
-
-def noisy_ensemble(truth, n_realizations, noise, seed, split=0.0):
-    """Copies of a partition with relabelled clusters, random errors and sometimes a split."""
-    rng = np.random.default_rng(seed)
-    k = int(truth.max()) + 1
-    labels = []
-    for _ in range(n_realizations):
-        copy = rng.permutation(k)[truth]
-        wrong = rng.random(truth.size) < noise
-        copy[wrong] = rng.integers(0, k, wrong.sum())
-        if rng.random() < split:
-            copy[(copy == 0) & (rng.random(truth.size) < 0.5)] = k
-        labels.append(copy.astype(np.uint8))
-    return labels
-
-
-def count(labels):
-    return count_overlaps(labels, backend="numba")
 
 
 def find(labels, groups="auto"):

@@ -1,7 +1,7 @@
 """Points that realizations leave out, and labels of text: against masks and loops."""
 
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 
 import h5py
 import numpy as np
@@ -16,6 +16,7 @@ from oracles_ensemble import (
     silhouette_of_groups,
     vote_by_loops,
 )
+from oracles_ensemble import count as oracle_count
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from kohorte import store
@@ -51,10 +52,7 @@ def make_labels(seed, share=None, n_realizations=4, n=40):
     return list(labels.astype(rng.choice(["i1", "i2", "i8"])))
 
 
-def count(labels, **options):
-    return count_overlaps(labels, noise=-1, backend="numba", threads=1, **options)
-
-
+count = partial(oracle_count, noise=-1, threads=1)
 ensembles = st.integers(0, 2**32).map(make_labels)
 
 
@@ -174,7 +172,7 @@ def test_results_follow_points_and_ignore_names(labels, seed):
     moved = [array[order] for array in labels]
     renamed = [np.where(array < 0, 7, array.astype(int) + 10) for array in labels]
     for others, code, points in ((moved, -1, order), (renamed, 7, slice(None))):
-        other = combine(count_overlaps(others, noise=code, backend="numba"))
+        other = combine(oracle_count(others, noise=code))
         for name in ("gsum", "ari", "nmi", "order", "sce_groups"):
             np.testing.assert_array_equal(getattr(other, name), getattr(ensemble, name))
         again = other.label(others)
@@ -186,7 +184,7 @@ def test_results_follow_points_and_ignore_names(labels, seed):
 @given(seed=st.integers(0, 2**32))
 def test_where_no_point_is_left_out_nothing_changes(seed):
     labels = make_labels(seed, share=0)
-    plain, chosen = (combine(count_overlaps(labels, noise=x, backend="numba")) for x in (None, -1))
+    plain, chosen = (combine(oracle_count(labels, noise=x)) for x in (None, -1))
     for name in ("gsum", "order", "sce_groups", "ari", "nmi"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(chosen, name), strict=True)
     for name in ("linkage", "leaf_order", "groups"):
@@ -281,10 +279,8 @@ def test_the_first_lines_of_the_documentation_run(root, capsys):
     names = {}
     exec(text.partition("```python\n")[2].partition("```")[0], names)
     assert capsys.readouterr().out.startswith(f"{names['ensemble'].grouping.n_groups} [")
-    found, votes = (
-        names["found"],
-        vote_by_loops(names["labels"], names["ensemble"].grouping.groups, 9),
-    )
+    found = names["found"]
+    votes = vote_by_loops(names["labels"], names["ensemble"].grouping.groups, 9)
     np.testing.assert_array_equal(found.groups, votes[0])
     np.testing.assert_allclose(found.confidence, votes[1] / len(names["labels"]))
     from kohorte import Ensemble, ensemble

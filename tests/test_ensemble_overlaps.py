@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_ensemble import count_by_masks, masks_of
+from oracles_ensemble import count, count_by_masks, masks_of
 
 from kohorte.ensemble import popcount
 from kohorte.ensemble.labels import MAX_SLAB, check_labels
@@ -70,40 +70,40 @@ def test_large_tables_and_many_points(backend):
     labels = random_labels((3, 21, 300, 20, 2, 1), 70_001, dtype=np.uint16)
     found = count_overlaps(labels, backend=backend, threads=3)
     one_hot = np.concatenate([x == np.arange(x.max() + 1)[:, None] for x in labels])
-    one_hot = one_hot.astype(np.float64)
+    one_hot = one_hot.astype(np.float32)  # which holds all whole numbers up to 2**24
     np.testing.assert_array_equal(found.counts, one_hot @ one_hot.T)
 
 
 @settings(max_examples=40, deadline=None)
 @given(labels=ensembles(), cut=st.floats(0, 1))
 def test_additive_over_slabs_with_missing_clusters(labels, cut):
-    whole = count_overlaps(labels, backend="numba")
+    whole = count(labels)
     n = whole.n_points
     k = min(max(int(cut * n), 1), n - 1)
     if n > 1:
-        parts = [count_overlaps([x[s] for x in labels], backend="numba") for s in np.s_[:k, k:]]
+        parts = [count([x[s] for x in labels]) for s in np.s_[:k, k:]]
         assert same(add_overlaps(*parts), whole)
         assert same(add_overlaps(*parts[::-1]), whole)
     for slab in (1, 7, 64):
-        assert same(count_overlaps(labels, backend="numba", slab=slab), whole)
+        assert same(count(labels, slab=slab), whole)
 
 
 @settings(max_examples=25, deadline=None)
 @given(labels=ensembles(max_realizations=4), seed=st.integers(0, 2**32))
 def test_invariant_under_order_of_points_and_realizations(labels, seed):
     rng = np.random.default_rng(seed)
-    whole = count_overlaps(labels, backend="numba")
+    whole = count(labels)
     points = rng.permutation(whole.n_points)
-    assert same(count_overlaps([x[points] for x in labels], backend="numba"), whole)
+    assert same(count([x[points] for x in labels]), whole)
     order = rng.permutation(len(labels))
-    turned = count_overlaps([labels[r] for r in order], backend="numba")
+    turned = count([labels[r] for r in order])
     assert same(turned, select_realizations(whole, order))
 
 
 def test_relabelling_permutes_counts():
     labels = random_labels((4, 3), 200)
     swapped = [9 - labels[0], labels[1]]
-    a, b = (count_overlaps(x, backend="numba") for x in (labels, swapped))
+    a, b = (count(x) for x in (labels, swapped))
     where = [3, 2, 1, 0, 4, 5, 6]
     np.testing.assert_array_equal(b.counts, a.counts[np.ix_(where, where)])
     assert b.cluster.tolist() == [6, 7, 8, 9, 0, 1, 2]
@@ -111,10 +111,10 @@ def test_relabelling_permutes_counts():
 
 def test_threads_and_shared_accumulators_do_not_change_counts(monkeypatch):
     labels = random_labels((5, 7, 25, 3, 4, 6), 200_000, dtype=np.uint16)
-    one = count_overlaps(labels, backend="numba", threads=1)
-    assert same(count_overlaps(labels, backend="numba", threads=4), one)
+    one = count(labels, threads=1)
+    assert same(count(labels, threads=4), one)
     monkeypatch.setattr(popcount, "_ACCUMULATOR_BYTES", 0)  # all threads share one
-    assert same(count_overlaps(labels, backend="numba", threads=4), one)
+    assert same(count(labels, threads=4), one)
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int64", ">i4", "uint64"])
@@ -125,21 +125,21 @@ def test_any_integer_type_layout_and_range_of_ids(dtype):
     codes = np.random.default_rng(1).integers(0, 3, (2, 500))
     labels = ids.astype(dtype)[codes]
     for view in (labels, list(labels), [np.repeat(x, 2)[::2] for x in labels]):
-        found = count_overlaps(view, backend="numba")
+        found = count(view)
         np.testing.assert_array_equal(found.counts, count_by_masks(codes))
         np.testing.assert_array_equal(found.cluster, np.tile(ids, 2))
 
 
 def test_datasets_and_memory_maps_are_streamed_within_budget(tmp_path):
     labels = np.array(random_labels((4, 30, 7), 5_000))
-    expected = count_overlaps(labels, backend="numba")
+    expected = count(labels)
     np.save(tmp_path / "labels.npy", labels)
     mapped = np.load(tmp_path / "labels.npy", mmap_mode="r")
     with h5py.File(tmp_path / "labels.h5", "w") as file:
         matrix = file.create_dataset("matrix", data=labels)
         rows = [file.create_dataset(f"row{r}", data=x, chunks=(999,)) for r, x in enumerate(labels)]
         for sources in (matrix, rows, mapped, list(mapped)):
-            found = count_overlaps(sources, backend="numba", max_bytes=6 * 1_001)
+            found = count(sources, max_bytes=6 * 1_001)
             assert same(found, expected)
         seen = []
         for start, stop, arrays in check_labels(rows).slabs(max_bytes=6 * 1_001):
@@ -154,15 +154,15 @@ def test_datasets_and_memory_maps_are_streamed_within_budget(tmp_path):
 def test_extending_equals_counting_all(backend, labels, data):
     labels = [*labels, labels[0]]
     k = data.draw(st.integers(1, len(labels) - 1))
-    old = count_overlaps(labels[:k], backend="numba")
+    old = count(labels[:k])
     found = extend_overlaps(old, labels[:k], labels[k:], backend=backend)
-    assert same(found, count_overlaps(labels, backend="numba"))
+    assert same(found, count(labels))
 
 
 def test_extending_counts_only_new_tables():
     labels = random_labels((5, 4, 30, 6, 25), 300, dtype=np.uint16)
     ids = [np.unique(x).astype(np.int64) for x in labels]
-    whole = count_overlaps(labels, backend="numba")
+    whole = count(labels)
     for backend, count_slab in BACKENDS.items():
         part = count_slab(labels, ids, 3, 1)
         new = whole.realization >= 3
@@ -172,7 +172,7 @@ def test_extending_counts_only_new_tables():
 
 def test_extending_with_other_labels_fails():
     labels = random_labels((3, 3, 4), 100)
-    old = count_overlaps(labels[:2], backend="numba")
+    old = count(labels[:2])
     with pytest.raises(DataError, match="not those"):
         extend_overlaps(old, [labels[0], labels[2]], labels[2:])
     shifted = (labels[0] + (labels[0] == 0)).astype(np.uint8)
@@ -185,7 +185,7 @@ def test_extending_with_other_labels_fails():
 
 
 def test_counts_beyond_32_bits_stay_exact():
-    total = count_overlaps([[0, 0, 1], [5, 6, 6]], backend="numba")
+    total = count([[0, 0, 1], [5, 6, 6]])
     for _ in range(40):
         total = add_overlaps(total, total)
     assert total.n_points == 3 * 2**40
@@ -197,19 +197,19 @@ def test_counts_beyond_32_bits_stay_exact():
 def test_too_many_clusters_are_named():
     labels = [np.arange(9_000, dtype=np.uint16), np.arange(9_000, dtype=np.uint16) // 4]
     with pytest.raises(DataError, match=r"11250 clusters.*10000.*realization 0 has the most, 9000"):
-        count_overlaps(labels, backend="numba")
+        count(labels)
 
 
 def test_single_realization_and_single_clusters():
-    one = count_overlaps([[2, 2, 9]], backend="numba")
+    one = count([[2, 2, 9]])
     assert one.counts.tolist() == [[2, 0], [0, 1]]
-    flat = count_overlaps([[4, 4, 4], [0, 1, 1]], backend="numba")
+    flat = count([[4, 4, 4], [0, 1, 1]])
     assert flat.counts.tolist() == [[3, 1, 2], [1, 1, 0], [2, 0, 2]]
 
 
 def test_same_array_twice_counts_as_two_realizations(caplog):
     array = np.array([0, 1, 1])
-    found = count_overlaps([array, array], backend="numba")
+    found = count([array, array])
     assert found.counts.tolist() == [[1, 0, 1, 0], [0, 2, 0, 2], [1, 0, 1, 0], [0, 2, 0, 2]]
     assert "realizations 0 and 1 are the same array" in caplog.text
 
@@ -234,7 +234,7 @@ def test_same_array_twice_counts_as_two_realizations(caplog):
 )
 def test_bad_labels_are_named(labels, message):
     with pytest.raises(DataError, match=message):
-        count_overlaps(labels, backend="numba")
+        count(labels)
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ def test_backend_is_chosen_by_device_and_logged(monkeypatch, caplog):
 
 
 def test_adding_and_selecting_check_their_input():
-    a = count_overlaps([[0, 1]], backend="numba")
-    b = count_overlaps([[0, 1], [0, 0]], backend="numba")
+    a = count([[0, 1]])
+    b = count([[0, 1], [0, 0]])
     with pytest.raises(DataError, match="1 and of 2"):
         add_overlaps(a, b)
     for bad in ([], [0, 0], [-1], [0.5], [[0]]):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_ensemble import goodness_of_masks, gsum_by_masks, masks_of, minima_by_scan
+from oracles_ensemble import count, goodness_of_masks, gsum_by_masks, masks_of, minima_by_scan
 
 from kohorte.ensemble import significance
-from kohorte.ensemble.overlaps import Overlaps, add_overlaps, count_overlaps
+from kohorte.ensemble.overlaps import Overlaps, add_overlaps
 from kohorte.ensemble.points import gather_signal
 from kohorte.ensemble.significance import (
     IDENTICAL,
@@ -36,20 +36,20 @@ def test_hand_worked_numbers():
     # Twelve points; A holds 0..5 and B holds 3..8: n = 3, a = b = 6, u = 9.
     a = [0] * 6 + [1] * 6
     b = [1] * 3 + [0] * 6 + [1] * 3
-    overlaps = count_overlaps([a, b], backend="numba")
+    overlaps = count([a, b])
     assert overlap(overlaps)[0, 2] == 3 / 9
     assert disagreement(overlaps)[0, 2] == 6 / 12
     assert goodness(overlaps)[0, 2] == pytest.approx((3 / 9) / (6 / 12), rel=1e-15)
     # All four pairs have these sizes and n = 3: each cluster sums two of them.
     np.testing.assert_allclose(gsum(overlaps), 4 / 3, rtol=1e-15)
     # Sizes 2 and 3 of which one is shared: u = 4, S = 1/4, Q = 3/5, G = 5/12.
-    other = count_overlaps([[0, 0, 1, 1], [1, 0, 0, 0]], backend="numba")
+    other = count([[0, 0, 1, 1], [1, 0, 0, 0]])
     assert goodness(other)[0, 2] == pytest.approx(5 / 12, rel=1e-15)
     assert (overlap(other)[0, 1], disagreement(other)[0, 1]) == (0, 0)
 
 
 def test_identical_clusters_in_both_modes():
-    overlaps = count_overlaps([[0, 0, 0, 0, 1], [3, 3, 3, 3, 8]], backend="numba")
+    overlaps = count([[0, 0, 0, 0, 1], [3, 3, 3, 3, 8]])
     assert goodness(overlaps, "resolved")[0].tolist() == [0, 0, 8, 0]  # 1 / (1 / (4 + 4))
     assert goodness(overlaps, "reference")[0].tolist() == [0, 0, 0, 0]
     assert gsum(overlaps, "resolved").tolist() == [8, 2, 8, 2]
@@ -70,20 +70,13 @@ def test_empty_clusters_have_no_significance():
 @settings(max_examples=40, deadline=None)
 @given(labels=ensembles, identical=st.sampled_from(sorted(IDENTICAL)))
 def test_published_algorithm_on_masks(labels, identical):
-    overlaps = count_overlaps(labels, backend="numba")
+    overlaps = count(labels)
     masks, realization, _ = masks_of(labels)
+    tables = overlap(overlaps), disagreement(overlaps), goodness(overlaps, identical)
     for a, i in enumerate(realization):
         for b, j in enumerate(realization):
             expected = goodness_of_masks(masks[a], masks[b], identical) if i != j else (0, 0, 0)
-            found = [
-                table[a, b]
-                for table in (
-                    overlap(overlaps),
-                    disagreement(overlaps),
-                    goodness(overlaps, identical),
-                )
-            ]
-            np.testing.assert_allclose(found, expected, rtol=1e-12)
+            np.testing.assert_allclose([table[a, b] for table in tables], expected, rtol=1e-12)
     values, signal = gsum_by_masks(labels, identical)
     found = gsum(overlaps, identical)
     np.testing.assert_allclose(found, values, rtol=1e-12)
@@ -93,7 +86,7 @@ def test_published_algorithm_on_masks(labels, identical):
 @settings(max_examples=25, deadline=None)
 @given(labels=ensembles, seed=st.integers(0, 2**32))
 def test_resolved_significance_is_bounded_and_monotone(labels, seed):
-    overlaps = count_overlaps(labels, backend="numba")
+    overlaps = count(labels)
     g, sizes = goodness(overlaps), overlaps.sizes
     assert (g >= 0).all()
     assert (g <= sizes[:, None] + sizes).all()
@@ -101,14 +94,14 @@ def test_resolved_significance_is_bounded_and_monotone(labels, seed):
     assert (gsum(overlaps, "reference") <= gsum(overlaps)).all()
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))
-    turned = count_overlaps([labels[r] for r in order], backend="numba")
+    turned = count([labels[r] for r in order])
     where = np.concatenate([np.flatnonzero(overlaps.realization == r) for r in order])
     np.testing.assert_allclose(gsum(turned), gsum(overlaps)[where], rtol=1e-12)
 
 
 @pytest.mark.parametrize("pairs", [1, 30, 41])
 def test_pairs_are_the_same_however_many_are_looked_at_together(monkeypatch, pairs):
-    overlaps = count_overlaps(make_ensemble(np.random.default_rng(5)), backend="numba")
+    overlaps = count(make_ensemble(np.random.default_rng(5)))
     tables = overlap, disagreement, goodness
     together = [table(overlaps) for table in tables]
     assert overlaps.n_clusters > 10
@@ -118,7 +111,7 @@ def test_pairs_are_the_same_however_many_are_looked_at_together(monkeypatch, pai
 
 
 def test_no_overflow_at_ten_billion_points():
-    overlaps = count_overlaps([[0, 0, 0, 1], [0, 0, 1, 1]], backend="numba")
+    overlaps = count([[0, 0, 0, 1], [0, 0, 1, 1]])
     before = gsum(overlaps)
     for _ in range(32):
         overlaps = add_overlaps(overlaps, overlaps)
@@ -126,7 +119,7 @@ def test_no_overflow_at_ten_billion_points():
 
 
 def test_one_realization_has_no_significance():
-    overlaps = count_overlaps([[0, 1, 1, 2]], backend="numba")
+    overlaps = count([[0, 1, 1, 2]])
     assert gsum(overlaps).tolist() == [0, 0, 0]
     separation = separate(gsum(overlaps))
     assert separation.boundaries.tolist() == [0, 3]
@@ -202,7 +195,7 @@ def test_bad_curves_are_named():
         separate([1.0, 2.0])
     with pytest.raises(DataError, match="2 ranks"):
         sce_groups([0, 1, 2], separate([2.0, 1.0]))
-    overlaps = count_overlaps([[0, 1]], backend="numba")
+    overlaps = count([[0, 1]])
     for table in (goodness, gsum):
         with pytest.raises(ConfigError, match="choose one of reference, resolved"):
             table(overlaps, identical="other")

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from oracles_ensemble import count, noisy_ensemble
 
 from kohorte.ensemble.agreement import pairwise_ari
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.effects import parameter_effects
-from kohorte.ensemble.overlaps import count_overlaps, select_realizations
+from kohorte.ensemble.overlaps import select_realizations
 from kohorte.ensemble.significance import goodness, gsum, rank_clusters
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.sufficiency import measure_sufficiency
@@ -14,19 +15,8 @@ from kohorte.errors import ConfigError, DataError
 
 
 def make_labels(n_realizations, n=300, noise=0.15, seed=0):
-    rng = np.random.default_rng(seed)
     truth = np.repeat([0, 1, 2], [n // 2, n // 3, n - n // 2 - n // 3])
-    labels = []
-    for _ in range(n_realizations):
-        copy = truth.copy()
-        wrong = rng.random(n) < noise
-        copy[wrong] = rng.integers(0, 3, wrong.sum())
-        labels.append(copy.astype(np.uint8))
-    return labels
-
-
-def count(labels):
-    return count_overlaps(labels, backend="numba")
+    return noisy_ensemble(truth, n_realizations, noise, seed)
 
 
 def rng(seed=0):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_ensemble import masks_of
+from oracles_ensemble import count, masks_of
 from sklearn.metrics import adjusted_rand_score
 
 from kohorte import store
@@ -17,7 +17,6 @@ from kohorte.analysis.choice import nearest_to_ideal
 from kohorte.analysis.sweep import tabulate_ensembles, tabulate_settings
 from kohorte.analysis.tables import MAX_ROWS, agreement_table
 from kohorte.ensemble.combination import combine
-from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.sweep import combine_settings, measure_setting
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.parameters import parameter_defaults
@@ -31,10 +30,6 @@ def make_labels(n_realizations, n_points=60, seed=0):
     wrong = rng.random((n_realizations, n_points)) < 0.2
     labels = np.where(wrong, rng.integers(0, 4, wrong.shape), truth)
     return list((3 * labels + 1).astype(np.uint8))
-
-
-def count(labels):
-    return count_overlaps(labels, backend="numba", threads=1)
 
 
 def label(part, labels, votes="equal", **options):
@@ -138,15 +133,9 @@ def test_settings_that_do_not_fit_are_refused():
 
 
 def write(path, parts, labels, votes="equal", **options):
-    write_sweep(
-        path,
-        parts,
-        labels,
-        ids=[f"map {r}" for r in range(len(labels))],
-        parameters=[{"xdim": 5 + s, "final_alpha": None} for s in range(len(parts))],
-        options={"votes": votes},
-        **options,
-    )
+    ids = [f"map {r}" for r in range(len(labels))]
+    options |= {"parameters": [{"xdim": 5 + s, "final_alpha": None} for s in range(len(parts))]}
+    write_sweep(path, parts, labels, ids=ids, options={"votes": votes}, **options)
 
 
 @pytest.mark.parametrize("votes", ["equal", "significance"])

@@ -61,7 +61,6 @@ def test_only_what_would_change_is_drawn_again(study, tmp_path):
     times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert draw_figures(figures, inputs, folder, processes=2) == []
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
-
     figures["effects"] |= {"library": "b"}
     assert draw_figures(figures, inputs, folder) == ["effects"]
     figures["clusters"] |= {"parameters": {"swept": []}}

@@ -23,23 +23,16 @@ def make_tree(n, n_groups):
 
 
 @pytest.mark.parametrize(
-    ("n", "n_groups", "spread"),
-    [(5, 1, 0.2), (150, 4, 0.2), (150, 4, 3.0), (1500, 40, 3.0)],
+    ("n", "n_groups", "spread"), [(5, 1, 0.2), (150, 4, 0.2), (150, 4, 3.0), (1500, 40, 3.0)]
 )
 def test_ranked_gsum_figure_is_readable(n, n_groups, spread):
     rng = np.random.default_rng(7)
     ranked = np.sort(np.exp(rng.normal(0, spread, n)))[::-1]
     ranked[-2:] = 0
     cuts = np.sort(rng.choice(np.arange(1, n), n_groups - 1, replace=False))
-    figure = ranked_gsum_figure(
-        ranked,
-        smoothed=ranked - 0.01,
-        derivative=np.gradient(ranked) / (ranked + 1e-3),
-        boundaries=[0, *cuts, n],
-        threshold=-0.015,
-    )
-    assert not page.text_faults(figure)
-    text = page.texts(figure)
+    curves = {"smoothed": ranked - 0.01, "derivative": np.gradient(ranked) / (ranked + 1e-3)}
+    figure = ranked_gsum_figure(ranked, boundaries=[0, *cuts, n], threshold=-0.015, **curves)
+    text = page.readable(figure)
     assert ("Gsum 0 (2 clusters)" in text) == (figure.axes[0].get_yscale() == "log")
     assert "threshold \N{MINUS SIGN}0.015" in text
 
@@ -47,13 +40,10 @@ def test_ranked_gsum_figure_is_readable(n, n_groups, spread):
 @pytest.mark.parametrize("value", [0.0, 3.0])
 def test_ranked_gsum_figure_of_equal_clusters(value):
     figure = ranked_gsum_figure(np.full(3, value))
+    assert "SCE group" not in page.readable(figure)
+    curves = dict.fromkeys(("smoothed", "derivative"), np.zeros(3))
+    figure = ranked_gsum_figure(np.full(3, value), boundaries=[0, 3], threshold=-0.01, **curves)
     assert not page.text_faults(figure)
-    assert "SCE group" not in page.texts(figure)
-    zero = np.zeros(3)
-    with_curves = ranked_gsum_figure(
-        np.full(3, value), smoothed=zero, derivative=zero, boundaries=[0, 3], threshold=-0.01
-    )
-    assert not page.text_faults(with_curves)
     with pytest.raises(ConfigError, match="derivative has 2 entries for 3 clusters"):
         ranked_gsum_figure(np.ones(3), derivative=np.ones(2))
 
@@ -62,24 +52,21 @@ def test_ranked_gsum_figure_of_equal_clusters(value):
 def test_similarity_figure_is_readable(n, n_groups):
     similarity, tree, groups = make_tree(n, n_groups)
     figure = similarity_figure(similarity, linkage=tree, groups=groups.astype(np.uint8))
-    assert not page.text_faults(figure)
-    assert ("cut of the tree" in page.texts(figure)) == (1 < n_groups < n)
+    assert ("cut of the tree" in page.readable(figure)) == (1 < n_groups < n)
+
+
+def cuts(figure):
+    """Heights of the dashed lines, each of which is level."""
+    lines = [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "--"]
+    return [height for line in lines for height in set(line.get_ydata())]
 
 
 def test_the_cut_of_the_tree_is_drawn_below_the_last_branch_that_a_group_divides():
-    heights = [0.1, 0.2, 0.5, 0.9]
     tree = np.array([[0, 1, 0.1, 2], [2, 3, 0.2, 2], [5, 6, 0.5, 4], [4, 7, 0.9, 5]])
     # Leaves in the order 4, 0, 1, 2, 3: the first goes with the last two.
     for groups, expected in (([0, 1, 1, 0, 0], (0.2, 0.5)), ([1, 0, 0, 0, 0], (0.5, 0.9))):
         figure = similarity_figure(np.eye(5), linkage=tree, groups=np.array(groups))
-        cuts = [
-            line.get_ydata()[0]
-            for axes in figure.axes
-            for line in axes.lines
-            if line.get_linestyle() == "--"
-        ]
-        assert cuts == [pytest.approx(sum(expected) / 2)]
-    assert heights == tree[:, 2].tolist()
+        assert cuts(figure) == [pytest.approx(sum(expected) / 2)]
 
 
 def test_similarity_figure_of_one_cluster_and_without_a_tree():
@@ -97,10 +84,8 @@ def test_similarity_figure_of_one_cluster_and_without_a_tree():
 def test_tree_is_that_of_scipy():
     similarity, tree, groups = make_tree(40, 3)
     figure = similarity_figure(similarity, linkage=tree, groups=groups)
-    drawn = [
-        path.vertices for axes in figure.axes for c in axes.collections for path in c.get_paths()
-    ]
-    drawn = [vertices for vertices in drawn if vertices.shape == (4, 2)]
+    paths = [p for axes in figure.axes for c in axes.collections for p in c.get_paths()]
+    drawn = [path.vertices for path in paths if path.vertices.shape == (4, 2)]
     reference = dendrogram(tree, no_plot=True)
     # SciPy spaces leaves by ten, beginning at five
     expected = [
@@ -114,21 +99,13 @@ def test_tree_is_that_of_scipy():
 def test_cut_lies_where_the_tree_has_as_many_branches_as_groups():
     similarity, tree, groups = make_tree(40, 3)
     figure = similarity_figure(similarity, linkage=tree, groups=groups)
-    dashed = [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "--"]
-    (height,) = set(dashed[0].get_ydata())
-    assert (tree[:, 2] > height).sum() == 2
+    assert (tree[:, 2] > cuts(figure)[0]).sum() == 2
 
 
 def test_large_similarity_is_averaged_and_deep_trees_are_drawn():
     n = MAX_PIXELS + 11
-    tree = np.column_stack(
-        [
-            np.append(0, np.arange(n, 2 * n - 2)),
-            np.arange(1, n),
-            np.linspace(0.1, 1, n - 1),
-            np.arange(2, n + 1),
-        ]
-    )
+    first, heights = np.append(0, np.arange(n, 2 * n - 2)), np.linspace(0.1, 1, n - 1)
+    tree = np.column_stack([first, np.arange(1, n), heights, np.arange(2, n + 1)])
     figure = similarity_figure(np.full((n, n), 0.25), linkage=tree, groups=np.zeros(n, int))
     image = figure.axes[0].images[0].get_array()
     assert image.shape == (756, 756)
@@ -144,8 +121,7 @@ def test_stability_figure_is_readable(n, n_groups, spread):
     width = rng.random(n) * gsum
     groups = np.arange(n) % n_groups
     figure = stability_figure(gsum, gsum - width, gsum + width, groups=groups)
-    assert not page.text_faults(figure)
-    text = page.texts(figure)
+    text = page.readable(figure)
     assert "95 % confidence interval" in text
     assert ("group 1" in text) == (n_groups > 1)
     assert figure.axes[0].get_ylim()[1] >= (gsum + width).max()
@@ -157,11 +133,9 @@ def test_stability_figure_is_readable(n, n_groups, spread):
 def test_sufficiency_figure_is_readable(n, target, answer):
     sizes = np.arange(1, n + 1) * 2
     median = 1 - 0.5 / sizes
-    figure = sufficiency_figure(
-        sizes, median, median - 0.1, np.minimum(median + 0.1, 1), target=target, answer=answer
-    )
-    assert not page.text_faults(figure)
-    text = page.texts(figure)
+    band = median - 0.1, np.minimum(median + 0.1, 1)
+    figure = sufficiency_figure(sizes, median, *band, target=target, answer=answer)
+    text = page.readable(figure)
     assert ("20 realizations are enough" in text) == (answer is not None)
     assert ("target not reached" in text) == (target is not None and answer is None)
 

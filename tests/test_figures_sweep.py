@@ -9,8 +9,9 @@ import pytest
 
 from kohorte.errors import ConfigError
 from kohorte.figures.sweep import MEASURES, sweep_figure
+from kohorte.maps.parameters import PARAMETERS
 
-METRICS = ["euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine"]
+METRICS = list(PARAMETERS["metric"].names)
 
 
 def make_table(without=(), **parameters):

@@ -16,28 +16,21 @@ def make_histories(n):
     histories = []
     for k in range(n):
         share = np.linspace(0, 1, 3 + k % 20)
-        histories.append(
-            {
-                "step": np.round(share * 10 ** (3 + k % 3)).astype(np.int64),
-                "quantization_error": (1 + k) * np.exp(-3 * share) + 0.1 * rng.random(share.size),
-                "topographic_error": np.clip(1 - share, 0, 1) * rng.random(share.size),
-                "radius": 20 * (1 - share) + 1,
-            }
-        )
+        history = {
+            "step": np.round(share * 10 ** (3 + k % 3)).astype(np.int64),
+            "quantization_error": (1 + k) * np.exp(-3 * share) + 0.1 * rng.random(share.size),
+            "topographic_error": np.clip(1 - share, 0, 1) * rng.random(share.size),
+            "radius": 20 * (1 - share) + 1,
+        }
+        histories.append(history)
     return histories
 
 
 @pytest.mark.parametrize("n", [1, 3, 40, 400])
 def test_history_figure_is_readable(n):
-    figure = history_figure(
-        make_histories(n),
-        colour_by=np.arange(n) * 0.01,
-        colour_name="final_radius",
-        metric=["cosine"] * n,
-        highlight=n - 1,
-    )
-    assert not page.text_faults(figure)
-    text = page.texts(figure)
+    colours = {"colour_by": np.arange(n) * 0.01, "colour_name": "final_radius"}
+    figure = history_figure(make_histories(n), metric=["cosine"] * n, highlight=n - 1, **colours)
+    text = page.readable(figure)
     assert "cosine distance" in text
     assert "representative realization" in text
     assert ("final_radius" in text) == (n > 1)
@@ -59,8 +52,7 @@ def test_history_of_a_map_of_one_node_and_of_several_metrics():
     for history in histories:
         history["topographic_error"] = np.full(history["step"].size, np.nan)
     figure = history_figure(histories, metric=["euclidean", "manhattan"])
-    assert not page.text_faults(figure)
-    assert "each in its own metric" in page.texts(figure)
+    assert "each in its own metric" in page.readable(figure)
     with pytest.raises(ConfigError, match="metric has 1 entries for 2 realizations"):
         history_figure(histories, metric=["euclidean"])
 
@@ -83,8 +75,7 @@ def test_snapshots_figure_is_readable(n_moments, xdim, ydim, n_features):
     for periodic in (False, True):
         lattice = Lattice(xdim, ydim, "hexagonal", periodic)
         figure = draw_snapshots(n_moments, lattice, n_features, missing=True, unit="epochs")
-        assert not page.text_faults(figure)
-        text = page.texts(figure)
+        text = page.readable(figure)
         assert text.count("epochs") == min(n_moments, 12)
         assert f"after {value_label((n_moments - 1) * 10**8)} epochs" in text
         assert ("12 of 30 stored moments" in text) == (n_moments == 30)

@@ -13,9 +13,8 @@ from kohorte.maps import batch
 from kohorte.maps.batch import MiniBatches, train_batch, train_minibatch
 from kohorte.maps.history import Observer
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.metrics import METRICS
 from kohorte.maps.neighbourhood import KERNELS
-
-METRICS = ["euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine"]
 
 
 def table(missing=0.0, shape=(40, 3), seed=0):
@@ -33,13 +32,9 @@ def table(missing=0.0, shape=(40, 3), seed=0):
 def test_an_epoch_by_definition(topology, periodic, metric, missing):
     features = table(missing)
     kernels = [name for name in KERNELS if name != "mexican_hat"]
-    for (xdim, ydim), kernel, distance in zip(
-        [(1, 1), (8, 1), (1, 6), (6, 4), (3, 2)],
-        kernels,
-        itertools.cycle(["euclidean", "links"]),
-        strict=False,
-    ):
-        lattice = Lattice(xdim, ydim, topology, periodic)
+    sizes, distances = [(1, 1), (8, 1), (1, 6), (6, 4), (3, 2)], ["euclidean", "links"] * 3
+    for size, kernel, distance in zip(sizes, kernels, distances, strict=False):
+        lattice = Lattice(*size, topology, periodic)
         start = np.random.default_rng(1).normal(size=(lattice.n_nodes, 3)).astype(np.float32)
         chosen = {"kernel": kernel, "kernel_distance": distance, "metric": metric}
         expected = oracle.batch_epoch(features, lattice, start, 1.3, **chosen)
@@ -85,9 +80,8 @@ def test_product_kernels_agree_with_the_general_smoothing(monkeypatch):
 
 def test_nodes_without_support_keep_their_weights():
     features, start = np.array([[0.0, 0.0], [0.1, 0.0]]), np.array([[0.0, 0], [5, 5], [9, 9]])
-    found = train_batch(
-        features, Lattice(3, 1), start, epochs=1, radius=1, kernel="bubble", kernel_distance="links"
-    )
+    bubble = {"epochs": 1, "radius": 1, "kernel": "bubble", "kernel_distance": "links"}
+    found = train_batch(features, Lattice(3, 1), start, **bubble)
     np.testing.assert_allclose(found, [[0.05, 0], [0.05, 0], [9, 9]])
     # Of a feature that no point near the node has, too.
     features = np.array([[0.0, np.nan]])
@@ -98,20 +92,18 @@ def test_nodes_without_support_keep_their_weights():
 def test_rough_and_fine_epochs():
     features, lattice = table(shape=(60, 2)), Lattice(5, 4)
     start = np.random.default_rng(1).random((20, 2))
-    rough = train_batch(features, lattice, start, epochs=5, radius=3, final_radius=0.8)
+    fall = {"epochs": 5, "radius": 3, "final_radius": 0.8}
+    rough = train_batch(features, lattice, start, **fall)
     fine = train_batch(features, lattice, rough, epochs=3, radius=0.8, radius_schedule="constant")
-    found = train_batch(
-        features, lattice, start, epochs=5, fine_epochs=3, radius=3, final_radius=0.8
-    )
+    found = train_batch(features, lattice, start, fine_epochs=3, **fall)
     np.testing.assert_array_equal(found, fine)
 
 
 def test_repeated_epochs_at_a_small_radius_are_k_means():
     features = np.concatenate([table(shape=(50, 2)) + shift for shift in (0, 20, 40)])
     start = np.array([[1.0, 1], [19, 22], [41, 38]])
-    found = train_batch(
-        features, Lattice(3, 1), start, epochs=3, radius=0.1, radius_schedule="constant"
-    )
+    small = {"radius": 0.1, "radius_schedule": "constant"}
+    found = train_batch(features, Lattice(3, 1), start, epochs=3, **small)
     means = [features[k * 50 : (k + 1) * 50].mean(axis=0) for k in range(3)]
     np.testing.assert_allclose(found, means, rtol=1e-5)
 
@@ -121,8 +113,7 @@ def test_backends_agree():
     start = np.random.default_rng(1).random((24, 3)).astype(np.float32)
     arguments = {"epochs": 6, "fine_epochs": 2}
     numba, jax = (
-        train_batch(features, lattice, start, backend=backend, **arguments)
-        for backend in ("numba", "jax")
+        train_batch(features, lattice, start, backend=b, **arguments) for b in ("numba", "jax")
     )
     assert isinstance(jax, np.ndarray)
     assert jax.dtype == np.float32
@@ -134,9 +125,8 @@ def test_one_batch_of_all_points_with_alpha_one_is_a_batch_epoch(missing):
     features, lattice = table(missing, (70, 3)), Lattice(5, 4)
     start = np.random.default_rng(1).random((20, 3))
     epoch = train_batch(features, lattice, start, epochs=1, radius=2)
-    found = train_minibatch(
-        features, lattice, start, epochs=1, batch_size=70, alpha=1, radius=2, order="sequential"
-    )
+    one = {"epochs": 1, "batch_size": 70, "alpha": 1, "radius": 2, "order": "sequential"}
+    found = train_minibatch(features, lattice, start, **one)
     np.testing.assert_allclose(found, epoch, rtol=1e-6)
 
 
@@ -153,19 +143,10 @@ def test_minibatches_by_definition():
         counts = counts + share * (part_counts / size - counts)
         h = oracle.kernel_matrix(lattice, 1.5, "gaussian", "euclidean")
         weights = ((h @ sums) / (h @ counts)).astype(np.float32)
-    found = train_minibatch(
-        features,
-        lattice,
-        start,
-        epochs=1,
-        batch_size=15,
-        alpha=0.4,
-        final_alpha=0,
-        learning_rate="linear",
-        radius=1.5,
-        radius_schedule="constant",
-        order="sequential",
-    )
+    options = {"epochs": 1, "batch_size": 15, "order": "sequential"}
+    options |= {"alpha": 0.4, "final_alpha": 0, "learning_rate": "linear"}
+    options |= {"radius": 1.5, "radius_schedule": "constant"}
+    found = train_minibatch(features, lattice, start, **options)
     np.testing.assert_allclose(found, weights, rtol=1e-5)
 
 
@@ -215,16 +196,8 @@ def test_an_observer_sees_the_run_and_may_end_it(train):
         ({"kernel": "mexican_hat"}, ConfigError, "negative values"),
         ({"backend": "torch"}, ConfigError, "unknown backend"),
         ({"metric": "taxi"}, ConfigError, "unknown metric"),
-        (
-            {"radius_schedule": "reference", "radius": 3},
-            ConfigError,
-            "radius is 3, but",
-        ),
-        (
-            {"radius": 1, "final_radius": 2},
-            ConfigError,
-            "final_radius is 2, but it falls",
-        ),
+        ({"radius_schedule": "reference", "radius": 3}, ConfigError, "radius is 3, but"),
+        ({"radius": 1, "final_radius": 2}, ConfigError, "final_radius is 2, but it falls"),
         ({"threads": 0}, ConfigError, "threads must be at least 1"),
         ({"features": np.zeros((0, 2))}, DataError, "at least one row"),
         ({"features": [[1.0, np.inf]]}, DataError, "inf in row 0"),

@@ -4,24 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles_lattice import KINDS
+from oracles_maps import KERNELS as PLAIN
 
 from kohorte.errors import ConfigError
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS, Neighbourhood
 from kohorte.maps.parameters import check_averaging
-
-PLAIN = {
-    "truncated_gaussian": lambda d, n: math.exp(-d * d / (2 * (n / 3) ** 2)) if d <= n else 0,
-    "gaussian": lambda d, n: math.exp(-d * d / (2 * n * n)),
-    "gaussian_e": lambda d, n: math.exp(-d * d / (n * n)),
-    "bubble": lambda d, n: 1 if d <= n else 0,
-    "mexican_hat": lambda d, n: (1 - (d / n) ** 2) * math.exp(-d * d / (2 * n * n)),
-    "triangle": lambda d, n: max(0, 1 - d / n),
-}
-
-LATTICES = [
-    (topology, periodic) for topology in ("rectangular", "hexagonal") for periodic in (False, True)
-]
 
 
 def test_every_kernel_has_a_plain_definition():
@@ -42,7 +31,7 @@ def test_a_radius_of_zero_leaves_the_winner_alone(kernel, radius):
     np.testing.assert_array_equal(KERNELS[kernel](np.array([0, 1e-3, 1]), radius), [1, 0, 0])
 
 
-@pytest.mark.parametrize(("topology", "periodic"), LATTICES)
+@pytest.mark.parametrize(("topology", "periodic"), KINDS)
 @pytest.mark.parametrize("distance", ["links", "euclidean"])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_tables_hold_the_kernel_of_every_pair_of_nodes(topology, periodic, distance, kernel):

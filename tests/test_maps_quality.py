@@ -94,9 +94,8 @@ def test_combined_error_by_brute_force(size, kind, metric):
     lattice = Lattice(*size, *kind)
     nodes, distances = two_winners(points, weights, metric)
     paths = oracle.shortest_paths(weights, lattice, metric)[nodes[:, 0], nodes[:, 1]]
-    assert combined_error(distances[:, 0], nodes, weights, lattice, metric) == pytest.approx(
-        np.mean(distances[:, 0] + paths)
-    )
+    found = combined_error(distances[:, 0], nodes, weights, lattice, metric)
+    assert found == pytest.approx(np.mean(distances[:, 0] + paths))
 
 
 def test_a_detour_over_squared_links_may_be_shorter():
@@ -124,16 +123,8 @@ def test_distortion_by_brute_force(missing, metric, kernel, kind):
     lattice = Lattice(3, 4, *kind)
     winners = two_winners(points, weights, metric)[0][:, 0]
     for radius, kernel_distance in itertools.product((0, 1, 2.5, 20), LATTICE_DISTANCES):
-        found = distortion(
-            points,
-            weights,
-            winners,
-            lattice,
-            radius=radius,
-            kernel=kernel,
-            kernel_distance=kernel_distance,
-            metric=metric,
-        )
+        options = {"radius": radius, "kernel": kernel, "kernel_distance": kernel_distance}
+        found = distortion(points, weights, winners, lattice, metric=metric, **options)
         strengths = KERNELS[kernel](DISTANCES[kernel_distance](lattice), radius)
         expected = oracle.distortion(points, weights, winners, strengths, metric)
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -164,9 +155,8 @@ def test_blocks_do_not_change_the_distortion(monkeypatch, metric):
 def test_topographic_product_by_brute_force(size, kind, metric):
     _, weights = random_map(2, size, n_features=3)
     lattice = Lattice(*size, *kind)
-    assert topographic_product(weights, lattice, metric=metric) == pytest.approx(
-        oracle.topographic_product(weights, lattice, metric)
-    )
+    expected = oracle.topographic_product(weights, lattice, metric)
+    assert topographic_product(weights, lattice, metric=metric) == pytest.approx(expected)
 
 
 def test_topographic_product_of_a_perfect_map_is_zero():
@@ -277,9 +267,8 @@ def test_embedding_of_the_values_that_are_present():
     for measure in (embedding_ks, embedding_variance):
         for shift in (0, 2):
             whole = measure(points[:200, :1], weights[:, :1] + shift)
-            share = points[:200, 0].var(ddof=1) / (
-                points[:200, 0].var(ddof=1) + points[:, 1].var(ddof=1)
-            )
+            variances = points[:200, 0].var(ddof=1), points[:, 1].var(ddof=1)
+            share = variances[0] / sum(variances)
             found = measure(points, weights + [[shift, 2, 0]])
             assert found == pytest.approx(whole * share, rel=1e-5)
     assert math.isnan(embedding_variance([[1.0, np.nan], [np.nan, 1.0]], np.eye(2)))
@@ -348,13 +337,8 @@ def test_tiny_maps_and_tables(size, n_points):
     assert undefined == expected
 
 
-ONE_POINT = {
-    "features": [[1.0]],
-    "weights": [[1.0], [2.0]],
-    "winners": [0],
-    "lattice": Lattice(2, 1),
-    "radius": 1,
-}
+ONE_POINT = {"features": [[1.0]], "weights": [[1.0], [2.0]], "winners": [0]}
+ONE_POINT |= {"lattice": Lattice(2, 1), "radius": 1}
 
 
 @pytest.mark.parametrize(

@@ -91,13 +91,7 @@ def test_start_and_order_have_generators_of_their_own():
 def test_labels_take_the_smallest_unsigned_type(n_clusters, dtype):
     features = np.random.default_rng(0).random((5000, 2))
     parameters = MapParameters(
-        20,
-        15,
-        steps=1,
-        alpha=1e-9,
-        initial="sample",
-        method="agglomerative",
-        clusters=n_clusters,
+        20, 15, steps=1, alpha=1e-9, initial="sample", method="agglomerative", clusters=n_clusters
     )
     found = run_realization(features, parameters, 0, quality_rows=10)
     assert found.cluster_centroids.size == n_clusters

@@ -1,43 +1,17 @@
 """Parameters of a study made those of one map."""
 
+from operator import attrgetter
+
 import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError
-from kohorte.maps.parameters import PARAMETERS
+from kohorte.maps.parameters import PARAMETERS, parameter_defaults
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.segments import SEGMENTATIONS
 
-CHOSEN = {
-    "xdim": "auto",
-    "ydim": "auto",
-    "ratio": 0.7,
-    "topology": "rectangular",
-    "periodic": False,
-    "trainer": "online",
-    "steps": 100,
-    "epochs": None,
-    "fine_epochs": 0,
-    "batch_size": 100,
-    "alpha": 0.1,
-    "final_alpha": None,
-    "learning_rate": "decay",
-    "radius": "auto",
-    "final_radius": "auto",
-    "radius_schedule": "auto",
-    "kernel": "auto",
-    "kernel_distance": "auto",
-    "order": "shuffled",
-    "initial": "pca",
-    "metric": "euclidean",
-    "backend": "numba",
-    "patience": None,
-    "tolerance": 0.0,
-    "method": "basins",
-    "smoothing": 0.5,
-    "merge": 0.3,
-    "clusters": 4,
-}
+CHOSEN = parameter_defaults() | {"ratio": 0.7, "steps": 100, "batch_size": 100, "initial": "pca"}
+CHOSEN |= {"smoothing": 0.5, "merge": 0.3, "clusters": 4}
 
 
 def features(n_points=150, n_features=4):
@@ -76,17 +50,10 @@ def test_automatic_names_follow_the_trainer():
         resolve_parameters({**CHOSEN, "xdim": 9, "ydim": 4, "trainer": trainer}, features())
         for trainer in ("online", "batch")
     )
-    assert (online.radius_schedule, online.kernel, online.kernel_distance) == (
-        "reference",
-        "truncated_gaussian",
-        "links",
-    )
+    names = attrgetter("radius_schedule", "kernel", "kernel_distance")
+    assert names(online) == ("reference", "truncated_gaussian", "links")
     assert (online.epochs, online.radius, online.last_radius) == (None, None, 8)
-    assert (batch.radius_schedule, batch.kernel, batch.kernel_distance) == (
-        "exponential",
-        "gaussian",
-        "euclidean",
-    )
+    assert names(batch) == ("exponential", "gaussian", "euclidean")
     assert (batch.epochs, batch.radius, batch.final_radius, batch.last_radius) == (20, 4.5, 1, 1)
 
 

@@ -5,19 +5,14 @@ import oracles_maps as oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 from oracles_lattice import KINDS, lattices
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import segments
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS
-from kohorte.maps.segments import (
-    SEGMENTATIONS,
-    find_basins,
-    merge_basins,
-    path_costs,
-    segment,
-)
+from kohorte.maps.segments import SEGMENTATIONS, find_basins, merge_basins, path_costs, segment
 from kohorte.maps.umatrix import smooth, u_matrix
 
 SIZES = [(1, 1), (1, 6), (6, 1), (2, 2), (5, 4), (7, 8)]
@@ -31,19 +26,19 @@ def test_u_matrix_by_brute_force(size, kind, metric):
     lattice = Lattice(*size, *kind)
     found = u_matrix(weights, lattice, metric)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, oracle.u_matrix(weights, lattice, metric), rtol=1e-12)
+    assert_allclose(found, oracle.u_matrix(weights, lattice, metric), rtol=1e-12)
 
 
 def test_u_matrix_by_hand():
     # A 2 x 2 map: every node has the three others as neighbours.
     weights = [[0, 0], [3, 4], [0, 0], [0, 12]]
     far = np.hypot(3, 8)
-    np.testing.assert_allclose(
+    assert_allclose(
         u_matrix(weights, Lattice(2, 2)),
         [(5 + 0 + 12) / 3, (5 + 5 + far) / 3, (5 + 0 + 12) / 3, (12 + far + 12) / 3],
     )
     # Hexagons: nodes 0 and 3 are not linked, as the second row is moved to the right.
-    np.testing.assert_allclose(
+    assert_allclose(
         u_matrix(weights, Lattice(2, 2, "hexagonal"), "manhattan"),
         [(7 + 0) / 2, (7 + 7 + 11) / 3, (0 + 7 + 12) / 3, (11 + 12) / 2],
     )
@@ -53,18 +48,16 @@ def test_u_matrix_by_hand():
 @given(lattice=lattices(side=7))
 def test_smoothing_by_brute_force(lattice, length):
     u = np.random.default_rng(1).random(lattice.n_nodes)
-    np.testing.assert_allclose(
-        smooth(u, lattice, length), oracle.smooth(u, lattice, length), rtol=1e-12
-    )
+    assert_allclose(smooth(u, lattice, length), oracle.smooth(u, lattice, length), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_smoothing_keeps_constants_and_length_zero_keeps_all(kind):
-    np.testing.assert_allclose(smooth(np.ones(20), Lattice(5, 4, *kind), 1.5), 1)
+    assert_allclose(smooth(np.ones(20), Lattice(5, 4, *kind), 1.5), 1)
     u = np.arange(6.0)
     for length in (0, 1e-200):
         kept = smooth(u, Lattice(3, 2, *kind), length)
-        np.testing.assert_array_equal(kept, u)
+        assert_array_equal(kept, u)
         assert kept is not u
 
 
@@ -83,8 +76,8 @@ def test_basins_with_ties_against_walking_down(case):
     basins, centroids = find_basins(u, lattice)
     assert (basins.dtype, centroids.dtype) == (np.int32, np.int32)
     assert (np.diff(centroids) > 0).all()
-    np.testing.assert_array_equal(centroids[basins], oracle.descend(u, lattice))
-    np.testing.assert_array_equal(basins[centroids], np.arange(centroids.size))
+    assert_array_equal(centroids[basins], oracle.descend(u, lattice))
+    assert_array_equal(basins[centroids], np.arange(centroids.size))
 
 
 def test_tie_order_of_the_descent():
@@ -106,12 +99,12 @@ def test_path_costs_against_an_extended_plane(case):
     lattice, u = case
     nodes = np.unique(np.linspace(0, lattice.n_nodes - 1, 12, dtype=int))
     expected = [oracle.path_cost(u, lattice, a, b) for a, b in itertools.combinations(nodes, 2)]
-    np.testing.assert_allclose(path_costs(u, lattice, nodes), expected, rtol=1e-9, atol=1e-9)
+    assert_allclose(path_costs(u, lattice, nodes), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_path_cost_by_hand():
     # u = 2 everywhere: u^2 = 4 at 5 int(sqrt 13) = 15 points.
-    np.testing.assert_allclose(path_costs(np.full(12, 2.0), Lattice(4, 3), [0, 11]), [60])
+    assert_allclose(path_costs(np.full(12, 2.0), Lattice(4, 3), [0, 11]), [60])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +125,7 @@ def test_path_cost_by_hand():
 def test_points_on_a_path_by_hand(lattice, nodes, steps):
     # u = 2 everywhere: each of the 5 int(distance) points counts 4.
     costs = path_costs(np.full(lattice.n_nodes, 2.0), lattice, nodes)
-    np.testing.assert_allclose(costs, [20 * steps])
+    assert_allclose(costs, [20 * steps])
 
 
 def test_the_path_crosses_the_border_of_a_periodic_lattice():
@@ -152,7 +145,7 @@ def test_path_costs_do_not_depend_on_their_blocks(monkeypatch, kind):
     centroids = find_basins(u, lattice)[1]
     whole = path_costs(u, lattice, centroids)
     monkeypatch.setattr(segments, "_BLOCK_SAMPLES", 7)
-    np.testing.assert_array_equal(path_costs(u, lattice, centroids), whole)
+    assert_array_equal(path_costs(u, lattice, centroids), whole)
 
 
 @given(
@@ -171,22 +164,18 @@ def test_path_costs_do_not_depend_on_their_blocks(monkeypatch, kind):
 def test_merging_against_round_by_round(case, threshold):
     costs, sizes = case
     pairs = dict(zip(itertools.combinations(range(len(sizes)), 2), costs, strict=True))
-    np.testing.assert_array_equal(
-        merge_basins(costs, sizes, threshold), oracle.merge(pairs, sizes, threshold)
-    )
+    assert_array_equal(merge_basins(costs, sizes, threshold), oracle.merge(pairs, sizes, threshold))
 
 
 def test_merging_by_hand():
     # Pairs (0,1), (0,2), (1,2). 0.1 < 0.2 merges 0 and 1; 1, the larger, stays; then the only cost
     # left is 1 after normalisation.
-    np.testing.assert_array_equal(merge_basins([1, 10, 5], [3, 4, 1], 0.2), [1, 1, 2])
+    assert_array_equal(merge_basins([1, 10, 5], [3, 4, 1], 0.2), [1, 1, 2])
     # As many nodes: the first stays.
-    np.testing.assert_array_equal(merge_basins([1, 10, 5], [4, 4, 1], 0.2), [0, 0, 2])
+    assert_array_equal(merge_basins([1, 10, 5], [4, 4, 1], 0.2), [0, 0, 2])
     # Renormalisation: without basin 1 the largest cost is 4, and 1 / 4 is not below 0.2, though
     # 1 / 10 was. Pairs (0,1) .5, (0,2) 4, (0,3) 4, (1,2) 10, (1,3) 10, (2,3) 1.
-    np.testing.assert_array_equal(
-        merge_basins([0.5, 4, 4, 10, 10, 1], [5, 1, 1, 1], 0.2), [0, 0, 2, 3]
-    )
+    assert_array_equal(merge_basins([0.5, 4, 4, 10, 10, 1], [5, 1, 1, 1], 0.2), [0, 0, 2, 3])
 
 
 @pytest.mark.parametrize(
@@ -201,7 +190,7 @@ def test_merging_by_hand():
     ],
 )
 def test_merging_edge_cases(costs, sizes, threshold, parents):
-    np.testing.assert_array_equal(merge_basins(costs, sizes, threshold), parents)
+    assert_array_equal(merge_basins(costs, sizes, threshold), parents)
 
 
 def blobs(seed=0, side=9):
@@ -224,11 +213,11 @@ def test_every_segmentation_numbers_its_clusters_by_centroid(method, size, kind)
         assert array.dtype == np.int32
     assert (np.diff(found.cluster_centroids) > 0).all()
     n_clusters = found.cluster_centroids.size
-    np.testing.assert_array_equal(found.node_clusters[found.cluster_centroids], range(n_clusters))
+    assert_array_equal(found.node_clusters[found.cluster_centroids], range(n_clusters))
     assert found.node_clusters.max() == n_clusters - 1
     basins, centroids = find_basins(u, lattice)
-    np.testing.assert_array_equal(found.basins, basins)
-    np.testing.assert_array_equal(found.centroids, centroids)
+    assert_array_equal(found.basins, basins)
+    assert_array_equal(found.centroids, centroids)
     if method == "basins":
         assert set(found.cluster_centroids) <= set(centroids)
 
@@ -238,8 +227,7 @@ def test_separate_groups_of_weights_are_found(method):
     third, weights = blobs()
     lattice = Lattice(9, 9)
     u = u_matrix(weights, lattice)
-    numbers = (None,) if method == "hdbscan" else (None, 3, "silhouette", "davies_bouldin")
-    for n_clusters in numbers:
+    for n_clusters in (None,) if method == "hdbscan" else (None, 3, "silhouette", "davies_bouldin"):
         found = segment(weights, u, lattice, method=method, n_clusters=n_clusters, seed=2)
         assert found.cluster_centroids.size == 3
         # One cluster for each third, and each centroid the node nearest to its third's mean.
@@ -255,11 +243,11 @@ def test_agglomerative_clusters_are_connected_on_the_lattice():
     # Two like ends, far apart on a chain: three clusters of a chain, not two groups of weights.
     weights = np.array([0, 0.1, 0.2, 9, 9.1, 9.2, 0, 0.1, 0.2])[:, None]
     found = segment(weights, np.zeros(9), Lattice(9, 1), method="agglomerative", n_clusters=3)
-    np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 2, 2, 2])
     # On a ring the ends touch.
     ring = Lattice(9, 1, periodic=True)
     found = segment(weights, np.zeros(9), ring, method="agglomerative", n_clusters=2)
-    np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 0, 0, 0])
+    assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1, 0, 0, 0])
 
 
 def test_mixtures_of_many_features_have_diagonal_covariances():
@@ -281,7 +269,7 @@ def test_numbers_of_clusters_beyond_the_different_weights():
     weights = np.repeat([[0.0], [5.0]], 3, axis=0)
     for method in ("kmeans", "agglomerative", "gaussian_mixture"):
         found = segment(weights, np.zeros(6), Lattice(6, 1), method=method, n_clusters=4)
-        np.testing.assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1])
+        assert_array_equal(found.node_clusters, [0, 0, 0, 1, 1, 1])
         found = segment(weights, np.zeros(6), Lattice(6, 1), method=method, n_clusters=1)
         assert found.cluster_centroids.size == 1
 
@@ -303,7 +291,7 @@ def test_the_seed_decides():
             segment(weights, u, Lattice(10, 6), method=method, n_clusters=4, seed=7).node_clusters
             for _ in range(2)
         ]
-        np.testing.assert_array_equal(*runs)
+        assert_array_equal(*runs)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import optax
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles_lattice import KINDS
 from oracles_maps import distance
 
 from kohorte import SOM
@@ -38,12 +39,8 @@ def by_definition(point, weights, places, beta, metric="euclidean"):
 
 
 def example(seed=0, n_nodes=7, n_features=3):
-    rng = np.random.default_rng(seed)
-    return (
-        rng.normal(size=n_features),
-        rng.normal(size=(n_nodes, n_features)),
-        rng.normal(size=(n_nodes, 2)),
-    )
+    normal = np.random.default_rng(seed).normal
+    return normal(size=n_features), normal(size=(n_nodes, n_features)), normal(size=(n_nodes, 2))
 
 
 def precisely(function, *arguments):
@@ -135,14 +132,6 @@ def test_nothing_overflows(beta, distance):
     assert np.isfinite(slope).all()
 
 
-LATTICES = {
-    "rectangular": {},
-    "hexagonal": {"topology": "hexagonal"},
-    "rectangular periodic": {"periodic": True},
-    "hexagonal periodic": {"topology": "hexagonal", "periodic": True},
-}
-
-
 def trained_map(metric="euclidean", **lattice):
     rng = np.random.default_rng(4)
     X = rng.normal(size=(60, 3)).astype(np.float32)
@@ -150,9 +139,9 @@ def trained_map(metric="euclidean", **lattice):
     return som.fit(X), X
 
 
-@pytest.mark.parametrize("lattice", LATTICES)
-def test_a_hard_map_gives_the_winner_on_every_lattice(lattice):
-    som, X = trained_map(**LATTICES[lattice])
+@pytest.mark.parametrize(("topology", "periodic"), KINDS)
+def test_a_hard_map_gives_the_winner_on_every_lattice(topology, periodic):
+    som, X = trained_map(topology=topology, periodic=periodic)
     np.testing.assert_allclose(soft_coordinates(som, X, 1e9), som.transform(X), atol=1e-5)
 
 
@@ -179,14 +168,9 @@ def test_a_mean_across_the_seam_lies_on_the_seam():
     np.testing.assert_allclose(middle, [9.5, 0], atol=1e-12)
 
 
-@given(
-    xdim=st.integers(1, 6),
-    half=st.integers(1, 3),
-    topology=st.sampled_from(["rectangular", "hexagonal"]),
-    periodic=st.booleans(),
-)
-def test_places_give_the_coordinates_back(xdim, half, topology, periodic):
-    lattice = Lattice(xdim, 2 * half, topology, periodic)
+@given(xdim=st.integers(1, 6), half=st.integers(1, 3), kind=st.sampled_from(KINDS))
+def test_places_give_the_coordinates_back(xdim, half, kind):
+    lattice = Lattice(xdim, 2 * half, *kind)
     places = places_of(lattice)
     assert places.shape == (lattice.n_nodes, 2 + sum(p < math.inf for p in lattice.periods))
     np.testing.assert_allclose(coordinates_of(places, lattice), lattice.coordinates(), atol=1e-9)
@@ -272,28 +256,20 @@ def test_a_layer_learns_with_optax():
     assert not np.array_equal(layer.weights, som.weights_.astype(np.float32))
 
 
+SQUARE = np.zeros((3, 2)), np.zeros((3, 2))
+NO_ROWS = {"rows_per_block": 0}
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: SoftMap(np.zeros((3, 2)), np.zeros((2, 2)), 1), DataError, "a row for each node"),
-        (lambda: SoftMap(np.zeros((3, 2)), np.zeros((3, 2)), -1), ConfigError, "beta must be"),
-        (
-            lambda: SoftMap(np.zeros((3, 2)), np.zeros((3, 2)), 1, factors=[1]),
-            DataError,
-            "each of 2 features",
-        ),
-        (
-            lambda: SoftMap(np.zeros((3, 2)), np.zeros((3, 2)), 1, metric="taxi"),
-            ConfigError,
-            "unknown metric 'taxi'",
-        ),
+        (lambda: SoftMap(*SQUARE, -1), ConfigError, "beta must be"),
+        (lambda: SoftMap(*SQUARE, 1, factors=[1]), DataError, "each of 2 features"),
+        (lambda: SoftMap(*SQUARE, 1, metric="taxi"), ConfigError, "unknown metric 'taxi'"),
         (lambda: SoftMap.from_som(SOM(), 1), ConfigError, "call fit"),
         (lambda: soft_coordinates(trained_map()[0], np.zeros((2, 5)), 1), DataError, "5 columns"),
-        (
-            lambda: soft_coordinates(trained_map()[0], np.zeros((2, 3)), 1, rows_per_block=0),
-            ConfigError,
-            "rows_per_block",
-        ),
+        (lambda: soft_coordinates(*trained_map(), 1, **NO_ROWS), ConfigError, "rows_per_block"),
     ],
 )
 def test_errors_say_what_is_wrong(make, error, message):

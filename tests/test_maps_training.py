@@ -10,6 +10,7 @@ from kohorte.errors import ConfigError, DataError
 from kohorte.maps import online
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
+from kohorte.maps.metrics import METRICS
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.online import sample_order, train_online
 
@@ -30,22 +31,15 @@ def test_training_equals_the_plain_trainer_bit_for_bit(
     start = rng.random((xdim * ydim, n_features), dtype=np.float32)
     order = rng.permutation(30)
     expected = oracle.train(features, xdim, ydim, start, order, steps, 0.5, learning_rate)
-    found = train_online(
-        features,
-        Lattice(xdim, ydim),
-        start,
-        steps=steps,
-        alpha=0.5,
-        learning_rate=learning_rate,
-        order=order,
-    )
+    rates = {"alpha": 0.5, "learning_rate": learning_rate}
+    found = train_online(features, Lattice(xdim, ydim), start, steps=steps, order=order, **rates)
     assert found.dtype == np.float32
     assert found.flags.c_contiguous
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("missing", [0, 0.3])
-@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "manhattan", "chebyshev", "cosine"])
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(("topology", "periodic"), KINDS)
 def test_every_metric_and_lattice_equals_the_plain_trainer_bit_for_bit(
     topology, periodic, metric, missing
@@ -54,27 +48,16 @@ def test_every_metric_and_lattice_equals_the_plain_trainer_bit_for_bit(
     features = rng.normal(size=(40, 5)).astype(np.float32)
     features[rng.random(features.shape) < missing] = np.nan
     features[:, 2] = np.nan_to_num(features[:, 2])
-    for (xdim, ydim), kernel in zip(
-        [(1, 1), (9, 1), (1, 6), (2, 2), (7, 4), (26, 8)], KERNELS, strict=True
-    ):
-        lattice = Lattice(xdim, ydim, topology, periodic)
+    sizes = [(1, 1), (9, 1), (1, 6), (2, 2), (7, 4), (26, 8)]
+    for size, kernel in zip(sizes, KERNELS, strict=True):
+        lattice = Lattice(*size, topology, periodic)
         start = rng.normal(size=(lattice.n_nodes, 5)).astype(np.float32)
         order = rng.integers(40, size=60)
         chosen = {"kernel": kernel, "kernel_distance": rng.choice(["links", "euclidean"])}
         expected = oracle.train_any(features, lattice, start, order, 0.4, 2.3, metric, **chosen)
-        found = train_online(
-            features,
-            lattice,
-            start,
-            steps=60,
-            alpha=0.4,
-            learning_rate="constant",
-            radius=2.3,
-            radius_schedule="constant",
-            metric=metric,
-            order=order,
-            **chosen,
-        )
+        chosen |= {"alpha": 0.4, "learning_rate": "constant", "metric": metric, "order": order}
+        chosen |= {"radius": 2.3, "radius_schedule": "constant"}
+        found = train_online(features, lattice, start, steps=60, **chosen)
         np.testing.assert_array_equal(found, expected)
 
 
@@ -82,12 +65,8 @@ def test_the_published_schedule_on_the_lattices_that_it_was_not_made_for():
     # A hexagonal lattice counts links, a periodic one goes the short way.
     rng = np.random.default_rng(3)
     features, start = rng.normal(size=(40, 3)), rng.random((60, 3))
-    trained = [
-        train_online(
-            features, Lattice(10, 6, *kind), start, steps=400, alpha=0.5, order=np.arange(40)
-        )
-        for kind in KINDS
-    ]
+    run = {"steps": 400, "alpha": 0.5, "order": np.arange(40)}
+    trained = [train_online(features, Lattice(10, 6, *kind), start, **run) for kind in KINDS]
     assert len({weights.tobytes() for weights in trained}) == 4
 
 
@@ -106,21 +85,10 @@ def test_epochs_are_passes_during_which_schedules_stand_still():
             d2 = lattice.distances_from(winner) ** 2
             h = 0.3 * factor * np.exp(-d2 / (3.0 * factor) ** 2)
             weights += h[:, None] * (colour - weights)
-    found = train_online(
-        colours,
-        lattice,
-        start,
-        epochs=40,
-        alpha=0.3,
-        final_alpha=0,
-        learning_rate="linear",
-        radius=3,
-        final_radius=0,
-        radius_schedule="linear",
-        kernel="gaussian_e",
-        kernel_distance="euclidean",
-        order="sequential",
-    )
+    options = {"epochs": 40, "order": "sequential", "alpha": 0.3, "final_alpha": 0}
+    options |= {"learning_rate": "linear", "radius": 3, "final_radius": 0}
+    options |= {"kernel": "gaussian_e", "kernel_distance": "euclidean"}
+    found = train_online(colours, lattice, start, radius_schedule="linear", **options)
     np.testing.assert_allclose(found, weights, atol=1e-4)
 
 
@@ -148,15 +116,12 @@ def test_inputs_are_left_alone_and_any_layout_is_accepted():
     start.setflags(write=False)
     kept = start.copy()
     arguments = {"steps": 100, "alpha": 0.4, "order": np.arange(40, dtype=np.uint8)}
-    expected = train_online(
-        features.astype(np.float32), Lattice(4, 3), start.astype(np.float32), **arguments
-    )
     read_only = features.astype(np.float32)
+    expected = train_online(read_only, Lattice(4, 3), start.astype(np.float32), **arguments)
     read_only.setflags(write=False)
     for table in (features, np.asfortranarray(features, dtype=float), read_only, features.tolist()):
-        np.testing.assert_array_equal(
-            train_online(table, Lattice(4, 3), start, **arguments), expected
-        )
+        found = train_online(table, Lattice(4, 3), start, **arguments)
+        np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(start, kept)
 
 
@@ -165,9 +130,8 @@ def test_blocks_of_steps_do_not_change_the_result(monkeypatch):
     features, start = rng.normal(size=(70, 2)), rng.random((20, 2))
 
     def train():
-        return train_online(
-            features, Lattice(5, 4), start, steps=500, alpha=0.5, rng=np.random.default_rng(3)
-        )
+        rng = np.random.default_rng(3)
+        return train_online(features, Lattice(5, 4), start, steps=500, alpha=0.5, rng=rng)
 
     whole = train()
     monkeypatch.setattr(online, "STEP_BLOCK", 17)
@@ -191,9 +155,8 @@ def test_a_given_order_is_repeated():
 def test_training_places_the_map_on_the_data():
     rng = np.random.default_rng(4)
     features = rng.normal(loc=[3, -2], scale=0.1, size=(500, 2))
-    trained = train_online(
-        features, Lattice(6, 5), rng.random((30, 2)), steps=2000, alpha=0.5, rng=rng
-    )
+    start = rng.random((30, 2))
+    trained = train_online(features, Lattice(6, 5), start, steps=2000, alpha=0.5, rng=rng)
     np.testing.assert_allclose(trained.mean(axis=0), [3, -2], atol=0.1)
 
 
