@@ -30,8 +30,7 @@ def idx(values, code):
         lambda code: st.tuples(
             st.just(code),
             arrays.arrays(
-                np.dtype(TYPES[code]).newbyteorder("="),
-                arrays.array_shapes(max_dims=3, max_side=4),
+                np.dtype(TYPES[code]).newbyteorder("="), arrays.array_shapes(max_dims=3, max_side=4)
             ),
         )
     )

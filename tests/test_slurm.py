@@ -33,7 +33,7 @@ STUDY = {
             {"alpha": 0.3},
             {"trainer": "batch", "epochs": 4, "backend": "jax"},
             {"trainer": "batch", "epochs": 4, "backend": "jax", "radius": 2},
-        ],
+        ]
     },
     "execution": {"realizations_per_job": 2, "device": "gpu"},
 }

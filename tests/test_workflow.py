@@ -289,7 +289,7 @@ def test_every_kind_of_map_in_one_study_with_missing_values(make_project):
                 {"trainer": "minibatch", "epochs": 4, "batch_size": 20, "metric": "cosine"},
                 {"epochs": 3, "order": "sequential", "learning_rate": "linear", "final_alpha": 0},
                 {"xdim": 15, "ydim": 1, "kernel": "mexican_hat", "radius_schedule": "power"},
-            ],
+            ]
         },
         "execution": {"realizations_per_job": 10},
     }

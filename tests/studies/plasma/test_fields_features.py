@@ -65,7 +65,7 @@ def test_what_physics_needs_is_made_as_well_where_it_can_be():
     raw, grid = fields_samples.flux_ropes((24, 24))
     only_b = snapshot({k: raw[k] for k in ("bx", "by", "bz")}, grid)
     assert set(derive_features(only_b, ["b_perp"]).values) == {
-        *("b_perp", "j_par", "j_mag", "bx", "by", "j_asym"),
+        *("b_perp", "j_par", "j_mag", "bx", "by", "j_asym")
     }
 
 
