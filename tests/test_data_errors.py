@@ -220,7 +220,10 @@ class TestValues:
         ),
         ("a,b, a\n1,2,3\n4,5,6\n", ["columns 0 and 2 are both called 'a'"], ["b"]),
         ("a,,\n1,2,3\n4,5,6\n", ["column 1 has no name"], None),
-        *((f"a{m}b\n1{m}2\n3{m}4\n", ["line 1 has no ','", f"be {m!r}"], None) for m in ";\t|"),
+        *(
+            (f"a{m}b\n1{m}2\n3{m}4\n", ["line 1 has no ','", f"seems to be {m!r}"], None)
+            for m in ";\t|"
+        ),
         ('"a";"b, c"\n1;2\n3;4\n', ["line 1 is not delimited text"], None),
         ('a,b\n1,2\n3,"4\n', ["line 3 is not delimited text"], None),
         ("größe,b\n1,2\n3,4\n".encode("latin-1"), ["is not UTF-8 text", "0xf6"], None),
