@@ -34,29 +34,20 @@ def test_large_arrays_are_not_loaded(tmp_path):
         assert isinstance(labels, np.memmap)
 
 
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
-        (np.array([0.0, 1.0]), r"a\.npy: labels must be one row of integers.*float64"),
-        (np.zeros((2, 2), dtype=int), r"a\.npy: .*shape \(2, 2\)"),
-    ],
-)
-def test_what_is_no_row_of_integers_is_refused(tmp_path, array, message):
-    np.save(tmp_path / "a.npy", array)
-    with pytest.raises(DataError, match=message):
-        read(tmp_path / "a.npy")
-
-
-def test_pickles_missing_columns_and_fractions_are_refused(tmp_path):
-    np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match=r"a\.npy"):
-        read(tmp_path / "a.npy")
-    pd.DataFrame({"x": [0, 1], "y": [0, 1]}).to_csv(tmp_path / "b.csv", index=False)
-    with pytest.raises(DataError, match=r"no column 'labels'; it has x, y.*label_name"):
-        read(tmp_path / "b.csv")
-    pd.DataFrame({"x": [0, 1.5]}).to_csv(tmp_path / "c.csv", index=False)
-    with pytest.raises(DataError, match=r"c\.csv: column 'x', data row 1: 1\.5 is not a whole"):
-        read(tmp_path / "c.csv")
-    (tmp_path / "d.h5").write_text("no")
-    with pytest.raises(DataError, match=r"d\.h5: is not an HDF5 file"):
-        read(tmp_path / "d.h5")
+def test_what_is_no_row_of_integers_is_refused(tmp_path):
+    np.save(tmp_path / "fraction.npy", np.array([0.0, 1.0]))
+    np.save(tmp_path / "matrix.npy", np.zeros((2, 2), dtype=int))
+    np.save(tmp_path / "pickle.npy", np.array([{}], dtype=object), allow_pickle=True)
+    pd.DataFrame({"x": [0, 1], "y": [0, 1]}).to_csv(tmp_path / "two.csv", index=False)
+    pd.DataFrame({"x": [0, 1.5]}).to_csv(tmp_path / "half.csv", index=False)
+    (tmp_path / "text.h5").write_text("no")
+    for name, message in {
+        "fraction.npy": "labels must be one row of integers.*float64",
+        "matrix.npy": r".*shape \(2, 2\)",
+        "pickle.npy": "",
+        "two.csv": "no column 'labels'; it has x, y.*label_name",
+        "half.csv": r"column 'x', data row 1: 1\.5 is not a whole",
+        "text.h5": "is not an HDF5 file",
+    }.items():
+        with pytest.raises(DataError, match=f"{name}: {message}"):
+            read(tmp_path / name)

@@ -31,27 +31,25 @@ def write_h5(path, **more):
 
 
 def write_text(path, mark="", names=NAMES, columns=VALUES.T):
-    rows = [",".join(names)]
-    rows += [
-        ",".join(mark if value != value else str(value) for value in row)
-        for row in zip(*columns, strict=True)
-    ]
-    path.write_text("\n".join(rows) + "\n")
+    rows = zip(*columns, strict=True)
+    lines = [",".join(mark if x != x else str(x) for x in row) for row in rows]
+    path.write_text("\n".join([",".join(names), *lines]) + "\n")
+
+
+def write_parquet(path, columns=VALUES.T):
+    pq.write_table(pa.table(dict(zip(NAMES, columns, strict=True))), path)
 
 
 def write_nulls(path):
     # Columns of whole numbers, some of which are null.
-    columns = [[None if x != x else int(x) for x in column] for column in VALUES.T]
-    pq.write_table(pa.table(dict(zip(NAMES, columns, strict=True))), path)
+    write_parquet(path, [[None if x != x else int(x) for x in column] for column in VALUES.T])
 
 
 WRITERS = {
     "t.h5": write_h5,
     "t.npz": lambda path: np.savez(path, features=VALUES, names=np.array(NAMES)),
     "t.csv": write_text,
-    "nan.parquet": lambda path: pq.write_table(
-        pa.table(dict(zip(NAMES, VALUES.T, strict=True))), path
-    ),
+    "nan.parquet": write_parquet,
     "null.parquet": write_nulls,
 }
 
@@ -162,13 +160,8 @@ class TestScaling:
 
     @pytest.mark.parametrize(
         ("method", "offset", "scale"),
-        [
-            ("two_sigma", 5, 4),
-            ("standard", 5, 2),
-            ("min_max", 2, 7),
-            ("robust", 4.5, 1.5),
-            ("none", 0, 1),
-        ],
+        [("two_sigma", 5, 4), ("standard", 5, 2), ("min_max", 2, 7)]
+        + [("robust", 4.5, 1.5), ("none", 0, 1)],
     )
     @pytest.mark.parametrize("dtype", ["f4", "f8"])
     def test_hand_worked_numbers(self, method, offset, scale, dtype):
@@ -224,9 +217,8 @@ def test_scaling_is_that_of_the_present_values(values, method, data):
         present = values[~np.isnan(values[:, index]), index][:, None]
         alone = fit_scaling(present, [name], method)
         assert (alone.offset[0], alone.scale[0]) == (fitted.offset[index], fitted.scale[index])
-        np.testing.assert_array_equal(
-            scaled[~np.isnan(scaled[:, index]), index], alone.apply(present)[:, 0]
-        )
+        found = scaled[~np.isnan(scaled[:, index]), index]
+        np.testing.assert_array_equal(found, alone.apply(present)[:, 0])
     order = data.draw(st.permutations(range(len(values))))
     moved = fit_scaling(values[order], names, method).apply(values[order])
     np.testing.assert_allclose(moved, scaled[order], rtol=1e-6, atol=1e-6)

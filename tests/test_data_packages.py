@@ -25,16 +25,13 @@ def idx(values, code):
     return head + values.astype(TYPES[code]).tobytes()
 
 
-@given(
-    st.sampled_from(sorted(TYPES)).flatmap(
-        lambda code: st.tuples(
-            st.just(code),
-            arrays.arrays(
-                np.dtype(TYPES[code]).newbyteorder("="), arrays.array_shapes(max_dims=3, max_side=4)
-            ),
-        )
-    )
-)
+def arrays_of(code):
+    dtype = np.dtype(TYPES[code]).newbyteorder("=")
+    values = arrays.arrays(dtype, arrays.array_shapes(max_dims=3, max_side=4))
+    return st.tuples(st.just(code), values)
+
+
+@given(st.sampled_from(sorted(TYPES)).flatmap(arrays_of))
 def test_idx_files_of_every_type_give_their_array(case):
     code, values = case
     found = read_idx(idx(values, code), "a file")

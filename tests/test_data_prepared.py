@@ -1,15 +1,16 @@
 """From a source with gaps and weights to data.h5, and features mapped from it."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
+from planning import plain_data, write_data
 from workflow_project import rewriting
 
 from kohorte import store
-from kohorte.data.prepared import prepare_data
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of
-from kohorte.study.config import check_config
 
 TABLE = """\
 name,height,girth,age,kind
@@ -28,19 +29,15 @@ def prepare(schema, tmp_path):
         source = tmp_path / "t.csv"
         source.write_text(text)
         data = {"source": str(source), "features": ["height", "girth", "age"], "label": "kind"}
-        config = check_config({"study": "a", "data": data | options}, schema)
-        prepared = prepare_data(config["data"], seed=1)
-        store.write_data(tmp_path / "data.h5", prepared, options=config["data"], seed=1)
-        return tmp_path / "data.h5"
+        return write_data(tmp_path / "data.h5", schema, **(data | options))
 
     return run
 
 
 class TestPrepare:
     def test_gaps_are_an_error_unless_chosen(self, prepare):
-        with pytest.raises(
-            DataError, match=r"t\.csv: feature 'age', data row 0 \(line 2\): missing"
-        ):
+        says = r"t\.csv: feature 'age', data row 0 \(line 2\): missing"
+        with pytest.raises(DataError, match=says):
             prepare()
 
     def test_skip(self, prepare):
@@ -69,11 +66,10 @@ class TestPrepare:
             prepare(text, missing="skip", **choice)
 
     def test_a_row_without_values(self, prepare):
-        with pytest.raises(DataError, match="data row 4: every feature is missing"):
-            prepare(TABLE + "t,,,,ash\n", missing="skip")
-        # Every second row is taken: the row that is named is that of the source.
-        with pytest.raises(DataError, match="data row 4: every feature is missing"):
-            prepare(TABLE + "t,,,,ash\nu,1,2,3,ash\nv,3,4,2,ash\n", missing="skip", stride=2)
+        # Of every second row, too, the row that is named is that of the source.
+        for more, stride in (("", 1), ("u,1,2,3,ash\nv,3,4,2,ash\n", 2)):
+            with pytest.raises(DataError, match="data row 4: every feature is missing"):
+                prepare(f"{TABLE}t,,,,ash\n{more}", missing="skip", stride=stride)
 
     def test_a_feature_without_values(self, prepare):
         with pytest.raises(DataError, match="'age' has no value: all 2 are missing; leave it out"):
@@ -113,14 +109,8 @@ class TestPrepare:
 
 class TestMapped:
     def write(self, path, features):
-        n_points, n_features = features.shape
-        names = tuple(f"f{i}" for i in range(n_features))
-        ones = np.ones(n_features)
-        rows = np.arange(n_points)
-        digest = digest_of(features, names)
-        store.write_data(
-            path, store.PreparedData(features, names, ones, ones, None, None, rows, digest)
-        )
+        data = plain_data(features)
+        store.write_data(path, replace(data, digest=digest_of(features, data.names)))
         return path
 
     def test_mapped_features_are_those_that_are_read(self, tmp_path):

@@ -141,14 +141,12 @@ def test_blocks_change_nothing(values, method, block):
     np.testing.assert_array_equal(in_blocks, fitted.apply(values))
 
 
+SEVEN = np.float32(7)
 CONSTANTS = {
     "zero": (np.zeros(8), "0"),
     "equal": (np.full(8, 3.25), "3.25"),
     "rounding": (np.where(OTHER > 0, 0.1 + 0.2, 0.3), "0.3"),
-    "float32": (
-        np.where(OTHER > 0, np.nextafter(np.float32(7), np.float32(8)), np.float32(7)),
-        "7",
-    ),
+    "float32": (np.where(OTHER > 0, np.nextafter(SEVEN, np.float32(8)), SEVEN), "7"),
 }
 
 
@@ -206,9 +204,8 @@ def test_values_must_be_finite(value):
 
 def test_too_large_values():
     values = np.array([[1.7e308], [-1.7e308], [1.6e308]])
-    with pytest.raises(
-        DataError, match=r"'a': values from -1.7e[+]308 to 1.7e[+]308 are too large"
-    ):
+    says = r"'a': values from -1.7e[+]308 to 1.7e[+]308 are too large"
+    with pytest.raises(DataError, match=says):
         fit_scaling(values, ["a"])
     fitted = fit_scaling(np.array([[1.0], [2e200], [5.0]]), ["a"], "none")
     with pytest.raises(DataError, match=r"'a', row 1: 2e[+]200 scaled by 'none'"):

@@ -224,13 +224,8 @@ def test_other_dataset_names(tmp_path):
         file["step 5/fields"] = VALUES
         file["step 5/called"] = np.array(NAMES, dtype="S")
         file["step 5/truth"] = np.arange(40) % 3 + 5
-    table = read_table(
-        tmp_path / "t.h5",
-        feature_dataset="step 5/fields",
-        names_dataset="step 5/called",
-        label="/step 5/truth",
-        stride=3,
-    )
+    named = {"feature_dataset": "step 5/fields", "names_dataset": "step 5/called"}
+    table = read_table(tmp_path / "t.h5", label="/step 5/truth", stride=3, **named)
     assert table.names == NAMES
     np.testing.assert_array_equal(table.values, VALUES[::3])
     assert table.label_names == ("5",)
@@ -244,9 +239,8 @@ def test_soft_links_inside_the_file_are_followed(tmp_path):
         file["links/absolute"] = h5py.SoftLink("/features")
         file["links/relative"] = h5py.SoftLink("absolute")
     for key in ("features", "links/absolute", "links/relative"):
-        np.testing.assert_array_equal(
-            read_table(tmp_path / "t.h5", feature_dataset=key).values, VALUES
-        )
+        table = read_table(tmp_path / "t.h5", feature_dataset=key)
+        np.testing.assert_array_equal(table.values, VALUES)
 
 
 def test_a_virtual_dataset_inside_the_file_is_read(tmp_path):
@@ -318,9 +312,8 @@ class TestText:
 
     def test_only_chosen_rows_and_columns_must_be_numbers(self, tmp_path):
         source = self.write(tmp_path, "a,b\n1,x\nNA,y\n3,\n")
-        np.testing.assert_array_equal(
-            read_table(source, features=["a"], stride=2).values, [[1], [3]]
-        )
+        table = read_table(source, features=["a"], stride=2)
+        np.testing.assert_array_equal(table.values, [[1], [3]])
 
     def test_many_blocks(self, tmp_path):
         values = np.arange(15000.0).reshape(5000, 3)
@@ -331,9 +324,8 @@ class TestText:
 
     def test_numbers_are_rounded_correctly(self, tmp_path):
         values = np.random.default_rng(0).normal(size=(50, 3)) * 10.0 ** np.arange(-25, 25)[:, None]
-        np.testing.assert_array_equal(
-            read_table(write_text(tmp_path / "t.csv", values=values)).values, values
-        )
+        table = read_table(write_text(tmp_path / "t.csv", values=values))
+        np.testing.assert_array_equal(table.values, values)
 
 
 class TestLabels:
@@ -350,12 +342,9 @@ class TestLabels:
             (tmp_path / "t.csv").write_text("\n".join(lines))
             source = tmp_path / "t.csv"
         else:
-            source = write_parquet(
-                tmp_path / "t.parquet",
-                x=VALUES[:, 0],
-                truth=pa.array(CLASSES.tolist()).dictionary_encode(),
-                y=VALUES[:, 1],
-            )
+            truth = pa.array(CLASSES.tolist()).dictionary_encode()
+            columns = {"x": VALUES[:, 0], "truth": truth, "y": VALUES[:, 1]}
+            source = write_parquet(tmp_path / "t.parquet", **columns)
         table = read_table(source, label="truth")
         assert "truth" not in table.names
         assert table.label_names == ("background", "double sheet", "sheet")

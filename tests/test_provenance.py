@@ -15,30 +15,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from planning import plain_data
 from workflow_project import Project
 
-from kohorte import __version__, store
+from kohorte import __version__, provenance, store
 from kohorte.data.names import READERS, reading_parts
 from kohorte.errors import ResultError
 from kohorte.maps.history import History
-from kohorte.provenance import (
-    digest_of,
-    file_digest,
-    imported_parts,
-    library_digest,
-    used_statements,
-)
+from kohorte.provenance import digest_of, file_digest, imported_parts, library_digest
 from kohorte.studies import load_modules
+from kohorte.study import manifest
 from kohorte.study.config import check_config, portable_config, read_config
 from kohorte.study.crate import bundle_study
 from kohorte.study.figures import all_figures
-from kohorte.study.manifest import (
-    compare,
-    figure_rows,
-    provenance_rows,
-    read_manifest,
-    write_manifest,
-)
+from kohorte.study.manifest import compare, write_manifest
 from kohorte.study.plan import plan_study
 
 CONFIG = {
@@ -69,16 +59,7 @@ def write_map(path, seconds):
 
 def write_study(folder, config, seconds=1.0):
     """The files of a finished study, as the workflow would write them."""
-    data = store.PreparedData(
-        features=np.zeros((3, 2), np.float32),
-        names=("a", "b"),
-        offset=np.zeros(2),
-        scale=np.ones(2),
-        truth=None,
-        class_names=None,
-        rows=np.arange(3),
-        digest="d",
-    )
+    data = plain_data(np.zeros((3, 2), np.float32))
     store.write_data(folder / "data.h5", data, options=config["data"], seed=config["seed"])
     maps = [folder / "realizations" / f"{name}.h5" for name in ("r1", "r2")]
     for path in maps:
@@ -98,7 +79,7 @@ def write_study(folder, config, seconds=1.0):
         "ensemble": [folder / "ensemble.h5"],
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    rows = provenance_rows(config, files, {"snakemake": "9"})
+    rows = manifest.provenance_rows(config, files, {"snakemake": "9"})
     table = pd.DataFrame(rows, columns=["topic", "name", "value"])
     store.write_csv(table, folder / "tables" / "provenance.csv")
     named = ["config.yaml", "figures/umatrix.pdf"]
@@ -117,14 +98,8 @@ def config(schema):
 def study(tmp_path, config):
     folder = write_study(tmp_path / "results" / "small", config)
     # What belongs to a run, and what is made on demand.
-    for name in (
-        "logs/a.log",
-        "benchmarks/a.tsv",
-        "overlaps/0.h5",
-        "realizations/batches/0.json",
-        "scaling/scaling.csv",
-        "stages/stages.png",
-    ):
+    names = ["logs/a.log", "benchmarks/a.tsv", "overlaps/0.h5", "realizations/batches/0.json"]
+    for name in (*names, "scaling/scaling.csv", "stages/stages.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("")
     (folder / "imputed.h5").write_text("")
@@ -151,9 +126,8 @@ def test_paths_below_the_working_directory_are_kept(schema):
     portable = portable_config(check_config(config, schema), load_modules())
     assert portable["data"]["source"] == "tables/x.csv"
     assert portable["realizations"]["labels"] == ["runs/a.npy", "b.npy"]
-    plain = portable_config(
-        check_config({"study": "a", "data": {"source": "sklearn:iris"}}, schema)
-    )
+    config = {"study": "a", "data": {"source": "sklearn:iris"}}
+    plain = portable_config(check_config(config, schema))
     assert plain["data"]["source"] == "sklearn:iris"
 
 
@@ -196,7 +170,7 @@ def test_files_of_different_releases_are_told_apart(study, config):
     path = study / "realizations" / "r2.h5"
     with store.create(path, "realization") as file:
         file.attrs["versions"] = json.dumps({"numpy": "1.0"})
-    rows = provenance_rows(config, {"realization": sorted(path.parent.glob("*.h5"))})
+    rows = manifest.provenance_rows(config, {"realization": sorted(path.parent.glob("*.h5"))})
     found = {name: value for topic, name, value in rows if topic == "release"}
     assert found["numpy"] == f"1.0, {np.__version__}"
 
@@ -207,17 +181,11 @@ def test_a_manifest_lists_each_result_once_and_sha256sum_can_read_it(study):
     assert f"# kohorte {__version__}" in lines
     plain = dict(reversed(line.split("  ")) for line in lines if not line.startswith("#"))
     assert sorted(plain) == list(plain)
-    assert set(plain) == {
-        "config.yaml",
-        "data.h5",
-        "ensemble.h5",
-        "figures/umatrix.pdf",
-        "tables/choice.csv",
-        "tables/provenance.csv",
-    }
+    tables = {"tables/choice.csv", "tables/provenance.csv"}
+    assert set(plain) == {"config.yaml", "data.h5", "ensemble.h5", "figures/umatrix.pdf", *tables}
     assert all(file_digest(study / name) == digest for name, digest in plain.items())
     timed = {"realizations/r1.h5", "realizations/r2.h5", "tables/realizations.csv"}
-    assert set(read_manifest(study / "MANIFEST")) - set(plain) == timed
+    assert set(manifest.read_manifest(study / "MANIFEST")) - set(plain) == timed
     assert differences(study) == []
 
 
@@ -234,12 +202,8 @@ def flip(path):
 
 
 def test_each_changed_missing_and_extra_file_is_named(study):
-    changed = [
-        "ensemble.h5",
-        "figures/umatrix.pdf",
-        "realizations/r1.h5",
-        "tables/realizations.csv",
-    ]
+    changed = ["ensemble.h5", "figures/umatrix.pdf", "realizations/r1.h5"]
+    changed.append("tables/realizations.csv")
     for name in changed:
         flip(study / name)
     (study / "tables" / "choice.csv").unlink()
@@ -308,14 +272,9 @@ def test_the_archive_runs_the_same_study_elsewhere(unpacked, schema):
     text = (unpacked / "README.md").read_text()
     for part in ("study small", "`points.csv` (4 bytes, SHA-256 ", "--configfile ../config.yaml"):
         assert part in text.replace("Study", "study")
-    for name in (
-        "Snakefile",
-        "src/kohorte/study/plan.py",
-        "scripts/bundle_study.py",
-        "pyproject.toml",
-    ):
+    names = ["Snakefile", "src/kohorte/study/plan.py", "scripts/bundle_study.py"]
+    for name in (*names, "pyproject.toml", "envs/requirements.txt"):
         assert (unpacked / "code" / name).is_file()
-    assert (unpacked / "code" / "envs" / "requirements.txt").is_file()
     assert not list(unpacked.rglob("__pycache__"))
 
 
@@ -409,10 +368,7 @@ def test_manifest_check_and_archive_of_a_run(root, tmp_path):
     assert "All results are as results/foreign/MANIFEST lists them" in project.run("verify")
     flip(results / "tables" / "clusters.csv")
     (results / "tables" / "old.csv").write_text("")
-    output = project.run("verify", check=False)
-    assert "changed: tables/clusters.csv" in output
-    assert "extra: tables/old.csv" in output
-    assert "Traceback" not in output
+    project.stop("verify", says=["changed: tables/clusters.csv", "extra: tables/old.csv"])
     assert compare(results / "MANIFEST") != []
 
 
@@ -424,22 +380,14 @@ def test_figures_are_listed_with_what_they_were_made_from(tmp_path):
     (tmp_path / "published.csv").write_bytes(b"1")
     inputs = [str(folder / "data.h5"), str(tmp_path / "published.csv")]
     made = {"a.png": {"rule": "plot_a", "inputs": inputs}}
-    rows = list(figure_rows(folder, made, {"study": "one"}))
+    rows = list(manifest.figure_rows(folder, made, {"study": "one"}))
     digests = [file_digest(path)[:16] for path in inputs]
-    assert rows == [
-        {
-            "figure": "a.png",
-            "sha256": file_digest(folder / "figures" / "a.png"),
-            "rule": "plot_a",
-            "inputs": "data.h5 published.csv",
-            "input_digests": " ".join(digests),
-            "study": "one",
-            "config": digest_of({"study": "one"}),
-        }
-    ]
+    row = {"figure": "a.png", "rule": "plot_a", "inputs": "data.h5 published.csv", "study": "one"}
+    row |= {"sha256": file_digest(folder / "figures" / "a.png"), "input_digests": " ".join(digests)}
+    assert rows == [row | {"config": digest_of({"study": "one"})}]
     (folder / "figures" / "a.png").unlink()
     with pytest.raises(ResultError, match=r"a\.png: this result does not exist"):
-        list(figure_rows(folder, made, {"study": "one"}))
+        list(manifest.figure_rows(folder, made, {"study": "one"}))
 
 
 def parts_in(root, statements):
@@ -466,7 +414,7 @@ def used_by_step(root, step):
     """Parts of the library that a function, as module:function, uses beside its own module."""
     module, _, function = step.partition(":")
     source = (root / "src" / f"{module.replace('.', '/')}.py").read_text()
-    return set(parts_in(root, used_statements(source, function)))
+    return set(parts_in(root, provenance.used_statements(source, function)))
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -515,11 +463,8 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
     for figure in figures:
         parts = [part.removesuffix("/__init__") for part in imported_parts(figure.module)]
         file = root / "src" / Path(*figure.module.split(".")).with_suffix(".py")
-        used = {
-            module
-            for module in parts_in(root, ast.parse(file.read_text()).body)
-            if not EXEMPT.match(module)
-        }
+        used = set(parts_in(root, ast.parse(file.read_text()).body))
+        used = {module for module in used if not EXEMPT.match(module)}
         assert used <= set(parts), (figure.name, used - set(parts))
         assert {f"figures/{name}" for name in ("style", "reading")} < set(parts)
 
@@ -527,8 +472,7 @@ def test_results_are_stale_when_what_their_script_uses_is_edited(root):
 def test_the_parts_of_a_figure_are_those_that_it_imports():
     parts = imported_parts("kohorte.figures.maps")
     assert {"figures/maps", "figures/cells", "figures/style", "maps/lattice"} <= set(parts)
-    assert not {"figures/classes", "figures/training", "store", "store/files", "errors"} & set(
-        parts
-    )
+    others = {"figures/classes", "figures/training", "store", "store/files", "errors"}
+    assert not others & set(parts)
     assert "ensemble/overlaps" in imported_parts("kohorte.figures.ensemble")
     assert "studies/plasma/physics/cuts" in imported_parts("kohorte.studies.plasma.figures.signals")

@@ -14,12 +14,6 @@ from kohorte.jobs.usage import COLUMNS, job_table
 from kohorte.study import resources
 from kohorte.study.resources import (
     COSTS,
-    combining_mb,
-    combining_seconds,
-    count_nodes,
-    counting_mb,
-    counting_seconds,
-    counts_mb,
     map_seconds,
     memory_mb,
     run_minutes,
@@ -27,25 +21,16 @@ from kohorte.study.resources import (
     training_seconds,
 )
 
-MAP = {
-    "xdim": 30,
-    "ydim": 20,
-    "trainer": "online",
-    "steps": 100_000,
-    "epochs": None,
-    "fine_epochs": 0,
-    "batch_size": 4096,
-    "backend": "numba",
-    "method": "basins",
-}
+MAP = {"xdim": 30, "ydim": 20, "trainer": "online", "steps": 100_000, "epochs": None}
+MAP |= {"fine_epochs": 0, "batch_size": 4096, "backend": "numba", "method": "basins"}
 BATCH = {**MAP, "trainer": "batch", "epochs": 5}
 
 
 def test_nodes_of_a_lattice_of_automatic_size():
     # The definition's own example: N = 1e6, F = 6, ratio 0.5 gives 63 x 32.
-    found = count_nodes({"xdim": "auto", "ydim": "auto"}, 1_000_000, 6)
+    found = resources.count_nodes({"xdim": "auto", "ydim": "auto"}, 1_000_000, 6)
     assert 63 * 32 <= found < 1.05 * 63 * 32
-    assert count_nodes(MAP, 10, 3) == 600
+    assert resources.count_nodes(MAP, 10, 3) == 600
 
 
 def test_a_job_that_is_tried_again_asks_for_twice_as_much():
@@ -135,9 +120,9 @@ def asked_and_used():
         yield (training_seconds([parameters] * maps, n, f), training_mb([parameters] * maps, n, f))
         yield seconds, mb
     for n, r, counts, *used in COUNTED:
-        yield counting_seconds(n, r), counting_mb(r, 64, jax=False)
+        yield resources.counting_seconds(n, r), resources.counting_mb(r, 64, jax=False)
         yield used[:2]
-        yield combining_seconds(n, r, counts), combining_mb(n, counts, 64)
+        yield resources.combining_seconds(n, r, counts), resources.combining_mb(n, counts, 64)
         yield used[2:]
     for rule, size, seconds, mb in READ:
         yield COSTS[rule].seconds(size), COSTS[rule].mb(size)
@@ -156,8 +141,8 @@ def test_jobs_ask_for_what_was_measured_and_not_for_much_more():
 
 
 def test_clusters_are_bounded_as_the_ensemble_bounds_them():
-    assert counts_mb(10**6) == pytest.approx(8e-6 * MAX_CLUSTERS**2)
-    assert counts_mb(2) == pytest.approx(8e-6 * (2 * resources.MAP_CLUSTERS) ** 2)
+    assert resources.counts_mb(10**6) == pytest.approx(8e-6 * MAX_CLUSTERS**2)
+    assert resources.counts_mb(2) == pytest.approx(8e-6 * (2 * resources.MAP_CLUSTERS) ** 2)
 
 
 @pytest.fixture(scope="module")
@@ -233,14 +218,10 @@ def test_the_device_cpu_keeps_jax_off_everything_else(project, device, works):
 
 @pytest.mark.parametrize("profile", ["slurm", "local"])
 def test_profiles_work_as_typed_at_the_top_of_the_repository(root, profile):
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", profile, "--dry-run", "--quiet", "all"],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": "src"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    command = [sys.executable, "-m", "snakemake", "--profile", profile]
+    how = {"env": {**os.environ, "PYTHONPATH": "src"}, "capture_output": True, "text": True}
+    command += ["--dry-run", "--quiet", "all"]
+    done = subprocess.run(command, cwd=root, timeout=120, **how)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Using profile {profile}" in done.stderr
 

@@ -33,7 +33,7 @@ STUDY = {
             {"alpha": 0.3},
             {"trainer": "batch", "epochs": 4, "backend": "jax"},
             {"trainer": "batch", "epochs": 4, "backend": "jax", "radius": 2},
-        ],
+        ]
     },
     "execution": {"realizations_per_job": 2, "device": "gpu"},
 }
@@ -80,14 +80,11 @@ class Site(Project):
     """A project on the cluster."""
 
     def __init__(self, root, directory, copy_of=None):
-        super().__init__(root, directory, STUDY)
-        if copy_of is not None:
-            shutil.rmtree(directory)
-            shutil.copytree(copy_of.directory, directory, symlinks=True)
-        else:
+        super().__init__(root, directory, STUDY, copy_of)
+        if copy_of is None:
             write_points(directory / "points of mine.csv")
-        for name in ("slurm", "local"):
-            shutil.copy(root / name, directory / name, follow_symlinks=False)
+            for name in ("slurm", "local"):
+                shutil.copy(root / name, directory / name, follow_symlinks=False)
 
     def submit(self, *arguments):
         """Start `snakemake --profile slurm`."""

@@ -4,18 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kohorte.analysis import tables
 from kohorte.analysis.evaluation import evaluate, evaluate_ensemble
 from kohorte.analysis.sufficiency import sufficiency_table
-from kohorte.analysis.tables import (
-    class_table,
-    cluster_table,
-    effects_table,
-    evaluation_table,
-    file_table,
-    group_table,
-    point_table,
-    stability_table,
-)
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 
@@ -43,31 +34,25 @@ def test_single_maps_and_consensus_are_scored(labels, found):
     assert [scores[name].ari for name in names] == [ari[0], ari[2], ari[4]]
     assert scores["representative"].ari == evaluate(labels[found.representative], TRUTH).ari
     consensus = found.label(labels)
-    table = evaluation_table(scores).set_index("method")
+    table = tables.evaluation_table(scores).set_index("method")
     assert table.loc["consensus_equal", "ari"] == evaluate(consensus.groups, TRUTH).ari
     assert table["n_groups"].tolist() == [3] * 6
-    classes = class_table(scores, ["a", "b", "c"])
+    classes = tables.class_table(scores, ["a", "b", "c"])
     assert classes["class"].tolist() == ["a", "b", "c"] * 6
     assert classes["points"].tolist() == [20] * 18
-    assert evaluation_table({}).empty
-    assert class_table({}, ()).empty
+    assert tables.evaluation_table({}).empty
+    assert tables.class_table({}, ()).empty
 
 
 def test_clusters_by_significance_with_their_intervals(found):
     overlaps, groups = found.overlaps, found.grouping.groups
-    rank = np.argsort(found.order) + 1
-    clusters = cluster_table(
-        IDS,
-        overlaps,
-        gsum=found.gsum,
-        rank=rank,
-        sce_group=found.sce_groups,
-        consensus_group=groups,
-    )
+    known = {"rank": np.argsort(found.order) + 1, "gsum": found.gsum}
+    known |= {"sce_group": found.sce_groups, "consensus_group": groups}
+    clusters = tables.cluster_table(IDS, overlaps, **known)
     assert clusters["rank"].tolist() == list(range(1, 16))
     assert clusters["gsum"].is_monotonic_decreasing
     assert clusters.groupby("realization")["size"].sum().tolist() == [60] * 5
-    stability = stability_table(IDS, overlaps, groups, seed=1, resamples=50)
+    stability = tables.stability_table(IDS, overlaps, groups, seed=1, resamples=50)
     same = ["realization", "cluster", "consensus_group", "gsum", "rank"]
     pd.testing.assert_frame_equal(stability[same], clusters[same], check_dtype=False)
     assert (stability["gsum_low"] <= stability["gsum_high"]).all()
@@ -76,7 +61,9 @@ def test_clusters_by_significance_with_their_intervals(found):
 
 def test_groups_and_their_points(labels, found):
     points = found.label(labels)
-    groups = group_table(found.overlaps, found.grouping.groups, points.groups, points.confidence)
+    groups = tables.group_table(
+        found.overlaps, found.grouping.groups, points.groups, points.confidence
+    )
     assert groups["points"].sum() == 60
     assert groups["clusters"].sum() == 15
     assert groups["found"].tolist() == [1, 1, 1]
@@ -86,7 +73,7 @@ def test_groups_and_their_points(labels, found):
 
 def test_a_single_realization_has_neither_intervals_nor_subsets(labels):
     alone = count_overlaps(labels[:1])
-    stability = stability_table(["one"], alone, np.arange(3), seed=1)
+    stability = tables.stability_table(["one"], alone, np.arange(3), seed=1)
     assert stability.empty
     assert stability.columns[-1] == "rank_high"
     assert sufficiency_table(labels[:1], alone, seed=1).empty
@@ -101,19 +88,19 @@ def test_sizes_that_suffice(labels, found):
 
 def test_effects_of_parameters_and_of_those_that_are_not_set(found):
     parameters = pd.DataFrame({"alpha": [0.1] * 5, "epochs": [10, 10, None, None, None]})
-    table = effects_table(found.overlaps, parameters, seed=1)
+    table = tables.effects_table(found.overlaps, parameters, seed=1)
     assert table["parameter"].unique().tolist() == ["epochs"]
     assert len(table) == 3
     assert table["first"].isna().any()
-    assert effects_table(found.overlaps, parameters[[]], seed=1).empty
+    assert tables.effects_table(found.overlaps, parameters[[]], seed=1).empty
 
 
 def test_files_and_points(found, monkeypatch):
-    files = file_table({name: f"{name}.npy" for name in IDS}, found.overlaps)
+    files = tables.file_table({name: f"{name}.npy" for name in IDS}, found.overlaps)
     assert files["n_clusters"].tolist() == [3] * 5
-    points = point_table(range(4), label=np.arange(4))
+    points = tables.point_table(range(4), label=np.arange(4))
     assert points["row"].tolist() == [0, 1, 2, 3]
     monkeypatch.setattr("kohorte.analysis.tables.MAX_ROWS", 3)
-    points = point_table(range(4), label=np.arange(4))
+    points = tables.point_table(range(4), label=np.arange(4))
     assert points.empty
     assert points.columns.tolist() == ["row", "label"]

@@ -28,8 +28,13 @@ TINY = {
 class Project:
     """A copy of the workflow in a directory of its own, and a study in it."""
 
-    def __init__(self, root, directory, config):
+    def __init__(self, root, directory, config, copy_of=None):
         self.directory = directory
+        self.results = directory / "results" / config["study"]
+        if copy_of is not None:
+            shutil.copytree(copy_of.directory, directory, symlinks=True)
+            self.config = config
+            return
         directory.mkdir(parents=True)
         for name in ("workflow", "config", "envs", "scripts"):
             shutil.copytree(root / name, directory / name)
@@ -37,7 +42,6 @@ class Project:
         # The library is not copied, so that its compiled kernels are found in their cache.
         (directory / "src").symlink_to(root / "src")
         self.configure(config)
-        self.results = directory / "results" / config["study"]
 
     def configure(self, config, **changes):
         self.config = {**config, **changes}
@@ -61,6 +65,13 @@ class Project:
         with self.start(*arguments, **how) as process:
             output = process.communicate(timeout=600)[0]
         assert not check or process.returncode == 0, output
+        return output
+
+    def stop(self, *arguments, says=(), **how):
+        """Output of a run that fails with these words and no traceback; `how` as for `start`."""
+        output = self.run(*arguments, check=False, **how)
+        assert "Traceback" not in output
+        assert [part for part in says if part not in output] == [], output
         return output
 
     def pending(self, *arguments):

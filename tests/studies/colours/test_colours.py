@@ -41,22 +41,11 @@ def planned(root, schema):
 @pytest.fixture(scope="module")
 def parameters():
     """The tutorial's map, as docs/maps.md says it."""
-    return MapParameters(
-        xdim=30,
-        ydim=20,
-        epochs=400,
-        order="sequential",
-        alpha=0.3,
-        final_alpha=0.0,
-        learning_rate="linear",
-        radius=15.0,
-        final_radius=0.0,
-        radius_schedule="linear",
-        kernel="gaussian_e",
-        kernel_distance="euclidean",
-        initial="normal",
-        merge=0.0,
-    )
+    rates = {"alpha": 0.3, "final_alpha": 0.0, "learning_rate": "linear"}
+    radii = {"radius": 15.0, "final_radius": 0.0, "radius_schedule": "linear"}
+    kernel = {"kernel": "gaussian_e", "kernel_distance": "euclidean"}
+    known = {"epochs": 400, "order": "sequential", "initial": "normal", "merge": 0.0}
+    return MapParameters(30, 20, **rates, **radii, **kernel, **known)
 
 
 def test_the_table_has_the_fifteen_colours():
@@ -81,9 +70,8 @@ def test_the_six_dimensional_table_has_each_colour_on_each_side_once():
 
 
 def test_generated_sources_that_do_not_exist_are_named():
-    with pytest.raises(
-        DataError, match="unknown generated data set 'colors'; did you mean 'colours"
-    ):
+    says = "unknown generated data set 'colors'; did you mean 'colours"
+    with pytest.raises(DataError, match=says):
         read_table("generated:colors")
     with pytest.raises(ConfigError, match="brings its own labels"):
         read_table("generated:colours", label="red")
@@ -134,15 +122,9 @@ def draw(trained, source, parameters, copies=1):
     winners = np.tile(map_.winners, copies)
     away = np.linalg.norm(table.values - map_.weights[map_.winners], axis=1)
     distances = np.tile(np.stack([away, 2 * away]), (1, copies))
-    return colours_figure(
-        map_.weights,
-        parameters.lattice,
-        table.names,
-        winners=winners,
-        names=names * copies,
-        distances=distances,
-        highlight=1,
-    ), (names, away)
+    shown = {"winners": winners, "names": names * copies, "distances": distances, "highlight": 1}
+    figure = colours_figure(map_.weights, parameters.lattice, table.names, **shown)
+    return figure, (names, away)
 
 
 def test_the_figure_has_the_weights_for_colours_and_all_names(trained, parameters):
@@ -178,16 +160,9 @@ def test_what_is_no_colour_is_refused(trained, parameters):
     check_colours(np.array([[0, 1, 0.5]]), ["r", "g", "b"])
     with pytest.raises(ConfigError, match="feature 'g' has 255 in point 1"):
         check_colours(np.array([[0, 1, 0], [0, 255, 0]]), ["r", "g", "b"])
+    shown = {"winners": np.zeros(1, int), "names": ["x"], "distances": np.zeros((1, 1))}
     with pytest.raises(ConfigError, match="three features or more"):
-        colours_figure(
-            np.zeros((4, 2)),
-            Lattice(2, 2),
-            ["a", "b"],
-            winners=np.zeros(1, int),
-            names=["x"],
-            distances=np.zeros((1, 1)),
-            highlight=0,
-        )
+        colours_figure(np.zeros((4, 2)), Lattice(2, 2), ["a", "b"], highlight=0, **shown)
 
 
 def test_figures_that_a_study_cannot_have_are_refused_before_it_runs(planned, schema):
@@ -229,10 +204,6 @@ def test_every_trainer_has_a_schedule_to_draw(own, length):
     assert (np.diff(step) > 0).all()
     assert (np.diff(radius) <= 0).all()
     assert np.isnan(alpha).all() == (parameters.trainer == "batch")
-    figure = schedule_figure(
-        [parameters, MapParameters(xdim=9, ydim=5, **own | {"initial": "sample"})],
-        n_points=100,
-        colour_by=[1, 2],
-        colour_name="x",
-    )
+    both = [parameters, MapParameters(xdim=9, ydim=5, **own | {"initial": "sample"})]
+    figure = schedule_figure(both, n_points=100, colour_by=[1, 2], colour_name="x")
     assert text_faults(figure) == []

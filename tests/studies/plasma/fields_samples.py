@@ -34,9 +34,9 @@ def flux_ropes(shape=(48, 48), *, thickness=0.15, width=0.5, seed=0, noise=0.0):
     jz = jz - 6 / np.cosh((x - np.pi) / thickness) ** 2 * np.exp(-(((y - np.pi) / 1.6) ** 4))
     jz = jz - jz.mean(axis=(-2, -1), keepdims=True)
     modulation = 0.75 + 0.25 * np.cos(z[0]) if z else 1.0
-    ky, kx = np.meshgrid(
-        *[2 * np.pi * np.fft.fftfreq(n, length / n) for n in shape[-2:]], indexing="ij"
-    )
+
+    waves = [2 * np.pi * np.fft.fftfreq(n, length / n) for n in shape[-2:]]
+    ky, kx = np.meshgrid(*waves, indexing="ij")
     square = kx**2 + ky**2
     square[0, 0] = 1
     potential = np.fft.fft2(jz, axes=(-2, -1)) / square
@@ -50,14 +50,8 @@ def flux_ropes(shape=(48, 48), *, thickness=0.15, width=0.5, seed=0, noise=0.0):
     raw["rho"] = 1 + 0.1 * np.abs(jz)
     raw = {k: np.ascontiguousarray(np.broadcast_to(v, shape), np.float32) for k, v in raw.items()}
     n_axes = len(shape)
-    grid = Grid(
-        shape=tuple(shape),
-        axes=("z", "y", "x")[-n_axes:],
-        spacing=tuple(length / n for n in shape),
-        periodic=(True,) * n_axes,
-        length_unit="d",
-    )
-    return raw, grid
+    spacing = tuple(length / n for n in shape)
+    return raw, Grid(tuple(shape), ("z", "y", "x")[-n_axes:], spacing, (True,) * n_axes, "d")
 
 
 def write_sample(path, shape=(48, 48), **how):
@@ -65,18 +59,13 @@ def write_sample(path, shape=(48, 48), **how):
     raw, grid = flux_ropes(shape, **how)
     b = np.sqrt(raw["bx"] ** 2 + raw["by"] ** 2 + raw["bz"] ** 2)
     j_par = sum(raw[f"j{k}"] * raw[f"b{k}"] for k in "xyz") / b
-    values = {
-        "j_par": j_par,
-        # Not the feature of that name: a stand-in of the same sign and size.
-        "j_asym": 0.1 * np.gradient(j_par, axis=-1),
-        "b_perp": np.hypot(raw["bx"], raw["by"]),
-        "e_par": sum(raw[f"e{k}"] * raw[f"b{k}"] for k in "xyz") / b,
-        "j_mag": np.sqrt(sum(raw[f"j{k}"] ** 2 for k in "xyz")),
-        "e_dot_j": sum(raw[f"e{k}"] * raw[f"j{k}"] for k in "xyz"),
-        "bx": raw["bx"],
-        "by": raw["by"],
-        "rho": raw["rho"],
-    }
+    values = {"j_par": j_par, "b_perp": np.hypot(raw["bx"], raw["by"])}
+    # Not the feature of that name: a stand-in of the same sign and size.
+    values["j_asym"] = 0.1 * np.gradient(j_par, axis=-1)
+    values["e_par"] = sum(raw[f"e{k}"] * raw[f"b{k}"] for k in "xyz") / b
+    values["j_mag"] = np.sqrt(sum(raw[f"j{k}"] ** 2 for k in "xyz"))
+    values["e_dot_j"] = sum(raw[f"e{k}"] * raw[f"j{k}"] for k in "xyz")
+    values |= {name: raw[name] for name in ("bx", "by", "rho")}
     units = dict.fromkeys(values, UNITS["j"])
     units |= {"b_perp": "B0", "bx": "B0", "by": "B0", "e_par": "B0", "rho": "n0"}
     units["e_dot_j"] = "B0^2 / d"

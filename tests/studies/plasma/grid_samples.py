@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from fields_samples import FEATURES, write_sample
+from planning import plain_data
 
 from kohorte import store
 from kohorte.data.scaling import fit_scaling
@@ -22,52 +23,36 @@ def write_table(path, fields, names=FEATURES, **attributes):
     values = np.column_stack([fields.values[name].ravel() for name in names]).astype(np.float32)
     scaling = fit_scaling(values, tuple(names), "two_sigma", "error", {})
     features = scaling.apply(values)
-    data = store.PreparedData(
-        features=features,
-        names=scaling.names,
-        offset=scaling.offset,
-        scale=scaling.scale,
-        truth=None,
-        class_names=None,
-        rows=np.arange(len(features)),
-        digest=digest_of(features, scaling.names),
-    )
+    known = {"names": scaling.names, "offset": scaling.offset, "scale": scaling.scale}
+    data = plain_data(features, digest=digest_of(features, scaling.names), **known)
     store.write_data(path, data, shape=list(fields.grid.shape), **attributes)
     return data
 
 
 def make_study(folder, shape=(48, 48), *, maps=MAPS, steps=4000, snapshots=6, **how):
     """Write all result files of a study of few maps; returns their paths."""
-    paths = SimpleNamespace(
-        folder=Path(folder),
-        fields=Path(folder) / "fields.h5",
-        data=Path(folder) / "data.h5",
-        ensemble=Path(folder) / "ensemble.h5",
-        index=Path(folder) / "realizations" / "batches" / "000.json",
-        grid=Path(folder) / "grid.h5",
-        picture=Path(folder) / "grid.vti",
-    )
+    folder = Path(folder)
+    paths = SimpleNamespace(folder=folder, index=folder / "realizations" / "batches" / "000.json")
+    for name in ("fields.h5", "data.h5", "ensemble.h5", "grid.h5"):
+        setattr(paths, name.removesuffix(".h5"), folder / name)
+    paths.picture = folder / "grid.vti"
     fields = write_sample(paths.fields, shape, noise=0.02, **how)
     data = write_table(paths.data, fields)
     files = []
     for seed, (xdim, ydim, alpha) in enumerate(maps):
         parameters = MapParameters(xdim, ydim, steps=steps, alpha=alpha)
-        made = run_realization(
-            data.features, parameters, seed, recording=Recording(snapshots=snapshots)
-        )
-        path = paths.folder / "realizations" / f"map{seed}.h5"
-        known = {**vars(parameters)}
-        store.write_realization(
-            path, made, id=path.stem, seed=seed, repeat=1, parameters=known, fingerprint="f"
-        )
+        recording = Recording(snapshots=snapshots)
+        made = run_realization(data.features, parameters, seed, recording=recording)
+        path = folder / "realizations" / f"map{seed}.h5"
+        known = {"id": path.stem, "seed": seed, "repeat": 1, "parameters": {**vars(parameters)}}
+        store.write_realization(path, made, fingerprint="f", **known)
         files.append(path)
     store.write_index(paths.index, files, [store.list_realization(f) for f in files])
     options = {"identical": "resolved", "threshold": -0.015, "groups": "auto", "votes": "equal"}
     with store.open_label_arrays([paths.index]) as labels:
         ensemble = combine(count_overlaps(labels.arrays))
-        store.write_ensemble(
-            paths.ensemble, ensemble, labels.arrays, ids=labels.ids, options=options
-        )
+        known = {"ids": labels.ids, "options": options}
+        store.write_ensemble(paths.ensemble, ensemble, labels.arrays, **known)
         plasma_store.write_grid(paths.grid, fields.grid, paths.ensemble, labels, threads=1)
     with plasma_store.open_cells(paths.data, paths.fields, paths.grid) as cells:
         plasma_store.write_picture(paths.picture, cells)

@@ -100,17 +100,9 @@ def features(raw, cell):
     """Features of one cell from the vectors there, those of discs left out."""
     b, e, j = (np.array([float(raw[f"{v}{k}"][cell]) for k in "xyz"]) for v in "bej")
     along = b / np.linalg.norm(b)
-    return {
-        "b_perp": np.sqrt(b[0] ** 2 + b[1] ** 2),
-        "b_par": b[2],
-        "j_par": j @ along,
-        "abs_j_par": abs(j @ along),
-        "j_perp": np.linalg.norm(np.cross(along, j)),
-        "j_mag": np.linalg.norm(j),
-        "e_par": e @ along,
-        "e_perp": np.linalg.norm(np.cross(along, e)),
-        "e_dot_j": e @ j,
-        "rho": float(raw["rho"][cell]),
-        "bx": b[0],
-        "by": b[1],
-    }
+    found = {"b_perp": np.sqrt(b[0] ** 2 + b[1] ** 2), "b_par": b[2], "bx": b[0], "by": b[1]}
+    for name, vector in {"j": j, "e": e}.items():
+        found[f"{name}_par"] = vector @ along
+        found[f"{name}_perp"] = np.linalg.norm(np.cross(along, vector))
+    found |= {"abs_j_par": abs(j @ along), "j_mag": np.linalg.norm(j), "e_dot_j": e @ j}
+    return found | {"rho": float(raw["rho"][cell])}

@@ -6,15 +6,14 @@ import fields_samples
 import h5py
 import numpy as np
 import pytest
-from planning import plan_config
+from planning import plan_config, write_data
 from planning import prepare as prepare_study
 
 from kohorte import store
-from kohorte.data.prepared import prepare_data
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies import load_modules
-from kohorte.study.config import check_config, portable_config
+from kohorte.study.config import portable_config
 
 SHAPE = (3, 12, 16)
 
@@ -30,13 +29,9 @@ def sample(tmp_path_factory):
 def prepare(schema, tmp_path):
     """Prepare a source as the workflow does; gives the path of data.h5."""
 
-    def run(source, **options):
-        config = check_config({"study": "a", "data": {"source": str(source), **options}}, schema)
-        prepared = prepare_data(config["data"], seed=1)
-        store.write_data(tmp_path / "data.h5", prepared, options=config["data"], seed=1)
-        return tmp_path / "data.h5"
-
-    return run
+    return lambda source, **options: write_data(
+        tmp_path / "data.h5", schema, source=str(source), **options
+    )
 
 
 def test_fields_become_columns_in_c_order(sample):
@@ -46,9 +41,8 @@ def test_fields_become_columns_in_c_order(sample):
     assert table.shape == SHAPE
     assert table.values.dtype == np.float32
     for k, name in enumerate(table.names):
-        np.testing.assert_array_equal(
-            table.values[:, k], written.values[name].astype(np.float32).ravel(order="C")
-        )
+        wanted = written.values[name].astype(np.float32).ravel(order="C")
+        np.testing.assert_array_equal(table.values[:, k], wanted)
     np.testing.assert_array_equal(table.rows, np.arange(np.prod(SHAPE)))
 
 
@@ -57,9 +51,8 @@ def test_any_field_may_be_chosen_and_parts_have_no_shape(sample):
     table = read_table(path, features=["rho", "b_perp"], stride=7)
     assert table.names == ("rho", "b_perp")
     assert table.shape is None
-    np.testing.assert_array_equal(
-        table.values[:, 1], written.values["b_perp"].astype(np.float32).ravel()[::7]
-    )
+    wanted = written.values["b_perp"].astype(np.float32).ravel()[::7]
+    np.testing.assert_array_equal(table.values[:, 1], wanted)
     with pytest.raises(DataError, match=r"no feature 'j_pr'.*j_par"):
         read_table(path, features=["j_pr"])
 
@@ -124,9 +117,7 @@ def test_own_files_lie_in_the_folder_of_the_study(located):
     assert config["data"]["source"] == "results/turb/fields.h5"
     assert config["fields"]["source"] == "results/turb/simulation.h5"
     # A configuration that was written with them gives the same study.
-    again = located(
-        data={"source": config["data"]["source"]}, fields={"source": config["fields"]["source"]}
-    )
+    again = located(**{name: {"source": config[name]["source"]} for name in ("data", "fields")})
     assert again == config
     own = located(data={"source": "fields"}, fields={"source": "run.h5"})
     assert own["fields"]["source"] == "run.h5"
@@ -134,30 +125,29 @@ def test_own_files_lie_in_the_folder_of_the_study(located):
 
 
 def test_what_is_kept_of_a_configuration_names_no_folder(located):
-    kept = portable_config(
-        located(data={"source": "fields"}, fields={"source": "/my/run.h5"}), load_modules()
-    )
+    config = located(data={"source": "fields"}, fields={"source": "/my/run.h5"})
+    kept = portable_config(config, load_modules())
     assert kept["fields"]["source"] == "run.h5"
+
+
+FIELDS, RUN = {"data": {"source": "fields"}}, {"fields": {"source": "run.h5"}}
+SIMULATION = {"fields": {"source": "simulation"}}
 
 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"data": {"source": "fields"}}, "fields.source must say"),
+        (FIELDS, "fields.source must say"),
         (
-            {"data": {"source": "sklearn:iris"}, "fields": {"source": "run.h5"}},
+            {"data": {"source": "sklearn:iris"}} | RUN,
             "data.source is 'sklearn:iris'; make it fields",
         ),
         (
-            {
-                "data": {"source": "fields"},
-                "fields": {"source": "simulation"},
-                "simulation": {"modes": 40, "cells": [64, 128]},
-            },
+            FIELDS | SIMULATION | {"simulation": {"modes": 40, "cells": [64, 128]}},
             "simulation.modes: 40 waves",
         ),
         (
-            {"data": {"source": "fields", "stride": 2}, "fields": {"source": "run.h5"}},
+            {"data": {"source": "fields", "stride": 2}} | RUN,
             "data.stride: rows that are the cells of a grid are all needed; leave stride out",
         ),
         ({"data": {"source": "t.npy", "shape": [2, 5], "sample": 5}}, "data.sample.*or data.shape"),

@@ -4,14 +4,11 @@ import fields_samples
 import h5py
 import numpy as np
 import pytest
+from planning import section_of
 
 from kohorte.errors import ConfigError, DataError
-from kohorte.studies.plasma.fields.names import (
-    check_fields,
-    check_simulation,
-    field_datasets,
-    source_files,
-)
+from kohorte.studies.plasma.fields import names
+from kohorte.studies.plasma.fields.names import check_fields, check_simulation
 from kohorte.studies.plasma.fields.snapshots import read_snapshot
 
 SHAPE = (12, 16)
@@ -21,12 +18,9 @@ SHAPE = (12, 16)
 def options(schema, tmp_path):
     """The section `fields` with its defaults and some changes."""
 
-    def make(source, **changes):
-        entries = schema["properties"]["fields"]["properties"]
-        defaults = {name: entry["default"] for name, entry in entries.items()}
-        return {**defaults, "source": str(tmp_path / source), **changes}
-
-    return make
+    return lambda source, **changes: section_of(
+        schema, "fields", source=str(tmp_path / source), **changes
+    )
 
 
 @pytest.fixture
@@ -73,18 +67,9 @@ def test_keys_of_the_configuration_tell_names_axes_and_units(options, raw, tmp_p
     write_hdf5(tmp_path / "run.h5", turned, prefix="step7/")
     datasets = {name: f"step7/{name}" for name in raw}
     datasets |= {"bx": "step7/Bx", "ez": ["step7/time/ez_a", "step7/time/ez_b"]}
-    found = read_snapshot(
-        options(
-            "run.h5",
-            datasets=datasets,
-            axes=["x", "y"],
-            spacing=[0.5, 0.25],
-            periodic=[True, False],
-            units={"b": "nT", "length": "km"},
-            time=3,
-            time_unit="h",
-        )
-    )
+    keys = {"axes": ["x", "y"], "spacing": [0.5, 0.25], "periodic": [True, False], "time": 3}
+    keys |= {"units": {"b": "nT", "length": "km"}, "time_unit": "h"}
+    found = read_snapshot(options("run.h5", datasets=datasets, **keys))
     np.testing.assert_array_equal(found.values["bx"], raw["bx"].T)
     np.testing.assert_allclose(found.values["ez"], raw["ez"].T + 1, rtol=1e-6)
     assert (found.grid.axes, found.grid.spacing) == (("x", "y"), (0.5, 0.25))
@@ -102,13 +87,11 @@ def test_a_current_that_is_absent_is_not_asked_for(options, raw, tmp_path):
 def test_files_of_a_pattern_are_those_that_are_there(options, raw, tmp_path):
     write_npy(tmp_path / "{field}.npy", {"bx": raw["bx"], "Rho": raw["rho"]})
     pattern = str(tmp_path / "{field}.npy")
-    assert source_files(pattern, {"rho": "Rho"}) == [
-        str(tmp_path / "bx.npy"),
-        str(tmp_path / "Rho.npy"),
-    ]
-    assert source_files("run.h5", {}) == ["run.h5"]
-    assert source_files("no/{field}.npy", {}) == ["no/bx.npy", "no/by.npy", "no/bz.npy"]
-    assert field_datasets({"bx": ["a", "b"]})["bx"] == ("a", "b")
+    found = [pattern.replace("{field}", name) for name in ("bx", "Rho")]
+    assert names.source_files(pattern, {"rho": "Rho"}) == found
+    assert names.source_files("run.h5", {}) == ["run.h5"]
+    assert names.source_files("no/{field}.npy", {}) == ["no/bx.npy", "no/by.npy", "no/bz.npy"]
+    assert names.field_datasets({"bx": ["a", "b"]})["bx"] == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -133,12 +116,12 @@ def test_fields_that_do_not_fit_are_named(options, raw, tmp_path, change, words)
 
 def test_datasets_that_the_configuration_names_must_be_there(options, raw, tmp_path):
     write_hdf5(tmp_path / "run.h5", raw)
-    with pytest.raises(
-        DataError, match=r"no dataset 'Bx', which fields.datasets names for bx.*'bx'"
+    for datasets, words in (
+        ({"bx": "Bx"}, "no dataset 'Bx', which fields.datasets names for bx.*'bx'"),
+        ({"ez": ["ez", "late"]}, "no dataset 'late'"),
     ):
-        read_snapshot(options("run.h5", datasets={"bx": "Bx"}))
-    with pytest.raises(DataError, match="no dataset 'late'"):
-        read_snapshot(options("run.h5", datasets={"ez": ["ez", "late"]}))
+        with pytest.raises(DataError, match=words):
+            read_snapshot(options("run.h5", datasets=datasets))
 
 
 @pytest.mark.parametrize(
@@ -161,20 +144,14 @@ def test_fields_that_are_no_grid_are_refused(options, raw, tmp_path):
     write_npz(tmp_path / "flat.npz", {name: array.ravel() for name, array in raw.items()})
     with pytest.raises(DataError, match="a grid has two or three axes"):
         read_snapshot(options("flat.npz"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
+    write_npz(tmp_path / "run.npz", raw)
+    for changes, words in (
         ({"axes": ["z", "y", "x"]}, "needs the axes x, y.*keys axes"),
         ({"spacing": [1, 2, 3]}, "2 values of spacing"),
         ({"periodic": [True, True, True]}, "2 values of periodic"),
-    ],
-)
-def test_a_grid_that_does_not_fit_names_the_keys(options, raw, tmp_path, changes, words):
-    write_npz(tmp_path / "run.npz", raw)
-    with pytest.raises(ConfigError, match=words):
-        read_snapshot(options("run.npz", **changes))
+    ):
+        with pytest.raises(ConfigError, match=words):
+            read_snapshot(options("run.npz", **changes))
 
 
 @pytest.mark.parametrize(
@@ -198,8 +175,6 @@ def test_names_that_there_are_none_of_are_refused(options, changes, words):
     ],
 )
 def test_simulations_that_cannot_be_made_are_refused(schema, changes, words):
-    entries = schema["properties"]["simulation"]["properties"]
-    defaults = {name: entry["default"] for name, entry in entries.items()}
-    check_simulation(defaults)
+    check_simulation(section_of(schema, "simulation"))
     with pytest.raises(ConfigError, match=words):
-        check_simulation({**defaults, **changes})
+        check_simulation(section_of(schema, "simulation", **changes))

@@ -17,18 +17,10 @@ from kohorte.maps.lattice import Lattice
 from kohorte.studies import plasma
 from kohorte.studies.plasma import store as plasma_store
 from kohorte.studies.plasma.fields.grid import Grid
-from kohorte.studies.plasma.figures import radars
+from kohorte.studies.plasma.figures import radars, slices
 from kohorte.studies.plasma.figures.cell_groups import feature_pairs_figure, group_shares_figure
 from kohorte.studies.plasma.figures.radars import cluster_radars_figure
 from kohorte.studies.plasma.figures.signals import count_signal, signal_histogram_figure
-from kohorte.studies.plasma.figures.slices import (
-    GroupMap,
-    cluster_slice_figure,
-    field_colours,
-    field_label,
-    field_slice_figure,
-    percent,
-)
 from kohorte.studies.plasma.figures.surfaces import Surface, View, shade, surfaces_figure
 from kohorte.studies.plasma.physics.cuts import cut_grid
 from kohorte.studies.plasma.physics.tables import measure_cells
@@ -43,15 +35,11 @@ def study(request, tmp_path_factory):
     paths = make_study(tmp_path_factory.mktemp("figures"), request.param, steps=800)
     with plasma_store.open_cells(paths.data, paths.fields, paths.grid) as cells:
         paths.cells = cells
-        paths.tables = measure_cells(
-            list_groupings(cells, store.read_ensemble(paths.ensemble), [paths.index]),
-            {name: cells[name] for name in cells.fields},
-            cells.grid,
-            plasma_store.parts_of(cells.grid.shape),
-        )
-        paths.inputs = {
-            name: getattr(paths, name) for name in ("data", "fields", "ensemble", "grid")
-        }
+        groupings = list_groupings(cells, store.read_ensemble(paths.ensemble), [paths.index])
+        values = {name: cells[name] for name in cells.fields}
+        parts = plasma_store.parts_of(cells.grid.shape)
+        paths.tables = measure_cells(groupings, values, cells.grid, parts)
+        paths.inputs = {n: getattr(paths, n) for n in ("data", "fields", "ensemble", "grid")}
         paths.inputs["maps"] = [paths.index]
         for name, table in zip(("physics", "structures", "threshold"), paths.tables, strict=True):
             paths.inputs[name] = paths.folder / f"{name}.csv"
@@ -130,11 +118,9 @@ def test_histogram_counts_every_cell_once(study):
     expected = np.histogram(signal, edges)[0]
     np.testing.assert_array_equal(counts.sum(axis=0), expected)
     assert "cut-off" in draw(study, "signal_histogram", signal_cuts=[float(signal.mean())])
-    assert not page.text_faults(
-        signal_histogram_figure(
-            np.arange(8), np.geomspace(1, 1e6, 9), groups=np.ones((3, 8), int) * [[1], [0], [2]]
-        )
-    )
+    groups = np.ones((3, 8), int) * [[1], [0], [2]]
+    figure = signal_histogram_figure(np.arange(8), np.geomspace(1, 1e6, 9), groups=groups)
+    assert not page.text_faults(figure)
 
 
 def test_features_are_measured_in_parts(study, monkeypatch):
@@ -153,28 +139,29 @@ def test_slices_of_many_groups_and_odd_shapes_are_readable(n_groups, shape):
     grid = Grid(shape, ("y", "x"), (0.1, 0.1), (True, True), "c / omega_p")
     rng = np.random.default_rng(0)
     groups = rng.integers(0, n_groups, shape)
-    maps = [GroupMap("clusters of the map", groups, n_groups, name="cluster")] * 2
+    maps = [slices.GroupMap("clusters of the map", groups, n_groups, name="cluster")] * 2
     current = rng.normal(size=shape)
-    figure = cluster_slice_figure(
-        cut_grid(grid), maps, current=np.abs(current), limit=2.0, note="2 rms"
-    )
+    cut, known = cut_grid(grid), {"limit": 2.0, "note": "2 rms"}
+    figure = slices.cluster_slice_figure(cut, maps, current=np.abs(current), **known)
     assert not page.text_faults(figure)
-    assert not page.text_faults(field_slice_figure(cut_grid(grid), current, field_label("j_par")))
+    assert not page.text_faults(
+        slices.field_slice_figure(cut_grid(grid), current, slices.field_label("j_par"))
+    )
     with pytest.raises(ConfigError, match=r"field lines of shape \(3, 3\)"):
-        field_slice_figure(cut_grid(grid), current, "j", field=(np.ones((3, 3)),) * 2)
+        slices.field_slice_figure(cut_grid(grid), current, "j", field=(np.ones((3, 3)),) * 2)
 
 
 def test_colours_fit_the_signs_of_a_field():
     signed = np.array([-1.0, 0, 3.0])
-    cmap, norm, _ = field_colours(signed)
+    cmap, norm, _ = slices.field_colours(signed)
     assert cmap == "RdBu_r"
     assert norm.vmin == -norm.vmax
-    assert field_colours(np.array([1.0, 1e6]), log=True)[1](1.0) == 0
-    _, norm, _ = field_colours(np.full(4, 7.0))
+    assert slices.field_colours(np.array([1.0, 1e6]), log=True)[1](1.0) == 0
+    _, norm, _ = slices.field_colours(np.full(4, 7.0))
     assert norm.vmin < norm.vmax
-    assert [percent(s) for s in (0.5, 0.0123, 0.0001)] == ["50 %", "1.2 %", "< 0.1 %"]
-    assert field_label("mine", "1") == "mine"
-    assert field_label("rho", "n0 per B0n0") == r"$\rho$ ($n_0$ per B0n0)"
+    assert [slices.percent(s) for s in (0.5, 0.0123, 0.0001)] == ["50 %", "1.2 %", "< 0.1 %"]
+    assert slices.field_label("mine", "1") == "mine"
+    assert slices.field_label("rho", "n0 per B0n0") == r"$\rho$ ($n_0$ per B0n0)"
 
 
 @pytest.mark.parametrize(
@@ -187,25 +174,16 @@ def test_figures_of_a_map_are_readable(shape, n_clusters):
     clusters = np.minimum(np.arange(m) * n_clusters // m, n_clusters - 1)
     n_clusters = len(np.unique(clusters))
     centroids = np.unique(np.linspace(0, m - 1, 3 * n_clusters).astype(int))
-    figure = umatrix_contours_figure(
-        rng.random(m),
-        lattice,
-        node_clusters=clusters,
-        centroids=centroids,
-        cluster_centroids=centroids[:: len(centroids) // n_clusters][:n_clusters],
-    )
+    known = {"cluster_centroids": centroids[:: len(centroids) // n_clusters][:n_clusters]}
+    known |= {"node_clusters": clusters, "centroids": centroids}
+    figure = umatrix_contours_figure(rng.random(m), lattice, **known)
     assert not [f for f in page.text_faults(figure) if "leaves the page" in f]
     steps = np.array([0, 400_000, 800_000, 1_200_000, 1_600_000, 2_000_000])
     figure = umatrix_stages_figure(steps, rng.random((6, m)), lattice, node_clusters=[clusters] * 6)
     assert not page.text_faults(figure)
     names = ["j_par", "j_asym", "b_perp", "e_par"]
-    figure = cluster_radars_figure(
-        rng.normal(size=(m, 4)),
-        names,
-        lattice,
-        node_clusters=clusters,
-        points=rng.integers(1, 1000, n_clusters),
-    )
+    weights, known = rng.normal(size=(m, 4)), {"points": rng.integers(1, 1000, n_clusters)}
+    figure = cluster_radars_figure(weights, names, lattice, node_clusters=clusters, **known)
     assert not page.text_faults(figure)
 
 

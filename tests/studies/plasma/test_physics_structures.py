@@ -8,12 +8,8 @@ from oracles_physics import border_distances, box_sides, flood
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Grid
-from kohorte.studies.plasma.physics.structures import (
-    border_distance,
-    find_structures,
-    sum_over,
-    thickness,
-)
+from kohorte.studies.plasma.physics import structures
+from kohorte.studies.plasma.physics.structures import border_distance, find_structures, thickness
 
 
 def make_grid(shape, periodic=True, spacing=1.0):
@@ -48,20 +44,16 @@ def test_structures_are_those_of_a_flood_fill(case, corners):
     expected = flood(mask, periodic, corners)
     assert found.cells.tolist() == [len(members) for members, _ in expected]
     assert (found.labels > 0).tolist() == mask.tolist()
-    sets = {frozenset(cell for cell, _ in members): around for members, around in expected}
+    sets = {frozenset(cell for cell, _ in item): (item, around) for item, around in expected}
     for k in range(len(found.cells)):
         cells = np.argwhere(found.labels == k + 1)
         members = frozenset(map(tuple, cells.tolist()))
         assert len(members) == found.cells[k]
-        around = sets[members]
+        item, around = sets[members]
         assert found.wraps[k].tolist() == around.tolist()
         assert np.isnan(found.sides[k]).all() == around.any()
         if not around.any():
-            places = next(
-                [place for _, place in item]
-                for item, _ in expected
-                if frozenset(cell for cell, _ in item) == members
-            )
+            places = [place for _, place in item]
             np.testing.assert_allclose(found.sides[k], box_sides(places, grid.spacing), atol=1e-9)
             centre = (np.mean(places, axis=0) + 0.5) % mask.shape * grid.spacing
             gap = np.abs(found.centre[k] - centre)
@@ -161,17 +153,16 @@ def test_sums_over_structures():
     values = np.arange(36.0).reshape(6, 6) - 10
     found = find_structures(mask, grid)
     assert found.cells.tolist() == [4, 1]
-    assert sum_over(found, values).tolist() == [-10 - 9 - 8 + 21, 11]
-    assert sum_over(found, values, "squares").tolist() == [100 + 81 + 64 + 441, 121]
-    assert sum_over(found, values, "largest").tolist() == [21, 11]
+    assert structures.sum_over(found, values).tolist() == [-10 - 9 - 8 + 21, 11]
+    assert structures.sum_over(found, values, "squares").tolist() == [100 + 81 + 64 + 441, 121]
+    assert structures.sum_over(found, values, "largest").tolist() == [21, 11]
 
 
 def test_nothing_and_everything():
     grid = make_grid((5, 6))
     empty = find_structures(np.zeros(grid.shape, bool), grid)
-    assert (
-        len(empty.cells) == len(thickness(empty, grid)) == len(sum_over(empty, empty.labels)) == 0
-    )
+    assert len(empty.cells) == len(thickness(empty, grid)) == 0
+    assert len(structures.sum_over(empty, empty.labels)) == 0
     full = find_structures(np.ones(grid.shape, bool), grid)
     assert full.wraps.tolist() == [[True, True]]
     assert thickness(full, grid, reach=4).tolist() == [16.0]

@@ -73,7 +73,7 @@ def test_without_the_environment_of_simulations_the_run_says_how_to_make_it(proj
     output = project.run("results/simulated/data.h5", check=False)
     assert "make simulation-env" in output
     assert project.pending("results/simulated/data.h5").keys() == {
-        *("simulate_plasma", "derive_fields", "prepare_data"),
+        *("simulate_plasma", "derive_fields", "prepare_data")
     }
 
 

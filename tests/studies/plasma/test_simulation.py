@@ -7,17 +7,13 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from planning import section_of
 
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma import costs
 from kohorte.studies.plasma.fields import operators
 from kohorte.studies.plasma.simulation import turbulence
-from kohorte.studies.plasma.simulation.turbulence import (
-    SimulationError,
-    make_request,
-    perturbation,
-    simulate,
-)
+from kohorte.studies.plasma.simulation.turbulence import SimulationError, make_request, simulate
 from kohorte.studies.plasma.store.simulations import energy_error, read_simulated, write_simulation
 from kohorte.study import resources
 
@@ -36,19 +32,12 @@ TINY = {
 def options(schema):
     """The section `simulation` with its defaults and some changes."""
 
-    def make(**changes):
-        entries = schema["properties"]["simulation"]["properties"]
-        return {name: entry["default"] for name, entry in entries.items()} | changes
-
-    return make
+    return lambda **changes: section_of(schema, "simulation", **changes)
 
 
 def test_the_environment_is_locked(root):
-    wanted = [
-        line
-        for line in (root / "envs" / "simulation.in").read_text().splitlines()
-        if not line.startswith("#")
-    ]
+    lines = (root / "envs" / "simulation.in").read_text().splitlines()
+    wanted = [line for line in lines if not line.startswith("#")]
     text = (root / "envs" / "simulation.txt").read_text()
     entries = re.split(r"\n(?=[a-z0-9-]+==)", text)[1:]
     assert [entry.split(" ")[0] for entry in entries] == sorted(wanted)
@@ -58,7 +47,7 @@ def test_the_environment_is_locked(root):
 
 @pytest.mark.parametrize("cells", [[32, 64], [32, 16, 16]])
 def test_the_perturbation_is_without_divergence_and_of_unit_size(cells):
-    bx, by = perturbation(cells, 2, seed=3)
+    bx, by = turbulence.perturbation(cells, 2, seed=3)
     assert bx.shape == (*(cells[2:] or [1]), cells[1], cells[0])
     assert np.mean(bx**2 + by**2) == pytest.approx(1)
     for b in (bx, by):
@@ -78,9 +67,9 @@ def test_the_perturbation_is_without_divergence_and_of_unit_size(cells):
 
 
 def test_the_perturbation_depends_on_the_seed_alone():
-    one = perturbation([16, 16], 2, seed=1)
-    np.testing.assert_array_equal(one, perturbation([16, 16], 2, seed=1))
-    assert not np.allclose(one, perturbation([16, 16], 2, seed=2))
+    one = turbulence.perturbation([16, 16], 2, seed=1)
+    np.testing.assert_array_equal(one, turbulence.perturbation([16, 16], 2, seed=1))
+    assert not np.allclose(one, turbulence.perturbation([16, 16], 2, seed=2))
 
 
 def test_a_request_has_the_numbers_of_the_plasma(options):
@@ -115,16 +104,14 @@ def test_snapshots_are_evenly_spaced_and_the_last_is_at_the_end():
     assert turbulence.snapshot_steps(7, 1) == [7]
 
 
-def test_an_environment_that_is_not_there_says_how_to_make_it(options, tmp_path):
+def test_an_environment_that_is_not_there_or_lacks_the_program_says_how_to_make_it(
+    options, tmp_path
+):
     with pytest.raises(SimulationError, match=r"absent.*make simulation-env.*fields.source"):
         simulate(options(**TINY), tmp_path / "absent" / "python")
-
-
-def test_an_environment_without_the_program_says_how_to_make_it_again(options, tmp_path):
     program = tmp_path / "python"
-    program.write_text(
-        "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'pipic'\" >&2\nexit 1\n"
-    )
+    says = "ModuleNotFoundError: No module named 'pipic'"
+    program.write_text(f'#!/bin/sh\necho "{says}" >&2\nexit 1\n')
     program.chmod(0o755)
     with pytest.raises(SimulationError, match=r"No module named 'pipic'.*make simulation-env"):
         simulate(options(**TINY), program)
@@ -245,10 +232,9 @@ def test_equal_seeds_give_equal_bits(options, pipic, changes):
 
 
 def test_the_plasma_begins_as_it_was_asked_to(options, pipic):
-    chosen = options(
-        cells=[32, 32], particles_per_cell=64, modes=1, steps=1, average=1, solver="fourier_boris"
-    )
-    chosen |= {"perturbation": 0.2, "cells_per_skin_depth": 1, "time_step": 0.05}
+    numbers = {"perturbation": 0.2, "cells_per_skin_depth": 1, "time_step": 0.05}
+    numbers |= {"particles_per_cell": 64, "modes": 1, "steps": 1, "average": 1}
+    chosen = options(cells=[32, 32], solver="fourier_boris", **numbers)
     found = simulate(chosen, pipic).snapshots[0]
     assert found.values["rho"].mean() == pytest.approx(1, abs=1e-5)
     assert found.values["bz"].mean() == pytest.approx(1, abs=1e-3)

@@ -63,21 +63,17 @@ def test_grids_that_cannot_be_are_refused(changes, words):
 
 
 @pytest.mark.parametrize(
-    ("shape", "words"),
+    ("shape", "units", "words"),
     [
-        ((5, 4), "another order"),
-        ((20,), "as many cells"),
-        ((4, 4), r"shape \(4, 4\), the grid \(4, 5\)"),
+        ((5, 4), {"rho": "n0"}, "another order"),
+        ((20,), {"rho": "n0"}, "as many cells"),
+        ((4, 4), {"rho": "n0"}, r"shape \(4, 4\), the grid \(4, 5\)"),
+        ((4, 5), {}, "has no unit"),
     ],
 )
-def test_a_field_of_another_shape_is_named(shape, words):
+def test_a_field_of_another_shape_or_without_a_unit_is_named(shape, units, words):
     with pytest.raises(DataError, match=f"'rho'.*{words}"):
-        Fields(grid(), {"rho": np.zeros(shape)}, {"rho": "n0"})
-
-
-def test_a_field_without_a_unit_is_named():
-    with pytest.raises(DataError, match="'rho' has no unit"):
-        Fields(grid(), {"rho": np.zeros((4, 5))}, {})
+        Fields(grid(), {"rho": np.zeros(shape)}, units)
 
 
 def test_flux_ropes_are_without_divergence_and_their_current_is_the_curl():

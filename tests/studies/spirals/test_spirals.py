@@ -13,50 +13,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles_figures import text_faults
+from planning import section_of
 from scipy import integrate, stats
 from workflow_project import Project
 
 from kohorte.errors import ConfigError
 from kohorte.maps.soft import SoftMap
-from kohorte.studies.spirals import comparison, figures, networks, steps
+from kohorte.studies.spirals import comparison, figures, networks, plan, steps
 from kohorte.studies.spirals import store as spiral_store
 from kohorte.studies.spirals.data import INNER, spiral_arm, two_spirals
-from kohorte.studies.spirals.plan import (
-    EXTENT,
-    PAIRS,
-    VARIANTS,
-    choose_width,
-    count_parameters,
-    cut_numbers,
-    plan_cases,
-)
+from kohorte.studies.spirals.plan import EXTENT, PAIRS, VARIANTS, choose_width, plan_cases
 from kohorte.studies.spirals.training import train_network
 from kohorte.studies.spirals.unwinding import METHODS, Unwinding, judge, unwind
 
-TINY = {
-    "seeds": 2,
-    "points": 40,
-    "test_points": 30,
-    "turns": 1,
-    "noise": 0.02,
-    "parameters": 40,
-    "steps": 6,
-    "refreshes": 2,
-    "side": 3,
-    "beta": 5,
-    "sweep_side": [],
-    "sweep_beta": [2],
-    "chain": 8,
-    "sweep_turns": [0.5],
-    "unwound_turns": 0.5,
-}
+SIZES = {"seeds": 2, "points": 40, "test_points": 30, "turns": 1, "noise": 0.02, "parameters": 40}
+STEPS = {"steps": 6, "refreshes": 2, "side": 3, "beta": 5, "chain": 8}
+SWEEPS = {"sweep_side": [], "sweep_beta": [2], "sweep_turns": [0.5], "unwound_turns": 0.5}
+TINY = SIZES | STEPS | SWEEPS
 
 
 @pytest.fixture(scope="module")
 def options(schema):
     """The section of the configuration, tiny."""
-    entries = schema["properties"]["spirals"]["properties"]
-    return {name: entry["default"] for name, entry in entries.items()} | TINY
+    return section_of(schema, "spirals", **TINY)
 
 
 # ---- data
@@ -97,22 +76,23 @@ def test_arms_are_half_a_turn_apart_and_dense_alike():
 def test_width_is_the_largest_that_the_parameters_allow(budget, name):
     variant = VARIANTS[name]
     width = choose_width(variant, budget)
-    assert count_parameters(variant, width) <= budget < count_parameters(variant, width + 1)
+    assert (
+        plan.count_parameters(variant, width) <= budget < plan.count_parameters(variant, width + 1)
+    )
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_counted_parameters_are_those_of_the_network(name):
     network = networks.make_network(VARIANTS[name], 5, jax.random.key(0))
-    assert sum(leaf.size for leaf in jax.tree.leaves(network)) == count_parameters(
-        VARIANTS[name], 5
-    )
+    found = sum(leaf.size for leaf in jax.tree.leaves(network))
+    assert found == plan.count_parameters(VARIANTS[name], 5)
 
 
 def test_default_networks_have_equal_numbers_of_parameters(schema):
-    entries = schema["properties"]["spirals"]["properties"]
-    budget, nodes = entries["parameters"]["default"], 2 * entries["side"]["default"] ** 2
+    defaults = section_of(schema, "spirals")
+    budget, nodes = defaults["parameters"], 2 * defaults["side"] ** 2
     counts = {
-        name: count_parameters(v, choose_width(v, budget + nodes * v.counts_nodes))
+        name: plan.count_parameters(v, choose_width(v, budget + nodes * v.counts_nodes))
         for name, v in VARIANTS.items()
     }
     assert counts.pop("plain_large") == budget + nodes
@@ -132,7 +112,7 @@ def test_cases_are_the_sweep(options):
 
 
 def test_every_network_is_in_one_batch(options):
-    batches = cut_numbers(options | {"seeds": 7, "seeds_per_job": 3})
+    batches = plan.cut_numbers(options | {"seeds": 7, "seeds_per_job": 3})
     assert list(itertools.chain(*batches.values())) == list(range(7))
     assert [len(numbers) for numbers in batches.values()] == [3, 3, 1]
 
@@ -301,11 +281,8 @@ def test_differences_are_tested_seed_by_seed():
     found = comparison.compare(table)
     assert list(zip(found["variant"], found["against"], strict=True)) == list(PAIRS)
     row = found.iloc[3]
-    one, other = (
-        table[table["variant"] == name]["test_accuracy"].to_numpy()
-        for name in (row["variant"], row["against"])
-    )
-    d = one - other
+    accuracy = {name: rows["test_accuracy"].to_numpy() for name, rows in table.groupby("variant")}
+    d = accuracy[row["variant"]] - accuracy[row["against"]]
     flips = [abs(np.dot(d, s)) for s in itertools.product([1, -1], repeat=len(d))]
     extreme = np.mean([f >= abs(d.sum()) - 1e-12 for f in flips])
     assert row["p"] == pytest.approx(extreme)
@@ -325,16 +302,9 @@ def test_tables_and_figures_of_finished_jobs(options, tmp_path, monkeypatch):
     paths = []
     for case in plan_cases(options).values():
         paths.append(tmp_path / f"{case.name}.h5")
-        steps.train_networks(
-            networks=str(paths[-1]),
-            variant=case.variant,
-            side=case.side,
-            betas=case.beta,
-            numbers=range(2),
-            drawn=(3, 5.0),
-            options=options,
-            seed=1,
-        )
+        known = {"numbers": range(2), "drawn": (3, 5.0), "options": options, "seed": 1}
+        known |= {"variant": case.variant, "side": case.side, "betas": case.beta}
+        steps.train_networks(networks=str(paths[-1]), **known)
     jobs = [spiral_store.read_networks(path) for path in paths]
     table = comparison.tabulate(jobs)
     assert len(table) == 2 * (4 + 3 * 2)
@@ -369,14 +339,8 @@ def test_unwinding_is_drawn(options, tmp_path):
 def test_target_runs_and_belongs_to_no_study(root, tmp_path):
     project = Project(root, tmp_path / "spirals", {"study": "spirals", "spirals": TINY})
     planned = project.pending("spirals")
-    assert planned == {
-        "compare_networks": 1,
-        "plot_spirals": 1,
-        "plot_unwinding": 1,
-        "spirals": 1,
-        "train_networks": len(VARIANTS),
-        "unwind_curves": 1,
-    }
+    once = ["compare_networks", "plot_spirals", "plot_unwinding", "spirals", "unwind_curves"]
+    assert planned == dict.fromkeys(once, 1) | {"train_networks": len(VARIANTS)}
     project.run("results/spirals/unwinding.png", "results/spirals/networks/plain_3_000.h5")
     assert len(pd.read_csv(project.results / "unwinding.csv")) == 2 * len(METHODS)
     assert project.pending("spirals")["train_networks"] == len(VARIANTS) - 1

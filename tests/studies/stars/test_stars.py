@@ -35,23 +35,13 @@ KNOWN = {
 
 def line(**fields):
     """A line of hip2.dat with some of its fields."""
-    places = {
-        "hip": (1, 6),
-        "ra": (16, 28),
-        "de": (30, 42),
-        "plx": (44, 50),
-        "pmra": (52, 59),
-        "pmde": (61, 68),
-        "e_plx": (84, 89),
-        "hp": (130, 136),
-        "bv": (153, 158),
-        "e_bv": (160, 164),
-        "vi": (166, 171),
-    }
+    names = ("hip", "ra", "de", "plx", "pmra", "pmde", "e_plx", "hp", "bv", "e_bv", "vi")
+    first = (1, 16, 30, 44, 52, 61, 84, 130, 153, 160, 166)
+    last = (6, 28, 42, 50, 59, 68, 89, 136, 158, 164, 171)
     text = [" "] * 276
-    values = dict.fromkeys(places, "0.0") | {"hp": "8.0", "bv": "0.5", "e_bv": "0.01"} | fields
-    for name, (first, last) in places.items():
-        text[first - 1 : last] = str(values[name]).rjust(last - first + 1)
+    values = dict.fromkeys(names, "0.0") | {"hp": "8.0", "bv": "0.5", "e_bv": "0.01"} | fields
+    for name, start, end in zip(names, first, last, strict=True):
+        text[start - 1 : end] = str(values[name]).rjust(end - start + 1)
     return "".join(text)
 
 
@@ -159,13 +149,12 @@ def test_tables_of_groups_and_regions_against_plain_counts(sky):
     anywhere = [k for k in range(200) if any(r[k] for r in regions.values())]
     for name, row in table.iterrows():
         region = np.flatnonzero(regions[name])
-        best = max(
-            (0, 1),
-            key=lambda g: (
-                len([k for k in region if labels[k] == g])
-                / len({*region, *(k for k in anywhere if labels[k] == g)})
-            ),
-        )
+        jaccard = [
+            len([k for k in region if labels[k] == g])
+            / len({*region, *(k for k in anywhere if labels[k] == g)})
+            for g in (0, 1)
+        ]
+        best = int(np.argmax(jaccard))
         shared = [k for k in region if labels[k] == best]
         held = [k for k in anywhere if labels[k] == best]
         assert (row["stars"], row["group"]) == (len(region), best)
@@ -212,13 +201,9 @@ def test_colour_magnitude_figure_is_readable(n_groups):
     rng = np.random.default_rng(1)
     b_v, magnitude = rng.normal(0.7, 0.4, 300), rng.normal(4, 3, 300)
     b_v[0] = magnitude[1] = np.nan
-    figure = colour_magnitude_figure(
-        b_v,
-        magnitude,
-        labels=np.arange(300) % n_groups,
-        signal=10.0 ** rng.uniform(0, 4, 300),
-        confidence=rng.uniform(0.4, 1, 300),
-    )
+    known = {"labels": np.arange(300) % n_groups, "signal": 10.0 ** rng.uniform(0, 4, 300)}
+    known["confidence"] = rng.uniform(0.4, 1, 300)
+    figure = colour_magnitude_figure(b_v, magnitude, **known)
     assert not page.text_faults(figure)
     text = page.texts(figure)
     assert "298 of 300 stars are drawn; 2 lack colour or magnitude" in text
@@ -232,13 +217,8 @@ def test_of_many_stars_the_same_part_is_drawn():
     rng = np.random.default_rng(1)
     parts = []
     for _ in range(2):
-        figure = colour_magnitude_figure(
-            np.linspace(0, 1, n),
-            np.linspace(0, 9, n),
-            labels=np.zeros(n, int),
-            signal=np.ones(n),
-            confidence=np.ones(n),
-        )
+        known = {"labels": np.zeros(n, int), "signal": np.ones(n), "confidence": np.ones(n)}
+        figure = colour_magnitude_figure(np.linspace(0, 1, n), np.linspace(0, 9, n), **known)
         drawn = figure.axes[1].collections[0].get_offsets()
         parts.append(np.asarray(drawn))
         rng.random(3)
@@ -272,14 +252,9 @@ def gaia_file(*stars, n=None, magic=b"GDR3", version=1):
 
 def test_stars_of_gaia_and_what_follows_from_them():
     crab, pole, centre = (83.6331, 22.0145), (192.85948, 27.12825), (266.40499, -28.93617)
-    catalogue, identifiers = parse_gaia(
-        gaia_file(
-            (6917521541514093000, *crab, 9.0, 9.5, 8.25),
-            (-677, *pole, 2.0, 0.0, 0.0),
-            (5, *centre, 9.5, 11.0, 8.0),
-        ),
-        "gaia.bin",
-    )
+    first = (6917521541514093000, *crab, 9.0, 9.5, 8.25)
+    others = (-677, *pole, 2.0, 0.0, 0.0), (5, *centre, 9.5, 11.0, 8.0)
+    catalogue, identifiers = parse_gaia(gaia_file(first, *others), "gaia.bin")
     assert identifiers.dtype == np.int64
     assert identifiers.tolist() == [6917521541514093000, -677, 5]
     assert {len(column) for column in catalogue.values()} == {3}
