@@ -244,12 +244,7 @@ def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Para
     stored = read_map(inputs, parameters, "winners", "u_matrix")
     table = store.read_data(inputs["data"], mapped=True)
     classes, names = known_classes(table)
-    return figure(
-        classes=classes,
-        class_names=names,
-        lattice=stored.lattice,
-        **stored.arrays,
-    )
+    return figure(classes=classes, class_names=names, lattice=stored.lattice, **stored.arrays)
 
 
 @paper_style()

@@ -149,10 +149,7 @@ def draw_ranking(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @paper_style()
 def similarity_figure(
-    similarity: np.ndarray,
-    *,
-    linkage: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    similarity: np.ndarray, *, linkage: np.ndarray | None = None, groups: np.ndarray | None = None
 ) -> Figure:
     """Draw the similarity of all pairs of clusters in the order of the consensus tree.
 

@@ -133,13 +133,7 @@ def umatrix_figure(
 def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `umatrix` from the files of a study."""
     stored = read_map(
-        inputs,
-        parameters,
-        "u_matrix",
-        "basins",
-        "centroids",
-        "node_clusters",
-        "cluster_centroids",
+        inputs, parameters, "u_matrix", "basins", "centroids", "node_clusters", "cluster_centroids"
     )
     return umatrix_figure(
         lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays

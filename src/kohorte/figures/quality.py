@@ -18,11 +18,7 @@ from kohorte.figures.levels import (
     find_levels,
     telling_parameters,
 )
-from kohorte.figures.reading import (
-    Inputs,
-    Parameters,
-    find_representative,
-)
+from kohorte.figures.reading import Inputs, Parameters, find_representative
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,

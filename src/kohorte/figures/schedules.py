@@ -13,11 +13,7 @@ from matplotlib.lines import Line2D
 from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import check_lengths, colour_by, colour_realizations, telling_parameters
-from kohorte.figures.reading import (
-    Inputs,
-    Parameters,
-    find_representative,
-)
+from kohorte.figures.reading import Inputs, Parameters, find_representative
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,

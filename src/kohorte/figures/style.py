@@ -318,10 +318,7 @@ def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwa
 
 
 def fitting_legend(
-    figure: Figure,
-    entries: Sequence[Artist],
-    width: float | None = None,
-    most: int = 5,
+    figure: Figure, entries: Sequence[Artist], width: float | None = None, most: int = 5
 ) -> tuple[Legend, int, float]:
     """Make a legend in as many columns as fit; its upper centre is the middle of the figure.
 

@@ -485,11 +485,7 @@ def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str
 
 @paper_style()
 def consensus_slice_figure(
-    cut: Cut,
-    maps: Sequence[GroupMap],
-    *,
-    confidence: np.ndarray,
-    stability: np.ndarray,
+    cut: Cut, maps: Sequence[GroupMap], *, confidence: np.ndarray, stability: np.ndarray
 ) -> Figure:
     """Draw consensus and SCE groups of the cells of a cut, and how sure they are.
 
