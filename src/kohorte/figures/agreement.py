@@ -42,22 +42,10 @@ def agreement_figure(
 ) -> Figure:
     """Draw the agreement of all pairs of realizations, ordered by the swept parameters.
 
-    Realizations are sorted by the parameters in the order given, the first varying slowest;
-    strips on the left and above show their values.
-
-    Parameters
-    ----------
-    agreement
-        (R, R) agreement of the labels of two realizations, 1 on the diagonal.
-    parameters
-        (R,) values of each swept parameter, by name; those with a single value are left out.
-    label
-        Name of the measure.
-
-    Raises
-    ------
-    ConfigError
-        The shapes do not fit.
+    `agreement` is (R, R), 1 on the diagonal; `parameters` gives the (R,) values of each swept
+    parameter by name, of which those with a single value are left out. Realizations are sorted by
+    them in the order given, the first varying slowest; strips on the left and above show the
+    values. `label` names the measure. ConfigError where the shapes do not fit.
     """
     agreement = np.asarray(agreement, dtype=np.float64)
     n = len(agreement)
@@ -166,24 +154,12 @@ def parameter_effects_figure(
 ) -> Figure:
     """Draw the mean agreement of realizations by pairs of values of each swept parameter.
 
-    One matrix per parameter: on its diagonal the realizations that share the value, elsewhere
-    those that differ. A parameter matters where the diagonal stands out. Without entries, as where
-    the only swept parameter came to one value (`auto` and what it stands for), a note says so.
-
-    Parameters
-    ----------
-    parameter, first, second
-        Name of the parameter and the two values, one entry per pair of values; a pair may be
-        given in either order or both.
-    agreement
-        Mean agreement of the pairs of realizations, NaN where there are none.
-    label
-        Name of the measure.
-
-    Raises
-    ------
-    ConfigError
-        The columns differ in length.
+    One matrix per parameter: on its diagonal the realizations that share the value, elsewhere those
+    that differ. A parameter matters where the diagonal stands out. Without entries, as where the
+    only swept parameter came to one value (`auto` and what it stands for), a note says so. Each
+    pair of values has an entry of `parameter`, its name, `first` and `second`, in either order or
+    both, and `agreement`, the mean over pairs of realizations, NaN where there are none. `label`
+    names the measure. ConfigError where the columns differ in length.
     """
     n = len(parameter)
     if not len(first) == len(second) == len(agreement) == n:

@@ -60,22 +60,9 @@ MANY_CELLS = 1000
 
 
 def cell_polygons(lattice: Lattice) -> np.ndarray:
-    """Polygon of each node's cell.
+    """Return the (M, V, 2) float64 corners of the cells of M nodes, in lattice units.
 
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-
-    Returns
-    -------
-    ndarray
-        (M, V, 2) float64 corners, in lattice units.
-
-    Raises
-    ------
-    ConfigError
-        No cell is known for the topology.
+    ConfigError where no cell is known for the topology.
     """
     if lattice.topology not in CORNERS:
         raise ConfigError(
@@ -86,21 +73,10 @@ def cell_polygons(lattice: Lattice) -> np.ndarray:
 
 
 def boundary_segments(lattice: Lattice, ids: np.ndarray) -> np.ndarray:
-    """Edges shared by two cells of different ids.
+    """Return (S, 2, 2) float64 end points of the edges shared by two cells of different ids.
 
-    On a periodic lattice also the edges along the borders, once at each of the two.
-
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-    ids
-        (M,) id of each cell, cluster or basin.
-
-    Returns
-    -------
-    ndarray
-        (S, 2, 2) float64 end points of the S edges.
+    `ids` are (M,) cells, clusters or basins. On a periodic lattice also the edges along the
+    borders, once at each of the two.
     """
     polygons, ids = cell_polygons(lattice), np.asarray(ids)
     edges = np.stack([polygons, np.roll(polygons, -1, axis=1)], axis=2).reshape(-1, 2, 2)
@@ -136,22 +112,11 @@ def map_outline(lattice: Lattice) -> np.ndarray:
 
 
 def straight_lines(lattice: Lattice, origins: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Straight lines between nodes, the short way over the borders of a periodic lattice.
+    """Return straight lines between nodes, the short way over the borders of a periodic lattice.
 
-    A line that crosses a border is given once for each part of it that lies on the map, whole and
-    moved by the period: what shows of these is left to `clip_to_map`.
-
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-    origins, targets
-        (L,) nodes at which the lines start and end.
-
-    Returns
-    -------
-    ndarray
-        (S, 2, 2) float64 end points, S >= L.
+    They are (S, 2, 2) float64 end points, S >= L, for (L,) `origins` and `targets`. A line that
+    crosses a border is given once for each part of it that lies on the map, whole and moved by the
+    period: what shows of these is left to `clip_to_map`.
     """
     at = np.asarray(lattice.coordinates())
     steps = lattice.steps_between(origins, targets)
@@ -202,16 +167,8 @@ def fit_map(
 ) -> MapSize:
     """Largest size of a map within width x height inches.
 
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-    width, height
-        Room, in inches.
-    largest_cell
-        Limit of the width of a cell, in inches: a small lattice does not fill the room.
-    longest
-        Limit of the ratio of the sides; cells are stretched beyond it.
+    A small lattice does not fill the room: its cells are at most `largest_cell` inches wide. Cells
+    are stretched where the ratio of the sides is beyond `longest`.
     """
     low, high = _extent(cell_polygons(lattice))
     span = high - low
@@ -246,15 +203,7 @@ def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
 
 
 class MapPage:
-    """A figure with one map, its colour bar and the legends under it, laid out in inches.
-
-    Attributes
-    ----------
-    figure, axes
-        The figure, and the axes of the map.
-    size
-        `MapSize` of the map.
-    """
+    """A figure with one map, its colour bar and the legends under it, laid out in inches."""
 
     _LEFT, _TOP, _AXIS, _BAR = 0.55, 0.12, 0.44, 0.12
 
@@ -279,14 +228,8 @@ class MapPage:
     ) -> None:
         """Place everything, with a legend below the map and a key of symbol sizes below that.
 
-        Parameters
-        ----------
-        entries
-            Entries of the legend.
-        sizes
-            Texts of the key and the width of their symbols, in points.
-        marker
-            Properties of the symbols.
+        The key has the texts and widths, in points, of `sizes`; `marker` are properties of its
+        symbols.
         """
         size = self.size
         needed = self._LEFT + size.width + self._beside
@@ -345,13 +288,7 @@ def draw_values(
     limits: tuple[float, float] | None = None,
     rasterize: bool | None = None,
 ) -> PolyCollection:
-    """Fill cells by value; nodes whose value is not finite get the colour of no data.
-
-    Returns
-    -------
-    PolyCollection
-        For a colour bar.
-    """
+    """Fill cells by value; nodes whose value is not finite get the colour of no data."""
     if rasterize is None:
         rasterize = len(polygons) > MANY_CELLS
     values = np.asarray(values, dtype=np.float64)

@@ -66,17 +66,7 @@ _SPREAD = 0.42  # of a lattice step: how far points lie from the node that they 
 def node_difference_figure(
     u_matrix: np.ndarray, lattice: "Lattice", *, metric: str = "euclidean"
 ) -> Figure:
-    """Draw how far the weights of each node are from its neighbours': the bare U-matrix.
-
-    Parameters
-    ----------
-    u_matrix
-        (M,) heights.
-    lattice
-        Lattice with M nodes.
-    metric
-        Name of the distance between weights.
-    """
+    """Draw how far the weights of each node are from its neighbours': the bare (M,) U-matrix."""
     page = MapPage(lattice)
     colours = sequential_map("bone_r", 0.02, 0.85)
     cells = draw_values(page.axes, cell_polygons(lattice), u_matrix, colours)
@@ -96,17 +86,7 @@ def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @paper_style()
 def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Figure:
-    """Draw the map, coloured by one feature of the weights.
-
-    Parameters
-    ----------
-    weights
-        (M,) weights of that feature, in the units of the data.
-    name
-        Its name.
-    lattice
-        Lattice with M nodes.
-    """
+    """Draw the map, coloured by the (M,) weights of one feature, in the units of the data."""
     page = MapPage(lattice)
     colours = sequential_map("viridis", 0.0, 1.0)
     cells = draw_values(page.axes, cell_polygons(lattice), weights, colours)
@@ -127,10 +107,7 @@ def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
 def choose_feature(names: Sequence[str], weights: np.ndarray, feature: str | None) -> int:
     """Return the column of a feature, or of the one whose scaled weights vary most for None.
 
-    Raises
-    ------
-    ConfigError
-        There is no such feature.
+    ConfigError where there is no such feature.
     """
     if feature is None:
         return int(weights.std(axis=0).round(6).argmax())
@@ -154,25 +131,9 @@ def projections_figure(
 ) -> Figure:
     """Draw points of all classes on one map, each near its winner.
 
-    Parameters
-    ----------
-    winners
-        (N,) integers, winner of each point.
-    classes
-        (N,) integers, class of each point, as an index into `class_names`.
-    class_names
-        C names.
-    u_matrix
-        (M,) heights, drawn under the points.
-    lattice
-        Lattice with M nodes.
-    per_class
-        The first so many points of each class are shown.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than colours.
+    `winners` and `classes`, indices into the C `class_names`, are (N,) integers; the first
+    `per_class` points of each class are shown over the (M,) heights `u_matrix`. ConfigError where
+    there are more classes than colours.
     """
     _check_count(class_names)
     page = MapPage(lattice)
@@ -253,19 +214,8 @@ def node_classes_figure(
 ) -> Figure:
     """Draw the commonest class of each node, paler the fewer of its points belong to it.
 
-    Parameters
-    ----------
-    counts
-        (M, C) integers, points of each node by class.
-    class_names
-        C names.
-    lattice
-        Lattice with M nodes.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than colours, or the counts do not fit.
+    `counts` are (M, C) integers, points of each node by class. ConfigError where there are more
+    classes than colours, or the counts do not fit.
     """
     _check_count(class_names)
     counts = np.asarray(counts, dtype=np.int64)
@@ -317,11 +267,8 @@ def classification_figure(table: pd.DataFrame) -> Figure:
     """Draw the share of test points whose class is found, against the number of neighbours.
 
     Means over the maps, with the range of these; methods that ask no neighbours are level lines.
-
-    Parameters
-    ----------
-    table
-        Columns `method`, `metric`, `neighbours`, `points` and `accuracy` of `classification.csv`.
+    `table` has the columns `method`, `metric`, `neighbours`, `points` and `accuracy` of
+    `classification.csv`.
     """
     table = table[table["points"] == "test"]
     figure = new_figure(SINGLE_COLUMN, 3.4)

@@ -60,23 +60,10 @@ def ranked_gsum_figure(
 ) -> Figure:
     """Draw Gsum of all clusters by rank, and the derivative that separates SCE groups.
 
-    Parameters
-    ----------
-    ranked
-        (L,) Gsum, descending.
-    smoothed
-        (L,) the smoothed curve.
-    derivative
-        (L,) its derivative divided by itself. None leaves that panel out.
-    boundaries
-        (G + 1,) ranks at which groups begin, from 0, and L at the end.
-    threshold
-        Below which a minimum of the derivative separates two groups.
-
-    Raises
-    ------
-    ConfigError
-        The curves differ in length.
+    `ranked` is (L,) descending Gsum, `smoothed` (L,) its smoothed curve and `derivative` (L,) that
+    of the curve divided by the curve; None leaves that panel out. `boundaries` (G + 1,) are ranks
+    at which groups begin, from 0, and L at the end; a minimum of the derivative below `threshold`
+    separates two. ConfigError where the curves differ in length.
     """
     ranked = np.asarray(ranked, dtype=np.float64)
     for name, curve in {"smoothed": smoothed, "derivative": derivative}.items():
@@ -153,6 +140,8 @@ def similarity_figure(
 ) -> Figure:
     """Draw the similarity of all pairs of clusters in the order of the consensus tree.
 
+    ConfigError where the shapes do not fit.
+
     Parameters
     ----------
     similarity
@@ -164,11 +153,6 @@ def similarity_figure(
     groups
         (K,) integers from 0, consensus group of each row. The height is drawn at which the tree
         falls into the fewest branches that each lie in one group.
-
-    Raises
-    ------
-    ConfigError
-        The shapes do not fit.
     """
     similarity = np.asarray(similarity, dtype=np.float64)
     n = len(similarity)
@@ -246,18 +230,9 @@ def overlap_matrices_figure(
 ) -> Figure:
     """Draw overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
 
-    Parameters
-    ----------
-    shared, apart, significance
-        (K, K) overlap S = n / u, disagreement Q = (u - n) / (a + b) and
-        S / Q; NaN between clusters of one realization.
-    order
-        In words, for the labels of the axes.
-
-    Raises
-    ------
-    ConfigError
-        The matrices differ in shape.
+    The (K, K) matrices are `shared`, S = n / u, `apart`, Q = (u - n) / (a + b), and `significance`,
+    S / Q; NaN between clusters of one realization. `order` is told in words on the axes.
+    ConfigError where the matrices differ in shape.
     """
     shapes = {np.shape(matrix) for matrix in (shared, apart, significance)}
     if len(shapes) > 1 or len(shared) != np.shape(shared)[1]:

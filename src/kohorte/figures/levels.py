@@ -27,14 +27,9 @@ _TRUTH_VALUES = {"True": True, "False": False}
 class Levels:
     """Distinct values of a swept parameter, in order.
 
-    Attributes
-    ----------
-    index
-        (R,) integers, position of each realization's value in `labels`.
-    labels
-        Texts of the values, numbers ascending, then other values in alphabetical order.
-    numeric
-        Whether all values are numbers, which have an order that colours can show.
+    `index` (R,) has the position of each realization's value in `labels`, the texts of the values:
+    numbers ascending, then others in alphabetical order. `numeric` tells whether all are numbers,
+    which have an order that colours can show.
     """
 
     index: np.ndarray
@@ -80,16 +75,10 @@ def level_colours(levels: Levels) -> list[Any]:
 
 @dataclass(frozen=True)
 class Colouring:
-    """Colours of realizations by the value of one parameter, explained by a legend or a bar.
+    """(R, 4) colours of realizations by the value of one parameter, explained by a legend or a bar.
 
-    Attributes
-    ----------
-    colours
-        (R, 4) colours.
-    entries
-        Text and colour of each value; empty where the colours tell nothing, or a bar explains them.
-    bar
-        What a colour bar is drawn from, or None.
+    `entries` are text and colour of each value, none where the colours tell nothing or are
+    explained by a bar, which is drawn from `bar`.
     """
 
     colours: np.ndarray

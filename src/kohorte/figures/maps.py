@@ -72,32 +72,22 @@ def umatrix_figure(
 ) -> Figure:
     """Draw the U-matrix, the basins as starbursts, and the clusters that they were merged into.
 
-    A thin line joins each node to the centroid of its basin, a thicker one the centroid of a
-    basin to that of the cluster it belongs to, where they differ. On a periodic lattice lines go
-    the short way, if need be over the border. Clusters carry their number as far as numbers fit
-    without overlapping, largest clusters first.
+    A thin line joins each node to the centroid of its basin, a thicker one the centroid of a basin
+    to that of the cluster it belongs to, where they differ. On a periodic lattice lines go the
+    short way, if need be over the border. Clusters carry their number as far as numbers fit without
+    overlapping, largest clusters first. ConfigError where an array does not have one entry per
+    node.
 
     Parameters
     ----------
     u_matrix
         (M,) heights.
-    lattice
-        Lattice with M nodes.
-    basins
-        (M,) integers, index of each node's basin in `centroids`.
-    centroids
-        (C0,) integers, node index of the centroid of each basin.
-    node_clusters
-        (M,) integers 0..K-1, cluster of each node.
-    cluster_centroids
-        (K,) integers, node index of the centroid of each cluster.
+    basins, node_clusters
+        (M,) integers: index of each node's basin in `centroids`, and its cluster, 0..K-1.
+    centroids, cluster_centroids
+        (C0,) and (K,) integers, node of the centroid of each basin and each cluster.
     metric
         Name of the distance between weights; the colour bar names any other than euclidean.
-
-    Raises
-    ------
-    ConfigError
-        An array does not have one entry per node.
     """
     _check_nodes(lattice, u_matrix=u_matrix, basins=basins, node_clusters=node_clusters)
     basins, centroids = np.asarray(basins), np.asarray(centroids)
@@ -153,29 +143,18 @@ def component_planes_figure(
 ) -> Figure:
     """Draw one small map per feature, coloured by the weights in the units of the data.
 
-    Where there are more features than planes, those are shown whose weights vary most over the
-    map (standard deviation of the scaled weights), in the order of the table, and the figure
-    says so.
+    Where there are more features than `max_planes`, those are shown whose weights vary most over
+    the map (standard deviation of the scaled weights), in the order of the table, and the figure
+    says so. ConfigError where the weights do not have one row per node, or one column per name.
 
     Parameters
     ----------
     weights
         (M, F) weights, scaled as the map was trained.
-    names
-        F names.
-    lattice
-        Lattice with M nodes.
     offset, scale
         (F,) of the scaling: data = weights * scale + offset. None leaves the weights as they are.
     node_clusters
         (M,) integers; draws the boundaries of clusters, unless they would cover the planes.
-    max_planes
-        Largest number of planes.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not have one row per node, or one column per name.
     """
     weights = np.asarray(weights, dtype=np.float64)
     _check_nodes(lattice, weights=weights)
@@ -270,26 +249,11 @@ def hit_map_figure(
 ) -> Figure:
     """Draw points per node; with known classes as pies, else as filled parts of the cells.
 
-    The area of a symbol is proportional to the number of points of its node. The 95th percentile
-    of occupied nodes fills its cell; what lies above is drawn as large, and the key says so.
-
-    Parameters
-    ----------
-    hits
-        (M,) integers, points whose winner the node is.
-    lattice
-        Lattice with M nodes.
-    class_counts
-        (M, C) integers, the same by true class.
-    class_names
-        C names.
-    node_clusters
-        (M,) integers; draws the boundaries of clusters.
-
-    Raises
-    ------
-    ConfigError
-        An array does not have one row per node, or the classes do not fit their names.
+    `hits` are (M,) points whose winner the node is, `class_counts` (M, C) the same by true class;
+    `node_clusters` (M,) draws the boundaries of clusters. The area of a symbol is proportional to
+    the number of points of its node. The 95th percentile of occupied nodes fills its cell; what
+    lies above is drawn as large, and the key says so. ConfigError where an array does not have one
+    row per node, or the classes do not fit their names.
     """
     hits = np.asarray(hits, dtype=np.int64)
     _check_nodes(lattice, hits=hits)

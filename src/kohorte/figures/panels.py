@@ -59,13 +59,7 @@ def choose_points(n_points: int) -> np.ndarray:
 
 
 class PanelRow:
-    """A figure with panels side by side.
-
-    Attributes
-    ----------
-    figure, panels
-        The figure and the axes of its panels.
-    """
+    """A figure with panels side by side."""
 
     _LEFT, _RIGHT, _TOP, _LABELS, _BAR = 0.6, 0.1, 0.26, 0.48, 0.42
 
@@ -182,27 +176,11 @@ def draw_groups(
     names: Sequence[str],
     colours: Sequence[int] | None = None,
 ) -> list[Line2D]:
-    """Points with the colour and marker of their group, the largest group first.
+    """Draw points with the colour and marker of their group, the largest group first.
 
-    Parameters
-    ----------
-    axes
-        Axes to draw in.
-    x, y
-        (N,) positions.
-    groups
-        (N,) integers, negative for points without a group.
-    shown
-        Indices of the points to draw.
-    names
-        Names of the groups.
-    colours
-        Number of the colour of each group; its own number by default.
-
-    Returns
-    -------
-    list of Line2D
-        Legend entries, with the number of points of each group (all, not only those drawn).
+    Of the (N,) places and `groups`, negative for none, those with the indices `shown` are drawn.
+    `colours` gives the number of the colour of each group, its own by default. Returns legend
+    entries with the number of points of each group (all, not only those drawn).
     """
     colours = range(len(names)) if colours is None else colours
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))

@@ -42,24 +42,12 @@ _CONFIDENCE = "Share of votes for the label"
 
 
 def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """Find the two features in which the groups of points lie farthest apart.
+    """Find the two columns, or the only one, in which the groups of points lie farthest apart.
 
     The first has the largest ratio F of the variance between groups to that within them (one-way
     analysis of variance); the second the next largest among those that do not repeat the first,
-    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. A missing value (NaN)
-    counts as the mean of its feature.
-
-    Parameters
-    ----------
-    features
-        (N, F) values.
-    labels
-        (N,) integers, group of each point.
-
-    Returns
-    -------
-    tuple of int
-        Two columns, or the only one.
+    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. `features` are (N, F),
+    of which a missing value (NaN) counts as the mean of its feature, `labels` (N,) integers.
     """
     features = fill_missing(np.asarray(features, dtype=np.float64))
     if features.shape[1] == 1:
@@ -86,10 +74,7 @@ def choose_features(
 ) -> tuple[int, ...]:
     """Columns of the features named `chosen`, or the most telling ones where it is None.
 
-    Raises
-    ------
-    ConfigError
-        A chosen name is not among the names.
+    ConfigError where a chosen name is not among the names.
     """
     if chosen is None:
         return most_telling_features(features, labels)
@@ -127,31 +112,22 @@ def signal_figure(
 ) -> Figure:
     """Draw stacked signal, consensus labels and, where known, true classes, side by side.
 
+    ConfigError where the arrays differ in length.
+
     Parameters
     ----------
-    features
+    features, names
         (N, 2) two features of each point, or (N, 1): points are then spread at random upwards. A
-        point with a missing value (NaN) is counted, but not drawn.
-    names
-        Their names, with units.
+        point with a missing value (NaN) is counted, but not drawn. Their names have units.
     signal
         (N,) stacked signal, the sum over realizations of the Gsum of the point's cluster.
-    labels
-        (N,) integers, consensus group; negative means none.
-    truth
-        (N,) integers, true class as an index into `class_names`; negative means unknown.
-    class_names
-        Names of the classes.
+    labels, truth
+        (N,) integers, consensus group and true class, an index into `class_names`; negative: none.
     matching
         For each group the class that it stands for, or -1, as `classes_of_groups` gives it: the
         group takes the colour of the class, and points of other classes are marked. Needs `truth`.
     step
         The points are every step-th of the study, which the figure then says.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
     """
     features = _as_points(features, names, signal=signal, labels=labels, truth=truth)
     signal = np.asarray(signal, dtype=np.float64)
@@ -217,26 +193,17 @@ def confidence_figure(
 ) -> Figure:
     """Draw confidence of the consensus: in feature space, on a map, and its distribution.
 
+    ConfigError where the arrays differ in length, or one of map and lattice is missing.
+
     Parameters
     ----------
-    features
-        (N, 2) two features of each point, or (N, 1); see `signal_figure`.
-    names
-        Their names, with units.
+    features, names, step
+        As for `signal_figure`.
     confidence
         (N,) share of the realizations that vote for the point's label, 0 to 1.
-    node_confidence
+    node_confidence, lattice
         (M,) mean confidence of the points of each node of a representative map, NaN for a node
-        without points; None leaves the map out.
-    lattice
-        Lattice of that map.
-    step
-        The points are every step-th of the study, which the figure then says.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length, or one of map and lattice is missing.
+        without points, and its lattice; None leaves the map out.
     """
     features = _as_points(features, names, confidence=confidence)
     confidence = np.asarray(confidence, dtype=np.float64)

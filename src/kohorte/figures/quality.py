@@ -52,18 +52,16 @@ def quality_figure(
     """Draw topographic against quantization error, with Pareto front and recommended setting.
 
     Realizations in different metrics, whose quantization errors cannot be compared, have a panel
-    for each metric.
+    for each metric. ConfigError where the arrays differ in length.
 
     Parameters
     ----------
-    quantization_error
-        (R,) mean distance of a point to its winner, in the units of the scaled features.
-    topographic_error
-        (R,) share of points whose two best nodes are not neighbours; NaN where it is not defined.
-    colour_by, colour_name
-        (R,) values of a parameter, numbers or texts, and its name.
-    marker_by, marker_name
-        (R,) values of a second parameter, shown by markers where it has at most 11 values.
+    quantization_error, topographic_error
+        (R,) mean distance of a point to its winner, in the units of the scaled features, and share
+        of points whose two best nodes are not neighbours; NaN where it is not defined.
+    colour_by, colour_name, marker_by, marker_name
+        (R,) values of a parameter, numbers or texts, and its name; the same of a second one, shown
+        by markers where it has at most 11 values.
     metric
         (R,) name of the metric of each realization; all euclidean by default.
     settings
@@ -71,11 +69,6 @@ def quality_figure(
         shown where there are repeats, and the front as the border of all that it is better than.
     highlight, highlight_label
         Index of a realization to point out, and what to call it.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
     """
     qe, te = np.asarray(quantization_error), np.asarray(topographic_error)
     n = len(qe)

@@ -33,19 +33,10 @@ MOST_PANELS = 11
 def clusters_figure(
     n_clusters: np.ndarray, parameters: Mapping[str, Sequence[object]] | None = None
 ) -> Figure:
-    """Draw numbers of clusters of all realizations, and by the value of each parameter.
+    """Draw numbers of clusters of all R realizations, and by the value of each parameter.
 
-    Parameters
-    ----------
-    n_clusters
-        (R,) integers.
-    parameters
-        (R,) values of each swept parameter, by name; those with a single value are left out.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
+    `parameters` gives the (R,) values of each swept parameter by name, of which those with a single
+    value are left out. ConfigError where the arrays differ in length.
     """
     counts = np.asarray(n_clusters, dtype=np.int64)
     parameters = dict(parameters or {})

@@ -47,22 +47,10 @@ def schedule_figure(
 ) -> Figure:
     """Draw learning rate and radius of all realizations against steps, and the kernel of one.
 
-    Parameters
-    ----------
-    parameters
-        Parameters of R realizations, R >= 1.
-    n_points
-        Number of points: what one pass of mini-batches is divided into follows from it.
-    colour_by, colour_name
-        (R,) values of a parameter, numbers or texts, and its name.
-    highlight
-        Index of the realization whose kernel is drawn: its strength times the learning rate,
-        against the lattice distance from the winner.
-
-    Raises
-    ------
-    ConfigError
-        The arguments differ in length, or there is no realization.
+    What one pass of mini-batches is divided into follows from `n_points`. `colour_by` has (R,)
+    values of a parameter, numbers or texts. Of the realization `highlight` the kernel is drawn: its
+    strength times the learning rate, against the lattice distance from the winner. ConfigError
+    where the arguments differ in length, or there is no realization.
     """
     if not parameters:
         raise ConfigError("a figure of schedules needs at least one realization")

@@ -35,23 +35,10 @@ def stability_figure(
     groups: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Figure:
-    """Draw Gsum of the clusters by rank, with its confidence interval.
+    """Draw (K,) Gsum of the clusters by rank, with limits of an interval of probability `level`.
 
-    Parameters
-    ----------
-    gsum
-        (K,) Gsum of each cluster, in any order.
-    low, high
-        (K,) limits of the interval over resampled realizations.
-    groups
-        (K,) integers from 0, consensus group of each cluster, for colour and marker.
-    level
-        Probability of the interval.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
+    The limits are over resampled realizations. The consensus groups, (K,) integers from 0, give
+    colours and markers. ConfigError where the arrays differ in length.
     """
     gsum, low, high = (np.asarray(a, dtype=np.float64) for a in (gsum, low, high))
     n = len(gsum)
@@ -126,23 +113,9 @@ def sufficiency_figure(
 ) -> Figure:
     """Draw agreement of the consensus of some realizations with that of all, against how many.
 
-    Parameters
-    ----------
-    sizes
-        (S,) numbers of realizations in the subsets.
-    mean, low, high
-        (S,) adjusted Rand index with the consensus of all: mean and limits over subsets.
-    target
-        Agreement that counts as enough.
-    answer
-        Smallest number of realizations that reaches it; None where none does.
-    band
-        What the limits are.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
+    `mean`, `low` and `high` are (S,) adjusted Rand indices: mean and limits, named `band`, over
+    subsets of (S,) `sizes` realizations. `answer` is the smallest number that reaches `target`, the
+    agreement that counts as enough, or None. ConfigError where the arrays differ in length.
     """
     sizes = np.asarray(sizes)
     mean, low, high = (np.asarray(a, dtype=np.float64) for a in (mean, low, high))

@@ -135,25 +135,11 @@ def paper_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
-    """Write a figure as PDF or PNG; the same figure gives the same bytes on every run.
+    """Write a figure as `.pdf` or `.png`; the same figure gives the same bytes on every run.
 
-    The file is complete or absent.
-
-    Parameters
-    ----------
-    figure
-        Figure made by a function of this package.
-    path
-        Target; its ending, `.pdf` or `.png`, chooses the format.
-    dpi
-        Dots per inch of a PNG, and of the rasterized parts of a PDF (points, map cells).
-
-    Raises
-    ------
-    ConfigError
-        The ending is neither `.pdf` nor `.png`.
-    ResultError
-        Disk or permissions do not allow to write there.
+    The file is complete or absent. `dpi` also holds for rasterized parts of a PDF (points, map
+    cells). ConfigError for another ending. ResultError where disk or permissions do not allow to
+    write there.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -322,21 +308,8 @@ def fitting_legend(
 ) -> tuple[Legend, int, float]:
     """Make a legend in as many columns as fit; its upper centre is the middle of the figure.
 
-    Parameters
-    ----------
-    figure
-        Figure.
-    entries
-        Legend entries, at least one.
-    width
-        Room in inches; by default that of the figure.
-    most
-        Largest number of columns.
-
-    Returns
-    -------
-    tuple
-        The legend, its number of columns, and its height in inches.
+    It has at most `most` columns on `width` inches, by default those of the figure. Returns the
+    legend, its number of columns, and its height in inches.
     """
     width = figure.get_figwidth() - 0.1 if width is None else width
     options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "borderaxespad": 0.0}
@@ -352,10 +325,7 @@ def fitting_legend(
 
 
 def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> float:
-    """One legend, in as many columns as fit, under all panels of a constrained layout.
-
-    Returns its height in inches.
-    """
+    """Add one legend, in as many columns as fit, under all panels; return its height in inches."""
     if not entries:
         return 0.0
     legend, columns, height = fitting_legend(figure, entries, most=most)
@@ -372,29 +342,10 @@ def place_labels(
     padding: float = 1.0,
     **kwargs: Any,
 ) -> list[int]:
-    """Write texts centred at positions, in the given order, leaving out those that would overlap.
+    """Write texts centred at (L, 2) data positions, leaving out those that would overlap.
 
-    The figure's layout must be frozen.
-
-    Parameters
-    ----------
-    axes
-        Axes to write in.
-    positions
-        (L, 2) positions in data coordinates.
-    texts
-        L texts.
-    order
-        Which text to try first, second, ...
-    padding
-        Room to leave around each text, in points.
-    kwargs
-        Passed on to `Axes.text`.
-
-    Returns
-    -------
-    list of int
-        The texts that were written, in the order of trial.
+    They are tried in the given order, with room of `padding` points around each; returns those that
+    were written. The figure's layout must be frozen. `kwargs` are for `Axes.text`.
     """
     renderer = find_renderer(axes.figure)
     margin = padding * axes.figure.dpi / 72

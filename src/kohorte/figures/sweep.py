@@ -62,19 +62,9 @@ def sweep_figure(table: pd.DataFrame, per: Sequence[str]) -> Figure:
     Where both lattice dimensions vary, heat maps over them: side by side for the combinations of
     the further parameters, or of the mean over these where they are more than MOST_SLICES. Then,
     and where there are no heat maps, lines over the further parameter with most values (numbers
-    before texts), coloured by the next one: means over the rest.
-
-    Parameters
-    ----------
-    table
-        One row a setting: its parameters, the columns of MEASURES, and `recommended`.
-    per
-        Names of the parameters.
-
-    Raises
-    ------
-    ConfigError
-        There is no parameter or no row, or a column is missing.
+    before texts), coloured by the next one: means over the rest. `table` has a row for each
+    setting: its parameters, whose names are `per`, the columns of MEASURES, and `recommended`.
+    ConfigError where there is no parameter or no row, or a column is missing.
     """
     missing = [name for name in (*per, *MEASURES, "recommended") if name not in table]
     if missing or not len(table) or not len(per):
@@ -110,18 +100,10 @@ def draw_sweep(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What is drawn over which parameters.
+    """What is drawn over which parameters, whose values are `levels`.
 
-    Attributes
-    ----------
-    levels
-        Values of each parameter.
-    varying, others
-        Parameters of several values, and those of them that no heat map has for its sides.
-    has_maps, has_lines
-        Whether there are heat maps, and lines.
-    slices
-        Text and rows of each of the heat maps side by side.
+    Those of several values are `varying`; no heat map has `others` for its sides. `slices` are text
+    and rows of each of the heat maps side by side.
     """
 
     levels: Mapping[str, Levels]
@@ -263,18 +245,8 @@ def _draw_heat_maps(
 class _Lines:
     """Where settings lie along the lines of one parameter, and how the lines look.
 
-    Attributes
-    ----------
-    name, levels
-        The parameter of the x axis and its values.
-    x
-        (X,) positions of these.
-    series
-        (S,) number of the line that each setting is on.
-    colours
-        (C, 4) colours of the lines.
-    entries, bar
-        Legend entries, or what a colour bar is drawn from.
+    The (X,) levels of the parameter lie at `x`; each of S settings is on the line with the number
+    in `series`, and the (C, 4) colours of the lines are explained by legend entries or a bar.
     """
 
     name: str

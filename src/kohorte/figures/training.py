@@ -66,6 +66,8 @@ def history_figure(
 ) -> Figure:
     """Draw errors and radius of all realizations against the share of training that is done.
 
+    ConfigError where the arguments differ in length.
+
     Parameters
     ----------
     histories
@@ -77,11 +79,6 @@ def history_figure(
         (R,) name of the metric of each realization; all euclidean by default.
     highlight, highlight_label
         Index of a realization to point out, and what to call it.
-
-    Raises
-    ------
-    ConfigError
-        The arguments differ in length.
     """
     n = len(histories)
     check_lengths(n, colour_by=colour_by, metric=metric)
@@ -149,28 +146,12 @@ def snapshots_figure(
 ) -> Figure:
     """Draw the lattice as a net among the points at several moments of training, one panel each.
 
-    Points and weights are projected on the first two principal components of the points that are
-    drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
-    diagonals of a rectangular lattice).
-
-    Parameters
-    ----------
-    steps
-        (S,) integers, steps or epochs done at each moment, ascending.
-    weights
-        (S, M, F) weights at each moment.
-    features
-        (N, F) points, scaled as the map was trained; NaN where a value is missing, which is drawn
-        at the mean of its feature.
-    lattice
-        Lattice with M nodes.
-    unit
-        What `steps` counts.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not fit steps, lattice or features.
+    The (S, M, F) weights were reached after (S,) `steps`, ascending, steps or epochs as `unit`
+    says. They and the (N, F) `features`, scaled as the map was trained, a missing value (NaN) at
+    the mean of its feature, are projected on the first two principal components of the points that
+    are drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
+    diagonals of a rectangular lattice). ConfigError where the weights do not fit steps, lattice or
+    features.
     """
     steps, weights = np.asarray(steps), np.asarray(weights, dtype=np.float64)
     expected = (len(steps), lattice.n_nodes, np.shape(features)[1])

@@ -49,27 +49,11 @@ def umatrix_contours_figure(
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
 ) -> Figure:
-    """Draw the U-matrix with contours, all centroids, and the clusters of merged basins.
+    """Draw the (M,) U-matrix with contours, all centroids, and the clusters of merged basins.
 
-    Parameters
-    ----------
-    u_matrix
-        (M,) mean distance of each node to its neighbours.
-    lattice
-        Lattice with M nodes.
-    node_clusters
-        (M,) integers, cluster of each node.
-    centroids
-        (C,) nodes at the bottom of the basins.
-    cluster_centroids
-        (K,) nodes of the clusters.
-    metric
-        Of the distances.
-
-    Raises
-    ------
-    ConfigError
-        The U-matrix does not have one value for each node.
+    `node_clusters` (M,) has the cluster of each node, `centroids` (C,) and `cluster_centroids` (K,)
+    the nodes at the bottom of basins and clusters. ConfigError where the U-matrix does not have one
+    value for each node.
     """
     u_matrix = np.asarray(u_matrix, dtype=np.float64)
     if len(u_matrix) != lattice.n_nodes:
@@ -133,23 +117,9 @@ def umatrix_stages_figure(
 ) -> Figure:
     """Draw the U-matrix at moments of training, each in its own range of grey, with its clusters.
 
-    Parameters
-    ----------
-    steps
-        (S,) steps or epochs done at each moment.
-    u_matrices
-        (S, M) U-matrix at each moment.
-    lattice
-        Lattice with M nodes.
-    node_clusters
-        S times (M,) integers; draws the boundaries of clusters and says how many there are.
-    unit
-        What `steps` counts.
-
-    Raises
-    ------
-    ConfigError
-        The arrays do not fit.
+    `u_matrices` (S, M) were reached after (S,) `steps`, steps or epochs as `unit` says.
+    `node_clusters`, S times (M,), draws the boundaries of clusters and says how many there are.
+    ConfigError where the arrays do not fit.
     """
     steps, u_matrices = np.asarray(steps), np.asarray(u_matrices, dtype=np.float64)
     if u_matrices.shape != (len(steps), lattice.n_nodes) or not len(steps):

@@ -52,30 +52,18 @@ def colours_figure(
     """Draw a map of three features as an image, in slices where there are more, and its names.
 
     Each slice of three features that follow each other gives red, green and blue of its panel. The
-    last panel has the distances of the points to their nodes in all realizations.
+    last panel has the distances of the points to their nodes in all realizations. ConfigError where
+    there are fewer than three features.
 
     Parameters
     ----------
     weights
         (M, F) weights in the units of the data, F >= 3. Points have values from 0 to 1; weights
         outside, of nodes that no point has moved, are drawn at the nearest of these.
-    lattice
-        Lattice with M nodes.
-    features
-        F names.
-    winners
-        (N,) node of each point.
-    names
-        N names of points.
-    distances
-        (R, N) distances of the points to their nodes in R realizations.
-    highlight
-        Row of `distances` of the map that is drawn.
-
-    Raises
-    ------
-    ConfigError
-        There are fewer than three features.
+    winners, names
+        Node and name of each of N points.
+    distances, highlight
+        (R, N) distances of the points to their nodes in R realizations; row of the drawn map.
     """
     weights = np.asarray(weights, dtype=np.float64)
     n_features = weights.shape[1]

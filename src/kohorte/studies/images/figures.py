@@ -44,22 +44,8 @@ _PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
 def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Rows of features as images; a pixel that is no feature, such as one left out, is 0.
 
-    Parameters
-    ----------
-    values
-        (K, F) values.
-    names
-        F names, `pixel_<row>_<column>`.
-
-    Returns
-    -------
-    ndarray
-        (K, rows, columns) float64; the highest row and column of the names are the last ones.
-
-    Raises
-    ------
-    ConfigError
-        A name is of another form.
+    (K, F) values, F names `pixel_<row>_<column>`: ConfigError for any other. Returns (K, rows,
+    columns) float64; the highest row and column of the names are the last ones.
     """
     found = [_PIXEL.fullmatch(name) for name in names]
     if None in found:
@@ -79,24 +65,9 @@ def images_of_means(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean image of each class, the weights of its winner as images, and the winners.
 
-    Parameters
-    ----------
-    data
-        Table of images with known classes, C of them.
-    weights
-        (M, F) weights of a map, scaled as the table.
-    metric
-        Name of the distance between weights.
-
-    Returns
-    -------
-    tuple of ndarrays
-        Two of (C, rows, columns) float64, in the units of the data, and (C,) int32.
-
-    Raises
-    ------
-    ConfigError
-        The features are no pixels.
+    Two of (C, rows, columns) float64, in the units of the data, and (C,) int32, from a table of
+    images with C known classes and (M, F) weights, scaled as it. ConfigError where the features are
+    no pixels.
     """
     means, winners = winners_of_means(data.features, known_classes(data)[0], weights, metric)
     one, other = (
@@ -117,25 +88,8 @@ def class_winners_figure(
 ) -> Figure:
     """Draw a column for each class: its mean image, the weights of its winner, where that is.
 
-    Parameters
-    ----------
-    means
-        (C, rows, columns) mean image of each class.
-    weights
-        (C, rows, columns) weights of the winner of each mean, as images.
-    winners
-        (C,) integers, the winners.
-    class_names
-        C names.
-    u_matrix
-        (M,) heights, drawn under the winners.
-    lattice
-        Lattice with M nodes.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than a figure has room for.
+    `means` and `weights` are (C, rows, columns) images; (C,) `winners` are drawn over the (M,)
+    heights `u_matrix`. ConfigError where there are more classes than a figure has room for.
     """
     n_classes = _check_classes(means, weights, winners, class_names)
     columns = min(n_classes, 10)
@@ -201,28 +155,10 @@ def image_map_figure(
 ) -> Figure:
     """Draw the U-matrix, surrounded by the weights of the winners of the mean of each class.
 
-    A line joins each image to its node. Images are placed so that the lines are shortest in all,
-    which leaves none of them crossing another.
-
-    Parameters
-    ----------
-    weights
-        (C, rows, columns) weights of the winners, as images.
-    winners
-        (C,) integers, the winners.
-    class_names
-        C names.
-    u_matrix
-        (M,) heights.
-    lattice
-        Lattice with M nodes.
-    metric
-        Name of the distance between weights.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than a figure has room for.
+    `weights` are (C, rows, columns) images, `winners` (C,) nodes, `u_matrix` (M,) heights. A line
+    joins each image to its node. Images are placed so that the lines are shortest in all, which
+    leaves none of them crossing another. ConfigError where there are more classes than a figure has
+    room for.
     """
     n_classes = _check_classes(weights, weights, winners, class_names)
     side, gap, below = 0.86, 0.1, 0.5

@@ -50,17 +50,8 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     """Draw a curve with the chain in it, positions along it, and orders for all turns.
 
-    Parameters
-    ----------
-    curve
-        What `kohorte.store.read_unwinding` gives.
-    table
-        Columns turns, number, method, order.
-
-    Raises
-    ------
-    ConfigError
-        The table is empty.
+    `curve` is what `kohorte.store.read_unwinding` gives; `table` has columns turns, number, method,
+    order. ConfigError where the table is empty.
     """
     if table.empty:
         raise ConfigError("the table of unwound curves has no rows to draw")
@@ -121,17 +112,8 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
 def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     """Draw what the first network of each variant decides, with the points it was trained on.
 
-    Parameters
-    ----------
-    jobs
-        What `kohorte.store.read_networks` gives, of those with a picture.
-    extent
-        Largest magnitude of both coordinates in the pictures.
-
-    Raises
-    ------
-    ConfigError
-        No job has a picture.
+    `jobs` are what `kohorte.store.read_networks` gives, of those with a picture; `extent` is the
+    largest magnitude of both coordinates in these. ConfigError where no job has a picture.
     """
     jobs = _in_order(jobs)
     n_columns = 4
@@ -173,15 +155,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
 def layers_figure(jobs: Sequence[Mapping]) -> Figure:
     """Draw maps between layers: among the activations, and where the points lie on them.
 
-    Parameters
-    ----------
-    jobs
-        As for `decisions_figure`; those without a map between layers are left out.
-
-    Raises
-    ------
-    ConfigError
-        No job has a map between layers.
+    Jobs without a map between layers are left out; ConfigError where none has one.
     """
     jobs = [job for job in _in_order(jobs) if job["picture"]["nodes"] is not None]
     if not jobs:
@@ -221,18 +195,9 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
 def courses_figure(courses: pd.DataFrame) -> Figure:
     """Draw loss of the training points and accuracy on test points, against the steps done.
 
-    Lines are means over the networks of a variant, bands one standard deviation to either side (of
-    the logarithm of the loss).
-
-    Parameters
-    ----------
-    courses
-        Columns variant, number, step, train_loss, test_accuracy.
-
-    Raises
-    ------
-    ConfigError
-        The table is empty.
+    Columns: variant, number, step, train_loss, test_accuracy. Lines are means over the networks of
+    a variant, bands one standard deviation to either side (of the logarithm of the loss).
+    ConfigError where the table is empty.
     """
     if courses.empty:
         raise ConfigError("the table of courses has no rows to draw")
@@ -267,18 +232,9 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
 def sweep_figure(networks: pd.DataFrame) -> Figure:
     """Draw test accuracy against beta by size of the map, a panel for each variant with a map.
 
-    Markers are means over networks, bars standard errors of them; the dashed line is the mean of
-    the plain network of as many parameters in its dense layers.
-
-    Parameters
-    ----------
-    networks
-        Columns variant, side, beta, number, test_accuracy.
-
-    Raises
-    ------
-    ConfigError
-        The table has no network with a soft map.
+    Columns: variant, side, beta, number, test_accuracy. Markers are means over networks, bars
+    standard errors of them; the dashed line is the mean of the plain network of as many parameters
+    in its dense layers. ConfigError where the table has no network with a soft map.
     """
     soft = [n for n, v in VARIANTS.items() if v.has_soft_map and n in set(networks["variant"])]
     if not soft:

@@ -65,23 +65,9 @@ def feature_pairs_figure(
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
-    Parameters
-    ----------
-    features
-        (S, F) features of the points that are drawn, F >= 2, in physical units.
-    labels
-        Name and unit of each feature.
-    groups
-        (S,) group of each of these points.
-    shares
-        (G,) share of each group in all points.
-    n_points
-        Number of all points.
-
-    Raises
-    ------
-    ConfigError
-        The arrays do not fit, or there is one feature only.
+    Of `n_points` points S are drawn: their (S, F) features, F >= 2, are in physical units, with
+    names and units in `labels`, and (S,) `groups`. `shares` (G,) are those of the groups in all
+    points. ConfigError where the arrays do not fit, or there is one feature only.
     """
     features, groups = np.asarray(features, dtype=np.float64), np.asarray(groups)
     n_drawn, n_features = features.shape
@@ -202,12 +188,8 @@ def group_shares_figure(
 ) -> Figure:
     """Draw shares of each group in volume, squared current, dissipation; overlap with threshold.
 
-    Parameters
-    ----------
-    kinds
-        Rows of `physics.csv` by what is drawn above them, in order.
-    detector
-        Rows of `threshold.csv` by the same names; empty where there is no current.
+    `kinds` are rows of `physics.csv` by what is drawn above them, in order, `detector` rows of
+    `threshold.csv` by the same names; empty where there is no current.
     """
     rows = [(name, row) for name, group in kinds.items() for row in group if row["cells"]]
     gaps = np.cumsum([0] + [a[0] != b[0] for a, b in pairwise(rows)])

@@ -43,27 +43,11 @@ def cluster_radars_figure(
 ) -> Figure:
     """Draw the clusters of a map on its lattice, and one radar chart for each.
 
-    A chart has a spoke for each feature, as long as the distance |w - mean| of the cluster's mean
-    weight from the mean of the table, in standard deviations of the feature; a filled dot stands
-    for a mean above that of the table, an open one for one below.
-
-    Parameters
-    ----------
-    weights
-        (M, F) weights in standard deviations of each feature from its mean.
-    names
-        F names.
-    lattice
-        Lattice with M nodes.
-    node_clusters
-        (M,) integers, cluster of each node.
-    points
-        (K,) points of each cluster.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not fit lattice or names.
+    `weights` are (M, F), in standard deviations of each feature from its mean, `node_clusters` (M,)
+    integers and `points` (K,) those of each cluster. A chart has a spoke for each feature, as long
+    as the distance |w - mean| of the cluster's mean weight from the mean of the table, in standard
+    deviations of the feature; a filled dot stands for a mean above that of the table, an open one
+    for one below. ConfigError where the weights do not fit lattice or names.
     """
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (lattice.n_nodes, len(names)):

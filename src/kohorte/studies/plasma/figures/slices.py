@@ -84,20 +84,10 @@ def unit_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class GroupMap:
-    """A panel of groups.
+    """A panel of (H, W) groups of the cells of a cut.
 
-    Attributes
-    ----------
-    title : str
-    groups : (H, W) integers
-        Group of each cell of the cut.
-    n_groups : int
-    shares : (n_groups,) or None
-        Share of each group in the whole grid, for the legend.
-    name : str
-        What a group is called.
-    names : (n_groups,) str or None
-        Names of the groups; by default `name` and their numbers.
+    `shares` (n_groups,) are those of the groups in the whole grid, for the legend, which calls a
+    group `name` and its number unless `names` has one for each.
     """
 
     title: str
@@ -109,13 +99,7 @@ class GroupMap:
 
 
 class SlicePage:
-    """Panels of one cut, row by row, with a colour bar or legend under each.
-
-    Attributes
-    ----------
-    figure, panels
-        The figure and the axes of its panels.
-    """
+    """Panels of one cut, row by row, with a colour bar or legend under each."""
 
     def __init__(self, cut: Cut, titles: Sequence[str], columns: int, side: float = _SIDE) -> None:
         self.cut = cut
@@ -311,23 +295,9 @@ def field_slice_figure(
 ) -> Figure:
     """Draw the current along the field on a cut, with lines of the magnetic field in its plane.
 
-    Parameters
-    ----------
-    cut
-        The cut.
-    current
-        (H, W) values of the cut.
-    label
-        Their name and unit.
-    field
-        (H, W) components of the field along the axes of the cut; None draws no lines.
-    density
-        How closely lines are drawn, 1 for about 30 across.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in shape.
+    `current` (H, W) has name and unit in `label`. `field` has the (H, W) components along the axes
+    of the cut; None draws no lines. Their `density` is 1 for about 30 across. ConfigError where the
+    arrays differ in shape.
     """
     page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
     page.field(0, current, label)
@@ -386,17 +356,7 @@ def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: floa
 
 @paper_style()
 def feature_slices_figure(cut: Cut, values: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Draw each feature on a cut, one panel each, in physical units.
-
-    Parameters
-    ----------
-    cut
-        The cut.
-    values
-        (H, W) values of each feature, at most 12.
-    labels
-        Name and unit of each.
-    """
+    """Draw (H, W) values of at most 12 features on a cut, one panel each, in physical units."""
     columns = {1: 1, 2: 2, 4: 2}.get(len(values), 3)
     page = SlicePage(cut, ["" for _ in labels], columns)
     for k, (array, label) in enumerate(zip(values, labels, strict=True)):
@@ -426,18 +386,8 @@ def cluster_slice_figure(
 ) -> Figure:
     """Draw groups of the cells of a cut, with lines around the strong current.
 
-    Parameters
-    ----------
-    cut
-        The cut.
-    maps
-        One panel each.
-    current
-        (H, W) absolute current along the field.
-    limit
-        The line is drawn where the current crosses it.
-    note
-        What the line is called in the legend.
+    Lines, called `note` in the legend, are where (H, W) absolute current along the field crosses
+    `limit`.
     """
     page = SlicePage(cut, [content.title for content in maps], 2, side=3.3)
     for k, content in enumerate(maps):
@@ -487,18 +437,11 @@ def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str
 def consensus_slice_figure(
     cut: Cut, maps: Sequence[GroupMap], *, confidence: np.ndarray, stability: np.ndarray
 ) -> Figure:
-    """Draw consensus and SCE groups of the cells of a cut, and how sure they are.
+    """Draw consensus and SCE groups of the cells of a cut in two panels, and how sure they are.
 
-    Parameters
-    ----------
-    cut
-        The cut.
-    maps
-        Two panels of groups.
-    confidence
-        (H, W) share of the realizations that vote for the label of the cell.
-    stability
-        (H, W) mean Jaccard similarity of the cell's clusters with the best of other realizations.
+    `confidence` (H, W) is the share of realizations that vote for the label of the cell,
+    `stability` (H, W) the mean Jaccard similarity of its clusters with the best of other
+    realizations.
     """
     titles = [*(content.title for content in maps), "confidence", "stability"]
     page = SlicePage(cut, titles, 2, side=3.1)

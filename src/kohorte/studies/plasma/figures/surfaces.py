@@ -46,16 +46,7 @@ _SMOOTH = 0.7  # of a group's cells before its surface is drawn, in cells
 
 @dataclass(frozen=True)
 class Surface:
-    """What is drawn: where a volume exceeds a level.
-
-    Attributes
-    ----------
-    volume : (nx, ny, nz) float32
-    level : float
-    colour : str
-    label : str
-        For the legend.
-    """
+    """An (nx, ny, nz) float32 volume, drawn where it exceeds a level; `label` is for the legend."""
 
     volume: np.ndarray
     level: float
@@ -66,16 +57,8 @@ class Surface:
 class View:
     """A direction to look at a box from.
 
-    Parameters
-    ----------
-    shape
-        Cells along x, y, z.
-    spacing
-        Their sides.
-    azimuth, elevation
-        Of the eye, in degrees; z points up.
-    pixels
-        Of the longer side of the picture.
+    `shape` and `spacing` are number and sides of the cells along x, y, z; azimuth and elevation of
+    the eye are in degrees, z up. The longer side of the picture has some number of pixels.
     """
 
     def __init__(
@@ -245,16 +228,8 @@ def surfaces_figure(
 ) -> Figure:
     """Draw boxes with surfaces in them, side by side.
 
-    Parameters
-    ----------
-    panels
-        Title and surfaces of each, all volumes of one shape (nx, ny, nz).
-    spacing
-        Sides of a cell along x, y, z.
-    unit
-        Of the spacing.
-    azimuth, elevation
-        Of the eye, in degrees.
+    `panels` are title and surfaces of each, all volumes of one shape (nx, ny, nz); `spacing` are
+    sides of a cell along x, y, z, in `unit`; azimuth and elevation of the eye are in degrees.
     """
     width = DOUBLE_COLUMN / max(len(panels), 2) - 0.1
     shape = next(surface.volume.shape for _, surfaces in panels for surface in surfaces)
