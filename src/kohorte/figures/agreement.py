@@ -127,8 +127,7 @@ def agreement_figure(
         above = place(left, below + side + offset - strip * 0.85, side, strip * 0.85)
         above.imshow(codes[None, :], **limits)
         for box in (beside, above):
-            box.set_xticks([])
-            box.set_yticks([])
+            box.set(xticks=[], yticks=[])
             box.spines[:].set(visible=True, linewidth=0.3)
         above.text(
             1.01, 0.5, shorten(name, 15), transform=above.transAxes, va="center", fontsize=SMALL

@@ -183,8 +183,7 @@ def fit_map(
 def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
     """Limits, frame, and axis labels of a map; its size is that given to the axes."""
     low, high = _extent(cell_polygons(lattice))
-    axes.set_xlim(low[0], high[0])
-    axes.set_ylim(low[1], high[1])
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axes.spines[:].set_visible(False)
     frame = Polygon(map_outline(lattice), fill=False, ec=INK, lw=0.6, clip_on=False, zorder=2.5)
     axes.add_patch(frame)

@@ -296,8 +296,7 @@ def classification_figure(table: pd.DataFrame) -> Figure:
         log_axis(axes, "x")
     axes.set_xticks(numbers, [str(k) for k in numbers])
     axes.set_xticks([], minor=True)
-    axes.set_xlabel("Number of nearest points")
-    axes.set_ylabel("Test points with the right class / %")
+    axes.set(xlabel="Number of nearest points", ylabel="Test points with the right class / %")
     plain_numbers(axes.yaxis, 6)
     legend_below(figure, entries, most=1)
     return figure

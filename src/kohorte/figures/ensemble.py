@@ -39,6 +39,7 @@ from kohorte.figures.style import (
     paper_style,
     place_axes,
     place_labels,
+    plain_axes,
     plain_numbers,
     sequential_map,
 )
@@ -193,10 +194,8 @@ def similarity_figure(
         aspect="auto",
     )
     axes.spines[["top", "right"]].set_visible(True)
-    axes.set_xlabel("Cluster, in the order of the tree")
-    axes.set_ylabel("Cluster, in the order of the tree")
-    plain_numbers(axes.xaxis, 6, integer=True)
-    plain_numbers(axes.yaxis, 6, integer=True)
+    axes.set(xlabel="Cluster, in the order of the tree", ylabel="Cluster, in the order of the tree")
+    plain_axes(axes, 6, 6, integer=True)
     bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
     bar.set_label("Similarity (Jaccard index of the two sets of points)")
     y = below + side + 0.04
@@ -261,8 +260,7 @@ def overlap_matrices_figure(
         )
         axes.spines[:].set_visible(True)
         panel_title(axes, "abc"[k], title)
-        plain_numbers(axes.xaxis, 5, integer=True)
-        plain_numbers(axes.yaxis, 5, integer=True)
+        plain_axes(axes, 5, 5, integer=True)
         axes.set_xlabel(f"Cluster, {order}")
         if k == 0:
             axes.set_ylabel(f"Cluster, {order}")
@@ -393,8 +391,7 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
                 linewidth=0.3 if len(starts) < 200 else 0.0,
             )
         )
-    axes.set_xlim(0.5, n + 0.5)
-    axes.set_ylim(0, strip + 0.2)
+    axes.set(xlim=(0.5, n + 0.5), ylim=(0, strip + 0.2))
     axes.set_axis_off()
     place_labels(
         axes,
@@ -426,9 +423,7 @@ def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
         ),
         autolim=False,
     )
-    axes.set_xlim(0.5, n + 0.5)
-    axes.set_ylim(0.0, max(float(height.max()), 1e-9) * 1.04)
-    axes.set_xticks([])
+    axes.set(xlim=(0.5, n + 0.5), ylim=(0.0, max(float(height.max()), 1e-9) * 1.04), xticks=[])
     axes.spines["bottom"].set_visible(False)
     plain_numbers(axes.yaxis, 3)
     axes.set_ylabel("1 \N{MINUS SIGN} similarity")

@@ -22,6 +22,7 @@ from kohorte.figures.style import (
     marker_handle,
     new_figure,
     panel_title,
+    plain_axes,
     plain_numbers,
     sequential_map,
     shorten,
@@ -79,8 +80,7 @@ class PanelRow:
         """Label the axes of a panel with one or two features; labels of y at the left end only."""
         axes = self.panels[panel]
         axes.set_xlabel(shorten(names[0], 26))
-        plain_numbers(axes.xaxis, 5)
-        plain_numbers(axes.yaxis, 5)
+        plain_axes(axes, 5, 5)
         if len(names) == 1:
             axes.set_yticks([])
         if panel == 0:

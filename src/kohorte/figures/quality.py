@@ -31,6 +31,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
 )
 
@@ -185,8 +186,7 @@ def _draw_realizations(
         )
     qe, te = qe[rows], te[rows]
     te = te[np.isfinite(te)] if np.isfinite(te).any() else np.zeros(1)
-    plain_numbers(axes.xaxis, 6)
-    plain_numbers(axes.yaxis, 6)
+    plain_axes(axes, 6, 6)
     span = max(qe.max() - qe.min(), 0.02 * qe.max(), 1e-6)
     axes.set_xlim(qe.min() - 0.07 * span, qe.max() + 0.07 * span)
     span = max(te.max() - te.min(), 0.01)

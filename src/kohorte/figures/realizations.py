@@ -22,6 +22,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
 )
 
@@ -91,10 +92,8 @@ def _draw_histogram(axes: Axes, counts: np.ndarray) -> None:
     edges = np.arange(low, high + width + 1, width) - 0.5
     axes.hist(counts, bins=edges.tolist(), color=group_colour(0), edgecolor="white", linewidth=0.4)
     axes.set_xlabel("Number of clusters" + (f" (in steps of {width})" if width > 1 else ""))
-    axes.set_ylabel("Realizations")
-    axes.set_xlim(edges[0] - 0.5 * width, edges[-1] + 0.5 * width)
-    plain_numbers(axes.xaxis, 6, integer=True)
-    plain_numbers(axes.yaxis, 5, integer=True)
+    axes.set(ylabel="Realizations", xlim=(edges[0] - 0.5 * width, edges[-1] + 0.5 * width))
+    plain_axes(axes, 6, 5, integer=True)
 
 
 def _draw_breakdown(axes: Axes, counts: np.ndarray, levels: Levels, values: np.ndarray) -> None:

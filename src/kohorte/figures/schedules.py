@@ -21,7 +21,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
-    plain_numbers,
+    plain_axes,
     sequential_map,
     value_label,
 )
@@ -70,13 +70,11 @@ def schedule_figure(
     units = {_unit(own) for own in parameters}
     unit = units.pop() if len(units) == 1 else "Steps or epochs"
     for axes, label in ((left, "Learning rate"), (middle, "Radius (lattice spacings)")):
-        axes.set_xlabel(f"{unit} done")
-        axes.set_ylabel(label)
+        axes.set(xlabel=f"{unit} done", ylabel=label)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.grid(True)
-        plain_numbers(axes.xaxis, 4)
-        plain_numbers(axes.yaxis, 5)
+        plain_axes(axes, 4, 5)
     if all(own.trainer == "batch" for own in parameters):
         left.set_axis_off()
         left.text(
@@ -166,6 +164,5 @@ def _draw_kernel(axes: Axes, parameters: MapParameters, n_points: int) -> list[A
     batch = parameters.trainer == "batch"
     axes.set_ylabel("Kernel" if batch else "Learning rate × kernel")
     axes.grid(True)
-    plain_numbers(axes.xaxis, 4)
-    plain_numbers(axes.yaxis, 5)
+    plain_axes(axes, 4, 5)
     return handles

@@ -87,8 +87,7 @@ def stability_figure(
     else:
         plain_numbers(axes.yaxis, 6)
     plain_numbers(axes.xaxis, 8, integer=True)
-    axes.set_xlabel("Rank of the cluster")
-    axes.set_ylabel("Gsum")
+    axes.set(xlabel="Rank of the cluster", ylabel="Gsum")
     legend_below(figure, handles, most=4)
     return figure
 

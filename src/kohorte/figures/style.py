@@ -276,6 +276,12 @@ def plain_numbers(axis: Axis, bins: int = 5, integer: bool = False) -> None:
     axis.set_major_formatter(ShortNumbers())
 
 
+def plain_axes(axes: Axes, x: int, y: int, integer: bool = False) -> None:
+    """Give both axes of a panel `plain_numbers`, about x and y of them."""
+    plain_numbers(axes.xaxis, x, integer)
+    plain_numbers(axes.yaxis, y, integer)
+
+
 def is_wide(values: np.ndarray, ratio: float = 100.0) -> bool:
     """Whether the positive values span more than `ratio`, so that a logarithmic axis helps."""
     positive = values[np.isfinite(values) & (values > 0)]

@@ -35,6 +35,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
     value_label,
 )
@@ -107,8 +108,7 @@ def history_figure(
         _limit(axes, values[np.isfinite(values)], may_be_log=name == "quantization_error")
         axes.set_ylabel(label)
         axes.grid(True)
-    grid[-1].set_xlim(0, 100)
-    grid[-1].set_xlabel("Training done (%)")
+    grid[-1].set(xlim=(0, 100), xlabel="Training done (%)")
     if colouring.bar is not None:
         bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=40)
         bar.set_label(colour_name)
@@ -180,8 +180,7 @@ def snapshots_figure(
     many = len(shown) * (len(cloud) + len(links)) > 20_000
     for k, (axes, moment) in enumerate(zip(grid, shown, strict=False)):
         panel_title(axes, chr(ord("a") + k), f"after {value_label(steps[moment])} {unit}")
-        plain_numbers(axes.xaxis, 4)
-        plain_numbers(axes.yaxis, 4)
+        plain_axes(axes, 4, 4)
         handles = _draw_net(axes, cloud, nets[k], links, many)
     grid[0].set_xlim(low[0] - margin[0], high[0] + margin[0])
     grid[0].set_ylim(low[1] - margin[1], high[1] + margin[1])

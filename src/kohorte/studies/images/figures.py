@@ -248,8 +248,7 @@ def _check_classes(
 def _draw_image(axes: Axes, image: np.ndarray, limits: tuple[float, float]) -> None:
     axes.imshow(image, cmap="gray_r", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set_aspect("auto")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, linewidth=0.5, color=INK)
 
 

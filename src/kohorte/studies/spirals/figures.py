@@ -29,6 +29,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
     sequential_map,
 )
@@ -63,12 +64,9 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     ends = points.mean(axis=0) + np.outer([-1.15, 1.15], curve["direction"])
     plane.plot(*ends.T, color=_METHODS["component"][1], lw=1.2, ls=(0, (4, 1.5)), zorder=2)
     plane.set_aspect("equal")
-    plane.set_xlim(-1.2, 1.2)
-    plane.set_ylim(-1.2, 1.2)
-    plane.set_xlabel("$x$ (outer radius)")
+    plane.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xlabel="$x$ (outer radius)")
     plane.set_ylabel("$y$ (outer radius)")
-    plain_numbers(plane.xaxis, 5)
-    plain_numbers(plane.yaxis, 5)
+    plain_axes(plane, 5, 5)
     panel_title(plane, "a", f"Spiral of {curve['turns']:g} turns")
 
     order = np.argsort(way)
@@ -78,10 +76,8 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
             position = -position
         scaled = (position - position.min()) / np.ptp(position)
         along.plot(way[order], scaled, color=colour, ls=style, lw=1.0)
-    along.set_xlabel("Way along the curve (share)")
-    along.set_ylabel("Position (share of its range)")
-    plain_numbers(along.xaxis, 5)
-    plain_numbers(along.yaxis, 5)
+    along.set(xlabel="Way along the curve (share)", ylabel="Position (share of its range)")
+    plain_axes(along, 5, 5)
     panel_title(along, "b", "Unwound")
 
     for name, (_, colour, style, marker) in _METHODS.items():
@@ -91,11 +87,8 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
             mean.index, of_turns.min(), of_turns.max(), color=colour, alpha=0.18, lw=0
         )
         orders.plot(mean.index, mean, color=colour, ls=style, marker=marker, ms=3.5)
-    orders.set_ylim(0, 1.05)
-    orders.set_xlabel("Turns of the spiral")
-    orders.set_ylabel("Rank correlation with the way")
-    plain_numbers(orders.xaxis, 5)
-    plain_numbers(orders.yaxis, 5)
+    orders.set(ylim=(0, 1.05), xlabel="Turns of the spiral", ylabel="Rank correlation with the way")
+    plain_axes(orders, 5, 5)
     panel_title(orders, "c", f"All turns, {table['number'].nunique()} draws")
     legend_below(
         figure,
@@ -134,8 +127,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
             rasterized=True,
         )
         _draw_classes(axes, picture["points"], picture["classes"], size=2.5)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         accuracy = job["test_accuracy"][picture["row"], -1]
         axes.set_xlabel(f"{accuracy:.1%} of test points right", fontsize=SMALL, labelpad=2)
         panel_title(axes, letter, "")
@@ -178,10 +170,8 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
         _draw_classes(behind, picture["positions"], picture["classes"], size=5)
         for axes, name in ((before, "activation"), (behind, "position")):
             axes.set_aspect("equal", adjustable="datalim" if axes is before else "box")
-            axes.set_xlabel(f"First {name}")
-            axes.set_ylabel(f"Second {name}")
-            plain_numbers(axes.xaxis, 5)
-            plain_numbers(axes.yaxis, 5)
+            axes.set(xlabel=f"First {name}", ylabel=f"Second {name}")
+            plain_axes(axes, 5, 5)
         label = VARIANTS[job["variant"]].label
         panel_title(before, next(letters), f"{label}: before")
         panel_title(behind, next(letters), "on the map")
@@ -217,8 +207,7 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
     loss.set_ylabel("Cross entropy of training points (nats)")
     accuracy.set_ylabel("Share of test points right")
     for axes in (loss, accuracy):
-        axes.set_xlabel("Steps")
-        axes.set_xlim(0, courses["step"].max())
+        axes.set(xlabel="Steps", xlim=(0, courses["step"].max()))
         plain_numbers(axes.xaxis, 5)
         axes.grid(True)
     plain_numbers(accuracy.yaxis, 6)

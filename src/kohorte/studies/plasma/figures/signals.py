@@ -93,9 +93,7 @@ def signal_histogram_figure(
         log_axis(axes, "x")
     else:
         plain_numbers(axes.xaxis, 7)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel("Stacked signal (sum of Gsum)")
-    axes.set_ylabel("Cells")
+    axes.set(xlim=(edges[0], edges[-1]), xlabel="Stacked signal (sum of Gsum)", ylabel="Cells")
     legend_below(figure, handles, most=4)
     return figure
 

@@ -30,6 +30,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
     sequential_map,
     shorten,
@@ -228,8 +229,7 @@ class SlicePage:
 
     def _label(self, axes: Axes, panel: int) -> None:
         unit = f" ({unit_text(self.cut.unit)})" if self.cut.unit else ""
-        plain_numbers(axes.xaxis, 5)
-        plain_numbers(axes.yaxis, 5)
+        plain_axes(axes, 5, 5)
         if self._lowest(panel):
             axes.set_xlabel(f"{self.cut.across}{unit}", labelpad=1.5)
         else:
@@ -350,8 +350,7 @@ def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: floa
         arrowsize=0.5,
         arrowstyle="-|>",
     )
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
+    axes.set(xlim=(left, right), ylim=(bottom, top))
 
 
 @paper_style()

@@ -256,8 +256,7 @@ def surfaces_figure(
         )
         _draw_box(axes, view, behind=False)
         _label_box(axes, view, unit)
-        axes.set_xlim(view.extent[:2])
-        axes.set_ylim(view.extent[2:])
+        axes.set(xlim=view.extent[:2], ylim=view.extent[2:])
         axes.set_aspect("auto")
         if legend := drawn[k]:
             anchor = ((x + width / 2) / total_width, (below - 0.1) / page)
