@@ -1,6 +1,7 @@
 """Figures of who agrees with whom: realizations in pairs, and parameters of the sweep."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,13 @@ from kohorte.figures.style import (
     SINGLE_COLUMN,
     SMALL,
     Style,
+    colour_bar,
     find_renderer,
+    matrix_image,
     new_figure,
+    panel_grid,
     paper_style,
+    place_axes,
     plain_numbers,
     sequential_map,
     shorten,
@@ -75,41 +80,22 @@ def agreement_figure(
         entries.append(Line2D([], [], ls="", label=f"{n_swept - len(levels)} more not shown"))
     legend, below = None, 0.5
     if entries:
-        legend = figure.legend(
-            handles=entries,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.5),
-            ncols=columns,
-            borderaxespad=0.0,
-            columnspacing=1.2,
-        )
+        options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "ncols": columns}
+        options |= {"borderaxespad": 0.0, "columnspacing": 1.2}
+        legend = figure.legend(handles=entries, **options)
         below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi
     page = below + side + strips + 0.12
     figure.set_size_inches(width, page)
-
-    def place(x: float, y: float, w: float, h: float) -> Axes:
-        return figure.add_axes((x / width, y / page, w / width, h / page))
-
+    place = partial(place_axes, figure, (width, page))
     if legend is not None:
         legend.set_bbox_to_anchor((0.5, (below - 0.45) / page), figure.transFigure)
     axes = place(left, below, side, side)
     apart = matrix[~np.eye(n, dtype=bool)]
     low = min(0.0, float(np.floor(10 * apart.min(initial=0.0)) / 10))
-    image = axes.imshow(
-        matrix,
-        cmap=sequential_map("viridis", 0.0, 1.0),
-        vmin=low,
-        vmax=1.0,
-        extent=(0.5, n + 0.5, n + 0.5, 0.5),
-        interpolation="antialiased",
-        aspect="auto",
-    )
-    axes.spines[["top", "right"]].set_visible(True)
+    image = matrix_image(axes, matrix, n, low)
     axes.set_xlabel("Realization" + (", sorted by its parameters" if levels else ""))
     plain_numbers(axes.xaxis, 6, integer=True)
-    bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
-    bar.set_label(label)
-    plain_numbers(bar.ax.yaxis, 6)
+    colour_bar(figure, image, label, cax=place(left + side + 0.12, below, 0.12, side))
     if levels:
         axes.tick_params(labelleft=False, left=False)
     else:
@@ -187,17 +173,13 @@ def parameter_effects_figure(
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(min(0.9 + 2.1 * columns, DOUBLE_COLUMN), 0.2 + 2.3 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(names) :]:
-        axes.remove()
+    grid = panel_grid(figure, len(names), columns)
     colours = sequential_map("viridis", 0.0, 1.0)
-    for axes, (name, (found, matrix)) in zip(grid, matrices.items(), strict=False):
+    for axes, (name, (found, matrix)) in zip(grid, matrices.items(), strict=True):
         image = axes.imshow(matrix, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
         _label_matrix(axes, found, matrix, (low + high) / 2)
         axes.set_title(shorten(name, 24), loc="left")
-    bar = figure.colorbar(image, ax=list(grid[: len(names)]), aspect=26, shrink=0.9)
-    bar.set_label(label)
-    plain_numbers(bar.ax.yaxis, 5)
+    colour_bar(figure, image, label, 5, ax=list(grid), aspect=26, shrink=0.9)
     return figure
 
 
@@ -239,15 +221,7 @@ def _label_matrix(axes: Axes, found: Levels, matrix: np.ndarray, middle: float) 
         axes.tick_params(axis="x", labelrotation=90)
     if n > 5:
         return
-    for row in range(n):
-        for column in range(n):
-            if np.isfinite(matrix[row, column]):
-                axes.text(
-                    column,
-                    row,
-                    f"{matrix[row, column]:.2f}",
-                    ha="center",
-                    va="center",
-                    fontsize=SMALL,
-                    color="white" if matrix[row, column] < middle else INK,
-                )
+    for row, column in np.argwhere(np.isfinite(matrix)).tolist():
+        value = matrix[row, column]
+        style: Style = {"ha": "center", "va": "center", "fontsize": SMALL}
+        axes.text(column, row, f"{value:.2f}", color="white" if value < middle else INK, **style)

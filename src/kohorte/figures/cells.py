@@ -26,26 +26,22 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     SINGLE_COLUMN,
+    Style,
+    add_cells,
+    add_lines,
     find_renderer,
     fitting_legend,
     new_figure,
     plain_numbers,
+    widen,
 )
 from kohorte.maps.lattice import ROW_HEIGHT, TOPOLOGIES, Lattice
 
 _TIP = ROW_HEIGHT * 2 / 3
 CORNERS = {
     "rectangular": np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]),
-    "hexagonal": np.array(
-        [
-            [-0.5, -_TIP / 2],
-            [0.0, -_TIP],
-            [0.5, -_TIP / 2],
-            [0.5, _TIP / 2],
-            [0.0, _TIP],
-            [-0.5, _TIP / 2],
-        ]
-    ),
+    "hexagonal": np.array([[-0.5, -0.5], [0, -1], [0.5, -0.5], [0.5, 0.5], [0, 1], [-0.5, 0.5]])
+    * [1, _TIP],
 }
 """Corners (V, 2) of a cell around its node, in lattice units, for each topology.
 
@@ -102,12 +98,8 @@ def map_outline(lattice: Lattice) -> np.ndarray:
     """Polygon around all cells, (V, 2) float64, counterclockwise."""
     cells = cell_polygons(lattice).reshape(lattice.ydim, lattice.xdim, -1, 2)
     half = cells.shape[2] // 2
-    sides = (
-        cells[0, :, :half],
-        cells[:, -1, half - 1 : half + 1],
-        cells[-1, ::-1, half:],
-        cells[::-1, 0, [-1, 0]],
-    )
+    lower, right = cells[0, :, :half], cells[:, -1, half - 1 : half + 1]
+    sides = (lower, right, cells[-1, ::-1, half:], cells[::-1, 0, [-1, 0]])
     return np.vstack([side.reshape(-1, 2) for side in sides])
 
 
@@ -158,12 +150,7 @@ class MapSize:
 
 
 def fit_map(
-    lattice: Lattice,
-    width: float,
-    height: float,
-    *,
-    largest_cell: float = 0.45,
-    longest: float = 5.0,
+    lattice: Lattice, width: float, height: float, *, largest_cell: float = 0.45, longest: float = 5
 ) -> MapSize:
     """Largest size of a map within width x height inches.
 
@@ -187,12 +174,9 @@ def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
     axes.spines[:].set_visible(False)
     frame = Polygon(map_outline(lattice), fill=False, ec=INK, lw=0.6, clip_on=False, zorder=2.5)
     axes.add_patch(frame)
-    row_height = TOPOLOGIES[lattice.topology].row_height
-    sides = (
-        (axes.xaxis, "Column x", 8, lattice.xdim, 1.0),
-        (axes.yaxis, "Row y", 6, lattice.ydim, row_height),
-    )
-    for axis, name, bins, count, spacing in sides:
+    across = (axes.xaxis, "Column x", 8, lattice.xdim, 1.0)
+    up = (axes.yaxis, "Row y", 6, lattice.ydim, TOPOLOGIES[lattice.topology].row_height)
+    for axis, name, bins, count, spacing in (across, up):
         axis.set_ticks([])
         if labels and count > 1:
             axis.set_label_text(f"{name} (periodic)" if lattice.periodic else name)
@@ -265,15 +249,9 @@ class MapPage:
         lengths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
         x = (width - sum(lengths) - sum(points / 72 + 0.25 for _, points in sizes) + 0.18) / 2
         for text, length, (_, points) in zip(texts, lengths, sizes, strict=True):
-            symbol = Line2D(
-                [(x + points / 144) / width],
-                [y / height],
-                linestyle="",
-                markersize=points,
-                transform=figure.transFigure,
-                **marker,
-            )
-            figure.add_artist(symbol)
+            place: Style = {"linestyle": "", "transform": figure.transFigure}
+            place |= {"markersize": points, **marker}
+            figure.add_artist(Line2D([(x + points / 144) / width], [y / height], **place))
             x += points / 72 + 0.07
             text.set_x(x / width)
             x += length + 0.18
@@ -294,22 +272,18 @@ def draw_values(
     finite = values[np.isfinite(values)]
     if limits is None:
         limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    low, high = limits
-    if not low < high:  # one value only: a range around it
-        margin = max(abs(low) * 0.05, 1e-6)
-        low, high = low - margin, high + margin
-    cells = PolyCollection(
-        polygons,  # type: ignore[arg-type]  # takes arrays
-        array=np.ma.masked_invalid(values),
-        cmap=cmap.with_extremes(bad=EMPTY),
-        edgecolors="face",  # closes the hairline gaps between neighbouring polygons
-        linewidths=0.2,
-    )
-    if rasterize:  # neighbouring pixels leave no gaps
-        cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
-    cells.set_clim(low, high)
-    axes.add_collection(cells, autolim=False)
+    shown, colours = np.ma.masked_invalid(values), cmap.with_extremes(bad=EMPTY)
+    cells = fill_cells(axes, polygons, rasterize, array=shown, cmap=colours)
+    cells.set_clim(*widen(*limits))
     return cells
+
+
+def fill_cells(axes: Axes, polygons: np.ndarray, rasterize: bool, **colours: Any) -> PolyCollection:
+    """Fill cells without gaps between them: in an image, or with a hairline around each."""
+    if rasterize:  # neighbouring pixels leave no gaps
+        colours |= {"rasterized": True, "antialiased": False}
+    edges, width = ("none", 0.0) if rasterize else ("face", 0.2)
+    return add_cells(axes, polygons, edgecolors=edges, linewidths=width, **colours)
 
 
 def draw_boundaries(
@@ -319,17 +293,10 @@ def draw_boundaries(
     segments = boundary_segments(lattice, ids)
     if not len(segments):
         return None
-    lines = LineCollection(
-        segments,  # type: ignore[arg-type]  # takes arrays
-        colors=INK,
-        linewidths=width,
-        capstyle="round",
-        path_effects=[Stroke(linewidth=width * 1.75, foreground="white"), Normal()],
-        zorder=3,
-        clip_on=not lattice.periodic,  # half of a line along the border lies outside
-    )
-    axes.add_collection(lines, autolim=False)
-    return lines
+    rim = [Stroke(linewidth=width * 1.75, foreground="white"), Normal()]
+    style: Style = {"colors": INK, "linewidths": width, "capstyle": "round", "zorder": 3}
+    # Half of a line along the border lies outside.
+    return add_lines(axes, segments, path_effects=rim, clip_on=not lattice.periodic, **style)
 
 
 def _extent(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

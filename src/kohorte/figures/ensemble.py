@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,6 +26,8 @@ from kohorte.figures.style import (
     MUTED,
     SMALL,
     Style,
+    add_lines,
+    colour_bar,
     fitting_legend,
     freeze_layout,
     group_colour,
@@ -34,6 +35,7 @@ from kohorte.figures.style import (
     is_wide,
     legend_below,
     log_axis,
+    matrix_image,
     new_figure,
     panel_title,
     paper_style,
@@ -110,22 +112,15 @@ def ranked_gsum_figure(
     grid[-1].set_xlabel("Rank of the cluster")
     n_groups = max(len(edges) - 1, 0)
     if n_groups:
-        entry = Patch(facecolor=_SHADES[0], edgecolor=MUTED, lw=0.4, label="SCE group")
-        handles.append(entry)
+        handles.append(Patch(facecolor=_SHADES[0], edgecolor=MUTED, lw=0.4, label="SCE group"))
         top.set_title(" ", fontsize=SMALL)  # room for the numbers
     legend_below(figure, handles, most=3)
     freeze_layout(figure)
     if n_groups:
-        widths = np.diff(edges)
+        order = np.argsort(-np.diff(edges), kind="stable")
         positions = np.stack([(edges[:-1] + edges[1:]) / 2 + 0.5, np.full(n_groups, 1.04)], axis=1)
-        place_labels(
-            top,
-            positions,
-            [str(k) for k in range(n_groups)],
-            np.argsort(-widths, kind="stable"),
-            transform=top.get_xaxis_transform(),
-            fontsize=SMALL,
-        )
+        own: Style = {"transform": top.get_xaxis_transform(), "fontsize": SMALL}
+        place_labels(top, positions, [str(k) for k in range(n_groups)], order, **own)
     return figure
 
 
@@ -183,21 +178,11 @@ def similarity_figure(
     if legend is not None:
         legend.set_bbox_to_anchor((0.5, (below - 0.5) / page), figure.transFigure)
     axes = place(left, below, side, side)
-    extent = (0.5, n + 0.5, n + 0.5, 0.5)
-    image = axes.imshow(
-        average_down(similarity),
-        cmap=sequential_map("viridis", 0.0, 1.0),
-        vmin=0.0,
-        vmax=1.0,
-        extent=extent,
-        interpolation="antialiased",
-        aspect="auto",
-    )
-    axes.spines[["top", "right"]].set_visible(True)
+    image = matrix_image(axes, average_down(similarity), n)
     axes.set(xlabel="Cluster, in the order of the tree", ylabel="Cluster, in the order of the tree")
     plain_axes(axes, 6, 6, integer=True)
-    bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
-    bar.set_label("Similarity (Jaccard index of the two sets of points)")
+    text, beside = "Similarity (Jaccard index of the two sets of points)", left + side + 0.12
+    colour_bar(figure, image, text, None, cax=place(beside, below, 0.12, side))
     y = below + side + 0.04
     if groups is not None:
         _draw_group_strip(place(left, y, side, strip + 0.2), groups, strip)
@@ -251,13 +236,9 @@ def overlap_matrices_figure(
     )
     colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
     for k, (axes, (matrix, norm, title, label)) in enumerate(zip(grid, contents, strict=True)):
-        image = axes.imshow(
-            average_down(np.asarray(matrix, dtype=np.float64)),
-            cmap=colours,
-            norm=norm,
-            extent=(0.5, n + 0.5, n + 0.5, 0.5),
-            interpolation="nearest",
-        )
+        shown = average_down(np.asarray(matrix, dtype=np.float64))
+        style: Style = {"extent": (0.5, n + 0.5, n + 0.5, 0.5), "interpolation": "nearest"}
+        image = axes.imshow(shown, cmap=colours, norm=norm, **style)
         axes.spines[:].set_visible(True)
         panel_title(axes, "abc"[k], title)
         plain_axes(axes, 5, 5, integer=True)
@@ -279,11 +260,8 @@ def draw_overlap_matrices(inputs: Inputs, parameters: Parameters) -> Figure:
     ensemble = store.read_ensemble(inputs["ensemble"])
     overlaps, order = ensemble.overlaps, ensemble.consensus.leaf_order
     same = overlaps.realization[:, None] == overlaps.realization
-    matrices = (
-        overlap(overlaps),
-        disagreement(overlaps),
-        goodness(overlaps, ensemble.options["identical"]),
-    )
+    significance = goodness(overlaps, ensemble.options["identical"])
+    matrices = (overlap(overlaps), disagreement(overlaps), significance)
     return overlap_matrices_figure(
         *(np.where(same, np.nan, matrix)[np.ix_(order, order)] for matrix in matrices),
         order="in the order of the tree",
@@ -355,17 +333,11 @@ def average_down(matrix: np.ndarray) -> np.ndarray:
 def _group_entries(counts: np.ndarray) -> list[Artist]:
     """Legend entries of the groups with most clusters, and one for all others."""
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
-    entries: list[Artist] = [
-        Patch(
-            facecolor=group_colour(k),
-            hatch=group_hatch(k),
-            edgecolor="white",
-            lw=0,
-            label=f"group {k} ({counts[k]} cluster{'s' if counts[k] != 1 else ''})",
-        )
-        for k in named
-        if counts[k]
-    ]
+    entries: list[Artist] = []
+    for k in named[counts[named] > 0]:
+        text = f"group {k} ({counts[k]} cluster{'s' if counts[k] != 1 else ''})"
+        style: Style = {"facecolor": group_colour(k), "hatch": group_hatch(k)}
+        entries.append(Patch(**style, edgecolor="white", lw=0, label=text))
     rest = np.delete(counts, named)
     if (rest > 0).any():
         text = f"{int((rest > 0).sum())} smaller groups ({int(rest.sum())})"
@@ -378,28 +350,16 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
     n = len(groups)
     starts = np.flatnonzero(np.append(True, np.diff(groups) != 0))
     ends = np.append(starts[1:], n)
+    rim: Style = {"edgecolor": "white", "linewidth": 0.3 if len(starts) < 200 else 0.0}
     for start, end in zip(starts, ends, strict=True):
         group = int(groups[start])
-        axes.add_patch(
-            Rectangle(
-                (start + 0.5, 0.0),
-                end - start,
-                strip,
-                facecolor=group_colour(group),
-                hatch=group_hatch(group),
-                edgecolor="white",
-                linewidth=0.3 if len(starts) < 200 else 0.0,
-            )
-        )
+        fill: Style = {"facecolor": group_colour(group), "hatch": group_hatch(group)}
+        axes.add_patch(Rectangle((start + 0.5, 0.0), end - start, strip, **fill, **rim))
     axes.set(xlim=(0.5, n + 0.5), ylim=(0, strip + 0.2))
     axes.set_axis_off()
-    place_labels(
-        axes,
-        np.stack([(starts + ends) / 2 + 0.5, np.full(len(starts), strip + 0.09)], axis=1),
-        [str(groups[start]) for start in starts],
-        np.argsort(starts - ends, kind="stable"),
-        fontsize=SMALL,
-    )
+    middles = np.stack([(starts + ends) / 2 + 0.5, np.full(len(starts), strip + 0.09)], axis=1)
+    texts, order = groups[starts].astype(str), np.argsort(starts - ends, kind="stable")
+    place_labels(axes, middles, texts.tolist(), order, fontsize=SMALL)
 
 
 def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
@@ -417,12 +377,8 @@ def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
         paths.append(
             [(x[left], height[left]), (x[left], top), (x[right], top), (x[right], height[right])]
         )
-    axes.add_collection(
-        LineCollection(
-            paths, colors=INK, linewidths=0.6 if n <= 300 else 0.25, rasterized=n > 1000
-        ),
-        autolim=False,
-    )
+    width = 0.6 if n <= 300 else 0.25
+    add_lines(axes, paths, colors=INK, linewidths=width, rasterized=n > 1000)
     axes.set(xlim=(0.5, n + 0.5), ylim=(0.0, max(float(height.max()), 1e-9) * 1.04), xticks=[])
     axes.spines["bottom"].set_visible(False)
     plain_numbers(axes.yaxis, 3)

@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgba, to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from kohorte.analysis.choice import most_telling
 from kohorte.errors import ConfigError
 from kohorte.figures.reading import Parameters
-from kohorte.figures.style import group_colour, sequential_map, value_label
+from kohorte.figures.style import colour_bar, group_colour, sequential_map, value_label
 
 FEW_VALUES = 8
 """Up to this many distinct numbers are told apart by a legend, more by a colour bar."""
@@ -84,6 +88,15 @@ class Colouring:
     colours: np.ndarray
     entries: list[tuple[str, Any]]
     bar: ScalarMappable | None
+
+    def lines(self) -> list[Artist]:
+        """Return legend entries of lines in these colours."""
+        return [Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in self.entries]
+
+    def draw_bar(self, figure: Figure, axes: Iterable[Axes], label: str, **options: Any) -> None:
+        """Put the colour bar, where there is one, beside some axes."""
+        if self.bar is not None:
+            colour_bar(figure, self.bar, label, ax=list(axes), **options)
 
 
 def colour_realizations(

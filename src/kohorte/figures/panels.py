@@ -26,6 +26,7 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
     shorten,
+    widen,
 )
 
 MAX_POINTS = 20_000
@@ -154,17 +155,8 @@ def draw_scale(
     logarithmic: bool = False,
 ) -> PathCollection:
     """Points coloured by a number between limits; the artist is for a colour bar."""
-    low, high = limits
-    if not low < high:  # one value only: a range around it
-        low, high = low - max(abs(low) * 0.05, 1e-6), high + max(abs(high) * 0.05, 1e-6)
-    return axes.scatter(
-        x,
-        y,
-        c=values,
-        cmap=sequential_map(),
-        norm=(LogNorm if logarithmic else Normalize)(low, high),
-        **_point_style(len(x)),
-    )
+    norm = (LogNorm if logarithmic else Normalize)(*widen(*limits))
+    return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **_point_style(len(x)))
 
 
 def draw_groups(
@@ -194,15 +186,10 @@ def draw_groups(
         chosen = shown[drawn == k]
         colour, marker = group_colour(colours[k]), group_marker(colours[k])
         axes.scatter(x[chosen], y[chosen], c=colour, marker=marker, **style)
-    entries = [
-        marker_handle(
-            f"{shorten(names[k], 18)} ({sizes[k]})",
-            group_colour(colours[k]),
-            group_marker(colours[k]),
-        )
-        for k in np.sort(named)
-        if sizes[k]
-    ]
+    entries = []
+    for k in np.sort(named[sizes[named] > 0]):
+        text, colour = f"{shorten(names[k], 18)} ({sizes[k]})", colours[k]
+        entries.append(marker_handle(text, group_colour(colour), group_marker(colour)))
     rest = int(sizes.sum() - sizes[named].sum())
     if rest:
         text = f"{len(names) - len(named)} smaller groups ({rest})"

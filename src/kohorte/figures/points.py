@@ -1,12 +1,10 @@
 """Figures of points in the plane of two features: signal, consensus labels, confidence."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
@@ -28,15 +26,13 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     ShortNumbers,
+    Style,
     group_colour,
     is_wide,
     paper_style,
     sequential_map,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
-    from kohorte.store import PreparedData, StoredEnsemble
+from kohorte.maps.lattice import Lattice
 
 _CONFIDENCE = "Share of votes for the label"
 
@@ -154,8 +150,14 @@ def signal_figure(
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
         classes = classes if class_names is None else list(class_names)
-        if matching is not None:
-            entries += _mark_misassigned(row.panels[1], x, y, labels, truth, matching, shown)
+        if matching is not None:  # mark points of a class that their group does not stand for
+            stands_for = np.where(labels >= 0, matching[np.maximum(labels, 0)], -1)
+            wrong = (truth >= 0) & (stands_for != truth)
+            if n_wrong := int(wrong.sum()):
+                chosen = shown[wrong[shown]]
+                text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
+                at, many = (x[chosen], y[chosen]), len(chosen) > 300
+                entries += mark_points(row.panels[1], *at, text, many=many)
         row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes))
     row.legend(1, entries)
     row.finish()
@@ -188,7 +190,7 @@ def confidence_figure(
     *,
     confidence: np.ndarray,
     node_confidence: np.ndarray | None = None,
-    lattice: "Lattice | None" = None,
+    lattice: Lattice | None = None,
     step: int = 1,
 ) -> Figure:
     """Draw confidence of the consensus: in feature space, on a map, and its distribution.
@@ -209,11 +211,7 @@ def confidence_figure(
     confidence = np.asarray(confidence, dtype=np.float64)
     if (node_confidence is None) != (lattice is None):
         raise ConfigError("node_confidence and lattice must be given together")
-    if (
-        lattice is not None
-        and node_confidence is not None
-        and len(node_confidence) != lattice.n_nodes
-    ):
+    if lattice and node_confidence is not None and len(node_confidence) != lattice.n_nodes:
         raise ConfigError(
             f"node_confidence has {len(node_confidence)} entries, but the lattice has "
             f"{lattice.n_nodes} nodes"
@@ -269,7 +267,7 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _read_points(inputs: Inputs) -> tuple["PreparedData", "StoredEnsemble", int]:
+def _read_points(inputs: Inputs) -> tuple["store.PreparedData", "store.StoredEnsemble", int]:
     """Table and ensemble of every n-th point, and n."""
     table = store.read_data(inputs["data"], mapped=True)
     step = choose_step(len(table.features))
@@ -306,26 +304,6 @@ def _matched_colours(matching: np.ndarray, truth: np.ndarray) -> list[int]:
     return np.where(matching >= 0, matching, spare).tolist()
 
 
-def _mark_misassigned(
-    axes: Axes,
-    x: np.ndarray,
-    y: np.ndarray,
-    labels: np.ndarray,
-    truth: np.ndarray,
-    matching: np.ndarray,
-    shown: np.ndarray,
-) -> list[Line2D]:
-    """Mark points whose class is not the one that their group stands for; legend entry."""
-    stands_for = np.where(labels >= 0, matching[np.maximum(labels, 0)], -1)
-    wrong = (truth >= 0) & (stands_for != truth)
-    n_wrong, n_known = int(wrong.sum()), int((truth >= 0).sum())
-    if not n_wrong:
-        return []
-    chosen = shown[wrong[shown]]
-    text = f"misassigned ({n_wrong}, {100 * n_wrong / n_known:.1f} %)"
-    return mark_points(axes, x[chosen], y[chosen], text, many=len(chosen) > 300)
-
-
 def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     """Shares of points by confidence; those on which all realizations agree as a bar apart."""
     n_points = len(confidence)
@@ -333,20 +311,12 @@ def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     edges = np.linspace(low, 1.0, 21)
     heights = np.histogram(confidence[~unanimous], bins=edges)[0] / n_points
     width = edges[1] - edges[0]
-    axes.bar(
-        edges[:-1], heights, width, align="edge", color=group_colour(0), edgecolor="white", lw=0.4
-    )
+    style: Style = {"align": "edge", "color": group_colour(0), "edgecolor": "white", "lw": 0.4}
+    axes.bar(edges[:-1], heights, width, **style)
     share = float(unanimous.mean())
     if share:
-        axes.bar(
-            1.0 + 0.75 * width,
-            share,
-            width,
-            color="white",
-            edgecolor=group_colour(0),
-            hatch="//////",
-            lw=0.6,
-        )
+        style = {"color": "white", "edgecolor": group_colour(0), "hatch": "//////", "lw": 0.6}
+        axes.bar(1.0 + 0.75 * width, share, width, **style)
     heights = np.append(heights, share)
     if is_wide(heights, 30.0):
         axes.set_yscale("log")

@@ -29,10 +29,10 @@ from kohorte.figures.style import (
     legend_below,
     marker_handle,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
     plain_axes,
-    plain_numbers,
 )
 
 
@@ -87,14 +87,9 @@ def quality_figure(
         rows = np.flatnonzero(panel == k)
         _draw_realizations(axes, qe, te, rows, colouring.colours, shape)
         if settings is not None:
-            one = len(names) == 1
-            handles += _draw_settings(
-                axes, settings if one else settings[settings["metric"] == names[k]]
-            )
-    if colouring.bar is not None:
-        bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=28)
-        bar.set_label(colour_name)
-        plain_numbers(bar.ax.yaxis, 6)
+            chosen = settings if len(names) == 1 else settings[settings["metric"] == names[k]]
+            handles += _draw_settings(axes, chosen)
+    colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=28)
     if highlight is not None:
         ring: Style = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
         ring |= {"marker": "o", "color": "none", "linestyle": ""}
@@ -133,10 +128,8 @@ def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
     columns = min(len(metrics), 2)
     rows = -(-len(metrics) // columns)
     figure = new_figure(*((4.6, 3.1) if len(metrics) == 1 else (DOUBLE_COLUMN, 2.8 * rows)))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(metrics) :]:
-        axes.remove()
-    for k, (axes, name) in enumerate(zip(grid, metrics, strict=False)):
+    grid = panel_grid(figure, len(metrics), columns)
+    for k, (axes, name) in enumerate(zip(grid, metrics, strict=True)):
         if len(metrics) == 1:
             text = "distance" if name == "euclidean" else f"{name} distance"
             axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
@@ -145,7 +138,7 @@ def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
             axes.set_xlabel("Quantization error")
         if k % columns == 0:
             axes.set_ylabel("Topographic error (share of points)")
-    return figure, grid[: len(metrics)]
+    return figure, grid
 
 
 def _find_shapes(
@@ -174,16 +167,8 @@ def _draw_realizations(
     style: Style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
     for form in np.unique(shape[rows]):
         chosen = rows[shape[rows] == form]
-        axes.scatter(
-            qe[chosen],
-            te[chosen],
-            c=colours[chosen],
-            marker=MARKERS[form],
-            linewidths=0.4,
-            edgecolors=INK,
-            zorder=2,
-            **style,
-        )
+        style |= {"c": colours[chosen], "marker": MARKERS[form]}
+        axes.scatter(qe[chosen], te[chosen], linewidths=0.4, edgecolors=INK, zorder=2, **style)
     qe, te = qe[rows], te[rows]
     te = te[np.isfinite(te)] if np.isfinite(te).any() else np.zeros(1)
     plain_axes(axes, 6, 6)
@@ -206,12 +191,9 @@ def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
         # From the upper to the right border: all that lies above is worse than some member.
         qe, te = front["qe_mean"].to_numpy(), front["te_mean"].to_numpy()
         edge: Style = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
-        axes.plot(
-            np.concatenate([qe[:1], qe, axes.get_xlim()[1:]]),
-            np.concatenate([axes.get_ylim()[1:], te, te[-1:]]),
-            drawstyle="steps-post",
-            **edge,
-        )
+        x = np.concatenate([qe[:1], qe, axes.get_xlim()[1:]])
+        y = np.concatenate([axes.get_ylim()[1:], te, te[-1:]])
+        axes.plot(x, y, drawstyle="steps-post", **edge)
         handles.append(Line2D([], [], label="Pareto front", **edge))
     star: Style = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
     star |= {"markeredgecolor": INK, "markeredgewidth": 0.7}

@@ -17,6 +17,7 @@ from kohorte.figures.reading import Inputs, Parameters, find_representative
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    Style,
     legend_below,
     new_figure,
     panel_title,
@@ -77,21 +78,14 @@ def schedule_figure(
         plain_axes(axes, 4, 5)
     if all(own.trainer == "batch" for own in parameters):
         left.set_axis_off()
-        left.text(
-            0.5, 0.5, "none in\nbatch training", ha="center", va="center", transform=left.transAxes
-        )
+        centred: Style = {"ha": "center", "va": "center", "transform": left.transAxes}
+        left.text(0.5, 0.5, "none in\nbatch training", **centred)
     moments = _draw_kernel(right, parameters[highlight], n_points)
-    for axes, letter, text in zip(
-        (left, middle, right), "abc", ("Learning rate", "Radius", "Pull on a node"), strict=True
-    ):
-        panel_title(axes, letter, text)
-    if colouring.bar is not None:
-        bar = figure.colorbar(colouring.bar, ax=[left, middle], pad=0.02)
-        bar.set_label(colour_name)
-    entries: list[Artist] = [
-        Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in colouring.entries
-    ]
-    legend_below(figure, entries + moments, most=5)
+    panel_title(left, "a", "Learning rate")
+    panel_title(middle, "b", "Radius")
+    panel_title(right, "c", "Pull on a node")
+    colouring.draw_bar(figure, (left, middle), colour_name, bins=None, pad=0.02)
+    legend_below(figure, colouring.lines() + moments, most=5)
     return figure
 
 

@@ -73,11 +73,8 @@ def stability_figure(
         chosen = groups == k
         axes.scatter(rank[chosen], gsum[chosen], c=group_colour(k), marker=group_marker(k), **style)
     if len(counts) > 1:
-        handles += [
-            marker_handle(f"group {k}", group_colour(k), group_marker(k))
-            for k in named
-            if counts[k]
-        ]
+        present = named[counts[named] > 0]
+        handles += [marker_handle(f"group {k}", group_colour(k), group_marker(k)) for k in present]
         if others.any():
             text = f"{int((counts > 0).sum()) - len(named)} smaller groups"
             handles.append(marker_handle(text, MUTED, ".", markeredgewidth=0))
@@ -140,8 +137,7 @@ def sufficiency_figure(
         text = f"{answer} realizations are enough"
         handles.append(Line2D([], [], color="#D55E00", lw=1.0, ls=":", label=text))
     elif target is not None:
-        text = "target not reached"
-        handles.append(Line2D([], [], linestyle="", label=text))
+        handles.append(Line2D([], [], linestyle="", label="target not reached"))
     bottom = min(float(low.min()), 1.0 if target is None else target)
     axes.set_ylim(bottom - 0.05 * (1.0 - bottom) - 0.01, 1.01 + 0.02 * (1.0 - bottom))
     axes.set_xlabel("Number of realizations")

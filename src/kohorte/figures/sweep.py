@@ -24,6 +24,7 @@ from kohorte.figures.style import (
     INK,
     PAGE_HEIGHT,
     Style,
+    colour_bar,
     is_wide,
     legend_below,
     log_axis,
@@ -33,6 +34,7 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
     shorten,
+    widen,
 )
 
 MEASURES = {
@@ -215,18 +217,12 @@ def _draw_heat_maps(
     x, y = levels["xdim"], levels["ydim"]
     shape = len(y.labels), len(x.labels)
     matrices = [_mean_table(values, rows, y.index, x.index, shape) for _, rows in slices]
-    low, high = np.nanmin(matrices), np.nanmax(matrices)
-    if not low < high:  # one value only: a range around it
-        low, high = low - max(0.05 * abs(low), 1e-6), high + max(0.05 * abs(high), 1e-6)
+    limits = widen(np.nanmin(matrices), np.nanmax(matrices))
     for axes, (text, rows), matrix in zip(panels, slices, matrices, strict=True):
-        image = axes.imshow(
-            np.ma.masked_invalid(matrix),
-            cmap=sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY),
-            norm=Normalize(low, high),
-            origin="lower",
-            aspect="auto",
-            interpolation="nearest",
-        )
+        colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
+        style: Style = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+        shown, norm = np.ma.masked_invalid(matrix), Normalize(*limits)
+        image = axes.imshow(shown, cmap=colours, norm=norm, **style)
         axes.spines[["top", "right"]].set_visible(True)
         _label_levels(axes.xaxis, x, most=5 if len(panels) < 3 else 3)
         _label_levels(axes.yaxis, y)
@@ -266,9 +262,8 @@ def _find_lines(
     if along.numeric:
         x = np.unique(table[name].to_numpy(dtype=np.float64))
     series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
-    found = colour_realizations(
-        len(table), table[colour].tolist() if colour else None, colour or ""
-    )
+    values = table[colour].tolist() if colour else None
+    found = colour_realizations(len(table), values, colour or "")
     first = np.unique(series, return_index=True)[1]
     entries: list[Artist] = [
         Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries
@@ -288,18 +283,15 @@ def _draw_line_panels(
     for axes, values in zip(panels, measures.values(), strict=True):
         _draw_lines(axes, values, lines, stars)
     if lines.bar is not None:
-        bar = panels[0].figure.colorbar(lines.bar, ax=list(panels), pad=0.01, aspect=40)
-        bar.set_label(plan.colour or "")
-        plain_numbers(bar.ax.yaxis, 6)
+        options: Style = {"ax": list(panels), "pad": 0.01, "aspect": 40}
+        colour_bar(panels[0].figure, lines.bar, plan.colour or "", **options)
     return lines.entries
 
 
 def _draw_lines(axes: Axes, values: np.ndarray, lines: _Lines, stars: np.ndarray) -> None:
     """One measure over one parameter, a line for each value of another."""
-    place = lines.levels.index
-    means = _mean_table(
-        values, np.arange(len(values)), lines.series, place, (len(lines.colours), len(lines.x))
-    )
+    place, shape = lines.levels.index, (len(lines.colours), len(lines.x))
+    means = _mean_table(values, np.arange(len(values)), lines.series, place, shape)
     for row, colour in zip(means, lines.colours, strict=True):
         known = np.isfinite(row)
         style = _LINE if lines.levels.numeric else _LINE | {"linestyle": ""}

@@ -1,13 +1,11 @@
 """Figures of training: errors of all realizations as it went on, and one map at several moments."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -29,19 +27,19 @@ from kohorte.figures.style import (
     MUTED,
     PAGE_HEIGHT,
     Style,
+    add_lines,
     is_wide,
     legend_below,
     log_axis,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
     plain_axes,
     plain_numbers,
     value_label,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import Lattice
 
 MOST_MOMENTS = 12
 """Moments of a map that are drawn; of more, that many, evenly spaced."""
@@ -98,10 +96,7 @@ def history_figure(
     style: Style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
     for axes, (name, label) in zip(grid, labels.items(), strict=True):
         curves = [np.column_stack([_progress(h["step"]), h[name]]) for h in histories]
-        lines = LineCollection(
-            curves, colors=colouring.colours, rasterized=n > 300, **style, zorder=2
-        )
-        axes.add_collection(lines, autolim=False)
+        add_lines(axes, curves, colors=colouring.colours, rasterized=n > 300, **style, zorder=2)
         if highlight is not None:
             axes.plot(*curves[highlight].T, color=INK, lw=1.5, ls=(0, (3, 1.2)), zorder=3)
         values = np.concatenate([curve[:, 1] for curve in curves])
@@ -109,13 +104,8 @@ def history_figure(
         axes.set_ylabel(label)
         axes.grid(True)
     grid[-1].set(xlim=(0, 100), xlabel="Training done (%)")
-    if colouring.bar is not None:
-        bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=40)
-        bar.set_label(colour_name)
-        plain_numbers(bar.ax.yaxis, 6)
-    handles: list[Artist] = [
-        Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in colouring.entries
-    ]
+    colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=40)
+    handles = colouring.lines()
     if highlight is not None:
         handles.append(Line2D([], [], color=INK, lw=1.5, ls=(0, (3, 1.2)), label=highlight_label))
     legend_below(figure, handles, most=3)
@@ -140,7 +130,7 @@ def snapshots_figure(
     steps: np.ndarray,
     weights: np.ndarray,
     features: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     unit: str = "steps",
 ) -> Figure:
@@ -174,16 +164,14 @@ def snapshots_figure(
     width = DOUBLE_COLUMN if columns > 2 else 0.6 + 2.6 * columns
     side = width / columns
     figure = new_figure(width, min(rows * (0.85 * side + 0.2) + 0.6, PAGE_HEIGHT))
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in grid[len(shown) :]:
-        axes.remove()
+    grid = panel_grid(figure, len(shown), columns, sharex=True, sharey=True)
     many = len(shown) * (len(cloud) + len(links)) > 20_000
-    for k, (axes, moment) in enumerate(zip(grid, shown, strict=False)):
+    for k, (axes, moment) in enumerate(zip(grid, shown, strict=True)):
         panel_title(axes, chr(ord("a") + k), f"after {value_label(steps[moment])} {unit}")
         plain_axes(axes, 4, 4)
         handles = _draw_net(axes, cloud, nets[k], links, many)
-    grid[0].set_xlim(low[0] - margin[0], high[0] + margin[0])
-    grid[0].set_ylim(low[1] - margin[1], high[1] + margin[1])
+    low, high = low - margin, high + margin
+    grid[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     names = [
         f"PC {axis + 1} ({100 * variance / total:.0f} % of variance)"
         for axis, variance in enumerate(variances)
@@ -217,11 +205,9 @@ def _draw_net(
     axes: Axes, cloud: np.ndarray, net: np.ndarray, links: np.ndarray, many: bool
 ) -> list[Artist]:
     """Points, and the lattice among them, all in the plane; legend entries."""
-    axes.scatter(
-        cloud[:, 0], cloud[:, 1], s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many
-    )
-    lines = LineCollection(net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
-    axes.add_collection(lines, autolim=False)
+    style: Style = {"s": 3.0, "color": MUTED, "alpha": 0.5, "linewidths": 0}
+    axes.scatter(cloud[:, 0], cloud[:, 1], rasterized=many, **style)
+    add_lines(axes, net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
     dot: Style = {"ls": "", "marker": "o", "markeredgewidth": 0}
     handles: list[Artist] = [
         Line2D([], [], **dot, markersize=3, color=MUTED, label="points"),
@@ -259,7 +245,7 @@ def _project(points: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np
     return np.einsum("...f,df->...d", points - mean, directions)
 
 
-def _unit_links(lattice: "Lattice") -> np.ndarray:
+def _unit_links(lattice: Lattice) -> np.ndarray:
     """(L, 2) pairs of neighbours one lattice step apart, each once."""
     node, column = np.nonzero(lattice.neighbours() >= 0)
     other = lattice.neighbours()[node, column]

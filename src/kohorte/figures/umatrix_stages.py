@@ -25,8 +25,8 @@ from kohorte.figures.style import (
     panel_title,
     paper_style,
     place_axes,
-    plain_numbers,
     sequential_map,
+    thin_bar,
     value_label,
 )
 from kohorte.maps.lattice import Lattice
@@ -65,14 +65,8 @@ def umatrix_contours_figure(
     handles = []
     if min(lattice.xdim, lattice.ydim) > 1 and np.ptp(u_matrix) > 0:
         levels = np.quantile(u_matrix, np.linspace(0.1, 0.95, _LEVELS))
-        axes.tricontour(
-            positions[:, 0],
-            positions[:, 1],
-            u_matrix,
-            levels=np.unique(levels),
-            colors="white",
-            linewidths=0.45,
-        )
+        style: Style = {"levels": np.unique(levels), "colors": "white", "linewidths": 0.45}
+        axes.tricontour(positions[:, 0], positions[:, 1], u_matrix, **style)
         handles.append(Line2D([], [], color=MUTED_LINE, lw=0.8, label="contours, by deciles"))
     if draw_boundaries(axes, lattice, node_clusters, 1.2):
         handles.append(Line2D([], [], color=INK, lw=1.6, label="boundary of clusters"))
@@ -151,10 +145,7 @@ def umatrix_stages_figure(
             draw_boundaries(axes, lattice, node_clusters[k], 0.9)
             title += f": {len(np.unique(node_clusters[k]))} clusters"
         panel_title(axes, chr(ord("a") + k), title)
-        bar = figure.colorbar(cells, cax=place(x + size.width + 0.05, y, 0.07, size.height))
-        bar.outline.set_linewidth(0.4)
-        plain_numbers(bar.ax.yaxis, 4)
-        bar.ax.tick_params(labelsize=6, pad=1.5, length=2)
+        thin_bar(figure, cells, place(x + size.width + 0.05, y, 0.07, size.height))
     return figure
 
 

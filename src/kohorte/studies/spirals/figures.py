@@ -83,21 +83,18 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     for name, (_, colour, style, marker) in _METHODS.items():
         of_turns = table[table["method"] == name].groupby("turns")["order"]
         mean = of_turns.mean()
-        orders.fill_between(
-            mean.index, of_turns.min(), of_turns.max(), color=colour, alpha=0.18, lw=0
-        )
+        low, high = of_turns.min(), of_turns.max()
+        orders.fill_between(mean.index, low, high, color=colour, alpha=0.18, lw=0)
         orders.plot(mean.index, mean, color=colour, ls=style, marker=marker, ms=3.5)
     orders.set(ylim=(0, 1.05), xlabel="Turns of the spiral", ylabel="Rank correlation with the way")
     plain_axes(orders, 5, 5)
     panel_title(orders, "c", f"All turns, {table['number'].nunique()} draws")
-    legend_below(
-        figure,
-        [
-            Line2D([], [], color=colour, ls=style, marker=marker, ms=3.5, label=label)
-            for label, colour, style, marker in _METHODS.values()
-        ]
-        + [Line2D([], [], color=_NET, marker="o", ms=2.2, label="nodes of the chain")],
-    )
+    entries = [
+        Line2D([], [], color=colour, ls=style, marker=marker, ms=3.5, label=label)
+        for label, colour, style, marker in _METHODS.values()
+    ]
+    entries.append(Line2D([], [], color=_NET, marker="o", ms=2.2, label="nodes of the chain"))
+    legend_below(figure, entries)
     return figure
 
 
@@ -115,17 +112,9 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, job, letter in zip(grid, jobs, "abcdefghij", strict=False):
         picture = job["picture"]
-        image = axes.imshow(
-            picture["decision"],
-            origin="lower",
-            extent=(-extent, extent, -extent, extent),
-            cmap=_DECISION,
-            vmin=0,
-            vmax=1,
-            alpha=0.75,
-            interpolation="nearest",
-            rasterized=True,
-        )
+        style: Style = {"cmap": _DECISION, "vmin": 0, "vmax": 1, "alpha": 0.75, "origin": "lower"}
+        style |= {"extent": (-extent, extent, -extent, extent), "interpolation": "nearest"}
+        image = axes.imshow(picture["decision"], rasterized=True, **style)
         _draw_classes(axes, picture["points"], picture["classes"], size=2.5)
         axes.set(xticks=[], yticks=[])
         accuracy = job["test_accuracy"][picture["row"], -1]
@@ -158,10 +147,8 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
     for (before, behind), job in zip(grid, jobs, strict=True):
         picture, side = job["picture"], job["side"]
         net = picture["nodes"].reshape(side, side, 2)
-        lines = LineCollection(
-            [*net, *net.transpose(1, 0, 2)], colors=MUTED, linewidths=0.35, zorder=1
-        )
-        before.add_collection(lines)
+        threads = [*net, *net.transpose(1, 0, 2)]
+        before.add_collection(LineCollection(threads, colors=MUTED, linewidths=0.35, zorder=1))
         before.plot(*picture["nodes"].T, ls="", marker="o", ms=1.6, color=INK, zorder=2)
         _draw_classes(before, picture["activations"], picture["classes"], size=5)
         steps = np.linspace(-1, 1, side)
@@ -193,15 +180,15 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
         raise ConfigError("the table of courses has no rows to draw")
     figure = new_figure(DOUBLE_COLUMN, 3.3)
     loss, accuracy = figure.subplots(1, 2)
-    for name, colour in _VARIANT_COLOURS.items():
+    for name in _VARIANT_COLOURS:
         rows = courses[courses["variant"] == name]
         if rows.empty:
             continue
         losses = rows.pivot(index="step", columns="number", values="train_loss")
         logarithms = pd.DataFrame(np.log10(losses.clip(lower=1e-6)))
-        _draw_band(loss, logarithms, colour, name, scale=lambda v: 10**v)
+        _draw_band(loss, logarithms, name, scale=lambda v: 10**v)
         shares = rows.pivot(index="step", columns="number", values="test_accuracy")
-        _draw_band(accuracy, shares, colour, name)
+        _draw_band(accuracy, shares, name)
     log_axis(loss, "y")
     accuracy.set_ylim(0.45, 1.01)
     loss.set_ylabel("Cross entropy of training points (nats)")
@@ -240,25 +227,11 @@ def sweep_figure(networks: pd.DataFrame) -> Figure:
             of_beta = rows[rows["side"] == side].groupby("beta")["test_accuracy"]
             mean, error = of_beta.mean(), of_beta.sem().fillna(0.0)
             shift = 1.03 ** (k - (len(sides) - 1) / 2)
-            axes.errorbar(
-                mean.index * shift,
-                mean,
-                yerr=error,
-                color=group_colour(k),
-                marker=MARKERS[k],
-                ms=3.5,
-                elinewidth=0.8,
-            )
+            style: Style = {"color": group_colour(k), "marker": MARKERS[k], "ms": 3.5}
+            axes.errorbar(mean.index * shift, mean, yerr=error, elinewidth=0.8, **style)
             if VARIANTS[name].inputs == "soft" and side in winners.groups:
                 limit = winners.mean()[side]
-                axes.plot(
-                    betas[-1] * 1.35 * shift,
-                    limit,
-                    color=group_colour(k),
-                    marker=MARKERS[k],
-                    mfc="white",
-                    ms=3.5,
-                )
+                axes.plot(betas[-1] * 1.35 * shift, limit, mfc="white", **style)
         axes.axhline(plain, color=INK, ls=(0, (4, 1.5)), lw=0.9, zorder=1)
         axes.set_xscale("log")
         axes.set_xticks(betas, [f"{beta:g}" for beta in betas])
@@ -311,31 +284,24 @@ def _draw_classes(axes: Axes, points: np.ndarray, classes: np.ndarray, size: flo
         axes.scatter(x, y, c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
 
 
+def _variant_dashes(name: str) -> Any:
+    return (0, (4, 1.2)) if VARIANTS[name].pinched else "-"
+
+
 def _draw_band(
-    axes: Axes,
-    values: pd.DataFrame,
-    colour: str,
-    name: str,
-    scale: Callable[..., Any] | None = None,
+    axes: Axes, values: pd.DataFrame, name: str, scale: Callable[..., Any] = lambda v: v
 ) -> None:
     """Mean and standard deviation of the columns, against the index."""
-    scale = scale or (lambda v: v)
+    colour, style = _VARIANT_COLOURS[name], _variant_dashes(name)
     mean, deviation = values.mean(axis=1), values.std(axis=1, ddof=1).fillna(0.0)
     low, high = scale(mean - deviation), scale(mean + deviation)
     axes.fill_between(values.index, low, high, color=colour, alpha=0.13, lw=0)
-    style = (0, (4, 1.2)) if VARIANTS[name].pinched else "-"
     axes.plot(values.index, scale(mean), color=colour, ls=style, lw=1.1)
 
 
 def _legend(figure: Figure, present: set[str]) -> None:
     entries: list = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            ls=(0, (4, 1.2)) if VARIANTS[name].pinched else "-",
-            label=VARIANTS[name].label,
-        )
+        Line2D([], [], color=colour, ls=_variant_dashes(name), label=VARIANTS[name].label)
         for name, colour in _VARIANT_COLOURS.items()
         if name in present
     ]

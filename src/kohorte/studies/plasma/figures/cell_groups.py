@@ -85,31 +85,29 @@ def feature_pairs_figure(
         margin = 0.06 * max(high - low, 1e-12)
         limits.append((low - margin, high + margin))
     order = np.argsort(-np.asarray(shares), kind="stable")
-    for row in range(n_features):
-        for column in range(n_features):
-            axes = grid[row, column]
-            if column > row:
-                axes.remove()
-                continue
-            axes.set_xlim(limits[column])
-            plain_numbers(axes.xaxis, 4)
-            if row == column:
-                _draw_histograms(axes, features[:, row], groups, order, limits[row])
-            else:
-                _draw_pairs(axes, features[:, [column, row]], groups, order)
-                axes.set_ylim(limits[row])
-                plain_numbers(axes.yaxis, 4)
-            if row == n_features - 1:
-                axes.set_xlabel(labels[column])
-            if column == 0 and row:
-                axes.set_ylabel(labels[row])
-            elif row != column:
-                axes.tick_params(labelleft=False)
+    for row, column in np.ndindex(n_features, n_features):
+        axes = grid[row, column]
+        if column > row:
+            axes.remove()
+            continue
+        axes.set_xlim(limits[column])
+        plain_numbers(axes.xaxis, 4)
+        if row == column:
+            _draw_histograms(axes, features[:, row], groups, order, limits[row])
+        else:
+            _draw_pairs(axes, features[:, [column, row]], groups, order)
+            axes.set_ylim(limits[row])
+            plain_numbers(axes.yaxis, 4)
+        if row == n_features - 1:
+            axes.set_xlabel(labels[column])
+        if column == 0 and row:
+            axes.set_ylabel(labels[row])
+        elif row != column:
+            axes.tick_params(labelleft=False)
     entries = [
         marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
-        for k in range(len(shares))
-        if shares[k] > 0
-    ][:MAX_GROUPS]
+        for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
+    ]
     entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} cells are drawn"))
     legend_below(figure, entries, most=5)
     return figure
@@ -144,14 +142,10 @@ def _read_units(fields: Any) -> dict[str, str]:
 
 
 def _draw_histograms(
-    axes: Axes,
-    column: np.ndarray,
-    groups: np.ndarray,
-    order: np.ndarray,
-    limits: tuple[float, float],
+    axes: Axes, column: np.ndarray, groups: np.ndarray, order: np.ndarray, limits: Sequence[float]
 ) -> None:
     """Density of a feature in each group, each of area 1."""
-    edges = np.linspace(*limits, _BINS + 1)
+    edges = np.linspace(limits[0], limits[1], _BINS + 1)
     width = edges[1] - edges[0]
     top = 0.0
     for k in order:
@@ -169,15 +163,8 @@ def _draw_histograms(
 def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndarray) -> None:
     for k in order:
         chosen = pair[groups == k]
-        axes.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
-            s=1.6,
-            color=group_colour(k),
-            linewidths=0,
-            alpha=0.7,
-            rasterized=True,
-        )
+        style: Style = {"s": 1.6, "linewidths": 0, "alpha": 0.7, "rasterized": True}
+        axes.scatter(chosen[:, 0], chosen[:, 1], color=group_colour(k), **style)
 
 
 @paper_style()
@@ -199,6 +186,7 @@ def group_shares_figure(
     grid = figure.subplots(1, panels, squeeze=False, sharey=True, width_ratios=[1.5, 1][:panels])[0]
     axes = grid[0]
     handles: list[Artist] = []
+    low: Style = {"ls": "", "marker": "<", "color": MUTED, "ms": 3.5}
     numbers = np.array([[row[name] for name in SHARES] for _, row in rows], dtype=np.float64)
     least = np.nanmin(numbers[numbers > 0]) if (numbers > 0).any() else 1e-3
     floor = 10 ** np.floor(np.log10(max(least, 1e-5)))
@@ -213,13 +201,9 @@ def group_shares_figure(
         handles.append(Line2D([], [], label=f"share of {text}", **style))
         negative = numbers[:, k] <= 0
         if negative.any() and np.isfinite(numbers[:, k]).any():
-            axes.plot(
-                np.full(negative.sum(), floor), y[negative], ls="", marker="<", color=MUTED, ms=3.5
-            )
+            axes.plot(np.full(negative.sum(), floor), y[negative], **low)
     if (numbers <= 0).any():
-        handles.append(
-            Line2D([], [], ls="", marker="<", color=MUTED, ms=3.5, label="0 or negative")
-        )
+        handles.append(Line2D([], [], label="0 or negative", **low))
     log_axis(axes, "x")
     axes.set(xlim=(floor * 0.8, 1.25), xlabel="Share of the whole")
     axes.grid(True, axis="x")

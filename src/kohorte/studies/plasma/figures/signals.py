@@ -77,9 +77,8 @@ def signal_histogram_figure(
         for k, row in enumerate(groups[:MAX_GROUPS]):
             if row.any():
                 axes.stairs(row, edges, color=group_colour(k), lw=1.1)
-                handles.append(
-                    Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
-                )
+                entry = Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
+                handles.append(entry)
     for cut in cuts:
         axes.axvline(cut, color="#D55E00", lw=0.9, ls="--")
     if len(cuts):

@@ -24,6 +24,7 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     PAGE_HEIGHT,
+    Style,
     fitting_legend,
     group_colour,
     is_wide,
@@ -48,7 +49,7 @@ MOST_FEATURES = 12
 _CLIP = 0.998  # quantile of |value| at which colours end: a few cells must not pale all others
 _SIDE, _GAP, _ABOVE, _BELOW, _LEFT, _RIGHT = 2.9, 0.16, 0.27, 0.36, 0.5, 0.1
 _BAR, _LEGEND = 0.47, 0.06
-
+_ENDS = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
 
 SYMBOLS = {
     "b_perp": r"$b_\perp$",
@@ -118,9 +119,8 @@ class SlicePage:
         ]
         for k, (axes, title) in enumerate(zip(self.panels, titles, strict=True)):
             if len(titles) > 1:
-                panel_title(
-                    axes, chr(ord("a") + k), shorten(title, int((self._pitch - _GAP) / 0.062))
-                )
+                text = shorten(title, int((self._pitch - _GAP) / 0.062))
+                panel_title(axes, chr(ord("a") + k), text)
             elif title:
                 axes.set_title(title, loc="left")
             self._label(axes, k)
@@ -133,17 +133,11 @@ class SlicePage:
         self, panel: int, values: np.ndarray, cmap: Colormap | str, norm: Normalize
     ) -> AxesImage:
         """Draw values as an image; return it for a colour bar."""
-        image = self.panels[panel].imshow(
-            values,
-            cmap=cmap,
-            norm=norm,
-            extent=self.cut.extent,
-            origin="lower",
-            interpolation="nearest",
-            aspect="auto",
-        )
         self.panels[panel].spines[:].set_visible(True)
-        return image
+        style: Style = {"origin": "lower", "interpolation": "nearest", "aspect": "auto"}
+        return self.panels[panel].imshow(
+            values, cmap=cmap, norm=norm, extent=self.cut.extent, **style
+        )
 
     def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False) -> None:
         """Draw a field in colours that fit its signs, with a colour bar."""
@@ -159,10 +153,7 @@ class SlicePage:
 
     def contours(self, panel: int, values: np.ndarray, level: float, colour: str = INK) -> None:
         """Lines where the values cross a level."""
-        rows, columns = values.shape
-        left, right, bottom, top = self.cut.extent
-        x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-        y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
+        x, y = _cell_middles(self.cut, values.shape)
         if values.min() < level < values.max() and min(values.shape) > 1:
             lines = self.panels[panel].contour(
                 x, y, values, levels=[level], colors=colour, linewidths=0.6
@@ -250,15 +241,13 @@ def field_colours(
         return sequential_map(), Normalize(0, 1), "neither"
     if finite.min() < 0 < finite.max() and -finite.min() > 0.02 * finite.max():
         top = max(float(np.quantile(np.abs(finite), _CLIP)), 1e-300)
-        ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
-        return DIVERGING, Normalize(-top, top), ends[finite.min() < -top, finite.max() > top]
+        return DIVERGING, Normalize(-top, top), _ENDS[finite.min() < -top, finite.max() > top]
     if log and finite.min() > 0 and is_wide(finite):
         return sequential_map(), LogNorm(finite.min(), finite.max()), "neither"
     low, high = np.quantile(finite, [1 - _CLIP, _CLIP])
     if not low < high:
         low, high = finite.min(), finite.max() + 1e-6 * max(abs(finite.max()), 1e-6)
-    ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
-    return sequential_map(), Normalize(low, high), ends[finite.min() < low, finite.max() > high]
+    return sequential_map(), Normalize(low, high), _ENDS[finite.min() < low, finite.max() > high]
 
 
 def group_entries(content: GroupMap) -> list[Artist]:
@@ -272,9 +261,8 @@ def group_entries(content: GroupMap) -> list[Artist]:
         Patch(facecolor=group_colour(k), label=f"{names[k]} ({percent(weights[k])})") for k in named
     ]
     if len(named) < len(known):
-        entries.append(
-            Line2D([], [], ls="", label=f"and {len(known) - len(named)} more {content.name}s")
-        )
+        text = f"and {len(known) - len(named)} more {content.name}s"
+        entries.append(Line2D([], [], ls="", label=text))
     return entries
 
 
@@ -333,24 +321,20 @@ def cut_inputs(cells: CellValues, parameters: Parameters) -> Cut:
 
 def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: float) -> None:
     """Lines of the field, along which it is followed from evenly spread seeds."""
-    rows, columns = field[0].shape
-    left, right, bottom, top = cut.extent
-    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
-    if min(rows, columns) < 2 or not np.any(np.hypot(*field)):
+    if min(field[0].shape) < 2 or not np.any(np.hypot(*field)):
         return
-    axes.streamplot(
-        x,
-        y,
-        np.asarray(field[0], np.float64),
-        np.asarray(field[1], np.float64),
-        density=density,
-        color=INK,
-        linewidth=0.45,
-        arrowsize=0.5,
-        arrowstyle="-|>",
-    )
-    axes.set(xlim=(left, right), ylim=(bottom, top))
+    x, y = _cell_middles(cut, field[0].shape)
+    across, up = (np.asarray(part, np.float64) for part in field)
+    style: Style = {"linewidth": 0.45, "arrowsize": 0.5, "arrowstyle": "-|>", "color": INK}
+    axes.streamplot(x, y, across, up, density=density, **style)
+    axes.set(xlim=cut.extent[:2], ylim=cut.extent[2:])
+
+
+def _cell_middles(cut: Cut, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Places of columns and rows along the axes of a cut."""
+    (rows, columns), (left, right, bottom, top) = shape, cut.extent
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    return x, bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
 
 
 @paper_style()
@@ -425,9 +409,8 @@ def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
 
 def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str) -> GroupMap:
     """Return the groups of a kind in `physics.csv` on a cut."""
-    name, title = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}[
-        kind
-    ]
+    names = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}
+    name, title = names[kind]
     shares = physics[physics["kind"] == kind]["volume_fraction"].to_numpy()
     return GroupMap(title, cut.read(cells[name]), len(shares), shares)
 
