@@ -1,6 +1,7 @@
 """Figures of who agrees with whom: realizations in pairs, and parameters of the sweep."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,13 @@ from kohorte.figures.style import (
     SINGLE_COLUMN,
     SMALL,
     Style,
+    colour_bar,
     find_renderer,
+    matrix_image,
     new_figure,
+    panel_grid,
     paper_style,
+    place_axes,
     plain_numbers,
     sequential_map,
     shorten,
@@ -42,22 +47,10 @@ def agreement_figure(
 ) -> Figure:
     """Draw the agreement of all pairs of realizations, ordered by the swept parameters.
 
-    Realizations are sorted by the parameters in the order given, the first varying slowest;
-    strips on the left and above show their values.
-
-    Parameters
-    ----------
-    agreement
-        (R, R) agreement of the labels of two realizations, 1 on the diagonal.
-    parameters
-        (R,) values of each swept parameter, by name; those with a single value are left out.
-    label
-        Name of the measure.
-
-    Raises
-    ------
-    ConfigError
-        The shapes do not fit.
+    `agreement` is (R, R), 1 on the diagonal; `parameters` gives the (R,) values of each swept
+    parameter by name, of which those with a single value are left out. Realizations are sorted by
+    them in the order given, the first varying slowest; strips on the left and above show the
+    values. `label` names the measure. ConfigError where the shapes do not fit.
     """
     agreement = np.asarray(agreement, dtype=np.float64)
     n = len(agreement)
@@ -87,41 +80,22 @@ def agreement_figure(
         entries.append(Line2D([], [], ls="", label=f"{n_swept - len(levels)} more not shown"))
     legend, below = None, 0.5
     if entries:
-        legend = figure.legend(
-            handles=entries,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.5),
-            ncols=columns,
-            borderaxespad=0.0,
-            columnspacing=1.2,
-        )
+        options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "ncols": columns}
+        options |= {"borderaxespad": 0.0, "columnspacing": 1.2}
+        legend = figure.legend(handles=entries, **options)
         below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi
     page = below + side + strips + 0.12
     figure.set_size_inches(width, page)
-
-    def place(x: float, y: float, w: float, h: float) -> Axes:
-        return figure.add_axes((x / width, y / page, w / width, h / page))
-
+    place = partial(place_axes, figure, (width, page))
     if legend is not None:
         legend.set_bbox_to_anchor((0.5, (below - 0.45) / page), figure.transFigure)
     axes = place(left, below, side, side)
     apart = matrix[~np.eye(n, dtype=bool)]
     low = min(0.0, float(np.floor(10 * apart.min(initial=0.0)) / 10))
-    image = axes.imshow(
-        matrix,
-        cmap=sequential_map("viridis", 0.0, 1.0),
-        vmin=low,
-        vmax=1.0,
-        extent=(0.5, n + 0.5, n + 0.5, 0.5),
-        interpolation="antialiased",
-        aspect="auto",
-    )
-    axes.spines[["top", "right"]].set_visible(True)
+    image = matrix_image(axes, matrix, n, low)
     axes.set_xlabel("Realization" + (", sorted by its parameters" if levels else ""))
     plain_numbers(axes.xaxis, 6, integer=True)
-    bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
-    bar.set_label(label)
-    plain_numbers(bar.ax.yaxis, 6)
+    colour_bar(figure, image, label, cax=place(left + side + 0.12, below, 0.12, side))
     if levels:
         axes.tick_params(labelleft=False, left=False)
     else:
@@ -139,8 +113,7 @@ def agreement_figure(
         above = place(left, below + side + offset - strip * 0.85, side, strip * 0.85)
         above.imshow(codes[None, :], **limits)
         for box in (beside, above):
-            box.set_xticks([])
-            box.set_yticks([])
+            box.set(xticks=[], yticks=[])
             box.spines[:].set(visible=True, linewidth=0.3)
         above.text(
             1.01, 0.5, shorten(name, 15), transform=above.transAxes, va="center", fontsize=SMALL
@@ -166,24 +139,12 @@ def parameter_effects_figure(
 ) -> Figure:
     """Draw the mean agreement of realizations by pairs of values of each swept parameter.
 
-    One matrix per parameter: on its diagonal the realizations that share the value, elsewhere
-    those that differ. A parameter matters where the diagonal stands out. Without entries, as where
-    the only swept parameter came to one value (`auto` and what it stands for), a note says so.
-
-    Parameters
-    ----------
-    parameter, first, second
-        Name of the parameter and the two values, one entry per pair of values; a pair may be
-        given in either order or both.
-    agreement
-        Mean agreement of the pairs of realizations, NaN where there are none.
-    label
-        Name of the measure.
-
-    Raises
-    ------
-    ConfigError
-        The columns differ in length.
+    One matrix per parameter: on its diagonal the realizations that share the value, elsewhere those
+    that differ. A parameter matters where the diagonal stands out. Without entries, as where the
+    only swept parameter came to one value (`auto` and what it stands for), a note says so. Each
+    pair of values has an entry of `parameter`, its name, `first` and `second`, in either order or
+    both, and `agreement`, the mean over pairs of realizations, NaN where there are none. `label`
+    names the measure. ConfigError where the columns differ in length.
     """
     n = len(parameter)
     if not len(first) == len(second) == len(agreement) == n:
@@ -212,17 +173,13 @@ def parameter_effects_figure(
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure = new_figure(min(0.9 + 2.1 * columns, DOUBLE_COLUMN), 0.2 + 2.3 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(names) :]:
-        axes.remove()
+    grid = panel_grid(figure, len(names), columns)
     colours = sequential_map("viridis", 0.0, 1.0)
-    for axes, (name, (found, matrix)) in zip(grid, matrices.items(), strict=False):
+    for axes, (name, (found, matrix)) in zip(grid, matrices.items(), strict=True):
         image = axes.imshow(matrix, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
         _label_matrix(axes, found, matrix, (low + high) / 2)
         axes.set_title(shorten(name, 24), loc="left")
-    bar = figure.colorbar(image, ax=list(grid[: len(names)]), aspect=26, shrink=0.9)
-    bar.set_label(label)
-    plain_numbers(bar.ax.yaxis, 5)
+    colour_bar(figure, image, label, 5, ax=list(grid), aspect=26, shrink=0.9)
     return figure
 
 
@@ -264,15 +221,7 @@ def _label_matrix(axes: Axes, found: Levels, matrix: np.ndarray, middle: float) 
         axes.tick_params(axis="x", labelrotation=90)
     if n > 5:
         return
-    for row in range(n):
-        for column in range(n):
-            if np.isfinite(matrix[row, column]):
-                axes.text(
-                    column,
-                    row,
-                    f"{matrix[row, column]:.2f}",
-                    ha="center",
-                    va="center",
-                    fontsize=SMALL,
-                    color="white" if matrix[row, column] < middle else INK,
-                )
+    for row, column in np.argwhere(np.isfinite(matrix)).tolist():
+        value = matrix[row, column]
+        style: Style = {"ha": "center", "va": "center", "fontsize": SMALL}
+        axes.text(column, row, f"{value:.2f}", color="white" if value < middle else INK, **style)

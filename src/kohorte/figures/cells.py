@@ -26,26 +26,22 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     SINGLE_COLUMN,
+    Style,
+    add_cells,
+    add_lines,
     find_renderer,
     fitting_legend,
     new_figure,
     plain_numbers,
+    widen,
 )
 from kohorte.maps.lattice import ROW_HEIGHT, TOPOLOGIES, Lattice
 
 _TIP = ROW_HEIGHT * 2 / 3
 CORNERS = {
     "rectangular": np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]),
-    "hexagonal": np.array(
-        [
-            [-0.5, -_TIP / 2],
-            [0.0, -_TIP],
-            [0.5, -_TIP / 2],
-            [0.5, _TIP / 2],
-            [0.0, _TIP],
-            [-0.5, _TIP / 2],
-        ]
-    ),
+    "hexagonal": np.array([[-0.5, -0.5], [0, -1], [0.5, -0.5], [0.5, 0.5], [0, 1], [-0.5, 0.5]])
+    * [1, _TIP],
 }
 """Corners (V, 2) of a cell around its node, in lattice units, for each topology.
 
@@ -60,22 +56,9 @@ MANY_CELLS = 1000
 
 
 def cell_polygons(lattice: Lattice) -> np.ndarray:
-    """Polygon of each node's cell.
+    """Return the (M, V, 2) float64 corners of the cells of M nodes, in lattice units.
 
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-
-    Returns
-    -------
-    ndarray
-        (M, V, 2) float64 corners, in lattice units.
-
-    Raises
-    ------
-    ConfigError
-        No cell is known for the topology.
+    ConfigError where no cell is known for the topology.
     """
     if lattice.topology not in CORNERS:
         raise ConfigError(
@@ -86,21 +69,10 @@ def cell_polygons(lattice: Lattice) -> np.ndarray:
 
 
 def boundary_segments(lattice: Lattice, ids: np.ndarray) -> np.ndarray:
-    """Edges shared by two cells of different ids.
+    """Return (S, 2, 2) float64 end points of the edges shared by two cells of different ids.
 
-    On a periodic lattice also the edges along the borders, once at each of the two.
-
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-    ids
-        (M,) id of each cell, cluster or basin.
-
-    Returns
-    -------
-    ndarray
-        (S, 2, 2) float64 end points of the S edges.
+    `ids` are (M,) cells, clusters or basins. On a periodic lattice also the edges along the
+    borders, once at each of the two.
     """
     polygons, ids = cell_polygons(lattice), np.asarray(ids)
     edges = np.stack([polygons, np.roll(polygons, -1, axis=1)], axis=2).reshape(-1, 2, 2)
@@ -126,32 +98,17 @@ def map_outline(lattice: Lattice) -> np.ndarray:
     """Polygon around all cells, (V, 2) float64, counterclockwise."""
     cells = cell_polygons(lattice).reshape(lattice.ydim, lattice.xdim, -1, 2)
     half = cells.shape[2] // 2
-    sides = (
-        cells[0, :, :half],
-        cells[:, -1, half - 1 : half + 1],
-        cells[-1, ::-1, half:],
-        cells[::-1, 0, [-1, 0]],
-    )
+    lower, right = cells[0, :, :half], cells[:, -1, half - 1 : half + 1]
+    sides = (lower, right, cells[-1, ::-1, half:], cells[::-1, 0, [-1, 0]])
     return np.vstack([side.reshape(-1, 2) for side in sides])
 
 
 def straight_lines(lattice: Lattice, origins: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Straight lines between nodes, the short way over the borders of a periodic lattice.
+    """Return straight lines between nodes, the short way over the borders of a periodic lattice.
 
-    A line that crosses a border is given once for each part of it that lies on the map, whole and
-    moved by the period: what shows of these is left to `clip_to_map`.
-
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-    origins, targets
-        (L,) nodes at which the lines start and end.
-
-    Returns
-    -------
-    ndarray
-        (S, 2, 2) float64 end points, S >= L.
+    They are (S, 2, 2) float64 end points, S >= L, for (L,) `origins` and `targets`. A line that
+    crosses a border is given once for each part of it that lies on the map, whole and moved by the
+    period: what shows of these is left to `clip_to_map`.
     """
     at = np.asarray(lattice.coordinates())
     steps = lattice.steps_between(origins, targets)
@@ -193,25 +150,12 @@ class MapSize:
 
 
 def fit_map(
-    lattice: Lattice,
-    width: float,
-    height: float,
-    *,
-    largest_cell: float = 0.45,
-    longest: float = 5.0,
+    lattice: Lattice, width: float, height: float, *, largest_cell: float = 0.45, longest: float = 5
 ) -> MapSize:
     """Largest size of a map within width x height inches.
 
-    Parameters
-    ----------
-    lattice
-        Lattice with M nodes.
-    width, height
-        Room, in inches.
-    largest_cell
-        Limit of the width of a cell, in inches: a small lattice does not fill the room.
-    longest
-        Limit of the ratio of the sides; cells are stretched beyond it.
+    A small lattice does not fill the room: its cells are at most `largest_cell` inches wide. Cells
+    are stretched where the ratio of the sides is beyond `longest`.
     """
     low, high = _extent(cell_polygons(lattice))
     span = high - low
@@ -226,17 +170,13 @@ def fit_map(
 def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
     """Limits, frame, and axis labels of a map; its size is that given to the axes."""
     low, high = _extent(cell_polygons(lattice))
-    axes.set_xlim(low[0], high[0])
-    axes.set_ylim(low[1], high[1])
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axes.spines[:].set_visible(False)
     frame = Polygon(map_outline(lattice), fill=False, ec=INK, lw=0.6, clip_on=False, zorder=2.5)
     axes.add_patch(frame)
-    row_height = TOPOLOGIES[lattice.topology].row_height
-    sides = (
-        (axes.xaxis, "Column x", 8, lattice.xdim, 1.0),
-        (axes.yaxis, "Row y", 6, lattice.ydim, row_height),
-    )
-    for axis, name, bins, count, spacing in sides:
+    across = (axes.xaxis, "Column x", 8, lattice.xdim, 1.0)
+    up = (axes.yaxis, "Row y", 6, lattice.ydim, TOPOLOGIES[lattice.topology].row_height)
+    for axis, name, bins, count, spacing in (across, up):
         axis.set_ticks([])
         if labels and count > 1:
             axis.set_label_text(f"{name} (periodic)" if lattice.periodic else name)
@@ -246,15 +186,7 @@ def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
 
 
 class MapPage:
-    """A figure with one map, its colour bar and the legends under it, laid out in inches.
-
-    Attributes
-    ----------
-    figure, axes
-        The figure, and the axes of the map.
-    size
-        `MapSize` of the map.
-    """
+    """A figure with one map, its colour bar and the legends under it, laid out in inches."""
 
     _LEFT, _TOP, _AXIS, _BAR = 0.55, 0.12, 0.44, 0.12
 
@@ -279,14 +211,8 @@ class MapPage:
     ) -> None:
         """Place everything, with a legend below the map and a key of symbol sizes below that.
 
-        Parameters
-        ----------
-        entries
-            Entries of the legend.
-        sizes
-            Texts of the key and the width of their symbols, in points.
-        marker
-            Properties of the symbols.
+        The key has the texts and widths, in points, of `sizes`; `marker` are properties of its
+        symbols.
         """
         size = self.size
         needed = self._LEFT + size.width + self._beside
@@ -323,15 +249,9 @@ class MapPage:
         lengths = [text.get_window_extent(renderer).width / figure.dpi for text in texts]
         x = (width - sum(lengths) - sum(points / 72 + 0.25 for _, points in sizes) + 0.18) / 2
         for text, length, (_, points) in zip(texts, lengths, sizes, strict=True):
-            symbol = Line2D(
-                [(x + points / 144) / width],
-                [y / height],
-                linestyle="",
-                markersize=points,
-                transform=figure.transFigure,
-                **marker,
-            )
-            figure.add_artist(symbol)
+            place: Style = {"linestyle": "", "transform": figure.transFigure}
+            place |= {"markersize": points, **marker}
+            figure.add_artist(Line2D([(x + points / 144) / width], [y / height], **place))
             x += points / 72 + 0.07
             text.set_x(x / width)
             x += length + 0.18
@@ -345,35 +265,25 @@ def draw_values(
     limits: tuple[float, float] | None = None,
     rasterize: bool | None = None,
 ) -> PolyCollection:
-    """Fill cells by value; nodes whose value is not finite get the colour of no data.
-
-    Returns
-    -------
-    PolyCollection
-        For a colour bar.
-    """
+    """Fill cells by value; nodes whose value is not finite get the colour of no data."""
     if rasterize is None:
         rasterize = len(polygons) > MANY_CELLS
     values = np.asarray(values, dtype=np.float64)
     finite = values[np.isfinite(values)]
     if limits is None:
         limits = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    low, high = limits
-    if not low < high:  # one value only: a range around it
-        margin = max(abs(low) * 0.05, 1e-6)
-        low, high = low - margin, high + margin
-    cells = PolyCollection(
-        polygons,  # type: ignore[arg-type]  # takes arrays
-        array=np.ma.masked_invalid(values),
-        cmap=cmap.with_extremes(bad=EMPTY),
-        edgecolors="face",  # closes the hairline gaps between neighbouring polygons
-        linewidths=0.2,
-    )
-    if rasterize:  # neighbouring pixels leave no gaps
-        cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
-    cells.set_clim(low, high)
-    axes.add_collection(cells, autolim=False)
+    shown, colours = np.ma.masked_invalid(values), cmap.with_extremes(bad=EMPTY)
+    cells = fill_cells(axes, polygons, rasterize, array=shown, cmap=colours)
+    cells.set_clim(*widen(*limits))
     return cells
+
+
+def fill_cells(axes: Axes, polygons: np.ndarray, rasterize: bool, **colours: Any) -> PolyCollection:
+    """Fill cells without gaps between them: in an image, or with a hairline around each."""
+    if rasterize:  # neighbouring pixels leave no gaps
+        colours |= {"rasterized": True, "antialiased": False}
+    edges, width = ("none", 0.0) if rasterize else ("face", 0.2)
+    return add_cells(axes, polygons, edgecolors=edges, linewidths=width, **colours)
 
 
 def draw_boundaries(
@@ -383,17 +293,10 @@ def draw_boundaries(
     segments = boundary_segments(lattice, ids)
     if not len(segments):
         return None
-    lines = LineCollection(
-        segments,  # type: ignore[arg-type]  # takes arrays
-        colors=INK,
-        linewidths=width,
-        capstyle="round",
-        path_effects=[Stroke(linewidth=width * 1.75, foreground="white"), Normal()],
-        zorder=3,
-        clip_on=not lattice.periodic,  # half of a line along the border lies outside
-    )
-    axes.add_collection(lines, autolim=False)
-    return lines
+    rim = [Stroke(linewidth=width * 1.75, foreground="white"), Normal()]
+    style: Style = {"colors": INK, "linewidths": width, "capstyle": "round", "zorder": 3}
+    # Half of a line along the border lies outside.
+    return add_lines(axes, segments, path_effects=rim, clip_on=not lattice.periodic, **style)
 
 
 def _extent(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

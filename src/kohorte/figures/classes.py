@@ -1,13 +1,11 @@
 """Figures of known classes on one map: heights, a feature, projections, classes of the nodes."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_rgb
+from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -21,6 +19,7 @@ from kohorte.figures.cells import (
     cell_polygons,
     draw_boundaries,
     draw_values,
+    fill_cells,
     fit_map,
     map_axes,
 )
@@ -39,13 +38,12 @@ from kohorte.figures.style import (
     marker_handle,
     new_figure,
     paper_style,
+    place_axes,
     plain_numbers,
     sequential_map,
     shorten,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import Lattice
 
 MAX_CLASSES = 16
 """Classes that a figure has panels and colours for."""
@@ -64,26 +62,12 @@ _SPREAD = 0.42  # of a lattice step: how far points lie from the node that they 
 
 @paper_style()
 def node_difference_figure(
-    u_matrix: np.ndarray, lattice: "Lattice", *, metric: str = "euclidean"
+    u_matrix: np.ndarray, lattice: Lattice, *, metric: str = "euclidean"
 ) -> Figure:
-    """Draw how far the weights of each node are from its neighbours': the bare U-matrix.
-
-    Parameters
-    ----------
-    u_matrix
-        (M,) heights.
-    lattice
-        Lattice with M nodes.
-    metric
-        Name of the distance between weights.
-    """
-    page = MapPage(lattice)
-    colours = sequential_map("bone_r", 0.02, 0.85)
-    cells = draw_values(page.axes, cell_polygons(lattice), u_matrix, colours)
+    """Draw how far the weights of each node are from its neighbours': the bare (M,) U-matrix."""
     name = "" if metric == "euclidean" else f"{metric} "
-    page.colour_bar(cells, f"Mean {name}distance to the neighbours")
-    page.finish([])
-    return page.figure
+    colours = sequential_map("bone_r", 0.02, 0.85)
+    return _draw_map(lattice, u_matrix, colours, f"Mean {name}distance to the neighbours")
 
 
 def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
@@ -95,24 +79,10 @@ def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 @paper_style()
-def feature_map_figure(weights: np.ndarray, name: str, lattice: "Lattice") -> Figure:
-    """Draw the map, coloured by one feature of the weights.
-
-    Parameters
-    ----------
-    weights
-        (M,) weights of that feature, in the units of the data.
-    name
-        Its name.
-    lattice
-        Lattice with M nodes.
-    """
-    page = MapPage(lattice)
+def feature_map_figure(weights: np.ndarray, name: str, lattice: Lattice) -> Figure:
+    """Draw the map, coloured by the (M,) weights of one feature, in the units of the data."""
     colours = sequential_map("viridis", 0.0, 1.0)
-    cells = draw_values(page.axes, cell_polygons(lattice), weights, colours)
-    page.colour_bar(cells, f"Weight of {shorten(name)}")
-    page.finish([])
-    return page.figure
+    return _draw_map(lattice, weights, colours, f"Weight of {shorten(name)}")
 
 
 def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
@@ -127,10 +97,7 @@ def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
 def choose_feature(names: Sequence[str], weights: np.ndarray, feature: str | None) -> int:
     """Return the column of a feature, or of the one whose scaled weights vary most for None.
 
-    Raises
-    ------
-    ConfigError
-        There is no such feature.
+    ConfigError where there is no such feature.
     """
     if feature is None:
         return int(weights.std(axis=0).round(6).argmax())
@@ -148,31 +115,15 @@ def projections_figure(
     classes: np.ndarray,
     class_names: Sequence[str],
     u_matrix: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     per_class: int = 1000,
 ) -> Figure:
     """Draw points of all classes on one map, each near its winner.
 
-    Parameters
-    ----------
-    winners
-        (N,) integers, winner of each point.
-    classes
-        (N,) integers, class of each point, as an index into `class_names`.
-    class_names
-        C names.
-    u_matrix
-        (M,) heights, drawn under the points.
-    lattice
-        Lattice with M nodes.
-    per_class
-        The first so many points of each class are shown.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than colours.
+    `winners` and `classes`, indices into the C `class_names`, are (N,) integers; the first
+    `per_class` points of each class are shown over the (M,) heights `u_matrix`. ConfigError where
+    there are more classes than colours.
     """
     _check_count(class_names)
     page = MapPage(lattice)
@@ -196,7 +147,7 @@ def class_projections_figure(
     classes: np.ndarray,
     class_names: Sequence[str],
     u_matrix: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     per_class: int = 1000,
 ) -> Figure:
@@ -214,8 +165,7 @@ def class_projections_figure(
     for c, name in enumerate(class_names):
         left = 0.1 + (c % columns) * (size.width + gap)
         bottom = height - (c // columns + 1) * (size.height + above + 0.06) + 0.03
-        box = (left / width, bottom / height, size.width / width, size.height / height)
-        axes = figure.add_axes(box)
+        axes = place_axes(figure, (width, height), left, bottom, size.width, size.height)
         map_axes(axes, lattice, labels=False)
         _draw_heights(axes, u_matrix, lattice)
         members = np.flatnonzero(classes == c)
@@ -244,33 +194,15 @@ def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Para
     stored = read_map(inputs, parameters, "winners", "u_matrix")
     table = store.read_data(inputs["data"], mapped=True)
     classes, names = known_classes(table)
-    return figure(
-        classes=classes,
-        class_names=names,
-        lattice=stored.lattice,
-        **stored.arrays,
-    )
+    return figure(classes=classes, class_names=names, lattice=stored.lattice, **stored.arrays)
 
 
 @paper_style()
-def node_classes_figure(
-    counts: np.ndarray, class_names: Sequence[str], lattice: "Lattice"
-) -> Figure:
+def node_classes_figure(counts: np.ndarray, class_names: Sequence[str], lattice: Lattice) -> Figure:
     """Draw the commonest class of each node, paler the fewer of its points belong to it.
 
-    Parameters
-    ----------
-    counts
-        (M, C) integers, points of each node by class.
-    class_names
-        C names.
-    lattice
-        Lattice with M nodes.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than colours, or the counts do not fit.
+    `counts` are (M, C) integers, points of each node by class. ConfigError where there are more
+    classes than colours, or the counts do not fit.
     """
     _check_count(class_names)
     counts = np.asarray(counts, dtype=np.int64)
@@ -286,16 +218,7 @@ def node_classes_figure(
     filled = 1 - share[:, None] * (1 - colours[commonest])
     filled[~occupied] = to_rgb(EMPTY)
     page = MapPage(lattice)
-    dense = lattice.n_nodes > MANY_CELLS
-    cells = PolyCollection(
-        cell_polygons(lattice),  # type: ignore[arg-type]  # takes arrays
-        facecolors=filled,
-        edgecolors="none" if dense else "face",
-        linewidths=0.0 if dense else 0.2,
-        antialiased=not dense,
-        rasterized=dense,
-    )
-    page.axes.add_collection(cells, autolim=False)
+    fill_cells(page.axes, cell_polygons(lattice), lattice.n_nodes > MANY_CELLS, facecolors=filled)
     draw_boundaries(page.axes, lattice, np.where(occupied, commonest, -1), 0.5)
     entries = [
         Patch(facecolor=group_colour(c), edgecolor=INK, lw=0.3, label=shorten(name, 20))
@@ -322,11 +245,8 @@ def classification_figure(table: pd.DataFrame) -> Figure:
     """Draw the share of test points whose class is found, against the number of neighbours.
 
     Means over the maps, with the range of these; methods that ask no neighbours are level lines.
-
-    Parameters
-    ----------
-    table
-        Columns `method`, `metric`, `neighbours`, `points` and `accuracy` of `classification.csv`.
+    `table` has the columns `method`, `metric`, `neighbours`, `points` and `accuracy` of
+    `classification.csv`.
     """
     table = table[table["points"] == "test"]
     figure = new_figure(SINGLE_COLUMN, 3.4)
@@ -354,8 +274,7 @@ def classification_figure(table: pd.DataFrame) -> Figure:
         log_axis(axes, "x")
     axes.set_xticks(numbers, [str(k) for k in numbers])
     axes.set_xticks([], minor=True)
-    axes.set_xlabel("Number of nearest points")
-    axes.set_ylabel("Test points with the right class / %")
+    axes.set(xlabel="Number of nearest points", ylabel="Test points with the right class / %")
     plain_numbers(axes.yaxis, 6)
     legend_below(figure, entries, most=1)
     return figure
@@ -374,11 +293,18 @@ def _check_count(class_names: Sequence[str]) -> None:
         )
 
 
-def _draw_heights(axes: Axes, u_matrix: np.ndarray, lattice: "Lattice") -> None:
+def _draw_map(lattice: Lattice, values: np.ndarray, colours: Colormap, label: str) -> Figure:
+    page = MapPage(lattice)
+    page.colour_bar(draw_values(page.axes, cell_polygons(lattice), values, colours), label)
+    page.finish([])
+    return page.figure
+
+
+def _draw_heights(axes: Axes, u_matrix: np.ndarray, lattice: Lattice) -> None:
     draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.0, 0.35))
 
 
-def _near_nodes(winners: np.ndarray, lattice: "Lattice", seed: int) -> np.ndarray:
+def _near_nodes(winners: np.ndarray, lattice: Lattice, seed: int) -> np.ndarray:
     """Places (n, 2) spread evenly over discs around the winners, the same on every run."""
     rng = np.random.default_rng(seed)
     angle, radius = 2 * np.pi * rng.random(len(winners)), np.sqrt(rng.random(len(winners)))

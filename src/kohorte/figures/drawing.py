@@ -32,10 +32,11 @@ def draw_figures(
     *,
     processes: int = 1,
 ) -> list[str]:
-    """Draw those figures whose files are not what would be drawn now.
+    """Draw those figures whose files are not what would be drawn now, and return their names.
 
-    What a figure was drawn from is kept beside it, as `.<name>.json`. The bytes of a figure do not
-    depend on the number of processes.
+    What a figure was drawn from is kept beside it in `folder`, as `.<name>.json`. The bytes of a
+    figure do not depend on the number of `processes`. A KohorteError names the figure that cannot
+    be drawn.
 
     Parameters
     ----------
@@ -44,20 +45,6 @@ def draw_figures(
         its `inputs`, its `parameters`, and what else its picture depends on.
     inputs
         Paths of the inputs by name: one, or several.
-    folder
-        Where the figures lie.
-    processes
-        Figures that are drawn at once.
-
-    Returns
-    -------
-    list of str
-        The names of those that were drawn.
-
-    Raises
-    ------
-    KohorteError
-        A figure cannot be drawn; the message names it.
     """
     jobs: list[tuple[Any, ...]] = []
     seals: dict[str, str] = {}

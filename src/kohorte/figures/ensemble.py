@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -27,6 +26,8 @@ from kohorte.figures.style import (
     MUTED,
     SMALL,
     Style,
+    add_lines,
+    colour_bar,
     fitting_legend,
     freeze_layout,
     group_colour,
@@ -34,11 +35,13 @@ from kohorte.figures.style import (
     is_wide,
     legend_below,
     log_axis,
+    matrix_image,
     new_figure,
     panel_title,
     paper_style,
     place_axes,
     place_labels,
+    plain_axes,
     plain_numbers,
     sequential_map,
 )
@@ -60,23 +63,10 @@ def ranked_gsum_figure(
 ) -> Figure:
     """Draw Gsum of all clusters by rank, and the derivative that separates SCE groups.
 
-    Parameters
-    ----------
-    ranked
-        (L,) Gsum, descending.
-    smoothed
-        (L,) the smoothed curve.
-    derivative
-        (L,) its derivative divided by itself. None leaves that panel out.
-    boundaries
-        (G + 1,) ranks at which groups begin, from 0, and L at the end.
-    threshold
-        Below which a minimum of the derivative separates two groups.
-
-    Raises
-    ------
-    ConfigError
-        The curves differ in length.
+    `ranked` is (L,) descending Gsum, `smoothed` (L,) its smoothed curve and `derivative` (L,) that
+    of the curve divided by the curve; None leaves that panel out. `boundaries` (G + 1,) are ranks
+    at which groups begin, from 0, and L at the end; a minimum of the derivative below `threshold`
+    separates two. ConfigError where the curves differ in length.
     """
     ranked = np.asarray(ranked, dtype=np.float64)
     for name, curve in {"smoothed": smoothed, "derivative": derivative}.items():
@@ -122,22 +112,15 @@ def ranked_gsum_figure(
     grid[-1].set_xlabel("Rank of the cluster")
     n_groups = max(len(edges) - 1, 0)
     if n_groups:
-        entry = Patch(facecolor=_SHADES[0], edgecolor=MUTED, lw=0.4, label="SCE group")
-        handles.append(entry)
+        handles.append(Patch(facecolor=_SHADES[0], edgecolor=MUTED, lw=0.4, label="SCE group"))
         top.set_title(" ", fontsize=SMALL)  # room for the numbers
     legend_below(figure, handles, most=3)
     freeze_layout(figure)
     if n_groups:
-        widths = np.diff(edges)
+        order = np.argsort(-np.diff(edges), kind="stable")
         positions = np.stack([(edges[:-1] + edges[1:]) / 2 + 0.5, np.full(n_groups, 1.04)], axis=1)
-        place_labels(
-            top,
-            positions,
-            [str(k) for k in range(n_groups)],
-            np.argsort(-widths, kind="stable"),
-            transform=top.get_xaxis_transform(),
-            fontsize=SMALL,
-        )
+        own: Style = {"transform": top.get_xaxis_transform(), "fontsize": SMALL}
+        place_labels(top, positions, [str(k) for k in range(n_groups)], order, **own)
     return figure
 
 
@@ -149,12 +132,11 @@ def draw_ranking(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @paper_style()
 def similarity_figure(
-    similarity: np.ndarray,
-    *,
-    linkage: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    similarity: np.ndarray, *, linkage: np.ndarray | None = None, groups: np.ndarray | None = None
 ) -> Figure:
     """Draw the similarity of all pairs of clusters in the order of the consensus tree.
+
+    ConfigError where the shapes do not fit.
 
     Parameters
     ----------
@@ -167,11 +149,6 @@ def similarity_figure(
     groups
         (K,) integers from 0, consensus group of each row. The height is drawn at which the tree
         falls into the fewest branches that each lie in one group.
-
-    Raises
-    ------
-    ConfigError
-        The shapes do not fit.
     """
     similarity = np.asarray(similarity, dtype=np.float64)
     n = len(similarity)
@@ -201,23 +178,11 @@ def similarity_figure(
     if legend is not None:
         legend.set_bbox_to_anchor((0.5, (below - 0.5) / page), figure.transFigure)
     axes = place(left, below, side, side)
-    extent = (0.5, n + 0.5, n + 0.5, 0.5)
-    image = axes.imshow(
-        average_down(similarity),
-        cmap=sequential_map("viridis", 0.0, 1.0),
-        vmin=0.0,
-        vmax=1.0,
-        extent=extent,
-        interpolation="antialiased",
-        aspect="auto",
-    )
-    axes.spines[["top", "right"]].set_visible(True)
-    axes.set_xlabel("Cluster, in the order of the tree")
-    axes.set_ylabel("Cluster, in the order of the tree")
-    plain_numbers(axes.xaxis, 6, integer=True)
-    plain_numbers(axes.yaxis, 6, integer=True)
-    bar = figure.colorbar(image, cax=place(left + side + 0.12, below, 0.12, side))
-    bar.set_label("Similarity (Jaccard index of the two sets of points)")
+    image = matrix_image(axes, average_down(similarity), n)
+    axes.set(xlabel="Cluster, in the order of the tree", ylabel="Cluster, in the order of the tree")
+    plain_axes(axes, 6, 6, integer=True)
+    text, beside = "Similarity (Jaccard index of the two sets of points)", left + side + 0.12
+    colour_bar(figure, image, text, None, cax=place(beside, below, 0.12, side))
     y = below + side + 0.04
     if groups is not None:
         _draw_group_strip(place(left, y, side, strip + 0.2), groups, strip)
@@ -249,18 +214,9 @@ def overlap_matrices_figure(
 ) -> Figure:
     """Draw overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
 
-    Parameters
-    ----------
-    shared, apart, significance
-        (K, K) overlap S = n / u, disagreement Q = (u - n) / (a + b) and
-        S / Q; NaN between clusters of one realization.
-    order
-        In words, for the labels of the axes.
-
-    Raises
-    ------
-    ConfigError
-        The matrices differ in shape.
+    The (K, K) matrices are `shared`, S = n / u, `apart`, Q = (u - n) / (a + b), and `significance`,
+    S / Q; NaN between clusters of one realization. `order` is told in words on the axes.
+    ConfigError where the matrices differ in shape.
     """
     shapes = {np.shape(matrix) for matrix in (shared, apart, significance)}
     if len(shapes) > 1 or len(shared) != np.shape(shared)[1]:
@@ -280,17 +236,12 @@ def overlap_matrices_figure(
     )
     colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
     for k, (axes, (matrix, norm, title, label)) in enumerate(zip(grid, contents, strict=True)):
-        image = axes.imshow(
-            average_down(np.asarray(matrix, dtype=np.float64)),
-            cmap=colours,
-            norm=norm,
-            extent=(0.5, n + 0.5, n + 0.5, 0.5),
-            interpolation="nearest",
-        )
+        shown = average_down(np.asarray(matrix, dtype=np.float64))
+        style: Style = {"extent": (0.5, n + 0.5, n + 0.5, 0.5), "interpolation": "nearest"}
+        image = axes.imshow(shown, cmap=colours, norm=norm, **style)
         axes.spines[:].set_visible(True)
         panel_title(axes, "abc"[k], title)
-        plain_numbers(axes.xaxis, 5, integer=True)
-        plain_numbers(axes.yaxis, 5, integer=True)
+        plain_axes(axes, 5, 5, integer=True)
         axes.set_xlabel(f"Cluster, {order}")
         if k == 0:
             axes.set_ylabel(f"Cluster, {order}")
@@ -309,11 +260,8 @@ def draw_overlap_matrices(inputs: Inputs, parameters: Parameters) -> Figure:
     ensemble = store.read_ensemble(inputs["ensemble"])
     overlaps, order = ensemble.overlaps, ensemble.consensus.leaf_order
     same = overlaps.realization[:, None] == overlaps.realization
-    matrices = (
-        overlap(overlaps),
-        disagreement(overlaps),
-        goodness(overlaps, ensemble.options["identical"]),
-    )
+    significance = goodness(overlaps, ensemble.options["identical"])
+    matrices = (overlap(overlaps), disagreement(overlaps), significance)
     return overlap_matrices_figure(
         *(np.where(same, np.nan, matrix)[np.ix_(order, order)] for matrix in matrices),
         order="in the order of the tree",
@@ -385,17 +333,11 @@ def average_down(matrix: np.ndarray) -> np.ndarray:
 def _group_entries(counts: np.ndarray) -> list[Artist]:
     """Legend entries of the groups with most clusters, and one for all others."""
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
-    entries: list[Artist] = [
-        Patch(
-            facecolor=group_colour(k),
-            hatch=group_hatch(k),
-            edgecolor="white",
-            lw=0,
-            label=f"group {k} ({counts[k]} cluster{'s' if counts[k] != 1 else ''})",
-        )
-        for k in named
-        if counts[k]
-    ]
+    entries: list[Artist] = []
+    for k in named[counts[named] > 0]:
+        text = f"group {k} ({counts[k]} cluster{'s' if counts[k] != 1 else ''})"
+        style: Style = {"facecolor": group_colour(k), "hatch": group_hatch(k)}
+        entries.append(Patch(**style, edgecolor="white", lw=0, label=text))
     rest = np.delete(counts, named)
     if (rest > 0).any():
         text = f"{int((rest > 0).sum())} smaller groups ({int(rest.sum())})"
@@ -408,29 +350,16 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
     n = len(groups)
     starts = np.flatnonzero(np.append(True, np.diff(groups) != 0))
     ends = np.append(starts[1:], n)
+    rim: Style = {"edgecolor": "white", "linewidth": 0.3 if len(starts) < 200 else 0.0}
     for start, end in zip(starts, ends, strict=True):
         group = int(groups[start])
-        axes.add_patch(
-            Rectangle(
-                (start + 0.5, 0.0),
-                end - start,
-                strip,
-                facecolor=group_colour(group),
-                hatch=group_hatch(group),
-                edgecolor="white",
-                linewidth=0.3 if len(starts) < 200 else 0.0,
-            )
-        )
-    axes.set_xlim(0.5, n + 0.5)
-    axes.set_ylim(0, strip + 0.2)
+        fill: Style = {"facecolor": group_colour(group), "hatch": group_hatch(group)}
+        axes.add_patch(Rectangle((start + 0.5, 0.0), end - start, strip, **fill, **rim))
+    axes.set(xlim=(0.5, n + 0.5), ylim=(0, strip + 0.2))
     axes.set_axis_off()
-    place_labels(
-        axes,
-        np.stack([(starts + ends) / 2 + 0.5, np.full(len(starts), strip + 0.09)], axis=1),
-        [str(groups[start]) for start in starts],
-        np.argsort(starts - ends, kind="stable"),
-        fontsize=SMALL,
-    )
+    middles = np.stack([(starts + ends) / 2 + 0.5, np.full(len(starts), strip + 0.09)], axis=1)
+    texts, order = groups[starts].astype(str), np.argsort(starts - ends, kind="stable")
+    place_labels(axes, middles, texts.tolist(), order, fontsize=SMALL)
 
 
 def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
@@ -448,15 +377,9 @@ def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
         paths.append(
             [(x[left], height[left]), (x[left], top), (x[right], top), (x[right], height[right])]
         )
-    axes.add_collection(
-        LineCollection(
-            paths, colors=INK, linewidths=0.6 if n <= 300 else 0.25, rasterized=n > 1000
-        ),
-        autolim=False,
-    )
-    axes.set_xlim(0.5, n + 0.5)
-    axes.set_ylim(0.0, max(float(height.max()), 1e-9) * 1.04)
-    axes.set_xticks([])
+    width = 0.6 if n <= 300 else 0.25
+    add_lines(axes, paths, colors=INK, linewidths=width, rasterized=n > 1000)
+    axes.set(xlim=(0.5, n + 0.5), ylim=(0.0, max(float(height.max()), 1e-9) * 1.04), xticks=[])
     axes.spines["bottom"].set_visible(False)
     plain_numbers(axes.yaxis, 3)
     axes.set_ylabel("1 \N{MINUS SIGN} similarity")

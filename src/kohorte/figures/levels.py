@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgba, to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from kohorte.analysis.choice import most_telling
 from kohorte.errors import ConfigError
 from kohorte.figures.reading import Parameters
-from kohorte.figures.style import group_colour, sequential_map, value_label
+from kohorte.figures.style import colour_bar, group_colour, sequential_map, value_label
 
 FEW_VALUES = 8
 """Up to this many distinct numbers are told apart by a legend, more by a colour bar."""
@@ -27,14 +31,9 @@ _TRUTH_VALUES = {"True": True, "False": False}
 class Levels:
     """Distinct values of a swept parameter, in order.
 
-    Attributes
-    ----------
-    index
-        (R,) integers, position of each realization's value in `labels`.
-    labels
-        Texts of the values, numbers ascending, then other values in alphabetical order.
-    numeric
-        Whether all values are numbers, which have an order that colours can show.
+    `index` (R,) has the position of each realization's value in `labels`, the texts of the values:
+    numbers ascending, then others in alphabetical order. `numeric` tells whether all are numbers,
+    which have an order that colours can show.
     """
 
     index: np.ndarray
@@ -80,21 +79,24 @@ def level_colours(levels: Levels) -> list[Any]:
 
 @dataclass(frozen=True)
 class Colouring:
-    """Colours of realizations by the value of one parameter, explained by a legend or a bar.
+    """(R, 4) colours of realizations by the value of one parameter, explained by a legend or a bar.
 
-    Attributes
-    ----------
-    colours
-        (R, 4) colours.
-    entries
-        Text and colour of each value; empty where the colours tell nothing, or a bar explains them.
-    bar
-        What a colour bar is drawn from, or None.
+    `entries` are text and colour of each value, none where the colours tell nothing or are
+    explained by a bar, which is drawn from `bar`.
     """
 
     colours: np.ndarray
     entries: list[tuple[str, Any]]
     bar: ScalarMappable | None
+
+    def lines(self) -> list[Artist]:
+        """Return legend entries of lines in these colours."""
+        return [Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in self.entries]
+
+    def draw_bar(self, figure: Figure, axes: Iterable[Axes], label: str, **options: Any) -> None:
+        """Put the colour bar, where there is one, beside some axes."""
+        if self.bar is not None:
+            colour_bar(figure, self.bar, label, ax=list(axes), **options)
 
 
 def colour_realizations(

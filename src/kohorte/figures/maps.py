@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -39,18 +37,18 @@ from kohorte.figures.style import (
     PAGE_HEIGHT,
     ShortNumbers,
     Style,
+    add_cells,
+    add_lines,
     group_colour,
     new_figure,
     paper_style,
     place_axes,
     place_labels,
-    plain_numbers,
     sequential_map,
     shorten,
+    thin_bar,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import Lattice
 
 MAX_CLASSES = 12
 """Classes of a hit map with a colour of their own; the rarest beyond them are shown together."""
@@ -62,7 +60,7 @@ _ABOVE = 0.3  # inches above a component plane, for its title
 @paper_style()
 def umatrix_figure(
     u_matrix: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     basins: np.ndarray,
     centroids: np.ndarray,
@@ -72,32 +70,22 @@ def umatrix_figure(
 ) -> Figure:
     """Draw the U-matrix, the basins as starbursts, and the clusters that they were merged into.
 
-    A thin line joins each node to the centroid of its basin, a thicker one the centroid of a
-    basin to that of the cluster it belongs to, where they differ. On a periodic lattice lines go
-    the short way, if need be over the border. Clusters carry their number as far as numbers fit
-    without overlapping, largest clusters first.
+    A thin line joins each node to the centroid of its basin, a thicker one the centroid of a basin
+    to that of the cluster it belongs to, where they differ. On a periodic lattice lines go the
+    short way, if need be over the border. Clusters carry their number as far as numbers fit without
+    overlapping, largest clusters first. ConfigError where an array does not have one entry per
+    node.
 
     Parameters
     ----------
     u_matrix
         (M,) heights.
-    lattice
-        Lattice with M nodes.
-    basins
-        (M,) integers, index of each node's basin in `centroids`.
-    centroids
-        (C0,) integers, node index of the centroid of each basin.
-    node_clusters
-        (M,) integers 0..K-1, cluster of each node.
-    cluster_centroids
-        (K,) integers, node index of the centroid of each cluster.
+    basins, node_clusters
+        (M,) integers: index of each node's basin in `centroids`, and its cluster, 0..K-1.
+    centroids, cluster_centroids
+        (C0,) and (K,) integers, node of the centroid of each basin and each cluster.
     metric
         Name of the distance between weights; the colour bar names any other than euclidean.
-
-    Raises
-    ------
-    ConfigError
-        An array does not have one entry per node.
     """
     _check_nodes(lattice, u_matrix=u_matrix, basins=basins, node_clusters=node_clusters)
     basins, centroids = np.asarray(basins), np.asarray(centroids)
@@ -116,30 +104,18 @@ def umatrix_figure(
         handles.append(Line2D([], [], color=INK, lw=1.8, label="boundary of clusters"))
     handles.append(Line2D([], [], label="centroid of a cluster", **_disc("white", 7)))
     page.finish(handles)
-    numbered = place_labels(
-        axes,
-        positions[cluster_centroids],
-        [str(k) for k in range(len(cluster_centroids))],
-        np.argsort(-np.bincount(node_clusters), kind="stable"),
-        padding=2.0,
-        fontsize=6,
-        zorder=6,
-    )
-    axes.plot(*positions[cluster_centroids].T, **_disc("white", 4), zorder=4.8)
-    axes.plot(*positions[cluster_centroids[numbered]].T, **_disc("white", 10), zorder=5)
+    at, texts = positions[cluster_centroids], [str(k) for k in range(len(cluster_centroids))]
+    order = np.argsort(-np.bincount(node_clusters), kind="stable")
+    numbered = place_labels(axes, at, texts, order, padding=2.0, fontsize=6, zorder=6)
+    axes.plot(*at.T, **_disc("white", 4), zorder=4.8)
+    axes.plot(*at[numbered].T, **_disc("white", 10), zorder=5)
     return page.figure
 
 
 def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `umatrix` from the files of a study."""
     stored = read_map(
-        inputs,
-        parameters,
-        "u_matrix",
-        "basins",
-        "centroids",
-        "node_clusters",
-        "cluster_centroids",
+        inputs, parameters, "u_matrix", "basins", "centroids", "node_clusters", "cluster_centroids"
     )
     return umatrix_figure(
         lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays
@@ -150,7 +126,7 @@ def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
 def component_planes_figure(
     weights: np.ndarray,
     names: Sequence[str],
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     offset: np.ndarray | None = None,
     scale: np.ndarray | None = None,
@@ -159,29 +135,18 @@ def component_planes_figure(
 ) -> Figure:
     """Draw one small map per feature, coloured by the weights in the units of the data.
 
-    Where there are more features than planes, those are shown whose weights vary most over the
-    map (standard deviation of the scaled weights), in the order of the table, and the figure
-    says so.
+    Where there are more features than `max_planes`, those are shown whose weights vary most over
+    the map (standard deviation of the scaled weights), in the order of the table, and the figure
+    says so. ConfigError where the weights do not have one row per node, or one column per name.
 
     Parameters
     ----------
     weights
         (M, F) weights, scaled as the map was trained.
-    names
-        F names.
-    lattice
-        Lattice with M nodes.
     offset, scale
         (F,) of the scaling: data = weights * scale + offset. None leaves the weights as they are.
     node_clusters
         (M,) integers; draws the boundaries of clusters, unless they would cover the planes.
-    max_planes
-        Largest number of planes.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not have one row per node, or one column per name.
     """
     weights = np.asarray(weights, dtype=np.float64)
     _check_nodes(lattice, weights=weights)
@@ -224,22 +189,13 @@ def component_planes_figure(
         cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
         if bounded and node_clusters is not None:
             boundaries = draw_boundaries(axes, lattice, node_clusters, 0.7) or boundaries
-        axes.set_title(
-            shorten(names[int(feature)], width_in_characters), fontsize=7, pad=2.5, loc="left"
-        )
-        bar = figure.colorbar(
-            cells, cax=place(left + plane.width + 0.05, bottom, 0.07, plane.height)
-        )
-        bar.outline.set_linewidth(0.4)
-        plain_numbers(bar.ax.yaxis, 4 if plane.height > 0.8 else 3)
-        bar.ax.tick_params(labelsize=6, pad=1.5, length=2)
+        title = shorten(names[int(feature)], width_in_characters)
+        axes.set_title(title, fontsize=7, pad=2.5, loc="left")
+        beside_it = place(left + plane.width + 0.05, bottom, 0.07, plane.height)
+        thin_bar(figure, cells, beside_it, 4 if plane.height > 0.8 else 3)
     if heading:
-        figure.text(
-            0.1 / page[0],
-            1 - 0.07 / page[1],
-            f"{len(shown)} of {n_features} features: those that vary most over the map",
-            va="top",
-        )
+        text = f"{len(shown)} of {n_features} features: those that vary most over the map"
+        figure.text(0.1 / page[0], 1 - 0.07 / page[1], text, va="top")
     notes = []
     if boundaries is not None:
         notes.append(Line2D([], [], color=INK, lw=1.0, label="boundary of clusters"))
@@ -256,11 +212,11 @@ def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
     stored = read_map(inputs, parameters, "weights", "node_clusters")
     table = store.read_data(inputs["data"], mapped=True)
     return component_planes_figure(
-        names=table.names,
-        lattice=stored.lattice,
+        stored.arrays["weights"],
+        table.names,
+        stored.lattice,
         offset=table.offset,
         scale=table.scale,
-        weights=stored.arrays["weights"],
         node_clusters=stored.arrays["node_clusters"],
     )
 
@@ -268,7 +224,7 @@ def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
 @paper_style()
 def hit_map_figure(
     hits: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     class_counts: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
@@ -276,26 +232,11 @@ def hit_map_figure(
 ) -> Figure:
     """Draw points per node; with known classes as pies, else as filled parts of the cells.
 
-    The area of a symbol is proportional to the number of points of its node. The 95th percentile
-    of occupied nodes fills its cell; what lies above is drawn as large, and the key says so.
-
-    Parameters
-    ----------
-    hits
-        (M,) integers, points whose winner the node is.
-    lattice
-        Lattice with M nodes.
-    class_counts
-        (M, C) integers, the same by true class.
-    class_names
-        C names.
-    node_clusters
-        (M,) integers; draws the boundaries of clusters.
-
-    Raises
-    ------
-    ConfigError
-        An array does not have one row per node, or the classes do not fit their names.
+    `hits` are (M,) points whose winner the node is, `class_counts` (M, C) the same by true class;
+    `node_clusters` (M,) draws the boundaries of clusters. The area of a symbol is proportional to
+    the number of points of its node. The 95th percentile of occupied nodes fills its cell; what
+    lies above is drawn as large, and the key says so. ConfigError where an array does not have one
+    row per node, or the classes do not fit their names.
     """
     hits = np.asarray(hits, dtype=np.int64)
     _check_nodes(lattice, hits=hits)
@@ -319,16 +260,8 @@ def hit_map_figure(
     page = MapPage(lattice)
     axes = page.axes
     dense = len(polygons) > MANY_CELLS
-    axes.add_collection(
-        PolyCollection(
-            polygons,  # type: ignore[arg-type]  # takes arrays
-            facecolors=np.where(occupied, "white", EMPTY),
-            edgecolors=EMPTY,
-            linewidths=0.4,
-            rasterized=dense,
-        ),
-        autolim=False,
-    )
+    filled: Style = {"facecolors": np.where(occupied, "white", EMPTY), "edgecolors": EMPTY}
+    add_cells(axes, polygons, linewidths=0.4, rasterized=dense, **filled)
     largest = 0.96 * page.size.symbol
     if class_counts is None:
         centred = (polygons[occupied] - positions[occupied, None]) * [1.0, page.size.roundness]
@@ -339,27 +272,16 @@ def hit_map_figure(
         symbols, classes = _pies(positions, counts, share * largest / 2, page.size.roundness)
         colours = [class_colours[c] for c in classes]
         marker, widening = "o", 1.0
-    axes.add_collection(
-        PolyCollection(
-            symbols,
-            facecolors=colours,
-            edgecolors="white",
-            linewidths=0.0 if dense else 0.25,
-            rasterized=dense,
-            zorder=2,
-        ),
-        autolim=False,
-    )
+    filled = {"facecolors": colours, "edgecolors": "white", "linewidths": 0.0 if dense else 0.25}
+    add_cells(axes, symbols, rasterized=dense, zorder=2, **filled)
     if node_clusters is not None:
         draw_boundaries(axes, lattice, node_clusters, 1.1)
     crowded = hits.max(initial=0) > full
-    key = [
-        (
-            f"{n} point{'s' if n > 1 else ''}{' or more' if crowded and n == full else ''}",
-            largest * 72 * page.size.cell * widening * max(np.sqrt(n / full), 0.15),
-        )
-        for n in sorted({full, max(full // 4, 1)}, reverse=True)
-    ]
+    key = []
+    for n in sorted({full, max(full // 4, 1)}, reverse=True):
+        text = f"{n} point{'s' if n > 1 else ''}{' or more' if crowded and n == full else ''}"
+        width = largest * 72 * page.size.cell * widening * max(np.sqrt(n / full), 0.15)
+        key.append((text, width))
     colour = group_colour(0) if class_counts is None else MUTED
     page.finish(handles, key, marker=marker, color=colour, markeredgewidth=0)
     return page.figure
@@ -382,7 +304,7 @@ def draw_hits(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
+def _check_nodes(lattice: Lattice, **arrays: np.ndarray) -> None:
     """Raise where an array does not have one entry per node."""
     for name, values in arrays.items():
         if len(values) != lattice.n_nodes:
@@ -393,39 +315,25 @@ def _check_nodes(lattice: "Lattice", **arrays: np.ndarray) -> None:
 
 
 def _disc(colour: str, size: float) -> Style:
-    return {
-        "linestyle": "",
-        "marker": "o",
-        "color": colour,
-        "markersize": size,
-        "markeredgecolor": INK,
-        "markeredgewidth": 0.7,
-        "clip_on": False,
-    }
+    style: Style = {"linestyle": "", "marker": "o", "color": colour, "markersize": size}
+    return style | {"markeredgecolor": INK, "markeredgewidth": 0.7, "clip_on": False}
 
 
 def _draw_starbursts(
-    axes: Axes, lattice: "Lattice", targets: np.ndarray, width: float
+    axes: Axes, lattice: Lattice, targets: np.ndarray, width: float
 ) -> list[Artist]:
     """Lines from the nodes to the centroids of their basins, and their legend entry."""
     origins = np.flatnonzero(targets != np.arange(len(targets)))
     if not len(origins):
         return []
     rays = straight_lines(lattice, origins, targets[origins])
-    lines = LineCollection(
-        rays,  # type: ignore[arg-type]  # takes arrays
-        colors=INK,
-        linewidths=width,
-        zorder=2.2,
-        rasterized=len(rays) > MANY_CELLS,
-    )
-    axes.add_collection(lines, autolim=False)
-    clip_to_map(lines, axes, lattice)
+    style: Style = {"linewidths": width, "zorder": 2.2, "rasterized": len(rays) > MANY_CELLS}
+    clip_to_map(add_lines(axes, rays, colors=INK, **style), axes, lattice)
     return [Line2D([], [], color=INK, lw=0.6, label="node to the centroid of its basin")]
 
 
 def _draw_merges(
-    axes: Axes, lattice: "Lattice", centroids: np.ndarray, targets: np.ndarray
+    axes: Axes, lattice: Lattice, centroids: np.ndarray, targets: np.ndarray
 ) -> list[Artist]:
     """Lines from merged basins to their clusters, dots on the former, and the legend entries."""
     merged = targets != centroids
@@ -433,14 +341,7 @@ def _draw_merges(
         return []
     joints = straight_lines(lattice, centroids[merged], targets[merged])
     rim = [Stroke(linewidth=3.0, foreground="white"), Normal()]
-    lines = LineCollection(
-        joints,  # type: ignore[arg-type]  # takes arrays
-        colors=_JOINT,
-        linewidths=1.7,
-        zorder=4,
-        path_effects=rim,
-    )
-    axes.add_collection(lines, autolim=False)
+    lines = add_lines(axes, joints, colors=_JOINT, linewidths=1.7, zorder=4, path_effects=rim)
     clip_to_map(lines, axes, lattice)
     dots = lattice.coordinates()[centroids[merged]]
     axes.plot(*dots.T, **_disc(_JOINT, 3.0), zorder=4.5)
@@ -457,7 +358,7 @@ def _bar_room(values: np.ndarray) -> float:
     return 0.27 + 0.056 * max(len(text) for texts in labels for text in texts)
 
 
-def _plane_grid(lattice: "Lattice", planes: int, beside: float) -> tuple[int, MapSize]:
+def _plane_grid(lattice: Lattice, planes: int, beside: float) -> tuple[int, MapSize]:
     """Most columns that draw the planes not much smaller than any other; size of a plane."""
     grids = []
     for columns in range(1, planes + 1):

@@ -22,9 +22,11 @@ from kohorte.figures.style import (
     marker_handle,
     new_figure,
     panel_title,
+    plain_axes,
     plain_numbers,
     sequential_map,
     shorten,
+    widen,
 )
 
 MAX_POINTS = 20_000
@@ -59,13 +61,7 @@ def choose_points(n_points: int) -> np.ndarray:
 
 
 class PanelRow:
-    """A figure with panels side by side.
-
-    Attributes
-    ----------
-    figure, panels
-        The figure and the axes of its panels.
-    """
+    """A figure with panels side by side."""
 
     _LEFT, _RIGHT, _TOP, _LABELS, _BAR = 0.6, 0.1, 0.26, 0.48, 0.42
 
@@ -85,8 +81,7 @@ class PanelRow:
         """Label the axes of a panel with one or two features; labels of y at the left end only."""
         axes = self.panels[panel]
         axes.set_xlabel(shorten(names[0], 26))
-        plain_numbers(axes.xaxis, 5)
-        plain_numbers(axes.yaxis, 5)
+        plain_axes(axes, 5, 5)
         if len(names) == 1:
             axes.set_yticks([])
         if panel == 0:
@@ -160,17 +155,8 @@ def draw_scale(
     logarithmic: bool = False,
 ) -> PathCollection:
     """Points coloured by a number between limits; the artist is for a colour bar."""
-    low, high = limits
-    if not low < high:  # one value only: a range around it
-        low, high = low - max(abs(low) * 0.05, 1e-6), high + max(abs(high) * 0.05, 1e-6)
-    return axes.scatter(
-        x,
-        y,
-        c=values,
-        cmap=sequential_map(),
-        norm=(LogNorm if logarithmic else Normalize)(low, high),
-        **_point_style(len(x)),
-    )
+    norm = (LogNorm if logarithmic else Normalize)(*widen(*limits))
+    return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **_point_style(len(x)))
 
 
 def draw_groups(
@@ -182,27 +168,11 @@ def draw_groups(
     names: Sequence[str],
     colours: Sequence[int] | None = None,
 ) -> list[Line2D]:
-    """Points with the colour and marker of their group, the largest group first.
+    """Draw points with the colour and marker of their group, the largest group first.
 
-    Parameters
-    ----------
-    axes
-        Axes to draw in.
-    x, y
-        (N,) positions.
-    groups
-        (N,) integers, negative for points without a group.
-    shown
-        Indices of the points to draw.
-    names
-        Names of the groups.
-    colours
-        Number of the colour of each group; its own number by default.
-
-    Returns
-    -------
-    list of Line2D
-        Legend entries, with the number of points of each group (all, not only those drawn).
+    Of the (N,) places and `groups`, negative for none, those with the indices `shown` are drawn.
+    `colours` gives the number of the colour of each group, its own by default. Returns legend
+    entries with the number of points of each group (all, not only those drawn).
     """
     colours = range(len(names)) if colours is None else colours
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
@@ -216,15 +186,10 @@ def draw_groups(
         chosen = shown[drawn == k]
         colour, marker = group_colour(colours[k]), group_marker(colours[k])
         axes.scatter(x[chosen], y[chosen], c=colour, marker=marker, **style)
-    entries = [
-        marker_handle(
-            f"{shorten(names[k], 18)} ({sizes[k]})",
-            group_colour(colours[k]),
-            group_marker(colours[k]),
-        )
-        for k in np.sort(named)
-        if sizes[k]
-    ]
+    entries = []
+    for k in np.sort(named[sizes[named] > 0]):
+        text, colour = f"{shorten(names[k], 18)} ({sizes[k]})", colours[k]
+        entries.append(marker_handle(text, group_colour(colour), group_marker(colour)))
     rest = int(sizes.sum() - sizes[named].sum())
     if rest:
         text = f"{len(names) - len(named)} smaller groups ({rest})"

@@ -21,18 +21,8 @@ def shrink_picture(
 ) -> None:
     """Write a picture in the first of some widths in which it is small enough, or the last.
 
-    Parameters
-    ----------
-    figure
-        PNG of the figure, which is never made larger.
-    picture
-        PNG to write.
-    widths
-        Widths to try, in pixels.
-    palette
-        Whether 256 colours are enough.
-    most_bytes
-        Size of the file that is small enough.
+    The PNG `figure`, never made larger, is tried in each of `widths`, in pixels, with 256 colours
+    where `palette` says that these are enough, until the PNG `picture` has at most `most_bytes`.
     """
     with Image.open(figure) as image:
         whole = image.convert("RGB")

@@ -1,12 +1,10 @@
 """Figures of points in the plane of two features: signal, consensus labels, confidence."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
@@ -28,38 +26,24 @@ from kohorte.figures.style import (
     EMPTY,
     INK,
     ShortNumbers,
+    Style,
     group_colour,
     is_wide,
     paper_style,
     sequential_map,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
-    from kohorte.store import PreparedData, StoredEnsemble
+from kohorte.maps.lattice import Lattice
 
 _CONFIDENCE = "Share of votes for the label"
 
 
 def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """Find the two features in which the groups of points lie farthest apart.
+    """Find the two columns, or the only one, in which the groups of points lie farthest apart.
 
     The first has the largest ratio F of the variance between groups to that within them (one-way
     analysis of variance); the second the next largest among those that do not repeat the first,
-    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. A missing value (NaN)
-    counts as the mean of its feature.
-
-    Parameters
-    ----------
-    features
-        (N, F) values.
-    labels
-        (N,) integers, group of each point.
-
-    Returns
-    -------
-    tuple of int
-        Two columns, or the only one.
+    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. `features` are (N, F),
+    of which a missing value (NaN) counts as the mean of its feature, `labels` (N,) integers.
     """
     features = fill_missing(np.asarray(features, dtype=np.float64))
     if features.shape[1] == 1:
@@ -86,10 +70,7 @@ def choose_features(
 ) -> tuple[int, ...]:
     """Columns of the features named `chosen`, or the most telling ones where it is None.
 
-    Raises
-    ------
-    ConfigError
-        A chosen name is not among the names.
+    ConfigError where a chosen name is not among the names.
     """
     if chosen is None:
         return most_telling_features(features, labels)
@@ -127,31 +108,22 @@ def signal_figure(
 ) -> Figure:
     """Draw stacked signal, consensus labels and, where known, true classes, side by side.
 
+    ConfigError where the arrays differ in length.
+
     Parameters
     ----------
-    features
+    features, names
         (N, 2) two features of each point, or (N, 1): points are then spread at random upwards. A
-        point with a missing value (NaN) is counted, but not drawn.
-    names
-        Their names, with units.
+        point with a missing value (NaN) is counted, but not drawn. Their names have units.
     signal
         (N,) stacked signal, the sum over realizations of the Gsum of the point's cluster.
-    labels
-        (N,) integers, consensus group; negative means none.
-    truth
-        (N,) integers, true class as an index into `class_names`; negative means unknown.
-    class_names
-        Names of the classes.
+    labels, truth
+        (N,) integers, consensus group and true class, an index into `class_names`; negative: none.
     matching
         For each group the class that it stands for, or -1, as `classes_of_groups` gives it: the
         group takes the colour of the class, and points of other classes are marked. Needs `truth`.
     step
         The points are every step-th of the study, which the figure then says.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
     """
     features = _as_points(features, names, signal=signal, labels=labels, truth=truth)
     signal = np.asarray(signal, dtype=np.float64)
@@ -178,8 +150,14 @@ def signal_figure(
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
         classes = classes if class_names is None else list(class_names)
-        if matching is not None:
-            entries += _mark_misassigned(row.panels[1], x, y, labels, truth, matching, shown)
+        if matching is not None:  # mark points of a class that their group does not stand for
+            stands_for = np.where(labels >= 0, matching[np.maximum(labels, 0)], -1)
+            wrong = (truth >= 0) & (stands_for != truth)
+            if n_wrong := int(wrong.sum()):
+                chosen = shown[wrong[shown]]
+                text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
+                at, many = (x[chosen], y[chosen]), len(chosen) > 300
+                entries += mark_points(row.panels[1], *at, text, many=many)
         row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes))
     row.legend(1, entries)
     row.finish()
@@ -212,41 +190,28 @@ def confidence_figure(
     *,
     confidence: np.ndarray,
     node_confidence: np.ndarray | None = None,
-    lattice: "Lattice | None" = None,
+    lattice: Lattice | None = None,
     step: int = 1,
 ) -> Figure:
     """Draw confidence of the consensus: in feature space, on a map, and its distribution.
 
+    ConfigError where the arrays differ in length, or one of map and lattice is missing.
+
     Parameters
     ----------
-    features
-        (N, 2) two features of each point, or (N, 1); see `signal_figure`.
-    names
-        Their names, with units.
+    features, names, step
+        As for `signal_figure`.
     confidence
         (N,) share of the realizations that vote for the point's label, 0 to 1.
-    node_confidence
+    node_confidence, lattice
         (M,) mean confidence of the points of each node of a representative map, NaN for a node
-        without points; None leaves the map out.
-    lattice
-        Lattice of that map.
-    step
-        The points are every step-th of the study, which the figure then says.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length, or one of map and lattice is missing.
+        without points, and its lattice; None leaves the map out.
     """
     features = _as_points(features, names, confidence=confidence)
     confidence = np.asarray(confidence, dtype=np.float64)
     if (node_confidence is None) != (lattice is None):
         raise ConfigError("node_confidence and lattice must be given together")
-    if (
-        lattice is not None
-        and node_confidence is not None
-        and len(node_confidence) != lattice.n_nodes
-    ):
+    if lattice and node_confidence is not None and len(node_confidence) != lattice.n_nodes:
         raise ConfigError(
             f"node_confidence has {len(node_confidence)} entries, but the lattice has "
             f"{lattice.n_nodes} nodes"
@@ -302,7 +267,7 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _read_points(inputs: Inputs) -> tuple["PreparedData", "StoredEnsemble", int]:
+def _read_points(inputs: Inputs) -> tuple["store.PreparedData", "store.StoredEnsemble", int]:
     """Table and ensemble of every n-th point, and n."""
     table = store.read_data(inputs["data"], mapped=True)
     step = choose_step(len(table.features))
@@ -339,26 +304,6 @@ def _matched_colours(matching: np.ndarray, truth: np.ndarray) -> list[int]:
     return np.where(matching >= 0, matching, spare).tolist()
 
 
-def _mark_misassigned(
-    axes: Axes,
-    x: np.ndarray,
-    y: np.ndarray,
-    labels: np.ndarray,
-    truth: np.ndarray,
-    matching: np.ndarray,
-    shown: np.ndarray,
-) -> list[Line2D]:
-    """Mark points whose class is not the one that their group stands for; legend entry."""
-    stands_for = np.where(labels >= 0, matching[np.maximum(labels, 0)], -1)
-    wrong = (truth >= 0) & (stands_for != truth)
-    n_wrong, n_known = int(wrong.sum()), int((truth >= 0).sum())
-    if not n_wrong:
-        return []
-    chosen = shown[wrong[shown]]
-    text = f"misassigned ({n_wrong}, {100 * n_wrong / n_known:.1f} %)"
-    return mark_points(axes, x[chosen], y[chosen], text, many=len(chosen) > 300)
-
-
 def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     """Shares of points by confidence; those on which all realizations agree as a bar apart."""
     n_points = len(confidence)
@@ -366,20 +311,12 @@ def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     edges = np.linspace(low, 1.0, 21)
     heights = np.histogram(confidence[~unanimous], bins=edges)[0] / n_points
     width = edges[1] - edges[0]
-    axes.bar(
-        edges[:-1], heights, width, align="edge", color=group_colour(0), edgecolor="white", lw=0.4
-    )
+    style: Style = {"align": "edge", "color": group_colour(0), "edgecolor": "white", "lw": 0.4}
+    axes.bar(edges[:-1], heights, width, **style)
     share = float(unanimous.mean())
     if share:
-        axes.bar(
-            1.0 + 0.75 * width,
-            share,
-            width,
-            color="white",
-            edgecolor=group_colour(0),
-            hatch="//////",
-            lw=0.6,
-        )
+        style = {"color": "white", "edgecolor": group_colour(0), "hatch": "//////", "lw": 0.6}
+        axes.bar(1.0 + 0.75 * width, share, width, **style)
     heights = np.append(heights, share)
     if is_wide(heights, 30.0):
         axes.set_yscale("log")

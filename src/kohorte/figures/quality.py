@@ -18,11 +18,7 @@ from kohorte.figures.levels import (
     find_levels,
     telling_parameters,
 )
-from kohorte.figures.reading import (
-    Inputs,
-    Parameters,
-    find_representative,
-)
+from kohorte.figures.reading import Inputs, Parameters, find_representative
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -33,9 +29,10 @@ from kohorte.figures.style import (
     legend_below,
     marker_handle,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
-    plain_numbers,
+    plain_axes,
 )
 
 
@@ -56,18 +53,16 @@ def quality_figure(
     """Draw topographic against quantization error, with Pareto front and recommended setting.
 
     Realizations in different metrics, whose quantization errors cannot be compared, have a panel
-    for each metric.
+    for each metric. ConfigError where the arrays differ in length.
 
     Parameters
     ----------
-    quantization_error
-        (R,) mean distance of a point to its winner, in the units of the scaled features.
-    topographic_error
-        (R,) share of points whose two best nodes are not neighbours; NaN where it is not defined.
-    colour_by, colour_name
-        (R,) values of a parameter, numbers or texts, and its name.
-    marker_by, marker_name
-        (R,) values of a second parameter, shown by markers where it has at most 11 values.
+    quantization_error, topographic_error
+        (R,) mean distance of a point to its winner, in the units of the scaled features, and share
+        of points whose two best nodes are not neighbours; NaN where it is not defined.
+    colour_by, colour_name, marker_by, marker_name
+        (R,) values of a parameter, numbers or texts, and its name; the same of a second one, shown
+        by markers where it has at most 11 values.
     metric
         (R,) name of the metric of each realization; all euclidean by default.
     settings
@@ -75,11 +70,6 @@ def quality_figure(
         shown where there are repeats, and the front as the border of all that it is better than.
     highlight, highlight_label
         Index of a realization to point out, and what to call it.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
     """
     qe, te = np.asarray(quantization_error), np.asarray(topographic_error)
     n = len(qe)
@@ -97,14 +87,9 @@ def quality_figure(
         rows = np.flatnonzero(panel == k)
         _draw_realizations(axes, qe, te, rows, colouring.colours, shape)
         if settings is not None:
-            one = len(names) == 1
-            handles += _draw_settings(
-                axes, settings if one else settings[settings["metric"] == names[k]]
-            )
-    if colouring.bar is not None:
-        bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=28)
-        bar.set_label(colour_name)
-        plain_numbers(bar.ax.yaxis, 6)
+            chosen = settings if len(names) == 1 else settings[settings["metric"] == names[k]]
+            handles += _draw_settings(axes, chosen)
+    colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=28)
     if highlight is not None:
         ring: Style = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
         ring |= {"marker": "o", "color": "none", "linestyle": ""}
@@ -143,10 +128,8 @@ def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
     columns = min(len(metrics), 2)
     rows = -(-len(metrics) // columns)
     figure = new_figure(*((4.6, 3.1) if len(metrics) == 1 else (DOUBLE_COLUMN, 2.8 * rows)))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(metrics) :]:
-        axes.remove()
-    for k, (axes, name) in enumerate(zip(grid, metrics, strict=False)):
+    grid = panel_grid(figure, len(metrics), columns)
+    for k, (axes, name) in enumerate(zip(grid, metrics, strict=True)):
         if len(metrics) == 1:
             text = "distance" if name == "euclidean" else f"{name} distance"
             axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
@@ -155,7 +138,7 @@ def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
             axes.set_xlabel("Quantization error")
         if k % columns == 0:
             axes.set_ylabel("Topographic error (share of points)")
-    return figure, grid[: len(metrics)]
+    return figure, grid
 
 
 def _find_shapes(
@@ -184,20 +167,11 @@ def _draw_realizations(
     style: Style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
     for form in np.unique(shape[rows]):
         chosen = rows[shape[rows] == form]
-        axes.scatter(
-            qe[chosen],
-            te[chosen],
-            c=colours[chosen],
-            marker=MARKERS[form],
-            linewidths=0.4,
-            edgecolors=INK,
-            zorder=2,
-            **style,
-        )
+        style |= {"c": colours[chosen], "marker": MARKERS[form]}
+        axes.scatter(qe[chosen], te[chosen], linewidths=0.4, edgecolors=INK, zorder=2, **style)
     qe, te = qe[rows], te[rows]
     te = te[np.isfinite(te)] if np.isfinite(te).any() else np.zeros(1)
-    plain_numbers(axes.xaxis, 6)
-    plain_numbers(axes.yaxis, 6)
+    plain_axes(axes, 6, 6)
     span = max(qe.max() - qe.min(), 0.02 * qe.max(), 1e-6)
     axes.set_xlim(qe.min() - 0.07 * span, qe.max() + 0.07 * span)
     span = max(te.max() - te.min(), 0.01)
@@ -217,12 +191,9 @@ def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
         # From the upper to the right border: all that lies above is worse than some member.
         qe, te = front["qe_mean"].to_numpy(), front["te_mean"].to_numpy()
         edge: Style = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
-        axes.plot(
-            np.concatenate([qe[:1], qe, axes.get_xlim()[1:]]),
-            np.concatenate([axes.get_ylim()[1:], te, te[-1:]]),
-            drawstyle="steps-post",
-            **edge,
-        )
+        x = np.concatenate([qe[:1], qe, axes.get_xlim()[1:]])
+        y = np.concatenate([axes.get_ylim()[1:], te, te[-1:]])
+        axes.plot(x, y, drawstyle="steps-post", **edge)
         handles.append(Line2D([], [], label="Pareto front", **edge))
     star: Style = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
     star |= {"markeredgecolor": INK, "markeredgewidth": 0.7}

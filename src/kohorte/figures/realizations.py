@@ -14,14 +14,17 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     SINGLE_COLUMN,
+    Style,
     group_colour,
     is_wide,
     legend_below,
     log_axis,
     marker_handle,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
 )
 
@@ -33,19 +36,10 @@ MOST_PANELS = 11
 def clusters_figure(
     n_clusters: np.ndarray, parameters: Mapping[str, Sequence[object]] | None = None
 ) -> Figure:
-    """Draw numbers of clusters of all realizations, and by the value of each parameter.
+    """Draw numbers of clusters of all R realizations, and by the value of each parameter.
 
-    Parameters
-    ----------
-    n_clusters
-        (R,) integers.
-    parameters
-        (R,) values of each swept parameter, by name; those with a single value are left out.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
+    `parameters` gives the (R,) values of each swept parameter by name, of which those with a single
+    value are left out. ConfigError where the arrays differ in length.
     """
     counts = np.asarray(n_clusters, dtype=np.int64)
     parameters = dict(parameters or {})
@@ -59,13 +53,11 @@ def clusters_figure(
     width = SINGLE_COLUMN if columns == 1 else DOUBLE_COLUMN
     slanted = max([_label_room(levels) for levels in swept.values()], default=0.0)
     figure = new_figure(width, 0.3 + (2.3 + slanted) * rows)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[1 + len(swept) :]:
-        axes.remove()
+    grid = panel_grid(figure, 1 + len(swept), columns)
     _draw_histogram(grid[0], counts)
     panel_title(grid[0], "a", f"{len(counts)} realization{'s' if len(counts) != 1 else ''}")
     wide = is_wide(counts, 30.0)
-    for k, (axes, (name, levels)) in enumerate(zip(grid[1:], swept.items(), strict=False)):
+    for k, (axes, (name, levels)) in enumerate(zip(grid[1:], swept.items(), strict=True)):
         _draw_breakdown(axes, counts, levels, np.asarray(parameters[name]))
         panel_title(axes, chr(ord("b") + k), f"by {name}")
         axes.set_xlabel(name)
@@ -100,10 +92,8 @@ def _draw_histogram(axes: Axes, counts: np.ndarray) -> None:
     edges = np.arange(low, high + width + 1, width) - 0.5
     axes.hist(counts, bins=edges.tolist(), color=group_colour(0), edgecolor="white", linewidth=0.4)
     axes.set_xlabel("Number of clusters" + (f" (in steps of {width})" if width > 1 else ""))
-    axes.set_ylabel("Realizations")
-    axes.set_xlim(edges[0] - 0.5 * width, edges[-1] + 0.5 * width)
-    plain_numbers(axes.xaxis, 6, integer=True)
-    plain_numbers(axes.yaxis, 5, integer=True)
+    axes.set(ylabel="Realizations", xlim=(edges[0] - 0.5 * width, edges[-1] + 0.5 * width))
+    plain_axes(axes, 6, 5, integer=True)
 
 
 def _draw_breakdown(axes: Axes, counts: np.ndarray, levels: Levels, values: np.ndarray) -> None:
@@ -113,15 +103,8 @@ def _draw_breakdown(axes: Axes, counts: np.ndarray, levels: Levels, values: np.n
     x = values.astype(np.float64) if spread else levels.index.astype(np.float64)
     places, times = np.unique(np.stack([x, counts], axis=1), axis=0, return_counts=True)
     area = 90.0 * times / times.max() if times.max() > 1 else np.full(len(times), 20.0)
-    axes.scatter(
-        places[:, 0],
-        places[:, 1],
-        s=np.maximum(area, 4.0),
-        color=group_colour(0),
-        alpha=0.75,
-        linewidths=0,
-        zorder=2,
-    )
+    style: Style = {"color": group_colour(0), "alpha": 0.75, "linewidths": 0, "zorder": 2}
+    axes.scatter(places[:, 0], places[:, 1], s=np.maximum(area, 4.0), **style)
     axes.set_ylabel("Number of clusters")
     if spread:
         if is_wide(x) and x.min() > 0:

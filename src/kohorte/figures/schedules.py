@@ -13,19 +13,16 @@ from matplotlib.lines import Line2D
 from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import check_lengths, colour_by, colour_realizations, telling_parameters
-from kohorte.figures.reading import (
-    Inputs,
-    Parameters,
-    find_representative,
-)
+from kohorte.figures.reading import Inputs, Parameters, find_representative
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    Style,
     legend_below,
     new_figure,
     panel_title,
     paper_style,
-    plain_numbers,
+    plain_axes,
     sequential_map,
     value_label,
 )
@@ -51,22 +48,10 @@ def schedule_figure(
 ) -> Figure:
     """Draw learning rate and radius of all realizations against steps, and the kernel of one.
 
-    Parameters
-    ----------
-    parameters
-        Parameters of R realizations, R >= 1.
-    n_points
-        Number of points: what one pass of mini-batches is divided into follows from it.
-    colour_by, colour_name
-        (R,) values of a parameter, numbers or texts, and its name.
-    highlight
-        Index of the realization whose kernel is drawn: its strength times the learning rate,
-        against the lattice distance from the winner.
-
-    Raises
-    ------
-    ConfigError
-        The arguments differ in length, or there is no realization.
+    What one pass of mini-batches is divided into follows from `n_points`. `colour_by` has (R,)
+    values of a parameter, numbers or texts. Of the realization `highlight` the kernel is drawn: its
+    strength times the learning rate, against the lattice distance from the winner. ConfigError
+    where the arguments differ in length, or there is no realization.
     """
     if not parameters:
         raise ConfigError("a figure of schedules needs at least one realization")
@@ -86,30 +71,21 @@ def schedule_figure(
     units = {_unit(own) for own in parameters}
     unit = units.pop() if len(units) == 1 else "Steps or epochs"
     for axes, label in ((left, "Learning rate"), (middle, "Radius (lattice spacings)")):
-        axes.set_xlabel(f"{unit} done")
-        axes.set_ylabel(label)
+        axes.set(xlabel=f"{unit} done", ylabel=label)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.grid(True)
-        plain_numbers(axes.xaxis, 4)
-        plain_numbers(axes.yaxis, 5)
+        plain_axes(axes, 4, 5)
     if all(own.trainer == "batch" for own in parameters):
         left.set_axis_off()
-        left.text(
-            0.5, 0.5, "none in\nbatch training", ha="center", va="center", transform=left.transAxes
-        )
+        centred: Style = {"ha": "center", "va": "center", "transform": left.transAxes}
+        left.text(0.5, 0.5, "none in\nbatch training", **centred)
     moments = _draw_kernel(right, parameters[highlight], n_points)
-    for axes, letter, text in zip(
-        (left, middle, right), "abc", ("Learning rate", "Radius", "Pull on a node"), strict=True
-    ):
-        panel_title(axes, letter, text)
-    if colouring.bar is not None:
-        bar = figure.colorbar(colouring.bar, ax=[left, middle], pad=0.02)
-        bar.set_label(colour_name)
-    entries: list[Artist] = [
-        Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in colouring.entries
-    ]
-    legend_below(figure, entries + moments, most=5)
+    panel_title(left, "a", "Learning rate")
+    panel_title(middle, "b", "Radius")
+    panel_title(right, "c", "Pull on a node")
+    colouring.draw_bar(figure, (left, middle), colour_name, bins=None, pad=0.02)
+    legend_below(figure, colouring.lines() + moments, most=5)
     return figure
 
 
@@ -182,6 +158,5 @@ def _draw_kernel(axes: Axes, parameters: MapParameters, n_points: int) -> list[A
     batch = parameters.trainer == "batch"
     axes.set_ylabel("Kernel" if batch else "Learning rate × kernel")
     axes.grid(True)
-    plain_numbers(axes.xaxis, 4)
-    plain_numbers(axes.yaxis, 5)
+    plain_axes(axes, 4, 5)
     return handles

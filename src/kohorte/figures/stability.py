@@ -35,23 +35,10 @@ def stability_figure(
     groups: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Figure:
-    """Draw Gsum of the clusters by rank, with its confidence interval.
+    """Draw (K,) Gsum of the clusters by rank, with limits of an interval of probability `level`.
 
-    Parameters
-    ----------
-    gsum
-        (K,) Gsum of each cluster, in any order.
-    low, high
-        (K,) limits of the interval over resampled realizations.
-    groups
-        (K,) integers from 0, consensus group of each cluster, for colour and marker.
-    level
-        Probability of the interval.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
+    The limits are over resampled realizations. The consensus groups, (K,) integers from 0, give
+    colours and markers. ConfigError where the arrays differ in length.
     """
     gsum, low, high = (np.asarray(a, dtype=np.float64) for a in (gsum, low, high))
     n = len(gsum)
@@ -86,11 +73,8 @@ def stability_figure(
         chosen = groups == k
         axes.scatter(rank[chosen], gsum[chosen], c=group_colour(k), marker=group_marker(k), **style)
     if len(counts) > 1:
-        handles += [
-            marker_handle(f"group {k}", group_colour(k), group_marker(k))
-            for k in named
-            if counts[k]
-        ]
+        present = named[counts[named] > 0]
+        handles += [marker_handle(f"group {k}", group_colour(k), group_marker(k)) for k in present]
         if others.any():
             text = f"{int((counts > 0).sum()) - len(named)} smaller groups"
             handles.append(marker_handle(text, MUTED, ".", markeredgewidth=0))
@@ -100,8 +84,7 @@ def stability_figure(
     else:
         plain_numbers(axes.yaxis, 6)
     plain_numbers(axes.xaxis, 8, integer=True)
-    axes.set_xlabel("Rank of the cluster")
-    axes.set_ylabel("Gsum")
+    axes.set(xlabel="Rank of the cluster", ylabel="Gsum")
     legend_below(figure, handles, most=4)
     return figure
 
@@ -126,23 +109,9 @@ def sufficiency_figure(
 ) -> Figure:
     """Draw agreement of the consensus of some realizations with that of all, against how many.
 
-    Parameters
-    ----------
-    sizes
-        (S,) numbers of realizations in the subsets.
-    mean, low, high
-        (S,) adjusted Rand index with the consensus of all: mean and limits over subsets.
-    target
-        Agreement that counts as enough.
-    answer
-        Smallest number of realizations that reaches it; None where none does.
-    band
-        What the limits are.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in length.
+    `mean`, `low` and `high` are (S,) adjusted Rand indices: mean and limits, named `band`, over
+    subsets of (S,) `sizes` realizations. `answer` is the smallest number that reaches `target`, the
+    agreement that counts as enough, or None. ConfigError where the arrays differ in length.
     """
     sizes = np.asarray(sizes)
     mean, low, high = (np.asarray(a, dtype=np.float64) for a in (mean, low, high))
@@ -168,8 +137,7 @@ def sufficiency_figure(
         text = f"{answer} realizations are enough"
         handles.append(Line2D([], [], color="#D55E00", lw=1.0, ls=":", label=text))
     elif target is not None:
-        text = "target not reached"
-        handles.append(Line2D([], [], linestyle="", label=text))
+        handles.append(Line2D([], [], linestyle="", label="target not reached"))
     bottom = min(float(low.min()), 1.0 if target is None else target)
     axes.set_ylim(bottom - 0.05 * (1.0 - bottom) - 0.01, 1.01 + 0.02 * (1.0 - bottom))
     axes.set_xlabel("Number of realizations")

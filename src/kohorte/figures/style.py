@@ -18,8 +18,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
@@ -40,22 +43,8 @@ SMALL = 6.5
 """Font size of annotations inside axes, in points; all other text is 7 to 9 points."""
 
 COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#690069",
-    "#F0E442",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#000000",
-    "#784B4B",
-    "#A569FF",
-    "#2D4B00",
-    "#A5B487",
-    "#0000C3",
-    "#B42D87",
-    "#69E187",
+    *("#0072B2", "#E69F00", "#690069", "#F0E442", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"),
+    *("#000000", "#784B4B", "#A569FF", "#2D4B00", "#A5B487", "#0000C3", "#B42D87", "#69E187"),
 )
 """Group colours: the eight of Okabe and Ito (2008) and eight more.
 
@@ -88,31 +77,20 @@ Style = dict[str, Any]
 _RC = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.title_fontsize": 7,
-    "legend.frameon": False,
-    "legend.handlelength": 1.6,
     "figure.titlesize": 9,
-    "axes.linewidth": 0.6,
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 7),
+    **dict.fromkeys(("legend.fontsize", "legend.title_fontsize"), 7),
+    "legend.handlelength": 1.6,
+    **dict.fromkeys(("legend.frameon", "axes.spines.top", "axes.spines.right"), False),
     "axes.edgecolor": INK,
     "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "ytick.minor.width": 0.4,
     "lines.linewidth": 1.0,
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
     "hatch.linewidth": 0.5,
-    "grid.linewidth": 0.4,
+    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width", "grid.linewidth"), 0.4),
     "grid.color": "#D0D0D0",
-    "pdf.fonttype": 42,
-    "ps.fonttype": 42,
+    **dict.fromkeys(("pdf.fonttype", "ps.fonttype"), 42),
     "savefig.dpi": 300,
     "svg.hashsalt": "kohorte",
 }
@@ -135,25 +113,11 @@ def paper_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
-    """Write a figure as PDF or PNG; the same figure gives the same bytes on every run.
+    """Write a figure as `.pdf` or `.png`; the same figure gives the same bytes on every run.
 
-    The file is complete or absent.
-
-    Parameters
-    ----------
-    figure
-        Figure made by a function of this package.
-    path
-        Target; its ending, `.pdf` or `.png`, chooses the format.
-    dpi
-        Dots per inch of a PNG, and of the rasterized parts of a PDF (points, map cells).
-
-    Raises
-    ------
-    ConfigError
-        The ending is neither `.pdf` nor `.png`.
-    ResultError
-        Disk or permissions do not allow to write there.
+    The file is complete or absent. `dpi` also holds for rasterized parts of a PDF (points, map
+    cells). ConfigError for another ending. ResultError where disk or permissions do not allow to
+    write there.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -255,14 +219,9 @@ class ShortNumbers(Formatter):
         scaled = numbers / 10.0**exponent
         gaps = np.diff(np.unique(scaled))
         tolerance = 1e-3 * (gaps.min() if gaps.size else max(np.abs(scaled).max(initial=0.0), 1e-9))
-        digits = next(
-            (
-                d
-                for d in range(12)
-                if np.abs(scaled - np.round(scaled, d)).max(initial=0.0) <= tolerance
-            ),
-            12,
-        )
+        digits = 0
+        while digits < 12 and np.abs(scaled - scaled.round(digits)).max(initial=0.0) > tolerance:
+            digits += 1
         suffix = f"e{exponent}" if exponent else ""
         return [
             f"{value:.{digits}f}{suffix}".replace("-", "\N{MINUS SIGN}") if value else "0"
@@ -288,6 +247,74 @@ def plain_numbers(axis: Axis, bins: int = 5, integer: bool = False) -> None:
     least = 1 if integer else 2
     axis.set_major_locator(MaxNLocator(nbins=bins, integer=integer, min_n_ticks=least))
     axis.set_major_formatter(ShortNumbers())
+
+
+def plain_axes(axes: Axes, x: int, y: int, integer: bool = False) -> None:
+    """Give both axes of a panel `plain_numbers`, about x and y of them."""
+    plain_numbers(axes.xaxis, x, integer)
+    plain_numbers(axes.yaxis, y, integer)
+
+
+def colour_bar(
+    figure: Figure | SubFigure,
+    drawn: ScalarMappable,
+    label: str,
+    bins: int | None = 6,
+    **options: Any,
+) -> None:
+    """Add an upright colour bar with a label; `options` are for `Figure.colorbar`."""
+    bar = figure.colorbar(drawn, **options)
+    bar.set_label(label)
+    if bins is not None:
+        plain_numbers(bar.ax.yaxis, bins)
+
+
+def thin_bar(figure: Figure, drawn: ScalarMappable, axes: Axes, bins: int = 4) -> None:
+    """Draw a small colour bar without a label in its axes."""
+    bar = figure.colorbar(drawn, cax=axes)
+    bar.outline.set_linewidth(0.4)
+    plain_numbers(bar.ax.yaxis, bins)
+    bar.ax.tick_params(labelsize=6, pad=1.5, length=2)
+
+
+def panel_grid(figure: Figure | SubFigure, count: int, columns: int, **options: Any) -> np.ndarray:
+    """Add (count,) axes in rows of so many columns; the rest of the last row stays empty."""
+    grid = figure.subplots(-(-count // columns), columns, squeeze=False, **options).ravel()
+    for axes in grid[count:]:
+        axes.remove()
+    return grid[:count]
+
+
+def add_cells(
+    axes: Axes, polygons: Sequence[np.ndarray] | np.ndarray, **options: Any
+) -> PolyCollection:
+    """Fill polygons, which leave the limits of the axes as they are."""
+    cells = PolyCollection(polygons, **options)  # type: ignore[arg-type]  # takes arrays
+    axes.add_collection(cells, autolim=False)
+    return cells
+
+
+def add_lines(axes: Axes, lines: Sequence[Any] | np.ndarray, **options: Any) -> LineCollection:
+    """Draw lines, which leave the limits of the axes as they are."""
+    drawn = LineCollection(lines, **options)  # type: ignore[arg-type]  # takes arrays
+    axes.add_collection(drawn, autolim=False)
+    return drawn
+
+
+def matrix_image(axes: Axes, matrix: np.ndarray, n: int, low: float = 0.0) -> AxesImage:
+    """Draw an n x n matrix of numbers up to 1, perhaps averaged down, in a frame."""
+    axes.spines[["top", "right"]].set_visible(True)
+    options: Style = {"vmin": low, "vmax": 1.0, "extent": (0.5, n + 0.5, n + 0.5, 0.5)}
+    options |= {"interpolation": "antialiased", "aspect": "auto"}
+    return axes.imshow(matrix, cmap=sequential_map("viridis", 0.0, 1.0), **options)
+
+
+def widen(low: float, high: float) -> tuple[float, float]:
+    """Return limits of colours: those given, or where there is one value a range around it."""
+    if low < high:
+        return low, high
+    margin = max(abs(low) * 0.05, 1e-6)
+    return low - margin, high + margin
 
 
 def is_wide(values: np.ndarray, ratio: float = 100.0) -> bool:
@@ -318,28 +345,12 @@ def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwa
 
 
 def fitting_legend(
-    figure: Figure,
-    entries: Sequence[Artist],
-    width: float | None = None,
-    most: int = 5,
+    figure: Figure, entries: Sequence[Artist], width: float | None = None, most: int = 5
 ) -> tuple[Legend, int, float]:
     """Make a legend in as many columns as fit; its upper centre is the middle of the figure.
 
-    Parameters
-    ----------
-    figure
-        Figure.
-    entries
-        Legend entries, at least one.
-    width
-        Room in inches; by default that of the figure.
-    most
-        Largest number of columns.
-
-    Returns
-    -------
-    tuple
-        The legend, its number of columns, and its height in inches.
+    It has at most `most` columns on `width` inches, by default those of the figure. Returns the
+    legend, its number of columns, and its height in inches.
     """
     width = figure.get_figwidth() - 0.1 if width is None else width
     options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "borderaxespad": 0.0}
@@ -355,10 +366,7 @@ def fitting_legend(
 
 
 def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> float:
-    """One legend, in as many columns as fit, under all panels of a constrained layout.
-
-    Returns its height in inches.
-    """
+    """Add one legend, in as many columns as fit, under all panels; return its height in inches."""
     if not entries:
         return 0.0
     legend, columns, height = fitting_legend(figure, entries, most=most)
@@ -375,29 +383,10 @@ def place_labels(
     padding: float = 1.0,
     **kwargs: Any,
 ) -> list[int]:
-    """Write texts centred at positions, in the given order, leaving out those that would overlap.
+    """Write texts centred at (L, 2) data positions, leaving out those that would overlap.
 
-    The figure's layout must be frozen.
-
-    Parameters
-    ----------
-    axes
-        Axes to write in.
-    positions
-        (L, 2) positions in data coordinates.
-    texts
-        L texts.
-    order
-        Which text to try first, second, ...
-    padding
-        Room to leave around each text, in points.
-    kwargs
-        Passed on to `Axes.text`.
-
-    Returns
-    -------
-    list of int
-        The texts that were written, in the order of trial.
+    They are tried in the given order, with room of `padding` points around each; returns those that
+    were written. The figure's layout must be frozen. `kwargs` are for `Axes.text`.
     """
     renderer = find_renderer(axes.figure)
     margin = padding * axes.figure.dpi / 72

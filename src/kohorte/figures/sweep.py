@@ -24,6 +24,7 @@ from kohorte.figures.style import (
     INK,
     PAGE_HEIGHT,
     Style,
+    colour_bar,
     is_wide,
     legend_below,
     log_axis,
@@ -33,6 +34,7 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
     shorten,
+    widen,
 )
 
 MEASURES = {
@@ -62,19 +64,9 @@ def sweep_figure(table: pd.DataFrame, per: Sequence[str]) -> Figure:
     Where both lattice dimensions vary, heat maps over them: side by side for the combinations of
     the further parameters, or of the mean over these where they are more than MOST_SLICES. Then,
     and where there are no heat maps, lines over the further parameter with most values (numbers
-    before texts), coloured by the next one: means over the rest.
-
-    Parameters
-    ----------
-    table
-        One row a setting: its parameters, the columns of MEASURES, and `recommended`.
-    per
-        Names of the parameters.
-
-    Raises
-    ------
-    ConfigError
-        There is no parameter or no row, or a column is missing.
+    before texts), coloured by the next one: means over the rest. `table` has a row for each
+    setting: its parameters, whose names are `per`, the columns of MEASURES, and `recommended`.
+    ConfigError where there is no parameter or no row, or a column is missing.
     """
     missing = [name for name in (*per, *MEASURES, "recommended") if name not in table]
     if missing or not len(table) or not len(per):
@@ -110,18 +102,10 @@ def draw_sweep(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What is drawn over which parameters.
+    """What is drawn over which parameters, whose values are `levels`.
 
-    Attributes
-    ----------
-    levels
-        Values of each parameter.
-    varying, others
-        Parameters of several values, and those of them that no heat map has for its sides.
-    has_maps, has_lines
-        Whether there are heat maps, and lines.
-    slices
-        Text and rows of each of the heat maps side by side.
+    Those of several values are `varying`; no heat map has `others` for its sides. `slices` are text
+    and rows of each of the heat maps side by side.
     """
 
     levels: Mapping[str, Levels]
@@ -233,18 +217,12 @@ def _draw_heat_maps(
     x, y = levels["xdim"], levels["ydim"]
     shape = len(y.labels), len(x.labels)
     matrices = [_mean_table(values, rows, y.index, x.index, shape) for _, rows in slices]
-    low, high = np.nanmin(matrices), np.nanmax(matrices)
-    if not low < high:  # one value only: a range around it
-        low, high = low - max(0.05 * abs(low), 1e-6), high + max(0.05 * abs(high), 1e-6)
+    limits = widen(np.nanmin(matrices), np.nanmax(matrices))
     for axes, (text, rows), matrix in zip(panels, slices, matrices, strict=True):
-        image = axes.imshow(
-            np.ma.masked_invalid(matrix),
-            cmap=sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY),
-            norm=Normalize(low, high),
-            origin="lower",
-            aspect="auto",
-            interpolation="nearest",
-        )
+        colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
+        style: Style = {"origin": "lower", "aspect": "auto", "interpolation": "nearest"}
+        shown, norm = np.ma.masked_invalid(matrix), Normalize(*limits)
+        image = axes.imshow(shown, cmap=colours, norm=norm, **style)
         axes.spines[["top", "right"]].set_visible(True)
         _label_levels(axes.xaxis, x, most=5 if len(panels) < 3 else 3)
         _label_levels(axes.yaxis, y)
@@ -263,18 +241,8 @@ def _draw_heat_maps(
 class _Lines:
     """Where settings lie along the lines of one parameter, and how the lines look.
 
-    Attributes
-    ----------
-    name, levels
-        The parameter of the x axis and its values.
-    x
-        (X,) positions of these.
-    series
-        (S,) number of the line that each setting is on.
-    colours
-        (C, 4) colours of the lines.
-    entries, bar
-        Legend entries, or what a colour bar is drawn from.
+    The (X,) levels of the parameter lie at `x`; each of S settings is on the line with the number
+    in `series`, and the (C, 4) colours of the lines are explained by legend entries or a bar.
     """
 
     name: str
@@ -294,9 +262,8 @@ def _find_lines(
     if along.numeric:
         x = np.unique(table[name].to_numpy(dtype=np.float64))
     series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
-    found = colour_realizations(
-        len(table), table[colour].tolist() if colour else None, colour or ""
-    )
+    values = table[colour].tolist() if colour else None
+    found = colour_realizations(len(table), values, colour or "")
     first = np.unique(series, return_index=True)[1]
     entries: list[Artist] = [
         Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries
@@ -316,18 +283,15 @@ def _draw_line_panels(
     for axes, values in zip(panels, measures.values(), strict=True):
         _draw_lines(axes, values, lines, stars)
     if lines.bar is not None:
-        bar = panels[0].figure.colorbar(lines.bar, ax=list(panels), pad=0.01, aspect=40)
-        bar.set_label(plan.colour or "")
-        plain_numbers(bar.ax.yaxis, 6)
+        options: Style = {"ax": list(panels), "pad": 0.01, "aspect": 40}
+        colour_bar(panels[0].figure, lines.bar, plan.colour or "", **options)
     return lines.entries
 
 
 def _draw_lines(axes: Axes, values: np.ndarray, lines: _Lines, stars: np.ndarray) -> None:
     """One measure over one parameter, a line for each value of another."""
-    place = lines.levels.index
-    means = _mean_table(
-        values, np.arange(len(values)), lines.series, place, (len(lines.colours), len(lines.x))
-    )
+    place, shape = lines.levels.index, (len(lines.colours), len(lines.x))
+    means = _mean_table(values, np.arange(len(values)), lines.series, place, shape)
     for row, colour in zip(means, lines.colours, strict=True):
         known = np.isfinite(row)
         style = _LINE if lines.levels.numeric else _LINE | {"linestyle": ""}

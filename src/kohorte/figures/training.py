@@ -1,13 +1,11 @@
 """Figures of training: errors of all realizations as it went on, and one map at several moments."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -29,18 +27,19 @@ from kohorte.figures.style import (
     MUTED,
     PAGE_HEIGHT,
     Style,
+    add_lines,
     is_wide,
     legend_below,
     log_axis,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
     value_label,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import Lattice
 
 MOST_MOMENTS = 12
 """Moments of a map that are drawn; of more, that many, evenly spaced."""
@@ -66,6 +65,8 @@ def history_figure(
 ) -> Figure:
     """Draw errors and radius of all realizations against the share of training that is done.
 
+    ConfigError where the arguments differ in length.
+
     Parameters
     ----------
     histories
@@ -77,11 +78,6 @@ def history_figure(
         (R,) name of the metric of each realization; all euclidean by default.
     highlight, highlight_label
         Index of a realization to point out, and what to call it.
-
-    Raises
-    ------
-    ConfigError
-        The arguments differ in length.
     """
     n = len(histories)
     check_lengths(n, colour_by=colour_by, metric=metric)
@@ -100,25 +96,16 @@ def history_figure(
     style: Style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
     for axes, (name, label) in zip(grid, labels.items(), strict=True):
         curves = [np.column_stack([_progress(h["step"]), h[name]]) for h in histories]
-        lines = LineCollection(
-            curves, colors=colouring.colours, rasterized=n > 300, **style, zorder=2
-        )
-        axes.add_collection(lines, autolim=False)
+        add_lines(axes, curves, colors=colouring.colours, rasterized=n > 300, **style, zorder=2)
         if highlight is not None:
             axes.plot(*curves[highlight].T, color=INK, lw=1.5, ls=(0, (3, 1.2)), zorder=3)
         values = np.concatenate([curve[:, 1] for curve in curves])
         _limit(axes, values[np.isfinite(values)], may_be_log=name == "quantization_error")
         axes.set_ylabel(label)
         axes.grid(True)
-    grid[-1].set_xlim(0, 100)
-    grid[-1].set_xlabel("Training done (%)")
-    if colouring.bar is not None:
-        bar = figure.colorbar(colouring.bar, ax=list(grid), pad=0.02, aspect=40)
-        bar.set_label(colour_name)
-        plain_numbers(bar.ax.yaxis, 6)
-    handles: list[Artist] = [
-        Line2D([], [], color=colour, lw=1.4, label=text) for text, colour in colouring.entries
-    ]
+    grid[-1].set(xlim=(0, 100), xlabel="Training done (%)")
+    colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=40)
+    handles = colouring.lines()
     if highlight is not None:
         handles.append(Line2D([], [], color=INK, lw=1.5, ls=(0, (3, 1.2)), label=highlight_label))
     legend_below(figure, handles, most=3)
@@ -143,34 +130,18 @@ def snapshots_figure(
     steps: np.ndarray,
     weights: np.ndarray,
     features: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     unit: str = "steps",
 ) -> Figure:
     """Draw the lattice as a net among the points at several moments of training, one panel each.
 
-    Points and weights are projected on the first two principal components of the points that are
-    drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
-    diagonals of a rectangular lattice).
-
-    Parameters
-    ----------
-    steps
-        (S,) integers, steps or epochs done at each moment, ascending.
-    weights
-        (S, M, F) weights at each moment.
-    features
-        (N, F) points, scaled as the map was trained; NaN where a value is missing, which is drawn
-        at the mean of its feature.
-    lattice
-        Lattice with M nodes.
-    unit
-        What `steps` counts.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not fit steps, lattice or features.
+    The (S, M, F) weights were reached after (S,) `steps`, ascending, steps or epochs as `unit`
+    says. They and the (N, F) `features`, scaled as the map was trained, a missing value (NaN) at
+    the mean of its feature, are projected on the first two principal components of the points that
+    are drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
+    diagonals of a rectangular lattice). ConfigError where the weights do not fit steps, lattice or
+    features.
     """
     steps, weights = np.asarray(steps), np.asarray(weights, dtype=np.float64)
     expected = (len(steps), lattice.n_nodes, np.shape(features)[1])
@@ -193,17 +164,14 @@ def snapshots_figure(
     width = DOUBLE_COLUMN if columns > 2 else 0.6 + 2.6 * columns
     side = width / columns
     figure = new_figure(width, min(rows * (0.85 * side + 0.2) + 0.6, PAGE_HEIGHT))
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes in grid[len(shown) :]:
-        axes.remove()
+    grid = panel_grid(figure, len(shown), columns, sharex=True, sharey=True)
     many = len(shown) * (len(cloud) + len(links)) > 20_000
-    for k, (axes, moment) in enumerate(zip(grid, shown, strict=False)):
+    for k, (axes, moment) in enumerate(zip(grid, shown, strict=True)):
         panel_title(axes, chr(ord("a") + k), f"after {value_label(steps[moment])} {unit}")
-        plain_numbers(axes.xaxis, 4)
-        plain_numbers(axes.yaxis, 4)
+        plain_axes(axes, 4, 4)
         handles = _draw_net(axes, cloud, nets[k], links, many)
-    grid[0].set_xlim(low[0] - margin[0], high[0] + margin[0])
-    grid[0].set_ylim(low[1] - margin[1], high[1] + margin[1])
+    low, high = low - margin, high + margin
+    grid[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     names = [
         f"PC {axis + 1} ({100 * variance / total:.0f} % of variance)"
         for axis, variance in enumerate(variances)
@@ -237,11 +205,9 @@ def _draw_net(
     axes: Axes, cloud: np.ndarray, net: np.ndarray, links: np.ndarray, many: bool
 ) -> list[Artist]:
     """Points, and the lattice among them, all in the plane; legend entries."""
-    axes.scatter(
-        cloud[:, 0], cloud[:, 1], s=3.0, color=MUTED, alpha=0.5, linewidths=0, rasterized=many
-    )
-    lines = LineCollection(net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
-    axes.add_collection(lines, autolim=False)
+    style: Style = {"s": 3.0, "color": MUTED, "alpha": 0.5, "linewidths": 0}
+    axes.scatter(cloud[:, 0], cloud[:, 1], rasterized=many, **style)
+    add_lines(axes, net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
     dot: Style = {"ls": "", "marker": "o", "markeredgewidth": 0}
     handles: list[Artist] = [
         Line2D([], [], **dot, markersize=3, color=MUTED, label="points"),
@@ -279,7 +245,7 @@ def _project(points: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np
     return np.einsum("...f,df->...d", points - mean, directions)
 
 
-def _unit_links(lattice: "Lattice") -> np.ndarray:
+def _unit_links(lattice: Lattice) -> np.ndarray:
     """(L, 2) pairs of neighbours one lattice step apart, each once."""
     node, column = np.nonzero(lattice.neighbours() >= 0)
     other = lattice.neighbours()[node, column]

@@ -25,8 +25,8 @@ from kohorte.figures.style import (
     panel_title,
     paper_style,
     place_axes,
-    plain_numbers,
     sequential_map,
+    thin_bar,
     value_label,
 )
 from kohorte.maps.lattice import Lattice
@@ -49,27 +49,11 @@ def umatrix_contours_figure(
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
 ) -> Figure:
-    """Draw the U-matrix with contours, all centroids, and the clusters of merged basins.
+    """Draw the (M,) U-matrix with contours, all centroids, and the clusters of merged basins.
 
-    Parameters
-    ----------
-    u_matrix
-        (M,) mean distance of each node to its neighbours.
-    lattice
-        Lattice with M nodes.
-    node_clusters
-        (M,) integers, cluster of each node.
-    centroids
-        (C,) nodes at the bottom of the basins.
-    cluster_centroids
-        (K,) nodes of the clusters.
-    metric
-        Of the distances.
-
-    Raises
-    ------
-    ConfigError
-        The U-matrix does not have one value for each node.
+    `node_clusters` (M,) has the cluster of each node, `centroids` (C,) and `cluster_centroids` (K,)
+    the nodes at the bottom of basins and clusters. ConfigError where the U-matrix does not have one
+    value for each node.
     """
     u_matrix = np.asarray(u_matrix, dtype=np.float64)
     if len(u_matrix) != lattice.n_nodes:
@@ -81,14 +65,8 @@ def umatrix_contours_figure(
     handles = []
     if min(lattice.xdim, lattice.ydim) > 1 and np.ptp(u_matrix) > 0:
         levels = np.quantile(u_matrix, np.linspace(0.1, 0.95, _LEVELS))
-        axes.tricontour(
-            positions[:, 0],
-            positions[:, 1],
-            u_matrix,
-            levels=np.unique(levels),
-            colors="white",
-            linewidths=0.45,
-        )
+        style: Style = {"levels": np.unique(levels), "colors": "white", "linewidths": 0.45}
+        axes.tricontour(positions[:, 0], positions[:, 1], u_matrix, **style)
         handles.append(Line2D([], [], color=MUTED_LINE, lw=0.8, label="contours, by deciles"))
     if draw_boundaries(axes, lattice, node_clusters, 1.2):
         handles.append(Line2D([], [], color=INK, lw=1.6, label="boundary of clusters"))
@@ -133,23 +111,9 @@ def umatrix_stages_figure(
 ) -> Figure:
     """Draw the U-matrix at moments of training, each in its own range of grey, with its clusters.
 
-    Parameters
-    ----------
-    steps
-        (S,) steps or epochs done at each moment.
-    u_matrices
-        (S, M) U-matrix at each moment.
-    lattice
-        Lattice with M nodes.
-    node_clusters
-        S times (M,) integers; draws the boundaries of clusters and says how many there are.
-    unit
-        What `steps` counts.
-
-    Raises
-    ------
-    ConfigError
-        The arrays do not fit.
+    `u_matrices` (S, M) were reached after (S,) `steps`, steps or epochs as `unit` says.
+    `node_clusters`, S times (M,), draws the boundaries of clusters and says how many there are.
+    ConfigError where the arrays do not fit.
     """
     steps, u_matrices = np.asarray(steps), np.asarray(u_matrices, dtype=np.float64)
     if u_matrices.shape != (len(steps), lattice.n_nodes) or not len(steps):
@@ -181,10 +145,7 @@ def umatrix_stages_figure(
             draw_boundaries(axes, lattice, node_clusters[k], 0.9)
             title += f": {len(np.unique(node_clusters[k]))} clusters"
         panel_title(axes, chr(ord("a") + k), title)
-        bar = figure.colorbar(cells, cax=place(x + size.width + 0.05, y, 0.07, size.height))
-        bar.outline.set_linewidth(0.4)
-        plain_numbers(bar.ax.yaxis, 4)
-        bar.ax.tick_params(labelsize=6, pad=1.5, length=2)
+        thin_bar(figure, cells, place(x + size.width + 0.05, y, 0.07, size.height))
     return figure
 
 

@@ -1,35 +1,33 @@
 """Figure of a map of colours: its nodes in the colours of their weights, and where names land."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from kohorte import store
 from kohorte.errors import ConfigError
-from kohorte.figures.cells import MANY_CELLS, cell_polygons, map_axes
+from kohorte.figures.cells import MANY_CELLS, cell_polygons, fill_cells, map_axes
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
+    Style,
     find_renderer,
     freeze_layout,
     legend_below,
     marker_handle,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
     plain_numbers,
     shorten,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
+from kohorte.maps.lattice import Lattice
 
 MOST_NAMES = 40
 """Points that are named and measured one by one; of more, only their places are drawn."""
@@ -41,7 +39,7 @@ MOST_SLICES = 9
 @paper_style()
 def colours_figure(
     weights: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     features: Sequence[str],
     *,
     winners: np.ndarray,
@@ -52,30 +50,18 @@ def colours_figure(
     """Draw a map of three features as an image, in slices where there are more, and its names.
 
     Each slice of three features that follow each other gives red, green and blue of its panel. The
-    last panel has the distances of the points to their nodes in all realizations.
+    last panel has the distances of the points to their nodes in all realizations. ConfigError where
+    there are fewer than three features.
 
     Parameters
     ----------
     weights
         (M, F) weights in the units of the data, F >= 3. Points have values from 0 to 1; weights
         outside, of nodes that no point has moved, are drawn at the nearest of these.
-    lattice
-        Lattice with M nodes.
-    features
-        F names.
-    winners
-        (N,) node of each point.
-    names
-        N names of points.
-    distances
-        (R, N) distances of the points to their nodes in R realizations.
-    highlight
-        Row of `distances` of the map that is drawn.
-
-    Raises
-    ------
-    ConfigError
-        There are fewer than three features.
+    winners, names
+        Node and name of each of N points.
+    distances, highlight
+        (R, N) distances of the points to their nodes in R realizations; row of the drawn map.
     """
     weights = np.asarray(weights, dtype=np.float64)
     n_features = weights.shape[1]
@@ -94,22 +80,13 @@ def colours_figure(
     maps, right = figure, None
     if measured:
         maps, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[4.7, 2.5]).ravel()
-    grid = maps.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    grid = panel_grid(maps, len(slices), columns, sharex=True, sharey=True)
     polygons = cell_polygons(lattice)
-    for axes in grid[len(slices) :]:
-        axes.remove()
-    for k, (axes, part) in enumerate(zip(grid, slices, strict=False)):
+    for k, (axes, part) in enumerate(zip(grid, slices, strict=True)):
         map_axes(axes, lattice)
         axes.set_aspect(1)
-        cells = PolyCollection(
-            polygons,  # type: ignore[arg-type]  # takes arrays
-            facecolors=np.clip(weights[:, part], 0, 1),
-            edgecolors="face",
-            linewidths=0.2,
-        )
-        if len(polygons) > MANY_CELLS:
-            cells.set(rasterized=True, antialiased=False, edgecolor="none", linewidth=0)
-        axes.add_collection(cells, autolim=False)
+        shades = np.clip(weights[:, part], 0, 1)
+        fill_cells(axes, polygons, len(polygons) > MANY_CELLS, facecolors=shades)
         axes.label_outer()
         text = ", ".join(shorten(name, 11) for name in features[part])
         panel_title(axes, chr(ord("a") + k), text)
@@ -122,7 +99,7 @@ def colours_figure(
     legend_below(figure, handles)
     freeze_layout(figure)
     places = np.asarray(lattice.coordinates())[winners]
-    for axes in grid[: len(slices)]:
+    for axes in grid:
         if columns == 1 and measured:
             _write_names(axes, places, names)
         elif measured:
@@ -179,16 +156,8 @@ def _write_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> None:
     renderer = find_renderer(axes.figure)
     inside = axes.get_window_extent(renderer)
     for place, found in taken.items():
-        text = axes.text(
-            place[0],
-            place[1],
-            "\n".join(found),
-            ha="center",
-            va="center",
-            fontsize=6,
-            bbox=box,
-            zorder=4,
-        )
+        style: Style = {"ha": "center", "va": "center", "fontsize": 6, "bbox": box, "zorder": 4}
+        text = axes.text(place[0], place[1], "\n".join(found), **style)
         extent = text.get_window_extent(renderer).padded(2)
         over = max(extent.x1 - inside.x1, 0) - max(inside.x0 - extent.x0, 0)
         up = max(extent.y1 - inside.y1, 0) - max(inside.y0 - extent.y0, 0)
@@ -206,8 +175,7 @@ def _draw_distances(
         axes.plot(row, at, ls="", marker="o", ms=2.6, color=MUTED, mew=0, alpha=0.6)
     axes.plot(distances[highlight], at, ls="", marker="D", ms=3, color=INK, mew=0, zorder=3)
     axes.set_yticks(at, [shorten(name, 24) for name in names], fontsize=6)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(0, max(1.08 * distances.max(), 1e-6))
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, max(1.08 * distances.max(), 1e-6)))
     plain_numbers(axes.xaxis, 4)
     axes.set_xlabel("Distance in colour space")
     axes.grid(True, axis="x")

@@ -5,7 +5,7 @@ Features named `pixel_<row>_<column>`, counted from 0, are the pixels of an imag
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,14 +26,12 @@ from kohorte.figures.style import (
     group_colour,
     new_figure,
     paper_style,
+    place_axes,
     plain_numbers,
     sequential_map,
     shorten,
 )
-
-if TYPE_CHECKING:
-    from kohorte.maps.lattice import Lattice
-    from kohorte.store import PreparedData
+from kohorte.maps.lattice import Lattice
 
 MAX_IMAGES = 20
 """Classes that one figure has room for."""
@@ -44,22 +42,8 @@ _PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
 def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Rows of features as images; a pixel that is no feature, such as one left out, is 0.
 
-    Parameters
-    ----------
-    values
-        (K, F) values.
-    names
-        F names, `pixel_<row>_<column>`.
-
-    Returns
-    -------
-    ndarray
-        (K, rows, columns) float64; the highest row and column of the names are the last ones.
-
-    Raises
-    ------
-    ConfigError
-        A name is of another form.
+    (K, F) values, F names `pixel_<row>_<column>`: ConfigError for any other. Returns (K, rows,
+    columns) float64; the highest row and column of the names are the last ones.
     """
     found = [_PIXEL.fullmatch(name) for name in names]
     if None in found:
@@ -75,28 +59,13 @@ def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 def images_of_means(
-    data: "PreparedData", weights: np.ndarray, metric: str
+    data: "store.PreparedData", weights: np.ndarray, metric: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean image of each class, the weights of its winner as images, and the winners.
 
-    Parameters
-    ----------
-    data
-        Table of images with known classes, C of them.
-    weights
-        (M, F) weights of a map, scaled as the table.
-    metric
-        Name of the distance between weights.
-
-    Returns
-    -------
-    tuple of ndarrays
-        Two of (C, rows, columns) float64, in the units of the data, and (C,) int32.
-
-    Raises
-    ------
-    ConfigError
-        The features are no pixels.
+    Two of (C, rows, columns) float64, in the units of the data, and (C,) int32, from a table of
+    images with C known classes and (M, F) weights, scaled as it. ConfigError where the features are
+    no pixels.
     """
     means, winners = winners_of_means(data.features, known_classes(data)[0], weights, metric)
     one, other = (
@@ -113,29 +82,12 @@ def class_winners_figure(
     winners: np.ndarray,
     class_names: Sequence[str],
     u_matrix: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
 ) -> Figure:
     """Draw a column for each class: its mean image, the weights of its winner, where that is.
 
-    Parameters
-    ----------
-    means
-        (C, rows, columns) mean image of each class.
-    weights
-        (C, rows, columns) weights of the winner of each mean, as images.
-    winners
-        (C,) integers, the winners.
-    class_names
-        C names.
-    u_matrix
-        (M,) heights, drawn under the winners.
-    lattice
-        Lattice with M nodes.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than a figure has room for.
+    `means` and `weights` are (C, rows, columns) images; (C,) `winners` are drawn over the (M,)
+    heights `u_matrix`. ConfigError where there are more classes than a figure has room for.
     """
     n_classes = _check_classes(means, weights, winners, class_names)
     columns = min(n_classes, 10)
@@ -148,6 +100,7 @@ def class_winners_figure(
     block = sum(rows) + 2 * gap + block_gap
     width, height = left + columns * (side + gap) + 0.06, top + blocks * block - block_gap + 0.05
     figure = new_figure(width, height, layout=None)
+    place = partial(place_axes, figure, (width, height))
     valleys, cells = sequential_map("bone_r", 0.02, 0.55), cell_polygons(lattice)
     limits = (min(means.min(), weights.min()), max(means.max(), weights.max()))
     for k in range(n_classes):
@@ -156,8 +109,7 @@ def class_winners_figure(
         for row, panel in enumerate(rows):
             y -= panel
             across = size.width if row == 2 else side
-            place = (x + (side - across) / 2, y, across, panel)
-            axes = figure.add_axes(_shares(place, width, height))
+            axes = place(x + (side - across) / 2, y, across, panel)
             if row < 2:
                 _draw_image(axes, (means, weights)[row][k], limits)
             else:
@@ -195,34 +147,16 @@ def image_map_figure(
     winners: np.ndarray,
     class_names: Sequence[str],
     u_matrix: np.ndarray,
-    lattice: "Lattice",
+    lattice: Lattice,
     *,
     metric: str = "euclidean",
 ) -> Figure:
     """Draw the U-matrix, surrounded by the weights of the winners of the mean of each class.
 
-    A line joins each image to its node. Images are placed so that the lines are shortest in all,
-    which leaves none of them crossing another.
-
-    Parameters
-    ----------
-    weights
-        (C, rows, columns) weights of the winners, as images.
-    winners
-        (C,) integers, the winners.
-    class_names
-        C names.
-    u_matrix
-        (M,) heights.
-    lattice
-        Lattice with M nodes.
-    metric
-        Name of the distance between weights.
-
-    Raises
-    ------
-    ConfigError
-        There are more classes than a figure has room for.
+    `weights` are (C, rows, columns) images, `winners` (C,) nodes, `u_matrix` (M,) heights. A line
+    joins each image to its node. Images are placed so that the lines are shortest in all, which
+    leaves none of them crossing another. ConfigError where there are more classes than a figure has
+    room for.
     """
     n_classes = _check_classes(weights, weights, winners, class_names)
     side, gap, below = 0.86, 0.1, 0.5
@@ -231,10 +165,11 @@ def image_map_figure(
     width, height = frame[0] + 0.1, frame[1] + below + 0.1
     figure = new_figure(width, height, layout=None)
     corner = np.array([0.05 + side + 0.45, below + 0.05 + side + 0.45])
-    axes = figure.add_axes(_shares((*corner, size.width, size.height), width, height))
+    place = partial(place_axes, figure, (width, height))
+    axes = place(corner[0], corner[1], size.width, size.height)
     map_axes(axes, lattice, labels=False)
     cells = draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.02, 0.7))
-    bar = figure.add_axes(_shares((width / 2 - 1.5, below - 0.05, 3.0, 0.09), width, height))
+    bar = place(width / 2 - 1.5, below - 0.05, 3.0, 0.09)
     name = "" if metric == "euclidean" else f"{metric} "
     periodic = "; the lattice is periodic" if lattice.periodic else ""
     label = f"U-matrix (mean {name}distance to neighbours{periodic})"
@@ -242,10 +177,7 @@ def image_map_figure(
     plain_numbers(bar.xaxis, 5)
 
     low, high = axes.get_xlim(), axes.get_ylim()
-    share = (lattice.coordinates()[winners] - [low[0], high[0]]) / [
-        low[1] - low[0],
-        high[1] - high[0],
-    ]
+    share = (lattice.coordinates()[winners] - [low[0], high[0]]) / np.ptp([low, high], axis=1)
     nodes = corner + share * [size.width, size.height]
     slots = _places_around(n_classes, frame, side + gap) + [0.05, below + 0.05]
     lengths = np.linalg.norm(slots[:, None] - nodes, axis=2)
@@ -253,22 +185,16 @@ def image_map_figure(
     limits = (weights.min(), weights.max())
     for k in range(n_classes):
         middle = slots[places[k]]
-        place = (*(middle - side / 2), side, side)
         # A line ends at the edge of its image, which is drawn over the rest of it.
         ends = np.array([middle, nodes[k]]) / [width, height]
         line = Line2D(*ends.T, color=group_colour(7), lw=1.0, transform=figure.transFigure)
         figure.add_artist(line).set_zorder(4)
-        panel = figure.add_axes(_shares(place, width, height), zorder=5)
+        left, bottom = middle - side / 2
+        panel = place(left, bottom, side, side, zorder=5)
         _draw_image(panel, weights[k], limits)
-        panel.text(
-            *(0.04, 0.96),
-            shorten(class_names[k], 12),
-            transform=panel.transAxes,
-            va="top",
-            fontsize=SMALL,
-            fontweight="bold",
-            color=group_colour(7),
-        )
+        style: Style = {"va": "top", "fontsize": SMALL, "fontweight": "bold"}
+        style |= {"color": group_colour(7), "transform": panel.transAxes}
+        panel.text(0.04, 0.96, shorten(class_names[k], 12), **style)
     ends = nodes / [width, height]
     dots: Style = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
     figure.add_artist(
@@ -312,8 +238,7 @@ def _check_classes(
 def _draw_image(axes: Axes, image: np.ndarray, limits: tuple[float, float]) -> None:
     axes.imshow(image, cmap="gray_r", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set_aspect("auto")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, linewidth=0.5, color=INK)
 
 
@@ -333,8 +258,3 @@ def _places_around(count: int, frame: tuple[float, float], room: float) -> np.nd
         else:
             x[k], y[k] = 0, s - (2 * across + up)
     return np.column_stack([x, y]) + room / 2
-
-
-def _shares(box: Sequence[float], width: float, height: float) -> tuple[float, float, float, float]:
-    """Return a box in inches as shares of the page."""
-    return box[0] / width, box[1] / height, box[2] / width, box[3] / height

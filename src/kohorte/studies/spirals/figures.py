@@ -29,6 +29,7 @@ from kohorte.figures.style import (
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
     sequential_map,
 )
@@ -50,17 +51,8 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     """Draw a curve with the chain in it, positions along it, and orders for all turns.
 
-    Parameters
-    ----------
-    curve
-        What `kohorte.studies.spirals.store.read_unwinding` gives.
-    table
-        Columns turns, number, method, order.
-
-    Raises
-    ------
-    ConfigError
-        The table is empty.
+    `curve` is what `kohorte.studies.spirals.store.read_unwinding` gives; `table` has columns turns, number, method,
+    order. ConfigError where the table is empty.
     """
     if table.empty:
         raise ConfigError("the table of unwound curves has no rows to draw")
@@ -72,12 +64,9 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     ends = points.mean(axis=0) + np.outer([-1.15, 1.15], curve["direction"])
     plane.plot(*ends.T, color=_METHODS["component"][1], lw=1.2, ls=(0, (4, 1.5)), zorder=2)
     plane.set_aspect("equal")
-    plane.set_xlim(-1.2, 1.2)
-    plane.set_ylim(-1.2, 1.2)
-    plane.set_xlabel("$x$ (outer radius)")
+    plane.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xlabel="$x$ (outer radius)")
     plane.set_ylabel("$y$ (outer radius)")
-    plain_numbers(plane.xaxis, 5)
-    plain_numbers(plane.yaxis, 5)
+    plain_axes(plane, 5, 5)
     panel_title(plane, "a", f"Spiral of {curve['turns']:g} turns")
 
     order = np.argsort(way)
@@ -87,33 +76,25 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
             position = -position
         scaled = (position - position.min()) / np.ptp(position)
         along.plot(way[order], scaled, color=colour, ls=style, lw=1.0)
-    along.set_xlabel("Way along the curve (share)")
-    along.set_ylabel("Position (share of its range)")
-    plain_numbers(along.xaxis, 5)
-    plain_numbers(along.yaxis, 5)
+    along.set(xlabel="Way along the curve (share)", ylabel="Position (share of its range)")
+    plain_axes(along, 5, 5)
     panel_title(along, "b", "Unwound")
 
     for name, (_, colour, style, marker) in _METHODS.items():
         of_turns = table[table["method"] == name].groupby("turns")["order"]
         mean = of_turns.mean()
-        orders.fill_between(
-            mean.index, of_turns.min(), of_turns.max(), color=colour, alpha=0.18, lw=0
-        )
+        low, high = of_turns.min(), of_turns.max()
+        orders.fill_between(mean.index, low, high, color=colour, alpha=0.18, lw=0)
         orders.plot(mean.index, mean, color=colour, ls=style, marker=marker, ms=3.5)
-    orders.set_ylim(0, 1.05)
-    orders.set_xlabel("Turns of the spiral")
-    orders.set_ylabel("Rank correlation with the way")
-    plain_numbers(orders.xaxis, 5)
-    plain_numbers(orders.yaxis, 5)
+    orders.set(ylim=(0, 1.05), xlabel="Turns of the spiral", ylabel="Rank correlation with the way")
+    plain_axes(orders, 5, 5)
     panel_title(orders, "c", f"All turns, {table['number'].nunique()} draws")
-    legend_below(
-        figure,
-        [
-            Line2D([], [], color=colour, ls=style, marker=marker, ms=3.5, label=label)
-            for label, colour, style, marker in _METHODS.values()
-        ]
-        + [Line2D([], [], color=_NET, marker="o", ms=2.2, label="nodes of the chain")],
-    )
+    entries = [
+        Line2D([], [], color=colour, ls=style, marker=marker, ms=3.5, label=label)
+        for label, colour, style, marker in _METHODS.values()
+    ]
+    entries.append(Line2D([], [], color=_NET, marker="o", ms=2.2, label="nodes of the chain"))
+    legend_below(figure, entries)
     return figure
 
 
@@ -121,17 +102,8 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
 def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     """Draw what the first network of each variant decides, with the points it was trained on.
 
-    Parameters
-    ----------
-    jobs
-        What `kohorte.studies.spirals.store.read_networks` gives, of those with a picture.
-    extent
-        Largest magnitude of both coordinates in the pictures.
-
-    Raises
-    ------
-    ConfigError
-        No job has a picture.
+    `jobs` are what `kohorte.studies.spirals.store.read_networks` gives, of those with a picture; `extent` is the
+    largest magnitude of both coordinates in these. ConfigError where no job has a picture.
     """
     jobs = _in_order(jobs)
     n_columns = 4
@@ -140,20 +112,11 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, job, letter in zip(grid, jobs, "abcdefghij", strict=False):
         picture = job["picture"]
-        image = axes.imshow(
-            picture["decision"],
-            origin="lower",
-            extent=(-extent, extent, -extent, extent),
-            cmap=_DECISION,
-            vmin=0,
-            vmax=1,
-            alpha=0.75,
-            interpolation="nearest",
-            rasterized=True,
-        )
+        style: Style = {"cmap": _DECISION, "vmin": 0, "vmax": 1, "alpha": 0.75, "origin": "lower"}
+        style |= {"extent": (-extent, extent, -extent, extent), "interpolation": "nearest"}
+        image = axes.imshow(picture["decision"], rasterized=True, **style)
         _draw_classes(axes, picture["points"], picture["classes"], size=2.5)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         accuracy = job["test_accuracy"][picture["row"], -1]
         axes.set_xlabel(f"{accuracy:.1%} of test points right", fontsize=SMALL, labelpad=2)
         panel_title(axes, letter, "")
@@ -173,15 +136,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
 def layers_figure(jobs: Sequence[Mapping]) -> Figure:
     """Draw maps between layers: among the activations, and where the points lie on them.
 
-    Parameters
-    ----------
-    jobs
-        As for `decisions_figure`; those without a map between layers are left out.
-
-    Raises
-    ------
-    ConfigError
-        No job has a map between layers.
+    Jobs without a map between layers are left out; ConfigError where none has one.
     """
     jobs = [job for job in _in_order(jobs) if job["picture"]["nodes"] is not None]
     if not jobs:
@@ -192,10 +147,8 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
     for (before, behind), job in zip(grid, jobs, strict=True):
         picture, side = job["picture"], job["side"]
         net = picture["nodes"].reshape(side, side, 2)
-        lines = LineCollection(
-            [*net, *net.transpose(1, 0, 2)], colors=MUTED, linewidths=0.35, zorder=1
-        )
-        before.add_collection(lines)
+        threads = [*net, *net.transpose(1, 0, 2)]
+        before.add_collection(LineCollection(threads, colors=MUTED, linewidths=0.35, zorder=1))
         before.plot(*picture["nodes"].T, ls="", marker="o", ms=1.6, color=INK, zorder=2)
         _draw_classes(before, picture["activations"], picture["classes"], size=5)
         steps = np.linspace(-1, 1, side)
@@ -204,10 +157,8 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
         _draw_classes(behind, picture["positions"], picture["classes"], size=5)
         for axes, name in ((before, "activation"), (behind, "position")):
             axes.set_aspect("equal", adjustable="datalim" if axes is before else "box")
-            axes.set_xlabel(f"First {name}")
-            axes.set_ylabel(f"Second {name}")
-            plain_numbers(axes.xaxis, 5)
-            plain_numbers(axes.yaxis, 5)
+            axes.set(xlabel=f"First {name}", ylabel=f"Second {name}")
+            plain_axes(axes, 5, 5)
         label = VARIANTS[job["variant"]].label
         panel_title(before, next(letters), f"{label}: before")
         panel_title(behind, next(letters), "on the map")
@@ -221,39 +172,29 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
 def courses_figure(courses: pd.DataFrame) -> Figure:
     """Draw loss of the training points and accuracy on test points, against the steps done.
 
-    Lines are means over the networks of a variant, bands one standard deviation to either side (of
-    the logarithm of the loss).
-
-    Parameters
-    ----------
-    courses
-        Columns variant, number, step, train_loss, test_accuracy.
-
-    Raises
-    ------
-    ConfigError
-        The table is empty.
+    Columns: variant, number, step, train_loss, test_accuracy. Lines are means over the networks of
+    a variant, bands one standard deviation to either side (of the logarithm of the loss).
+    ConfigError where the table is empty.
     """
     if courses.empty:
         raise ConfigError("the table of courses has no rows to draw")
     figure = new_figure(DOUBLE_COLUMN, 3.3)
     loss, accuracy = figure.subplots(1, 2)
-    for name, colour in _VARIANT_COLOURS.items():
+    for name in _VARIANT_COLOURS:
         rows = courses[courses["variant"] == name]
         if rows.empty:
             continue
         losses = rows.pivot(index="step", columns="number", values="train_loss")
         logarithms = pd.DataFrame(np.log10(losses.clip(lower=1e-6)))
-        _draw_band(loss, logarithms, colour, name, scale=lambda v: 10**v)
+        _draw_band(loss, logarithms, name, scale=lambda v: 10**v)
         shares = rows.pivot(index="step", columns="number", values="test_accuracy")
-        _draw_band(accuracy, shares, colour, name)
+        _draw_band(accuracy, shares, name)
     log_axis(loss, "y")
     accuracy.set_ylim(0.45, 1.01)
     loss.set_ylabel("Cross entropy of training points (nats)")
     accuracy.set_ylabel("Share of test points right")
     for axes in (loss, accuracy):
-        axes.set_xlabel("Steps")
-        axes.set_xlim(0, courses["step"].max())
+        axes.set(xlabel="Steps", xlim=(0, courses["step"].max()))
         plain_numbers(axes.xaxis, 5)
         axes.grid(True)
     plain_numbers(accuracy.yaxis, 6)
@@ -267,18 +208,9 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
 def sweep_figure(networks: pd.DataFrame) -> Figure:
     """Draw test accuracy against beta by size of the map, a panel for each variant with a map.
 
-    Markers are means over networks, bars standard errors of them; the dashed line is the mean of
-    the plain network of as many parameters in its dense layers.
-
-    Parameters
-    ----------
-    networks
-        Columns variant, side, beta, number, test_accuracy.
-
-    Raises
-    ------
-    ConfigError
-        The table has no network with a soft map.
+    Columns: variant, side, beta, number, test_accuracy. Markers are means over networks, bars
+    standard errors of them; the dashed line is the mean of the plain network of as many parameters
+    in its dense layers. ConfigError where the table has no network with a soft map.
     """
     soft = [n for n, v in VARIANTS.items() if v.has_soft_map and n in set(networks["variant"])]
     if not soft:
@@ -295,25 +227,11 @@ def sweep_figure(networks: pd.DataFrame) -> Figure:
             of_beta = rows[rows["side"] == side].groupby("beta")["test_accuracy"]
             mean, error = of_beta.mean(), of_beta.sem().fillna(0.0)
             shift = 1.03 ** (k - (len(sides) - 1) / 2)
-            axes.errorbar(
-                mean.index * shift,
-                mean,
-                yerr=error,
-                color=group_colour(k),
-                marker=MARKERS[k],
-                ms=3.5,
-                elinewidth=0.8,
-            )
+            style: Style = {"color": group_colour(k), "marker": MARKERS[k], "ms": 3.5}
+            axes.errorbar(mean.index * shift, mean, yerr=error, elinewidth=0.8, **style)
             if VARIANTS[name].inputs == "soft" and side in winners.groups:
                 limit = winners.mean()[side]
-                axes.plot(
-                    betas[-1] * 1.35 * shift,
-                    limit,
-                    color=group_colour(k),
-                    marker=MARKERS[k],
-                    mfc="white",
-                    ms=3.5,
-                )
+                axes.plot(betas[-1] * 1.35 * shift, limit, mfc="white", **style)
         axes.axhline(plain, color=INK, ls=(0, (4, 1.5)), lw=0.9, zorder=1)
         axes.set_xscale("log")
         axes.set_xticks(betas, [f"{beta:g}" for beta in betas])
@@ -366,31 +284,24 @@ def _draw_classes(axes: Axes, points: np.ndarray, classes: np.ndarray, size: flo
         axes.scatter(x, y, c=colour, s=size, lw=0.2, edgecolors=INK, zorder=3)
 
 
+def _variant_dashes(name: str) -> Any:
+    return (0, (4, 1.2)) if VARIANTS[name].pinched else "-"
+
+
 def _draw_band(
-    axes: Axes,
-    values: pd.DataFrame,
-    colour: str,
-    name: str,
-    scale: Callable[..., Any] | None = None,
+    axes: Axes, values: pd.DataFrame, name: str, scale: Callable[..., Any] = lambda v: v
 ) -> None:
     """Mean and standard deviation of the columns, against the index."""
-    scale = scale or (lambda v: v)
+    colour, style = _VARIANT_COLOURS[name], _variant_dashes(name)
     mean, deviation = values.mean(axis=1), values.std(axis=1, ddof=1).fillna(0.0)
     low, high = scale(mean - deviation), scale(mean + deviation)
     axes.fill_between(values.index, low, high, color=colour, alpha=0.13, lw=0)
-    style = (0, (4, 1.2)) if VARIANTS[name].pinched else "-"
     axes.plot(values.index, scale(mean), color=colour, ls=style, lw=1.1)
 
 
 def _legend(figure: Figure, present: set[str]) -> None:
     entries: list = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            ls=(0, (4, 1.2)) if VARIANTS[name].pinched else "-",
-            label=VARIANTS[name].label,
-        )
+        Line2D([], [], color=colour, ls=_variant_dashes(name), label=VARIANTS[name].label)
         for name, colour in _VARIANT_COLOURS.items()
         if name in present
     ]

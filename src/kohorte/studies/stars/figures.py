@@ -57,22 +57,11 @@ def colour_magnitude_figure(
 ) -> Figure:
     """Draw the diagram three times: by consensus group, stacked signal and confidence.
 
-    Stars that lack colour or magnitude are counted, but not drawn; of more than MAX_STARS an evenly
-    random part is drawn, the same on every run. The line is the mean main sequence.
-
-    Parameters
-    ----------
-    b_v, magnitude
-        (N,) colour B-V and absolute magnitude, NaN where missing.
-    labels
-        (N,) integers, consensus group.
-    signal, confidence
-        (N,) stacked signal, and share of the votes for the label.
-
-    Raises
-    ------
-    ConfigError
-        No star has both colour and magnitude.
+    `b_v` and `magnitude` are (N,) colour B-V and absolute magnitude, NaN where missing, `labels`
+    the (N,) consensus groups, `confidence` the (N,) share of the votes for the label. Stars that
+    lack colour or magnitude are counted, but not drawn; of more than MAX_STARS an evenly random
+    part is drawn, the same on every run. The line is the mean main sequence. ConfigError where no
+    star has both colour and magnitude.
     """
     known = np.flatnonzero(np.isfinite(b_v) & np.isfinite(magnitude))
     if not known.size:
@@ -130,14 +119,7 @@ def star_regions_figure(
 ) -> Figure:
     """Draw the share of the stars of each region that each group holds.
 
-    Parameters
-    ----------
-    shares
-        (regions, groups) shares, whose rows add up to 1.
-    groups, regions
-        Names.
-    sizes
-        Stars of each region.
+    `shares` are (regions, groups), whose rows add up to 1; `sizes` the stars of each region.
     """
     shares = np.asarray(shares, dtype=np.float64)
     height = 0.75 + 0.34 * len(regions)

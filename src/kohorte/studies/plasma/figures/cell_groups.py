@@ -65,23 +65,9 @@ def feature_pairs_figure(
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
-    Parameters
-    ----------
-    features
-        (S, F) features of the points that are drawn, F >= 2, in physical units.
-    labels
-        Name and unit of each feature.
-    groups
-        (S,) group of each of these points.
-    shares
-        (G,) share of each group in all points.
-    n_points
-        Number of all points.
-
-    Raises
-    ------
-    ConfigError
-        The arrays do not fit, or there is one feature only.
+    Of `n_points` points S are drawn: their (S, F) features, F >= 2, are in physical units, with
+    names and units in `labels`, and (S,) `groups`. `shares` (G,) are those of the groups in all
+    points. ConfigError where the arrays do not fit, or there is one feature only.
     """
     features, groups = np.asarray(features, dtype=np.float64), np.asarray(groups)
     n_drawn, n_features = features.shape
@@ -99,31 +85,29 @@ def feature_pairs_figure(
         margin = 0.06 * max(high - low, 1e-12)
         limits.append((low - margin, high + margin))
     order = np.argsort(-np.asarray(shares), kind="stable")
-    for row in range(n_features):
-        for column in range(n_features):
-            axes = grid[row, column]
-            if column > row:
-                axes.remove()
-                continue
-            axes.set_xlim(limits[column])
-            plain_numbers(axes.xaxis, 4)
-            if row == column:
-                _draw_histograms(axes, features[:, row], groups, order, limits[row])
-            else:
-                _draw_pairs(axes, features[:, [column, row]], groups, order)
-                axes.set_ylim(limits[row])
-                plain_numbers(axes.yaxis, 4)
-            if row == n_features - 1:
-                axes.set_xlabel(labels[column])
-            if column == 0 and row:
-                axes.set_ylabel(labels[row])
-            elif row != column:
-                axes.tick_params(labelleft=False)
+    for row, column in np.ndindex(n_features, n_features):
+        axes = grid[row, column]
+        if column > row:
+            axes.remove()
+            continue
+        axes.set_xlim(limits[column])
+        plain_numbers(axes.xaxis, 4)
+        if row == column:
+            _draw_histograms(axes, features[:, row], groups, order, limits[row])
+        else:
+            _draw_pairs(axes, features[:, [column, row]], groups, order)
+            axes.set_ylim(limits[row])
+            plain_numbers(axes.yaxis, 4)
+        if row == n_features - 1:
+            axes.set_xlabel(labels[column])
+        if column == 0 and row:
+            axes.set_ylabel(labels[row])
+        elif row != column:
+            axes.tick_params(labelleft=False)
     entries = [
         marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
-        for k in range(len(shares))
-        if shares[k] > 0
-    ][:MAX_GROUPS]
+        for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
+    ]
     entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} cells are drawn"))
     legend_below(figure, entries, most=5)
     return figure
@@ -158,14 +142,10 @@ def _read_units(fields: Any) -> dict[str, str]:
 
 
 def _draw_histograms(
-    axes: Axes,
-    column: np.ndarray,
-    groups: np.ndarray,
-    order: np.ndarray,
-    limits: tuple[float, float],
+    axes: Axes, column: np.ndarray, groups: np.ndarray, order: np.ndarray, limits: Sequence[float]
 ) -> None:
     """Density of a feature in each group, each of area 1."""
-    edges = np.linspace(*limits, _BINS + 1)
+    edges = np.linspace(limits[0], limits[1], _BINS + 1)
     width = edges[1] - edges[0]
     top = 0.0
     for k in order:
@@ -174,8 +154,7 @@ def _draw_histograms(
             density = np.histogram(chosen, edges)[0] / (len(chosen) * width)
             axes.stairs(density, edges, color=group_colour(k), lw=1.0, baseline=None)
             top = max(top, density.max())
-    axes.set_yscale("log")
-    axes.set_ylim(top * 10**-3.5, top * 2)
+    axes.set(yscale="log", ylim=(top * 10**-3.5, top * 2))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -184,15 +163,8 @@ def _draw_histograms(
 def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndarray) -> None:
     for k in order:
         chosen = pair[groups == k]
-        axes.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
-            s=1.6,
-            color=group_colour(k),
-            linewidths=0,
-            alpha=0.7,
-            rasterized=True,
-        )
+        style: Style = {"s": 1.6, "linewidths": 0, "alpha": 0.7, "rasterized": True}
+        axes.scatter(chosen[:, 0], chosen[:, 1], color=group_colour(k), **style)
 
 
 @paper_style()
@@ -202,12 +174,8 @@ def group_shares_figure(
 ) -> Figure:
     """Draw shares of each group in volume, squared current, dissipation; overlap with threshold.
 
-    Parameters
-    ----------
-    kinds
-        Rows of `physics.csv` by what is drawn above them, in order.
-    detector
-        Rows of `threshold.csv` by the same names; empty where there is no current.
+    `kinds` are rows of `physics.csv` by what is drawn above them, in order, `detector` rows of
+    `threshold.csv` by the same names; empty where there is no current.
     """
     rows = [(name, row) for name, group in kinds.items() for row in group if row["cells"]]
     gaps = np.cumsum([0] + [a[0] != b[0] for a, b in pairwise(rows)])
@@ -218,6 +186,7 @@ def group_shares_figure(
     grid = figure.subplots(1, panels, squeeze=False, sharey=True, width_ratios=[1.5, 1][:panels])[0]
     axes = grid[0]
     handles: list[Artist] = []
+    low: Style = {"ls": "", "marker": "<", "color": MUTED, "ms": 3.5}
     numbers = np.array([[row[name] for name in SHARES] for _, row in rows], dtype=np.float64)
     least = np.nanmin(numbers[numbers > 0]) if (numbers > 0).any() else 1e-3
     floor = 10 ** np.floor(np.log10(max(least, 1e-5)))
@@ -232,16 +201,11 @@ def group_shares_figure(
         handles.append(Line2D([], [], label=f"share of {text}", **style))
         negative = numbers[:, k] <= 0
         if negative.any() and np.isfinite(numbers[:, k]).any():
-            axes.plot(
-                np.full(negative.sum(), floor), y[negative], ls="", marker="<", color=MUTED, ms=3.5
-            )
+            axes.plot(np.full(negative.sum(), floor), y[negative], **low)
     if (numbers <= 0).any():
-        handles.append(
-            Line2D([], [], ls="", marker="<", color=MUTED, ms=3.5, label="0 or negative")
-        )
+        handles.append(Line2D([], [], label="0 or negative", **low))
     log_axis(axes, "x")
-    axes.set_xlim(floor * 0.8, 1.25)
-    axes.set_xlabel("Share of the whole")
+    axes.set(xlim=(floor * 0.8, 1.25), xlabel="Share of the whole")
     axes.grid(True, axis="x")
     axes.set_yticks(y, [_group_name(name, row) for name, row in rows])
     axes.tick_params(axis="y", length=0)

@@ -14,6 +14,7 @@ from kohorte.figures.reading import Inputs, Parameters, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    Style,
     freeze_layout,
     group_colour,
     new_figure,
@@ -43,33 +44,18 @@ def cluster_radars_figure(
 ) -> Figure:
     """Draw the clusters of a map on its lattice, and one radar chart for each.
 
-    A chart has a spoke for each feature, as long as the distance |w - mean| of the cluster's mean
-    weight from the mean of the table, in standard deviations of the feature; a filled dot stands
-    for a mean above that of the table, an open one for one below.
-
-    Parameters
-    ----------
-    weights
-        (M, F) weights in standard deviations of each feature from its mean.
-    names
-        F names.
-    lattice
-        Lattice with M nodes.
-    node_clusters
-        (M,) integers, cluster of each node.
-    points
-        (K,) points of each cluster.
-
-    Raises
-    ------
-    ConfigError
-        The weights do not fit lattice or names.
+    `weights` are (M, F), in standard deviations of each feature from its mean, `node_clusters` (M,)
+    integers and `points` (K,) those of each cluster. A chart has a spoke for each feature, as long
+    as the distance |w - mean| of the cluster's mean weight from the mean of the table, in standard
+    deviations of the feature; a filled dot stands for a mean above that of the table, an open one
+    for one below. ConfigError where the weights do not fit lattice or names.
     """
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (lattice.n_nodes, len(names)):
         raise ConfigError(f"weights of shape {weights.shape}; expected one row for each node")
     clusters, points = np.unique(node_clusters), np.asarray(points)
-    shown = clusters if len(clusters) <= MOST_RADARS else _largest(clusters, points)
+    largest = np.argsort(-points[clusters], kind="stable")
+    shown = np.sort(clusters[largest[:MOST_RADARS]])
     columns = min(len(shown), 4)
     rows = -(-len(shown) // columns)
     size = fit_map(lattice, 5.2, 2.6)
@@ -88,16 +74,9 @@ def cluster_radars_figure(
     freeze_layout(figure)
     positions = np.asarray(lattice.coordinates())
     inner = np.array([_inner_node(positions, node_clusters == k) for k in clusters])
-    badge = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": INK, "lw": 0.4}
-    place_labels(
-        axes,
-        positions[inner],
-        [str(k) for k in clusters],
-        np.argsort(-points[clusters], kind="stable"),
-        padding=2.0,
-        fontsize=7,
-        bbox=badge,
-    )
+    badge: Style = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": INK, "lw": 0.4}
+    texts, style = [str(k) for k in clusters], Style(fontsize=7, bbox=badge)
+    place_labels(axes, positions[inner], texts, largest, padding=2.0, **style)
     means = np.array([weights[node_clusters == k].mean(axis=0) for k in shown])
     reach = max(np.abs(means).max(), 1e-9)
     angles = 2 * np.pi * np.arange(len(names)) / len(names)
@@ -108,19 +87,13 @@ def cluster_radars_figure(
         y = top - 0.45 - (row + 1) * (chart + above) + 0.3
         polar = place(x, y, chart, chart, projection="polar", label=f"cluster {cluster}")
         _draw_radar(polar, angles, mean, names, reach, group_colour(cluster))
-        share = points[cluster] / points.sum()
-        text = f"cluster {cluster}: {_percent(share)} of points"
+        text = f"cluster {cluster}: {_percent(points[cluster] / points.sum())} of points"
         polar.set_title(text, fontsize=7, pad=14)
-    figure.text(
-        0.5,
-        0.04 / page[1],
+    text = (
         "|mean weight \N{MINUS SIGN} mean of the table| in standard deviations "
-        f"(rings at {reach / 2:.2g} and {reach:.2g}); "
-        "filled: above the mean, open: below",
-        ha="center",
-        va="bottom",
-        fontsize=6.5,
+        f"(rings at {reach / 2:.2g} and {reach:.2g}); filled: above the mean, open: below"
     )
+    figure.text(0.5, 0.04 / page[1], text, ha="center", va="bottom", fontsize=6.5)
     return figure
 
 
@@ -148,10 +121,6 @@ def measure_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.sqrt(squares / count)
 
 
-def _largest(clusters: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return np.sort(clusters[np.argsort(-points[clusters], kind="stable")[:MOST_RADARS]])
-
-
 def _inner_node(positions: np.ndarray, member: np.ndarray) -> int:
     """Find the node of a cluster that lies farthest from all nodes outside of it."""
     inside = np.flatnonzero(member)
@@ -173,9 +142,9 @@ def _draw_radar(
 ) -> None:
     """Spokes of one cluster, with the ends joined."""
     length = np.abs(mean)
-    around = np.append(angles, angles[0])
-    axes.fill(around, np.append(length, length[0]), color=colour, alpha=0.35, lw=0)
-    axes.plot(around, np.append(length, length[0]), color=colour, lw=1.0)
+    around = np.append(angles, angles[0]), np.append(length, length[0])
+    axes.fill(*around, color=colour, alpha=0.35, lw=0)
+    axes.plot(*around, color=colour, lw=1.0)
     for angle, r, value in zip(angles, length, mean, strict=True):
         axes.plot([angle, angle], [0, r], color=colour, lw=0.8)
         face = colour if value >= 0 else "white"
@@ -188,9 +157,7 @@ def _draw_radar(
     axes.spines["polar"].set_linewidth(0.4)
     for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
         sideways = np.cos(angle)
-        label.set_horizontalalignment(
-            "left" if sideways > 0.2 else "right" if sideways < -0.2 else "center"
-        )
+        label.set(ha="left" if sideways > 0.2 else "right" if sideways < -0.2 else "center")
 
 
 def _percent(share: float) -> str:

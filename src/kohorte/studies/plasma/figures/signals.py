@@ -63,16 +63,9 @@ def signal_histogram_figure(
 ) -> Figure:
     """Draw the distribution of the stacked signal over all cells, on a logarithmic axis.
 
-    Parameters
-    ----------
-    counts
-        (B,) cells in each bin.
-    edges
-        (B + 1,) ends of the bins; a logarithmic axis is used where they are no even steps.
-    cuts
-        Values that separate classes.
-    groups
-        (G, B) cells in each bin by SCE group; None draws the total alone.
+    `counts` are (B,) cells in each bin, `groups` (G, B) the same by SCE group (None draws the total
+    alone), `edges` (B + 1,) ends of the bins; a logarithmic axis is used where they are no even
+    steps. `cuts` are values that separate classes.
     """
     figure = new_figure(5.2, 3.2)
     axes = figure.subplots()
@@ -84,9 +77,8 @@ def signal_histogram_figure(
         for k, row in enumerate(groups[:MAX_GROUPS]):
             if row.any():
                 axes.stairs(row, edges, color=group_colour(k), lw=1.1)
-                handles.append(
-                    Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
-                )
+                entry = Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
+                handles.append(entry)
     for cut in cuts:
         axes.axvline(cut, color="#D55E00", lw=0.9, ls="--")
     if len(cuts):
@@ -100,9 +92,7 @@ def signal_histogram_figure(
         log_axis(axes, "x")
     else:
         plain_numbers(axes.xaxis, 7)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel("Stacked signal (sum of Gsum)")
-    axes.set_ylabel("Cells")
+    axes.set(xlim=(edges[0], edges[-1]), xlabel="Stacked signal (sum of Gsum)", ylabel="Cells")
     legend_below(figure, handles, most=4)
     return figure
 
@@ -116,13 +106,7 @@ def draw_signal_histogram(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 def count_signal(cells: CellValues, parts: Sequence[slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Count cells in each bin by SCE group, part by part.
-
-    Returns
-    -------
-    tuple of ndarray
-        Counts (G, BINS) int64, and the BINS + 1 ends of the bins.
-    """
+    """Count cells in each bin by SCE group, part by part: (G, BINS) int64, and BINS + 1 ends."""
     signal, group = cells["signal"], cells["sce_group"]
     ends = [(signal[part].min(), signal[part].max()) for part in parts]
     low, high = float(min(e[0] for e in ends)), float(max(e[1] for e in ends))

@@ -24,12 +24,14 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     PAGE_HEIGHT,
+    Style,
     fitting_legend,
     group_colour,
     is_wide,
     new_figure,
     panel_title,
     paper_style,
+    plain_axes,
     plain_numbers,
     sequential_map,
     shorten,
@@ -47,7 +49,7 @@ MOST_FEATURES = 12
 _CLIP = 0.998  # quantile of |value| at which colours end: a few cells must not pale all others
 _SIDE, _GAP, _ABOVE, _BELOW, _LEFT, _RIGHT = 2.9, 0.16, 0.27, 0.36, 0.5, 0.1
 _BAR, _LEGEND = 0.47, 0.06
-
+_ENDS = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
 
 SYMBOLS = {
     "b_perp": r"$b_\perp$",
@@ -84,20 +86,10 @@ def unit_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class GroupMap:
-    """A panel of groups.
+    """A panel of (H, W) groups of the cells of a cut.
 
-    Attributes
-    ----------
-    title : str
-    groups : (H, W) integers
-        Group of each cell of the cut.
-    n_groups : int
-    shares : (n_groups,) or None
-        Share of each group in the whole grid, for the legend.
-    name : str
-        What a group is called.
-    names : (n_groups,) str or None
-        Names of the groups; by default `name` and their numbers.
+    `shares` (n_groups,) are those of the groups in the whole grid, for the legend, which calls a
+    group `name` and its number unless `names` has one for each.
     """
 
     title: str
@@ -109,13 +101,7 @@ class GroupMap:
 
 
 class SlicePage:
-    """Panels of one cut, row by row, with a colour bar or legend under each.
-
-    Attributes
-    ----------
-    figure, panels
-        The figure and the axes of its panels.
-    """
+    """Panels of one cut, row by row, with a colour bar or legend under each."""
 
     def __init__(self, cut: Cut, titles: Sequence[str], columns: int, side: float = _SIDE) -> None:
         self.cut = cut
@@ -133,9 +119,8 @@ class SlicePage:
         ]
         for k, (axes, title) in enumerate(zip(self.panels, titles, strict=True)):
             if len(titles) > 1:
-                panel_title(
-                    axes, chr(ord("a") + k), shorten(title, int((self._pitch - _GAP) / 0.062))
-                )
+                text = shorten(title, int((self._pitch - _GAP) / 0.062))
+                panel_title(axes, chr(ord("a") + k), text)
             elif title:
                 axes.set_title(title, loc="left")
             self._label(axes, k)
@@ -148,17 +133,11 @@ class SlicePage:
         self, panel: int, values: np.ndarray, cmap: Colormap | str, norm: Normalize
     ) -> AxesImage:
         """Draw values as an image; return it for a colour bar."""
-        image = self.panels[panel].imshow(
-            values,
-            cmap=cmap,
-            norm=norm,
-            extent=self.cut.extent,
-            origin="lower",
-            interpolation="nearest",
-            aspect="auto",
-        )
         self.panels[panel].spines[:].set_visible(True)
-        return image
+        style: Style = {"origin": "lower", "interpolation": "nearest", "aspect": "auto"}
+        return self.panels[panel].imshow(
+            values, cmap=cmap, norm=norm, extent=self.cut.extent, **style
+        )
 
     def field(self, panel: int, values: np.ndarray, label: str, *, log: bool = False) -> None:
         """Draw a field in colours that fit its signs, with a colour bar."""
@@ -174,10 +153,7 @@ class SlicePage:
 
     def contours(self, panel: int, values: np.ndarray, level: float, colour: str = INK) -> None:
         """Lines where the values cross a level."""
-        rows, columns = values.shape
-        left, right, bottom, top = self.cut.extent
-        x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-        y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
+        x, y = _cell_middles(self.cut, values.shape)
         if values.min() < level < values.max() and min(values.shape) > 1:
             lines = self.panels[panel].contour(
                 x, y, values, levels=[level], colors=colour, linewidths=0.6
@@ -244,8 +220,7 @@ class SlicePage:
 
     def _label(self, axes: Axes, panel: int) -> None:
         unit = f" ({unit_text(self.cut.unit)})" if self.cut.unit else ""
-        plain_numbers(axes.xaxis, 5)
-        plain_numbers(axes.yaxis, 5)
+        plain_axes(axes, 5, 5)
         if self._lowest(panel):
             axes.set_xlabel(f"{self.cut.across}{unit}", labelpad=1.5)
         else:
@@ -266,15 +241,13 @@ def field_colours(
         return sequential_map(), Normalize(0, 1), "neither"
     if finite.min() < 0 < finite.max() and -finite.min() > 0.02 * finite.max():
         top = max(float(np.quantile(np.abs(finite), _CLIP)), 1e-300)
-        ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
-        return DIVERGING, Normalize(-top, top), ends[finite.min() < -top, finite.max() > top]
+        return DIVERGING, Normalize(-top, top), _ENDS[finite.min() < -top, finite.max() > top]
     if log and finite.min() > 0 and is_wide(finite):
         return sequential_map(), LogNorm(finite.min(), finite.max()), "neither"
     low, high = np.quantile(finite, [1 - _CLIP, _CLIP])
     if not low < high:
         low, high = finite.min(), finite.max() + 1e-6 * max(abs(finite.max()), 1e-6)
-    ends = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
-    return sequential_map(), Normalize(low, high), ends[finite.min() < low, finite.max() > high]
+    return sequential_map(), Normalize(low, high), _ENDS[finite.min() < low, finite.max() > high]
 
 
 def group_entries(content: GroupMap) -> list[Artist]:
@@ -288,9 +261,8 @@ def group_entries(content: GroupMap) -> list[Artist]:
         Patch(facecolor=group_colour(k), label=f"{names[k]} ({percent(weights[k])})") for k in named
     ]
     if len(named) < len(known):
-        entries.append(
-            Line2D([], [], ls="", label=f"and {len(known) - len(named)} more {content.name}s")
-        )
+        text = f"and {len(known) - len(named)} more {content.name}s"
+        entries.append(Line2D([], [], ls="", label=text))
     return entries
 
 
@@ -311,23 +283,9 @@ def field_slice_figure(
 ) -> Figure:
     """Draw the current along the field on a cut, with lines of the magnetic field in its plane.
 
-    Parameters
-    ----------
-    cut
-        The cut.
-    current
-        (H, W) values of the cut.
-    label
-        Their name and unit.
-    field
-        (H, W) components of the field along the axes of the cut; None draws no lines.
-    density
-        How closely lines are drawn, 1 for about 30 across.
-
-    Raises
-    ------
-    ConfigError
-        The arrays differ in shape.
+    `current` (H, W) has name and unit in `label`. `field` has the (H, W) components along the axes
+    of the cut; None draws no lines. Their `density` is 1 for about 30 across. ConfigError where the
+    arrays differ in shape.
     """
     page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
     page.field(0, current, label)
@@ -363,40 +321,25 @@ def cut_inputs(cells: CellValues, parameters: Parameters) -> Cut:
 
 def _draw_lines(axes: Axes, cut: Cut, field: Sequence[np.ndarray], density: float) -> None:
     """Lines of the field, along which it is followed from evenly spread seeds."""
-    rows, columns = field[0].shape
-    left, right, bottom, top = cut.extent
-    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
-    if min(rows, columns) < 2 or not np.any(np.hypot(*field)):
+    if min(field[0].shape) < 2 or not np.any(np.hypot(*field)):
         return
-    axes.streamplot(
-        x,
-        y,
-        np.asarray(field[0], np.float64),
-        np.asarray(field[1], np.float64),
-        density=density,
-        color=INK,
-        linewidth=0.45,
-        arrowsize=0.5,
-        arrowstyle="-|>",
-    )
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
+    x, y = _cell_middles(cut, field[0].shape)
+    across, up = (np.asarray(part, np.float64) for part in field)
+    style: Style = {"linewidth": 0.45, "arrowsize": 0.5, "arrowstyle": "-|>", "color": INK}
+    axes.streamplot(x, y, across, up, density=density, **style)
+    axes.set(xlim=cut.extent[:2], ylim=cut.extent[2:])
+
+
+def _cell_middles(cut: Cut, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Places of columns and rows along the axes of a cut."""
+    (rows, columns), (left, right, bottom, top) = shape, cut.extent
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    return x, bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
 
 
 @paper_style()
 def feature_slices_figure(cut: Cut, values: Sequence[np.ndarray], labels: Sequence[str]) -> Figure:
-    """Draw each feature on a cut, one panel each, in physical units.
-
-    Parameters
-    ----------
-    cut
-        The cut.
-    values
-        (H, W) values of each feature, at most 12.
-    labels
-        Name and unit of each.
-    """
+    """Draw (H, W) values of at most 12 features on a cut, one panel each, in physical units."""
     columns = {1: 1, 2: 2, 4: 2}.get(len(values), 3)
     page = SlicePage(cut, ["" for _ in labels], columns)
     for k, (array, label) in enumerate(zip(values, labels, strict=True)):
@@ -426,18 +369,8 @@ def cluster_slice_figure(
 ) -> Figure:
     """Draw groups of the cells of a cut, with lines around the strong current.
 
-    Parameters
-    ----------
-    cut
-        The cut.
-    maps
-        One panel each.
-    current
-        (H, W) absolute current along the field.
-    limit
-        The line is drawn where the current crosses it.
-    note
-        What the line is called in the legend.
+    Lines, called `note` in the legend, are where (H, W) absolute current along the field crosses
+    `limit`.
     """
     page = SlicePage(cut, [content.title for content in maps], 2, side=3.3)
     for k, content in enumerate(maps):
@@ -476,33 +409,21 @@ def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
 
 def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str) -> GroupMap:
     """Return the groups of a kind in `physics.csv` on a cut."""
-    name, title = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}[
-        kind
-    ]
+    names = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}
+    name, title = names[kind]
     shares = physics[physics["kind"] == kind]["volume_fraction"].to_numpy()
     return GroupMap(title, cut.read(cells[name]), len(shares), shares)
 
 
 @paper_style()
 def consensus_slice_figure(
-    cut: Cut,
-    maps: Sequence[GroupMap],
-    *,
-    confidence: np.ndarray,
-    stability: np.ndarray,
+    cut: Cut, maps: Sequence[GroupMap], *, confidence: np.ndarray, stability: np.ndarray
 ) -> Figure:
-    """Draw consensus and SCE groups of the cells of a cut, and how sure they are.
+    """Draw consensus and SCE groups of the cells of a cut in two panels, and how sure they are.
 
-    Parameters
-    ----------
-    cut
-        The cut.
-    maps
-        Two panels of groups.
-    confidence
-        (H, W) share of the realizations that vote for the label of the cell.
-    stability
-        (H, W) mean Jaccard similarity of the cell's clusters with the best of other realizations.
+    `confidence` (H, W) is the share of realizations that vote for the label of the cell,
+    `stability` (H, W) the mean Jaccard similarity of its clusters with the best of other
+    realizations.
     """
     titles = [*(content.title for content in maps), "confidence", "stability"]
     page = SlicePage(cut, titles, 2, side=3.1)

@@ -6,6 +6,7 @@ box is closed there by the border.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -23,11 +24,13 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
+    Style,
     fitting_legend,
     group_colour,
     new_figure,
     panel_title,
     paper_style,
+    place_axes,
     value_label,
 )
 from kohorte.studies.plasma.figures.slices import field_label, open_inputs, unit_text
@@ -46,16 +49,7 @@ _SMOOTH = 0.7  # of a group's cells before its surface is drawn, in cells
 
 @dataclass(frozen=True)
 class Surface:
-    """What is drawn: where a volume exceeds a level.
-
-    Attributes
-    ----------
-    volume : (nx, ny, nz) float32
-    level : float
-    colour : str
-    label : str
-        For the legend.
-    """
+    """An (nx, ny, nz) float32 volume, drawn where it exceeds a level; `label` is for the legend."""
 
     volume: np.ndarray
     level: float
@@ -66,16 +60,8 @@ class Surface:
 class View:
     """A direction to look at a box from.
 
-    Parameters
-    ----------
-    shape
-        Cells along x, y, z.
-    spacing
-        Their sides.
-    azimuth, elevation
-        Of the eye, in degrees; z points up.
-    pixels
-        Of the longer side of the picture.
+    `shape` and `spacing` are number and sides of the cells along x, y, z; azimuth and elevation of
+    the eye are in degrees, z up. The longer side of the picture has some number of pixels.
     """
 
     def __init__(
@@ -95,20 +81,15 @@ class View:
         corners = self.project(self.corners())
         self.low, self.high = corners.min(axis=0), corners.max(axis=0)
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2 * _MARGIN
-        self.extent = (
-            middle[0] - half[0],
-            middle[0] + half[0],
-            middle[1] - half[1],
-            middle[1] + half[1],
-        )
+        low, high = middle - half, middle + half
+        self.extent = (low[0], high[0], low[1], high[1])
         scale = pixels / (2 * half[:2].max())
         self.size = tuple(int(np.ceil(2 * h * scale)) for h in half[1::-1])  # rows, columns
 
     def corners(self) -> np.ndarray:
         """Return the eight corners of the box, (8, 3)."""
-        return (
-            np.array(np.meshgrid(*[(0.0, n) for n in self.lengths], indexing="ij")).reshape(3, -1).T
-        )
+        ends = [(0.0, length) for length in self.lengths]
+        return np.array(np.meshgrid(*ends, indexing="ij")).reshape(3, -1).T
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Places (..., 3) as (to the right, up, towards the eye)."""
@@ -160,15 +141,10 @@ class View:
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the twelve edges of the box (12, 2, 3), and which of them lie behind it."""
         corners = self.corners()
-        pairs = [
-            (a, b)
-            for a in range(8)
-            for b in range(a + 1, 8)
-            if np.count_nonzero(corners[a] != corners[b]) == 1
-        ]
-        edges = np.array([[corners[a], corners[b]] for a, b in pairs])
+        pairs = np.array(list(combinations(range(8), 2)))
+        pairs = pairs[(corners[pairs[:, 0]] != corners[pairs[:, 1]]).sum(axis=1) == 1]
         far = np.argmin(self.project(corners)[:, 2])
-        return edges, np.array([far in pair for pair in pairs])
+        return corners[pairs], (pairs == far).any(axis=1)
 
 
 def shade(view: View, surfaces: Sequence[Surface]) -> np.ndarray:
@@ -245,16 +221,8 @@ def surfaces_figure(
 ) -> Figure:
     """Draw boxes with surfaces in them, side by side.
 
-    Parameters
-    ----------
-    panels
-        Title and surfaces of each, all volumes of one shape (nx, ny, nz).
-    spacing
-        Sides of a cell along x, y, z.
-    unit
-        Of the spacing.
-    azimuth, elevation
-        Of the eye, in degrees.
+    `panels` are title and surfaces of each, all volumes of one shape (nx, ny, nz); `spacing` are
+    sides of a cell along x, y, z, in `unit`; azimuth and elevation of the eye are in degrees.
     """
     width = DOUBLE_COLUMN / max(len(panels), 2) - 0.1
     shape = next(surface.volume.shape for _, surfaces in panels for surface in surfaces)
@@ -271,18 +239,15 @@ def surfaces_figure(
     figure.set_size_inches(total_width, page)
     for k, (title, surfaces) in enumerate(panels):
         x = 0.05 + k * (width + 0.1)
-        axes = figure.add_axes((x / total_width, below / page, width / total_width, tall / page))
+        axes = place_axes(figure, (total_width, page), x, below, width, tall)
         axes.set_axis_off()
         panel_title(axes, chr(ord("a") + k), title)
         _draw_box(axes, view, behind=True)
-        picture = shade(view, surfaces)
-        axes.imshow(
-            picture, origin="lower", extent=view.extent, interpolation="antialiased", zorder=2
-        )
+        style: Style = {"origin": "lower", "interpolation": "antialiased", "zorder": 2}
+        axes.imshow(shade(view, surfaces), extent=view.extent, **style)
         _draw_box(axes, view, behind=False)
         _label_box(axes, view, unit)
-        axes.set_xlim(view.extent[:2])
-        axes.set_ylim(view.extent[2:])
+        axes.set(xlim=view.extent[:2], ylim=view.extent[2:])
         axes.set_aspect("auto")
         if legend := drawn[k]:
             anchor = ((x + width / 2) / total_width, (below - 0.1) / page)
@@ -327,9 +292,7 @@ def _group_surfaces(cells: CellValues, physics: pd.DataFrame, step: int) -> Iter
     if chosen.empty:
         chosen = rows.drop(rows["cells"].idxmax())
     labels = _read_volume(cells, "label", step)
-    for group, share in zip(
-        chosen["group"].tolist(), chosen["volume_fraction"].tolist(), strict=True
-    ):
+    for group, share in chosen[["group", "volume_fraction"]].itertuples(index=False):
         inside = ndimage.gaussian_filter((labels == group).astype(np.float32), _SMOOTH)
         text = f"group {group} ({100 * share:.1f} % of volume)"
         yield Surface(inside, 0.5, group_colour(group), text)
@@ -364,13 +327,5 @@ def _label_box(axes: Axes, view: View, unit: str) -> None:
         angle = (angle + 90) % 180 - 90
         place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
         text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
-        axes.text(
-            place[0],
-            place[1],
-            text,
-            rotation=angle,
-            ha="center",
-            va="center",
-            fontsize=6.5,
-            rotation_mode="anchor",
-        )
+        style: Style = {"ha": "center", "va": "center", "rotation_mode": "anchor"}
+        axes.text(place[0], place[1], text, rotation=angle, fontsize=6.5, **style)
