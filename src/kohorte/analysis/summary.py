@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from kohorte.analysis.choice import describe_choice
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from kohorte.store import StoredEnsemble
 
 _SCORES = {
     "single realizations (worst, median, best)": "single_min single_median single_max",
@@ -20,7 +21,7 @@ _SCORES = {
 
 def summarize_study(
     study: str,
-    ensemble: SimpleNamespace,
+    ensemble: StoredEnsemble,
     *,
     realizations: pd.DataFrame,
     sufficiency: pd.DataFrame,

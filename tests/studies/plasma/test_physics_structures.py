@@ -168,5 +168,5 @@ def test_nothing_and_everything():
     assert thickness(full, grid, reach=4).tolist() == [16.0]
     with pytest.raises(DataError, match=r"shape \(3, 3\) is not on a grid of shape \(5, 6\)"):
         find_structures(np.zeros((3, 3), bool), grid)
-    with pytest.raises(ConfigError, match="connectivity = 'edges'"):
+    with pytest.raises(ConfigError, match="unknown connectivity 'edges'"):
         find_structures(np.zeros(grid.shape, bool), grid, connectivity="edges")

@@ -51,8 +51,8 @@ _VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), 
 def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
     """Draw a curve with the chain in it, positions along it, and orders for all turns.
 
-    `curve` is what `kohorte.studies.spirals.store.read_unwinding` gives; `table` has columns turns, number, method,
-    order. ConfigError where the table is empty.
+    `curve` is what `kohorte.studies.spirals.store.read_unwinding` gives; `table` has columns turns,
+    number, method, order. ConfigError where the table is empty.
     """
     if table.empty:
         raise ConfigError("the table of unwound curves has no rows to draw")
@@ -102,8 +102,9 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
 def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
     """Draw what the first network of each variant decides, with the points it was trained on.
 
-    `jobs` are what `kohorte.studies.spirals.store.read_networks` gives, of those with a picture; `extent` is the
-    largest magnitude of both coordinates in these. ConfigError where no job has a picture.
+    `jobs` are what `kohorte.studies.spirals.store.read_networks` gives, of those with a picture;
+    `extent` is the largest magnitude of both coordinates in these. ConfigError where no
+    job has a picture.
     """
     jobs = _in_order(jobs)
     n_columns = 4

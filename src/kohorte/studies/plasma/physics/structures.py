@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from kohorte.errors import ConfigError, DataError
+from kohorte._checks import choose
+from kohorte.errors import DataError
 from kohorte.studies.plasma.fields.grid import Grid
 
 #: Name -> whether cells that share no more than a corner are joined.
@@ -52,11 +53,7 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     """
     if mask.shape != grid.shape:
         raise DataError(f"a mask of shape {mask.shape} is not on a grid of shape {grid.shape}")
-    if connectivity not in CONNECTIVITIES:
-        raise ConfigError(
-            f"connectivity = {connectivity!r} is unknown; choose one of {', '.join(CONNECTIVITIES)}"
-        )
-    corners = CONNECTIVITIES[connectivity]
+    corners = choose(CONNECTIVITIES, connectivity, "connectivity")
     joined = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
     labels, n_pieces = ndimage.label(mask, joined, output=np.int32)
     roots, shifts, wraps = _join(n_pieces, _contacts(labels, grid.periodic, corners), mask.ndim)

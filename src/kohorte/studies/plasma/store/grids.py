@@ -6,8 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -241,12 +240,19 @@ def write_picture(path: str | Path, cells: CellValues) -> None:
 POINTS = ("label", "confidence", "signal", "sce_group", "sce_share", "stability")
 
 
-def read_map_labels(path: str | Path, grid: Grid) -> SimpleNamespace:
-    """Clusters of the cells by one map: `labels`, a view of the grid's shape, and `n_clusters`."""
+class MapLabels(NamedTuple):
+    """Clusters of the cells by one map; `labels` has the shape of the grid."""
+
+    labels: np.ndarray
+    n_clusters: int
+
+
+def read_map_labels(path: str | Path, grid: Grid) -> MapLabels:
+    """Read the clusters of the cells by one map."""
     stored = read_realization(path, "labels")
     _check_size(path, len(stored.arrays["labels"]), grid)
     labels = stored.arrays["labels"].reshape(grid.shape)
-    return SimpleNamespace(labels=labels, n_clusters=stored.n_clusters)
+    return MapLabels(labels, stored.n_clusters)
 
 
 def _cells(part: slice, grid: Grid) -> tuple[int, int]:
