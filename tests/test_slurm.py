@@ -274,7 +274,10 @@ def test_a_study_has_the_same_bits_as_without_slurm(runs):
 def test_jobs_that_jax_computes_have_the_gpu_and_its_partition(runs):
     _, jobs = runs["whole"].result()
     assert {job["state"] for job in jobs} == {"COMPLETED"}
-    assert len(jobs) == 9
+    assert sorted(job["rule"] for job in jobs) == [
+        *("combine_realizations", "count_overlaps", "measure_sufficiency", "prepare_data"),
+        *("summarize_study", "tabulate_results", "train_realizations", "train_realizations"),
+    ]
     on_gpu = [job for job in jobs if job["gpus"]]
     assert sorted(job["rule"] for job in on_gpu) == ["count_overlaps", "train_realizations"]
     assert {job["partition"] for job in on_gpu} == {"gpu"}
