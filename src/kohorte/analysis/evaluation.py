@@ -14,29 +14,33 @@ from kohorte.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Matching:
+    """Clusters beside classes, matched one to one with most points in common."""
+
+    classes: np.ndarray  # (n_classes,) any type, ascending
+    clusters: np.ndarray  # (n_clusters,) integers: cluster ids, ascending
+    #: (n_classes, n_clusters) int64: number of points of each class in each cluster
+    confusion: np.ndarray
+    #: (n_classes,) int64: index into `clusters` of what each class is matched with, -1 for none
+    matching: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation(Matching):
     """How well clusters reproduce classes."""
 
-    #: `ari`, `ami`: Adjusted Rand index and adjusted mutual information; 1 is perfect, 0 is chance
+    #: `ari`, `ami`: adjusted Rand index and adjusted mutual information; 1 is perfect, 0 is chance
     ari: float
     ami: float
-    #: Share of points in the cluster that is matched with their class, one to one, best overall
-    accuracy: float
-    classes: np.ndarray  # (n_classes,) any type. Classes, ascending.
-    clusters: np.ndarray  # (n_clusters,) integers. Cluster ids, ascending.
-    #: (n_classes, n_clusters) int64. Number of points of each class in each cluster.
-    confusion: np.ndarray
-    #: (n_classes,) int64. Index into `clusters` of the cluster matched with each class; -1 for
-    #: none.
-    matching: np.ndarray
+    accuracy: float  # Share of points in the cluster that is matched with their class
     #: `precision`, `recall`: (n_classes,) float64. Share of the matched cluster that is of the
     #: class, and of the class that is in the matched cluster; 0 for a class with no match.
     precision: np.ndarray
     recall: np.ndarray
 
 
-def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
-    """Compare cluster labels with true classes.
+def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
+    """Match true classes with clusters, so that most points are in the cluster of their class.
 
     `labels` (N,) integers: cluster of each point; any ids. `truth` (N,) integers, booleans or
     strings: class of each point. Raises DataError: no points, different lengths, labels that are
@@ -44,8 +48,6 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
     """
     from scipy.optimize import linear_sum_assignment
 
-    with extra("estimators"):
-        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
     labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
@@ -60,19 +62,27 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
     rows, columns = linear_sum_assignment(confusion, maximize=True)
     matching = np.full(classes.size, -1, dtype=np.int64)
     matching[rows] = columns
-    hits = np.zeros(classes.size)
-    hits[rows] = confusion[rows, columns]
-    matched_sizes = np.where(matching >= 0, confusion.sum(axis=0)[matching], 1)
+    return Matching(classes, clusters, confusion.astype(np.int64), matching)
+
+
+def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
+    """Compare labels with true classes; arguments and errors as for `match_classes`."""
+    with extra("estimators"):
+        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+    found = match_classes(labels, truth)
+    c = np.searchsorted(found.classes, _check_truth(np.asarray(truth)))
+    k = np.searchsorted(found.clusters, labels)
+    rows = np.flatnonzero(found.matching >= 0)
+    hits = np.zeros(found.classes.size)
+    hits[rows] = found.confusion[rows, found.matching[rows]]
+    sizes = np.where(found.matching >= 0, found.confusion.sum(axis=0)[found.matching], 1)
     return Evaluation(
+        **vars(found),
         ari=float(adjusted_rand_score(c, k)),
         ami=float(adjusted_mutual_info_score(c, k)),
-        accuracy=float(hits.sum() / labels.size),
-        classes=classes,
-        clusters=clusters,
-        confusion=confusion.astype(np.int64),
-        matching=matching,
-        precision=hits / matched_sizes,
-        recall=hits / confusion.sum(axis=1),
+        accuracy=float(hits.sum() / len(labels)),
+        precision=hits / sizes,
+        recall=hits / found.confusion.sum(axis=1),
     )
 
 

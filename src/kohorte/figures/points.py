@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from kohorte import store
-from kohorte.analysis.evaluation import Evaluation, evaluate
+from kohorte.analysis.evaluation import Matching, match_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
 from kohorte.figures.panels import (
@@ -82,14 +82,14 @@ def choose_features(
     return tuple(list(names).index(name) for name in chosen)
 
 
-def classes_of_groups(evaluation: Evaluation, n_groups: int) -> np.ndarray:
-    """Class that each group stands for, as an index into `evaluation.classes`; -1 for none.
+def classes_of_groups(found: Matching, n_groups: int) -> np.ndarray:
+    """Class that each group stands for, as an index into `found.classes`; -1 for none.
 
-    (n_groups,) int64; the groups are numbered as the labels that were evaluated.
+    (n_groups,) int64; the groups are numbered as the labels that were matched.
     """
     classes = np.full(n_groups, -1, dtype=np.int64)
-    matched = np.flatnonzero(evaluation.matching >= 0)
-    groups = evaluation.clusters[evaluation.matching[matched]]
+    matched = np.flatnonzero(found.matching >= 0)
+    groups = found.clusters[found.matching[matched]]
     classes[groups[groups >= 0]] = matched[groups >= 0]  # -1 is no group
     return classes
 
@@ -169,7 +169,9 @@ def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
     table, ensemble, step = _read_points(inputs)
     labels, matching = ensemble.points.label, None
     if table.truth is not None:
-        matching = classes_of_groups(evaluate(labels, table.truth), ensemble.consensus.n_groups)
+        matching = classes_of_groups(
+            match_classes(labels, table.truth), ensemble.consensus.n_groups
+        )
     columns = choose_features(table.features, table.names, labels, parameters["features"])
     return signal_figure(
         table.physical(columns),
