@@ -147,7 +147,7 @@ def train_minibatch(
                 observer.begin(total, run.weights, n, rate)
             run.learn(points, radius=n, rate=rate, threads=threads)
             done += 1
-            if observer and observer.look(done, run.weights, n, rate):
+            if observer and done in observer.looks and observer.look(done, run.weights, n, rate):
                 return run.weights
     return run.weights
 
@@ -323,6 +323,8 @@ def _train_with_jax(
 
     def look(epoch: int, trained: np.ndarray) -> bool:
         assert observer is not None
+        if epoch not in observer.looks:  # weights stay on the device
+            return False
         return observer.look(epoch, np.asarray(trained), radii[epoch - 1], np.nan)
 
     return train_stack(

@@ -89,7 +89,10 @@ class Observer:
             self.progress(0, total)
 
     def look(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> bool:
-        """Look, if it is time, at the weights after `done` steps; True ends the training."""
+        """Look, if it is time, at the weights after `done` steps; True ends the training.
+
+        A trainer to which weights cost something asks `looks` first.
+        """
         if done not in self.looks:
             return False
         self._record(done, weights, radius, alpha)

@@ -102,8 +102,11 @@ def train_online(
                 for taken in rows.take(stop - done):
                     train_steps(points, taken, trained, bias, kind, masked, *sides, table, reach)
                 done = stop
-                if observer and observer.look(done, _unpadded(trained, lattice), *in_use):
-                    return _unpadded(trained, lattice)
+                # Weights are copied for a look alone.
+                if observer and done in observer.looks:
+                    weights = _unpadded(trained, lattice)
+                    if observer.look(done, weights, *in_use):
+                        return weights
     return _unpadded(trained, lattice)
 
 

@@ -221,8 +221,9 @@ def _train_together(runs: Sequence[_Run]) -> np.ndarray:
         run.observer.begin(n.size, run.start, n[0], np.nan)
 
     def look(epoch: int, stack: np.ndarray) -> bool:
-        for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
-            run.observer.look(epoch, weights, n[epoch - 1], np.nan)
+        if epoch in runs[0].observer.looks:  # else weights stay on the device
+            for run, weights, n in zip(runs, np.asarray(stack), radii, strict=True):
+                run.observer.look(epoch, weights, n[epoch - 1], np.nan)
         return False
 
     starts = np.stack([run.start for run in runs])
