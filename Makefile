@@ -13,7 +13,8 @@ SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
-  figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env paper-plasma lock clean
+  figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
+  paper-plasma lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'

@@ -42,8 +42,8 @@ def run_common(points: np.ndarray, numbers: Sequence[int], seed: int) -> Answers
         for name, method in (("k-means", _k_means), ("Gaussian mixture", _mixture))
     }
     if len(points) <= PAIRED_POINTS:
-        for name in ("ward", "average", "single"):
-            tree, grown = timed(linkage, points, name)
+        for name in ("Ward", "average", "single"):
+            tree, grown = timed(linkage, points, name.lower())
             found[f"{name} linkage"] = {
                 k: answer(fcluster, tree, k, "maxclust", after=grown) for k in told
             }

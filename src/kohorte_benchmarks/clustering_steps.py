@@ -11,14 +11,9 @@ import pandas as pd
 from kohorte import store
 from kohorte_benchmarks.clusterer_peers import PEERS
 from kohorte_benchmarks.clusterers import CLUSTERERS
-from kohorte_benchmarks.clusterings import (
-    judge,
-    published_rows,
-    read_set,
-    standardize,
-    write_page,
-)
-from kohorte_benchmarks.null_tables import check_kind, claims_table
+from kohorte_benchmarks.clustering_tables import claims_table, published_rows, write_page
+from kohorte_benchmarks.clusterings import judge, read_set, standardize
+from kohorte_benchmarks.null_tables import check_kind
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,15 +1,14 @@
 """Clusterings of a folder of labelled sets, judged by the protocol of a benchmark suite.
 
 The protocol is that of Gagolewski, SoftwareX 20 (2022) 101270. A suite is a folder with
-`<battery>/<set>.data.gz`, `<battery>/<set>.labels*.gz`, one or more reference labelings, and, where
-it is there, `published_ari.csv`: indices of published methods, a row a set. No set comes with
-kohorte.
+`<battery>/<set>.data.gz` and `<battery>/<set>.labels*.gz`, one or more reference labelings. No set
+comes with kohorte.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,6 @@ COLUMNS = ("set", "method", "number", "groups", "ari", "p_structure", "seconds")
 
 #: Label of the points of a reference labeling that belong to no group: clustered, but not judged.
 NOISE = 0
-
-PUBLISHED = "published:"
-"""What the names of methods begin with whose indices are taken from `published_ari.csv`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,77 +135,3 @@ def judge(labelled: LabelledSet, answers: Answers) -> pd.DataFrame:
                 score = scores[best], answer.p_structure, answer.seconds
                 rows.append((labelled.name, method, number, groups, *score))
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def published_rows(path: str | Path, sets: Sequence[str]) -> pd.DataFrame:
-    """Return the published indices of some sets, at the known number, as rows with COLUMNS."""
-    table = pd.read_csv(path).set_index("set")
-    rows = table.loc[[name for name in sets if name in table.index]].reset_index()
-    long = rows.melt("set", var_name="method", value_name="ari").dropna(subset="ari")
-    long["method"] = PUBLISHED + long["method"]
-    return long.assign(number="known").reindex(columns=list(COLUMNS))
-
-
-def battery_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Return mean indices by (number, method), a column for each battery and one for all sets.
-
-    The last column, `sets`, is how many sets a method has: some are too large for some methods, and
-    means over other sets do not compare.
-    """
-    keys, batteries = ["number", "method"], table["set"].str.partition("/")[0].rename("battery")
-    means = table.groupby([*keys, batteries], sort=False)["ari"].mean().unstack()
-    of_all = table.groupby(keys, sort=False)["ari"].agg(all="mean", sets="size")
-    return means.sort_index(axis=1).join(of_all).reindex(_ordered(table))
-
-
-def _ordered(table: pd.DataFrame) -> pd.MultiIndex:
-    """List (number, method): known before auto, published methods last, else as they come."""
-    pairs = dict.fromkeys(zip(table["number"], table["method"], strict=True))
-    last = sorted(pairs, key=lambda pair: (pair[0] == "auto", pair[1].startswith(PUBLISHED)))
-    return pd.MultiIndex.from_tuples(last, names=["number", "method"])
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """Tabulate mean indices by battery and over all sets, a table for each `number`."""
-    lines = []
-    means = battery_means(table)
-    for number, part in means.groupby(level="number", sort=False):
-        lines += [f"| number of groups {number} | {' | '.join(map(str, part))} |"]
-        lines += ["|---|" + "---|" * part.shape[1]]
-        for method, *scores, sets in part.droplevel("number").itertuples():
-            cells = [f"{x:.3f}" if x == x else "" for x in scores]
-            lines.append(f"| {method} | {' | '.join(cells)} | {sets:.0f} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def set_table(table: pd.DataFrame) -> str:
-    """Tabulate the index of each set, by number and method; with `auto` the groups found, too."""
-    lines = []
-    sets = list(dict.fromkeys(table["set"]))
-    for number, part in table.groupby("number", sort=False):
-        methods = [method for n, method in _ordered(table) if n == number]
-        lines += [f"| {number} | {' | '.join(methods)} |", "|---|" + "---|" * len(methods)]
-        cells = part["ari"].map("{:.2f}".format)
-        if number == "auto":
-            cells += part["groups"].map(" ({:.0f})".format)
-        by_set = cells.groupby([part["set"], part["method"]]).first().unstack()
-        by_set = by_set.reindex(index=sets, columns=methods).fillna("")
-        lines += [f"| {name} | {' | '.join(row)} |" for name, row in by_set.iterrows()]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def write_page(table: pd.DataFrame, missing: Sequence[str] = ()) -> str:
-    """Return the page of a comparison: protocol, what is `missing`, means, and all sets."""
-    n_sets = table["set"].nunique()
-    text = f"""# Clusterings of {n_sets} labelled sets
-
-Adjusted Rand index (ARI) against reference labelings, by the protocol of Gagolewski, SoftwareX 20
-(2022) 101270. Features are z-scores; those named `{PUBLISHED}` were published for the raw ones.
-Label 0 of a reference is noise: clustered, not judged. `known`: the number of groups of a labeling
-is given; `auto`: nothing is. Of several labelings the one with the highest ARI counts. Nothing is
-set for a set. Points that a method calls noise count as one group.
-"""
-    notes = "".join(f"\nLeft out: {line}.\n" for line in missing)
-    return f"{text}{notes}\n## Means\n\n{markdown_table(table)}\n## Sets\n\n{set_table(table)}"

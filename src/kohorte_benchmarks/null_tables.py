@@ -128,19 +128,3 @@ def check_kind(kind: str, tables: int, seed: int, null: bool) -> pd.DataFrame:
         claimed = p <= LEVEL if p == p else groups > 1
         rows.append((kind, kind in STRUCTURED, table, groups, p, claimed, seconds))
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def claims_table(table: pd.DataFrame) -> str:
-    """Tabulate as Markdown how many tables of each kind have groups claimed, and of all."""
-    parts = list(table.groupby("kind", sort=False))
-    named = {False: "all without structure", True: "all with structure"}
-    parts += [(named[bool(known)], part) for known, part in table.groupby("structured")]
-    lines = [
-        "| tables | number | groups claimed | share | median groups |",
-        "|---|---|---|---|---|",
-    ]
-    for name, part in parts:
-        claimed, median = part["claimed"], part["groups"].median()
-        cells = f"{len(part)} | {claimed.sum()} | {claimed.mean():.3f} | {median:g}"
-        lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines) + "\n"

@@ -18,7 +18,7 @@ from kohorte.figures.style import (
     paper_style,
     sequential_map,
 )
-from kohorte_benchmarks.clusterings import PUBLISHED, battery_means
+from kohorte_benchmarks.clustering_tables import PUBLISHED, battery_means
 
 _TITLES = {"known": "Number of groups given", "auto": "Number of groups found"}
 

@@ -172,7 +172,11 @@ rule join_clusterings:
         mem_mb=1000,
         runtime=10,
     params:
-        **step("kohorte_benchmarks.clustering_steps:join_sets", "kohorte_benchmarks/clusterings"),
+        **step(
+            "kohorte_benchmarks.clustering_steps:join_sets",
+            "kohorte_benchmarks/clustering_tables",
+            "kohorte_benchmarks/clusterings",
+        ),
         missing=LEFT_OUT,
     script:
         RUN_STEP
@@ -197,7 +201,10 @@ rule plot_clusterings:
     params:
         draw=["clusterings", "clusterings_figure"],
         library=library_digest(
-            "figures", "kohorte_benchmarks/figures", "kohorte_benchmarks/clusterings"
+            "figures",
+            "kohorte_benchmarks/figures",
+            "kohorte_benchmarks/clustering_tables",
+            "kohorte_benchmarks/clusterings",
         ),
     script:
         "../../../scripts/plot_benchmark.py"
@@ -253,6 +260,10 @@ rule join_tables:
         mem_mb=1000,
         runtime=10,
     params:
-        **step("kohorte_benchmarks.clustering_steps:join_tables", "kohorte_benchmarks/null_tables"),
+        **step(
+            "kohorte_benchmarks.clustering_steps:join_tables",
+            "kohorte_benchmarks/clustering_tables",
+            "kohorte_benchmarks/clusterings",
+        ),
     script:
         RUN_STEP
