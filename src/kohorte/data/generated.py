@@ -135,7 +135,7 @@ def _ball(
 
 def _tube(rng: np.random.Generator, curve: np.ndarray, radius: float) -> np.ndarray:
     """Move points of a curve, each by at most `radius`."""
-    return curve + _ball(rng, *curve.shape, radius)
+    return curve + _ball(rng, len(curve), curve.shape[1], radius)
 
 
 def _box(
