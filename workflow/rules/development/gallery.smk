@@ -90,6 +90,8 @@ rule plot_generated:
         mem_mb=1000,
         runtime=10,
     params:
-        library=library_digest("figures/generated", "figures/style", "data/generated", "data/reading"),
+        library=library_digest(
+            "figures/generated", "figures/style", "data/generated", "data/reading"
+        ),
     script:
         "../../../scripts/plot_generated.py"
