@@ -23,10 +23,13 @@ if "genie" in COMPARED_METHODS and not GENIE.exists():
     LEFT_OUT = ["Genie, since envs/genie.txt is not installed (.genie)"]
 
 UNSTRUCTURED = (
-    "normal_1d normal_2d normal_10d correlated real_covariance square cube_6d ball sphere "
-    "heavy_tails skewed outliers bent rounded"
+    "gaussian gaussian_6d gaussian_correlated uniform uniform_6d uniform_disc sphere exponential "
+    "student_t line gradient ring banana"
 ).split()
-STRUCTURED = "two_at_3 two_at_4 two_at_5 three_at_5_in_6d small_at_6 rings".split()
+STRUCTURED = (
+    "two_gaussians_at_2 two_gaussians_at_3 two_gaussians_at_4 two_gaussians_at_5 linked_rings "
+    "ball_in_shell seven_balls bullseye facing_slabs three_shapes four_balls two_spirals chains"
+).split()
 NULL_TABLES = int(os.environ.get("KOHORTE_NULL_TABLES", "") or 20)
 
 
@@ -231,6 +234,7 @@ rule check_tables:
             "kohorte_benchmarks/null_tables",
             "kohorte_benchmarks/clusterers",
             "kohorte_benchmarks/clusterings",
+            "data",
             "ensemble",
             "estimators",
             "maps",
