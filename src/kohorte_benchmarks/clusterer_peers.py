@@ -49,7 +49,9 @@ def run_common(points: np.ndarray, numbers: Sequence[int], seed: int) -> Answers
             }
     if len(points) <= SPECTRAL_POINTS:
         found["spectral"] = {k: answer(_spectral, points, k, seed) for k in told}
-    found["HDBSCAN"] = {"auto": answer(_hdbscan, points)}
+    apart = answer(_hdbscan, points)
+    found["HDBSCAN"] = {"auto": answer(fill_noise, points, apart.labels, after=apart.seconds)}
+    found["HDBSCAN, noise apart"] = {"auto": apart}
     return found
 
 
@@ -81,6 +83,23 @@ def _hdbscan(points: np.ndarray) -> np.ndarray:
     from sklearn.cluster import HDBSCAN
 
     return HDBSCAN(min_cluster_size=max(5, len(points) // 50), copy=True).fit_predict(points)
+
+
+def fill_noise(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Give points without a group, negative, that of the nearest point that has one.
+
+    One group where no point has any.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    noise = labels < 0
+    if noise.all():
+        return np.zeros_like(labels)
+    filled = labels.copy()
+    if noise.any():
+        nearest = KNeighborsClassifier(1).fit(points[~noise], labels[~noise])
+        filled[noise] = nearest.predict(points[noise])
+    return filled
 
 
 #: Of consensus clustering with a reference: rows that are drawn of a larger table, numbers of

@@ -247,13 +247,20 @@ def test_other_clusterings(three, monkeypatch):
     rows = judge(labelled, peers.run_common(points, labelled.numbers, 0)).set_index("method")
     trees = [f"{name} linkage" for name in ("Ward", "average", "single")]
     given = ["k-means", "Gaussian mixture", *trees, "spectral"]
-    assert rows.index.tolist() == [*given, "HDBSCAN"]
-    assert rows["number"].tolist() == ["known"] * 6 + ["auto"]
+    assert rows.index.tolist() == [*given, "HDBSCAN", "HDBSCAN, noise apart"]
+    assert rows["number"].tolist() == ["known"] * 6 + ["auto"] * 2
     assert (rows.loc[given, "ari"] == 1).all()
     monkeypatch.setattr(peers, "SPECTRAL_POINTS", 59)
     monkeypatch.setattr(peers, "PAIRED_POINTS", 59)
     fewer = peers.run_common(points, labelled.numbers, 0)
-    assert list(fewer) == ["k-means", "Gaussian mixture", "HDBSCAN"]
+    assert list(fewer) == ["k-means", "Gaussian mixture", "HDBSCAN", "HDBSCAN, noise apart"]
+
+
+def test_noise_joins_the_nearest_group():
+    points = np.array([[0.0], [1.0], [4.0], [9.0], [10.0]])
+    found = peers.fill_noise(points, np.array([1, -1, -1, 0, -1]))
+    assert found.tolist() == [1, 1, 1, 0, 0]
+    assert peers.fill_noise(points, np.full(5, -1)).tolist() == [0] * 5
 
 
 def test_ambiguity_is_none_where_all_resamples_agree():
