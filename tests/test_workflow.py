@@ -359,9 +359,8 @@ def test_label_files_of_other_clusterers(finished, make_project):
     np.save(runs / "one.npy", labels[:-1])
     project.stop(says=["labels of realization 1 have 90 points, those of realization 0 89"])
 
-    # Whoever leaves data.source out inherits the table of config/config.yaml.
     np.save(runs / "one.npy", labels.astype(np.uint8))
-    project.configure({**config, "data": {}})
+    project.configure({**config, "data": {"source": "sklearn:iris"}})
     says = "runs/one.npy: labels of 90 points, but the table of data.source has 150 rows"
     project.stop(says=[says, "count_overlaps"])
     says = "maps to train: scaling is measured for studies without realizations.labels"
