@@ -27,6 +27,7 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ConfigError, DataError, ResultError
 from kohorte.estimators import SOM, SOMEnsemble, load_study
+from kohorte.estimators.som import complete_parameters
 from kohorte.maps.batch import MiniBatches, train_minibatch
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
@@ -74,7 +75,7 @@ def assert_same_map(som, other):
 
 def test_defaults_are_those_of_a_study(schema):
     ours = SOM().get_params()
-    assert {name: ours[name] for name in parameter_defaults()} == parameter_defaults()
+    assert complete_parameters("published", SOM()._given()) == parameter_defaults()
     training = schema["properties"]["training"]["properties"]
     assert all(ours[name] == training[name]["default"] for name in ("history", "snapshots"))
     options = schema["properties"]["ensemble"]["properties"]
