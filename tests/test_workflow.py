@@ -218,6 +218,7 @@ def test_data_faults_are_named_before_training(make_project):
 def test_table_without_truth_and_explicit_realizations(make_project):
     config = {
         "study": "free",
+        "recipe": "published",
         "data": {"source": "points of mine.csv", "features": ["girth", "age"]},
         "lattice": {"xdim": "auto", "ydim": "auto"},
         "training": {"steps": 300, "alpha": 0.2},
@@ -238,6 +239,7 @@ def test_every_kind_of_map_in_one_study_with_missing_values(make_project):
     lattice = {"xdim": 6, "ydim": 4}
     config = {
         "study": "kinds",
+        "recipe": "published",
         "data": TINY["data"] | {"missing": "skip", "weights": {"age": 2}},
         "lattice": lattice,
         "training": {"steps": 300, "alpha": 0.3, "snapshots": 3, "history": 5},
