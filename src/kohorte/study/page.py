@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from kohorte.recipes import RECIPES
-from kohorte.study.config import describe_values, show_value
+from kohorte.study.config import describe_values, iter_keys, show_value
 from kohorte.study.figures import Figure
 
 _FIRST = "<!-- figures: the table is written by `make docs` -->\n"
@@ -78,7 +78,7 @@ def _table(
 ) -> Iterator[str]:
     yield "| key | default | values | unit | meaning |"
     yield "|---|---|---|---|---|"
-    for name, entry in entries.items():
+    for name, entry in iter_keys({"properties": entries}):
         default = "required" if name in required else _defaults(section, name, entry["default"])
         cells = [
             f"`{name}`",
