@@ -168,6 +168,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     initial: Any
     method: str
     clusters: int | str
+    fineness: float
 
     @_signed
     def __init__(self, *arguments: Any, **named: Any) -> None:
