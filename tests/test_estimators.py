@@ -555,3 +555,13 @@ def test_copies_have_no_vote(X, caplog):
     assert "_r3 is a copy of x5_y4" in caplog.text
     drawn = som.set_params(row_share=0.8)
     assert len(SOMEnsemble(drawn, n_realizations=3, random_state=1).fit(X).ids_) == 3
+
+
+def test_segments_of_a_fit_and_of_a_stream(X):
+    som = SOM(6, 5, steps=300, method="segments", fineness=1, random_state=3).fit(X)
+    occupied = som.hits_ > 0
+    assert 20 < som.cluster_centroids_.size <= occupied.sum()
+    assert set(som.node_clusters_[~occupied]) <= set(som.labels_)
+    assert_array_equal(som.predict(X), som.labels_)
+    streamed = SOM(6, 5, steps=300, method="segments", clusters=7, random_state=3).partial_fit(X)
+    assert streamed.cluster_centroids_.size == 7

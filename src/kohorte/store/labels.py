@@ -96,8 +96,8 @@ def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | 
         if len(array) != rows:
             raise DataError(
                 f"{files[identifier]}: labels of {len(array)} points, but the table of data.source "
-                f"has {rows} rows; set data.source to null for labels without a table, or, where it is their "
-                "table, leave out data.sample, data.stride and missing: drop"
+                f"has {rows} rows; set data.source to null for labels without a table, or, where "
+                "it is their table, leave out data.sample, data.stride and missing: drop"
             )
 
 
