@@ -560,7 +560,8 @@ def test_copies_have_no_vote(X, caplog):
 def test_segments_of_a_fit_and_of_a_stream(X):
     som = SOM(6, 5, steps=300, method="segments", fineness=1, random_state=3).fit(X)
     occupied = som.hits_ > 0
-    assert 20 < som.cluster_centroids_.size <= occupied.sum()
+    # At least N / 4 are asked for, and fewer nodes have points: one each.
+    assert som.cluster_centroids_.size == occupied.sum() < len(X) / 4
     assert set(som.node_clusters_[~occupied]) <= set(som.labels_)
     assert_array_equal(som.predict(X), som.labels_)
     streamed = SOM(6, 5, steps=300, method="segments", clusters=7, random_state=3).partial_fit(X)
