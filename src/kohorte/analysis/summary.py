@@ -41,6 +41,9 @@ def summarize_study(
         f"Study {study}: {ensemble.n_points} points, {count} realizations",
         f"  realizations {_describe_realizations(realizations)}",
     ]
+    copies = realizations["same_as"].notna().sum()
+    if copies:
+        lines.append(f"  copies       {copies} realizations are copies of others and do not vote")
     if choice is not None:
         for setting, reason in describe_choice(choice):
             lines += [f"  recommended  {setting}", f"{'':15s}{reason}"]
@@ -53,7 +56,7 @@ def summarize_study(
         f"confidence {points.mean_confidence:.3f}",
     ]
     if len(sufficiency):
-        lines.append(f"  enough       {_describe_sufficiency(sufficiency, count)}")
+        lines.append(f"  enough       {_describe_sufficiency(sufficiency, count - copies)}")
     if len(evaluation):
         lines.append("  truth        accuracy and adjusted Rand index")
         lines += [f"    {line}" for line in _describe_scores(evaluation)]
