@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
-from kohorte.ensemble.consensus import Grouping, group_clusters, split_choice
+from kohorte.ensemble.consensus import Grouping, group_clusters
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.significance import (
     THRESHOLD,
@@ -58,14 +58,16 @@ def combine(
     *,
     identical: str = "resolved",
     threshold: float = THRESHOLD,
+    consensus: str = "coassociation",
     groups: int | str = "auto",
 ) -> Ensemble:
     """Combine R realizations by the statistically combined ensemble method and a consensus.
 
     `identical` is the significance of identical clusters, see significance.goodness; `threshold`
-    the relative slope that separates SCE groups, negative; `groups` the number of consensus groups,
-    ``auto``, or the name of a rule of tree.RULES. ConfigError for an argument out of range,
-    DataError where a realization leaves out every point.
+    the relative slope that separates SCE groups, negative; `consensus` how clusters are grouped, a
+    name of consensus.CONSENSUS, and `groups` the number of groups, ``auto``, or the name of one of
+    its rules. ConfigError for an argument out of range, DataError where a realization leaves out
+    every point.
     """
     numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters
     logger.info("%d realizations of %d points with %d clusters", *numbers)
@@ -78,7 +80,7 @@ def combine(
         order=order,
         separation=separation,
         sce_groups=sce_groups(order, separation),
-        grouping=group_clusters(overlaps, *split_choice(groups)),
+        grouping=group_clusters(overlaps, groups, consensus),
         ari=pairwise_ari(overlaps),
         nmi=pairwise_nmi(overlaps),
     )

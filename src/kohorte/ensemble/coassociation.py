@@ -1,0 +1,339 @@
+"""Consensus of many fine segments: groups of any shape, and their number, from counts alone.
+
+Two points are the more alike the more often they lie in one segment. The average over the pairs of
+points of two sets of clusters follows from the counts, and joining the most alike sets first makes
+a tree, as in evidence accumulation (Fred & Jain, IEEE TPAMI 27 (2005) 835), without a table of
+points by points. Segments that are small and pure let it follow groups of any shape; how small they
+must be depends on the table. So realizations of like fineness make a level each, with a tree of its
+own, and a number of groups is judged in all levels: by how clearly its groups stand apart and by
+how far the other levels agree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.overlaps import Overlaps
+
+FLOOR = 0.01
+"""Lift below which two groups are apart, however little they share: a hundredth of chance."""
+
+SUPPORT = 0.5
+"""What the separation of the same groups in another level counts."""
+
+MAX_GROUPS = 100
+"""Most groups that are considered where none are asked for."""
+
+MIN_LEVEL = 4
+"""Fewest realizations of a level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Numbers of groups in levels of fineness, and what speaks for each; arrays of equal length.
+
+    `level` and `n_groups` int64; `lift` float64, how much oftener than by chance points of the two
+    most alike groups lie together, and `next_lift` the same for one group more; `separation` is
+    log((next_lift + FLOOR) / (lift + FLOOR)), `support` the sum over the other levels of their
+    separation of so many groups by the adjusted Rand index with these, and `score` is separation +
+    SUPPORT x support. The best come first.
+    """
+
+    level: np.ndarray
+    n_groups: np.ndarray
+    lift: np.ndarray
+    next_lift: np.ndarray
+    separation: np.ndarray
+    support: np.ndarray
+    score: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Groups of all K clusters of an ensemble.
+
+    `groups` (K,) int64, by size; `levels` (R,) int64 of the realizations, 0 the coarsest; `linkage`
+    (L - 1, 4) is the tree of the chosen level in SciPy's form, of heights 1 / (1 + lift), and
+    `leaves` (L,) int64 are its clusters.
+    """
+
+    groups: np.ndarray
+    levels: np.ndarray
+    linkage: np.ndarray
+    leaves: np.ndarray
+    candidates: Candidates
+
+
+def find_levels(overlaps: Overlaps) -> np.ndarray:
+    """Return the level (R,) int64 of each realization, by its number of clusters, 0 the coarsest.
+
+    Levels are about an octave wide, equal in the logarithm; a level of fewer than MIN_LEVEL
+    realizations joins the finer one, or the last the coarser.
+    """
+    n_clusters = np.bincount(overlaps.realization, minlength=overlaps.n_realizations)
+    least, most = max(1, int(n_clusters.min())), max(1, int(n_clusters.max()))
+    octaves = math.log2(most / least)
+    n_levels = max(1, round(octaves))
+    if n_levels == 1:
+        return np.zeros(n_clusters.size, np.int64)
+    edges = least * 2.0 ** (octaves * np.arange(1, n_levels) / n_levels)
+    level = np.searchsorted(edges, n_clusters, side="right")
+    for thin in range(n_levels - 1):
+        if 0 < (level == thin).sum() < MIN_LEVEL:
+            level[level == thin] = thin + 1
+    last = level.max()
+    if (level == last).sum() < MIN_LEVEL and (level < last).any():
+        level[level == last] = level[level < last].max()
+    return np.unique(level, return_inverse=True)[1].astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join the most alike sets first, by the chain of nearest neighbours; pairs is used up.
+
+    `pairs` (K, K) has the pairs of equal points that clusters share, 0 on the diagonal, and
+    `weights` (K,) their points, both summed up when two sets are joined. Alikeness is
+    pairs / (weight x weight); of equals the earlier one in the chain, then that of the lowest
+    cluster, wins. Returns the K - 1 joined pairs, each set named after its lowest cluster, and
+    their alikeness, children before parents.
+    """
+    k = weights.size
+    active = np.ones(k, np.bool_)
+    chain = np.empty(k, np.int64)
+    joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
+    least = np.full(k, np.inf)
+    length, first = 0, 0
+    for step in range(k - 1):
+        if length == 0:
+            while not active[first]:
+                first += 1
+            chain[0], length = first, 1
+        while True:
+            a = chain[length - 1]
+            nearest, most = -1, -1.0
+            if length > 1:
+                nearest = chain[length - 2]
+                most = pairs[a, nearest] / (weights[a] * weights[nearest])
+            for b in range(k):
+                if active[b] and b != a:
+                    value = pairs[a, b] / (weights[a] * weights[b])
+                    if value > most:
+                        nearest, most = b, value
+            if length > 1 and nearest == chain[length - 2]:
+                break
+            chain[length] = nearest
+            length += 1
+        b = chain[length - 2]
+        length -= 2
+        if b < a:
+            a, b = b, a
+        joined[step, 0], joined[step, 1] = a, b
+        # Rounding must not put a parent below its children.
+        alike[step] = min(most, least[a], least[b])
+        least[a] = alike[step]
+        active[b] = False
+        weights[a] += weights[b]
+        for j in range(k):
+            if active[j] and j != a:
+                pairs[a, j] += pairs[b, j]
+                pairs[j, a] = pairs[a, j]
+    return joined, alike
+
+
+class Level:
+    """Realizations of like fineness, and the tree of their clusters."""
+
+    def __init__(self, overlaps: Overlaps, leaves: np.ndarray, n_realizations: int) -> None:
+        self.leaves, self.n_realizations = leaves, n_realizations
+        self.sizes = overlaps.sizes[leaves].astype(np.float64)
+        pairs = overlaps.counts[np.ix_(leaves, leaves)].astype(np.float64)
+        np.fill_diagonal(pairs, 0.0)
+        joined, alike = _join(pairs, self.sizes.copy())
+        order = np.argsort(-alike, kind="stable")
+        # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
+        of_pairs = n_realizations / max(1, n_realizations - 1)
+        self.lifts = alike[order] * (overlaps.n_points * of_pairs)
+        self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
+
+    def cuts(self, least: float, most: int) -> dict[int, tuple[float, float, list[int]]]:
+        """Cut the tree into ever more groups of a mean size of at least `least` points.
+
+        Returns, by the number of groups, the lift of the last two that parted, that of the next,
+        and the nodes of the groups; smaller branches belong to none.
+        """
+        k = self.leaves.size
+        mass = np.concatenate([self.sizes, np.zeros(k - 1)])
+        children = self.linkage[:, :2].astype(np.int64)
+        for step in range(k - 1):
+            mass[k + step] = mass[children[step]].sum()
+        mass /= self.n_realizations
+        nodes = {2 * k - 2} if mass[2 * k - 2] >= least else set()
+        found: dict[int, tuple[float, float, list[int]]] = {}
+        reached, last, groups = 1, 0.0, sorted(nodes)
+        following = 0.0  # where a group, not a smaller branch, parts next
+        for step in range(k - 2, -1, -1):
+            lift = float(self.lifts[step])
+            if k + step in nodes:
+                nodes.remove(k + step)
+                following = following or lift
+            nodes.update(int(c) for c in children[step] if mass[c] >= least)
+            if len(nodes) > reached:
+                found[reached] = last, lift, groups
+                reached, last, following, groups = len(nodes), lift, 0.0, sorted(nodes)
+                if reached > most:
+                    return found
+        found[reached] = last, max(following, last), groups
+        return found
+
+    def members(self, nodes: list[int]) -> np.ndarray:
+        """Return the group (L,) of each leaf, by place in `nodes`; -1 outside of all."""
+        k = self.leaves.size
+        group = np.full(2 * k - 1, -1)
+        group[nodes] = np.arange(len(nodes))
+        for step in range(k - 2, -1, -1):
+            if group[k + step] >= 0:
+                group[self.linkage[step, :2].astype(np.int64)] = group[k + step]
+        return group[:k]
+
+
+def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return a tree in SciPy's form from joined sets that are named after their lowest leaf."""
+    k = len(joined) + 1
+    node, size = np.arange(k), np.ones(k)
+    linkage = np.empty((k - 1, 4))
+    for step, (a, b) in enumerate(joined):
+        size[a] += size[b]
+        linkage[step] = min(node[a], node[b]), max(node[a], node[b]), heights[step], size[a]
+        node[a] = k + step
+    return linkage
+
+
+def smallest_group(n_points: int) -> float:
+    """Return how many points a group must have: sqrt(N) / 2, and three."""
+    return max(3.0, 0.5 * math.sqrt(n_points))
+
+
+def join_clusters(overlaps: Overlaps, n_groups: int | str = "auto") -> Joined:
+    """Group the clusters of all realizations, of which there are at least two.
+
+    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score; in both
+    cases the level is the one with the highest score. Where no level has so many groups of
+    `smallest_group` points, smaller ones count.
+    """
+    levels = find_levels(overlaps)
+    per_level = np.bincount(levels)
+    parts = [
+        Level(overlaps, np.flatnonzero(levels[overlaps.realization] == n), int(per_level[n]))
+        for n in range(per_level.size)
+    ]
+    wanted = None if n_groups == "auto" else int(n_groups)
+    most = MAX_GROUPS if wanted is None else max(wanted, MAX_GROUPS)
+    least = smallest_group(overlaps.n_points)
+    cuts = [part.cuts(least, most) for part in parts]
+    while wanted is not None and not any(wanted in cut for cut in cuts):
+        if least == 0:
+            widest = max(parts, key=lambda part: part.leaves.size)
+            return _spread(overlaps, levels, widest, _first(widest, wanted), _no_candidates())
+        least = least / 2 if least > 1 else 0.0
+        cuts = [part.cuts(least, most) for part in parts]
+    candidates = _judge(overlaps, parts, cuts, wanted)
+    if candidates.score.size == 0 or (wanted is None and candidates.score[0] <= 0):
+        whole = parts[-1]
+        return _spread(overlaps, levels, whole, [2 * whole.leaves.size - 2], candidates)
+    chosen, k = int(candidates.level[0]), int(candidates.n_groups[0])
+    return _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)
+
+
+def _first(part: Level, n_groups: int) -> list[int]:
+    """Return the nodes of a cut of a level's tree into so many branches, or into all leaves."""
+    k = part.leaves.size
+    n_groups = min(n_groups, k)
+    children = part.linkage[: k - n_groups, :2].astype(np.int64)
+    return np.setdiff1d(np.arange(2 * k - n_groups), children).tolist()
+
+
+def _judge(
+    overlaps: Overlaps,
+    parts: list[Level],
+    cuts: list[dict[int, tuple[float, float, list[int]]]],
+    wanted: int | None,
+) -> Candidates:
+    rows = []
+    for k in [wanted] if wanted is not None else sorted(set().union(*cuts) - {1}):
+        having = [n for n, cut in enumerate(cuts) if k in cut]
+        apart = {n: _separation(*cuts[n][k][:2]) for n in having}
+        agreed = dict.fromkeys(having, 0.0)
+        for (n, m), ari in _agreement(overlaps, parts, cuts, having, k):
+            agreed[n] += ari * apart[m]
+            agreed[m] += ari * apart[n]
+        rows += [(n, k, *cuts[n][k][:2], apart[n], agreed[n]) for n in having]
+    if not rows:
+        return _no_candidates()
+    level, number, lift, following, separation, support = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
+    score = separation + SUPPORT * support
+    best = np.lexsort([level, number, -score])
+    return Candidates(
+        *(x[best] for x in (level, number, lift, following, separation, support, score))
+    )
+
+
+def _separation(lift: float, next_lift: float) -> float:
+    return math.log((next_lift + FLOOR) / (lift + FLOOR))
+
+
+def _no_candidates() -> Candidates:
+    none = np.empty(0)
+    return Candidates(none.astype(np.int64), none.astype(np.int64), none, none, none, none, none)
+
+
+def _agreement(
+    overlaps: Overlaps,
+    parts: list[Level],
+    cuts: list[dict[int, tuple[float, float, list[int]]]],
+    having: list[int],
+    k: int,
+) -> Iterator[tuple[tuple[int, int], float]]:
+    """Yield pairs of levels and the adjusted Rand index of their k groups, not below 0.
+
+    The table of two levels is summed up over all pairs of their realizations.
+    """
+    groups = {n: parts[n].members(cuts[n][k][2]) for n in having}
+    for place, n in enumerate(having):
+        if place + 1 == len(having):
+            break
+        inside = groups[n] >= 0
+        onto = np.zeros((k, overlaps.n_clusters))
+        leaves, of = parts[n].leaves[inside], groups[n][inside]
+        for g in range(k):
+            onto[g] = overlaps.counts[leaves[of == g]].sum(axis=0)
+        for m in having[place + 1 :]:
+            inside = groups[m] >= 0
+            table = np.zeros((k, k))
+            np.add.at(table.T, groups[m][inside], onto[:, parts[m].leaves[inside]].T)
+            pairs = parts[n].n_realizations * parts[m].n_realizations
+            yield (n, m), max(0.0, adjusted_rand(table / pairs))
+
+
+def _spread(
+    overlaps: Overlaps, levels: np.ndarray, part: Level, nodes: list[int], candidates: Candidates
+) -> Joined:
+    """Give every cluster the group, of those of a level, that it shares most points with."""
+    inner = part.members(nodes)
+    shares = np.zeros((len(nodes), overlaps.n_clusters), np.int64)
+    for g in range(len(nodes)):
+        shares[g] = overlaps.counts[part.leaves[inner == g]].sum(axis=0)
+    # Larger groups first, so that of equal shares the larger wins.
+    sizes = [-int(overlaps.sizes[part.leaves[inner == g]].sum()) for g in range(len(nodes))]
+    order = np.argsort(sizes, kind="stable")
+    groups = shares[order].argmax(axis=0)
+    inside = inner >= 0
+    groups[part.leaves[inside]] = np.argsort(order)[inner[inside]]
+    return Joined(groups, levels, part.linkage, part.leaves, candidates)
