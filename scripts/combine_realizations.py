@@ -22,4 +22,6 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
+            data=snakemake.input.get("data") or None,
+            maps=snakemake.input.labels,
         )

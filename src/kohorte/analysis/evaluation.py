@@ -93,7 +93,7 @@ def evaluate_ensemble(
 
     `ensemble`: the realizations combined; `labels`: their R label arrays or datasets of N points;
     `truth` (N,): class of each point, as for `evaluate`; `representative`: realization that agrees
-    best with all others. Returns dict[str, Evaluation]: by name of method: the single realizations
+    best with the consensus. Returns dict[str, Evaluation]: by name of method: the single realizations
     of lowest, median and highest adjusted Rand index, the representative one, and the consensus by
     each kind of votes.
     """

@@ -150,12 +150,12 @@ def write_prediction(
     path: str | Path, prediction: Prediction, points: NewPoints, **attributes: Any
 ) -> None:
     """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them."""
-    arrays = {name: getattr(prediction, name) for name in ("label", "confidence", "signal")}
+    arrays = {
+        name: getattr(prediction, name) for name in ("label", "confidence", "signal", "novelty")
+    }
     known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
     with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
         store.put(file, arrays | known)
-        file["novelty"] = prediction.novelty
-        file["novelty"].attrs["unit"] = "quantization errors"
 
 
 def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:

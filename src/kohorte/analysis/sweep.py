@@ -34,6 +34,8 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     setting, in the order of the sweep; `setting` (R,) int64: row of each map.
     """
     per = list(per)
+    # Each setting has a consensus of its own; how far a map agrees with that of all is no merit.
+    maps = maps.drop(columns="with_consensus", errors="ignore")
     mixed = "metric" not in per and maps["metric"].nunique() > 1
     maps = maps.assign(qe=np.nan) if mixed else maps
     setting = maps.groupby(per, sort=False, dropna=False).ngroup().to_numpy()

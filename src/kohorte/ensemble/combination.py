@@ -44,11 +44,6 @@ class Ensemble(Voters):
     ari: np.ndarray
     nmi: np.ndarray
 
-    @property
-    def representative(self) -> int:
-        """The realization that agrees best with all others, the first one on a tie."""
-        return int(np.argmax(self.ari.sum(axis=1)))
-
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.gsum, self.grouping.groups
 

@@ -1,4 +1,4 @@
-"""How many realizations are enough for the consensus of all of them."""
+"""How many realizations are enough: the consensus of some beside that of as many others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,21 @@ from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.stability import check_draws
 from kohorte.errors import ConfigError, DataError
 
+LEAST = 4
+"""Realizations that two disjoint subsets of more than one take."""
+
 _MANY = 100  # realizations
 
 
 @dataclass(frozen=True, eq=False)
 class Sufficiency:
-    """Agreement of the consensus of subsets of the realizations with that of all of them.
+    """Agreement of the consensus of some realizations with that of as many others.
 
-    `sizes` (S,) int64 are numbers of realizations in a subset, ascending; `ari` (S, D) float64 is
-    the adjusted Rand index of each drawn subset; `mean`, `low`, `high` (S,) float64 are its mean
-    and the band that holds the share `level` of the draws. `enough` is the smallest size from which
-    on `low` stays above `target`; None where there is none.
+    `sizes` (S,) int64 are numbers of realizations in each of two disjoint subsets, ascending; `ari`
+    (S, D) float64 is the adjusted Rand index of each drawn pair; `mean`, `low`, `high` (S,) float64
+    are its mean and the band that holds the share `level` of the draws. `enough` is the smallest
+    size from which on `low` stays above `target`; None where there is none. `expected` is the mean
+    agreement to be expected of all R realizations with R new ones, by `extrapolate_agreement`.
     """
 
     sizes: np.ndarray
@@ -33,6 +37,7 @@ class Sufficiency:
     level: float
     target: float
     enough: int | None
+    expected: float
 
 
 def measure_sufficiency(
@@ -48,54 +53,74 @@ def measure_sufficiency(
     target: float = 0.95,
     max_points: int = 2**16,
 ) -> Sufficiency:
-    """Measure how many realizations are enough for the consensus of all of them.
+    """Measure how many realizations give the same consensus as as many others.
 
-    Subsets are drawn by `rng` without replacement. Their counts are parts of the counts of all, and
-    points with equal clusters in all realizations vote alike, so that each distinct profile is
-    looked at once. A subset is part of the whole: the curve says how fast the consensus settles,
-    not how near it is to a truth. Points that all of a subset leave out count as one more group.
+    Pairs of disjoint subsets are drawn by `rng`: what one half finds, another could not copy. Their
+    counts are parts of the counts of all, and points with equal clusters in all realizations vote
+    alike, so that each distinct profile is looked at once. The curve says how fast the consensus
+    settles, not how near it is to a truth. Points that all of a subset leave out count as one more
+    group.
 
-    `sizes` of the subsets, each from 1 to R - 1, are by default all, or 16: evenly spaced, but in
+    `sizes` of a subset, each from 1 to R // 2, are by default all, or 16: evenly spaced, but in
     equal ratios for R > 100, where the work for a subset grows with the square of its size. There
     are `draws` of each, the share `level` of which is within the band, and `target` is the
-    agreement that its lower end must exceed. Groups are as for group_clusters, for the whole and
-    for each subset; a given number is lowered for a subset that has fewer clusters. Above
-    `max_points`, as many randomly chosen ones stand for all. DataError for fewer than two
-    realizations and for labels that are not those of the overlaps, ConfigError for a value out of
-    range.
+    agreement that its lower end must exceed. Groups are as for group_clusters, for each subset; a
+    given number is lowered for a subset that has fewer clusters. Above `max_points`, as many
+    randomly chosen ones stand for all. DataError for fewer than `LEAST` realizations and for labels
+    that are not those of the overlaps, ConfigError for a value out of range.
     """
     check_draws(draws, level)
     n = overlaps.n_realizations
-    if n < 2:
-        raise DataError("one realization has no subsets; at least two are needed")
+    if n < LEAST:
+        raise DataError(f"{n} realizations have no halves to compare; at least {LEAST} are needed")
     counts = _check_sizes(sizes, n)
     profiles, multiplicity = _find_profiles(labels, overlaps, max_points, rng)
-    whole = _label_profiles(profiles, overlaps, n_groups, rule)
     ari = np.empty((counts.size, draws))
     for s, size in enumerate(counts):
         for d in range(draws):
-            chosen = np.sort(rng.choice(n, size, replace=False))
-            part = select_realizations(overlaps, chosen)
-            found = _label_profiles([profiles[r] for r in chosen], part, n_groups, rule)
-            ari[s, d] = label_ari(whole, found, multiplicity)
+            drawn = rng.choice(n, 2 * size, replace=False)
+            found = []
+            for chosen in (np.sort(drawn[:size]), np.sort(drawn[size:])):
+                part = select_realizations(overlaps, chosen)
+                found.append(_label_profiles(profiles[chosen], part, n_groups, rule))
+            ari[s, d] = label_ari(found[0], found[1], multiplicity)
     low, high = np.quantile(ari, [(1 - level) / 2, (1 + level) / 2], axis=1)
     failing = np.flatnonzero(~(low > target))
     first = failing[-1] + 1 if failing.size else 0
     enough = int(counts[first]) if first < counts.size else None
-    return Sufficiency(counts, ari, ari.mean(axis=1), low, high, level, target, enough)
+    mean = ari.mean(axis=1)
+    expected = extrapolate_agreement(counts, mean, n)
+    return Sufficiency(counts, ari, mean, low, high, level, target, enough, expected)
+
+
+def extrapolate_agreement(sizes: np.ndarray, mean: np.ndarray, n: int) -> float:
+    """Return the agreement of two subsets of `n` realizations that those of smaller ones suggest.
+
+    What is missing to 1 is taken to fall as a power of the size, fitted by least squares in
+    logarithms to the larger half of the `sizes` (S,), whose agreement is `mean` (S,); it is not
+    taken to grow. 1 where the largest subsets agree exactly.
+    """
+    upper = slice(len(sizes) // 2, None)
+    size, missing = np.log(sizes[upper]), 1 - mean[upper]
+    if missing[-1] <= 0:
+        return 1.0
+    size, missing = size[missing > 0], np.log(missing[missing > 0])
+    spread = size - size.mean()
+    slope = float(spread @ missing / (spread @ spread)) if size.size > 1 else 0.0
+    return float(1 - np.exp(missing.mean() + min(slope, 0.0) * (np.log(n) - size.mean())))
 
 
 def _check_sizes(sizes: Sequence[int] | None, n_realizations: int) -> np.ndarray:
     if sizes is None:
         spaced = np.linspace if n_realizations <= _MANY else np.geomspace
-        ends = 1, n_realizations - 1
-        return np.unique(spaced(*ends, min(16, n_realizations - 1)).round().astype(np.int64))
+        half = n_realizations // 2
+        return np.unique(spaced(1, half, min(16, half)).round().astype(np.int64))
     counts = np.unique(np.asarray(sizes))
     if counts.size == 0 or counts.dtype.kind not in "iu" or counts[0] < 1:
         raise ConfigError("sizes of subsets must be whole numbers of at least 1")
-    if counts[-1] >= n_realizations:
+    if 2 * counts[-1] > n_realizations:
         raise ConfigError(
-            f"subsets of {counts[-1]} realizations are not smaller than the whole, {n_realizations}"
+            f"{n_realizations} realizations have no two disjoint subsets of {counts[-1]}"
         )
     return counts.astype(np.int64)
 

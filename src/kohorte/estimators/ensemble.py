@@ -37,6 +37,7 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM
 from kohorte.maps.assign import Assignment, assign
+from kohorte.maps.novelty import outlier_threshold, sample_novelty, winner_novelty
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     confidence_, signal_ : (N,) float64
         Share of the votes that it won, and stacked signal: sum over the maps of the significance of
         the point's cluster.
+    second_, second_share_ : (N,) int32, (N,) float64
+        Group with the second most votes, -1 where none got any, and its share of the votes.
+    novelty_ : (N,) float64
+        What `novelty` gives of the points: 1 on average.
+    outliers_ : (N,) bool
+        Points foreign to the others: novelty above `kohorte.maps.novelty.outlier_threshold`.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
     ensemble_, estimators_, ids_
@@ -147,7 +154,16 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 members.append(member)
                 if progress:
                     progress(len(members), len(plan))
-        return self._adopt(members, tuple(plan))
+        novelty = np.zeros(len(points))
+        for member in members:
+            novelty += winner_novelty(
+                points,
+                member._codebook,
+                member.winners_,
+                metric=member.parameters_.metric,
+                quantization_error=member.quantization_error_,
+            )
+        return self._adopt(members, tuple(plan), novelty / len(members))
 
     def _plan(self, base: SOM) -> dict[str, dict[str, Any]]:
         """Return what is swept in each map, by the id of the map."""
@@ -184,7 +200,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             for repeat in repeats
         }
 
-    def _adopt(self, members: list[SOM], ids: tuple[str, ...]) -> SOMEnsemble:
+    def _adopt(self, members: list[SOM], ids: tuple[str, ...], novelty: np.ndarray) -> SOMEnsemble:
         from kohorte.ensemble.points import gather_signal
 
         self.estimators_, self.ids_ = members, ids
@@ -199,6 +215,11 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
         found = self.ensemble_.label(labels, self.votes, threads=threads)
         self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
+        self.second_, self.second_share_ = found.second.astype(np.int32), found.second_share
+        self.novelty_, self.outliers_ = (
+            novelty,
+            novelty > outlier_threshold(sample_novelty(novelty)),
+        )
         overlaps = self.ensemble_.overlaps
         self.signal_ = gather_signal(labels, overlaps, self.gsum_, threads=threads)
         return self
@@ -262,6 +283,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             [member.labels_ for member in self.estimators_],
             ids=self.ids_,
             options=plain(options) | {"estimator": plain_parameters(self), "som": som},
+            novelty=self.novelty_,
             threads=effective_n_jobs(self.n_jobs),
         )
 
@@ -273,7 +295,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         are missing or not what they should be.
         """
         folder = Path(folder)
-        stored = store.read_ensemble(folder / "ensemble.h5")
+        stored = store.read_ensemble(folder / "ensemble.h5", points=True)
         ids = stored.realizations.ids
         members = [SOM.load(folder / "realizations" / f"{identifier}.h5") for identifier in ids]
         options = stored.options
@@ -283,7 +305,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             arrays = {name: getattr(members[0], name) for name in _ARRAYS}
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
-        return ensemble._adopt(members, ids)
+        return ensemble._adopt(members, ids, stored.points.arrays["novelty"])
 
 
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
