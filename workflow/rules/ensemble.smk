@@ -65,7 +65,12 @@ rule combine_realizations:
         },
         memory_mb=config["execution"]["memory_mb"],
         library=library_digest(
-            "ensemble", "jobs/counting", "maps/_kernels", "maps/metrics", "maps/novelty"
+            "ensemble",
+            "jobs/counting",
+            "jobs/novelty",
+            "maps/_kernels",
+            "maps/metrics",
+            "maps/novelty",
         ),
     script:
         "../../scripts/combine_realizations.py"

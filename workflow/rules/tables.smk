@@ -153,7 +153,10 @@ rule summarize_study:
     params:
         study=STUDY.name,
         library=library_digest(
-            "analysis/choice", "analysis/reliability", "analysis/summary"
+            "analysis/choice",
+            "analysis/reliability",
+            "analysis/summary",
+            "ensemble/sufficiency",
         ),
     script:
         "../../scripts/summarize_study.py"

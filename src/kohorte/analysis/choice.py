@@ -88,8 +88,8 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`, and `with_consensus` where
-    there is a consensus of them; `swept`: names of the parameters that vary.
+    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
+    where there is a consensus of them; `swept`: names of the parameters that vary.
     """
     with extra("figures"):
         import pandas as pd

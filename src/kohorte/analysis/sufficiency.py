@@ -30,10 +30,10 @@ def sufficiency_table(
     """Return one row a size of two disjoint subsets; `enough` marks the one that suffices.
 
     A last row, `extrapolated`, has the mean agreement to be expected of all R realizations with as
-    many new ones. `labels`, `overlaps`: R label arrays or datasets and their counts; fewer than four
-    have no halves to compare, and the table no rows. `seed`: seed of the subsets. `subsets`: pairs
-    of subsets of each size. `groups`: number of consensus groups, `auto`, or the name of a rule, as
-    for `combine`. `enough`: agreement of the two that suffices.
+    many new ones. `labels`, `overlaps`: R label arrays or datasets and their counts; fewer than
+    four have no halves to compare, and the table no rows. `seed`: seed of the subsets. `subsets`:
+    pairs of subsets of each size. `groups`: number of consensus groups, `auto`, or the name of a
+    rule, as for `combine`. `enough`: agreement of the two that suffices.
     """
     if len(labels) < LEAST:
         return pd.DataFrame(columns=COLUMNS)

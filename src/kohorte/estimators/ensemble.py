@@ -305,7 +305,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             arrays = {name: getattr(members[0], name) for name in _ARRAYS}
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
-        return ensemble._adopt(members, ids, stored.points.arrays["novelty"])
+        return ensemble._adopt(members, ids, stored.points.novelty)
 
 
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:

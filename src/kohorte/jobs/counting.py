@@ -8,8 +8,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kohorte import store
 from kohorte.ensemble.combination import Ensemble, combine
 from kohorte.ensemble.overlaps import (
@@ -21,11 +19,8 @@ from kohorte.ensemble.overlaps import (
 )
 from kohorte.ensemble.points import gather_signal
 from kohorte.errors import ResultError
-from kohorte.maps.novelty import winner_novelty
 
 _LOG = logging.getLogger(__name__)
-
-_BLOCK_VALUES = 1 << 20  # features of points, and of their winners, held at once
 
 
 def count_slab(
@@ -94,8 +89,7 @@ def combine_slabs(
     options: Mapping[str, Any],
     memory_mb: int,
     threads: int,
-    data: str | Path | None = None,
-    maps: Sequence[str | Path] = (),
+    novelty: Any = None,
 ) -> Ensemble:
     """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
 
@@ -103,47 +97,15 @@ def combine_slabs(
     labels of all points, those that were counted; `noise`: the label that leaves a point out, as
     they were counted with; `options`: `identical`, `threshold` and `groups` as `combine` takes
     them, and `votes`; `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the
-    labelling, without effect on the result; `data`, `maps`: where the realizations are maps, the
-    study's `data.h5` and the indexes that list them. Raises ResultError: counts of other labels.
+    labelling, without effect on the result; `novelty`: of the points, as
+    `store.write_ensemble` takes it. Raises ResultError: counts of other labels.
     """
     choices = {name: options[name] for name in ("identical", "threshold", "groups")}
     ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
-    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads}
-    if data is not None:
-        features = store.read_data(data, mapped=True).features
-        how["novelty"] = _MeanNovelty(features, store.listed_realizations(maps))
+    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads, "novelty": novelty}
     store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble
-
-
-class _MeanNovelty:
-    """Novelty of the points of a study, computed as it is sliced, as `predict` has it.
-
-    The maps know the winners; only the distances to them are computed anew.
-    """
-
-    def __init__(self, features: Any, maps: Sequence[Path]) -> None:
-        self.features, self.maps = features, maps
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        total = np.zeros(rows.stop - rows.start)
-        step = max(1, _BLOCK_VALUES // self.features.shape[1])
-        for path in self.maps:
-            with store.open_result(path, "realization") as file:
-                weights, winners = file["weights"][:], file["winners"]
-                metric = store.read_json(file, "parameters")["metric"]
-                error = float(file["quality"].attrs["quantization_error"])
-                for start in range(rows.start, rows.stop, step):
-                    block = slice(start, min(start + step, rows.stop))
-                    total[start - rows.start : block.stop - rows.start] += winner_novelty(
-                        self.features[block],
-                        weights,
-                        winners[block],
-                        metric=metric,
-                        quantization_error=error,
-                    )
-        return total / len(self.maps)
 
 
 def _read_slabs(

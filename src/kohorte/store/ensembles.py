@@ -122,9 +122,14 @@ class StoredPoints:
         """Share of the votes that it got, float32."""
         return self._array("second_share")
 
+    @property
+    def novelty(self) -> np.ndarray:
+        """Mean distance to the winners in quantization errors; there is none without maps."""
+        return self._array("novelty")
+
     def _array(self, name: str) -> np.ndarray:
         if name not in self.arrays:
-            raise ResultError(f"{name} of the points was not read; read_ensemble(..., points=True)")
+            raise ResultError(f"no {name} of the points; read_ensemble(..., points=True) reads all")
         return self.arrays[name]
 
 
