@@ -17,7 +17,7 @@ from kohorte.provenance import digest_of
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
     *("features", "label", "stride", "sample", "delimiter", "missing"),
-    *("feature_dataset", "names_dataset"),
+    *("feature_dataset", "names_dataset", "generate"),
 ]
 
 

@@ -7,8 +7,8 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,7 @@ class ReadOptions:
     feature_dataset: str = "features"
     names_dataset: str | None = "names"
     delimiter: str | None = None
+    generate: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(ABC):

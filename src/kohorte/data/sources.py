@@ -6,9 +6,10 @@ A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ def read_table(
     feature_dataset: str = "features",
     names_dataset: str | None = "names",
     delimiter: str | None = None,
+    generate: Mapping[str, Any] | None = None,
     missing: str = "error",
     least_rows: int = 2,
 ) -> Table:
@@ -58,8 +60,9 @@ def read_table(
     Parameters
     ----------
     source
-        `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<colours|colours6d>`, or a file: HDF5
-        (.h5, .hdf5), NumPy (.npy, .npz), text with a header (.csv, .tsv, .txt), Parquet (.parquet).
+        `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<name>` with a name of
+        `kohorte.data.generated.GENERATED_SETS`, or a file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz),
+        text with a header (.csv, .tsv, .txt), Parquet (.parquet).
     features
         Names of the feature columns, whose order is kept; None takes all but the label.
     label
@@ -79,6 +82,9 @@ def read_table(
         given, columns are called feature_0, feature_1, ...
     delimiter
         Text: the character between fields; None is a comma in .csv, else a tab.
+    generate
+        `generated:` tables: points, features, seed and the numbers of `generated.OPTIONS`; None,
+        for one or for all, takes the table's own, and 0 for the seed.
     missing
         "error" refuses missing values; "skip" leaves them in the table as NaN; "drop" leaves out
         those of the chosen rows that miss a value, and logs their number. A feature without any
@@ -89,12 +95,18 @@ def read_table(
     title = os.fspath(source)
     reader, place = _find_reader(title)
     _check_arguments(title, reader, features, label, sample, stride, delimiter, missing)
+    chosen = {k: v for k, v in (generate or {}).items() if v is not None and (k, v) != ("seed", 0)}
+    if chosen and reader.module != "generated":
+        raise ConfigError(
+            f"generate ({', '.join(chosen)}) is for tables of generated:<name>; {title} is none"
+        )
     options = ReadOptions(
         features=None if features is None else tuple(features),
         label=label,
         feature_dataset=feature_dataset,
         names_dataset=names_dataset,
         delimiter=delimiter,
+        generate=chosen,
     )
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from kohorte.study.config import describe_values, show_value
+from kohorte.study.config import describe_values, iter_keys, show_value
 from kohorte.study.figures import Figure
 
 _FIRST = "<!-- figures: the table is written by `make docs` -->\n"
@@ -69,7 +69,7 @@ def results_page(page: str, figures: Iterable[Figure]) -> str:
 def _table(entries: Mapping[str, Mapping[str, Any]], required: Collection[str]) -> Iterator[str]:
     yield "| key | default | values | unit | meaning |"
     yield "|---|---|---|---|---|"
-    for name, entry in entries.items():
+    for name, entry in iter_keys({"properties": entries}):
         default = "required" if name in required else f"`{_yaml(entry['default'])}`"
         cells = [
             f"`{name}`",

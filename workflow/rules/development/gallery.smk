@@ -30,6 +30,7 @@ PICTURES = {
     "spirals-sweep": "results/spirals/sweep.png",
     "spirals-unwinding": "results/spirals/unwinding.png",
     "bank": "results/bank/stages/stages.png",
+    "generated": "results/generated/tables.png",
     "joss": "results/benchmarks/joss.png",
     "benchmark-maps": "results/benchmarks/maps.png",
     "benchmark-ensemble": "results/benchmarks/ensemble.png",
@@ -73,3 +74,24 @@ rule shrink_picture:
         library=library_digest("figures/pictures"),
     script:
         "../../../scripts/shrink_picture.py"
+
+
+rule plot_generated:
+    output:
+        png="results/generated/tables.png",
+    log:
+        "results/generated/logs/plot_generated.log",
+    benchmark:
+        "results/generated/benchmarks/plot_generated.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        library=library_digest(
+            "figures/generated", "figures/style", "data/generated", "data/reading"
+        ),
+    script:
+        "../../../scripts/plot_generated.py"
