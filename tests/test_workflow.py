@@ -35,7 +35,9 @@ def finished(make_project):
 
 def test_stable_names(finished):
     results = finished.results
-    tables = "realizations clusters points evaluation classes stability groups sufficiency reliability"
+    tables = (
+        "realizations clusters points evaluation classes stability groups sufficiency reliability"
+    )
     tables = [f"tables/{name}.csv" for name in (*tables.split(), "agreement", "effects", "choice")]
     for name in ("data.h5", "ensemble.h5", "summary.txt", *tables):
         assert (results / name).stat().st_size > 0, name
