@@ -1,11 +1,14 @@
 # The kohorte workflow: table -> maps -> labels -> overlaps -> significance -> consensus -> figures.
-# One study per run: config/config.yaml, with the keys of a --configfile on top of it.
+# One study per run: that of --configfile, or else of config/config.yaml. A study stands alone.
 from snakemake.utils import min_version
 
 min_version("9.14")
 
 
-configfile: "config/config.yaml"
+# Jobs in processes of their own, here or on a cluster, are given the same --configfile.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"

@@ -38,10 +38,10 @@ def schema():
 
 @pytest.fixture
 def plan(schema):
-    """Plan a study from a configuration that leaves most keys to their defaults."""
+    """Plan a study from a configuration that leaves most keys to the recipe `published`."""
 
     def make(**config):
-        config = {"study": "a", "data": {"source": "sklearn:iris"}, **config}
+        config = {"study": "a", "recipe": "published", "data": {"source": "sklearn:iris"}, **config}
         return plan_config(config, schema)
 
     return make

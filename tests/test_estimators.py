@@ -27,6 +27,7 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ConfigError, DataError, ResultError
 from kohorte.estimators import SOM, SOMEnsemble, load_study
+from kohorte.estimators.som import complete_parameters
 from kohorte.jobs.novelty import MeanNovelty
 from kohorte.maps.batch import MiniBatches, train_minibatch
 from kohorte.maps.initial import initial_weights
@@ -36,7 +37,8 @@ from kohorte.maps.parameters import parameter_defaults
 from kohorte.maps.realization import MapParameters, Recording, run_realization
 from kohorte.maps.schedules import Radii, learning_rates
 
-SMALL = {"xdim": 4, "ydim": 3, "steps": 200}
+MAP = {"xdim": 4, "ydim": 3, "steps": 200}
+SMALL = MAP | {"recipe": "published"}
 ONE_BATCH = {"epochs": 1, "batch_size": 150, "alpha": 0.1, "order": "sequential"}
 FACTORS = np.array([0.3, 1.7, 2.0, 0.9])
 
@@ -75,7 +77,7 @@ def assert_same_map(som, other):
 
 def test_defaults_are_those_of_a_study(schema):
     ours = SOM().get_params()
-    assert {name: ours[name] for name in parameter_defaults()} == parameter_defaults()
+    assert complete_parameters("published", SOM()._given()) == parameter_defaults()
     training = schema["properties"]["training"]["properties"]
     assert all(ours[name] == training[name]["default"] for name in ("history", "snapshots"))
     options = schema["properties"]["ensemble"]["properties"]
@@ -92,7 +94,7 @@ def test_defaults_are_those_of_a_study(schema):
     ],
 )
 def test_a_map_is_what_run_realization_gives(gappy, chosen):
-    som = SOM(5, 4, random_state=3, **chosen).fit(gappy)
+    som = SOM(5, 4, recipe="published", random_state=3, **chosen).fit(gappy)
     snapshots = {"snapshots": chosen.pop("snapshots", 0)}
     clusters = "silhouette" if "method" in chosen else None
     parameters = MapParameters(5, 4, clusters=clusters, **chosen)
@@ -106,7 +108,7 @@ def test_a_map_is_what_run_realization_gives(gappy, chosen):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_what_a_map_says_of_points(gappy, metric):
-    som = SOM(5, 4, steps=500, metric=metric, random_state=0).fit(gappy)
+    som = SOM(5, 4, recipe="published", steps=500, metric=metric, random_state=0).fit(gappy)
     points = gappy[::-1][:40].astype(np.float32)
     distances = pairwise(points, som.weights_, metric)
     assert_allclose(som.distances(points), distances, rtol=1e-6, atol=1e-6)
@@ -135,7 +137,7 @@ def test_first_weights_and_warm_start_are_in_the_units_of_the_table(X):
     start = X[:12]
     given = {"feature_weights": FACTORS, "initial": start, "random_state": 5}
     som = SOM(**SMALL, **given, warm_start=True).fit(X)
-    p = MapParameters(**SMALL, initial="given")
+    p = MapParameters(**MAP, initial="given")
     first = np.float32(start) * FACTORS
     expected = run_realization(X * FACTORS, p, 5, given=first)
     assert_array_equal(som.weights_, expected.weights / FACTORS)
@@ -146,7 +148,7 @@ def test_first_weights_and_warm_start_are_in_the_units_of_the_table(X):
 
 
 def test_warm_start_keeps_an_automatic_lattice(X):
-    som = SOM(steps=50, warm_start=True, random_state=0).fit(X)
+    som = SOM(recipe="published", steps=50, warm_start=True, random_state=0).fit(X)
     lattice = som.lattice_
     assert som.fit(X[:20]).lattice_ == lattice
     som.set_params(warm_start=False)
@@ -158,6 +160,7 @@ def test_parts_of_a_stream_are_those_of_mini_batches(gappy, n_jobs):
     # As many points as the schedule has levels: it moves with every part.
     table = np.tile(gappy, (2, 1))[:250]
     options = {"xdim": 5, "ydim": 4, "learning_rate": "exponential", "random_state": 2}
+    options["recipe"] = "published"
     clusters = {"method": "gaussian_mixture", "clusters": 5}  # which depend on a seed
     som = SOM(**options, **clusters, steps=250, n_jobs=n_jobs)
     for start in range(0, 250, 25):
@@ -179,7 +182,7 @@ def test_parts_of_a_stream_are_those_of_mini_batches(gappy, n_jobs):
 
 
 def test_the_schedule_of_a_stream_counts_points_and_then_stays(X):
-    som = SOM(5, 4, steps=100, kernel="bubble", alpha=0.8, initial=X[:20])
+    som = SOM(5, 4, recipe="published", steps=100, kernel="bubble", alpha=0.8, initial=X[:20])
     stream = MiniBatches(Lattice(5, 4), X[:20], 4, "bubble")
     radii = Radii(5, 4, 100, "exponential")
     for start, stop in itertools.pairwise([0, 30, 37, 90, 120, 150]):
@@ -192,7 +195,7 @@ def test_the_schedule_of_a_stream_counts_points_and_then_stays(X):
 
 def test_a_stream_after_a_fit_begins_from_its_weights(X):
     som = SOM(**SMALL, feature_weights=FACTORS, random_state=0).fit(X)
-    start = run_realization(X * FACTORS, MapParameters(**SMALL), 0).weights
+    start = run_realization(X * FACTORS, MapParameters(**MAP), 0).weights
     som.partial_fit(X)
     expected = train_minibatch(X * FACTORS, som.lattice_, start, **ONE_BATCH)
     assert_array_equal(som.weights_, expected / FACTORS)
@@ -268,6 +271,7 @@ def test_a_map_comes_back_from_its_file(gappy, tmp_path, names):
     table = gappy if names is None else pd.DataFrame(gappy, columns=names)
     path = tmp_path / "new" / "map.h5"
     options = {"initial": "sample", "random_state": np.random.RandomState(4)}
+    options["recipe"] = "published"
     options |= {"steps": 300, "snapshots": 3, "feature_weights": [1, 2, 0.3, 1]}
     som = SOM(np.int64(4), 3, **options).fit(table)
     som.save(path)
@@ -334,6 +338,7 @@ def finished(request, X, schema, tmp_path_factory):
     store.write_data(folder / "data.h5", data)
     config = {
         "study": "a",
+        "recipe": "published",
         "seed": 7,
         "data": {"source": "sklearn:iris"},
         "lattice": {"xdim": SWEEP["xdim"], "ydim": 5},
@@ -384,7 +389,8 @@ def test_an_ensemble_is_the_study_with_its_sweep_and_seed(finished, gappy):
     folder, _, votes = finished
     features = store.read_data(folder / "data.h5").features
     options = {"n_realizations": 12, "groups": 3, "votes": votes, "random_state": 7}
-    ensemble = SOMEnsemble(SOM(steps=300, merge=0.0), sweep=SWEEP, **options).fit(features)
+    base = {"recipe": "published", "steps": 300, "merge": 0.0}
+    ensemble = SOMEnsemble(SOM(**base), sweep=SWEEP, **options).fit(features)
     known = store.read_ensemble(folder / "ensemble.h5", points=True)
     assert ensemble.ids_ == known.realizations.ids
     for identifier, member in zip(ensemble.ids_, ensemble.estimators_, strict=True):
@@ -459,7 +465,9 @@ def test_an_ensemble_comes_back_from_its_folder(gappy, tmp_path, monkeypatch):
 
 
 def test_an_ensemble_finds_the_species(X):
-    ensemble = SOMEnsemble(SOM(10, 6, steps=5000), n_realizations=10, random_state=0).fit(X)
+    ensemble = SOMEnsemble(
+        SOM(10, 6, recipe="published", steps=5000), n_realizations=10, random_state=0
+    ).fit(X)
     assert adjusted_rand_score(load_iris().target, ensemble.labels_) > 0.5
     far = ensemble.novelty(X[:5] + 20)
     assert far.min() > ensemble.novelty(X).max()
@@ -468,7 +476,9 @@ def test_an_ensemble_finds_the_species(X):
 
 def test_novelty_where_every_point_lies_on_a_node():
     X = np.array([[0.0, 0.0], [4.0, 4.0]])
-    ensemble = SOMEnsemble(SOM(2, 1, steps=1, initial=X, alpha=1), n_realizations=2, groups=2)
+    ensemble = SOMEnsemble(
+        SOM(2, 1, recipe="published", steps=1, initial=X, alpha=1), n_realizations=2, groups=2
+    )
     ensemble.set_params(som__radius_schedule="constant", som__radius=0, som__kernel="bubble")
     ensemble.set_params(som__final_radius=0).fit(X)
     assert_array_equal(ensemble.novelty([[4.0, 4.0], [1.0, 0.0]]), [0, np.inf])
@@ -490,7 +500,7 @@ def test_number_of_maps(X):
         (SOM(4, 3, clusters=3), "clusters is 3, but the method 'basins'"),
         (SOM(4, 3, feature_weights=[1, 2]), "feature_weights must be 4"),
         (SOM(4, 3, feature_weights=[1, 2, 0, 1]), "feature_weights must be 4"),
-        (SOM(4, 3, alpha=2), "alpha must be at most 1"),
+        (SOM(4, 3, recipe="published", alpha=2), "alpha must be at most 1"),
         (SOM(4), "ydim is 'auto'"),
         (SOM(4, 3, random_state=-1), "random_state must be at least 0"),
         (SOM(4, 3, random_state="one"), "cannot be used to seed"),
@@ -499,7 +509,10 @@ def test_number_of_maps(X):
         (SOMEnsemble(sweep={"seed": [1]}), "'seed' cannot be swept"),
         (SOMEnsemble(sweep={"alpha": 0.1}), "a list of values"),
         (SOMEnsemble(sweep={"alpha": []}), "a list of values"),
-        (SOMEnsemble(sweep={"alpha": [0.1, 0.2]}, n_realizations=3), "2 combinations"),
+        (
+            SOMEnsemble(recipe="published", sweep={"alpha": [0.1, 0.2]}, n_realizations=3),
+            "alpha have 2 combinations",
+        ),
         (SOMEnsemble(votes="all"), "votes"),
         (SOMEnsemble(identical="no"), "identical"),
         (SOMEnsemble(groups="most"), "groups"),

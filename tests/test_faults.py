@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("faults")]
 
 STUDY = {
     "study": "tiny",
+    "recipe": "published",
     "seed": 7,
     "data": {"source": "points of mine.csv", "label": "kind"},
     "lattice": {"xdim": [5, 6], "ydim": 4},

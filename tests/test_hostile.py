@@ -162,7 +162,7 @@ def test_a_checked_configuration_is_plain_data_and_passes_again(config):
 
 def test_whole_numbers_may_be_written_as_floats():
     config = {"study": "a", "seed": 42.0, "data": {"source": "x", "stride": 2.0}}
-    config |= {"realizations": {"repeats": 2.0}, "ensemble": {"groups": 3.0}}
+    config |= {"recipe": "published", "realizations": {"repeats": 2.0}, "ensemble": {"groups": 3.0}}
     filled = check_config(config, SCHEMA)
     found = [filled["seed"], filled["data"]["stride"], filled["ensemble"]["groups"]]
     assert [(v, type(v)) for v in found] == [(42, int), (2, int), (3, int)]
@@ -247,7 +247,7 @@ def test_values_that_cannot_be_meant(config, says):
 
 def test_a_sweep_without_end_is_refused_before_it_is_expanded():
     sweep = {"xdim": list(range(1, 5000)), "ydim": list(range(1, 5000))}
-    config = {"study": "a", "data": {"source": "x"}, "lattice": sweep}
+    config = {"study": "a", "recipe": "published", "data": {"source": "x"}, "lattice": sweep}
     with pytest.raises(ConfigError, match=r"24990001 realizations .*xdim.*4999.*at most 100000"):
         plan(config)
 

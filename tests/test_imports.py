@@ -61,7 +61,11 @@ def test_only_figures_import_matplotlib(imports):
 
 def test_planning_needs_the_standard_library_alone(imports, root):
     names = ["config", "figures", "modules", "plan", "resources"]
-    planning = ["kohorte.data.names", *(f"kohorte.study.{name}" for name in names)]
+    planning = [
+        "kohorte.data.names",
+        "kohorte.recipes",
+        *(f"kohorte.study.{name}" for name in names),
+    ]
     packages = [m for m, p in find_modules(root / "src").items() if p.name == "__init__.py"]
     planning += [m for m in packages if is_in(m, "kohorte.studies") and m.count(".") < 3]
     for module in planning:

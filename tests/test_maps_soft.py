@@ -135,7 +135,8 @@ def test_nothing_overflows(beta, distance):
 def trained_map(metric="euclidean", **lattice):
     rng = np.random.default_rng(4)
     X = rng.normal(size=(60, 3)).astype(np.float32)
-    som = SOM(4, 6, steps=300, metric=metric, random_state=5, history=0, **lattice)
+    lattice |= {"recipe": "published", "steps": 300}
+    som = SOM(4, 6, metric=metric, random_state=5, history=0, **lattice)
     return som.fit(X), X
 
 

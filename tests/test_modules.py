@@ -123,6 +123,30 @@ def test_a_module_is_read_from_a_repository(root, consumer, tmp_path_factory):
     assert "kohorte_train_realizations" in output
 
 
+def test_nothing_of_the_default_study_is_below_one_that_is_given(root, tmp_path):
+    """Neither in the main process nor in those of jobs, whatever the Snakefile and directory."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text("study: first\nsed: 1\n")
+    given = {"study": "tiny", "seed": 3, "data": {"source": "points of mine.csv", "label": "kind"}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(given))
+    write_points(tmp_path / "points of mine.csv")
+    mine = ["--configfile", tmp_path / "mine.yaml"]
+    snakemake(tmp_path, "--snakefile", root / "Snakefile", *mine, "--", "results/tiny/data.h5")
+    deployed = ["--snakefile", root / "workflow" / "Snakefile", "--config", "seed=4"]
+    snakemake(tmp_path, *deployed, *mine, "--", "results/tiny/data.h5", "results/tiny/config.yaml")
+    whole = yaml.safe_load((tmp_path / "results" / "tiny" / "config.yaml").read_text())
+    assert (whole["seed"], whole["lattice"]["xdim"]) == (4, "auto")
+    # A file may add to another, and an empty study inherits no table.
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump({"lattice": {"xdim": 5, "ydim": [3, 4]}}))
+    planned = ["-n", "--quiet", "rules", "--directory", tmp_path]
+    output = snakemake(root, *planned, *mine, tmp_path / "more.yaml")
+    assert pending(output)["train_realizations"] == "1"
+    output = snakemake(root, *planned, "--configfile", tmp_path / "more.yaml", check=False)
+    assert "study: this key is required" in output
+    output = snakemake(root, *planned, "--config", "seed=4", check=False)
+    assert "sed: unknown key" in output
+
+
 def test_the_study_for_trying_runs_from_the_place_of_deployed_workflows(root, tmp_path):
     for name in ("config", "data"):
         shutil.copytree(root / ".test" / name, tmp_path / name)

@@ -189,7 +189,7 @@ from kohorte.study.plan import plan_study
 
 schema = load_schema()
 config = {"study": "a", "data": {"source": "sklearn:iris"}, "training": {"damping": [0, 0.5]}}
-config["lattice"] = {"xdim": 2, "ydim": 2}
+config |= {"recipe": "published", "lattice": {"xdim": 2, "ydim": 2}}
 study = plan_study(check_config(config, schema))
 assert study.swept == ("damping",)
 assert [p.id for p in study.realizations] == [
@@ -203,7 +203,7 @@ assert SOM().set_params(damping=1.0).damping == 1
 page = configuration_page(schema, "")
 assert "| `damping` | `0` | a number at least 0 and at most 1, or a list of such |  | Share" in page
 try:
-    SOM(2, 2, damping=1.0).fit(np.ones((5, 2)))
+    SOM(2, 2, recipe="published", damping=1.0).fit(np.ones((5, 2)))
 except ConfigError as error:
     assert "alpha must be finite and > 0" in str(error)
 else:

@@ -33,6 +33,7 @@ from kohorte.study.plan import plan_study
 
 CONFIG = {
     "study": "small",
+    "recipe": "published",
     "seed": 7,
     "data": {"source": "/home/somebody/points.csv", "label": "kind", "weights": {"ä: b": 2}},
     "lattice": {"xdim": [6, 7], "ydim": 5},

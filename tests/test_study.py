@@ -215,7 +215,8 @@ def test_every_figure_has_a_function_and_a_caption(plan, root):
 
 def test_a_study_has_the_figures_that_it_can_have(schema):
     def drawn(**config):
-        config = prepare({"study": "a", "data": {"source": "sklearn:iris"}, **config}, schema)
+        config = {"study": "a", "data": {"source": "sklearn:iris"}, **config}
+        config = prepare({"recipe": "published", **config}, schema)
         study = plan_study(config, load_modules())
         return {figure.name for figure in choose_figures(ALL, config, study)}
 

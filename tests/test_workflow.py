@@ -220,6 +220,7 @@ def test_data_faults_are_named_before_training(make_project):
 def test_table_without_truth_and_explicit_realizations(make_project):
     config = {
         "study": "free",
+        "recipe": "published",
         "data": {"source": "points of mine.csv", "features": ["girth", "age"]},
         "lattice": {"xdim": "auto", "ydim": "auto"},
         "training": {"steps": 300, "alpha": 0.2},
@@ -240,6 +241,7 @@ def test_every_kind_of_map_in_one_study_with_missing_values(make_project):
     lattice = {"xdim": 6, "ydim": 4}
     config = {
         "study": "kinds",
+        "recipe": "published",
         "data": TINY["data"] | {"missing": "skip", "weights": {"age": 2}},
         "lattice": lattice,
         "training": {"steps": 300, "alpha": 0.3, "snapshots": 3, "history": 5},
@@ -362,9 +364,8 @@ def test_label_files_of_other_clusterers(finished, make_project):
     np.save(runs / "one.npy", labels[:-1])
     project.stop(says=["labels of realization 1 have 90 points, those of realization 0 89"])
 
-    # Whoever leaves data.source out inherits the table of config/config.yaml.
     np.save(runs / "one.npy", labels.astype(np.uint8))
-    project.configure({**config, "data": {}})
+    project.configure({**config, "data": {"source": "sklearn:iris"}})
     says = "runs/one.npy: labels of 90 points, but the table of data.source has 150 rows"
     project.stop(says=[says, "count_overlaps"])
     says = "maps to train: scaling is measured for studies without realizations.labels"

@@ -17,6 +17,7 @@ from kohorte.store import files
 
 TINY = {
     "study": "tiny",
+    "recipe": "published",
     "seed": 7,
     "data": {"source": "points of mine.csv", "label": "kind"},
     "lattice": {"xdim": [6, 7], "ydim": 5},

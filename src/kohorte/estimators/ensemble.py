@@ -35,10 +35,11 @@ from kohorte.estimators._common import (
     plain_parameters,
     reporting,
 )
-from kohorte.estimators.som import SOM
+from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
 from kohorte.maps.novelty import outlier_threshold, sample_novelty, winner_novelty
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
+from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -48,9 +49,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 N_REALIZATIONS = 20
-"""Maps of an ensemble in which nothing is swept, unless told otherwise."""
+"""Maps of an ensemble in which nothing is swept, unless told otherwise, by a recipe too."""
 
-_COMBINED_WITH = ("groups", "votes", "identical", "threshold")
+#: How maps are combined, with the defaults of a study.
+_COMBINED_WITH = {
+    "groups": "auto",
+    "votes": "equal",
+    "identical": "resolved",
+    "threshold": THRESHOLD,
+}
 _ARRAYS = ("initial", "feature_weights")
 
 
@@ -61,13 +68,19 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ----------
     som : SOM, optional
         What the maps have in common; its random_state and verbose have no effect.
+    recipe : {"resolved", "published"}, optional
+        Defaults of the maps and of what is swept; None takes that of `som`.
     sweep : dict, optional
         Values to try by the name of a parameter that a study can sweep, such as
-        ``{"xdim": [38, 40], "alpha": [0.1, 0.5]}``: every combination is trained.
+        ``{"xdim": [38, 40], "alpha": [0.1, 0.5]}``: every combination is trained. What neither it
+        nor `som` names is swept if the recipe does so.
     n_realizations : int, optional
-        Maps in all: 20, or one for each combination of `sweep`; otherwise a multiple of those.
+        Maps in all. None takes as many for each combination as the recipe says: one with
+        ``"published"``, or 20 where nothing is swept. With `sweep` a multiple of the combinations;
+        those of a recipe alone share any number.
     groups, votes, identical, threshold
-        As in `kohorte.ensemble.combine`, and in the configuration of a study.
+        As in `kohorte.ensemble.combine`, and in the configuration of a study; ``"recipe"`` leaves
+        them to the recipe.
     n_jobs
         Maps that are trained at a time, and threads of searches, without effect on any result.
     random_state : int, RandomState or None
@@ -101,6 +114,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self,
         som: SOM | None = None,
         *,
+        recipe: str | None = None,
         sweep: Mapping[str, Sequence[Any]] | None = None,
         n_realizations: int | None = None,
         groups: int | str = "auto",
@@ -111,7 +125,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
-        self.som, self.sweep, self.n_realizations = som, sweep, n_realizations
+        self.som, self.recipe, self.sweep = som, recipe, sweep
+        self.n_realizations = n_realizations
         self.groups, self.votes, self.identical, self.threshold = (
             groups,
             votes,
@@ -127,13 +142,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         """Train the maps on X (N, F), combine them and label the points; y is not used."""
         X = check_table(self, X, reset=True)
         base = SOM() if self.som is None else clone(self.som)
+        base.recipe = self._recipe
+        combining = self._combining()
         self.feature_weights_ = as_factors(base.feature_weights, X.shape[1])
         copy_inputs(self, base)
         # Names are checked before the maps are trained, not after.
-        choose(VOTES, self.votes, "votes")
-        choose(IDENTICAL, self.identical, "treatment of identical clusters")
-        if isinstance(self.groups, str):
-            choose({"auto": None, **RULES}, self.groups, "rule for groups")
+        choose(VOTES, combining["votes"], "votes")
+        choose(IDENTICAL, combining["identical"], "treatment of identical clusters")
+        if isinstance(combining["groups"], str):
+            choose({"auto": None, **RULES}, combining["groups"], "rule for groups")
         points = base._scale(X)
         self.seed_ = as_seed(self.random_state)
         plan = self._plan(base)
@@ -165,8 +182,22 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             )
         return self._adopt(members, tuple(plan), novelty / len(members))
 
+    @property
+    def _recipe(self) -> str:
+        som = SOM() if self.som is None else self.som
+        return som.recipe if self.recipe is None else self.recipe
+
+    def _combining(self) -> dict[str, Any]:
+        """Return how the maps are combined: as given, else by the recipe, else as in a study."""
+        said = _COMBINED_WITH | fill_sections(self._recipe, {}).get("ensemble", {})
+        given = {name: getattr(self, name) for name in _COMBINED_WITH}
+        return {
+            name: said[name] if isinstance(value, str) and value == LEFT_OPEN else value
+            for name, value in given.items()
+        }
+
     def _plan(self, base: SOM) -> dict[str, dict[str, Any]]:
-        """Return what is swept in each map, by the id of the map."""
+        """Return the parameters of each map, without given first weights, by the id of the map."""
         sweep = plain(self.sweep or {})
         for name, values in sweep.items():
             if name not in PARAMETERS:
@@ -175,45 +206,51 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 )
             if not isinstance(values, list) or not values:
                 raise ConfigError(f"sweep: give {name} a list of values, not {values!r}")
-        names = [name for name in PARAMETERS if name in sweep]
-        common = {name: getattr(base, name) for name in PARAMETERS}
+        given = base._given()
         if not isinstance(base.initial, str):
-            common["initial"] = "given"
-        combinations: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-        for values in itertools.product(*(sweep[name] for name in names)):
-            changes = dict(zip(names, values, strict=True))
-            chosen = common | changes
+            given["initial"] = "given"
+        said = fill_parameters(base.recipe, given | sweep)
+        swept = {name: value for name, value in said.items() if isinstance(value, list)} | sweep
+        names = [name for name in PARAMETERS if name in swept]
+        combinations: dict[str, dict[str, Any]] = {}
+        common = complete_parameters(base.recipe, given | sweep)
+        for values in itertools.product(*(swept[name] for name in names)):
+            chosen = common | dict(zip(names, values, strict=True))
             # The id leaves out what is without effect: a map may be equal to an earlier one.
-            combinations.setdefault(realization_id(chosen, 1), (chosen, changes))
-        total = self.n_realizations
+            combinations.setdefault(realization_id(chosen, 1), chosen)
+        total, count = self.n_realizations, len(combinations)
         if total is None:
-            total = len(combinations) if sweep else N_REALIZATIONS
-        if as_count(total, "n_realizations", 1) % len(combinations):
+            realizations = fill_sections(base.recipe, {}).get("realizations", {})
+            total = count * realizations.get("repeats", 1 if swept else N_REALIZATIONS)
+        if as_count(total, "n_realizations", 1) % count and sweep:
             raise ConfigError(
-                f"n_realizations is {total}, but the sweep has {len(combinations)} combinations; "
+                f"n_realizations is {total}, but {', '.join(names)} have {count} combinations; "
                 "give a multiple of that, or leave it out"
             )
-        repeats = range(1, total // len(combinations) + 1)
-        return {
-            realization_id(chosen, repeat): changes
-            for chosen, changes in combinations.values()
-            for repeat in repeats
+        plan = {
+            realization_id(chosen, repeat): chosen
+            for number, chosen in enumerate(combinations.values())
+            for repeat in range(1, total // count + (number < total % count) + 1)
         }
+        if not isinstance(base.initial, str):
+            for chosen in combinations.values():
+                if chosen["initial"] == "given":
+                    del chosen["initial"]
+        return plan
 
     def _adopt(self, members: list[SOM], ids: tuple[str, ...], novelty: np.ndarray) -> SOMEnsemble:
         from kohorte.ensemble.points import gather_signal
 
         self.estimators_, self.ids_ = members, ids
+        combining = self._combining()
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
         self.ensemble_ = combine(
             count_overlaps(labels, backend="numba", threads=threads),
-            identical=self.identical,
-            threshold=self.threshold,
-            groups=self.groups,
+            **{name: value for name, value in combining.items() if name != "votes"},
         )
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
-        found = self.ensemble_.label(labels, self.votes, threads=threads)
+        found = self.ensemble_.label(labels, combining["votes"], threads=threads)
         self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
         self.second_, self.second_share_ = found.second.astype(np.int32), found.second_share
         self.novelty_, self.outliers_ = (
@@ -240,7 +277,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
     def _vote(self, X: npt.ArrayLike) -> PointLabels:
         labels = [found.labels for found in self._assign(X)]
-        return self.ensemble_.label(labels, self.votes, threads=effective_n_jobs(self.n_jobs))
+        votes = self._combining()["votes"]
+        return self.ensemble_.label(labels, votes, threads=effective_n_jobs(self.n_jobs))
 
     def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Group with most votes of each point, (N,) int32; for X of the fit these are labels_."""
@@ -249,7 +287,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def predict_proba(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes for each group, (N, n_groups_) float64."""
         labels = [found.labels for found in self._assign(X)]
-        return self.ensemble_.shares(labels, self.votes, threads=effective_n_jobs(self.n_jobs))
+        votes = self._combining()["votes"]
+        return self.ensemble_.shares(labels, votes, threads=effective_n_jobs(self.n_jobs))
 
     def predict_confidence(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes that the group of each point won, (N,) float64."""
@@ -275,14 +314,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         for identifier, member in zip(self.ids_, self.estimators_, strict=True):
             repeat = int(identifier.rpartition("_r")[2])
             member._write(folder / "realizations" / f"{identifier}.h5", repeat)
-        options = {name: getattr(self, name) for name in _COMBINED_WITH}
+        # Written out, so that it is fitted in the same way where another recipe is the default.
+        estimator = plain_parameters(self) | {"recipe": self._recipe}
         som = None if self.som is None else plain_parameters(self.som)
         store.write_ensemble(
             folder / "ensemble.h5",
             self.ensemble_,
             [member.labels_ for member in self.estimators_],
             ids=self.ids_,
-            options=plain(options) | {"estimator": plain_parameters(self), "som": som},
+            options=plain(self._combining()) | {"estimator": estimator, "som": som},
             novelty=self.novelty_,
             threads=effective_n_jobs(self.n_jobs),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from functools import cached_property
 from numbers import Integral
@@ -53,6 +53,7 @@ from kohorte.maps.schedules import learning_rates
 from kohorte.maps.segments import Segments
 from kohorte.maps.umatrix import smooth, u_matrix
 from kohorte.maps.winners import find_two_winners, find_winners
+from kohorte.recipes import DEFAULT_RECIPE, LEFT_OPEN, fill_parameters, is_left_open
 
 if TYPE_CHECKING:
     import h5py
@@ -76,6 +77,7 @@ _TRANSIENT = (
 
 #: What a SOM has beside the parameters of a map, with defaults.
 _FURTHER = {
+    "recipe": DEFAULT_RECIPE,
     "feature_weights": None,
     "history": Recording.history,
     "snapshots": Recording.snapshots,
@@ -94,10 +96,20 @@ def _make_signature() -> inspect.Signature:
         return inspect.Parameter(name, kind, default=default)
 
     defaults = parameter_defaults() | _FURTHER
+    for name, row in PARAMETERS.items():
+        if is_left_open(row.section, name):
+            defaults[name] = LEFT_OPEN
     return inspect.Signature([parameter("self"), *(parameter(*item) for item in defaults.items())])
 
 
 _SIGNATURE = _make_signature()
+
+
+def complete_parameters(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every parameter of a map: as `given`, else by the recipe, else its default."""
+    said = fill_parameters(recipe, given)
+    once = {name: value[0] if isinstance(value, list) else value for name, value in said.items()}
+    return {**parameter_defaults(), **once, **given}
 
 
 def _signed(init: Any) -> Any:
@@ -119,6 +131,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         The other parameters of a map: names, defaults and meaning are those of the sections
         lattice, training and segmentation of a study's configuration (docs/configuration.md). A
         number of `clusters` needs a method that takes one.
+    recipe : {"resolved", "published"}
+        What the parameters are that are ``"recipe"``. A map has the first of the values that a
+        study sweeps.
     initial : str or (M, F) array
         First weights, by name or in the units of X.
     feature_weights : (F,) array, optional
@@ -164,10 +179,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     n_jobs: int | None
     random_state: Any
     verbose: int
-    ratio: float | str
     initial: Any
-    method: str
-    clusters: int | str
+    recipe: str
 
     @_signed
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -274,15 +287,21 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         )
         self.n_samples_seen_ = self.n_iter_ = 0
 
+    def _given(self) -> dict[str, Any]:
+        """Return the parameters of the map that are not left to the recipe."""
+        values = {name: getattr(self, name) for name in PARAMETERS}
+        return {n: v for n, v in values.items() if not (isinstance(v, str) and v == LEFT_OPEN)}
+
     def _resolve(
         self, points: np.ndarray, resume: bool, **changed: Any
     ) -> tuple[MapParameters, np.ndarray | None]:
         """Parameters of the map, and the first weights in weighted units where they are given."""
-        chosen = {name: getattr(self, name) for name in PARAMETERS} | changed
-        if isinstance(self.clusters, Integral) and self.method not in COUNTED:
+        own = self._given() | changed
+        chosen = complete_parameters(self.recipe, own)
+        if isinstance(own.get("clusters"), Integral) and chosen["method"] not in COUNTED:
             raise ConfigError(
-                f"clusters is {self.clusters}, but the method {self.method!r} finds the number of "
-                f"clusters itself; choose one of {', '.join(COUNTED)}"
+                f"clusters is {own['clusters']}, but the method {chosen['method']!r} finds the "
+                f"number of clusters itself; choose one of {', '.join(COUNTED)}"
             )
         given = None
         if resume:

@@ -19,6 +19,7 @@ from kohorte._checks import extra, suggest
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.provenance import portable_path
+from kohorte.recipes import DEFAULT_RECIPE, RECIPES, fill_sections
 from kohorte.study.figures import all_figures
 from kohorte.study.modules import StudyModule, merge_schema
 
@@ -116,8 +117,9 @@ def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
 
 
 def _with_parameters(schema: dict[str, Any]) -> dict[str, Any]:
-    """Add values and defaults of the parameters of a map to their words."""
+    """Add recipes, and values and defaults of the parameters of a map, to their words."""
     sections = schema["properties"]
+    sections["recipe"] |= {"default": DEFAULT_RECIPE, "enum": list(RECIPES)}
     one = sections["realizations"]["properties"]["explicit"]["items"].setdefault("properties", {})
     for name, parameter in PARAMETERS.items():
         value = one[name] = parameter.value_schema()
@@ -128,7 +130,7 @@ def _with_parameters(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Validate a configuration and fill in what it leaves out.
+    """Validate a configuration and fill in what it leaves out: by its recipe, then by the schema.
 
     `config`: the configuration as read from YAML; it is not changed. `schema`: a closed JSON schema
     (draft 2020-12) with a default for every optional key. Returns dict[str, Any]: a new dictionary
@@ -144,7 +146,10 @@ def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     found = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
     errors = sorted(found, key=lambda e: list(map(str, e.path)))
     _refuse(message for error in errors for message in _explain(error))
-    return _with_defaults(config, schema)
+    filled = dict(config)
+    for section, said in fill_sections(config.get("recipe", DEFAULT_RECIPE), config).items():
+        filled[section] = {**config.get(section, {}), **said}
+    return _with_defaults(filled, schema)
 
 
 def iter_keys(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:

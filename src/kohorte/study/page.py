@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from kohorte.recipes import RECIPES
 from kohorte.study.config import describe_values, iter_keys, show_value
 from kohorte.study.figures import Figure
 
@@ -14,17 +15,23 @@ _LAST = "<!-- end of figures -->\n"
 _HEAD = """\
 # Configuration
 
-One YAML file describes a study. `config/config.yaml`, the default study, is always read first and
-sets
+One YAML file describes a study: the one that is given with `--configfile`. Where none is given it
+is `config/config.yaml`, the default study:
 
 ```yaml
 {first}
 ```
 
-A file given with `--configfile` then replaces the keys that it names; all others stay as above, and
-what neither file names has the default of the tables below. So a file of your own should set
-`study`, else it goes on in `results/iris`, and `data`, else its points are those of Iris. A key
-that is not on this page is an error.
+Nothing of the default study is part of another one. Of several files that follow `--configfile`,
+and of `--config`, the later replace the keys that they name. What a study does not name has the
+default of its `recipe` or, where that says nothing, of the tables below; where recipes differ,
+these show the value of each. A key that is not on this page is an error.
+
+What a recipe says of `training` holds with its own trainer: a study that names another one has the
+defaults of `published` there, unless it gives them. Where the recipe sets a value and you want the
+automatic one, write that (`final_radius: auto`). Lists of a recipe are swept as those of a study
+are, but where `realizations.explicit` or `labels` say what the realizations are: then the first
+value is taken.
 
 Where a key of `lattice`, `training` or `segmentation` takes a list, every value of the list is
 used: the study has a realization for each combination, times `realizations.repeats`. A
@@ -46,12 +53,12 @@ def configuration_page(schema: Mapping[str, Any], first: str) -> str:
     parts = [
         _HEAD.replace("{first}", "\n".join(lines).strip()),
         "\n## Top level\n",
-        *_table(top, schema.get("required", [])),
+        *_table("", top, schema.get("required", [])),
     ]
     for name, entry in properties.items():
         if "properties" in entry:
             parts += [f"\n## {name}\n", f"{entry['description']}\n"]
-            parts += _table(entry["properties"], entry.get("required", []))
+            parts += _table(name, entry["properties"], entry.get("required", []))
     return "\n".join(parts) + "\n"
 
 
@@ -66,11 +73,13 @@ def results_page(page: str, figures: Iterable[Figure]) -> str:
     return "\n".join([before + _FIRST.strip(), *table, _LAST + rest.partition(_LAST)[2]])
 
 
-def _table(entries: Mapping[str, Mapping[str, Any]], required: Collection[str]) -> Iterator[str]:
+def _table(
+    section: str, entries: Mapping[str, Mapping[str, Any]], required: Collection[str]
+) -> Iterator[str]:
     yield "| key | default | values | unit | meaning |"
     yield "|---|---|---|---|---|"
     for name, entry in iter_keys({"properties": entries}):
-        default = "required" if name in required else f"`{_yaml(entry['default'])}`"
+        default = "required" if name in required else _defaults(section, name, entry["default"])
         cells = [
             f"`{name}`",
             default,
@@ -79,6 +88,18 @@ def _table(entries: Mapping[str, Mapping[str, Any]], required: Collection[str]) 
             entry["description"],
         ]
         yield "| " + " | ".join(cell.replace("|", "\\|").strip() for cell in cells) + " |"
+
+
+def _defaults(section: str, name: str, default: Any) -> str:
+    """Return the default of a key, or that of each recipe where they differ."""
+    values = {
+        recipe: f"`{_yaml(said.get(section, {}).get(name, default))}`"
+        for recipe, said in RECIPES.items()
+    }
+    distinct = set(values.values())
+    if len(distinct) == 1:
+        return distinct.pop()
+    return ", ".join(f"{recipe} {value}" for recipe, value in values.items())
 
 
 def _yaml(value: Any) -> str:

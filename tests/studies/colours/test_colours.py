@@ -19,18 +19,10 @@ from kohorte.studies.colours.figures import MOST_NAMES, check_colours, colours_f
 
 @pytest.fixture
 def planned(root, schema):
-    """The plan of a study in config/, on top of the default configuration."""
+    """The plan of a study in config/, with keys changed."""
 
     def make(name, **changes):
-        base, own = (
-            yaml.safe_load((root / f"config/{n}.yaml").read_text()) for n in ("config", name)
-        )
-        config = {
-            key: {**base.get(key, {}), **own.get(key, {})}
-            for key in base.keys() | own.keys()
-            if isinstance(base.get(key, own.get(key)), dict)
-        }
-        config |= {key: own[key] for key in own if not isinstance(own[key], dict)}
+        config = yaml.safe_load((root / f"config/{name}.yaml").read_text())
         for key, values in changes.items():
             config[key] = {**config[key], **values}
         return plan_config(config, schema)

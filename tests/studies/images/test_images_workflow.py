@@ -36,6 +36,7 @@ def test_images_from_an_npm_package(root, tmp_path):
     extra = ["feature_map", "class_winners", "image_map", "node_classes", "classification"]
     config = {
         "study": "digits",
+        "recipe": "published",
         "data": {
             "source": "results/resources/mnist.h5",
             "label": "digit",

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("plasma")]
 
 STUDY = {
     "study": "ropes",
+    "recipe": "published",
     "data": {"source": "fields"},
     "fields": {
         "source": "my run/{field}_07.npy",

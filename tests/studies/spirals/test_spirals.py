@@ -337,13 +337,14 @@ def test_unwinding_is_drawn(options, tmp_path):
 @pytest.mark.workflow
 @pytest.mark.xdist_group("workflow")
 def test_target_runs_and_belongs_to_no_study(root, tmp_path):
-    project = Project(root, tmp_path / "spirals", {"study": "spirals", "spirals": TINY})
+    config = {"study": "spirals", "data": {"source": "sklearn:iris"}}
+    project = Project(root, tmp_path / "spirals", config | {"spirals": TINY})
     planned = project.pending("spirals")
     once = ["compare_networks", "plot_spirals", "plot_unwinding", "spirals", "unwind_curves"]
     assert planned == dict.fromkeys(once, 1) | {"train_networks": len(VARIANTS)}
     project.run("results/spirals/unwinding.png", "results/spirals/networks/plain_3_000.h5")
     assert len(pd.read_csv(project.results / "unwinding.csv")) == 2 * len(METHODS)
     assert project.pending("spirals")["train_networks"] == len(VARIANTS) - 1
-    project.configure({"study": "spirals", "spirals": TINY | {"steps": 7}})
+    project.configure(config, spirals=TINY | {"steps": 7})
     output = project.run("spirals", "--dry-run", check=False)
     assert "spirals.steps: 7 is no multiple of spirals.refreshes (2)" in output

