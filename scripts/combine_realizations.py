@@ -24,5 +24,5 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
-            novelty=study_novelty(data, snakemake.input.labels) if data else None,
+            novelty=study_novelty(data, snakemake.input.labels, labels.ids) if data else None,
         )

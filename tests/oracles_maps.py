@@ -283,3 +283,34 @@ def rank_preservation(in_data, on_map, k):
             lost += sum(max(q[j] - k, 0) for j in r if r[j] <= k) / cases
     scale = 2 / (n * k * (2 * n - 3 * k - 1))
     return 1 - scale * untrue, 1 - scale * lost
+
+
+def cluster_nodes(nodes, hits, starts, passes):
+    """K-means as `_kmeans.cluster_nodes` defines it, with whole tables of distances."""
+    nodes, hits = np.asarray(nodes, np.float64), np.asarray(hits, np.float64)
+    held = np.flatnonzero(hits > 0)
+    points, weights = nodes[held], hits[held]
+    centres, shares = np.empty((0, nodes.shape[1])), weights
+    for start in starts:
+        if shares.sum() == 0:
+            break
+        running = np.cumsum(shares)
+        chosen = np.flatnonzero((running > start * running[-1]) & (shares > 0))[0]
+        centres = np.vstack([centres, points[chosen]])
+        shares = weights * squares_to(points, centres).min(axis=1)
+    clusters = np.full(len(points), -1)
+    for _ in range(passes):
+        nearest = squares_to(points, centres).argmin(axis=1)
+        if np.array_equal(nearest, clusters):
+            break
+        clusters = nearest
+        for k in np.unique(clusters):
+            centres[k] = np.average(points[clusters == k], axis=0, weights=weights[clusters == k])
+    inhabited = np.unique(clusters)
+    found = inhabited[squares_to(nodes, centres[inhabited]).argmin(axis=1)]
+    found[held] = clusters
+    return found
+
+
+def squares_to(points, centres):
+    return ((points[:, None] - centres) ** 2).sum(axis=2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oracles_ensemble import count, count_by_masks, masks_of
 
 from kohorte.ensemble import popcount
-from kohorte.ensemble.labels import MAX_SLAB, check_labels
+from kohorte.ensemble.labels import MAX_SLAB, check_labels, find_copies
 from kohorte.ensemble.overlaps import (
     BACKENDS,
     Overlaps,
@@ -281,3 +281,16 @@ def test_overlaps_check_their_shapes():
         Overlaps(counts[:1], np.zeros(2, dtype=np.int32), cluster, 2, 1)
     with pytest.raises(DataError, match="ordered"):
         Overlaps(counts, np.array([1, 0]), cluster, 2, 2)
+
+
+@given(st.lists(st.lists(st.integers(0, 1), min_size=2, max_size=3), min_size=1, max_size=12))
+def test_copies_are_those_with_the_same_labels(rows):
+    labels = [np.array(row, dtype=(np.uint8, np.int64)[len(rows) % 2]) for row in rows]
+    assert find_copies(labels).tolist() == [rows.index(row) for row in rows]
+
+
+def test_copies_differ_nowhere():
+    long = np.random.default_rng(0).integers(0, 3, 10_000)
+    other = long.copy()
+    other[-1] += 1
+    assert find_copies([long, other, long.astype(np.uint8), other]).tolist() == [0, 1, 0, 1]

@@ -566,3 +566,26 @@ def test_estimators_are_imported_when_they_are_used():
     assert {"SOM", "SOMEnsemble"} <= set(dir(kohorte))
     with pytest.raises(AttributeError, match="no attribute 'SON'"):
         kohorte.SON  # noqa: B018
+
+
+def test_copies_have_no_vote(X, caplog):
+    som = SOM(5, 4, trainer="batch", initial="pca", epochs=3)
+    alone = SOMEnsemble(som, n_realizations=1, random_state=1).fit(X)
+    with caplog.at_level("WARNING", logger="kohorte"):
+        ensemble = SOMEnsemble(som, n_realizations=3, random_state=1).fit(X)
+    assert ensemble.ids_ == alone.ids_
+    assert ensemble.ensemble_.overlaps.n_realizations == 1
+    assert "_r3 is a copy of x5_y4" in caplog.text
+    drawn = som.set_params(row_share=0.8)
+    assert len(SOMEnsemble(drawn, n_realizations=3, random_state=1).fit(X).ids_) == 3
+
+
+def test_segments_of_a_fit_and_of_a_stream(X):
+    som = SOM(6, 5, steps=300, method="segments", fineness=1, random_state=3).fit(X)
+    occupied = som.hits_ > 0
+    # At least N / 4 are asked for, and fewer nodes have points: one each.
+    assert som.cluster_centroids_.size == occupied.sum() < len(X) / 4
+    assert set(som.node_clusters_[~occupied]) <= set(som.labels_)
+    assert_array_equal(som.predict(X), som.labels_)
+    streamed = SOM(6, 5, steps=300, method="segments", clusters=7, random_state=3).partial_fit(X)
+    assert streamed.cluster_centroids_.size == 7

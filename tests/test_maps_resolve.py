@@ -34,6 +34,22 @@ def test_automatic_size_by_the_principal_components():
     assert found.ydim / found.xdim == pytest.approx(0.25, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("n_points", "nodes", "sides"),
+    [
+        (150, "fine", (13, 9)),
+        (10_000, "fine", (37, 27)),
+        (1, "fine", (1, 2)),
+        (150, 300, (20, 15)),
+        (150, 1, (1, 1)),
+    ],
+)
+def test_automatic_size_of_so_many_nodes(n_points, nodes, sides):
+    found = resolve_parameters(CHOSEN | {"nodes": nodes}, features(n_points))
+    assert (found.xdim, found.ydim) == sides
+    assert found.nodes == nodes
+
+
 def test_given_size_is_kept():
     found = resolve_parameters({**CHOSEN, "xdim": 7, "ydim": 3}, features())
     assert (found.xdim, found.ydim) == (7, 3)

@@ -10,9 +10,17 @@ from oracles_lattice import KINDS, lattices
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import segments
+from kohorte.maps._kmeans import cluster_nodes
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS
-from kohorte.maps.segments import SEGMENTATIONS, find_basins, merge_basins, path_costs, segment
+from kohorte.maps.segments import (
+    SEGMENTATIONS,
+    choose_segments,
+    find_basins,
+    merge_basins,
+    path_costs,
+    segment,
+)
 from kohorte.maps.umatrix import smooth, u_matrix
 
 SIZES = [(1, 1), (1, 6), (6, 1), (2, 2), (5, 4), (7, 8)]
@@ -324,3 +332,61 @@ def test_bad_smoothing_and_centroids():
         path_costs(np.zeros(4), Lattice(2, 2), [0, 4])
     with pytest.raises(DataError, match="integer node indices"):
         path_costs(np.zeros(4), Lattice(2, 2), [0.5, 1])
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 3),
+    st.integers(1, 12),
+    st.sampled_from([0, 1, 2, 50]),
+    st.integers(0, 2**32 - 1),
+)
+def test_k_means_of_weighted_nodes_against_the_definition(n_nodes, n_features, k, passes, seed):
+    rng = np.random.default_rng(seed)
+    # Few different values: ties, equal nodes, centres that lose their last node.
+    nodes = rng.integers(0, 4, size=(n_nodes, n_features))
+    hits = rng.integers(0, 3, size=n_nodes)
+    hits[rng.integers(n_nodes)] = 1
+    starts = rng.random(k)
+    found = cluster_nodes(nodes, hits, starts, max(passes, 1))
+    assert_array_equal(found, oracle.cluster_nodes(nodes, hits, starts, max(passes, 1)))
+
+
+def test_k_means_weighs_nodes_by_hand():
+    # The start takes node 0, then, of the shares 0, 1, 100 x 9, the last node.
+    nodes, hits = [[0.0], [1.0], [3.0], [1.9]], [1, 1, 100, 0]
+    assert_array_equal(cluster_nodes(nodes, hits, [0.0, 0.5]), [0, 0, 1, 1])
+    # The heavy node holds its centre, and the node without points is 1.4 from the other.
+    assert_array_equal(cluster_nodes([[0.0], [1.0], [3.0], [1.7]], hits, [0.0, 0.5]), [0, 0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("n_points", "fineness", "low", "high"),
+    [(10_000, 0, 25, 49), (10_000, 1, 165, 329), (400, 0, 7, 13), (400, 1, 100, 199), (5, 1, 2, 2)],
+)
+def test_number_of_segments(n_points, fineness, low, high):
+    rng = np.random.default_rng(0)
+    drawn = {choose_segments(n_points, fineness, rng) for _ in range(5000)}
+    assert (min(drawn), max(drawn)) == (low, high)
+    assert len(drawn) == high - low + 1
+
+
+@given(lattice=lattices(side=6), fineness=st.floats(0, 1), seed=st.integers(0, 9))
+def test_segments_hold_the_nodes_with_points(lattice, fineness, seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(lattice.n_nodes, 2)).astype(np.float32)
+    hits = rng.integers(0, 9, lattice.n_nodes)
+    hits[0] += 1
+    how = {"method": "segments", "hits": hits, "seed": seed}
+    found = segment(weights, np.zeros(lattice.n_nodes), lattice, fineness=fineness, **how)
+    assert_array_equal(np.unique(found.node_clusters), np.unique(found.node_clusters[hits > 0]))
+    occupied = np.count_nonzero(hits)
+    assert min(2, occupied) <= found.cluster_centroids.size <= occupied
+    given = segment(weights, np.zeros(lattice.n_nodes), lattice, n_clusters=4, **how)
+    assert given.cluster_centroids.size == min(4, occupied)
+
+
+def test_hits_that_cannot_be_used():
+    for hits in ([0, 0], [-1, 2]):
+        with pytest.raises(DataError, match="hits must be numbers of points"):
+            segment(np.eye(2), [0, 0], Lattice(2, 1), method="segments", hits=hits)

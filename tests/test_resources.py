@@ -11,6 +11,7 @@ from workflow_project import TINY, Project, write_points
 
 from kohorte._limits import MAX_CLUSTERS
 from kohorte.jobs.usage import COLUMNS, job_table
+from kohorte.maps.parameters import parameter_defaults
 from kohorte.study import resources
 from kohorte.study.resources import (
     COSTS,
@@ -21,14 +22,13 @@ from kohorte.study.resources import (
     training_seconds,
 )
 
-MAP = {"xdim": 30, "ydim": 20, "trainer": "online", "steps": 100_000, "epochs": None}
-MAP |= {"fine_epochs": 0, "batch_size": 4096, "backend": "numba", "method": "basins"}
+MAP = parameter_defaults() | {"xdim": 30, "ydim": 20}
 BATCH = {**MAP, "trainer": "batch", "epochs": 5}
 
 
 def test_nodes_of_a_lattice_of_automatic_size():
     # The definition's own example: N = 1e6, F = 6, ratio 0.5 gives 63 x 32.
-    found = resources.count_nodes({"xdim": "auto", "ydim": "auto"}, 1_000_000, 6)
+    found = resources.count_nodes(MAP | {"xdim": "auto", "ydim": "auto"}, 1_000_000, 6)
     assert 63 * 32 <= found < 1.05 * 63 * 32
     assert resources.count_nodes(MAP, 10, 3) == 600
 
@@ -76,6 +76,8 @@ def test_maps_of_a_job_add_up_in_time_and_threads_in_memory():
     assert training_mb([MAP], 1_000_000, 10) == alone
     assert training_mb([MAP] * 6, 1_000_000, 10, threads=2) > alone
     assert training_mb([MAP], 1000, 400, snapshots=100) > training_mb([MAP], 1000, 400)
+    drawn = {**MAP, "row_share": 0.5}
+    assert training_mb([drawn], 1_000_000, 10) == alone + 20  # MB, half of the table
     jax = {**BATCH, "backend": "jax"}
     assert training_mb([jax] * 6, 1000, 4) > training_mb([BATCH] * 6, 1000, 4)
     with_gpu = training_mb([jax], 1000, 4, gpu=True) - training_mb([jax], 1000, 4)

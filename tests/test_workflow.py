@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from workflow_project import TINY, Project, assert_same, content, write_points
 
+from kohorte import store
+
 # One worker runs them all, so that the finished study is made once.
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
@@ -419,3 +421,32 @@ def test_paths_in_a_study_stay_below_results(finished):
     known = {"Snakefile", "workflow", "config", "envs", "scripts", "src", "results"}
     outside = {path.name for path in finished.directory.iterdir()} - known
     assert outside == {".snakemake", "study.yaml", "points of mine.csv"}
+
+
+def test_copies_count_once(make_project):
+    """Maps of the same bits, and label files of the same labels; both are named."""
+    training = {"trainer": "batch", "initial": "pca", "epochs": 3, "row_share": [0.8, 1]}
+    config = {**TINY, "study": "copies", "lattice": {"xdim": 4, "ydim": 3}, "training": training}
+    config["realizations"] = {"repeats": 3}
+    project = make_project(config, name="copies")
+    project.run("results/copies/summary.txt", "results/copies/figures/agreement.png")
+    realizations = pd.read_csv(project.results / "tables/realizations.csv")
+    whole = "x4_y3_batch_epochs3_start-pca_r"
+    assert realizations["id"].tolist()[3:] == [f"{whole}{k}" for k in (1, 2, 3)]
+    assert realizations["same_as"].fillna("").tolist() == ["", "", "", "", f"{whole}1", f"{whole}1"]
+    stored = store.read_ensemble(project.results / "ensemble.h5")
+    assert stored.realizations.ids == tuple(realizations["id"][:4])
+    assert (
+        "  copies       2 realizations are copies of others"
+        in (project.results / "summary.txt").read_text()
+    )
+
+    labels = np.random.default_rng(0).integers(0, 3, (2, 90))
+    for name, k in (("a", 0), ("b", 1), ("c", 0)):
+        np.save(project.directory / f"{name}.npy", labels[k])
+    files = {"realizations": {"labels": ["a.npy", "b.npy", "c.npy"]}, "data": TINY["data"]}
+    project.configure({"study": "files", **files})
+    project.run("results/files/tables/realizations.csv")
+    found = pd.read_csv(project.directory / "results/files/tables/realizations.csv")
+    assert found["same_as"].fillna("").tolist() == ["", "", "a"]
+    assert found["n_clusters"].tolist() == [3, 3, 3]

@@ -85,6 +85,14 @@ def as_number(value: Any, name: str, *, positive: bool = False) -> float:
     return number
 
 
+def as_share(value: Any, name: str, *, positive: bool = False) -> float:
+    """Return `value` as a float; ConfigError unless it is in [0, 1], or (0, 1] if `positive`."""
+    share = as_number(value, name, positive=positive)
+    if share > 1:
+        raise ConfigError(f"{name} must be at most 1, got {share:g}")
+    return share
+
+
 def as_alpha(alpha: Any) -> float:
     """Return a first learning rate as a float. Raises ConfigError: it is not in (0, 1]."""
     number = as_number(alpha, "alpha", positive=True)

@@ -202,8 +202,8 @@ def _effective(parameters: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         {str(name): None if _is_none(value) else value for name, value in row.items()}
         for row in parameters.to_dict("records")
     ]
-    # The sides of a lattice are numbers here, also those that were found with `ratio`.
-    idle = [without_effect(row) - {"ratio"} for row in rows]
+    # The sides of a lattice are numbers here, also those that were found with these two.
+    idle = [without_effect(row) - {"ratio", "nodes"} for row in rows]
     chosen = parameters[names].copy()
     for name in names:
         has_effect = np.array([name not in without for without in idle])

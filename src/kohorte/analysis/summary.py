@@ -45,6 +45,9 @@ def summarize_study(
         f"Study {study}: {ensemble.n_points} points, {count} realizations",
         f"  realizations {_describe_realizations(realizations)}",
     ]
+    copies = realizations["same_as"].notna().sum()
+    if copies:
+        lines.append(f"  copies       {copies} realizations are copies of others and do not vote")
     if choice is not None:
         for setting, reason in describe_choice(choice, realizations):
             lines += [f"  recommended  {setting}", f"{'':15s}{reason}"]
@@ -58,7 +61,7 @@ def summarize_study(
         f"  agreement    two realizations: adjusted Rand index {ensemble.realizations.mean_ari:.3f}"
         " on average",
         f"  points       {_describe_points(points)}",
-        f"  enough       {_describe_sufficiency(sufficiency, count)}",
+        f"  enough       {_describe_sufficiency(sufficiency, count - copies)}",
     ]
     if len(evaluation):
         lines.append("  truth        accuracy and adjusted Rand index")

@@ -65,10 +65,17 @@ def map_table(maps: Iterable[store.StoredRealization]) -> pd.DataFrame:
     )
 
 
-def file_table(files: Mapping[str, str], overlaps: Overlaps) -> pd.DataFrame:
-    """Return one row a label file, by the paths of the realizations."""
-    counts = np.diff(overlaps.offsets)
-    return pd.DataFrame({"id": list(files), "file": list(files.values()), "n_clusters": counts})
+def file_table(
+    files: Mapping[str, str], overlaps: Overlaps, copies: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Return one row a label file, by the paths of the realizations.
+
+    `overlaps`: counts of all but the `copies`, whose originals are given by id.
+    """
+    of = {identifier: (copies or {}).get(identifier, identifier) for identifier in files}
+    counts = dict(zip(dict.fromkeys(of.values()), np.diff(overlaps.offsets), strict=True))
+    clusters = [counts[original] for original in of.values()]
+    return pd.DataFrame({"id": list(files), "file": list(files.values()), "n_clusters": clusters})
 
 
 def cluster_table(
@@ -244,15 +251,19 @@ def tabulate_study(
     table = store.read_data(data, mapped=True) if data else None
     tables = {}
     if files:
-        realizations = file_table(files, overlaps)
+        realizations = file_table(files, overlaps, labels.copies)
     else:
         realizations = map_table(map(store.read_realization, store.listed_realizations(indexes)))
     voted = pd.Series(stored.realizations.with_consensus, ids)
-    realizations["with_consensus"] = realizations["id"].map(voted)
+    realizations["same_as"] = realizations["id"].map(labels.copies)
+    # A copy does not vote, and would as its original.
+    voters = realizations["same_as"].fillna(realizations["id"])
+    realizations["with_consensus"] = voters.map(voted)
     if not files:
         choice = choose_settings(realizations, swept)
         realizations = choice.mark(realizations)
         tables["choice"] = choice.settings
+    voting = realizations[realizations["same_as"].isna()]
     scores: dict[str, Evaluation] = {}
     names: tuple[str, ...] = ()
     truth = None
@@ -278,7 +289,7 @@ def tabulate_study(
             overlaps, groups, points.label, points.confidence, points.second_share
         ),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
-        "effects": effects_table(overlaps, realizations[list(swept)], seed=seed),
+        "effects": effects_table(overlaps, voting[list(swept)], seed=seed),
         "evaluation": evaluation_table(scores),
         "classes": class_table(scores, names),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kohorte.ensemble.combination import Ensemble, combine
     from kohorte.ensemble.effects import parameter_effects
-    from kohorte.ensemble.labels import encode_labels
+    from kohorte.ensemble.labels import encode_labels, find_copies
     from kohorte.ensemble.overlaps import (
         Overlaps,
         add_overlaps,
@@ -32,6 +32,7 @@ __all__ = [
     "count_overlaps",
     "encode_labels",
     "extend_overlaps",
+    "find_copies",
     "group_stability",
     "measure_sufficiency",
     "parameter_effects",
@@ -44,6 +45,7 @@ _MODULES = {
     "bootstrap_gsum": "stability",
     "combine": "combination",
     "encode_labels": "labels",
+    "find_copies": "labels",
     "group_stability": "stability",
     "measure_sufficiency": "sufficiency",
     "parameter_effects": "effects",

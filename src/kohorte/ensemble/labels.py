@@ -1,5 +1,6 @@
 """Label arrays of an ensemble: checks, slabs of points that fit in memory, and cluster ids."""
 
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +154,35 @@ def check_labels(labels: Labels) -> LabelSet:
     if sources[0].shape[0] == 0:
         raise DataError("labels hold no points")
     return LabelSet(sources, int(sources[0].shape[0]))
+
+
+def find_copies(labels: Labels) -> np.ndarray:
+    """Return, for each of R label arrays, the first one with the same labels, (R,) int64.
+
+    That is its own place unless it is a copy: such arrays are no evidence of their own, and should
+    be counted once. Arrays are read block by block as long as some of them are equal so far.
+    """
+    first = np.arange(len(labels))
+    by_length: dict[int, list[int]] = {}
+    for r, array in enumerate(labels):
+        by_length.setdefault(len(array), []).append(r)
+    alike, start, size = [rs for rs in by_length.values() if len(rs) > 1], 0, _PIECE
+    while alike:
+        refined = []
+        for rs in alike:
+            parts: dict[bytes, list[int]] = {}
+            for r in rs:
+                block = np.asarray(labels[r][start : start + size]).astype(np.int64)
+                parts.setdefault(hashlib.blake2b(block.data).digest(), []).append(r)
+            refined += [part for part in parts.values() if len(part) > 1]
+        start, size = start + size, min(2 * size, _LEAST_IN_MEMORY)
+        alike = []
+        for part in refined:
+            if start < len(labels[part[0]]):
+                alike.append(part)
+            else:
+                first[part] = part[0]
+    return first
 
 
 def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarray, np.ndarray]:

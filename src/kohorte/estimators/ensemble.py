@@ -39,6 +39,7 @@ from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
 from kohorte.maps.novelty import outlier_threshold, sample_novelty, winner_novelty
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
+from kohorte.provenance import digest_of
 from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
     ensemble_, estimators_, ids_
-        The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name.
+        The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name. Maps
+        that are copies of others, to the last bit, are left out.
     seed_, feature_weights_, n_features_in_, feature_names_in_
         As for SOM, and so are errors.
     """
@@ -171,6 +173,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 members.append(member)
                 if progress:
                     progress(len(members), len(plan))
+        members, ids = _without_copies(members, list(plan))
         novelty = np.zeros(len(points))
         for member in members:
             novelty += winner_novelty(
@@ -180,7 +183,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 metric=member.parameters_.metric,
                 quantization_error=member.quantization_error_,
             )
-        return self._adopt(members, tuple(plan), novelty / len(members))
+        return self._adopt(members, ids, novelty / len(members))
 
     @property
     def _recipe(self) -> str:
@@ -346,6 +349,17 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
         return ensemble._adopt(members, ids, stored.points.novelty)
+
+
+def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tuple[str, ...]]:
+    """Return maps and ids without those that are equal to an earlier one."""
+    kept: dict[str, int] = {}
+    for k, som in enumerate(members):
+        arrays = (som.weights_, som.u_matrix_, som.node_clusters_, som.winners_)
+        first = kept.setdefault(digest_of(*arrays, som.quality_), k)
+        if first != k:
+            _log.warning("%s is a copy of %s and is left out", ids[k], ids[first])
+    return [members[k] for k in kept.values()], tuple(ids[k] for k in kept.values())
 
 
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:

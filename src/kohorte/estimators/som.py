@@ -251,7 +251,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
         rate fall over the first `steps` points of the stream and then stay; ``"auto"`` has the
         meaning that it has for the trainer ``minibatch``. The first part makes automatic sides and
-        first weights; after fit or load, a stream begins from `weights_`.
+        first weights; after fit or load, a stream begins from `weights_`. No rows are drawn, and
+        ``segments`` count each node once.
         """
         resume = hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)

@@ -124,6 +124,7 @@ def agreement_figure(
 def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `agreement` from the files of a study."""
     realizations = pd.read_csv(inputs["realizations"])
+    realizations = realizations[realizations["same_as"].isna()]
     ensemble = store.read_ensemble(inputs["ensemble"])
     return agreement_figure(ensemble.realizations.ari, read_swept(realizations, parameters))
 

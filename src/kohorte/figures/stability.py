@@ -161,6 +161,10 @@ def sufficiency_figure(
 def draw_sufficiency(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `sufficiency` from the files of a study."""
     whole = pd.read_csv(inputs["sufficiency"])
+    if whole.empty:
+        figure = new_figure(4.2, 1.0)
+        figure.text(0.5, 0.5, "fewer than four different realizations", ha="center", va="center")
+        return figure
     beyond = whole["extrapolated"].astype(bool)
     table, last = whole[~beyond], whole[beyond].iloc[0]
     reached = table.loc[table["enough"].astype(bool), "realizations"]

@@ -14,10 +14,13 @@ from kohorte.maps.novelty import winner_novelty
 _BLOCK_VALUES = 1 << 20  # features of points, and of their winners, held at once
 
 
-def study_novelty(data: str | Path, indexes: Sequence[str | Path]) -> MeanNovelty:
-    """Return the novelty of the points of `data.h5`, by slices; `indexes` list the maps."""
+def study_novelty(
+    data: str | Path, indexes: Sequence[str | Path], ids: Sequence[str]
+) -> MeanNovelty:
+    """Return the novelty of the points of `data.h5`, by slices, from the maps `ids` of indexes."""
     features = store.read_data(data, mapped=True).features
-    return MeanNovelty(features, store.listed_realizations(indexes))
+    paths = {path.stem: path for path in store.listed_realizations(indexes)}
+    return MeanNovelty(features, [paths[identifier] for identifier in ids])
 
 
 class MeanNovelty:

@@ -12,7 +12,7 @@ from kohorte._arrays import as_points
 from kohorte._checks import as_count, as_number, choose, choose_name
 from kohorte._principal import principal_axes
 from kohorte.errors import ConfigError
-from kohorte.maps.parameters import LATTICE_DISTANCES, check_rows
+from kohorte.maps.parameters import LATTICE_DISTANCES, check_rows, suggest_nodes
 
 #: Distance between two rows of a hexagonal lattice, in lattice steps.
 ROW_HEIGHT = math.sqrt(3) / 2
@@ -200,18 +200,19 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def suggest_size(n_points: int, n_features: int, ratio: float) -> tuple[int, int]:
-    """Suggest the sides of a lattice for N points of F features: M = int(5 sqrt(N F) / 6) nodes.
+def suggest_size(
+    n_points: int, n_features: int, ratio: float, nodes: int | str = "reference"
+) -> tuple[int, int]:
+    """Suggest the sides of a lattice for N points of F features.
 
-    xdim = int(sqrt(M / ratio)), ydim = int(M / xdim), each at least one, so that `ratio` is about
-    ydim / xdim. With ratio 0 the lattice is a chain of M nodes. Source: Ha, Nättilä & Davelaar,
-    JOSS 10 (2025) 7613, after Vesanto's 5 sqrt(N). ConfigError for counts below one or a negative
-    ratio.
+    It has M `nodes`, see suggest_nodes, or a few less: xdim = int(sqrt(M / ratio)), ydim = int(M /
+    xdim), each at least one, so that `ratio` is about ydim / xdim. With ratio 0 the lattice is a
+    chain of M nodes. ConfigError for counts below one or a negative ratio.
     """
     n_points = as_count(n_points, "n_points", 1)
     n_features = as_count(n_features, "n_features", 1)
     ratio = as_number(ratio, "ratio")
-    n_nodes = max(1, int(5 * math.sqrt(n_points * n_features) / 6))
+    n_nodes = suggest_nodes(n_points, n_features, nodes)
     if ratio * n_nodes < 1:
         return n_nodes, 1
     xdim = min(max(1, int(math.sqrt(n_nodes / ratio))), n_nodes)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
-from kohorte._checks import as_alpha, as_count, as_number, choose_name, suggest
+from kohorte._checks import as_alpha, as_count, as_number, as_share, choose_name, suggest
 from kohorte.errors import ConfigError
 
 
@@ -77,10 +77,16 @@ CURVE_NAMES = ("constant", "linear", "exponential", "inverse_time", "power")
 #: Curves that may end at zero; the others never reach it.
 TOWARDS_ZERO = ("constant", "linear")
 
-METHOD_NAMES = ("basins", "kmeans", "agglomerative", "hdbscan", "gaussian_mixture")
+METHOD_NAMES = ("basins", "segments", "kmeans", "agglomerative", "hdbscan", "gaussian_mixture")
 
-#: Segmentations that take a number of clusters.
-COUNTED = ("kmeans", "agglomerative", "gaussian_mixture")
+#: Segmentations that take a number of clusters, and those of them for which a score can choose it.
+COUNTED = ("segments", "kmeans", "agglomerative", "gaussian_mixture")
+SCORED = ("kmeans", "agglomerative", "gaussian_mixture")
+
+#: Rules for the number of nodes of a lattice with automatic sides.
+SIZE_NAMES = ("reference", "fine")
+
+DRAW_NAMES = ("subset", "bootstrap")
 
 Values = Mapping[str, Any]
 
@@ -169,22 +175,34 @@ def _has_rate(p: Values) -> bool:
     return bool(p["trainer"] != "batch")
 
 
+def _has_number(p: Values) -> bool:
+    """Whether the clusters of a map are as many as a number says."""
+    return p["method"] in COUNTED and not isinstance(p["clusters"], str | None)
+
+
 @dataclass(frozen=True, init=False)
 class ResolvedParameters:
     """The parameters of one map, checked, and what was automatic replaced by numbers and names.
 
     The fields are the table: to `PARAMETERS` they give their names and types. What they mean is in
-    the schema of the configuration (docs/configuration.md). `ratio` says how the sides were found,
-    where they were automatic; `radius` and `final_radius` are None for the schedule ``reference``,
-    which sets them; `clusters` is None for a method that finds the number itself. Of those not
-    `chosen` by name defaults are those of the table, ``"auto"`` among them. ConfigError for a value
-    out of range, or values that exclude each other.
+    the schema of the configuration (docs/configuration.md). `ratio` and `nodes` say how the sides
+    were found, where they were automatic; `radius` and `final_radius` are None for the schedule
+    ``reference``, which sets them; `clusters` is None for a method that finds the number itself. Of
+    those not `chosen` by name defaults are those of the table, ``"auto"`` among them. ConfigError
+    for a value out of range, or values that exclude each other.
     """
 
     xdim: int = _lattice("x", "auto", ("auto",), _SIDE, always=True)
     ydim: int = _lattice("y", "auto", ("auto",), _SIDE, always=True)
     ratio: float | str = _lattice(
         "ratio", "pca", ("pca",), _SOME_SHARE, matters=lambda p: p["xdim"] == "auto"
+    )
+    nodes: int | str = _lattice(
+        "nodes",
+        "reference",
+        SIZE_NAMES,
+        {"minimum": 1, "maximum": 1_000_000},
+        matters=lambda p: p["xdim"] == "auto",
     )
     topology: str = _lattice("", "rectangular", ("rectangular", "hexagonal"))
     periodic: bool = _lattice("periodic", False)
@@ -229,6 +247,11 @@ class ResolvedParameters:
         bounds={"minimum": 0, "exclusiveMaximum": 1},
         matters=lambda p: p["patience"] is not None,
     )
+    row_share: float = _training(
+        "rows", 1, bounds=_SOME_SHARE, own_check=partial(as_share, name="row_share", positive=True)
+    )
+    row_limit: int | None = _training("limit", None, bounds=_COUNT | {"minimum": 2})
+    row_draw: str = _training("", "subset", DRAW_NAMES)
     method: str = _segmentation("", "basins", METHOD_NAMES)
     smoothing: float = _segmentation("smooth", 0, bounds=_NUMBER)
     merge: float = _segmentation(
@@ -239,7 +262,14 @@ class ResolvedParameters:
         "silhouette",
         ("silhouette", "davies_bouldin"),
         {"minimum": 1},
-        matters=lambda p: p["method"] in COUNTED,
+        matters=lambda p: p["method"] in SCORED or _has_number(p),
+    )
+    fineness: float = _segmentation(
+        "fineness",
+        0.5,
+        bounds=_SHARE,
+        matters=lambda p: p["method"] == "segments" and not _has_number(p),
+        own_check=partial(as_share, name="fineness"),
     )
 
     def __init__(self, xdim: int, ydim: int, **chosen: Any) -> None:
@@ -345,6 +375,25 @@ def are_automatic(xdim: int | str, ydim: int | str) -> bool:
     return xdim == "auto"
 
 
+def suggest_nodes(n_points: int, n_features: int, nodes: int | str = "reference") -> int:
+    """Return the nodes of a lattice for N points of F features: a number as it is, or by a rule.
+
+    ``reference`` is int(5 sqrt(N F) / 6), at least one: Ha, Nättilä & Davelaar, JOSS 10 (2025)
+    7613, after Vesanto's 5 sqrt(N). ``fine`` is int(0.8 N), from 2 to 1000. ConfigError for another
+    name, or a number below one.
+    """
+    if not isinstance(nodes, str):
+        return as_count(nodes, "nodes", 1)
+    if choose_name(SIZE_NAMES, nodes, "nodes") == "fine":
+        return min(max(2, int(0.8 * n_points)), 1000)
+    return max(1, int(5 * math.sqrt(n_points * n_features) / 6))
+
+
+def has_draw(p: Values) -> bool:
+    """Return whether a map with these parameters may be trained on other rows than all, once."""
+    return bool(p["row_share"] < 1 or p["row_limit"] is not None or p["row_draw"] != "subset")
+
+
 def check_rows(topology: str, periodic: bool, ydim: int) -> None:
     """Raise ParameterError for an odd number of rows in a periodic hexagonal lattice."""
     if periodic and topology == "hexagonal" and ydim > 1 and ydim % 2:
@@ -443,6 +492,6 @@ def _resolve(values: Values) -> dict[str, Any]:
     found["radius"], found["final_radius"] = radius_ends(
         *_radius_request(found), max(found["xdim"], found["ydim"])
     )
-    if found["method"] not in COUNTED:
+    if found["method"] not in SCORED and not _has_number(found):
         found["clusters"] = None
     return found

@@ -16,11 +16,12 @@ from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_count
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.batch import train_batch, train_minibatch
+from kohorte.maps.draws import draw_rows
 from kohorte.maps.history import History, Observer
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
-from kohorte.maps.parameters import ResolvedParameters
+from kohorte.maps.parameters import ResolvedParameters, has_draw
 from kohorte.maps.quality import QUALITY_ROWS, measure_quality
 from kohorte.maps.schedules import Radii
 from kohorte.maps.segments import Segments, segment
@@ -87,17 +88,29 @@ class Realization:
 
 
 def spawn_seeds(seed: int) -> list[np.random.SeedSequence]:
-    """Return the seeds of a map's start, of its sample order and of its segmentation."""
-    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(3)
+    """Return the seeds of a map's start, its sample order, its segmentation and its rows."""
+    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(4)
 
 
 def segment_map(
-    weights: np.ndarray, u: np.ndarray, lattice: Lattice, p: MapParameters, seed: int
+    weights: np.ndarray,
+    u: np.ndarray,
+    lattice: Lattice,
+    p: MapParameters,
+    seed: int,
+    hits: np.ndarray | None = None,
 ) -> Segments:
     """Return the clusters of the nodes of a map with that seed, as its parameters say."""
-    state = int(spawn_seeds(seed)[2].generate_state(1)[0])
     return segment(
-        weights, u, lattice, method=p.method, merge=p.merge, n_clusters=p.clusters, seed=state
+        weights,
+        u,
+        lattice,
+        method=p.method,
+        merge=p.merge,
+        n_clusters=p.clusters,
+        fineness=p.fineness,
+        hits=hits,
+        seed=int(spawn_seeds(seed)[2].generate_state(1)[0]),
     )
 
 
@@ -124,10 +137,12 @@ def run_realization(
 
     `features` are (N, F), NaN where a value is missing; `given` are first weights (M, F), for
     ``initial: given``; `recording` and `progress` are as in `Observer`, `quality_rows` as in
-    `measure_quality`. `seed`, >= 0, is the only source of randomness: start, sample order and
-    segmentation have generators of their own, its SeedSequence children in that order. The result
-    depends, but for `seconds`, on the other arguments alone, and not on `threads`. ConfigError for
-    arguments out of range, DataError for features or weights that cannot be used.
+    `measure_quality`. The map is trained on the rows that it draws, start and history with it;
+    winners, labels and quality are of all. `seed`, >= 0, is the only source of randomness: start,
+    sample order, segmentation and rows have generators of their own, its SeedSequence children in
+    that order. The result depends, but for `seconds`, on the other arguments alone, and not on
+    `threads`. ConfigError for arguments out of range, DataError for features or weights that cannot
+    be used.
     """
     points = as_points(features, missing=True)
     run = _Run(points, parameters, seed, given, recording, progress)
@@ -183,9 +198,11 @@ def run_realizations(
 def _common(parameters: MapParameters) -> tuple | None:
     """Return what maps trained side by side have in common; None for maps trained alone.
 
-    A map that may stop early decides for itself when, and is trained alone.
+    A map that may stop early decides for itself when, and is trained alone, as is one with rows of
+    its own.
     """
-    if parameters.backend != "jax" or parameters.patience is not None:
+    alone = parameters.patience is not None or has_draw(vars(parameters))
+    if parameters.backend != "jax" or alone:
         return None
     from kohorte.maps._jax import train_stack
 
@@ -208,7 +225,7 @@ def _train(run: _Run, threads: int) -> np.ndarray:
     offered = {"rng": run.order_rng, "threads": threads, "observer": run.observer}
     taken = inspect.signature(trainer).parameters
     arguments |= {name: value for name, value in offered.items() if name in taken}
-    return trainer(run.points, run.lattice, run.start, **arguments)
+    return trainer(run.table, run.lattice, run.start, **arguments)
 
 
 def _train_together(runs: Sequence[_Run]) -> np.ndarray:
@@ -228,14 +245,12 @@ def _train_together(runs: Sequence[_Run]) -> np.ndarray:
 
     starts = np.stack([run.start for run in runs])
     arguments = _arguments(train_stack, first.parameters)
-    stack = train_stack(
-        first.points, first.lattice, starts, radii=radii, observer=look, **arguments
-    )
+    stack = train_stack(first.table, first.lattice, starts, radii=radii, observer=look, **arguments)
     return np.asarray(stack)
 
 
 class _Run:
-    """A map about to be trained: its start, its generators and its observer."""
+    """A map about to be trained: the rows it sees, its start, its generators and its observer."""
 
     def __init__(
         self,
@@ -246,9 +261,13 @@ class _Run:
         recording: Recording,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        start_seed, order_seed, _ = spawn_seeds(seed)
+        start_seed, order_seed, _, row_seed = spawn_seeds(seed)
         self.points, self.parameters, self.seed = points, parameters, seed
         self.lattice = parameters.lattice
+        p = parameters
+        rng = np.random.default_rng(row_seed)
+        rows = draw_rows(len(points), rng, share=p.row_share, limit=p.row_limit, draw=p.row_draw)
+        self.table = points if rows is None else points[rows]
         self.order_rng = np.random.default_rng(order_seed)
         if parameters.initial == "given":
             if given is None:
@@ -259,9 +278,9 @@ class _Run:
                 raise DataError(f"given first weights: {error}") from None
         else:
             rng = np.random.default_rng(start_seed)
-            self.start = initial_weights(points, self.lattice, parameters.initial, rng)
+            self.start = initial_weights(self.table, self.lattice, parameters.initial, rng)
         self.observer = Observer(
-            points,
+            self.table,
             self.lattice,
             parameters.metric,
             moments=recording.history,
@@ -291,7 +310,7 @@ def _finish(
     clock.stop("winners")
 
     u = smooth(u_matrix(weights, lattice, parameters.metric), lattice, parameters.smoothing)
-    segments = segment_map(weights, u, lattice, parameters, run.seed)
+    segments = segment_map(weights, u, lattice, parameters, run.seed, hits)
     last_id = segments.cluster_centroids.size - 1
     labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
     clock.stop("segment")

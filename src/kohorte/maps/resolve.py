@@ -13,16 +13,17 @@ from kohorte.maps.realization import MapParameters
 def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapParameters:
     """Return the parameters of a map of `features` (N, F), what is automatic replaced.
 
-    `chosen` is every parameter by name. A lattice of automatic size has about 5 sqrt(N F) / 6
-    nodes; its sides follow `ratio`, which ``"pca"`` takes from the two largest principal
-    components; the rows of a periodic hexagonal lattice are made even. ConfigError for values out
-    of range, or that exclude each other, and for only one automatic side.
+    `chosen` is every parameter by name. A lattice of automatic size has about as many nodes as the
+    rule `nodes` says (`kohorte.maps.parameters.suggest_nodes`); its sides follow `ratio`,
+    which ``"pca"`` takes from the two largest principal components; the rows of a periodic
+    hexagonal lattice are made even. ConfigError for values out of range, or that exclude each
+    other, and for only one automatic side.
     """
     values = dict(chosen)
     if are_automatic(chosen["xdim"], chosen["ydim"]):
         n_points, n_features = features.shape
         ratio = pca_ratio(features) if chosen["ratio"] == "pca" else chosen["ratio"]
-        values["xdim"], values["ydim"] = suggest_size(n_points, n_features, ratio)
+        values["xdim"], values["ydim"] = suggest_size(n_points, n_features, ratio, chosen["nodes"])
         wrapped = chosen["periodic"] and chosen["topology"] == "hexagonal"
         if wrapped and values["ydim"] > 1:
             values["ydim"] += values["ydim"] % 2

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from kohorte._arrays import as_node_values, as_nodes, as_weights
-from kohorte._checks import as_count, as_number, choose, extra
-from kohorte.errors import ConfigError
+from kohorte._checks import as_count, as_number, as_share, choose, extra
+from kohorte.errors import ConfigError, DataError
 from kohorte.maps import _weight_clusters
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
 
@@ -46,6 +47,8 @@ class _Case:
     centroids: np.ndarray
     merge: float
     n_clusters: int | str | None
+    fineness: float
+    hits: np.ndarray
     seed: int
 
 
@@ -195,8 +198,33 @@ def _by_weights(cluster_weights: Callable[..., np.ndarray]) -> Method:
     return clusters_of_weights
 
 
+def choose_segments(n_points: int, fineness: float, rng: np.random.Generator) -> int:
+    """Draw the number of segments of one map of N points, at least two.
+
+    It is uniform in [k, 2 k), where k goes from 0.35 sqrt(N), at most 25, at the `fineness` 0 to
+    the least of 5.6 sqrt(N), N / 4 and 165 at 1, in equal ratios.
+    """
+    low = min(0.35 * sqrt(n_points), 25.0)
+    high = min(5.6 * sqrt(n_points), n_points / 4, 165.0)
+    return max(2, int(low * (high / low) ** fineness * (1 + rng.random())))
+
+
+def _fine_segments(case: _Case) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters of the occupied nodes by k-means; the others join the nearest centre."""
+    from kohorte.maps._kmeans import cluster_nodes
+
+    rng = np.random.default_rng(case.seed)
+    if isinstance(case.n_clusters, int | np.integer):
+        count = int(case.n_clusters)
+    else:
+        count = choose_segments(int(case.hits.sum()), case.fineness, rng)
+    starts = rng.random(min(count, int(np.count_nonzero(case.hits))))
+    return _numbered_by_centroid(case.weights, cluster_nodes(case.weights, case.hits, starts))
+
+
 SEGMENTATIONS: dict[str, Method] = {
     "basins": _merged_basins,
+    "segments": _fine_segments,
     "kmeans": _by_weights(_weight_clusters.kmeans),
     "agglomerative": _by_weights(_weight_clusters.agglomerative),
     "hdbscan": _by_weights(_weight_clusters.hdbscan),
@@ -212,6 +240,8 @@ def segment(
     method: str = "basins",
     merge: float = 0.2,
     n_clusters: int | str | None = None,
+    fineness: float = 0.5,
+    hits: ArrayLike | None = None,
     seed: int = 0,
 ) -> Segments:
     """Return the clusters of the nodes of a map with weights (M, F) and U-matrix `u` (M,).
@@ -221,6 +251,10 @@ def segment(
     DataError for arrays that do not fit.
 
     The method ``basins`` merges the basins of `u` with the threshold `merge`, see merge_basins.
+    ``segments`` are many small clusters, for an ensemble to join: k-means of the nodes that have
+    points, weighed by how many, `hits` (M,), from one k-means++ start; other nodes join the nearest
+    centre. There are `n_clusters`, or choose_segments for the `fineness` where that is no number;
+    at most as many as nodes with points. Without `hits` each node counts as one point.
     ``kmeans``, ``agglomerative`` (Ward's linkage, only along the links of the lattice),
     ``gaussian_mixture`` (full covariances; diagonal ones where a full one has more parameters than
     there are nodes) and ``hdbscan`` cluster the weights through scikit-learn, by Euclidean distance
@@ -235,8 +269,12 @@ def segment(
     weights = as_weights(weights, lattice.n_nodes)
     u = as_node_values(u, lattice.n_nodes, "u")
     merge, seed = as_number(merge, "merge threshold"), as_count(seed, "seed", 0)
+    fineness = as_share(fineness, "fineness")
+    counts = np.ones(lattice.n_nodes) if hits is None else as_node_values(hits, len(u), "hits")
+    if counts.min() < 0 or not counts.any():
+        raise DataError("hits must be numbers of points, and some of them above 0")
     basins, centroids = find_basins(u, lattice)
-    case = _Case(weights, lattice, u, basins, centroids, merge, n_clusters, seed)
+    case = _Case(weights, lattice, u, basins, centroids, merge, n_clusters, fineness, counts, seed)
     return Segments(basins, centroids, *cluster_nodes(case))
 
 

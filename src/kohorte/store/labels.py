@@ -1,27 +1,53 @@
 """The label arrays of a study, whether its maps or other clusterers made them."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kohorte.data.labels import open_labels
+from kohorte.ensemble.labels import find_copies
 from kohorte.errors import DataError
 from kohorte.store.files import open_result, read_result
 from kohorte.store.realizations import listed_realizations
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class LabelArrays:
-    """R opened label arrays of the same N points."""
+    """R opened label arrays of the same N points, all different.
+
+    `copies`: id of a realization that is left out, and of the one that it is a copy of.
+    """
 
     ids: tuple[str, ...]  # The id of each realization
     arrays: tuple[Any, ...]  # Its labels: array, memory map or HDF5 dataset
     #: A text that changes when the labels do: digest, or size and time of a file
     contents: tuple[str, ...]
+    copies: Mapping[str, str] = field(default_factory=dict)
+
+    def distinct(self, first: Sequence[int] | np.ndarray) -> "LabelArrays":
+        """Leave out copies, given the first realization that each is equal to, (R,)."""
+        kept = [r for r, of in enumerate(first) if r == of]
+        copies = {self.ids[r]: self.ids[of] for r, of in enumerate(first) if r != of}
+        if copies:
+            _LOG.warning(
+                "%d of %d realizations are copies of others and are counted once: %s",
+                len(copies),
+                len(self.ids),
+                ", ".join(f"{copy} of {of}" for copy, of in copies.items()),
+            )
+        return LabelArrays(
+            tuple(self.ids[r] for r in kept),
+            tuple(self.arrays[r] for r in kept),
+            tuple(self.contents[r] for r in kept),
+            copies,
+        )
 
 
 @contextlib.contextmanager
@@ -32,7 +58,7 @@ def open_label_arrays(
     *,
     verify: bool = False,
 ) -> Iterator[LabelArrays]:
-    """Open the labels of all realizations.
+    """Open the labels of all realizations but copies: equal files, or maps equal to the last bit.
 
     `inputs`: indexes of batches of trained maps; ignored if `files` are given. `files`: paths of
     label files of other clusterers by realization id. `name`: dataset or column of the label files.
@@ -45,15 +71,18 @@ def open_label_arrays(
             # Reading all of a large file for its digest would cost more than counting it.
             stats = [path.stat() for path in paths]
             contents = [f"{s.st_size} bytes of {s.st_mtime_ns}" for s in stats]
-            yield LabelArrays(tuple(files), tuple(arrays), tuple(contents))
+            found = LabelArrays(tuple(files), tuple(arrays), tuple(contents))
+            yield found.distinct(find_copies(arrays))
             return
         paths = listed_realizations(inputs, verify=verify)
         opened = [stack.enter_context(open_result(path, "realization")) for path in paths]
-        yield LabelArrays(
+        found = LabelArrays(
             tuple(file.attrs["id"] for file in opened),
             tuple(file["labels"] for file in opened),
             tuple(file.attrs["content"] for file in opened),
         )
+        # Different maps may well agree on all points, so labels alone do not tell.
+        yield found.distinct([found.contents.index(content) for content in found.contents])
 
 
 def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | Path) -> None:
@@ -63,12 +92,12 @@ def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | 
     """
     with read_result(data, "data") as file:
         rows = len(file["features"])
-    for path, array in zip(files.values(), labels.arrays, strict=True):
+    for identifier, array in zip(labels.ids, labels.arrays, strict=True):
         if len(array) != rows:
             raise DataError(
-                f"{path}: labels of {len(array)} points, but the table of data.source has {rows} "
-                "rows; set data.source to null for labels without a table, or, where it is their "
-                "table, leave out data.sample, data.stride and missing: drop"
+                f"{files[identifier]}: labels of {len(array)} points, but the table of data.source "
+                f"has {rows} rows; set data.source to null for labels without a table, or, where "
+                "it is their table, leave out data.sample, data.stride and missing: drop"
             )
 
 

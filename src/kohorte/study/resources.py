@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kohorte._limits import MAX_CLUSTERS
-from kohorte.maps.parameters import DEFAULT_EPOCHS
+from kohorte.maps.parameters import DEFAULT_EPOCHS, has_draw, suggest_nodes
 
 #: What a job asks for over what was measured.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
@@ -88,9 +88,9 @@ def run_minutes(seconds: float, attempt: int = 1) -> int:
 
 
 def count_nodes(parameters: Mapping[str, Any], n_points: int, n_features: int) -> int:
-    """Return the nodes M of a map; an automatic lattice has about 5 sqrt(N F) / 6."""
+    """Return the nodes M of a map, where its lattice is automatic about so many."""
     if parameters["xdim"] == "auto":
-        return max(1, math.ceil(5 * math.sqrt(n_points * n_features) / 6))
+        return suggest_nodes(n_points, n_features, parameters["nodes"])
     return parameters["xdim"] * parameters["ydim"]
 
 
@@ -113,7 +113,9 @@ def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -
     seconds = product * (visits + updates * nodes) * nodes * n_features
     if online:
         seconds += STEP_SECONDS * visits
-    if parameters["method"] != "basins":
+    if parameters["method"] == "segments":
+        seconds += PRODUCT_SECONDS * 50 * 330 * nodes * n_features  # passes and centres, at most
+    elif parameters["method"] != "basins":
         seconds += 5e-7 * nodes**2  # agglomerative with silhouettes, 10000 nodes: 43 s
     return seconds + 0.5 + 4e-4 * nodes
 
@@ -144,8 +146,10 @@ def training_mb(
         weights = 4e-6 * nodes * n_features
         # Labels, winners and hits of the points; weights, their start, a copy or two, and smoothed.
         needed = 24e-6 * n_points + (8 + snapshots) * weights
-        if parameters["method"] != "basins":
+        if parameters["method"] not in ("basins", "segments"):
             needed += 8e-6 * nodes**2  # distances of all pairs of nodes
+        if has_draw(parameters):
+            needed += table * parameters["row_share"]
         largest = max(largest, needed)
     if not accelerated:
         return PLAIN_MB + table + threads * largest
