@@ -41,6 +41,8 @@ rule combine_realizations:
     input:
         labels=label_sources(),
         overlaps=expand("<results>/overlaps/{slab}.json", slab=SLABS),
+        # Distances of the points to their winners say how novel they are.
+        data=data_file() if HAS_MAPS else [],
     output:
         ensemble="<results>/ensemble.h5",
     log:
@@ -59,10 +61,17 @@ rule combine_realizations:
         noise=config["realizations"]["noise"],
         options={
             name: config["ensemble"][name]
-            for name in ["identical", "threshold", "groups", "votes"]
+            for name in ["identical", "threshold", "consensus", "groups", "votes"]
         },
         memory_mb=config["execution"]["memory_mb"],
-        library=library_digest("ensemble", "jobs/counting"),
+        library=library_digest(
+            "ensemble",
+            "jobs/counting",
+            "jobs/novelty",
+            "maps/_kernels",
+            "maps/metrics",
+            "maps/novelty",
+        ),
     script:
         "../../scripts/combine_realizations.py"
 

@@ -9,6 +9,7 @@ TABLES = [
     "points",
     "evaluation",
     "classes",
+    "reliability",
     "stability",
     "groups",
     "sufficiency",
@@ -84,6 +85,12 @@ rule tabulate_results:
             category="Tables",
             labels={"table": "classes"},
         ),
+        reliability=report(
+            "<results>/tables/reliability.csv",
+            caption="../report/reliability_table.rst",
+            category="Tables",
+            labels={"table": "reliability"},
+        ),
         agreement=report(
             "<results>/tables/agreement.csv",
             caption="../report/agreement_table.rst",
@@ -113,7 +120,11 @@ rule tabulate_results:
         seed=STUDY.seed,
         resamples=config["ensemble"]["resamples"],
         library=library_digest(
-            "analysis/choice", "analysis/evaluation", "analysis/tables", "ensemble"
+            "analysis/choice",
+            "analysis/evaluation",
+            "analysis/reliability",
+            "analysis/tables",
+            "ensemble",
         ),
     script:
         "../../scripts/tabulate_results.py"
@@ -123,6 +134,7 @@ rule summarize_study:
     input:
         ensemble="<results>/ensemble.h5",
         evaluation="<results>/tables/evaluation.csv",
+        reliability="<results>/tables/reliability.csv",
         realizations="<results>/tables/realizations.csv",
         choice=CHOICE_TABLE,
         sufficiency="<results>/tables/sufficiency.csv",
@@ -140,6 +152,11 @@ rule summarize_study:
         runtime=run_time("tabulate"),
     params:
         study=STUDY.name,
-        library=library_digest("analysis/choice", "analysis/summary"),
+        library=library_digest(
+            "analysis/choice",
+            "analysis/reliability",
+            "analysis/summary",
+            "ensemble/sufficiency",
+        ),
     script:
         "../../scripts/summarize_study.py"

@@ -13,6 +13,7 @@ from kohorte import store
 from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
 from kohorte.analysis.evaluation import evaluate
+from kohorte.ensemble.combination import COMBINED_WITH
 from kohorte.ensemble.sweep import SettingEnsemble, combine_settings, measure_setting
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
 
@@ -34,6 +35,8 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     setting, in the order of the sweep; `setting` (R,) int64: row of each map.
     """
     per = list(per)
+    # Each setting has a consensus of its own; how far a map agrees with that of all is no merit.
+    maps = maps.drop(columns="with_consensus", errors="ignore")
     mixed = "metric" not in per and maps["metric"].nunique() > 1
     maps = maps.assign(qe=np.nan) if mixed else maps
     setting = maps.groupby(per, sort=False, dropna=False).ngroup().to_numpy()
@@ -99,7 +102,7 @@ def compare_settings(
     combined = store.read_ensemble(ensemble, points=True)
     maps = pd.read_csv(realizations).set_index("id", drop=False)
     table, setting = tabulate_settings(maps.loc[list(labels.ids)].reset_index(drop=True), per)
-    choices = {name: options[name] for name in ("identical", "threshold", "groups")}
+    choices = {name: options[name] for name in COMBINED_WITH}
     parts = combine_settings(combined.overlaps, setting, **choices)
     rows = table[per].astype(object).where(table[per].notna(), None).to_dict("records")
     parameters = [{str(name): value for name, value in row.items()} for row in rows]

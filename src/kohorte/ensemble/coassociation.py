@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
 
 FLOOR = 0.01
@@ -32,26 +33,6 @@ MAX_GROUPS = 100
 
 MIN_LEVEL = 4
 """Fewest realizations of a level."""
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """Numbers of groups in levels of fineness, and what speaks for each; arrays of equal length.
-
-    `level` and `n_groups` int64; `lift` float64, how much oftener than by chance points of the two
-    most alike groups lie together, and `next_lift` the same for one group more; `separation` is
-    log((next_lift + FLOOR) / (lift + FLOOR)), `support` the sum over the other levels of their
-    separation of so many groups by the adjusted Rand index with these, and `score` is separation +
-    SUPPORT x support. The best come first.
-    """
-
-    level: np.ndarray
-    n_groups: np.ndarray
-    lift: np.ndarray
-    next_lift: np.ndarray
-    separation: np.ndarray
-    support: np.ndarray
-    score: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

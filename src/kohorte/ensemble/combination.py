@@ -20,6 +20,9 @@ from kohorte.ensemble.significance import (
 )
 from kohorte.ensemble.votes import Voters
 
+COMBINED_WITH = ("identical", "threshold", "consensus", "groups")
+"""What `combine` takes beside the counts."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -43,11 +46,6 @@ class Ensemble(Voters):
     grouping: Grouping
     ari: np.ndarray
     nmi: np.ndarray
-
-    @property
-    def representative(self) -> int:
-        """The realization that agrees best with all others, the first one on a tie."""
-        return int(np.argmax(self.ari.sum(axis=1)))
 
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.gsum, self.grouping.groups

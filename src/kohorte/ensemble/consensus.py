@@ -11,7 +11,6 @@ confidence. A given number counts groups that hold points, a rule of `jaccard` a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +19,29 @@ from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_for_points, cut_tree
 from kohorte.errors import ConfigError
 
-if TYPE_CHECKING:
-    from kohorte.ensemble.coassociation import Candidates
-
 CONSENSUS = {"coassociation": ("separation",), "jaccard": tuple(RULES)}
 """Way to group clusters -> rules that find a number of groups; the first is that of ``auto``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Numbers of groups in levels of fineness, and what speaks for each; arrays of equal length.
+
+    `level` and `n_groups` int64; `lift` float64, how much oftener than by chance points of the two
+    most alike groups lie together, and `next_lift` the same for one group more; `separation` is
+    log((next_lift + f) / (lift + f)), `support` the sum over the other levels of their
+    separation of so many groups by the adjusted Rand index with these, and `score` the sum of
+    both, support weighed as kohorte.ensemble.coassociation says, where f is, too. The best come
+    first.
+    """
+
+    level: np.ndarray
+    n_groups: np.ndarray
+    lift: np.ndarray
+    next_lift: np.ndarray
+    separation: np.ndarray
+    support: np.ndarray
+    score: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from kohorte import store
 from kohorte._checks import as_count, choose
 from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
-from kohorte.ensemble.tree import RULES
 from kohorte.ensemble.votes import VOTES
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
@@ -37,6 +37,7 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
+from kohorte.maps.novelty import outlier_threshold, sample_novelty, winner_novelty
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
 from kohorte.provenance import digest_of
 from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
@@ -54,6 +55,7 @@ N_REALIZATIONS = 20
 #: How maps are combined, with the defaults of a study.
 _COMBINED_WITH = {
     "groups": "auto",
+    "consensus": "jaccard",
     "votes": "equal",
     "identical": "resolved",
     "threshold": THRESHOLD,
@@ -78,7 +80,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         Maps in all. None takes as many for each combination as the recipe says: one with
         ``"published"``, or 20 where nothing is swept. With `sweep` a multiple of the combinations;
         those of a recipe alone share any number.
-    groups, votes, identical, threshold
+    groups, consensus, votes, identical, threshold
         As in `kohorte.ensemble.combine`, and in the configuration of a study; ``"recipe"`` leaves
         them to the recipe.
     n_jobs
@@ -96,6 +98,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     confidence_, signal_ : (N,) float64
         Share of the votes that it won, and stacked signal: sum over the maps of the significance of
         the point's cluster.
+    second_, second_share_ : (N,) int32, (N,) float64
+        Group with the second most votes, -1 where none got any, and its share of the votes.
+    novelty_ : (N,) float64
+        What `novelty` gives of the points: 1 on average.
+    outliers_ : (N,) bool
+        Points foreign to the others: novelty above `kohorte.maps.novelty.outlier_threshold`.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
     ensemble_, estimators_, ids_
@@ -113,6 +121,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         sweep: Mapping[str, Sequence[Any]] | None = None,
         n_realizations: int | None = None,
         groups: int | str = "auto",
+        consensus: str = LEFT_OPEN,
         votes: str = "equal",
         identical: str = "resolved",
         threshold: float = THRESHOLD,
@@ -122,8 +131,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ) -> None:
         self.som, self.recipe, self.sweep = som, recipe, sweep
         self.n_realizations = n_realizations
-        self.groups, self.votes, self.identical, self.threshold = (
-            groups,
+        self.groups, self.consensus = groups, consensus
+        self.votes, self.identical, self.threshold = (
             votes,
             identical,
             threshold,
@@ -144,8 +153,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         # Names are checked before the maps are trained, not after.
         choose(VOTES, combining["votes"], "votes")
         choose(IDENTICAL, combining["identical"], "treatment of identical clusters")
-        if isinstance(combining["groups"], str):
-            choose({"auto": None, **RULES}, combining["groups"], "rule for groups")
+        check_choice(combining["groups"], combining["consensus"])
         points = base._scale(X)
         self.seed_ = as_seed(self.random_state)
         plan = self._plan(base)
@@ -166,7 +174,17 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 members.append(member)
                 if progress:
                     progress(len(members), len(plan))
-        return self._adopt(*_without_copies(members, list(plan)))
+        members, ids = _without_copies(members, list(plan))
+        novelty = np.zeros(len(points))
+        for member in members:
+            novelty += winner_novelty(
+                points,
+                member._codebook,
+                member.winners_,
+                metric=member.parameters_.metric,
+                quantization_error=member.quantization_error_,
+            )
+        return self._adopt(members, ids, novelty / len(members))
 
     @property
     def _recipe(self) -> str:
@@ -224,7 +242,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                     del chosen["initial"]
         return plan
 
-    def _adopt(self, members: list[SOM], ids: tuple[str, ...]) -> SOMEnsemble:
+    def _adopt(self, members: list[SOM], ids: tuple[str, ...], novelty: np.ndarray) -> SOMEnsemble:
         from kohorte.ensemble.points import gather_signal
 
         self.estimators_, self.ids_ = members, ids
@@ -238,6 +256,11 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
         found = self.ensemble_.label(labels, combining["votes"], threads=threads)
         self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
+        self.second_, self.second_share_ = found.second.astype(np.int32), found.second_share
+        self.novelty_, self.outliers_ = (
+            novelty,
+            novelty > outlier_threshold(sample_novelty(novelty)),
+        )
         overlaps = self.ensemble_.overlaps
         self.signal_ = gather_signal(labels, overlaps, self.gsum_, threads=threads)
         return self
@@ -304,6 +327,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             [member.labels_ for member in self.estimators_],
             ids=self.ids_,
             options=plain(self._combining()) | {"estimator": estimator, "som": som},
+            novelty=self.novelty_,
             threads=effective_n_jobs(self.n_jobs),
         )
 
@@ -315,7 +339,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         are missing or not what they should be.
         """
         folder = Path(folder)
-        stored = store.read_ensemble(folder / "ensemble.h5")
+        stored = store.read_ensemble(folder / "ensemble.h5", points=True)
         ids = stored.realizations.ids
         members = [SOM.load(folder / "realizations" / f"{identifier}.h5") for identifier in ids]
         options = stored.options
@@ -325,7 +349,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             arrays = {name: getattr(members[0], name) for name in _ARRAYS}
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
-        return ensemble._adopt(members, ids)
+        return ensemble._adopt(members, ids, stored.points.novelty)
 
 
 def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tuple[str, ...]]:

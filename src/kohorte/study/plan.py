@@ -145,6 +145,7 @@ def _checked(study: Study, config: Mapping[str, Any], modules: Sequence[StudyMod
         check_whole_grid(config["data"])
     _check_figures(config, study, modules)
     _check_per(config["ensemble"]["per"], study)
+    _check_groups(config["ensemble"])
     _check_test(config, study)
     return study
 
@@ -257,6 +258,16 @@ def _check_test(config: Mapping[str, Any], study: Study) -> None:
         raise ConfigError(
             "classification.test: points get the classes of the study's points, but data.label "
             "names none; name the column or dataset that holds them"
+        )
+
+
+def _check_groups(ensemble: Mapping[str, Any]) -> None:
+    groups, consensus = ensemble["groups"], ensemble["consensus"]
+    of_segments = consensus == "coassociation"
+    if isinstance(groups, str) and groups != "auto" and (groups == "separation") != of_segments:
+        raise ConfigError(
+            f"ensemble.groups: {groups!r} is no rule of ensemble.consensus: {consensus}; "
+            + ("give a number, or auto" if of_segments else "take consensus: coassociation for it")
         )
 
 

@@ -179,6 +179,11 @@ def combining_mb(n_points: int, counts: float, memory_mb: float) -> float:
     return PLAIN_MB + 6 * counts + 5 * memory_mb + 45e-6 * n_points
 
 
-def combining_seconds(n_points: int, n_realizations: int, counts: float) -> float:
-    """Return the time of the step from counts, in MB, to significance and labels."""
-    return 10 + 0.1 * counts + 4e-7 * n_points * n_realizations
+def combining_seconds(
+    n_points: int, n_realizations: int, counts: float, n_features: int = 0
+) -> float:
+    """Return the time of the step from counts, in MB, to significance, labels and novelty.
+
+    There is no novelty without features.
+    """
+    return 10 + 0.1 * counts + (4e-7 + 1e-8 * n_features) * n_points * n_realizations
