@@ -116,7 +116,7 @@ def _join_maps(
 def tail(value: float, references: Sequence[float]) -> float:
     """Return the probability of a value so large by the normal law of the references' logarithms.
 
-    With B of them it is not below what B can tell...
+    Of B references, which are one draw: Student's t of B - 1 degrees of freedom for one more value.
     """
     logs = np.log(np.maximum(references, 1e-3))
     if value <= 0:
@@ -125,6 +125,5 @@ def tail(value: float, references: Sequence[float]) -> float:
     b = len(logs)
     from scipy.stats import t
 
-    # Predictive distribution of one more value of a normal law: Student's t.
     z = (math.log(value) - float(logs.mean())) / (spread * math.sqrt(1 + 1 / b))
     return float(t.sf(z, b - 1))

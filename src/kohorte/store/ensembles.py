@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -157,6 +158,8 @@ class StoredEnsemble(Voters):
 
 _BLOCK_ROWS = 1 << 20
 
+_NOTHING = SimpleNamespace()
+
 _SEPARATION = ("smoothed", "derivative", "boundaries")
 
 
@@ -212,9 +215,7 @@ def write_ensemble(
                 "consensus/levels": grouping.levels,
                 **{
                     f"evidence/{name}": values
-                    for name, values in (
-                        vars(grouping.evidence) if grouping.evidence else {}
-                    ).items()
+                    for name, values in vars(grouping.evidence or _NOTHING).items()
                 },
             },
         )
