@@ -183,6 +183,32 @@ class Level:
         return group[:k]
 
 
+    def isolation(
+        self, overlaps: Overlaps, nodes: list[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
+
+        The contact is the lift of a group with the one that it shares most with, and the isolation
+        log((inner + FLOOR) / (contact + FLOOR)), where the group parts at the lift inner. Groups in
+        the order of `_spread`: by their points, descending.
+        """
+        k, inside = self.leaves.size, self.members(nodes)
+        size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
+        onto = np.zeros((len(nodes), k))
+        for g in range(len(nodes)):
+            rows = overlaps.counts[np.ix_(self.leaves[inside == g], self.leaves)]
+            onto[g] = rows.sum(axis=0)
+        shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
+        of_pairs = self.n_realizations / max(1, self.n_realizations - 1)
+        lift = shared / np.outer(size, size) * (overlaps.n_points * of_pairs)
+        np.fill_diagonal(lift, -np.inf)
+        contact = lift.max(axis=1) if len(nodes) > 1 else np.zeros(1)
+        most = float(self.lifts.max(initial=0.0))
+        inner = np.array([self.lifts[node - k] if node >= k else most for node in nodes])
+        order = np.argsort(-size, kind="stable")
+        return np.log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
+
+
 def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
     """Return a tree in SciPy's form from joined sets that are named after their lowest leaf."""
     k = len(joined) + 1
@@ -200,19 +226,57 @@ def smallest_group(n_points: int) -> float:
     return max(3.0, 0.5 * math.sqrt(n_points))
 
 
-def join_clusters(overlaps: Overlaps, n_groups: int | str = "auto") -> Joined:
-    """Group the clusters of all realizations, of which there are at least two.
-
-    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score; in both
-    cases the level is the one with the highest score. Where no level has so many groups of
-    `smallest_group` points, smaller ones count.
-    """
+def _grow(overlaps: Overlaps) -> tuple[np.ndarray, list[Level]]:
+    """Return the level of each realization, and the tree of each level."""
     levels = find_levels(overlaps)
     per_level = np.bincount(levels)
-    parts = [
+    return levels, [
         Level(overlaps, np.flatnonzero(levels[overlaps.realization] == n), int(per_level[n]))
         for n in range(per_level.size)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Numbered:
+    """The groups for one number of them, at the level with the highest score.
+
+    `groups` (K,) int64 of all clusters; (k,) float64 `isolation` of each group, see
+    Level.isolation, and `contact`, its lift with the group that it shares most with.
+    """
+
+    score: float
+    groups: np.ndarray
+    isolation: np.ndarray
+    contact: np.ndarray
+
+
+def number_groups(overlaps: Overlaps, most: int) -> dict[int, Numbered]:
+    """Return the groups for every number of them from 2 to `most` that some level has."""
+    levels, parts = _grow(overlaps)
+    least = smallest_group(overlaps.n_points)
+    cuts = [part.cuts(least, most) for part in parts]
+    candidates = _judge(overlaps, parts, cuts, None)
+    found: dict[int, Numbered] = {}
+    rows = zip(candidates.level, candidates.n_groups, candidates.score, strict=True)
+    for level, k, score in ((int(n), int(k), float(score)) for n, k, score in rows):
+        if k not in found and k <= most:
+            nodes = cuts[level][k][2]
+            joined = _spread(overlaps, levels, parts[level], nodes, candidates)
+            isolation, contact = parts[level].isolation(overlaps, nodes)
+            found[k] = Numbered(score, joined.groups, isolation, contact)
+    return found
+
+
+def join_clusters(
+    overlaps: Overlaps, n_groups: int | str = "auto", *, single: bool = False
+) -> Joined:
+    """Group the clusters of all realizations, of which there are at least two.
+
+    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score, or one
+    group if `single`; in all cases the level is the one with the highest score. Where no level has
+    so many groups of `smallest_group` points, smaller ones count.
+    """
+    levels, parts = _grow(overlaps)
     wanted = None if n_groups == "auto" else int(n_groups)
     most = MAX_GROUPS if wanted is None else max(wanted, MAX_GROUPS)
     least = smallest_group(overlaps.n_points)
@@ -224,8 +288,8 @@ def join_clusters(overlaps: Overlaps, n_groups: int | str = "auto") -> Joined:
         least = least / 2 if least > 1 else 0.0
         cuts = [part.cuts(least, most) for part in parts]
     candidates = _judge(overlaps, parts, cuts, wanted)
-    if candidates.score.size == 0 or (wanted is None and candidates.score[0] <= 0):
-        whole = parts[-1]
+    if candidates.score.size == 0 or (wanted is None and (single or candidates.score[0] <= 0)):
+        whole = parts[int(candidates.level[0]) if candidates.level.size else -1]
         return _spread(overlaps, levels, whole, [2 * whole.leaves.size - 2], candidates)
     chosen, k = int(candidates.level[0]), int(candidates.n_groups[0])
     return _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)

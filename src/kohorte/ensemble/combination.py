@@ -58,13 +58,15 @@ def combine(
     threshold: float = THRESHOLD,
     consensus: str = "coassociation",
     groups: int | str = "auto",
+    single: bool = False,
 ) -> Ensemble:
     """Combine R realizations by the statistically combined ensemble method and a consensus.
 
     `identical` is the significance of identical clusters, see significance.goodness; `threshold`
     the relative slope that separates SCE groups, negative; `consensus` how clusters are grouped, a
     name of consensus.CONSENSUS, and `groups` the number of groups, ``auto``, or the name of one of
-    its rules. ConfigError for an argument out of range, DataError where a realization leaves out
+    its rules; where these find a number for ``coassociation``, it is one if `single`, since no
+    structure is significant (kohorte.analysis.structure). ConfigError for an argument out of range, DataError where a realization leaves out
     every point.
     """
     numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters
@@ -78,7 +80,7 @@ def combine(
         order=order,
         separation=separation,
         sce_groups=sce_groups(order, separation),
-        grouping=group_clusters(overlaps, groups, consensus),
+        grouping=group_clusters(overlaps, groups, consensus, single=single),
         ari=pairwise_ari(overlaps),
         nmi=pairwise_nmi(overlaps),
     )

@@ -90,12 +90,16 @@ def limit_groups(groups: int | str, overlaps: Overlaps) -> int | str:
 
 
 def group_clusters(
-    overlaps: Overlaps, groups: int | str = "auto", consensus: str = "coassociation"
+    overlaps: Overlaps,
+    groups: int | str = "auto",
+    consensus: str = "coassociation",
+    *,
+    single: bool = False,
 ) -> Grouping:
     """Group the clusters of all realizations without touching a point.
 
-    `groups` is a number, ``auto``, or a rule of `consensus`, a name of CONSENSUS. A single
-    realization's groups are its clusters. ConfigError for an unknown name, and for a number below 1
+    `groups` is a number, ``auto``, or a rule of `consensus`, a name of CONSENSUS; a rule of
+    ``coassociation`` finds one group if `single`. A single realization's groups are its clusters. ConfigError for an unknown name, and for a number below 1
     or above that of the clusters.
     """
     from scipy.cluster.hierarchy import leaves_list
@@ -107,7 +111,8 @@ def group_clusters(
     if consensus == "coassociation" and overlaps.n_realizations > 1:
         from kohorte.ensemble.coassociation import join_clusters
 
-        joined = join_clusters(overlaps, groups if rule == "given" else "auto")
+        wanted = groups if rule == "given" else "auto"
+        joined = join_clusters(overlaps, wanted, single=single)
         found, tree, leaves = joined.groups, joined.linkage, joined.leaves
         levels, evidence = joined.levels, joined.candidates
         candidates = {} if rule == "given" else {rule: int(found.max()) + 1}
