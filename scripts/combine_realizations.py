@@ -24,5 +24,7 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
+            structure=snakemake.input.structure,
+            level=snakemake.params.level,
             novelty=study_novelty(data, snakemake.input.labels, labels.ids) if data else None,
         )

@@ -31,6 +31,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "segmentation": {"method": "segments", "fineness": [0, 0.25, 0.5, 0.75, 1]},
         "realizations": {"repeats": 5},
+        "structure": {"references": 10},
         "ensemble": {"consensus": "coassociation", "subsets": 5},
     },
     "published": {},

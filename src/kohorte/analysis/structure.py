@@ -1,25 +1,28 @@
 """Is there any structure? The table at hand beside reference tables that have no groups.
 
 Groups are found in any table, and found again by other maps (Ben-David & von Luxburg, COLT 2008).
-So the same maps are trained on tables that have the covariance of the study's table, its range or
-its deviations, but no groups, and what speaks for groups there is the measure of what speaks for
-them here. As in M3C (John et al., Scientific Reports 10 (2020) 1816) and for the gap statistic
-(Tibshirani, Walther & Hastie, JRSS B 63 (2001) 411), references are drawn along the principal
-components of the table. Each table has as many rows, and the study's own is drawn from for this.
+So the same maps are trained on tables that have the extent of the study's table along its principal
+components, but no groups, and what speaks for groups there is the measure of what speaks for them
+here, as in M3C (John et al., Scientific Reports 10 (2020) 1816) and for the gap statistic
+(Tibshirani, Walther & Hastie, JRSS B 63 (2001) 411). All tables have as many rows: of a longer
+table the same number is drawn, so that this costs less than the study itself.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kohorte._principal import feature_means
-from kohorte.ensemble.coassociation import Joined, join_clusters
+from kohorte._references import OBSERVED
+from kohorte.ensemble.coassociation import number_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps._threads import single_threaded
 from kohorte.maps.realization import Recording, run_realization
@@ -29,31 +32,72 @@ KINDS = ("gaussian", "uniform")
 """Reference tables: scores along each principal component from a normal distribution of the same
 deviation, or uniform over the same range."""
 
-MAX_MAPS = 40
-"""Most maps that are trained on each table."""
-
-_PRIMES = 0x9E3779B97F4A7C15
+MAX_GROUPS = 30
+"""Most groups that a p-value is given for."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What speaks for groups in one table.
 
-    `score` is the highest of all numbers of groups, `by_number` that of each number;
-    see kohorte.ensemble.coassociation.Candidates.
+    `kind` is one of KINDS, or ``observed`` for the study's own table; `number` tells tables of a
+    kind apart. By number of groups: the `score` (kohorte.ensemble.consensus.Candidates), and the
+    isolation and contact of each group (kohorte.ensemble.coassociation.Level.isolation). `rows`
+    and `labels` are, of the study's own table, those that were drawn and their groups by number.
     """
 
+    kind: str
+    number: int
+    score: dict[int, float]
+    isolation: dict[int, list[float]]
+    contact: dict[int, list[float]]
+    rows: list[int] = field(default_factory=list)
+    labels: dict[int, list[int]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evidence:
+        """Read what to_json gave, whose numbers of groups JSON has as text."""
+        by_number: dict[str, Any] = {
+            name: {int(k): value for k, value in entry.items()}
+            if isinstance(entry, dict)
+            else entry
+            for name, entry in data.items()
+        }
+        return cls(**by_number)
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """How the study's own table compares with its references.
+
+    `p` is the probability that a table without groups gives as much evidence for some number of
+    groups; `by_number` the same for each number; `score` that evidence, and `expected` its median
+    in the references, the higher of the kinds. `groups` and `boundaries` by number of groups: p of
+    the isolation of each group, beside the most isolated one of each reference, and of its contact,
+    beside the least of each reference. All are the highest of the kinds, each by `tail`.
+    """
+
+    p: float
     score: float
+    expected: float
+    n_references: int
     by_number: dict[int, float]
+    groups: dict[int, list[float]]
+    boundaries: dict[int, list[float]]
+    rows: np.ndarray
+    labels: dict[int, np.ndarray]
 
 
-def draw_sample(points: np.ndarray, rows: int, seed: int) -> np.ndarray:
-    """Draw at most so many rows of a table (N, F) without replacement, in their order, seeded."""
-    if len(points) <= rows:
-        return np.asarray(points)
+def choose_rows(n_points: int, rows: int, seed: int) -> np.ndarray:
+    """Draw at most so many rows of a table without replacement, in their order, seeded."""
+    if n_points <= rows:
+        return np.arange(n_points)
     rng = np.random.default_rng([seed, 0])
-    chosen = np.sort(rng.choice(len(points), rows, replace=False, shuffle=False))
-    return np.asarray(points[chosen])
+    return np.sort(rng.choice(n_points, rows, replace=False, shuffle=False))
 
 
 def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
@@ -78,52 +122,112 @@ def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.nda
     return table
 
 
-def choose_maps(members: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Choose at most MAX_MAPS maps of a study, evenly over its plan."""
-    step = max(1, math.ceil(len(members) / MAX_MAPS))
-    # A stride prime to the periods of a sweep: every value of every parameter is met.
-    return [members[k] for k in range(0, len(members), step)]
-
-
 def collect_evidence(
-    points: np.ndarray, members: Sequence[Mapping[str, Any]], seed: int, *, threads: int = 1
+    features: np.ndarray,
+    kind: str,
+    number: int,
+    members: Sequence[Mapping[str, Any]],
+    *,
+    rows: int,
+    seed: int,
+    threads: int = 1,
 ) -> Evidence:
-    """Train the maps of `members` on a table (n, F) and say what speaks for groups.
+    """Train maps on a table and say what speaks for groups in it.
 
-    `members` have `parameters` and `seed` each, to which `seed` is added.
+    `features` (N, F) are the study's own; `kind` and `number` as kohorte._references.list_tables
+    has them; `members` have `parameters` and `seed` each; at most so many `rows` are drawn with
+    `seed`.
     """
-    joined = _join_maps(points, members, seed, threads)
-    scores: dict[int, float] = {}
-    for k, score in zip(joined.candidates.n_groups, joined.candidates.score, strict=True):
-        scores[int(k)] = max(scores.get(int(k), -math.inf), float(score))
-    return Evidence(max(scores.values(), default=0.0), scores)
+    chosen = choose_rows(len(features), rows, seed)
+    points = np.ascontiguousarray(np.asarray(features)[chosen])
+    stream = 0
+    if kind != OBSERVED:
+        stream = 1 + number * len(KINDS) + KINDS.index(kind)
+        points = draw_reference(points, kind, [seed, stream])
 
-
-def _join_maps(
-    points: np.ndarray, members: Sequence[Mapping[str, Any]], seed: int, threads: int
-) -> Joined:
     def train(member: Mapping[str, Any]) -> np.ndarray:
         parameters = resolve_parameters(member["parameters"], points)
-        of_map = (int(member["seed"]) + seed * _PRIMES) % 2**52
-        quick = Recording(history=0)
-        return run_realization(points, parameters, of_map, recording=quick, quality_rows=2).labels
+        of_map = np.random.SeedSequence([seed, stream, int(member["seed"])])
+        of_table = int(of_map.generate_state(1, np.uint64)[0] >> 12)
+        quick: Any = {"recording": Recording(history=0), "quality_rows": 2}
+        return run_realization(points, parameters, of_table, **quick).labels
 
     with ThreadPoolExecutor(threads) as pool:
         labels = list(pool.map(train, members))
-    return join_clusters(count_overlaps(labels, backend="numba", threads=threads))
+    overlaps = count_overlaps(labels, backend="numba", threads=threads)
+    found = number_groups(overlaps, MAX_GROUPS)
+    evidence = Evidence(
+        kind,
+        number,
+        {k: groups.score for k, groups in found.items()},
+        {k: groups.isolation.tolist() for k, groups in found.items()},
+        {k: groups.contact.tolist() for k, groups in found.items()},
+    )
+    if kind == OBSERVED:
+        from kohorte.ensemble.points import vote
+
+        evidence.rows.extend(chosen.tolist())
+        for k, groups in found.items():
+            voted, _ = vote(labels, overlaps, groups.groups.astype(np.int32), threads=threads)
+            evidence.labels[k] = voted.tolist()
+    return evidence
 
 
-def tail(value: float, references: Sequence[float]) -> float:
-    """Return the probability of a value so large by the normal law of the references' logarithms.
+def read_evidence(paths: Sequence[str | Path]) -> list[Evidence]:
+    """Read what the jobs of a study wrote, JSON lists of what Evidence.to_json gives."""
+    tables = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    return [Evidence.from_json(table) for part in tables for table in part]
 
-    Of B references, which are one draw: Student's t of B - 1 degrees of freedom for one more value.
+
+def assess_structure(tables: Sequence[Evidence]) -> Structure:
+    """Compare the study's own table with its references, of which there are two of each kind."""
+    own = next(table for table in tables if table.kind == OBSERVED)
+    kinds: dict[str, list[Evidence]] = {}
+    for table in tables:
+        if table.kind != OBSERVED:
+            kinds.setdefault(table.kind, []).append(table)
+
+    def best(table: Evidence) -> float:
+        return max([0.0, *table.score.values()])
+
+    def worst(value: float, measure: Any, largest: bool = True) -> float:
+        return max(tail(value, [measure(t) for t in group], largest) for group in kinds.values())
+
+    by_number, groups, boundaries = {}, {}, {}
+    for k, score in sorted(own.score.items()):
+        by_number[k] = worst(score, lambda t, k=k: t.score.get(k, 0.0))
+        groups[k] = [
+            worst(value, lambda t, k=k: max(t.isolation.get(k, [0.0])))
+            for value in own.isolation[k]
+        ]
+        boundaries[k] = [
+            worst(value, lambda t, k=k: min(t.contact.get(k, [1.0])), largest=False)
+            for value in own.contact[k]
+        ]
+    return Structure(
+        p=worst(best(own), best),
+        score=best(own),
+        expected=max(float(np.median([best(t) for t in group])) for group in kinds.values()),
+        n_references=len(tables) - 1,
+        by_number=by_number,
+        groups=groups,
+        boundaries=boundaries,
+        rows=np.array(own.rows, dtype=np.int64),
+        labels={k: np.array(labels, dtype=np.int64) for k, labels in own.labels.items()},
+    )
+
+
+def tail(value: float, references: Sequence[float], largest: bool = True) -> float:
+    """Return the probability of a value so large, or so small, in one more reference.
+
+    The logarithms of the B references are taken for normal, with a deviation of at least 5 %; one
+    more value then follows Student's t of B - 1 degrees of freedom.
     """
-    logs = np.log(np.maximum(references, 1e-3))
-    if value <= 0:
-        return 1.0
-    spread = max(float(logs.std(ddof=1)), 0.05)
-    b = len(logs)
     from scipy.stats import t
 
-    z = (math.log(value) - float(logs.mean())) / (spread * math.sqrt(1 + 1 / b))
-    return float(t.sf(z, b - 1))
+    floor = 1e-3
+    logs = np.log(np.maximum(references, floor))
+    count = len(logs)
+    spread = max(float(logs.std(ddof=1)), 0.05) * math.sqrt(1 + 1 / count)
+    z = (math.log(max(value, floor)) - float(logs.mean())) / spread
+    return float(t.sf(z if largest else -z, count - 1))

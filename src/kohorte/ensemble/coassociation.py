@@ -182,10 +182,7 @@ class Level:
                 group[self.linkage[step, :2].astype(np.int64)] = group[k + step]
         return group[:k]
 
-
-    def isolation(
-        self, overlaps: Overlaps, nodes: list[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def isolation(self, overlaps: Overlaps, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
 
         The contact is the lift of a group with the one that it shares most with, and the isolation

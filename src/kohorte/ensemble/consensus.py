@@ -99,8 +99,8 @@ def group_clusters(
     """Group the clusters of all realizations without touching a point.
 
     `groups` is a number, ``auto``, or a rule of `consensus`, a name of CONSENSUS; a rule of
-    ``coassociation`` finds one group if `single`. A single realization's groups are its clusters. ConfigError for an unknown name, and for a number below 1
-    or above that of the clusters.
+    ``coassociation`` finds one group if `single`. A single realization's groups are its clusters.
+    ConfigError for an unknown name, and for a number below 1 or above that of the clusters.
     """
     from scipy.cluster.hierarchy import leaves_list
 

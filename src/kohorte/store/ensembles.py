@@ -151,6 +151,7 @@ class StoredEnsemble(Voters):
     points: StoredPoints
     n_points: int
     options: Mapping[str, Any]  # The choices that the ensemble was combined with
+    p_structure: float | None = None  # Of a table without groups; None where it was not tested
 
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
@@ -327,6 +328,7 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
             ),
             n_points=int(file.attrs["n_points"]),
             options=read_json(file, "options"),
+            p_structure=float(file.attrs["p_structure"]) if "p_structure" in file.attrs else None,
         )
 
 
