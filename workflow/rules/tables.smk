@@ -7,6 +7,7 @@ TABLES = [
     "realizations",
     "clusters",
     "points",
+    "structure",
     "evaluation",
     "classes",
     "reliability",
@@ -41,6 +42,7 @@ rule tabulate_results:
         data=data_file(),
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        structure=STRUCTURE_FILES,
     output:
         realizations=report(
             "<results>/tables/realizations.csv",
@@ -72,6 +74,12 @@ rule tabulate_results:
             caption="../report/groups.rst",
             category="Tables",
             labels={"table": "groups"},
+        ),
+        structure=report(
+            "<results>/tables/structure.csv",
+            caption="../report/structure_table.rst",
+            category="Tables",
+            labels={"table": "structure"},
         ),
         evaluation=report(
             "<results>/tables/evaluation.csv",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from kohorte._principal import feature_means
 from kohorte._references import OBSERVED
@@ -31,6 +32,9 @@ from kohorte.maps.resolve import resolve_parameters
 KINDS = ("gaussian", "uniform")
 """Reference tables: scores along each principal component from a normal distribution of the same
 deviation, or uniform over the same range."""
+
+ROWS = 500
+"""Rows of each table where nothing else is said."""
 
 MAX_GROUPS = 30
 """Most groups that a p-value is given for."""
@@ -75,10 +79,11 @@ class Structure:
     """How the study's own table compares with its references.
 
     `p` is the probability that a table without groups gives as much evidence for some number of
-    groups; `by_number` the same for each number; `score` that evidence, and `expected` its median
-    in the references, the higher of the kinds. `groups` and `boundaries` by number of groups: p of
-    the isolation of each group, beside the most isolated one of each reference, and of its contact,
-    beside the least of each reference. All are the highest of the kinds, each by `tail`.
+    groups; `by_number` the same for each number; `score` and `scores` are that evidence, `expected`
+    and `expected_by_number` its median in the references, the higher of the kinds. `groups` and
+    `boundaries` by number of groups: p of the isolation of each group, and of its contact with its
+    neighbour, among the groups of the references. All are the highest of the kinds, each by `tail`.
+    `rows` (n,) are the rows of the study's own table, and `labels` (n,) by number their groups.
     """
 
     p: float
@@ -86,6 +91,8 @@ class Structure:
     expected: float
     n_references: int
     by_number: dict[int, float]
+    scores: dict[int, float]
+    expected_by_number: dict[int, float]
     groups: dict[int, list[float]]
     boundaries: dict[int, list[float]]
     rows: np.ndarray
@@ -138,15 +145,18 @@ def collect_evidence(
     has them; `members` have `parameters` and `seed` each; at most so many `rows` are drawn with
     `seed`.
     """
-    chosen = choose_rows(len(features), rows, seed)
-    points = np.ascontiguousarray(np.asarray(features)[chosen])
+    drawn = choose_rows(len(features), rows, seed)
+    points = np.ascontiguousarray(np.asarray(features)[drawn])
     stream = 0
     if kind != OBSERVED:
         stream = 1 + number * len(KINDS) + KINDS.index(kind)
         points = draw_reference(points, kind, [seed, stream])
 
     def train(member: Mapping[str, Any]) -> np.ndarray:
-        parameters = resolve_parameters(member["parameters"], points)
+        chosen = dict(member["parameters"])
+        if chosen["initial"] == "given":  # weights that were trained on another table
+            chosen["initial"] = "sample"
+        parameters = resolve_parameters(chosen, points)
         of_map = np.random.SeedSequence([seed, stream, int(member["seed"])])
         of_table = int(of_map.generate_state(1, np.uint64)[0] >> 12)
         quick: Any = {"recording": Recording(history=0), "quality_rows": 2}
@@ -166,7 +176,7 @@ def collect_evidence(
     if kind == OBSERVED:
         from kohorte.ensemble.points import vote
 
-        evidence.rows.extend(chosen.tolist())
+        evidence.rows.extend(drawn.tolist())
         for k, groups in found.items():
             voted, _ = vote(labels, overlaps, groups.groups.astype(np.int32), threads=threads)
             evidence.labels[k] = voted.tolist()
@@ -190,26 +200,31 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
     def best(table: Evidence) -> float:
         return max([0.0, *table.score.values()])
 
-    def worst(value: float, measure: Any, largest: bool = True) -> float:
-        return max(tail(value, [measure(t) for t in group], largest) for group in kinds.values())
+    def worst(value: float, measure: Any, **how: bool) -> float:
+        return max(tail(value, measure(group), **how) for group in kinds.values())
 
     by_number, groups, boundaries = {}, {}, {}
     for k, score in sorted(own.score.items()):
-        by_number[k] = worst(score, lambda t, k=k: t.score.get(k, 0.0))
+        by_number[k] = worst(score, lambda group, k=k: [t.score.get(k, 0.0) for t in group])
         groups[k] = [
-            worst(value, lambda t, k=k: max(t.isolation.get(k, [0.0])))
+            worst(value, lambda group, k=k: _pool(group, "isolation", k), logarithm=False)
             for value in own.isolation[k]
         ]
         boundaries[k] = [
-            worst(value, lambda t, k=k: min(t.contact.get(k, [1.0])), largest=False)
+            worst(value, lambda group, k=k: _pool(group, "contact", k), largest=False)
             for value in own.contact[k]
         ]
     return Structure(
-        p=worst(best(own), best),
+        p=worst(best(own), lambda group: [best(t) for t in group]),
         score=best(own),
         expected=max(float(np.median([best(t) for t in group])) for group in kinds.values()),
         n_references=len(tables) - 1,
         by_number=by_number,
+        scores=own.score,
+        expected_by_number={
+            k: max(float(np.median([t.score.get(k, 0.0) for t in g])) for g in kinds.values())
+            for k in by_number
+        },
         groups=groups,
         boundaries=boundaries,
         rows=np.array(own.rows, dtype=np.int64),
@@ -217,17 +232,64 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
     )
 
 
-def tail(value: float, references: Sequence[float], largest: bool = True) -> float:
-    """Return the probability of a value so large, or so small, in one more reference.
+def _pool(tables: Sequence[Evidence], name: str, k: int) -> list[float]:
+    """Return the values of all groups of tables in k groups, or in as many as they have."""
+    by_table = [getattr(table, name) for table in tables]
+    return [v for values in by_table for v in values.get(k, values[max(values)] if values else [])]
 
-    The logarithms of the B references are taken for normal, with a deviation of at least 5 %; one
-    more value then follows Student's t of B - 1 degrees of freedom.
+
+def tail(
+    value: float, references: Sequence[float], *, largest: bool = True, logarithm: bool = True
+) -> float:
+    """Return the probability of a value so large, or so small, among references.
+
+    The B of them, or with `logarithm` their logarithms, are taken for normal, with a deviation of
+    at least .05; one more value then follows Student's t of B - 1 degrees of freedom. 1 for fewer
+    than two.
     """
     from scipy.stats import t
 
-    floor = 1e-3
-    logs = np.log(np.maximum(references, floor))
-    count = len(logs)
-    spread = max(float(logs.std(ddof=1)), 0.05) * math.sqrt(1 + 1 / count)
-    z = (math.log(max(value, floor)) - float(logs.mean())) / spread
+    scale: Any = (lambda x: np.log(np.maximum(x, 1e-3))) if logarithm else np.asarray
+    known, count = scale(references), len(references)
+    if count < 2:
+        return 1.0
+    spread = max(float(known.std(ddof=1)), 0.05) * math.sqrt(1 + 1 / count)
+    z = (float(scale(value)) - float(known.mean())) / spread
     return float(t.sf(z if largest else -z, count - 1))
+
+
+def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
+    """Return p of isolation and contact of the groups of a study, (n_groups,) float64.
+
+    `labels` (N,) are the groups of all points. A group has the p of the one that shares most points
+    with it, of those that the table's draw is cut into by the same number; NaN where there is none.
+    """
+    missing = np.full(n_groups, np.nan)
+    if n_groups not in structure.labels:
+        return {"p_isolation": missing, "p_contact": missing.copy()}
+    ours, theirs = labels[structure.rows], structure.labels[n_groups]
+    held = (ours >= 0) & (theirs >= 0)
+    shared = np.zeros((n_groups, n_groups))
+    np.add.at(shared, (ours[held], theirs[held]), 1)
+    match = shared.argmax(axis=1)
+    found = {}
+    for name, values in (("p_isolation", structure.groups), ("p_contact", structure.boundaries)):
+        p = np.array(values[n_groups])[match]
+        found[name] = np.where(shared.max(axis=1) > 0, p, np.nan)
+    return found
+
+
+def structure_table(structure: Structure | None) -> pd.DataFrame:
+    """Return one row a number of groups: what speaks for it, and p; the first row is of any.
+
+    A header only where there was no comparison.
+    """
+    columns = ["n_groups", "score", "expected", "p_value"]
+    if structure is None:
+        return pd.DataFrame(columns=columns)
+    rows: list[tuple[Any, ...]] = [("any", structure.score, structure.expected, structure.p)]
+    rows += [
+        (k, structure.scores[k], structure.expected_by_number[k], p)
+        for k, p in structure.by_number.items()
+    ]
+    return pd.DataFrame(rows, columns=columns)

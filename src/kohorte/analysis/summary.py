@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kohorte.store import StoredEnsemble
-    from kohorte.store.ensembles import StoredPoints
+    from kohorte.store.ensembles import StoredConsensus, StoredPoints
 
 _SCORES = {
     "single realizations (worst, median, best ARI)": "single_min single_median single_max",
@@ -56,13 +56,17 @@ def summarize_study(
     lines += [
         f"  ensemble     {len(gsum)} clusters, Gsum {gsum.min():.4g} to {gsum.max():.4g}, "
         f"{n_sce} SCE groups",
-        f"  consensus    {consensus.n_groups} groups{empty} (rule: {consensus.rule}), mean "
-        f"confidence {points.mean_confidence:.3f}",
-        f"  agreement    two realizations: adjusted Rand index {ensemble.realizations.mean_ari:.3f}"
-        " on average",
+        f"  structure    {_describe_structure(ensemble)}",
+        f"  consensus    {count_of(consensus.n_groups, 'group')}{empty} (rule: {consensus.rule}"
+        f"{_describe_runner_up(consensus)}), mean confidence {points.mean_confidence:.3f}",
         f"  points       {_describe_points(points)}",
         f"  enough       {_describe_sufficiency(sufficiency, count - copies)}",
     ]
+    if consensus.consensus == "jaccard":  # cuts of several finenesses are not meant to agree
+        mean = ensemble.realizations.mean_ari
+        lines.insert(
+            -2, f"  agreement    two realizations: adjusted Rand index {mean:.3f} on average"
+        )
     if len(evaluation):
         lines.append("  truth        accuracy and adjusted Rand index")
         lines += [f"    {line}" for line in _describe_scores(evaluation)]
@@ -81,6 +85,34 @@ def _describe_realizations(realizations: pd.DataFrame) -> str:
             f", quantization error {qe.min():.4f} to {qe.max():.4f}, {seconds:.1f} s of training"
         )
     return text
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{count} {noun}" + "s" * (count != 1)
+
+
+def _describe_structure(ensemble: StoredEnsemble) -> str:
+    p, consensus = ensemble.p_structure, ensemble.consensus
+    if p is None:
+        return "not tested: nothing says whether a table without groups gives as many"
+    found = consensus.n_groups > 1 and consensus.rule != "given"
+    text = "there are groups" if found else "no groups beyond chance"
+    if consensus.rule == "given":
+        text = f"{count_of(consensus.n_groups, 'group')} asked for"
+    return f"{text}; a table without any gives as much evidence with p = {p:.2g}"
+
+
+def _describe_runner_up(consensus: StoredConsensus) -> str:
+    """Say how much speaks for the number of groups, and for the next best."""
+    evidence = consensus.evidence
+    if evidence is None or consensus.rule == "given":
+        return ""
+    best: dict[int, float] = {}
+    for k, score in zip(evidence.n_groups.tolist(), evidence.score.tolist(), strict=True):
+        best.setdefault(k, score)
+    ranked = list(best.items())[:2]
+    return "; evidence for " + ", ".join(f"{k}: {score:.2f}" for k, score in ranked)
 
 
 def _describe_sufficiency(sufficiency: pd.DataFrame, count: int) -> str:

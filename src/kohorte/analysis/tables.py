@@ -18,6 +18,12 @@ from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.reliability import reliability_table
+from kohorte.analysis.structure import (
+    assess_structure,
+    match_groups,
+    read_evidence,
+    structure_table,
+)
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
@@ -236,13 +242,15 @@ def tabulate_study(
     swept: Sequence[str],
     seed: int,
     resamples: int,
+    structure: Sequence[str | Path] = (),
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a finished study by name, all but those that need more than counts.
 
     `labels`: labels of all realizations; `ensemble`, `data`: the study's `ensemble.h5` and, where
     there is a table, `data.h5`; `indexes`, `files`: indexes that list the maps, or the label files
     by realization; `swept`: names of the parameters that vary; `seed`, `resamples`: seed of
-    bootstrap and permutations, and resamples of the bootstrap.
+    bootstrap and permutations, and resamples of the bootstrap; `structure`: files of what speaks
+    for groups in the table and its references, where these were made.
     """
     stored = store.read_ensemble(ensemble, points=True)
     overlaps, ids = stored.overlaps, stored.realizations.ids
@@ -273,6 +281,11 @@ def tabulate_study(
         names, truth = table.class_names, table.truth
         best = ids.index(stored.realizations.representative)
         scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
+    of_groups = group_table(overlaps, groups, points.label, points.confidence, points.second_share)
+    compared = assess_structure(read_evidence(structure)) if structure else None
+    if compared is not None:
+        count = stored.consensus.n_groups
+        of_groups = of_groups.assign(**match_groups(compared, points.label, count))
     how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
     return tables | {
         "realizations": realizations,
@@ -285,9 +298,8 @@ def tabulate_study(
         ),
         "reliability": reliability_table(points.label, points.confidence, truth),
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
-        "groups": group_table(
-            overlaps, groups, points.label, points.confidence, points.second_share
-        ),
+        "groups": of_groups,
+        "structure": structure_table(compared),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
         "effects": effects_table(overlaps, voting[list(swept)], seed=seed),
         "evaluation": evaluation_table(scores),

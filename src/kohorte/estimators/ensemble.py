@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
 from kohorte._checks import as_count, choose
+from kohorte._references import choose_maps, list_tables
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
@@ -45,6 +46,7 @@ from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from kohorte.analysis.structure import Evidence, Structure
     from kohorte.ensemble.points import PointLabels
 
 _log = logging.getLogger(__name__)
@@ -83,6 +85,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     groups, consensus, votes, identical, threshold
         As in `kohorte.ensemble.combine`, and in the configuration of a study; ``"recipe"`` leaves
         them to the recipe.
+    references, level
+        How many tables without groups of each kind the table is compared with, 0 for none, and the
+        p-value above which there is one group; as in the section `structure` of a study.
     n_jobs
         Maps that are trained at a time, and threads of searches, without effect on any result.
     random_state : int, RandomState or None
@@ -104,6 +109,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         What `novelty` gives of the points: 1 on average.
     outliers_ : (N,) bool
         Points foreign to the others: novelty above `kohorte.maps.novelty.outlier_threshold`.
+    structure_ : kohorte.analysis.structure.Structure or None
+        Whether there are groups at all: `p`, that of each number, of each group; None where no
+        references were made, and after `load`.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
     ensemble_, estimators_, ids_
@@ -125,6 +133,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         votes: str = "equal",
         identical: str = "resolved",
         threshold: float = THRESHOLD,
+        references: int | str = LEFT_OPEN,
+        level: float = 0.05,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -137,6 +147,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             identical,
             threshold,
         )
+        self.references, self.level = references, level
         self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
 
     def __sklearn_tags__(self) -> Tags:
@@ -184,7 +195,40 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 metric=member.parameters_.metric,
                 quantization_error=member.quantization_error_,
             )
-        return self._adopt(members, ids, novelty / len(members))
+        self.structure_ = self._compare(points, plan)
+        single = self.structure_ is not None and self.structure_.p > self.level
+        return self._adopt(members, ids, novelty / len(members), single)
+
+    def _compare(self, points: np.ndarray, plan: dict[str, dict[str, Any]]) -> Structure | None:
+        """Compare the table with references that have no groups, as a study does."""
+        from kohorte.analysis.structure import KINDS, ROWS, assess_structure, collect_evidence
+
+        count = self.references
+        if count == LEFT_OPEN:
+            count = fill_sections(self._recipe, {}).get("structure", {}).get("references", 0)
+        is_coarse = self._combining()["consensus"] != "coassociation"
+        if not as_count(count, "references", 0) or is_coarse or len(plan) < 2:
+            return None
+        seeds = {identifier: realization_seed(self.seed_, identifier) for identifier in plan}
+        members = choose_maps(
+            [
+                {"parameters": {"initial": "given"} | chosen, "seed": seeds[identifier]}
+                for identifier, chosen in plan.items()
+            ]
+        )
+
+        def collect(table: tuple[str, int]) -> Evidence:
+            return collect_evidence(points, *table, members, rows=ROWS, seed=self.seed_)
+
+        threads = effective_n_jobs(self.n_jobs)
+        tables = list_tables(int(count), KINDS)
+        with reporting(self.verbose, "tables") as progress, ThreadPoolExecutor(threads) as pool:
+            found = []
+            for evidence in pool.map(collect, tables):
+                found.append(evidence)
+                if progress:
+                    progress(len(found), len(tables))
+        return assess_structure(found)
 
     @property
     def _recipe(self) -> str:
@@ -242,7 +286,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                     del chosen["initial"]
         return plan
 
-    def _adopt(self, members: list[SOM], ids: tuple[str, ...], novelty: np.ndarray) -> SOMEnsemble:
+    def _adopt(
+        self, members: list[SOM], ids: tuple[str, ...], novelty: np.ndarray, single: bool
+    ) -> SOMEnsemble:
         from kohorte.ensemble.points import gather_signal
 
         self.estimators_, self.ids_ = members, ids
@@ -252,6 +298,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.ensemble_ = combine(
             count_overlaps(labels, backend="numba", threads=threads),
             **{name: value for name, value in combining.items() if name != "votes"},
+            single=single,
         )
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
         found = self.ensemble_.label(labels, combining["votes"], threads=threads)
@@ -328,6 +375,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             ids=self.ids_,
             options=plain(self._combining()) | {"estimator": estimator, "som": som},
             novelty=self.novelty_,
+            **({} if self.structure_ is None else {"p_structure": self.structure_.p}),
             threads=effective_n_jobs(self.n_jobs),
         )
 
@@ -349,7 +397,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             arrays = {name: getattr(members[0], name) for name in _ARRAYS}
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
-        return ensemble._adopt(members, ids, stored.points.novelty)
+        ensemble.structure_ = None
+        return ensemble._adopt(members, ids, stored.points.novelty, stored.consensus.n_groups == 1)
 
 
 def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tuple[str, ...]]:
