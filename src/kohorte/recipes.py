@@ -14,7 +14,7 @@ from kohorte.maps.parameters import PARAMETERS
 Sections = Mapping[str, Mapping[str, Any]]
 
 #: The recipe of whoever names none.
-DEFAULT_RECIPE = "published"
+DEFAULT_RECIPE = "resolved"
 
 #: Recipe -> section of the configuration -> key -> value. Of a parameter of a map, a list is swept.
 #: ``published`` is what table and schema have as defaults, so it says nothing itself.

@@ -64,9 +64,8 @@ def summarize_study(
     ]
     if consensus.consensus == "jaccard":  # cuts of several finenesses are not meant to agree
         mean = ensemble.realizations.mean_ari
-        lines.insert(
-            -2, f"  agreement    two realizations: adjusted Rand index {mean:.3f} on average"
-        )
+        text = f"two realizations: adjusted Rand index {mean:.3f} on average"
+        lines.insert(-2, f"  agreement    {text}")
     if len(evaluation):
         lines.append("  truth        accuracy and adjusted Rand index")
         lines += [f"    {line}" for line in _describe_scores(evaluation)]

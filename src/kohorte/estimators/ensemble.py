@@ -375,7 +375,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             ids=self.ids_,
             options=plain(self._combining()) | {"estimator": estimator, "som": som},
             novelty=self.novelty_,
-            **({} if self.structure_ is None else {"p_structure": self.structure_.p}),
+            p_structure=None if self.structure_ is None else self.structure_.p,
             threads=effective_n_jobs(self.n_jobs),
         )
 

@@ -172,6 +172,7 @@ def write_ensemble(
     ids: Sequence[str],
     options: Mapping[str, Any],
     novelty: Any = None,
+    p_structure: float | None = None,
     memory_mb: int = 64,
     threads: int | None = None,
     **attributes: Any,
@@ -182,10 +183,12 @@ def write_ensemble(
     counted from; `ids`: the id of each realization, in the order of the ensemble; `options`: the
     choices that the ensemble was combined with, among them `votes`; `novelty`: that of the points,
     (N,) float64, or what gives it by slices; None where there are no maps; `memory_mb`: labels held
-    in memory at once, in MiB.
+    in memory at once, in MiB; `p_structure`: p-value of the structure, where it was tested.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
+    if p_structure is not None:
+        attributes["p_structure"] = p_structure
     with create(path, "ensemble", noise=overlaps.noise, **attributes) as file:
         _write_points(file, ensemble, labels, options["votes"], novelty, memory_mb, threads)
         agreement = consensus_agreement(
