@@ -71,7 +71,7 @@ def consensus_agreement(
 
 def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
     """Return the adjusted_rand of all pairs of realizations, (R, R) float64."""
-    pairs = _sum_tables(overlaps, _choose_two(overlaps.counts))
+    pairs = _sum_tables(overlaps, _choose_two)
     if not overlaps.is_complete:
         rows, common = _sum_margins(overlaps, _choose_two)
         index = _adjust(pairs, rows, rows.T, _choose_two(common))
@@ -87,7 +87,7 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     agree: 1. Source: Vinh, Epps & Bailey, JMLR 11 (2010) 2837.
     """
     # sum n log n over each table: minus N times the joint entropy, but for a constant.
-    joint = _sum_tables(overlaps, _xlogx(overlaps.counts))
+    joint = _sum_tables(overlaps, _xlogx)
     if overlaps.is_complete:
         single, common = np.diagonal(joint)[:, None], np.array([[overlaps.n_points]])
         filled = np.bincount(overlaps.realization)[:, None]
@@ -128,10 +128,13 @@ def _xlogx(n: npt.ArrayLike) -> np.ndarray:
     return number * np.log(np.maximum(number, 1.0))
 
 
-def _sum_tables(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
-    """Sum (K, K) values over the block of each pair of realizations: (R, R)."""
+def _sum_tables(overlaps: Overlaps, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Sum a measure of the counts over the block of each pair of realizations: (R, R)."""
     starts = overlaps.starts
-    return np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1)
+    # One realization after the other: memory for its rows.
+    parts = np.split(overlaps.counts, starts[1:])
+    sums = np.stack([measure(part).sum(axis=0) for part in parts])
+    return np.add.reduceat(sums, starts, axis=1)
 
 
 def _sum_margins(
