@@ -159,7 +159,7 @@ def collect_evidence(
         parameters = resolve_parameters(chosen, points)
         of_map = np.random.SeedSequence([seed, stream, int(member["seed"])])
         of_table = int(of_map.generate_state(1, np.uint64)[0] >> 12)
-        quick: Any = {"recording": Recording(history=0), "quality_rows": 2}
+        quick: Any = {"recording": Recording(history=0), "quality_rows": 0}
         return run_realization(points, parameters, of_table, **quick).labels
 
     with ThreadPoolExecutor(threads) as pool:

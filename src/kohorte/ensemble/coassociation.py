@@ -21,6 +21,7 @@ from numba import njit
 from kohorte.ensemble.agreement import adjusted_rand
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.tree import leaf_spans
 
 FLOOR = 0.01
 """Lift below which two groups are apart, however little they share: a hundredth of chance."""
@@ -141,6 +142,9 @@ class Level:
         of_pairs = n_realizations / max(1, n_realizations - 1)
         self.lifts = alike[order] * (overlaps.n_points * of_pairs)
         self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
+        # Leaves in the order of the tree: those below a node stand side by side.
+        self.start, self.size = leaf_spans(self.linkage)
+        self.order = np.argsort(self.start[: leaves.size])
 
     def cuts(self, least: float, most: int) -> dict[int, tuple[float, float, list[int]]]:
         """Cut the tree into ever more groups of a mean size of at least `least` points.
@@ -174,13 +178,10 @@ class Level:
 
     def members(self, nodes: list[int]) -> np.ndarray:
         """Return the group (L,) of each leaf, by place in `nodes`; -1 outside of all."""
-        k = self.leaves.size
-        group = np.full(2 * k - 1, -1)
-        group[nodes] = np.arange(len(nodes))
-        for step in range(k - 2, -1, -1):
-            if group[k + step] >= 0:
-                group[self.linkage[step, :2].astype(np.int64)] = group[k + step]
-        return group[:k]
+        group = np.full(self.leaves.size, -1)
+        for place, node in enumerate(nodes):
+            group[self.order[self.start[node] : self.start[node] + self.size[node]]] = place
+        return group
 
     def isolation(self, overlaps: Overlaps, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
@@ -306,24 +307,28 @@ def _judge(
     cuts: list[dict[int, tuple[float, float, list[int]]]],
     wanted: int | None,
 ) -> Candidates:
-    rows = []
-    for k in [wanted] if wanted is not None else sorted(set().union(*cuts) - {1}):
-        having = [n for n, cut in enumerate(cuts) if k in cut]
-        apart = {n: _separation(*cuts[n][k][:2]) for n in having}
-        agreed = dict.fromkeys(having, 0.0)
-        for (n, m), ari in _agreement(overlaps, parts, cuts, having, k):
-            agreed[n] += ari * apart[m]
-            agreed[m] += ari * apart[n]
-        rows += [(n, k, *cuts[n][k][:2], apart[n], agreed[n]) for n in having]
-    if not rows:
+    numbers = [wanted] if wanted is not None else sorted(set().union(*cuts) - {1})
+    apart = {
+        (n, k): _separation(*cut[k][:2]) for k in numbers for n, cut in enumerate(cuts) if k in cut
+    }
+    if not apart:
         return _no_candidates()
-    level, number, lift, following, separation, support = (
+    support = dict.fromkeys(apart, 0.0)
+    for n, first in enumerate(parts):
+        for m in range(n + 1, len(parts)):
+            shared = [k for k in numbers if (n, k) in apart and (m, k) in apart]
+            nodes = [(cuts[n][k][2], cuts[m][k][2]) for k in shared]
+            for k, ari in zip(shared, _agreement(overlaps, first, parts[m], nodes), strict=True):
+                support[n, k] += ari * apart[m, k]
+                support[m, k] += ari * apart[n, k]
+    rows = [(n, k, *cuts[n][k][:2], apart[n, k], support[n, k]) for n, k in apart]
+    level, number, lift, following, separation, supported = (
         np.array(column) for column in zip(*rows, strict=True)
     )
-    score = separation + SUPPORT * support
+    score = separation + SUPPORT * supported
     best = np.lexsort([level, number, -score])
     return Candidates(
-        *(x[best] for x in (level, number, lift, following, separation, support, score))
+        *(x[best] for x in (level, number, lift, following, separation, supported, score))
     )
 
 
@@ -337,31 +342,27 @@ def _no_candidates() -> Candidates:
 
 
 def _agreement(
-    overlaps: Overlaps,
-    parts: list[Level],
-    cuts: list[dict[int, tuple[float, float, list[int]]]],
-    having: list[int],
-    k: int,
-) -> Iterator[tuple[tuple[int, int], float]]:
-    """Yield pairs of levels and the adjusted Rand index of their k groups, not below 0.
+    overlaps: Overlaps, first: Level, second: Level, cuts: list[tuple[list[int], list[int]]]
+) -> Iterator[float]:
+    """Yield the adjusted Rand index of the groups of two levels for each of some pairs of cuts.
 
-    The table of two levels is summed up over all pairs of their realizations.
+    It is not below 0. Its table is summed up over all pairs of realizations of the two.
     """
-    groups = {n: parts[n].members(cuts[n][k][2]) for n in having}
-    for place, n in enumerate(having):
-        if place + 1 == len(having):
-            break
-        inside = groups[n] >= 0
-        onto = np.zeros((k, overlaps.n_clusters))
-        leaves, of = parts[n].leaves[inside], groups[n][inside]
-        for g in range(k):
-            onto[g] = overlaps.counts[leaves[of == g]].sum(axis=0)
-        for m in having[place + 1 :]:
-            inside = groups[m] >= 0
-            table = np.zeros((k, k))
-            np.add.at(table.T, groups[m][inside], onto[:, parts[m].leaves[inside]].T)
-            pairs = parts[n].n_realizations * parts[m].n_realizations
-            yield (n, m), max(0.0, adjusted_rand(table / pairs))
+    if not cuts:
+        return
+    leaves = first.leaves[first.order], second.leaves[second.order]
+    # Sums over all rows and columns before: those of any two nodes follow from four of them.
+    before = np.zeros((leaves[0].size + 1, leaves[1].size + 1), np.int64)
+    before[1:, 1:] = overlaps.counts[np.ix_(*leaves)]
+    np.cumsum(before, axis=0, out=before)
+    np.cumsum(before, axis=1, out=before)
+    pairs = first.n_realizations * second.n_realizations
+    for rows, columns in cuts:
+        top, left = first.start[rows], second.start[columns]
+        bottom, right = top + first.size[rows], left + second.size[columns]
+        table = before[np.ix_(bottom, right)] - before[np.ix_(top, right)]
+        table -= before[np.ix_(bottom, left)] - before[np.ix_(top, left)]
+        yield max(0.0, adjusted_rand(table / pairs))
 
 
 def _spread(

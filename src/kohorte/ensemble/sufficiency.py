@@ -53,7 +53,7 @@ def measure_sufficiency(
     consensus: str = "coassociation",
     level: float = 0.9,
     target: float = 0.95,
-    max_points: int = 2**16,
+    max_points: int = 2**14,
 ) -> Sufficiency:
     """Measure how many realizations give the same consensus as as many others.
 
