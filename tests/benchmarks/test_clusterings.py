@@ -222,10 +222,11 @@ def test_the_published_recipe_is_what_it_says(three, monkeypatch):
     seen = []
     monkeypatch.setattr(clusterers, "answer_all", lambda *told: seen.append(told) or {})
     clusterers.run_published(three[1], (2,), 5, True)
-    ensemble, _, _, _, null = seen[0]
-    assert not null
-    assert ensemble.som.get_params()["trainer"] == "online"
-    assert len(ensemble._plan(ensemble.som)) == 24
+    ensemble = seen[0][0]
+    assert ensemble.recipe == "published"
+    plan = ensemble._plan(SOM(recipe="published"))
+    assert len(plan) == 24
+    assert {chosen["trainer"] for chosen in plan.values()} == {"online"}
 
 
 def test_labels_of_k_means_are_combined_by_all_three(three, monkeypatch):
