@@ -104,9 +104,8 @@ def combine_slabs(
     ResultError: counts of other labels.
     """
     choices = {name: options[name] for name in COMBINED_WITH}
-    ensemble = combine(
-        reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices, single=single
-    )
+    overlaps = reduce(add_overlaps, _read_slabs(indexes, labels, noise))
+    ensemble = combine(overlaps, **choices, single=single)
     how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads, "novelty": novelty}
     how["p_structure"] = p_structure
     store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
