@@ -12,6 +12,7 @@ TABLES = [
     "stability",
     "groups",
     "sufficiency",
+    "splits",
     "agreement",
     "effects",
 ]
