@@ -76,7 +76,7 @@ def test_groups_without_a_point_in_common_are_not_matched():
 
 def test_a_list_of_moved_points_that_is_too_long_is_left_out(monkeypatch):
     monkeypatch.setattr("kohorte.analysis.comparison.MAX_ROWS", 2)
-    found = compare([0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 0])
+    found = compare([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 0])
     assert len(found.moved) == 2
     found = compare([0, 0, 0, 0, 0, 0], [0, 1, 2, 0, 1, 2])
     assert found.moved.empty
@@ -89,7 +89,7 @@ def write_study(tmp_path):
     table = tmp_path / "points.csv"
     write_points(table)
     defaults = {"source": str(table), "scaling": "two_sigma", "stride": 1, "sample": None}
-    defaults |= {"features": None, "label": None, "delimiter": ",", "missing": "error"}
+    defaults |= {"features": None, "label": "kind", "delimiter": ",", "missing": "error"}
     defaults |= {"feature_dataset": None, "names_dataset": None, "generate": {}, "shape": None}
     defaults |= {"constant_features": "error", "weights": {}}
     kinds = np.repeat([0, 1, 2], 30)
@@ -174,11 +174,11 @@ def test_labels_without_a_table(write_study):
     assert compare_studies(files, write_study("half", stride=2)).scores.loc[0, "points"] == 45
     short = write_study("short", kinds[:60], has_table=False)
     with pytest.raises(
-        DataError, match="labels of .*short are of 60 points, but .*files has row 89"
+        DataError, match=r"labels of .*short are of 60 points, but .*files has row 89"
     ):
         compare_studies(files, short)
     with pytest.raises(
-        DataError, match="labels of .*short are of 60 points, but .*half has row 88"
+        DataError, match=r"labels of .*short are of 60 points, but .*half has row 88"
     ):
         compare_studies(write_study("half", stride=2), short)
 

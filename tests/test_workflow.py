@@ -37,7 +37,7 @@ def finished(make_project):
 
 def test_stable_names(finished):
     results = finished.results
-    tables = "realizations clusters points evaluation classes stability groups sufficiency"
+    tables = "realizations clusters points evaluation classes stability groups sufficiency splits"
     tables = [f"tables/{name}.csv" for name in (*tables.split(), "agreement", "effects", "choice")]
     for name in ("data.h5", "ensemble.h5", "summary.txt", *tables):
         assert (results / name).stat().st_size > 0, name
@@ -45,7 +45,7 @@ def test_stable_names(finished):
     assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
     pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
     assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
-    assert len(pdf) == 14
+    assert len(pdf) == 15
 
 
 def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
@@ -119,7 +119,7 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     project.configure(TINY, figures={"color_by": "xdim"})
     assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
     project.run("draw_figures")
-    assert "2 figures drawn, 12 kept" in (project.results / "logs" / "draw_figures.log").read_text()
+    assert "2 figures drawn, 13 kept" in (project.results / "logs" / "draw_figures.log").read_text()
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "draw_figures"} <= set(project.pending())
@@ -140,7 +140,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     module.write_text(text + "# edited\n")
     assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
     project.run()
-    assert "2 figures drawn, 12 kept" in log.read_text()
+    assert "2 figures drawn, 13 kept" in log.read_text()
     assert project.pending() == {}
     assert_same(before, content(project.results))
 
@@ -154,7 +154,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     project.run("draw_figures")
     (project.results / "figures" / "hits.png").unlink()
     project.run()
-    assert "1 figures drawn, 13 kept" in log.read_text()
+    assert "1 figures drawn, 14 kept" in log.read_text()
     (project.results / "figures" / "signal.pdf").unlink()
     assert project.pending("plot_signal") == {"plot_signal": 1}
     project.run("plot_signal", cores=1)

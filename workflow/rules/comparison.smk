@@ -64,11 +64,7 @@ rule compare_groups:
         mem_mb=memory("compare_groups"),
         runtime=run_time("compare_groups"),
     params:
-        **step(
-            "kohorte.analysis.comparison:write_comparison",
-            "analysis/tables",
-            "data/prepared",
-        ),
+        **step("kohorte.analysis.comparison:write_comparison", "data/prepared"),
         study=str(RESULTS),
         other=OTHER,
     script:

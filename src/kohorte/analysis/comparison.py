@@ -11,7 +11,6 @@ import numpy as np
 
 from kohorte import store
 from kohorte._checks import extra
-from kohorte.analysis.tables import MAX_ROWS
 from kohorte.data.prepared import PreparedData
 from kohorte.errors import DataError
 
@@ -20,7 +19,10 @@ with extra("figures"):
 
 _LOG = logging.getLogger(__name__)
 
-_NO_MATCH = -2
+#: Points that move beyond which their table has its header only, as that of all points of a study.
+MAX_ROWS = 1_000_000
+
+_NO_MATCH = -2  # the number of no group
 _BLOCK_VALUES = 2**20
 _ROUNDING = 1e-6  # of float32, which scaled features are rounded to, with room
 
