@@ -14,6 +14,7 @@ TABLES = [
     "stability",
     "groups",
     "sufficiency",
+    "splits",
     "agreement",
     "effects",
 ]

@@ -370,11 +370,14 @@ def portable_config(
 ) -> dict[str, Any]:
     """Return the part of a checked configuration that a study's results are made from.
 
-    What changes no result (how jobs are cut, which new points are labelled, experiments that belong
-    to no study) and the folders of this machine are left out; the rest gives the same study again.
+    What changes no result (how jobs are cut, which new points are labelled, what is compared with,
+    experiments that belong to no study) and the folders of this machine are left out; the rest
+    gives the same study again.
     """
     modules = tuple(modules)
-    elsewhere = {"execution", "prediction"}.union(*(module.unrecorded for module in modules))
+    elsewhere = {"execution", "prediction", "comparison"}.union(
+        *(module.unrecorded for module in modules)
+    )
     portable = {k: v for k, v in config.items() if k not in elsewhere}
     return map_paths(portable, modules, portable_path)
 
@@ -385,7 +388,8 @@ def map_paths(
     """Return a configuration with every path in it changed."""
     mapped = dict(config)
     keys = [("data", "source"), ("training", "weights"), ("classification", "test")]
-    keys += [("prediction", "source"), *(key for module in modules for key in module.files)]
+    keys += [("prediction", "source"), ("comparison", "with")]
+    keys += [key for module in modules for key in module.files]
     for section, key in keys:
         if section in mapped and mapped[section][key] is not None:
             mapped[section] = {**mapped[section], key: change(mapped[section][key])}

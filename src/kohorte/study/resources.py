@@ -73,6 +73,8 @@ COSTS: Mapping[str, Cost] = {
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     # Labels are compared with classes one realization at a time.
     "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
+    "tabulate_splits": Cost(mb_per_mb=9, seconds_per_mb=2),
+    "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
