@@ -16,6 +16,7 @@ from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.assign import assign
+from kohorte.maps.draws import see
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,6 +141,7 @@ def _look_up(
             f"{path}: is not the map that the ensemble was combined from; run the workflow again"
         )
     options = {"metric": stored.parameters["metric"], "threads": threads}
+    points, weights = (see(table, stored.factors) for table in (points, weights))
     found = assign(points, weights, node_clusters, hits, **options)
     # Small labels: those of all maps are held at once.
     labels = found.labels.astype(np.min_scalar_type(ids[-1]))

@@ -37,6 +37,7 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
+from kohorte.maps.draws import see
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
 from kohorte.provenance import digest_of
 from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
@@ -248,7 +249,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         points = self.estimators_[0]._scale(X)  # the same for all
         for member in self.estimators_:
             yield assign(
-                points,
+                see(points, member.factors_),
                 member._codebook,
                 member.node_clusters_,
                 member.hits_,

@@ -52,7 +52,10 @@ _BY_UNIT = {
     "scaled": ("features", "weights"),
     "physical unit of the feature": ("offset",),
     "physical unit of the feature per scaled unit": ("scale",),
-    "dimensionless": ("scaling/weights", "alpha", "gsum", "ranked", "smoothed", "signal"),
+    "dimensionless": (
+        *("scaling/weights", "factors", "alpha"),
+        *("gsum", "ranked", "smoothed", "signal"),
+    ),
     "class index": ("truth",),
     "row of the source, from 0": ("rows",),
     "scaled distance": ("u_matrix", "quantization_error"),
