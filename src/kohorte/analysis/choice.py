@@ -8,7 +8,7 @@ lower the quantization error. Which of its settings to recommend is a convention
 every study, and no more than that: see `nearest_to_ideal`.
 
 Quantization errors in different metrics cannot be compared. Where the metric is swept, each metric
-has a front and a recommended setting of its own.
+has a front and a recommended setting of its own; and so have scalings, and features that maps see.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from kohorte.maps.parameters import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Parameters that quantization errors are measured by.
+INCOMPARABLE = ("metric", "scaling", "features", "feature_share")
 
 
 def pareto_front(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:
@@ -100,9 +104,9 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
         settings[f"{error}_mean"] = grouped[error].mean()
         settings[f"{error}_std"] = grouped[error].std()
     settings["pareto"] = settings["recommended"] = False
-    metrics = realizations["metric"].iloc[first].to_numpy()
-    for metric in pd.unique(metrics):
-        rows = np.flatnonzero(metrics == metric)
+    units = error_units(realizations).iloc[first].to_numpy()
+    for unit in pd.unique(units):
+        rows = np.flatnonzero(units == unit)
         errors = [_short(settings[f"{error}_mean"].iloc[rows]) for error in ("qe", "te")]
         settings.loc[rows[pareto_front(*errors)], "pareto"] = True
         settings.loc[rows[nearest_to_ideal(*errors)], "recommended"] = True
@@ -114,16 +118,34 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
 
 def trained_with(swept: Sequence[str]) -> list[str]:
     """Return the swept parameters that a map is trained with: all but the segmentation's."""
-    return [name for name in swept if PARAMETERS[name].section != "segmentation"]
+    later = {name for name, row in PARAMETERS.items() if row.section == "segmentation"}
+    return [name for name in swept if name not in later]
+
+
+def error_units(table: pd.DataFrame) -> pd.Series:
+    """Return what the quantization errors of the rows are measured in, as text.
+
+    Errors in different ones cannot be compared: in other metrics, scalings, or features. It is the
+    metric where nothing of that varies, and else the values that vary.
+    """
+    names = [name for name in INCOMPARABLE if name in table]
+    varying = [name for name in names if table[name].nunique(dropna=False) > 1]
+    units = table.iloc[:, 0].map(lambda _: "")
+    for name in varying or names[:1]:
+        values = table[name].map(str)
+        part = values if name == "metric" else f"{name} " + values
+        units = units.where(units == "", units + ", ") + part
+    return units
 
 
 def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
     """Return the swept parameters that maps are trained with, the one that tells most of qe first.
 
     How much one tells is the variance of the mean qe of each value, where qe is in parts of the
-    mean of its metric.
+    mean of those that it can be compared with.
     """
-    relative = realizations["qe"] / realizations.groupby("metric")["qe"].transform("mean")
+    by_unit = realizations.groupby(error_units(realizations))
+    relative = realizations["qe"] / by_unit["qe"].transform("mean")
 
     def variance(name: str) -> float:
         values = realizations[name]
@@ -146,11 +168,11 @@ def describe_setting(setting: pd.Series) -> str:
 
 def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
     """Return what each recommended setting is, with its best realization, and why."""
-    described = []
-    for _, chosen in settings[settings["recommended"]].iterrows():
-        rivals = settings
-        if "metric" in settings:
-            rivals = settings[settings["metric"] == chosen["metric"]]
+    described, units = [], error_units(settings)
+    for unit, (_, chosen) in zip(
+        units[settings["recommended"]], settings[settings["recommended"]].iterrows(), strict=True
+    ):
+        rivals = settings[units == unit]
         on_front = int(rivals["pareto"].sum())
         reason = (
             f"{'nearest to the lowest' if on_front > 1 else 'lowest'} quantization and topographic "

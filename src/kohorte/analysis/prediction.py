@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.data.names import READERS
+from kohorte.data.names import READERS, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
@@ -63,7 +63,8 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         options = store.read_json(file, "options")
         names = store.read_text(file["names"])
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
-        scaling = Scaling(options["scaling"], names, offset, scale, np.ones(len(names), dtype=bool))
+        method = scalings(options)[0]
+        scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
     reader = READERS.get(Path(source).suffix.lower())
     how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
     how["delimiter"] = options["delimiter"] if reader and reader.is_text else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte._checks import extra
-from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
+from kohorte.analysis.choice import INCOMPARABLE, choose_settings, describe_choice, trained_with
 from kohorte.analysis.evaluation import evaluate
 from kohorte.ensemble.sweep import SettingEnsemble, combine_settings, measure_setting
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
@@ -21,8 +21,12 @@ with extra("figures"):
 
 _SCORES = ["ari", "ami", "accuracy"]
 
-# Reasons where each setting holds maps in several metrics, and where only segmentations differ.
-_MIXED = "lowest topographic error (quantization errors in different metrics cannot be compared)"
+# Reasons where the errors of a setting are measured in several ways, and where only
+# segmentations differ.
+_MIXED = (
+    "lowest topographic error (quantization errors in different metrics, scalings or features "
+    "cannot be compared)"
+)
 _EQUAL = "neither error depends on the segmentation"
 
 
@@ -34,7 +38,7 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     setting, in the order of the sweep; `setting` (R,) int64: row of each map.
     """
     per = list(per)
-    mixed = "metric" not in per and maps["metric"].nunique() > 1
+    mixed = any(n in maps and n not in per and maps[n].nunique() > 1 for n in INCOMPARABLE)
     maps = maps.assign(qe=np.nan) if mixed else maps
     setting = maps.groupby(per, sort=False, dropna=False).ngroup().to_numpy()
     first, grouped = np.unique(setting, return_index=True)[1], maps.groupby(setting)

@@ -442,7 +442,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         A map of a study takes features on the scale of the study; see `load_study`.
         """
         with store.open_result(path, "realization") as file:
-            seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")
+            seed, known = int(file.attrs["seed"]), store.read_json(file, "parameters")
+            # A study also says what the map sees of its table: its factors.
+            resolved = {name: value for name, value in known.items() if name in PARAMETERS}
             if "estimator" in file.attrs:
                 som = cls(**store.read_json(file, "estimator"))
             else:

@@ -317,15 +317,18 @@ def without_effect(parameters: Values) -> set[str]:
     }
 
 
-def realization_id(parameters: Values, repeat: int) -> str:
-    """Return the readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``."""
+def realization_id(parameters: Values, repeat: int, *seen: str) -> str:
+    """Return the readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``.
+
+    `seen` are parts of the name for what the map sees other than the table as it is.
+    """
     parts = [
         f"{row.code}{_text(parameters[name])}"
         for name, row in PARAMETERS.items()
         if (row.always or parameters[name] != row.default)
         and (row.matters is None or row.matters(parameters))
     ]
-    return "_".join([*parts, f"r{repeat}"])
+    return "_".join([*parts, *seen, f"r{repeat}"])
 
 
 def realization_seed(study_seed: int, identifier: str) -> int:
