@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from planning import plan_config
-from workflow_project import TINY
+from workflow_project import TINY, Project, write_points
 
 from kohorte import SOM, SOMEnsemble, store
 from kohorte.data.names import feature_sets, named_features, scalings
@@ -157,33 +157,33 @@ def test_features_that_a_scaling_leaves_out(schema, tmp_path):
         data.factors({"scaling": "robust", "features": "b"})
 
 
-def test_a_study_of_scalings_and_features(make_project):
+def test_a_study_of_scalings_and_features(root, tmp_path):
     """Maps, tables, votes of new points, and the study loaded again."""
     config = {
         **TINY,
         "study": "seen",
         "data": TINY["data"]
-        | {"scaling": ["two_sigma", "robust"], "features": [["x", "y"], ["x", "y", "z"]]},
+        | {
+            "scaling": ["two_sigma", "robust"],
+            "features": [["height", "girth"], ["height", "girth", "age"]],
+        },
         "lattice": {"xdim": 5, "ydim": 4},
         "training": {"steps": 400, "feature_share": [0.6, 1], "snapshots": 2},
         "ensemble": {"per": ["scaling", "features"]},
         "prediction": {"source": TINY["data"]["source"]},
     }
-    project = make_project(config, name="seen")
-    names = ["x", "y", "z"]
-    rng = np.random.default_rng(0)
-    centres = np.repeat(rng.normal(size=(3, 3)) * 4, 30, axis=0)
-    points = pd.DataFrame(centres + rng.normal(size=(90, 3)), columns=names)
-    points.assign(kind=np.repeat(["a", "b", "c"], 30)).to_csv(
-        project.directory / TINY["data"]["source"], index=False
-    )
-    project.run("results/seen/summary.txt", "prediction", "sweep", "figures")
+    project = Project(root, tmp_path / "seen", config)
+    write_points(project.directory / TINY["data"]["source"])
+    points = pd.read_csv(project.directory / TINY["data"]["source"])[["height", "girth", "age"]]
+    drawn = ("quality", "component_planes", "umatrix_stages", "snapshots", "parameter_agreement")
+    figures = [f"results/seen/figures/{name}.png" for name in drawn]
+    project.run("predict", "sweep", "results/seen/tables/choice.csv", *figures)
     maps = pd.read_csv(project.results / "tables/realizations.csv")
     assert len(maps) == 8
     assert set(maps["scaling"]) == {"two_sigma", "robust"}
-    assert set(maps["features"]) == {"x+y", "x+y+z"}
+    assert set(maps["features"]) == {"height+girth", "height+girth+age"}
     table = store.read_data(project.results / "data.h5")
-    assert table.names == ("x", "y", "z")
+    assert table.names == ("height", "girth", "age")
     for row in maps.itertuples():
         stored = store.read_realization(project.realization(row.id), "weights", "winners", "labels")
         seen = table.factors({"scaling": row.scaling, "features": row.features})
@@ -194,10 +194,14 @@ def test_a_study_of_scalings_and_features(make_project):
         assert_array_equal(stored.arrays["weights"], expected.weights)
         assert_array_equal(stored.arrays["labels"], expected.labels)
         assert stored.factors is None or (stored.factors >= 0).all()
-        if row.features == "x+y":
+        if row.features == "height+girth":
             assert stored.factors[2] == 0
         if stored.factors is None:
-            assert (row.scaling, row.features, row.feature_share) == ("two_sigma", "x+y+z", 1)
+            assert (row.scaling, row.features, row.feature_share) == (
+                "two_sigma",
+                "height+girth+age",
+                1,
+            )
 
     choice = pd.read_csv(project.results / "tables/choice.csv")
     assert {"scaling", "features", "feature_share"} <= set(choice)
