@@ -2,6 +2,7 @@
 
 from kohorte import store
 from kohorte.jobs.counting import combine_slabs
+from kohorte.jobs.novelty import study_novelty
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -14,6 +15,7 @@ if __name__ == "__main__":
             verify=True,
         ) as labels,
     ):
+        data = snakemake.input.get("data")
         combine_slabs(
             snakemake.output.ensemble,
             snakemake.input.overlaps,
@@ -22,4 +24,7 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
+            structure=snakemake.input.structure,
+            level=snakemake.params.level,
+            novelty=study_novelty(data, snakemake.input.labels, labels.ids) if data else None,
         )

@@ -28,6 +28,7 @@ from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ConfigError, DataError, ResultError
 from kohorte.estimators import SOM, SOMEnsemble, load_study
 from kohorte.estimators.som import complete_parameters
+from kohorte.jobs.novelty import MeanNovelty
 from kohorte.maps.batch import MiniBatches, train_minibatch
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
@@ -365,7 +366,9 @@ def finished(request, X, schema, tmp_path_factory):
     options = {"identical": "resolved", "threshold": -0.015, "groups": 3, "votes": request.param}
     ensemble = combine(count_overlaps(labels), groups=3)
     ids = [plan.id for plan in plans]
-    store.write_ensemble(folder / "ensemble.h5", ensemble, labels, ids=ids, options=options)
+    novelty = MeanNovelty(features, [folder / "realizations" / f"{i}.h5" for i in ids])
+    how = {"ids": ids, "options": options, "novelty": novelty}
+    store.write_ensemble(folder / "ensemble.h5", ensemble, labels, **how)
     return folder, data.physical(range(4)), request.param
 
 
@@ -396,6 +399,11 @@ def test_an_ensemble_is_the_study_with_its_sweep_and_seed(finished, gappy):
     assert_array_equal(ensemble.labels_, known.points.label)
     assert_array_equal(ensemble.signal_, known.points.signal)
     assert_array_equal(ensemble.confidence_.astype(np.float32), known.points.confidence)
+    assert_array_equal(ensemble.second_, known.points.second)
+    assert_array_equal(ensemble.second_share_.astype(np.float32), known.points.second_share)
+    assert_array_equal(ensemble.novelty_, known.points.novelty)
+    assert_array_equal(ensemble.outliers_, known.points.arrays["is_outlier"])
+    assert_array_equal(ensemble.novelty(features), ensemble.novelty_)
     assert_array_equal(ensemble.gsum_, known.clusters.gsum)
     assert ensemble.n_groups_ == 3
     assert_array_equal(ensemble.predict(features), ensemble.labels_)
@@ -414,6 +422,8 @@ def test_a_finished_study_is_a_pipeline(finished):
     assert_array_equal(found, known.points.label)
     assert pipeline["som"].votes == votes
     assert_array_equal(pipeline["som"].signal_, known.points.signal)
+    assert_array_equal(pipeline["som"].novelty_, known.points.novelty)
+    assert_array_equal(pipeline["som"].outliers_, known.points.arrays["is_outlier"])
     identifier = known.realizations.ids[3]
     one = load_study(folder, identifier)
     stored = store.read_realization(folder / "realizations" / f"{identifier}.h5", "labels")

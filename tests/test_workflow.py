@@ -37,7 +37,9 @@ def finished(make_project):
 
 def test_stable_names(finished):
     results = finished.results
-    tables = "realizations clusters points evaluation classes stability groups sufficiency"
+    tables = (
+        "realizations clusters points evaluation classes stability groups sufficiency reliability"
+    )
     tables = [f"tables/{name}.csv" for name in (*tables.split(), "agreement", "effects", "choice")]
     for name in ("data.h5", "ensemble.h5", "summary.txt", *tables):
         assert (results / name).stat().st_size > 0, name
@@ -45,7 +47,7 @@ def test_stable_names(finished):
     assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
     pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
     assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
-    assert len(pdf) == 14
+    assert len(pdf) == 15
 
 
 def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
@@ -119,7 +121,7 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     project.configure(TINY, figures={"color_by": "xdim"})
     assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
     project.run("draw_figures")
-    assert "2 figures drawn, 12 kept" in (project.results / "logs" / "draw_figures.log").read_text()
+    assert "2 figures drawn, 13 kept" in (project.results / "logs" / "draw_figures.log").read_text()
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "draw_figures"} <= set(project.pending())
@@ -140,7 +142,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     module.write_text(text + "# edited\n")
     assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
     project.run()
-    assert "2 figures drawn, 12 kept" in log.read_text()
+    assert "2 figures drawn, 13 kept" in log.read_text()
     assert project.pending() == {}
     assert_same(before, content(project.results))
 
@@ -154,7 +156,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     project.run("draw_figures")
     (project.results / "figures" / "hits.png").unlink()
     project.run()
-    assert "1 figures drawn, 13 kept" in log.read_text()
+    assert "1 figures drawn, 14 kept" in log.read_text()
     (project.results / "figures" / "signal.pdf").unlink()
     assert project.pending("plot_signal") == {"plot_signal": 1}
     project.run("plot_signal", cores=1)
@@ -357,7 +359,8 @@ def test_label_files_of_other_clusterers(finished, make_project):
     with h5py.File(project.results / "ensemble.h5") as file:
         assert file["overlaps/counts"][0, 3] == 27
     drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
-    assert {"ranking", "similarity", "agreement", "stability", "sufficiency"} <= drawn
+    assert {"ranking", "similarity", "agreement", "stability"} <= drawn
+    assert "sufficiency" not in drawn  # three realizations have no halves
     assert "umatrix" not in drawn
 
     np.save(runs / "one.npy", labels[:-1])
@@ -400,7 +403,7 @@ def test_label_files_that_leave_points_out(make_project):
     assert sizes.sum() == (labels >= 0).sum()
     assert pd.read_csv(project.results / "tables" / "agreement.csv")["ari"].tolist() == [1] * 3
     drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
-    assert {"signal", "confidence", "sufficiency", "stability"} <= drawn
+    assert {"signal", "confidence", "stability"} <= drawn
     project.run("results/tiny/group_signals.h5")
     with h5py.File(project.results / "group_signals.h5") as file:
         assert file["signals"][:].sum(axis=0).tolist() == (labels >= 0).sum(axis=0).tolist()

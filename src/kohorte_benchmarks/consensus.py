@@ -85,7 +85,7 @@ def compare(
     overlaps = count_overlaps(labels, backend=BACKEND)
     rules = []
     for rule in RULES:
-        grouping = group_clusters(overlaps, rule=rule)
+        grouping = group_clusters(overlaps, rule, "jaccard")
         found, _ = vote(labels, overlaps, grouping.groups)
         row = {"rule": rule, "n_groups": grouping.n_groups, "n_won": len(np.unique(found))}
         ari = evaluate(found[judged], truth[judged]).ari
@@ -101,7 +101,7 @@ def _timed(method: Callable[..., np.ndarray], *arguments: Any) -> tuple[np.ndarr
 
 def _consensus(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
     overlaps = count_overlaps(labels, backend=BACKEND)
-    return vote(labels, overlaps, group_clusters(overlaps, n_groups).groups)[0]
+    return vote(labels, overlaps, group_clusters(overlaps, n_groups, "jaccard").groups)[0]
 
 
 def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
@@ -112,7 +112,7 @@ def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarr
     tie. `labels` are (R, N); `n_groups` is as for group_clusters; the result is (N,).
     """
     overlaps = count_overlaps(labels, backend=BACKEND)
-    groups = group_clusters(overlaps, n_groups).groups
+    groups = group_clusters(overlaps, n_groups, "jaccard").groups
     return vote(labels, overlaps, groups, weights=gsum(overlaps))[0]
 
 

@@ -1,14 +1,18 @@
-"""Which parameters? Settings of a study weighed by quantization and topographic error.
+"""Which map, which parameters? Settings weighed by agreement with the consensus and by errors.
 
 A *setting* is a combination of the swept parameters that a map is trained with. Parameters of the
 segmentation alone change neither error, so maps that differ only in these are repeats of one
 setting. One setting is better than another where it is at least as good in both errors and better
 in one; those that no other is better than are the Pareto front. A front is a trade: more nodes
-lower the quantization error. Which of its settings to recommend is a convention, the same for
-every study, and no more than that: see `nearest_to_ideal`.
+lower the quantization error.
+
+A map is worth recommending if it says what the ensemble says, so the setting is recommended whose
+maps agree best with the consensus. Where settings are equal in that, or there is no consensus of
+all of them, a convention chooses from the front, the same for every study, and no more than that:
+see `nearest_to_ideal`.
 
 Quantization errors in different metrics cannot be compared. Where the metric is swept, each metric
-has a front and a recommended setting of its own; and so have scalings, and features that maps see.
+has a front of its own; and so have scalings, and features that maps see.
 """
 
 from __future__ import annotations
@@ -70,8 +74,9 @@ class Choice:
 
     #: One row a setting, in the order of the sweep: its swept parameters, None where one has no
     #: effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a sample, NaN
-    #: for one repeat); `pareto`, whether it is on the front; `recommended`; `realization`, id of
-    #: its best repeat, chosen by `nearest_to_ideal` among its repeats
+    #: for one repeat); `with_consensus`, mean share of the points for which its maps vote as the
+    #: consensus does, where that is known; `pareto`, whether it is on the front; `recommended`;
+    #: `realization`, id of its best repeat, chosen from its repeats as the setting from all
     settings: pd.DataFrame
     member: np.ndarray  # (R,) int64. Row of `settings` that each realization belongs to.
 
@@ -87,8 +92,8 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`; `swept`: names of the
-    parameters that vary.
+    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
+    where there is a consensus of them; `swept`: names of the parameters that vary.
     """
     with extra("figures"):
         import pandas as pd
@@ -103,17 +108,34 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     for error in ("qe", "te"):
         settings[f"{error}_mean"] = grouped[error].mean()
         settings[f"{error}_std"] = grouped[error].std()
+    if "with_consensus" in realizations:
+        settings["with_consensus"] = grouped["with_consensus"].mean()
     settings["pareto"] = settings["recommended"] = False
     units = error_units(realizations).iloc[first].to_numpy()
+    agreeing = _best_agreeing(settings)
     for unit in pd.unique(units):
         rows = np.flatnonzero(units == unit)
-        errors = [_short(settings[f"{error}_mean"].iloc[rows]) for error in ("qe", "te")]
-        settings.loc[rows[pareto_front(*errors)], "pareto"] = True
-        settings.loc[rows[nearest_to_ideal(*errors)], "recommended"] = True
-    settings["realization"] = [
-        repeats["id"].iloc[nearest_to_ideal(repeats["qe"], repeats["te"])] for _, repeats in grouped
-    ]
+        errors = settings[["qe_mean", "te_mean"]].map(_short)
+        settings.loc[rows[pareto_front(*errors.iloc[rows].to_numpy().T)], "pareto"] = True
+        rows = rows[agreeing[rows]]
+        if rows.size:
+            best = nearest_to_ideal(*errors.iloc[rows].to_numpy().T)
+            settings.loc[rows[best], "recommended"] = True
+    settings["realization"] = [_best_repeat(repeats) for _, repeats in grouped]
     return Choice(settings, member)
+
+
+def _best_agreeing(rows: pd.DataFrame) -> np.ndarray:
+    """Return which rows agree best with the consensus; all where that is not known."""
+    if "with_consensus" not in rows:
+        return np.ones(len(rows), dtype=bool)
+    agreement = rows["with_consensus"].map(_short).to_numpy()
+    return agreement == agreement.max()
+
+
+def _best_repeat(repeats: pd.DataFrame) -> str:
+    best = repeats[_best_agreeing(repeats)]
+    return best["id"].iloc[nearest_to_ideal(best["qe"], best["te"])]
 
 
 def trained_with(swept: Sequence[str]) -> list[str]:
@@ -166,12 +188,25 @@ def describe_setting(setting: pd.Series) -> str:
     return ", ".join(texts or [f"{name} none" for name in swept.index])
 
 
-def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return what each recommended setting is, with its best realization, and why."""
-    described, units = [], error_units(settings)
-    for unit, (_, chosen) in zip(
-        units[settings["recommended"]], settings[settings["recommended"]].iterrows(), strict=True
-    ):
+def describe_choice(
+    settings: pd.DataFrame, realizations: pd.DataFrame | None = None
+) -> list[tuple[str, str]]:
+    """Return what each recommended setting is, with its best realization, and why.
+
+    `realizations`: the table that has `with_consensus` of the maps, where that is why.
+    """
+    described, is_chosen = [], settings["recommended"]
+    units = error_units(settings)
+    for unit, (_, chosen) in zip(units[is_chosen], settings[is_chosen].iterrows(), strict=True):
+        if "with_consensus" in settings and realizations is not None:
+            agreement = realizations.set_index("id")["with_consensus"]
+            own = agreement[chosen["realization"]]
+            reason = (
+                f"votes with the consensus on {own:.1%} of the points, rank "
+                f"{(agreement > own).sum() + 1} of {len(agreement)}"
+            )
+            described.append((f"{describe_setting(chosen)}: {chosen['realization']}", reason))
+            continue
         rivals = settings[units == unit]
         on_front = int(rivals["pareto"].sum())
         reason = (
@@ -221,9 +256,9 @@ def _distances(errors: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.round(np.sqrt(squares), 9)
 
 
-def _short(values: pd.Series) -> list[float]:
+def _short(value: float) -> float:
     """Twelve digits: means that differ only in the rounding of their sums are equal."""
-    return [float(f"{value:.12g}") for value in values]
+    return float(f"{value:.12g}")
 
 
 def _is_none(value: object) -> bool:

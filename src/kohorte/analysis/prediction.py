@@ -42,11 +42,14 @@ class Prediction:
 
     label: np.ndarray  # (N,) smallest unsigned integer type. Consensus group with most votes.
     confidence: np.ndarray  # (N,) float32. Share of the votes that the group won.
+    second: np.ndarray  # (N,) signed. Group with the second most votes, -1 where none got any.
+    second_share: np.ndarray  # (N,) float32. Share of the votes that it got.
     signal: np.ndarray  # (N,) float64. Stacked signal, as in `ensemble.h5`.
     #: (N,) float64. Mean over the maps of the distance to the winner divided by the quantization
     #: error of the map. The study's own points have 1 on average; a point with several times as
     #: much is unlike them, and its label means little.
     novelty: np.ndarray
+    is_outlier: np.ndarray  # (N,) bool. Whether that is above the study's `outlier_threshold`.
 
 
 def read_points(source: str | Path, data: str | Path) -> NewPoints:
@@ -121,8 +124,19 @@ def predict(
             labels.append(found)
             novelty += distances
         voted = ensemble.label(labels, ensemble.options["votes"], threads=threads)
-        confidence = voted.confidence.astype(np.float32)
-        parts.append((voted.groups, confidence, voted.signal, novelty / len(paths)))
+        novelty /= len(paths)
+        threshold = ensemble.points.outlier_threshold
+        parts.append(
+            (
+                voted.groups,
+                voted.confidence.astype(np.float32),
+                voted.second,
+                voted.second_share.astype(np.float32),
+                voted.signal,
+                novelty,
+                novelty > (np.inf if threshold is None else threshold),
+            )
+        )
     return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -153,12 +167,10 @@ def write_prediction(
     path: str | Path, prediction: Prediction, points: NewPoints, **attributes: Any
 ) -> None:
     """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them."""
-    arrays = {name: getattr(prediction, name) for name in ("label", "confidence", "signal")}
+    arrays = vars(prediction)
     known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
     with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
         store.put(file, arrays | known)
-        file["novelty"] = prediction.novelty
-        file["novelty"].attrs["unit"] = "quantization errors"
 
 
 def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:

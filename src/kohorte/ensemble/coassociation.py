@@ -19,7 +19,9 @@ import numpy as np
 from numba import njit
 
 from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.tree import leaf_spans
 
 FLOOR = 0.01
 """Lift below which two groups are apart, however little they share: a hundredth of chance."""
@@ -32,26 +34,6 @@ MAX_GROUPS = 100
 
 MIN_LEVEL = 4
 """Fewest realizations of a level."""
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """Numbers of groups in levels of fineness, and what speaks for each; arrays of equal length.
-
-    `level` and `n_groups` int64; `lift` float64, how much oftener than by chance points of the two
-    most alike groups lie together, and `next_lift` the same for one group more; `separation` is
-    log((next_lift + FLOOR) / (lift + FLOOR)), `support` the sum over the other levels of their
-    separation of so many groups by the adjusted Rand index with these, and `score` is separation +
-    SUPPORT x support. The best come first.
-    """
-
-    level: np.ndarray
-    n_groups: np.ndarray
-    lift: np.ndarray
-    next_lift: np.ndarray
-    separation: np.ndarray
-    support: np.ndarray
-    score: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +142,9 @@ class Level:
         of_pairs = n_realizations / max(1, n_realizations - 1)
         self.lifts = alike[order] * (overlaps.n_points * of_pairs)
         self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
+        # Leaves in the order of the tree: those below a node stand side by side.
+        self.start, self.size = leaf_spans(self.linkage)
+        self.order = np.argsort(self.start[: leaves.size])
 
     def cuts(self, least: float, most: int) -> dict[int, tuple[float, float, list[int]]]:
         """Cut the tree into ever more groups of a mean size of at least `least` points.
@@ -193,13 +178,33 @@ class Level:
 
     def members(self, nodes: list[int]) -> np.ndarray:
         """Return the group (L,) of each leaf, by place in `nodes`; -1 outside of all."""
-        k = self.leaves.size
-        group = np.full(2 * k - 1, -1)
-        group[nodes] = np.arange(len(nodes))
-        for step in range(k - 2, -1, -1):
-            if group[k + step] >= 0:
-                group[self.linkage[step, :2].astype(np.int64)] = group[k + step]
-        return group[:k]
+        group = np.full(self.leaves.size, -1)
+        for place, node in enumerate(nodes):
+            group[self.order[self.start[node] : self.start[node] + self.size[node]]] = place
+        return group
+
+    def isolation(self, overlaps: Overlaps, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
+
+        The contact is the lift of a group with the one that it shares most with, and the isolation
+        log((inner + FLOOR) / (contact + FLOOR)), where the group parts at the lift inner. Groups in
+        the order of `_spread`: by their points, descending.
+        """
+        k, inside = self.leaves.size, self.members(nodes)
+        size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
+        onto = np.zeros((len(nodes), k))
+        for g in range(len(nodes)):
+            rows = overlaps.counts[np.ix_(self.leaves[inside == g], self.leaves)]
+            onto[g] = rows.sum(axis=0)
+        shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
+        of_pairs = self.n_realizations / max(1, self.n_realizations - 1)
+        lift = shared / np.outer(size, size) * (overlaps.n_points * of_pairs)
+        np.fill_diagonal(lift, -np.inf)
+        contact = lift.max(axis=1) if len(nodes) > 1 else np.zeros(1)
+        most = float(self.lifts.max(initial=0.0))
+        inner = np.array([self.lifts[node - k] if node >= k else most for node in nodes])
+        order = np.argsort(-size, kind="stable")
+        return np.log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
 
 
 def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
@@ -219,19 +224,57 @@ def smallest_group(n_points: int) -> float:
     return max(3.0, 0.5 * math.sqrt(n_points))
 
 
-def join_clusters(overlaps: Overlaps, n_groups: int | str = "auto") -> Joined:
-    """Group the clusters of all realizations, of which there are at least two.
-
-    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score; in both
-    cases the level is the one with the highest score. Where no level has so many groups of
-    `smallest_group` points, smaller ones count.
-    """
+def _grow(overlaps: Overlaps) -> tuple[np.ndarray, list[Level]]:
+    """Return the level of each realization, and the tree of each level."""
     levels = find_levels(overlaps)
     per_level = np.bincount(levels)
-    parts = [
+    return levels, [
         Level(overlaps, np.flatnonzero(levels[overlaps.realization] == n), int(per_level[n]))
         for n in range(per_level.size)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Numbered:
+    """The groups for one number of them, at the level with the highest score.
+
+    `groups` (K,) int64 of all clusters; (k,) float64 `isolation` of each group, see
+    Level.isolation, and `contact`, its lift with the group that it shares most with.
+    """
+
+    score: float
+    groups: np.ndarray
+    isolation: np.ndarray
+    contact: np.ndarray
+
+
+def number_groups(overlaps: Overlaps, most: int) -> dict[int, Numbered]:
+    """Return the groups for every number of them from 2 to `most` that some level has."""
+    levels, parts = _grow(overlaps)
+    least = smallest_group(overlaps.n_points)
+    cuts = [part.cuts(least, most) for part in parts]
+    candidates = _judge(overlaps, parts, cuts, None)
+    found: dict[int, Numbered] = {}
+    rows = zip(candidates.level, candidates.n_groups, candidates.score, strict=True)
+    for level, k, score in ((int(n), int(k), float(score)) for n, k, score in rows):
+        if k not in found and k <= most:
+            nodes = cuts[level][k][2]
+            joined = _spread(overlaps, levels, parts[level], nodes, candidates)
+            isolation, contact = parts[level].isolation(overlaps, nodes)
+            found[k] = Numbered(score, joined.groups, isolation, contact)
+    return found
+
+
+def join_clusters(
+    overlaps: Overlaps, n_groups: int | str = "auto", *, single: bool = False
+) -> Joined:
+    """Group the clusters of all realizations, of which there are at least two.
+
+    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score, or one
+    group if `single`; in all cases the level is the one with the highest score. Where no level has
+    so many groups of `smallest_group` points, smaller ones count.
+    """
+    levels, parts = _grow(overlaps)
     wanted = None if n_groups == "auto" else int(n_groups)
     most = MAX_GROUPS if wanted is None else max(wanted, MAX_GROUPS)
     least = smallest_group(overlaps.n_points)
@@ -243,8 +286,8 @@ def join_clusters(overlaps: Overlaps, n_groups: int | str = "auto") -> Joined:
         least = least / 2 if least > 1 else 0.0
         cuts = [part.cuts(least, most) for part in parts]
     candidates = _judge(overlaps, parts, cuts, wanted)
-    if candidates.score.size == 0 or (wanted is None and candidates.score[0] <= 0):
-        whole = parts[-1]
+    if candidates.score.size == 0 or (wanted is None and (single or candidates.score[0] <= 0)):
+        whole = parts[int(candidates.level[0]) if candidates.level.size else -1]
         return _spread(overlaps, levels, whole, [2 * whole.leaves.size - 2], candidates)
     chosen, k = int(candidates.level[0]), int(candidates.n_groups[0])
     return _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)
@@ -264,24 +307,28 @@ def _judge(
     cuts: list[dict[int, tuple[float, float, list[int]]]],
     wanted: int | None,
 ) -> Candidates:
-    rows = []
-    for k in [wanted] if wanted is not None else sorted(set().union(*cuts) - {1}):
-        having = [n for n, cut in enumerate(cuts) if k in cut]
-        apart = {n: _separation(*cuts[n][k][:2]) for n in having}
-        agreed = dict.fromkeys(having, 0.0)
-        for (n, m), ari in _agreement(overlaps, parts, cuts, having, k):
-            agreed[n] += ari * apart[m]
-            agreed[m] += ari * apart[n]
-        rows += [(n, k, *cuts[n][k][:2], apart[n], agreed[n]) for n in having]
-    if not rows:
+    numbers = [wanted] if wanted is not None else sorted(set().union(*cuts) - {1})
+    apart = {
+        (n, k): _separation(*cut[k][:2]) for k in numbers for n, cut in enumerate(cuts) if k in cut
+    }
+    if not apart:
         return _no_candidates()
-    level, number, lift, following, separation, support = (
+    support = dict.fromkeys(apart, 0.0)
+    for n, first in enumerate(parts):
+        for m in range(n + 1, len(parts)):
+            shared = [k for k in numbers if (n, k) in apart and (m, k) in apart]
+            nodes = [(cuts[n][k][2], cuts[m][k][2]) for k in shared]
+            for k, ari in zip(shared, _agreement(overlaps, first, parts[m], nodes), strict=True):
+                support[n, k] += ari * apart[m, k]
+                support[m, k] += ari * apart[n, k]
+    rows = [(n, k, *cuts[n][k][:2], apart[n, k], support[n, k]) for n, k in apart]
+    level, number, lift, following, separation, supported = (
         np.array(column) for column in zip(*rows, strict=True)
     )
-    score = separation + SUPPORT * support
+    score = separation + SUPPORT * supported
     best = np.lexsort([level, number, -score])
     return Candidates(
-        *(x[best] for x in (level, number, lift, following, separation, support, score))
+        *(x[best] for x in (level, number, lift, following, separation, supported, score))
     )
 
 
@@ -295,31 +342,27 @@ def _no_candidates() -> Candidates:
 
 
 def _agreement(
-    overlaps: Overlaps,
-    parts: list[Level],
-    cuts: list[dict[int, tuple[float, float, list[int]]]],
-    having: list[int],
-    k: int,
-) -> Iterator[tuple[tuple[int, int], float]]:
-    """Yield pairs of levels and the adjusted Rand index of their k groups, not below 0.
+    overlaps: Overlaps, first: Level, second: Level, cuts: list[tuple[list[int], list[int]]]
+) -> Iterator[float]:
+    """Yield the adjusted Rand index of the groups of two levels for each of some pairs of cuts.
 
-    The table of two levels is summed up over all pairs of their realizations.
+    It is not below 0. Its table is summed up over all pairs of realizations of the two.
     """
-    groups = {n: parts[n].members(cuts[n][k][2]) for n in having}
-    for place, n in enumerate(having):
-        if place + 1 == len(having):
-            break
-        inside = groups[n] >= 0
-        onto = np.zeros((k, overlaps.n_clusters))
-        leaves, of = parts[n].leaves[inside], groups[n][inside]
-        for g in range(k):
-            onto[g] = overlaps.counts[leaves[of == g]].sum(axis=0)
-        for m in having[place + 1 :]:
-            inside = groups[m] >= 0
-            table = np.zeros((k, k))
-            np.add.at(table.T, groups[m][inside], onto[:, parts[m].leaves[inside]].T)
-            pairs = parts[n].n_realizations * parts[m].n_realizations
-            yield (n, m), max(0.0, adjusted_rand(table / pairs))
+    if not cuts:
+        return
+    leaves = first.leaves[first.order], second.leaves[second.order]
+    # Sums over all rows and columns before: those of any two nodes follow from four of them.
+    before = np.zeros((leaves[0].size + 1, leaves[1].size + 1), np.int64)
+    before[1:, 1:] = overlaps.counts[np.ix_(*leaves)]
+    np.cumsum(before, axis=0, out=before)
+    np.cumsum(before, axis=1, out=before)
+    pairs = first.n_realizations * second.n_realizations
+    for rows, columns in cuts:
+        top, left = first.start[rows], second.start[columns]
+        bottom, right = top + first.size[rows], left + second.size[columns]
+        table = before[np.ix_(bottom, right)] - before[np.ix_(top, right)]
+        table -= before[np.ix_(bottom, left)] - before[np.ix_(top, left)]
+        yield max(0.0, adjusted_rand(table / pairs))
 
 
 def _spread(

@@ -20,6 +20,9 @@ from kohorte.ensemble.significance import (
 )
 from kohorte.ensemble.votes import Voters
 
+COMBINED_WITH = ("identical", "threshold", "consensus", "groups")
+"""What `combine` takes beside the counts."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,11 +47,6 @@ class Ensemble(Voters):
     ari: np.ndarray
     nmi: np.ndarray
 
-    @property
-    def representative(self) -> int:
-        """The realization that agrees best with all others, the first one on a tie."""
-        return int(np.argmax(self.ari.sum(axis=1)))
-
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.gsum, self.grouping.groups
 
@@ -60,14 +58,16 @@ def combine(
     threshold: float = THRESHOLD,
     consensus: str = "coassociation",
     groups: int | str = "auto",
+    single: bool = False,
 ) -> Ensemble:
     """Combine R realizations by the statistically combined ensemble method and a consensus.
 
     `identical` is the significance of identical clusters, see significance.goodness; `threshold`
     the relative slope that separates SCE groups, negative; `consensus` how clusters are grouped, a
     name of consensus.CONSENSUS, and `groups` the number of groups, ``auto``, or the name of one of
-    its rules. ConfigError for an argument out of range, DataError where a realization leaves out
-    every point.
+    its rules; where these find a number for ``coassociation``, it is one if `single`, since no
+    structure is significant (kohorte.analysis.structure). ConfigError for an argument out of range,
+    DataError where a realization leaves out every point.
     """
     numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters
     logger.info("%d realizations of %d points with %d clusters", *numbers)
@@ -80,7 +80,7 @@ def combine(
         order=order,
         separation=separation,
         sce_groups=sce_groups(order, separation),
-        grouping=group_clusters(overlaps, groups, consensus),
+        grouping=group_clusters(overlaps, groups, consensus, single=single),
         ari=pairwise_ari(overlaps),
         nmi=pairwise_nmi(overlaps),
     )

@@ -11,7 +11,6 @@ confidence. A given number counts groups that hold points, a rule of `jaccard` a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +19,29 @@ from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_for_points, cut_tree
 from kohorte.errors import ConfigError
 
-if TYPE_CHECKING:
-    from kohorte.ensemble.coassociation import Candidates
-
 CONSENSUS = {"coassociation": ("separation",), "jaccard": tuple(RULES)}
 """Way to group clusters -> rules that find a number of groups; the first is that of ``auto``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Numbers of groups in levels of fineness, and what speaks for each; arrays of equal length.
+
+    `level` and `n_groups` int64; `lift` float64, how much oftener than by chance points of the two
+    most alike groups lie together, and `next_lift` the same for one group more; `separation` is
+    log((next_lift + f) / (lift + f)), `support` the sum over the other levels of their
+    separation of so many groups by the adjusted Rand index with these, and `score` the sum of
+    both, support weighed as kohorte.ensemble.coassociation says, where f is, too. The best come
+    first.
+    """
+
+    level: np.ndarray
+    n_groups: np.ndarray
+    lift: np.ndarray
+    next_lift: np.ndarray
+    separation: np.ndarray
+    support: np.ndarray
+    score: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +90,17 @@ def limit_groups(groups: int | str, overlaps: Overlaps) -> int | str:
 
 
 def group_clusters(
-    overlaps: Overlaps, groups: int | str = "auto", consensus: str = "coassociation"
+    overlaps: Overlaps,
+    groups: int | str = "auto",
+    consensus: str = "coassociation",
+    *,
+    single: bool = False,
 ) -> Grouping:
     """Group the clusters of all realizations without touching a point.
 
-    `groups` is a number, ``auto``, or a rule of `consensus`, a name of CONSENSUS. A single
-    realization's groups are its clusters. ConfigError for an unknown name, and for a number below 1
-    or above that of the clusters.
+    `groups` is a number, ``auto``, or a rule of `consensus`, a name of CONSENSUS; a rule of
+    ``coassociation`` finds one group if `single`. A single realization's groups are its clusters.
+    ConfigError for an unknown name, and for a number below 1 or above that of the clusters.
     """
     from scipy.cluster.hierarchy import leaves_list
 
@@ -90,7 +111,8 @@ def group_clusters(
     if consensus == "coassociation" and overlaps.n_realizations > 1:
         from kohorte.ensemble.coassociation import join_clusters
 
-        joined = join_clusters(overlaps, groups if rule == "given" else "auto")
+        wanted = groups if rule == "given" else "auto"
+        joined = join_clusters(overlaps, wanted, single=single)
         found, tree, leaves = joined.groups, joined.linkage, joined.leaves
         levels, evidence = joined.levels, joined.candidates
         candidates = {} if rule == "given" else {rule: int(found.max()) + 1}

@@ -310,8 +310,11 @@ def _cut_height(linkage: np.ndarray, groups: np.ndarray) -> float | None:
     """Middle of the heights at which the tree has the fewest branches that no group divides."""
     n, n_groups = len(groups), int(groups.max()) + 1
     branches, of_leaves = len(np.unique(groups)), groups[leaf_spans(linkage)[0][: len(groups)]]
+    most = min(n, 8 * branches)
     while len(np.unique(cut_tree(linkage, branches) * n_groups + of_leaves)) > branches:
         branches += 1
+        if branches >= most:
+            return None
     if not 1 < branches < n:
         return None
     heights = np.sort(linkage[:, 2])

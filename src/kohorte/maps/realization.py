@@ -143,11 +143,11 @@ def run_realization(
     `features` are (N, F), NaN where a value is missing; `factors` (F,) multiply them, and leave out
     those that they make 0; None takes them as they are. `given` are first weights (M, F), for
     ``initial: given``; `recording` and `progress` are as in `Observer`, `quality_rows` as in
-    `measure_quality`. The map is trained on the rows that it draws, start and history with it;
-    winners, labels and quality are of all rows. Everything is of the features that it draws of
-    those with a factor above 0. `seed`, >= 0, is the only source of randomness: start, sample
-    order, segmentation, rows and features have generators of their own, its SeedSequence children
-    in that order. The result depends, but for `seconds`, on the other arguments alone, and not on
+    `measure_quality`, 0 for no measures. The map is trained on the rows that it draws, start and
+    history with it; winners, labels and quality are of all rows. Everything is of the features that
+    it draws of those with a factor above 0. `seed`, >= 0, is the only source of randomness: start,
+    sample order, segmentation, rows and features have generators of their own, its SeedSequence
+    children in that order. The result depends, but for `seconds`, on the other arguments alone, and not on
     `threads`. ConfigError for arguments out of range, DataError for features or weights that cannot
     be used.
     """
@@ -335,17 +335,19 @@ def _finish(
     labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
     clock.stop("segment")
 
-    quality = measure_quality(
-        points,
-        weights,
-        lattice,
-        radius=parameters.last_radius,
-        kernel=parameters.kernel,
-        kernel_distance=parameters.kernel_distance,
-        winners=(nodes, distances),
-        rows=as_count(quality_rows, "quality_rows", 1),
-        metric=parameters.metric,
-    )
+    quality = {}
+    if as_count(quality_rows, "quality_rows", 0):
+        quality = measure_quality(
+            points,
+            weights,
+            lattice,
+            radius=parameters.last_radius,
+            kernel=parameters.kernel,
+            kernel_distance=parameters.kernel_distance,
+            winners=(nodes, distances),
+            rows=quality_rows,
+            metric=parameters.metric,
+        )
     clock.stop("quality")
     history = run.observer.history()
     if run.factors is not None:

@@ -169,6 +169,8 @@ def _checked(study: Study, config: Mapping[str, Any], modules: Sequence[StudyMod
         check_whole_grid(config["data"])
     _check_figures(config, study, modules)
     _check_per(config["ensemble"]["per"], study)
+    _check_groups(config["ensemble"])
+    _check_structure(config, study)
     _check_test(config, study)
     return study
 
@@ -310,6 +312,31 @@ def _check_test(config: Mapping[str, Any], study: Study) -> None:
         raise ConfigError(
             "classification.test: points get the classes of the study's points, but data.label "
             "names none; name the column or dataset that holds them"
+        )
+
+
+def _check_structure(config: Mapping[str, Any], study: Study) -> None:
+    if not config["structure"]["references"]:
+        return
+    if config["ensemble"]["consensus"] != "coassociation":
+        raise ConfigError(
+            "structure.references: what speaks for groups is measured for ensemble.consensus: "
+            "coassociation alone; take that, or set references to 0"
+        )
+    if len(study.realizations) < 2 and not study.labels:
+        raise ConfigError(
+            "structure.references: one map is no ensemble to compare; train more, or set "
+            "references to 0"
+        )
+
+
+def _check_groups(ensemble: Mapping[str, Any]) -> None:
+    groups, consensus = ensemble["groups"], ensemble["consensus"]
+    of_segments = consensus == "coassociation"
+    if isinstance(groups, str) and groups != "auto" and (groups == "separation") != of_segments:
+        raise ConfigError(
+            f"ensemble.groups: {groups!r} is no rule of ensemble.consensus: {consensus}; "
+            + ("give a number, or auto" if of_segments else "take consensus: coassociation for it")
         )
 
 

@@ -67,6 +67,8 @@ COSTS: Mapping[str, Cost] = {
     # The nearest of all points: 60000 x 784 for 10000 of them.
     "classify_points": Cost(base_mb=800, mb_per_mb=4, seconds_per_mb=3),
     "impute_values": Cost(base_mb=600, seconds_per_mb=1),
+    # Eleven tables of 500 rows, whatever the size of the study's own.
+    "collect_evidence": Cost(base_mb=700, base_seconds=60, seconds_per_mb=0.05),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     # Labels are compared with classes one realization at a time.
@@ -181,6 +183,11 @@ def combining_mb(n_points: int, counts: float, memory_mb: float) -> float:
     return PLAIN_MB + 6 * counts + 5 * memory_mb + 45e-6 * n_points
 
 
-def combining_seconds(n_points: int, n_realizations: int, counts: float) -> float:
-    """Return the time of the step from counts, in MB, to significance and labels."""
-    return 10 + 0.1 * counts + 4e-7 * n_points * n_realizations
+def combining_seconds(
+    n_points: int, n_realizations: int, counts: float, n_features: int = 0
+) -> float:
+    """Return the time of the step from counts, in MB, to significance, labels and novelty.
+
+    There is no novelty without features.
+    """
+    return 10 + 0.1 * counts + (4e-7 + 1e-8 * n_features) * n_points * n_realizations
