@@ -147,9 +147,9 @@ def run_realization(
     history with it; winners, labels and quality are of all rows. Everything is of the features that
     it draws of those with a factor above 0. `seed`, >= 0, is the only source of randomness: start,
     sample order, segmentation, rows and features have generators of their own, its SeedSequence
-    children in that order. The result depends, but for `seconds`, on the other arguments alone, and not on
-    `threads`. ConfigError for arguments out of range, DataError for features or weights that cannot
-    be used.
+    children in that order. The result depends, but for `seconds`, on the other arguments alone, and
+    not on `threads`. ConfigError for arguments out of range, DataError for features or weights that
+    cannot be used.
     """
     points = as_points(features, missing=True)
     run = _Run(points, parameters, seed, factors, given, recording, progress)

@@ -39,7 +39,7 @@ _MADE_BY: dict[str, Sequence[str]] = {
     "data": ("data",),
     "realization": ("maps",),
     "overlaps": ("ensemble",),
-    "ensemble": ("ensemble", "maps/metrics", "maps/novelty"),
+    "ensemble": ("ensemble", "maps/draws", "maps/metrics", "maps/novelty"),
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
     "imputed": ("maps",),
