@@ -97,6 +97,7 @@ rule combine_realizations:
             "jobs/counting",
             "jobs/novelty",
             "maps/_kernels",
+            "maps/draws",
             "maps/metrics",
             "maps/novelty",
         ),
