@@ -222,7 +222,7 @@ def test_chance_makes_lift_1():
 
 
 def test_evidence_by_hand():
-    # Halves of 80 points, found by all; at random, the coarse ones cut each in two, others in eight.
+    # Halves that all find; coarse realizations cut each at random in two, others in eight.
     half, rng = np.arange(80) // 40, np.random.default_rng(0)
     halves = [half * 2 + rng.integers(0, 2, 80) for _ in range(4)]
     fine = [half * 8 + rng.integers(0, 8, 80) for _ in range(4)]
@@ -241,7 +241,7 @@ def test_evidence_by_hand():
     np.testing.assert_allclose(evidence.score, evidence.separation + SUPPORT * evidence.support)
     assert (np.diff(evidence.score) <= 0).all()
     assert evidence.n_groups[0] == 2
-    assert found.groups[:4].tolist() == [0, 0, 1, 1]
+    assert found.groups[:4].tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 
 def test_support_is_the_index_of_tables_summed_over_all_pairs_of_realizations():
