@@ -4,7 +4,7 @@ import json
 
 from kohorte import store
 from kohorte._files import replacing
-from kohorte.analysis.structure import collect_evidence
+from kohorte.structure import collect_evidence
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from kohorte import store
 from kohorte.jobs.counting import combine_slabs
 from kohorte.jobs.novelty import study_novelty
+from kohorte.structure import assess_structure, read_evidence
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -15,6 +16,8 @@ if __name__ == "__main__":
             verify=True,
         ) as labels,
     ):
+        evidence = read_evidence(snakemake.input.structure)
+        p = assess_structure(evidence).p if evidence else None
         data = snakemake.input.get("data")
         combine_slabs(
             snakemake.output.ensemble,
@@ -24,7 +27,7 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
-            structure=snakemake.input.structure,
-            level=snakemake.params.level,
+            p_structure=p,
+            single=p is not None and p > snakemake.params.level,
             novelty=study_novelty(data, snakemake.input.labels, labels.ids) if data else None,
         )

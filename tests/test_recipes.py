@@ -32,7 +32,8 @@ def X():
 
 def said(config):
     """Values of a checked configuration that the recipes name, in the order of the tables."""
-    names = [("lattice", "ratio"), *(("training", n) for n in RECIPES["resolved"]["training"])]
+    training = ("trainer", "epochs", "initial", "final_radius")
+    names = [("lattice", "ratio"), *(("training", name) for name in training)]
     return [config[section][name] for section, name in names]
 
 
@@ -46,17 +47,14 @@ def test_published_is_the_table_and_the_schema(schema):
 
 
 def test_what_is_given_counts_more_than_the_recipe(schema):
-    assert said(check_config(RESOLVED, schema)) == [
-        *([1, 0.6, 0.4], "batch", 15, "sample", 0.5),
-        *(0.8, 20_000),
-    ]
+    assert said(check_config(RESOLVED, schema)) == [[1, 0.6, 0.4], "batch", 15, "sample", 0.5]
     config = check_config(
         RESOLVED
         | {"lattice": {"ratio": 0.5}, "training": {"epochs": None, "final_radius": "auto"}}
         | {"realizations": {"repeats": 2}},
         schema,
     )
-    assert said(config) == [0.5, "batch", None, "sample", "auto", 0.8, 20_000]
+    assert said(config) == [0.5, "batch", None, "sample", "auto"]
     assert (config["realizations"]["repeats"], config["recipe"]) == (2, "resolved")
 
 
@@ -79,7 +77,7 @@ def test_a_complete_configuration_stays_as_it_is_in_any_recipe(schema, recipe):
 def test_the_training_of_a_recipe_belongs_to_its_trainer(schema, change):
     """With the trainer online, epochs would hide the steps, and the radii have no place."""
     config = prepare(RESOLVED | change, schema)
-    assert said(config)[2:] == [None, "uniform", "auto", 1, None]
+    assert said(config)[2:] == [None, "uniform", "auto"]
     assert plan_config(RESOLVED | change, schema)
 
 
@@ -94,14 +92,13 @@ def test_lists_of_a_recipe_do_not_stand_in_the_way(schema):
         plan_config(RESOLVED | one | {"lattice": {"ratio": [1, 0.5]}}, schema)
 
 
-def test_given_sides_leave_fineness_alone_to_sweep(schema):
-    study = plan_config(RESOLVED | {"lattice": {"xdim": 6, "ydim": 5}}, schema)
-    assert [p.id for p in study.realizations] == [
-        f"x6_y5_batch_epochs15_until0.5_start-sample_rows0.8_limit20000_segments{fineness}_r{k}"
-        for fineness in ("_fineness0", "_fineness0.25", "", "_fineness0.75", "_fineness1")
-        for k in range(1, 6)
+def test_given_sides_leave_nothing_to_sweep(schema):
+    given = {"lattice": {"xdim": 6, "ydim": 5}, "segmentation": {"fineness": 0.5}}
+    study = plan_config(RESOLVED | given, schema)
+    assert [p.id.removeprefix("x6_y5_batch_epochs15_until0.5_") for p in study.realizations] == [
+        f"start-sample_rows0.8_limit20000_segments_r{k}" for k in range(1, 6)
     ]
-    assert study.swept == ("fineness",)
+    assert study.swept == ()
 
 
 def test_unknown_recipes_are_refused(schema, X):
@@ -121,12 +118,10 @@ def test_every_key_of_a_recipe_is_one_of_the_estimators_too():
             for key in values:
                 if key in PARAMETERS and PARAMETERS[key].section == section:
                     assert maps[key] == LEFT_OPEN
-                elif (section, key) == ("ensemble", "subsets"):
-                    assert key not in ensemble  # of a table that estimators do not make
-                elif section in ("ensemble", "structure"):
+                elif section in ("ensemble", "structure") and key != "subsets":
                     assert ensemble[key] == LEFT_OPEN, key
                 else:
-                    assert (section, key) == ("realizations", "repeats")
+                    assert (section, key) in [("realizations", "repeats"), ("ensemble", "subsets")]
 
 
 def test_a_map_follows_its_recipe(X):
@@ -202,7 +197,7 @@ def test_an_ensemble_is_the_study_of_its_recipe(schema, X, recipe, chosen, sweep
 
 def test_any_number_of_maps_is_shared_by_what_a_recipe_sweeps(X):
     som = SOM(epochs=1, fineness=0.5)
-    ensemble = SOMEnsemble(som, recipe="resolved", n_realizations=5).fit(X)
+    ensemble = SOMEnsemble(som, recipe="resolved", n_realizations=5, references=0).fit(X)
     repeats = [int(name.rpartition("_r")[2]) for name in ensemble.ids_]
     assert repeats == [1, 2, 1, 2, 1]
     assert [m.parameters_.ratio for m in ensemble.estimators_] == [1, 1, 0.6, 0.6, 0.4]

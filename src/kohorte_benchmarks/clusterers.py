@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,25 +10,12 @@ import numpy as np
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.tree import cut_tree
-from kohorte.estimators import SOM, SOMEnsemble
+from kohorte.estimators import SOMEnsemble
 from kohorte_benchmarks.clusterings import Answer, Answers, answer, timed
 from kohorte_benchmarks.consensus import evidence_tree, longest_lived
 from kohorte_benchmarks.label_sets import cluster_by_k_means
 
-_LOG = logging.getLogger(__name__)
-
-#: The published recipe, whatever the defaults of a SOM and of a sweep are.
-PUBLISHED_MAP: dict[str, Any] = {
-    "xdim": "auto",
-    "ydim": "auto",
-    "trainer": "online",
-    "steps": 100_000,
-    "learning_rate": "decay",
-    "radius": "auto",
-    "final_radius": "auto",
-    "initial": "uniform",
-    "method": "basins",
-}
+#: What is swept beside the published recipe.
 PUBLISHED_SWEEP: dict[str, list[Any]] = {
     "steps": [10_000, 50_000, 100_000],
     "alpha": [0.1, 0.5],
@@ -44,37 +30,42 @@ MOST_CLUSTERS = 88
 """Most clusters of such a run, so that all runs have fewer than kohorte combines."""
 
 
-def structure_p(fitted: SOMEnsemble, points: np.ndarray, seed: int) -> float:
-    """Return the p-value of structure in the points that an ensemble was fitted to; NaN as yet."""
-    _LOG.warning("no null distribution: p_structure stays empty")
-    return np.nan
+def default_ensemble(seed: int, null: bool) -> SOMEnsemble:
+    """Return the default ensemble, with references where there is to be a p-value."""
+    ensemble = SOMEnsemble(random_state=seed, n_jobs=1)
+    return ensemble if null else ensemble.set_params(references=0)
+
+
+def structure_p(fitted: SOMEnsemble) -> float:
+    """Return the p-value of structure in the points of a fit, NaN where it has none."""
+    return np.nan if fitted.structure_ is None else fitted.structure_.p
 
 
 def run_default(points: np.ndarray, numbers: Sequence[int], seed: int, null: bool) -> Answers:
     """Fit the default ensemble to z-scores (N, F) once, for all numbers of groups."""
-    return {"kohorte": answer_all(SOMEnsemble(random_state=seed), points, numbers, seed, null)}
+    return {"kohorte": answer_all(default_ensemble(seed, null), points, numbers)}
 
 
 def run_published(points: np.ndarray, numbers: Sequence[int], seed: int, null: bool) -> Answers:
     """Fit the published recipe; it has no null distribution."""
     ensemble = SOMEnsemble(
-        SOM(**PUBLISHED_MAP),
+        recipe="published",
         sweep=PUBLISHED_SWEEP,
         n_realizations=PUBLISHED_MAPS,
         random_state=seed,
     )
-    return {"kohorte published": answer_all(ensemble, points, numbers, seed, False)}
+    return {"kohorte published": answer_all(ensemble, points, numbers)}
 
 
 def answer_all(
-    ensemble: SOMEnsemble, points: np.ndarray, numbers: Sequence[int], seed: int, null: bool
+    ensemble: SOMEnsemble, points: np.ndarray, numbers: Sequence[int]
 ) -> dict[int | str, Answer]:
     """Fit an ensemble that chooses the number of groups, and combine its maps for other numbers.
 
     The seconds of a given number are those of the fit and of combining again.
     """
     _, fit = timed(ensemble.fit, points)
-    p = structure_p(ensemble, points, seed) if null else np.nan
+    p = structure_p(ensemble)
     found: dict[int | str, Answer] = {"auto": Answer(ensemble.labels_, fit, p)}
     for k in sorted(set(numbers)):
         found[k] = answer(regroup, ensemble, k, after=fit, p_structure=p)
@@ -83,12 +74,8 @@ def answer_all(
 
 def regroup(fitted: SOMEnsemble, n_groups: int) -> np.ndarray:
     """Return the (N,) labels of the points of a fit with another number of groups."""
-    ensemble = combine(
-        fitted.ensemble_.overlaps,
-        identical=fitted.identical,
-        threshold=fitted.threshold,
-        groups=n_groups,
-    )
+    consensus = fitted.ensemble_.grouping.consensus
+    ensemble = combine(fitted.ensemble_.overlaps, consensus=consensus, groups=n_groups)
     labels = [member.labels_ for member in fitted.estimators_]
     return ensemble.label(labels, fitted.votes).groups.astype(np.int64)
 

@@ -9,8 +9,7 @@ import pandas as pd
 
 from kohorte._checks import choose
 from kohorte.data.generated import generate
-from kohorte.estimators import SOMEnsemble
-from kohorte_benchmarks.clusterers import structure_p
+from kohorte_benchmarks.clusterers import default_ensemble, structure_p
 from kohorte_benchmarks.clusterings import standardize, timed
 
 LEVEL = 0.05
@@ -63,10 +62,10 @@ def check_kind(kind: str, tables: int, seed: int, null: bool) -> pd.DataFrame:
     for table in range(tables):
         told: dict[str, Any] = {"n_points": N_POINTS, "seed": seed + table, **options}
         points = standardize(generate(name, **told).points)
-        ensemble = SOMEnsemble(random_state=seed + table)
+        ensemble = default_ensemble(seed + table, null)
         _, seconds = timed(ensemble.fit, points)
         groups = len(np.unique(ensemble.labels_[ensemble.labels_ >= 0]))
-        p = structure_p(ensemble, points, seed + table) if null else np.nan
+        p = structure_p(ensemble)
         claimed = p <= LEVEL if p == p else groups > 1
         rows.append((kind, kind in STRUCTURED, table, groups, p, claimed, seconds))
     return pd.DataFrame(rows, columns=list(COLUMNS))

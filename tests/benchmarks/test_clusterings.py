@@ -199,33 +199,32 @@ def three(suite):
 
 def test_maps_are_trained_once_for_all_numbers(three):
     labelled, points = three
-    ensemble = SOMEnsemble(SOM(6, 5, steps=300), n_realizations=4, random_state=3)
-    found = clusterers.answer_all(ensemble, points, labelled.numbers, 3, False)
+    small = {"n_realizations": 10, "random_state": 3, "references": 0}
+    found = clusterers.answer_all(SOMEnsemble(SOM(6, 5), **small), points, labelled.numbers)
     assert list(found) == ["auto", 2, 3]
-    again = SOMEnsemble(SOM(6, 5, steps=300), n_realizations=4, groups=3, random_state=3)
+    again = SOMEnsemble(SOM(6, 5), groups=3, **small)
     assert found[3].labels.tolist() == again.fit_predict(points).tolist()
     assert found[3].seconds > found["auto"].seconds > 0
 
 
 @pytest.mark.parametrize("null", [True, False])
-def test_a_p_value_is_that_of_the_fit_where_it_is_asked_for(three, null, monkeypatch):
+def test_a_p_value_is_that_of_the_fit_where_it_is_asked_for(three, null):
     labelled, points = three
-    monkeypatch.setattr(clusterers, "structure_p", lambda fitted, points, seed: seed / 100)
-    ensemble = SOMEnsemble(SOM(6, 5, steps=300), n_realizations=2, random_state=3)
-    found = clusterers.answer_all(ensemble, points, labelled.numbers, 3, null)
-    assert {a.p_structure for a in found.values() if a.p_structure == a.p_structure} == (
-        {0.03} if null else set()
-    )
+    ensemble = clusterers.default_ensemble(3, null).set_params(n_realizations=10)
+    found = clusterers.answer_all(ensemble, points, labelled.numbers)
+    p_values = {a.p_structure for a in found.values() if a.p_structure == a.p_structure}
+    assert p_values == ({ensemble.structure_.p} if null else set())
 
 
 def test_the_published_recipe_is_what_it_says(three, monkeypatch):
     seen = []
     monkeypatch.setattr(clusterers, "answer_all", lambda *told: seen.append(told) or {})
     clusterers.run_published(three[1], (2,), 5, True)
-    ensemble, _, _, _, null = seen[0]
-    assert not null
-    assert ensemble.som.get_params()["trainer"] == "online"
-    assert len(ensemble._plan(ensemble.som)) == 24
+    ensemble = seen[0][0]
+    assert ensemble.recipe == "published"
+    plan = ensemble._plan(SOM(recipe="published"))
+    assert len(plan) == 24
+    assert {chosen["trainer"] for chosen in plan.values()} == {"online"}
 
 
 def test_labels_of_k_means_are_combined_by_all_three(three, monkeypatch):
@@ -333,9 +332,9 @@ def test_tables_have_groups_or_not_as_they_say():
 
 
 def test_groups_are_claimed_by_number_or_by_p(monkeypatch):
-    small = SOMEnsemble(SOM(6, 5, steps=200), n_realizations=2)
+    small = SOMEnsemble(SOM(6, 5), n_realizations=10, references=0)
     monkeypatch.setattr(
-        null_tables, "SOMEnsemble", lambda random_state: small.set_params(random_state=random_state)
+        null_tables, "default_ensemble", lambda seed, null: small.set_params(random_state=seed)
     )
     monkeypatch.setattr(null_tables, "N_POINTS", 60)
     rows = null_tables.check_kind("two_gaussians_at_5", 2, 0, False)

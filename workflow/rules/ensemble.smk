@@ -57,7 +57,7 @@ rule collect_evidence:
         members=STRUCTURE_MEMBERS,
         rows=config["structure"]["rows"],
         seed=STUDY.seed,
-        library=library_digest("analysis/structure", "ensemble", "maps"),
+        library=library_digest("structure", "ensemble", "maps"),
     script:
         "../../scripts/collect_evidence.py"
 
@@ -92,7 +92,7 @@ rule combine_realizations:
         level=config["structure"]["level"],
         memory_mb=config["execution"]["memory_mb"],
         library=library_digest(
-            "analysis/structure",
+            "structure",
             "ensemble",
             "jobs/counting",
             "jobs/novelty",

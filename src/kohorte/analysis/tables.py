@@ -18,17 +18,12 @@ from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.reliability import reliability_table
-from kohorte.analysis.structure import (
-    assess_structure,
-    match_groups,
-    read_evidence,
-    structure_table,
-)
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.votes import in_doubt
+from kohorte.structure import Structure, assess_structure, match_groups, read_evidence
 
 with extra("figures"):
     import pandas as pd
@@ -192,6 +187,22 @@ def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
     if evidence is None:
         return pd.DataFrame(columns=_EVIDENCE)
     return pd.DataFrame({name: getattr(evidence, name)[:MAX_CANDIDATES] for name in _EVIDENCE})
+
+
+def structure_table(structure: Structure | None) -> pd.DataFrame:
+    """Return one row a number of groups: what speaks for it, and p; the first row is of any.
+
+    A header only where there was no comparison.
+    """
+    columns = ["n_groups", "score", "expected", "p_value"]
+    if structure is None:
+        return pd.DataFrame(columns=columns)
+    rows: list[tuple[Any, ...]] = [("any", structure.score, structure.expected, structure.p)]
+    rows += [
+        (k, structure.scores[k], structure.expected_by_number[k], p)
+        for k, p in structure.by_number.items()
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:

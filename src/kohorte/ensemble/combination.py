@@ -66,7 +66,7 @@ def combine(
     the relative slope that separates SCE groups, negative; `consensus` how clusters are grouped, a
     name of consensus.CONSENSUS, and `groups` the number of groups, ``auto``, or the name of one of
     its rules; where these find a number for ``coassociation``, it is one if `single`, since no
-    structure is significant (kohorte.analysis.structure). ConfigError for an argument out of range,
+    structure is significant (kohorte.structure). ConfigError for an argument out of range,
     DataError where a realization leaves out every point.
     """
     numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters

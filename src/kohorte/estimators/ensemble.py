@@ -46,8 +46,8 @@ from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from kohorte.analysis.structure import Evidence, Structure
     from kohorte.ensemble.points import PointLabels
+    from kohorte.structure import Evidence, Structure
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         What `novelty` gives of the points: 1 on average.
     outliers_ : (N,) bool
         Points foreign to the others: novelty above `kohorte.maps.novelty.outlier_threshold`.
-    structure_ : kohorte.analysis.structure.Structure or None
+    structure_ : kohorte.structure.Structure or None
         Whether there are groups at all: `p`, that of each number, of each group; None where no
         references were made, and after `load`.
     gsum_ : (K,) float64
@@ -201,7 +201,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
     def _compare(self, points: np.ndarray, plan: dict[str, dict[str, Any]]) -> Structure | None:
         """Compare the table with references that have no groups, as a study does."""
-        from kohorte.analysis.structure import KINDS, ROWS, assess_structure, collect_evidence
+        from kohorte.structure import KINDS, ROWS, assess_structure, collect_evidence
 
         count = self.references
         if count == LEFT_OPEN:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import store
-from kohorte.analysis.structure import assess_structure, read_evidence
 from kohorte.ensemble.combination import COMBINED_WITH, Ensemble, combine
 from kohorte.ensemble.overlaps import (
     Overlaps,
@@ -91,8 +90,8 @@ def combine_slabs(
     memory_mb: int,
     threads: int,
     novelty: Any = None,
-    structure: Sequence[str | Path] = (),
-    level: float = 0.05,
+    p_structure: float | None = None,
+    single: bool = False,
 ) -> Ensemble:
     """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
 
@@ -101,18 +100,14 @@ def combine_slabs(
     they were counted with; `options`: what `combine` takes beside the counts, and
     `votes`; `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the
     labelling, without effect on the result; `novelty`: of the points, as
-    `store.write_ensemble` takes it; `structure`: files of what speaks for groups in the table and
-    its references, where there are any, and `level`: p-value above which there is one group. Raises
+    `store.write_ensemble` takes it, and `p_structure`; `single`: as `combine` takes it. Raises
     ResultError: counts of other labels.
     """
     choices = {name: options[name] for name in COMBINED_WITH}
-    p_value: dict[str, float] = {}
-    if structure:
-        p_value["p_structure"] = assess_structure(read_evidence(structure)).p
-        choices["single"] = p_value["p_structure"] > level
-    ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
+    overlaps = reduce(add_overlaps, _read_slabs(indexes, labels, noise))
+    ensemble = combine(overlaps, **choices, single=single)
     how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads, "novelty": novelty}
-    how |= p_value
+    how["p_structure"] = p_structure
     store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from kohorte._principal import feature_means
 from kohorte._references import OBSERVED
@@ -277,19 +276,3 @@ def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dic
         p = np.array(values[n_groups])[match]
         found[name] = np.where(shared.max(axis=1) > 0, p, np.nan)
     return found
-
-
-def structure_table(structure: Structure | None) -> pd.DataFrame:
-    """Return one row a number of groups: what speaks for it, and p; the first row is of any.
-
-    A header only where there was no comparison.
-    """
-    columns = ["n_groups", "score", "expected", "p_value"]
-    if structure is None:
-        return pd.DataFrame(columns=columns)
-    rows: list[tuple[Any, ...]] = [("any", structure.score, structure.expected, structure.p)]
-    rows += [
-        (k, structure.scores[k], structure.expected_by_number[k], p)
-        for k, p in structure.by_number.items()
-    ]
-    return pd.DataFrame(rows, columns=columns)
