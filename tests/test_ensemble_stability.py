@@ -6,6 +6,7 @@ from oracles_ensemble import count, noisy_ensemble
 
 from kohorte.ensemble.agreement import pairwise_ari
 from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import CONSENSUS, choose_groups
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import select_realizations
 from kohorte.ensemble.significance import goodness, gsum, rank_clusters
@@ -97,27 +98,36 @@ def test_identical_realizations_are_enough_at_once():
 @pytest.mark.parametrize(("n", "spaced"), [(100, np.linspace), (101, np.geomspace)])
 def test_subsets_of_many_realizations_grow_in_equal_ratios(n, spaced):
     labels = make_labels(n, n=30)
-    found = measure_sufficiency(labels, count(labels), rng(), draws=1, n_groups=3)
+    found = measure_sufficiency(
+        labels, count(labels), rng(), draws=1, groups=3, consensus="jaccard"
+    )
     assert found.sizes.tolist() == np.unique(spaced(1, n // 2, 16).round()).tolist()
 
 
-def test_unrelated_realizations_are_never_enough():
+@pytest.mark.parametrize("consensus", CONSENSUS)
+def test_unrelated_realizations_are_never_enough(consensus):
     labels = [rng(r).integers(0, 3, 300).astype(np.uint8) for r in range(6)]
-    found = measure_sufficiency(labels, count(labels), rng(), draws=10, n_groups=3)
+    found = measure_sufficiency(
+        labels, count(labels), rng(), draws=10, groups=3, consensus=consensus
+    )
     assert found.enough is None
     assert found.mean[0] < 0.6
 
 
-def test_sufficiency_is_consensus_of_subsets():
+@pytest.mark.parametrize("consensus", CONSENSUS)
+def test_sufficiency_is_consensus_of_subsets(consensus):
     labels = make_labels(6, noise=0.4)
     overlaps = count(labels)
-    found = measure_sufficiency(labels, overlaps, rng(7), sizes=[2, 3], draws=4, n_groups=3)
+    how = {"groups": 3, "consensus": consensus}
+    found = measure_sufficiency(labels, overlaps, rng(7), sizes=[2, 3], draws=4, **how)
     generator = rng(7)
     for s, size in enumerate((2, 3)):
         for d in range(4):
-            drawn, own = generator.choice(6, 2 * size, replace=False), []
-            for chosen in (np.sort(drawn[:size]), np.sort(drawn[size:])):
-                part = combine(select_realizations(overlaps, chosen), groups=3)
+            places, own = generator.permutation(6), []
+            generator.random()
+            drawn = np.argsort(places)[: 2 * size]
+            for chosen in (np.sort(drawn[::2]), np.sort(drawn[1::2])):
+                part = combine(select_realizations(overlaps, chosen), **how)
                 own.append(part.label([labels[r] for r in chosen]).groups)
             expected = pairwise_ari(count(own))[0, 1]
             assert found.ari[s, d] == pytest.approx(expected, abs=1e-12)
@@ -126,10 +136,11 @@ def test_sufficiency_is_consensus_of_subsets():
     assert (found.mean <= found.high).all()
 
 
-def test_sufficiency_grows_and_a_sample_of_points_agrees():
+@pytest.mark.parametrize("consensus", CONSENSUS)
+def test_sufficiency_grows_and_a_sample_of_points_agrees(consensus):
     labels = make_labels(13, n=3000, noise=0.35)
     overlaps = count(labels)
-    options = {"draws": 20, "n_groups": 3, "sizes": [1, 3, 6]}
+    options = {"draws": 20, "groups": 3, "sizes": [1, 3, 6], "consensus": consensus}
     whole = measure_sufficiency(labels, overlaps, rng(), **options)
     assert whole.mean[0] < whole.mean[1] < whole.mean[2]
     sampled = measure_sufficiency(labels, overlaps, rng(), max_points=1000, **options)
@@ -142,8 +153,26 @@ def test_enough_means_from_there_on(monkeypatch):
     labels = make_labels(8)
     values = iter([0.99, 0.2, 0.99, 0.99])
     monkeypatch.setattr("kohorte.ensemble.sufficiency.label_ari", lambda *args: next(values))
-    found = measure_sufficiency(labels, count(labels), rng(), draws=1)
+    found = measure_sufficiency(labels, count(labels), rng(), draws=1, consensus="jaccard")
     assert found.enough == 3
+
+
+def test_trees_of_many_segments_have_three_sizes_and_their_share_of_every_level(monkeypatch):
+    labels = [rng(r).integers(0, 2 if r < 4 else 8, 60) for r in range(16)]
+    drawn = []
+
+    def choose(overlaps, *how):
+        drawn.append(np.bincount(np.bincount(overlaps.realization), minlength=9)[[2, 8]].tolist())
+        return choose_groups(overlaps, *how)
+
+    monkeypatch.setattr("kohorte.ensemble.sufficiency.choose_groups", choose)
+    found = measure_sufficiency(labels, count(labels), rng(), draws=2)
+    assert found.sizes.tolist() == [2, 4, 8]
+    # A quarter of the realizations is coarse; a half draws every other of those in turn.
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        size = sum(first)
+        assert sum(second) == size
+        assert first[0] + second[0] == 2 * size // 4
 
 
 def test_disagreement_that_falls_as_a_power_is_extrapolated():

@@ -364,7 +364,8 @@ def finished(request, X, schema, tmp_path_factory):
             fingerprint="f",
         )
     options = {"identical": "resolved", "threshold": -0.015, "groups": 3, "votes": request.param}
-    ensemble = combine(count_overlaps(labels), groups=3)
+    options["consensus"] = "jaccard"
+    ensemble = combine(count_overlaps(labels), groups=3, consensus="jaccard")
     ids = [plan.id for plan in plans]
     novelty = MeanNovelty(features, [folder / "realizations" / f"{i}.h5" for i in ids])
     how = {"ids": ids, "options": options, "novelty": novelty}
@@ -497,7 +498,7 @@ def test_number_of_maps(X):
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        (SOM(4, 3, clusters=3), "clusters is 3, but the method 'basins'"),
+        (SOM(4, 3, recipe="published", clusters=3), "clusters is 3, but the method 'basins'"),
         (SOM(4, 3, feature_weights=[1, 2]), "feature_weights must be 4"),
         (SOM(4, 3, feature_weights=[1, 2, 0, 1]), "feature_weights must be 4"),
         (SOM(4, 3, recipe="published", alpha=2), "alpha must be at most 1"),
@@ -569,7 +570,7 @@ def test_estimators_are_imported_when_they_are_used():
 
 
 def test_copies_have_no_vote(X, caplog):
-    som = SOM(5, 4, trainer="batch", initial="pca", epochs=3)
+    som = SOM(5, 4, recipe="published", trainer="batch", initial="pca", epochs=3)
     alone = SOMEnsemble(som, n_realizations=1, random_state=1).fit(X)
     with caplog.at_level("WARNING", logger="kohorte"):
         ensemble = SOMEnsemble(som, n_realizations=3, random_state=1).fit(X)

@@ -106,6 +106,23 @@ def test_effects_of_parameters_and_of_those_that_are_not_set(found):
     assert tables.effects_table(found.overlaps, parameters[[]], seed=1).empty
 
 
+def test_evidence_is_that_of_the_best_numbers_of_groups(found, labels, monkeypatch):
+    evidence = found.grouping.evidence
+    table = tables.evidence_table(evidence)
+    names = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
+    assert table.columns.tolist() == names
+    assert table["n_groups"].iloc[0] == found.grouping.n_groups == 3
+    assert table["score"].is_monotonic_decreasing
+    for name in names:
+        assert table[name].tolist() == getattr(evidence, name).tolist()
+    monkeypatch.setattr(tables, "MAX_CANDIDATES", 1)
+    assert tables.evidence_table(evidence)["n_groups"].tolist() == [3]
+    other = combine(count_overlaps(labels), consensus="jaccard").grouping.evidence
+    assert other is None
+    assert tables.evidence_table(other).columns.tolist() == names
+    assert tables.evidence_table(other).empty
+
+
 def test_files_and_points(found, monkeypatch):
     files = tables.file_table({name: f"{name}.npy" for name in IDS}, found.overlaps)
     assert files["n_clusters"].tolist() == [3] * 5

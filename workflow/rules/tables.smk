@@ -8,6 +8,7 @@ TABLES = [
     "clusters",
     "points",
     "structure",
+    "evidence",
     "evaluation",
     "classes",
     "reliability",
@@ -81,6 +82,12 @@ rule tabulate_results:
             caption="../report/structure_table.rst",
             category="Tables",
             labels={"table": "structure"},
+        ),
+        evidence=report(
+            "<results>/tables/evidence.csv",
+            caption="../report/evidence_table.rst",
+            category="Tables",
+            labels={"table": "evidence"},
         ),
         evaluation=report(
             "<results>/tables/evaluation.csv",

@@ -18,6 +18,7 @@ from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.reliability import reliability_table
+from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
@@ -33,6 +34,9 @@ _LOG = logging.getLogger(__name__)
 #: in `ensemble.h5`.
 MAX_ROWS = 1_000_000
 
+#: Rows of the table of evidence.
+MAX_CANDIDATES = 50
+
 #: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
@@ -45,6 +49,7 @@ _STABILITY = [
     *("rank", "rank_low", "rank_high"),
 ]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
+_EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
 _METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
@@ -171,6 +176,17 @@ def group_table(
             "doubtful": np.bincount(labels[held & doubtful], minlength=count),
         }
     )
+
+
+def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
+    """Return one row a number of groups in a level of fineness, the best first, MAX_CANDIDATES.
+
+    `evidence` is that of `kohorte.ensemble.consensus.Grouping`; where there is none, as for the
+    Jaccard tree, the table has its header only.
+    """
+    if evidence is None:
+        return pd.DataFrame(columns=_EVIDENCE)
+    return pd.DataFrame({name: getattr(evidence, name)[:MAX_CANDIDATES] for name in _EVIDENCE})
 
 
 def structure_table(structure: Structure | None) -> pd.DataFrame:
@@ -311,6 +327,7 @@ def tabulate_study(
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,
         "structure": structure_table(compared),
+        "evidence": evidence_table(stored.consensus.evidence),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
         "effects": effects_table(overlaps, voting[list(swept)], seed=seed),
         "evaluation": evaluation_table(scores),

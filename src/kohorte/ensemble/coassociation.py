@@ -87,6 +87,8 @@ def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     k = weights.size
     active = np.ones(k, np.bool_)
+    # Nor on the chain: were rounding to lead back to it, it would have no end.
+    free = np.ones(k, np.bool_)
     chain = np.empty(k, np.int64)
     joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
     least = np.full(k, np.inf)
@@ -95,7 +97,7 @@ def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
         if length == 0:
             while not active[first]:
                 first += 1
-            chain[0], length = first, 1
+            chain[0], length, free[first] = first, 1, False
         while True:
             a = chain[length - 1]
             nearest, most = -1, -1.0
@@ -103,13 +105,14 @@ def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
                 nearest = chain[length - 2]
                 most = pairs[a, nearest] / (weights[a] * weights[nearest])
             for b in range(k):
-                if active[b] and b != a:
+                if free[b]:
                     value = pairs[a, b] / (weights[a] * weights[b])
                     if value > most:
                         nearest, most = b, value
             if length > 1 and nearest == chain[length - 2]:
                 break
             chain[length] = nearest
+            free[nearest] = False
             length += 1
         b = chain[length - 2]
         length -= 2
@@ -120,6 +123,7 @@ def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
         alike[step] = min(most, least[a], least[b])
         least[a] = alike[step]
         active[b] = False
+        free[a] = True
         weights[a] += weights[b]
         for j in range(k):
             if active[j] and j != a:
@@ -134,9 +138,11 @@ class Level:
     def __init__(self, overlaps: Overlaps, leaves: np.ndarray, n_realizations: int) -> None:
         self.leaves, self.n_realizations = leaves, n_realizations
         self.sizes = overlaps.sizes[leaves].astype(np.float64)
-        pairs = overlaps.counts[np.ix_(leaves, leaves)].astype(np.float64)
+        pairs = np.empty((leaves.size, leaves.size))
+        for row, leaf in zip(pairs, leaves.tolist(), strict=True):
+            row[:] = overlaps.counts[leaf, leaves]
         np.fill_diagonal(pairs, 0.0)
-        joined, alike = _join(pairs, self.sizes.copy())
+        joined, alike = _join(pairs, np.maximum(self.sizes, 1.0))
         order = np.argsort(-alike, kind="stable")
         # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
         of_pairs = n_realizations / max(1, n_realizations - 1)
@@ -150,7 +156,8 @@ class Level:
         """Cut the tree into ever more groups of a mean size of at least `least` points.
 
         Returns, by the number of groups, the lift of the last two that parted, that of the next,
-        and the nodes of the groups; smaller branches belong to none.
+        and the nodes of the groups; smaller branches belong to none. Nothing where all points
+        together are fewer.
         """
         k = self.leaves.size
         mass = np.concatenate([self.sizes, np.zeros(k - 1)])
@@ -158,7 +165,9 @@ class Level:
         for step in range(k - 1):
             mass[k + step] = mass[children[step]].sum()
         mass /= self.n_realizations
-        nodes = {2 * k - 2} if mass[2 * k - 2] >= least else set()
+        if mass[-1] < least:
+            return {}
+        nodes = {2 * k - 2}
         found: dict[int, tuple[float, float, list[int]]] = {}
         reached, last, groups = 1, 0.0, sorted(nodes)
         following = 0.0  # where a group, not a smaller branch, parts next
@@ -192,10 +201,7 @@ class Level:
         """
         k, inside = self.leaves.size, self.members(nodes)
         size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
-        onto = np.zeros((len(nodes), k))
-        for g in range(len(nodes)):
-            rows = overlaps.counts[np.ix_(self.leaves[inside == g], self.leaves)]
-            onto[g] = rows.sum(axis=0)
+        onto = _sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
         shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
         of_pairs = self.n_realizations / max(1, self.n_realizations - 1)
         lift = shared / np.outer(size, size) * (overlaps.n_points * of_pairs)
@@ -272,7 +278,8 @@ def join_clusters(
 
     `n_groups` is a number, or ``auto`` for that of the candidate with the highest score, or one
     group if `single`; in all cases the level is the one with the highest score. Where no level has
-    so many groups of `smallest_group` points, smaller ones count.
+    so many groups of `smallest_group` points, smaller ones count; where none has so many clusters,
+    those of the level with most are the groups.
     """
     levels, parts = _grow(overlaps)
     wanted = None if n_groups == "auto" else int(n_groups)
@@ -365,18 +372,27 @@ def _agreement(
         yield max(0.0, adjusted_rand(table / pairs))
 
 
+def _sum_rows(
+    overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
+) -> np.ndarray:
+    """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
+    sums = np.zeros((n_groups, overlaps.n_clusters), np.int64)
+    for cluster, group in zip(clusters.tolist(), groups.tolist(), strict=True):
+        if group >= 0:
+            sums[group] += overlaps.counts[cluster]
+    return sums
+
+
 def _spread(
     overlaps: Overlaps, levels: np.ndarray, part: Level, nodes: list[int], candidates: Candidates
 ) -> Joined:
     """Give every cluster the group, of those of a level, that it shares most points with."""
     inner = part.members(nodes)
-    shares = np.zeros((len(nodes), overlaps.n_clusters), np.int64)
-    for g in range(len(nodes)):
-        shares[g] = overlaps.counts[part.leaves[inner == g]].sum(axis=0)
-    # Larger groups first, so that of equal shares the larger wins.
-    sizes = [-int(overlaps.sizes[part.leaves[inner == g]].sum()) for g in range(len(nodes))]
-    order = np.argsort(sizes, kind="stable")
-    groups = shares[order].argmax(axis=0)
     inside = inner >= 0
+    shares = _sum_rows(overlaps, part.leaves, inner, len(nodes))
+    # Larger groups first, so that of equal shares the larger wins.
+    sizes = np.bincount(inner[inside], overlaps.sizes[part.leaves[inside]], minlength=len(nodes))
+    order = np.argsort(-sizes, kind="stable")
+    groups = shares[order].argmax(axis=0)
     groups[part.leaves[inside]] = np.argsort(order)[inner[inside]]
     return Joined(groups, levels, part.linkage, part.leaves, candidates)

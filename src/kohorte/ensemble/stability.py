@@ -98,16 +98,19 @@ def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
         members = np.flatnonzero(groups == g)
         realization, sizes = overlaps.realization[members], overlaps.sizes[members]
         found[g] = np.unique(realization).size / overlaps.n_realizations
-        different = realization[:, None] != realization
-        if different.any():
-            n = overlaps.counts[np.ix_(members, members)]
-            similarity = n / np.maximum(sizes[:, None] + sizes - n, 1)
-            jaccard[g] = similarity[different].mean()
-        # A cluster shares all its points with itself, and none with others of its realization.
-        own = sizes.sum()
-        elsewhere = overlaps.counts[members].sum() - own
-        if elsewhere:
-            cohesion[g] = (overlaps.counts[np.ix_(members, members)].sum() - own) / elsewhere
+        similarity, pairs, within, everywhere = 0.0, 0, 0, 0
+        for member, of, size in zip(members, realization, sizes, strict=True):  # memory for a row
+            n = overlaps.counts[member, members]
+            different = realization != of
+            similarity += (n / np.maximum(size + sizes - n, 1))[different].sum()
+            pairs += int(different.sum())
+            # A cluster shares all its points with itself, none with others of its realization.
+            within += int(n.sum() - size)
+            everywhere += int(overlaps.counts[member].sum() - size)
+        if pairs:
+            jaccard[g] = similarity / pairs
+        if everywhere:
+            cohesion[g] = within / everywhere
     return GroupStability(found, jaccard, cohesion)
 
 

@@ -120,6 +120,11 @@ SEVERAL = _require(
     lambda config, study: len(study.realizations) + len(study.labels) > 1,
     "there is one realization only; leave it out",
 )
+CANDIDATES = _require(
+    "`ensemble.consensus: coassociation`",
+    lambda config, study: config["ensemble"]["consensus"] == "coassociation",
+    "nothing is known of other numbers of groups; set ensemble.consensus to coassociation",
+)
 HALVES = _require(
     "at least four realizations",
     lambda config, study: len(study.realizations) + len(study.labels) >= 4,
@@ -242,6 +247,12 @@ FIGURES = (
         "similarity",
         "kohorte.figures.ensemble",
         "Which clusters of all realizations are alike, and which consensus groups do they form?",
+    ),
+    _of_an_ensemble(
+        "evidence",
+        "kohorte.figures.evidence",
+        "What speaks for which number of groups, in which level of fineness?",
+        needs=[CANDIDATES, SEVERAL],
     ),
     _of_an_ensemble(
         "sufficiency",
