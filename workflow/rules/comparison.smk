@@ -19,6 +19,10 @@ OTHER_FILES = ["ensemble.h5", *(["data.h5"] if Path(OTHER or "", "data.h5").exis
 NO_OTHER = "comparison.with, as in --config 'comparison={with: results/other}'"
 
 
+# What the figure is drawn with, as for all figures.
+COMPARISON_FIGURE = library_digest(*imported_parts("kohorte.figures.comparison"))
+
+
 rule compare_studies:
     input:
         (
@@ -101,7 +105,7 @@ rule plot_compared_groups:
                 "module": "kohorte.figures.comparison",
                 "inputs": ["cross_table", "scores"],
                 "parameters": {},
-                "library": library_digest(*imported_parts("kohorte.figures.comparison")),
+                "library": COMPARISON_FIGURE,
             }
         },
     script:
