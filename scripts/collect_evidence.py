@@ -9,13 +9,17 @@ from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        features = store.read_data(snakemake.input.data, mapped=True).features
+        table = store.read_data(snakemake.input.data, mapped=True)
+        members = [
+            member | {"factors": table.factors(member["parameters"])}
+            for member in snakemake.params.members
+        ]
         found = [
             collect_evidence(
-                features,
+                table.features,
                 kind,
                 number,
-                snakemake.params.members,
+                members,
                 rows=snakemake.params.rows,
                 seed=snakemake.params.seed,
                 threads=snakemake.threads,

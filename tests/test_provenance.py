@@ -40,6 +40,7 @@ CONFIG = {
     "training": {"steps": 1.0e4, "alpha": [0.1, 1e-5], "initial": "given", "weights": "~/w.npy"},
     "execution": {"realizations_per_job": 3},
     "prediction": {"source": "/home/somebody/new.csv"},
+    "comparison": {"with": "/home/somebody/results/other"},
 }
 
 
@@ -109,7 +110,7 @@ def study(tmp_path, config):
 
 
 def test_the_record_of_a_configuration_gives_the_same_study(config, schema, tmp_path):
-    assert {"execution", "prediction"}.isdisjoint(config)
+    assert {"execution", "prediction", "comparison"}.isdisjoint(config)
     assert config["data"]["source"] == "points.csv"
     assert config["training"]["weights"] == "w.npy"
     assert "somebody" not in json.dumps(config)

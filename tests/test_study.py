@@ -224,13 +224,12 @@ def test_a_study_has_the_figures_that_it_can_have(schema):
     assert {"umatrix", "hits", "quality", "history", "clusters", "ranking", "signal"} <= one
     assert not {"agreement", "effects", "snapshots", "sweep", "projections"} & one
     swept = drawn(training={"snapshots": 1, "history": 0, "alpha": [0.1, 0.2, 0.3, 0.4]})
-    assert swept - one == {"snapshots", "agreement", "effects", "stability", "sufficiency"}
+    several = {"agreement", "stability", "splits"}
+    assert swept - one == {"snapshots", "effects", "sufficiency"} | several
     assert one - swept == {"history"}
     assert drawn(ensemble={"per": ["alpha"]}) - one == {"sweep"}
     labels = drawn(data={"source": None}, realizations={"labels": ["a.npy", "b.npy"]})
-    assert labels == {
-        "clusters", "agreement", "ranking", "stability", "similarity"
-    }  # fmt: skip
+    assert labels == {"clusters", "ranking", "similarity"} | several
     on_request = [figure.name for figure in ALL if figure.on_request]
     everything = drawn(
         data={"source": "a.h5", "shape": [4, 5, 6], "label": "kind"},

@@ -39,6 +39,7 @@ def test_stable_names(finished):
     results = finished.results
     tables = (
         "realizations clusters points evaluation classes stability groups sufficiency reliability"
+        " splits structure"
     )
     tables = [f"tables/{name}.csv" for name in (*tables.split(), "agreement", "effects", "choice")]
     for name in ("data.h5", "ensemble.h5", "summary.txt", *tables):
@@ -47,7 +48,7 @@ def test_stable_names(finished):
     assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
     pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
     assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
-    assert len(pdf) == 15
+    assert len(pdf) == 16
 
 
 def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):

@@ -25,6 +25,8 @@ from kohorte._references import OBSERVED
 from kohorte.ensemble.coassociation import number_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps._threads import single_threaded
+from kohorte.maps.draws import see
+from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Recording, run_realization
 from kohorte.maps.resolve import resolve_parameters
 
@@ -141,7 +143,8 @@ def collect_evidence(
     """Train maps on a table and say what speaks for groups in it.
 
     `features` (N, F) are the study's own; `kind` and `number` as kohorte._references.list_tables
-    has them; `members` have `parameters` and `seed` each; at most so many `rows` are drawn with
+    has them; `members` have `parameters` and `seed` each, and `factors` where they do not see all
+    features as they are (`kohorte.maps.draws.see`); at most so many `rows` are drawn with
     `seed`.
     """
     drawn = choose_rows(len(features), rows, seed)
@@ -155,10 +158,12 @@ def collect_evidence(
         chosen = dict(member["parameters"])
         if chosen["initial"] == "given":  # weights that were trained on another table
             chosen["initial"] = "sample"
-        parameters = resolve_parameters(chosen, points)
+        own = {name: chosen[name] for name in PARAMETERS}
+        factors = member.get("factors")
+        parameters = resolve_parameters(own, see(points, factors))
         of_map = np.random.SeedSequence([seed, stream, int(member["seed"])])
         of_table = int(of_map.generate_state(1, np.uint64)[0] >> 12)
-        quick: Any = {"recording": Recording(history=0), "quality_rows": 0}
+        quick: Any = {"recording": Recording(history=0), "quality_rows": 0, "factors": factors}
         return run_realization(points, parameters, of_table, **quick).labels
 
     with ThreadPoolExecutor(threads) as pool:

@@ -97,6 +97,7 @@ rule combine_realizations:
             "jobs/counting",
             "jobs/novelty",
             "maps/_kernels",
+            "maps/draws",
             "maps/metrics",
             "maps/novelty",
         ),
@@ -134,6 +135,36 @@ rule measure_sufficiency:
         library=library_digest("analysis/sufficiency", "ensemble"),
     script:
         "../../scripts/measure_sufficiency.py"
+
+
+rule tabulate_splits:
+    input:
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+    output:
+        splits=report(
+            "<results>/tables/splits.csv",
+            caption="../report/splits_table.rst",
+            category="Tables",
+            labels={"table": "splits"},
+        ),
+    log:
+        "<logs>/tabulate_splits.log",
+    benchmark:
+        "<benchmarks>/tabulate_splits.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory("tabulate_splits"),
+        runtime=run_time("tabulate_splits"),
+    params:
+        files=STUDY.labels,
+        label_name=config["realizations"]["label_name"],
+        memory_mb=config["execution"]["memory_mb"],
+        library=library_digest("analysis/splits", "ensemble"),
+    script:
+        "../../scripts/tabulate_splits.py"
 
 
 rule write_group_signals:

@@ -15,6 +15,7 @@ TABLES = [
     "stability",
     "groups",
     "sufficiency",
+    "splits",
     "agreement",
     "effects",
 ]

@@ -12,7 +12,7 @@ all of them, a convention chooses from the front, the same for every study, and 
 see `nearest_to_ideal`.
 
 Quantization errors in different metrics cannot be compared. Where the metric is swept, each metric
-has a front of its own.
+has a front of its own; and so have scalings, and features that maps see.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ from kohorte.maps.parameters import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Parameters that quantization errors are measured by.
+INCOMPARABLE = ("metric", "scaling", "features", "feature_share")
 
 
 def pareto_front(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:
@@ -107,10 +111,10 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     if "with_consensus" in realizations:
         settings["with_consensus"] = grouped["with_consensus"].mean()
     settings["pareto"] = settings["recommended"] = False
-    metrics = realizations["metric"].iloc[first].to_numpy()
+    units = error_units(realizations).iloc[first].to_numpy()
     agreeing = _best_agreeing(settings)
-    for metric in pd.unique(metrics):
-        rows = np.flatnonzero(metrics == metric)
+    for unit in pd.unique(units):
+        rows = np.flatnonzero(units == unit)
         errors = settings[["qe_mean", "te_mean"]].map(_short)
         settings.loc[rows[pareto_front(*errors.iloc[rows].to_numpy().T)], "pareto"] = True
         rows = rows[agreeing[rows]]
@@ -136,16 +140,34 @@ def _best_repeat(repeats: pd.DataFrame) -> str:
 
 def trained_with(swept: Sequence[str]) -> list[str]:
     """Return the swept parameters that a map is trained with: all but the segmentation's."""
-    return [name for name in swept if PARAMETERS[name].section != "segmentation"]
+    later = {name for name, row in PARAMETERS.items() if row.section == "segmentation"}
+    return [name for name in swept if name not in later]
+
+
+def error_units(table: pd.DataFrame) -> pd.Series:
+    """Return what the quantization errors of the rows are measured in, as text.
+
+    Errors in different ones cannot be compared: in other metrics, scalings, or features. It is the
+    metric where nothing of that varies, and else the values that vary.
+    """
+    names = [name for name in INCOMPARABLE if name in table]
+    varying = [name for name in names if table[name].nunique(dropna=False) > 1]
+    units = table.iloc[:, 0].map(lambda _: "")
+    for name in varying or names[:1]:
+        values = table[name].map(str)
+        part = values if name == "metric" else f"{name} " + values
+        units = units.where(units == "", units + ", ") + part
+    return units
 
 
 def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
     """Return the swept parameters that maps are trained with, the one that tells most of qe first.
 
     How much one tells is the variance of the mean qe of each value, where qe is in parts of the
-    mean of its metric.
+    mean of those that it can be compared with.
     """
-    relative = realizations["qe"] / realizations.groupby("metric")["qe"].transform("mean")
+    by_unit = realizations.groupby(error_units(realizations))
+    relative = realizations["qe"] / by_unit["qe"].transform("mean")
 
     def variance(name: str) -> float:
         values = realizations[name]
@@ -173,8 +195,9 @@ def describe_choice(
 
     `realizations`: the table that has `with_consensus` of the maps, where that is why.
     """
-    described = []
-    for _, chosen in settings[settings["recommended"]].iterrows():
+    described, is_chosen = [], settings["recommended"]
+    units = error_units(settings)
+    for unit, (_, chosen) in zip(units[is_chosen], settings[is_chosen].iterrows(), strict=True):
         if "with_consensus" in settings and realizations is not None:
             agreement = realizations.set_index("id")["with_consensus"]
             own = agreement[chosen["realization"]]
@@ -184,9 +207,7 @@ def describe_choice(
             )
             described.append((f"{describe_setting(chosen)}: {chosen['realization']}", reason))
             continue
-        rivals = settings
-        if "metric" in settings:
-            rivals = settings[settings["metric"] == chosen["metric"]]
+        rivals = settings[units == unit]
         on_front = int(rivals["pareto"].sum())
         reason = (
             f"{'nearest to the lowest' if on_front > 1 else 'lowest'} quantization and topographic "

@@ -11,11 +11,12 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.data.names import READERS
+from kohorte.data.names import READERS, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.assign import assign
+from kohorte.maps.draws import see
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,8 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         options = store.read_json(file, "options")
         names = store.read_text(file["names"])
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
-        scaling = Scaling(options["scaling"], names, offset, scale, np.ones(len(names), dtype=bool))
+        method = scalings(options)[0]
+        scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
     reader = READERS.get(Path(source).suffix.lower())
     how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
     how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
@@ -154,6 +156,7 @@ def _look_up(
             f"{path}: is not the map that the ensemble was combined from; run the workflow again"
         )
     options = {"metric": stored.parameters["metric"], "threads": threads}
+    points, weights = (see(table, stored.factors) for table in (points, weights))
     found = assign(points, weights, node_clusters, hits, **options)
     # Small labels: those of all maps are held at once.
     labels = found.labels.astype(np.min_scalar_type(ids[-1]))

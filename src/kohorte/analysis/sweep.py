@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte._checks import extra
-from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
+from kohorte.analysis.choice import INCOMPARABLE, choose_settings, describe_choice, trained_with
 from kohorte.analysis.evaluation import evaluate
 from kohorte.ensemble.combination import COMBINED_WITH
 from kohorte.ensemble.sweep import SettingEnsemble, combine_settings, measure_setting
@@ -22,8 +22,12 @@ with extra("figures"):
 
 _SCORES = ["ari", "ami", "accuracy"]
 
-# Reasons where each setting holds maps in several metrics, and where only segmentations differ.
-_MIXED = "lowest topographic error (quantization errors in different metrics cannot be compared)"
+# Reasons where the errors of a setting are measured in several ways, and where only
+# segmentations differ.
+_MIXED = (
+    "lowest topographic error (quantization errors in different metrics, scalings or features "
+    "cannot be compared)"
+)
 _EQUAL = "neither error depends on the segmentation"
 
 
@@ -37,7 +41,7 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     per = list(per)
     # Each setting has a consensus of its own; how far a map agrees with that of all is no merit.
     maps = maps.drop(columns="with_consensus", errors="ignore")
-    mixed = "metric" not in per and maps["metric"].nunique() > 1
+    mixed = any(n in maps and n not in per and maps[n].nunique() > 1 for n in INCOMPARABLE)
     maps = maps.assign(qe=np.nan) if mixed else maps
     setting = maps.groupby(per, sort=False, dropna=False).ngroup().to_numpy()
     first, grouped = np.unique(setting, return_index=True)[1], maps.groupby(setting)
@@ -52,7 +56,7 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     table[names] = chosen[names]
     reasons = [reason for _, reason in describe_choice(choice.settings)]
     if mixed or not trained_with(per):
-        reasons = [_MIXED if trained_with(per) else _EQUAL]
+        reasons = [_MIXED if trained_with(per) else _EQUAL] * len(reasons)
     best = choice.settings.loc[choice.settings["recommended"], "realization"]
     reason_of = dict(zip(best, reasons, strict=True))
     return table.assign(reason=chosen["realization"].map(reason_of)), setting

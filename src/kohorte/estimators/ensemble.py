@@ -38,6 +38,7 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
+from kohorte.maps.draws import see
 from kohorte.maps.novelty import outlier_threshold, sample_novelty, winner_novelty
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
 from kohorte.provenance import digest_of
@@ -189,7 +190,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         novelty = np.zeros(len(points))
         for member in members:
             novelty += winner_novelty(
-                points,
+                see(points, member.factors_),
                 member._codebook,
                 member.winners_,
                 metric=member.parameters_.metric,
@@ -318,7 +319,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         points = self.estimators_[0]._scale(X)  # the same for all
         for member in self.estimators_:
             yield assign(
-                points,
+                see(points, member.factors_),
                 member._codebook,
                 member.node_clusters_,
                 member.hits_,

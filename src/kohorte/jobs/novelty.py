@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kohorte import store
+from kohorte.maps.draws import see
 from kohorte.maps.novelty import winner_novelty
 
 _BLOCK_VALUES = 1 << 20  # features of points, and of their winners, held at once
@@ -40,11 +41,13 @@ class MeanNovelty:
             with store.open_result(path, "realization") as file:
                 weights, winners = file["weights"][:], file["winners"]
                 metric = store.read_json(file, "parameters")["metric"]
+                factors = file["factors"][:] if "factors" in file else None
+                weights = see(weights, factors)
                 error = float(file["quality"].attrs["quantization_error"])
                 for start in range(rows.start, rows.stop, step):
                     block = slice(start, min(start + step, rows.stop))
                     total[start - rows.start : block.stop - rows.start] += winner_novelty(
-                        self.features[block],
+                        see(self.features[block], factors),
                         weights,
                         winners[block],
                         metric=metric,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import extra, suggest
+from kohorte.data.names import SEEN
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.provenance import portable_path
@@ -121,6 +122,9 @@ def _with_parameters(schema: dict[str, Any]) -> dict[str, Any]:
     sections = schema["properties"]
     sections["recipe"] |= {"default": DEFAULT_RECIPE, "enum": list(RECIPES)}
     one = sections["realizations"]["properties"]["explicit"]["items"].setdefault("properties", {})
+    # One of the values that the section `data` lists.
+    for name in SEEN:
+        one[name] = sections["data"]["properties"][name]["anyOf"][-1]["items"]
     for name, parameter in PARAMETERS.items():
         value = one[name] = parameter.value_schema()
         swept = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
@@ -370,11 +374,14 @@ def portable_config(
 ) -> dict[str, Any]:
     """Return the part of a checked configuration that a study's results are made from.
 
-    What changes no result (how jobs are cut, which new points are labelled, experiments that belong
-    to no study) and the folders of this machine are left out; the rest gives the same study again.
+    What changes no result (how jobs are cut, which new points are labelled, what is compared with,
+    experiments that belong to no study) and the folders of this machine are left out; the rest
+    gives the same study again.
     """
     modules = tuple(modules)
-    elsewhere = {"execution", "prediction"}.union(*(module.unrecorded for module in modules))
+    elsewhere = {"execution", "prediction", "comparison"}.union(
+        *(module.unrecorded for module in modules)
+    )
     portable = {k: v for k, v in config.items() if k not in elsewhere}
     return map_paths(portable, modules, portable_path)
 
@@ -385,7 +392,8 @@ def map_paths(
     """Return a configuration with every path in it changed."""
     mapped = dict(config)
     keys = [("data", "source"), ("training", "weights"), ("classification", "test")]
-    keys += [("prediction", "source"), *(key for module in modules for key in module.files)]
+    keys += [("prediction", "source"), ("comparison", "with")]
+    keys += [key for module in modules for key in module.files]
     for section, key in keys:
         if section in mapped and mapped[section][key] is not None:
             mapped[section] = {**mapped[section], key: change(mapped[section][key])}

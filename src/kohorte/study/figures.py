@@ -264,6 +264,13 @@ FIGURES = (
         parameters=["ensemble.enough"],
     ),
     _of_an_ensemble(
+        "splits",
+        "kohorte.figures.splits",
+        "Which consensus groups split into which as more of them are asked for?",
+        needs=[SEVERAL],
+        tables=["splits"],
+    ),
+    _of_an_ensemble(
         "signal",
         "kohorte.figures.points",
         "Where do the consensus groups lie in two features, and do they match the classes?",

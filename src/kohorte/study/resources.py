@@ -73,6 +73,8 @@ COSTS: Mapping[str, Cost] = {
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     # Labels are compared with classes one realization at a time.
     "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
+    "tabulate_splits": Cost(mb_per_mb=9, seconds_per_mb=2),
+    "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
@@ -150,8 +152,10 @@ def training_mb(
         needed = 24e-6 * n_points + (8 + snapshots) * weights
         if parameters["method"] not in ("basins", "segments"):
             needed += 8e-6 * nodes**2  # distances of all pairs of nodes
+        if "scaling" in parameters or "features" in parameters:
+            needed += table
         if has_draw(parameters):
-            needed += table * parameters["row_share"]
+            needed += table * (parameters["row_share"] + (parameters["feature_share"] < 1))
         largest = max(largest, needed)
     if not accelerated:
         return PLAIN_MB + table + threads * largest

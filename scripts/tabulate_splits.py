@@ -1,0 +1,25 @@
+"""Group the clusters into 1, 2, ... groups, and say which group splits into which."""
+
+from kohorte import store
+from kohorte.analysis.splits import split_table
+from kohorte.ensemble.splits import count_splits
+from kohorte.study.logs import job_log
+
+if __name__ == "__main__":
+    with (
+        job_log(snakemake.log[0]),
+        store.open_label_arrays(
+            snakemake.input.labels, snakemake.params.files, snakemake.params.label_name
+        ) as labels,
+    ):
+        stored = store.read_ensemble(snakemake.input.ensemble)
+        splits = count_splits(
+            labels.arrays,
+            stored.overlaps,
+            stored.clusters.consensus_group,
+            identical=stored.options["identical"],
+            votes=stored.options["votes"],
+            max_bytes=snakemake.params.memory_mb << 20,
+            threads=snakemake.threads,
+        )
+        store.write_csv(split_table(splits), snakemake.output.splits)
