@@ -141,6 +141,7 @@ rule tabulate_results:
             "analysis/reliability",
             "analysis/tables",
             "ensemble",
+            "structure",
         ),
     script:
         "../../scripts/tabulate_results.py"
