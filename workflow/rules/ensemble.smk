@@ -57,7 +57,7 @@ rule collect_evidence:
         members=STRUCTURE_MEMBERS,
         rows=config["structure"]["rows"],
         seed=STUDY.seed,
-        library=library_digest("structure", "ensemble", "maps"),
+        library=library_digest("structure", "_references", "_principal", "ensemble", "maps"),
     script:
         "../../scripts/collect_evidence.py"
 

@@ -136,6 +136,9 @@ rule tabulate_results:
         seed=STUDY.seed,
         resamples=config["ensemble"]["resamples"],
         library=library_digest(
+            "structure",
+            "_references",
+            "_principal",
             "analysis/choice",
             "analysis/evaluation",
             "analysis/reliability",
