@@ -144,7 +144,6 @@ rule tabulate_results:
             "analysis/reliability",
             "analysis/tables",
             "ensemble",
-            "structure",
         ),
     script:
         "../../scripts/tabulate_results.py"
