@@ -157,7 +157,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     project.run("draw_figures")
     (project.results / "figures" / "hits.png").unlink()
     project.run()
-    assert "1 figures drawn, 14 kept" in log.read_text()
+    assert "1 figures drawn, 15 kept" in log.read_text()
     (project.results / "figures" / "signal.pdf").unlink()
     assert project.pending("plot_signal") == {"plot_signal": 1}
     project.run("plot_signal", cores=1)
