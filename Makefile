@@ -8,11 +8,13 @@ STAMP := $(VENV)/.installed
 PEERS := .peers/.installed
 MAP_PEERS := .map_peers/.installed
 SIMPSOM := .simpsom/.installed
+GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
-  figure-joss compare-consensus compare-simpsom simulation-env paper-plasma lock clean
+  figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
+  paper-plasma lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -98,6 +100,26 @@ compare-consensus: $(STAMP) ## compare consensus methods; those of other package
 	-@$(MAKE) --no-print-directory $(PEERS) || rm -rf .peers
 	$(BIN)/snakemake --cores $(CORES) comparison
 
+# Genie is under the AGPL and is no part of kohorte: it runs as a program of its own.
+$(GENIE): envs/genie.txt
+	$(PYTHON) -m venv .genie
+	.genie/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/genie.txt
+	@touch $@
+
+SUITE ?=
+METHODS ?=
+NULL ?=
+TABLES ?=
+CLUSTERINGS := KOHORTE_SUITE="$(SUITE)" KOHORTE_METHODS="$(METHODS)" KOHORTE_NULL="$(NULL)" \
+  KOHORTE_NULL_TABLES="$(TABLES)" $(BIN)/snakemake --cores $(CORES) --keep-going
+
+compare-clusterings: $(STAMP) ## compare clusterings of the sets in SUITE=folder; NULL=1 with p-values
+	-@$(MAKE) --no-print-directory $(GENIE) || rm -rf .genie
+	$(CLUSTERINGS) -- clusterings
+
+check-null: $(STAMP) ## find groups in tables with and without structure; TABLES=20 of each kind
+	$(CLUSTERINGS) -- null_tables
+
 $(SIMPSOM): envs/simpsom.txt
 	$(PYTHON) -m venv .simpsom
 	.simpsom/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/simpsom.txt
@@ -128,10 +150,10 @@ LOCK := uv pip compile --upgrade --universal --python-version 3.11 --fork-strate
 
 lock: ## make the locks in envs/ again, with uv
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
-	for peers in peers map_peers somoclu simpsom simulation; do \
+	for peers in peers map_peers somoclu simpsom genie simulation; do \
 	  $(LOCK) --no-deps envs/$$peers.in -o envs/$$peers.txt || exit 1; \
 	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .simpsom .simulation .snakemake report.html
+	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake report.html
 	find results -mindepth 1 ! -name README.md -delete

@@ -2,6 +2,8 @@
 
 from kohorte import store
 from kohorte.jobs.counting import combine_slabs
+from kohorte.jobs.novelty import study_novelty
+from kohorte.structure import assess_structure, read_evidence
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -14,6 +16,9 @@ if __name__ == "__main__":
             verify=True,
         ) as labels,
     ):
+        evidence = read_evidence(snakemake.input.structure)
+        p = assess_structure(evidence).p if evidence else None
+        data = snakemake.input.get("data")
         combine_slabs(
             snakemake.output.ensemble,
             snakemake.input.overlaps,
@@ -22,4 +27,7 @@ if __name__ == "__main__":
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
+            p_structure=p,
+            single=p is not None and p > snakemake.params.level,
+            novelty=study_novelty(data, snakemake.input.labels, labels.ids) if data else None,
         )

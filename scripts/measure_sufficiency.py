@@ -18,6 +18,7 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             subsets=snakemake.params.subsets,
             groups=stored.options["groups"],
+            consensus=stored.options["consensus"],
             enough=snakemake.params.enough,
         )
         store.write_csv(table, snakemake.output.sufficiency)

@@ -11,7 +11,7 @@ from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        tables = ("realizations", "choice", "evaluation", "sufficiency")
+        tables = ("realizations", "choice", "evaluation", "reliability", "sufficiency")
         text = summarize_study(
             snakemake.params.study,
             store.read_ensemble(snakemake.input.ensemble),

@@ -20,6 +20,7 @@ if __name__ == "__main__":
             swept=snakemake.params.swept,
             seed=snakemake.params.seed,
             resamples=snakemake.params.resamples,
+            structure=snakemake.input.structure,
         )
         for name, table in tables.items():
             store.write_csv(table, snakemake.output[name])

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from planning import plan_config
 
+from kohorte.data.names import SEEN
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.studies import load_modules
@@ -76,7 +77,7 @@ def test_parameters_are_those_of_the_schema(schema):
     recording = {("training", name) for name in ("weights", "history", "snapshots")}
     assert in_schema - recording == {(p.section, name) for name, p in PARAMETERS.items()}
     explicit = schema["properties"]["realizations"]["properties"]["explicit"]
-    assert list(explicit["items"]["properties"]) == list(PARAMETERS)
+    assert list(explicit["items"]["properties"]) == [*SEEN, *PARAMETERS]
 
 
 def test_every_map_parameter_takes_a_list(schema):

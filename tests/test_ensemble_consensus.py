@@ -15,7 +15,7 @@ from oracles_ensemble import (
 )
 
 from kohorte.ensemble.combination import combine
-from kohorte.ensemble.consensus import choose_groups, group_clusters, split_choice
+from kohorte.ensemble.consensus import CONSENSUS, check_choice, choose_groups, group_clusters
 from kohorte.ensemble.points import gather_signal, stream_points, vote
 from kohorte.ensemble.significance import gsum
 from kohorte.ensemble.tree import RULES, SEARCH, build_tree, cut_for_points, cut_tree
@@ -24,7 +24,7 @@ from kohorte.errors import ConfigError, DataError
 
 def find(labels, groups="auto"):
     """Groups of the clusters, and what they say of the points."""
-    ensemble = combine(count(labels), groups=groups)
+    ensemble = combine(count(labels), groups=groups, consensus="jaccard")
     return ensemble.grouping, ensemble.label(labels)
 
 
@@ -58,7 +58,7 @@ def test_average_linkage_heights_by_hand():
 def test_groups_are_ordered_by_the_points_in_their_clusters():
     # Two groups of six points each over both maps, one of eight: the tie goes to the first cluster.
     tied = [[0, 0, 0, 1, 1, 1, 1, 2, 2, 2]] * 2
-    assert group_clusters(count(tied), 3).groups.tolist() == [1, 0, 2] * 2
+    assert group_clusters(count(tied), 3, "jaccard").groups.tolist() == [1, 0, 2] * 2
     # The odd cluster of the last realization wins no point against two votes.
     labels = [[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 2, 1, 1]]
     found, points = find(labels, 3)
@@ -105,7 +105,7 @@ def test_unrelated_realizations_agree_on_one_group():
     # Every pair of clusters shares as many points as chance says: no grouping agrees with any.
     x, y = np.divmod(np.arange(36), 6)
     labels = [x, y]
-    assert group_clusters(count(labels)).candidates["agreement"] == 1
+    assert group_clusters(count(labels), "auto", "jaccard").candidates["agreement"] == 1
 
 
 @settings(max_examples=30, deadline=None)
@@ -115,7 +115,7 @@ def test_rules_against_plain_loops(seed, noise, n_realizations):
     labels = noisy_ensemble(truth, n_realizations, noise, seed, split=0.5)
     overlaps = count(labels)
     _, tree = build_tree(overlaps)
-    candidates = group_clusters(overlaps).candidates
+    candidates = group_clusters(overlaps, "auto", "jaccard").candidates
     widths = np.bincount(overlaps.realization)
     numbers = range(2, max(widths) + 1)
     cuts = {g: cut_tree(tree, g).tolist() for g in numbers}
@@ -197,7 +197,7 @@ def test_clusters_that_few_realizations_have_are_none_of_the_groups_asked_for():
     assert found.n_groups == 3
     # The cluster of the single point votes with the third that has it.
     assert found.groups[overlaps.cluster == 3] == found.groups[2]
-    np.testing.assert_array_equal(choose_groups(overlaps, 3), found.groups)
+    np.testing.assert_array_equal(choose_groups(overlaps, 3, "jaccard"), found.groups)
 
 
 @settings(max_examples=25, deadline=None)
@@ -261,21 +261,27 @@ def test_consensus_follows_points_and_ignores_names(seed):
     held = np.bincount(grouping.groups, weights=count(labels).sizes)
     assert (np.diff(held) <= 0).all()
     assert found.groups.dtype == np.uint8
-    np.testing.assert_array_equal(
-        choose_groups(count(labels)), group_clusters(count(labels)).groups
-    )
+    for how in ([], ["auto", "jaccard"], ["gap", "jaccard"]):
+        alone, whole = choose_groups(count(labels), *how), group_clusters(count(labels), *how)
+        np.testing.assert_array_equal(alone, whole.groups)
 
 
 def test_bad_requests_are_named():
     labels = [[0, 1, 1], [0, 0, 1]]
     overlaps = count(labels)
-    for bad in (0, 1.5, True, "many"):
-        with pytest.raises(ConfigError, match="n_groups must be"):
-            group_clusters(overlaps, bad)
-    with pytest.raises(ConfigError, match="together have 4 clusters"):
-        group_clusters(overlaps, 5)
-    with pytest.raises(ConfigError, match="choose one of agreement, gap"):
-        group_clusters(overlaps, rule="elbow")
+    for grouped in (group_clusters, choose_groups):
+        for consensus in CONSENSUS:
+            for bad in (0, 1.5, True):
+                with pytest.raises(ConfigError, match="groups must be"):
+                    grouped(overlaps, bad, consensus)
+            with pytest.raises(ConfigError, match="together have 4 clusters"):
+                grouped(overlaps, 5, consensus)
+            with pytest.raises(ConfigError, match="rule for groups of consensus"):
+                grouped(overlaps, "elbow", consensus)
+        with pytest.raises(ConfigError, match="choose one of agreement, gap"):
+            grouped(overlaps, "separation", "jaccard")
+        with pytest.raises(ConfigError, match="consensus"):
+            grouped(overlaps, 2, "elbow")
     with pytest.raises(DataError, match="1 label arrays"):
         combine(overlaps).label(labels[:1])
     for other in ([[0, 1, 1], [0, 2, 1]], [[0, 1, 1], [5, 0, 1]]):
@@ -323,6 +329,7 @@ def test_equal_weights_are_plain_votes():
 
 
 def test_a_choice_of_groups_is_a_number_or_a_rule():
-    assert split_choice(4) == (4, "agreement")
-    assert split_choice("auto") == ("auto", "agreement")
-    assert split_choice("gap") == ("auto", "gap")
+    assert check_choice(4, "jaccard") == check_choice(4, "coassociation") == "given"
+    assert check_choice("auto", "jaccard") == "agreement"
+    assert check_choice("gap", "jaccard") == "gap"
+    assert check_choice("auto", "coassociation") == "separation"

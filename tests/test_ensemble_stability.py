@@ -6,11 +6,12 @@ from oracles_ensemble import count, noisy_ensemble
 
 from kohorte.ensemble.agreement import pairwise_ari
 from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import CONSENSUS, choose_groups
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import select_realizations
 from kohorte.ensemble.significance import goodness, gsum, rank_clusters
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
-from kohorte.ensemble.sufficiency import measure_sufficiency
+from kohorte.ensemble.sufficiency import extrapolate_agreement, measure_sufficiency
 from kohorte.errors import ConfigError, DataError
 
 
@@ -77,6 +78,11 @@ def test_group_stability_by_hand():
     # Group 1: {2, 3} twice, {3}, {2}.
     assert found.jaccard[1] == pytest.approx((1 + 4 * 1 / 2 + 0) / 6)
     assert np.isnan(found.jaccard[2])
+    # Three clusters of three others share 18 points with the group, and 27 with any cluster; of
+    # the third cluster one point is elsewhere.
+    own, of_all = np.array([0, 2, 4, 6]), overlaps.counts[[0, 2, 4, 6]].sum() - 9
+    assert found.cohesion[0] == (overlaps.counts[np.ix_(own, own)].sum() - 9) / of_all == 24 / 27
+    assert found.cohesion[2] == 0
     with pytest.raises(DataError, match="groups have shape"):
         group_stability(overlaps, groups[1:])
 
@@ -84,47 +90,57 @@ def test_group_stability_by_hand():
 def test_identical_realizations_are_enough_at_once():
     labels = make_labels(1) * 5
     found = measure_sufficiency(labels, count(labels), rng(), draws=3)
-    assert found.sizes.tolist() == [1, 2, 3, 4]
+    assert found.sizes.tolist() == [1, 2]
     np.testing.assert_array_equal(found.ari, 1.0)
-    assert found.enough == 1
+    assert (found.enough, found.expected) == (1, 1.0)
 
 
 @pytest.mark.parametrize(("n", "spaced"), [(100, np.linspace), (101, np.geomspace)])
 def test_subsets_of_many_realizations_grow_in_equal_ratios(n, spaced):
     labels = make_labels(n, n=30)
-    found = measure_sufficiency(labels, count(labels), rng(), draws=1, n_groups=3)
-    assert found.sizes.tolist() == np.unique(spaced(1, n - 1, 16).round()).tolist()
+    found = measure_sufficiency(
+        labels, count(labels), rng(), draws=1, groups=3, consensus="jaccard"
+    )
+    assert found.sizes.tolist() == np.unique(spaced(1, n // 2, 16).round()).tolist()
 
 
-def test_unrelated_realizations_are_never_enough():
+@pytest.mark.parametrize("consensus", CONSENSUS)
+def test_unrelated_realizations_are_never_enough(consensus):
     labels = [rng(r).integers(0, 3, 300).astype(np.uint8) for r in range(6)]
-    found = measure_sufficiency(labels, count(labels), rng(), draws=10, n_groups=3)
+    found = measure_sufficiency(
+        labels, count(labels), rng(), draws=10, groups=3, consensus=consensus
+    )
     assert found.enough is None
     assert found.mean[0] < 0.6
 
 
-def test_sufficiency_is_consensus_of_subsets():
+@pytest.mark.parametrize("consensus", CONSENSUS)
+def test_sufficiency_is_consensus_of_subsets(consensus):
     labels = make_labels(6, noise=0.4)
     overlaps = count(labels)
-    found = measure_sufficiency(labels, overlaps, rng(7), sizes=[2, 4], draws=4, n_groups=3)
+    how = {"groups": 3, "consensus": consensus}
+    found = measure_sufficiency(labels, overlaps, rng(7), sizes=[2, 3], draws=4, **how)
     generator = rng(7)
-    whole = combine(overlaps, groups=3).label(labels).groups
-    for s, size in enumerate((2, 4)):
+    for s, size in enumerate((2, 3)):
         for d in range(4):
-            chosen = np.sort(generator.choice(6, size, replace=False))
-            part = combine(select_realizations(overlaps, chosen), groups=3)
-            own = part.label([labels[r] for r in chosen]).groups
-            expected = pairwise_ari(count([whole, own]))[0, 1]
+            places, own = generator.permutation(6), []
+            generator.random()
+            drawn = np.argsort(places)[: 2 * size]
+            for chosen in (np.sort(drawn[::2]), np.sort(drawn[1::2])):
+                part = combine(select_realizations(overlaps, chosen), **how)
+                own.append(part.label([labels[r] for r in chosen]).groups)
+            expected = pairwise_ari(count(own))[0, 1]
             assert found.ari[s, d] == pytest.approx(expected, abs=1e-12)
     np.testing.assert_allclose(found.mean, found.ari.mean(axis=1))
     assert (found.low <= found.mean).all()
     assert (found.mean <= found.high).all()
 
 
-def test_sufficiency_grows_and_a_sample_of_points_agrees():
+@pytest.mark.parametrize("consensus", CONSENSUS)
+def test_sufficiency_grows_and_a_sample_of_points_agrees(consensus):
     labels = make_labels(13, n=3000, noise=0.35)
     overlaps = count(labels)
-    options = {"draws": 20, "n_groups": 3, "sizes": [1, 6, 12]}
+    options = {"draws": 20, "groups": 3, "sizes": [1, 3, 6], "consensus": consensus}
     whole = measure_sufficiency(labels, overlaps, rng(), **options)
     assert whole.mean[0] < whole.mean[1] < whole.mean[2]
     sampled = measure_sufficiency(labels, overlaps, rng(), max_points=1000, **options)
@@ -134,11 +150,37 @@ def test_sufficiency_grows_and_a_sample_of_points_agrees():
 
 
 def test_enough_means_from_there_on(monkeypatch):
-    labels = make_labels(5)
+    labels = make_labels(8)
     values = iter([0.99, 0.2, 0.99, 0.99])
     monkeypatch.setattr("kohorte.ensemble.sufficiency.label_ari", lambda *args: next(values))
-    found = measure_sufficiency(labels, count(labels), rng(), draws=1)
+    found = measure_sufficiency(labels, count(labels), rng(), draws=1, consensus="jaccard")
     assert found.enough == 3
+
+
+def test_trees_of_many_segments_have_three_sizes_and_their_share_of_every_level(monkeypatch):
+    labels = [rng(r).integers(0, 2 if r < 4 else 8, 60) for r in range(16)]
+    drawn = []
+
+    def choose(overlaps, *how):
+        drawn.append(np.bincount(np.bincount(overlaps.realization), minlength=9)[[2, 8]].tolist())
+        return choose_groups(overlaps, *how)
+
+    monkeypatch.setattr("kohorte.ensemble.sufficiency.choose_groups", choose)
+    found = measure_sufficiency(labels, count(labels), rng(), draws=2)
+    assert found.sizes.tolist() == [2, 4, 8]
+    # A quarter of the realizations is coarse; a half draws every other of those in turn.
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        size = sum(first)
+        assert sum(second) == size
+        assert first[0] + second[0] == 2 * size // 4
+
+
+def test_disagreement_that_falls_as_a_power_is_extrapolated():
+    sizes = np.array([1, 2, 4, 8])
+    assert extrapolate_agreement(sizes, 1 - 0.4 / sizes, 16) == pytest.approx(1 - 0.4 / 16)
+    # It never gets worse with more, and nothing is left where nothing is missing.
+    assert extrapolate_agreement(np.array([1, 2]), np.array([0.9, 0.8]), 4) == pytest.approx(0.8)
+    assert extrapolate_agreement(sizes, np.array([0.5, 0.8, 0.9, 1.0]), 16) == 1.0
 
 
 def test_effects_by_hand():
@@ -175,21 +217,21 @@ def test_effects_tell_what_matters():
 
 
 def test_bad_requests_are_named():
-    labels = make_labels(3)
+    labels, five = make_labels(3), make_labels(5)
     overlaps, alone = count(labels), count(labels[:1])
     with pytest.raises(DataError, match="at least two"):
         bootstrap_gsum(alone, rng())
-    with pytest.raises(DataError, match="at least two"):
-        measure_sufficiency(labels[:1], alone, rng())
+    with pytest.raises(DataError, match="at least 4"):
+        measure_sufficiency(labels[:3], count(labels[:3]), rng())
     for options in ({"resamples": 0}, {"level": 1.0}, {"identical": "other"}):
         with pytest.raises(ConfigError):
             bootstrap_gsum(overlaps, rng(), **options)
     for options in ({"draws": 0}, {"sizes": [0]}, {"sizes": []}, {"sizes": [1.5]}, {"sizes": [3]}):
         with pytest.raises(ConfigError):
-            measure_sufficiency(labels, overlaps, rng(), **options)
+            measure_sufficiency(five, count(five), rng(), **options)
     with pytest.raises(ConfigError, match="max_points"):
-        measure_sufficiency(labels, overlaps, rng(), max_points=0)
+        measure_sufficiency(five, count(five), rng(), max_points=0)
     with pytest.raises(DataError, match="label arrays of 10 points"):
-        measure_sufficiency([x[:10] for x in labels], overlaps, rng())
+        measure_sufficiency([x[:10] for x in five], count(five), rng())
     with pytest.raises(DataError, match="'alpha' has 2 values"):
         parameter_effects(overlaps, {"alpha": [1, 2]}, rng())

@@ -17,6 +17,7 @@ from kohorte.analysis.choice import nearest_to_ideal
 from kohorte.analysis.sweep import tabulate_ensembles, tabulate_settings
 from kohorte.analysis.tables import MAX_ROWS, agreement_table
 from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import CONSENSUS
 from kohorte.ensemble.sweep import combine_settings, measure_setting
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.parameters import parameter_defaults
@@ -42,18 +43,20 @@ def label(part, labels, votes="equal", **options):
 @given(
     setting=st.lists(st.integers(0, 2), min_size=1, max_size=7),
     groups=st.sampled_from(["auto", "median", 2]),
+    consensus=st.sampled_from(list(CONSENSUS)),
     votes=st.sampled_from(["equal", "significance"]),
 )
-def test_a_setting_is_the_ensemble_of_its_realizations_alone(setting, groups, votes):
+def test_a_setting_is_the_ensemble_of_its_realizations_alone(setting, groups, consensus, votes):
     setting = np.unique(setting, return_inverse=True)[1]
     labels = make_labels(len(setting))
-    parts = combine_settings(count(labels), setting, groups=groups)
+    how = {"consensus": "jaccard" if groups == "median" else consensus}
+    parts = combine_settings(count(labels), setting, groups=groups, **how)
     assert len(parts) == setting.max() + 1
     for s, part in enumerate(parts):
         own = [array for array, other in zip(labels, setting, strict=True) if other == s]
         overlaps = count(own)
         wanted = "auto" if len(own) == 1 else groups
-        alone = combine(overlaps, groups=wanted)
+        alone = combine(overlaps, groups=wanted, **how)
         assert part.members.tolist() == np.flatnonzero(setting == s).tolist()
         np.testing.assert_array_equal(part.ensemble.overlaps.counts, overlaps.counts)
         for name in ("gsum", "sce_groups", "ari"):
@@ -126,7 +129,7 @@ def test_settings_that_do_not_fit_are_refused():
         combine_settings(overlaps, np.array([0, 0]))
     with pytest.raises(DataError, match="no realization has setting 1, but one has 2"):
         combine_settings(overlaps, np.array([0, 2, 2]))
-    with pytest.raises(ConfigError, match="unknown rule for groups 'bad'"):
+    with pytest.raises(ConfigError, match="rule for groups of consensus 'coassociation' 'bad'"):
         combine_settings(overlaps, np.array([0, 0, 0]), groups="bad")
     with pytest.raises(ConfigError, match="unknown votes 'many'"):
         combine_settings(overlaps, np.zeros(3, int))[0].ensemble.label([], "many")

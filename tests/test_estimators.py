@@ -28,6 +28,7 @@ from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ConfigError, DataError, ResultError
 from kohorte.estimators import SOM, SOMEnsemble, load_study
 from kohorte.estimators.som import complete_parameters
+from kohorte.jobs.novelty import MeanNovelty
 from kohorte.maps.batch import MiniBatches, train_minibatch
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
@@ -363,9 +364,12 @@ def finished(request, X, schema, tmp_path_factory):
             fingerprint="f",
         )
     options = {"identical": "resolved", "threshold": -0.015, "groups": 3, "votes": request.param}
-    ensemble = combine(count_overlaps(labels), groups=3)
+    options["consensus"] = "jaccard"
+    ensemble = combine(count_overlaps(labels), groups=3, consensus="jaccard")
     ids = [plan.id for plan in plans]
-    store.write_ensemble(folder / "ensemble.h5", ensemble, labels, ids=ids, options=options)
+    novelty = MeanNovelty(features, [folder / "realizations" / f"{i}.h5" for i in ids])
+    how = {"ids": ids, "options": options, "novelty": novelty}
+    store.write_ensemble(folder / "ensemble.h5", ensemble, labels, **how)
     return folder, data.physical(range(4)), request.param
 
 
@@ -396,6 +400,11 @@ def test_an_ensemble_is_the_study_with_its_sweep_and_seed(finished, gappy):
     assert_array_equal(ensemble.labels_, known.points.label)
     assert_array_equal(ensemble.signal_, known.points.signal)
     assert_array_equal(ensemble.confidence_.astype(np.float32), known.points.confidence)
+    assert_array_equal(ensemble.second_, known.points.second)
+    assert_array_equal(ensemble.second_share_.astype(np.float32), known.points.second_share)
+    assert_array_equal(ensemble.novelty_, known.points.novelty)
+    assert_array_equal(ensemble.outliers_, known.points.arrays["is_outlier"])
+    assert_array_equal(ensemble.novelty(features), ensemble.novelty_)
     assert_array_equal(ensemble.gsum_, known.clusters.gsum)
     assert ensemble.n_groups_ == 3
     assert_array_equal(ensemble.predict(features), ensemble.labels_)
@@ -414,6 +423,8 @@ def test_a_finished_study_is_a_pipeline(finished):
     assert_array_equal(found, known.points.label)
     assert pipeline["som"].votes == votes
     assert_array_equal(pipeline["som"].signal_, known.points.signal)
+    assert_array_equal(pipeline["som"].novelty_, known.points.novelty)
+    assert_array_equal(pipeline["som"].outliers_, known.points.arrays["is_outlier"])
     identifier = known.realizations.ids[3]
     one = load_study(folder, identifier)
     stored = store.read_realization(folder / "realizations" / f"{identifier}.h5", "labels")
@@ -487,7 +498,7 @@ def test_number_of_maps(X):
 @pytest.mark.parametrize(
     ("estimator", "message"),
     [
-        (SOM(4, 3, clusters=3), "clusters is 3, but the method 'basins'"),
+        (SOM(4, 3, recipe="published", clusters=3), "clusters is 3, but the method 'basins'"),
         (SOM(4, 3, feature_weights=[1, 2]), "feature_weights must be 4"),
         (SOM(4, 3, feature_weights=[1, 2, 0, 1]), "feature_weights must be 4"),
         (SOM(4, 3, recipe="published", alpha=2), "alpha must be at most 1"),
@@ -559,7 +570,7 @@ def test_estimators_are_imported_when_they_are_used():
 
 
 def test_copies_have_no_vote(X, caplog):
-    som = SOM(5, 4, trainer="batch", initial="pca", epochs=3)
+    som = SOM(5, 4, recipe="published", trainer="batch", initial="pca", epochs=3)
     alone = SOMEnsemble(som, n_realizations=1, random_state=1).fit(X)
     with caplog.at_level("WARNING", logger="kohorte"):
         ensemble = SOMEnsemble(som, n_realizations=3, random_state=1).fit(X)

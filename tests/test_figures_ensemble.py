@@ -3,11 +3,27 @@
 import numpy as np
 import oracles_figures as page
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles_ensemble import count, masks_of
 from scipy.cluster.hierarchy import dendrogram, fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from kohorte import store
+from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import Candidates
+from kohorte.ensemble.tree import cut_tree, leaf_spans
 from kohorte.errors import ConfigError
-from kohorte.figures.ensemble import MAX_PIXELS, ranked_gsum_figure, similarity_figure
+from kohorte.figures.ensemble import (
+    MAX_PIXELS,
+    _cut_height,
+    average_down,
+    draw_overlap_matrices,
+    draw_similarity,
+    ranked_gsum_figure,
+    similarity_figure,
+)
+from kohorte.figures.evidence import draw_evidence, evidence_figure
 from kohorte.figures.stability import stability_figure, sufficiency_figure
 
 
@@ -111,6 +127,115 @@ def test_large_similarity_is_averaged_and_deep_trees_are_drawn():
     assert image.shape == (756, 756)
     np.testing.assert_allclose(image, 0.25)
     assert not page.text_faults(figure)
+
+
+def test_means_are_those_of_the_finite_values_of_a_block():
+    n = 2 * MAX_PIXELS
+    matrix = np.arange(n * n, dtype=float).reshape(n, n)
+    matrix[0, 1] = matrix[2:4, :2] = np.nan
+    found = average_down(matrix)
+    assert found.shape == (MAX_PIXELS, MAX_PIXELS)
+    assert found[0, 0] == (0 + n + n + 1) / 3
+    assert np.isnan(found[1, 0])
+    assert np.isnan(found).sum() == 1
+    assert found[-1, -1] == matrix[-2:, -2:].mean()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), n=st.integers(2, 20), n_groups=st.integers(1, 4))
+def test_the_cut_is_the_first_whose_branches_lie_in_one_group_each(seed, n, n_groups):
+    rng = np.random.default_rng(seed)
+    tree = linkage(rng.random((n, 2)), "average")
+    # Groups of a cut of the tree, a few leaves of which are in another.
+    groups = cut_tree(tree, min(n_groups, n))[leaves_list(tree)]
+    groups = np.where(rng.random(n) < 0.1, rng.integers(0, n_groups, n), groups)
+    of_leaves, held = groups[leaf_spans(tree)[0][:n]], np.unique(groups).size
+    pure = [
+        b
+        for b in range(1, n + 1)
+        if all(np.unique(of_leaves[cut_tree(tree, b) == g]).size == 1 for g in range(b))
+    ]
+    expected = pure[0] if 1 < pure[0] < n and (pure[0] == held or pure[0] < 8 * held) else None
+    found = _cut_height(tree, groups)
+    assert (found is None) == (expected is None)
+    if expected:
+        assert (tree[:, 2] > found).sum() == expected - 1
+
+
+@pytest.fixture(scope="module", params=["coassociation", "jaccard"])
+def combined(request, tmp_path_factory):
+    """Labels of two finenesses, their ensemble by a consensus, and its file."""
+    rng, half = np.random.default_rng(0), np.arange(120) // 60
+    labels = [8 * half + rng.integers(0, n, 120) for n in [2] * 4 + [8] * 4]
+    labels[5][:3] = -1
+    ensemble = combine(count(labels, noise=-1), consensus=request.param)
+    path = tmp_path_factory.mktemp("study") / "ensemble.h5"
+    options = {"votes": "equal", "identical": "resolved"}
+    store.write_ensemble(path, ensemble, labels, ids=[*"abcdefgh"], options=options)
+    return labels, ensemble, path
+
+
+def test_similarity_is_that_of_the_clusters_of_the_tree(combined):
+    labels, ensemble, path = combined
+    grouping = ensemble.grouping
+    assert (grouping.leaves.size < ensemble.overlaps.n_clusters) == (grouping.evidence is not None)
+    figure = draw_similarity({"ensemble": path}, {})
+    masks, _, _ = masks_of(labels, -1)
+    expected = [
+        [(masks[a] & masks[b]).sum() / (masks[a] | masks[b]).sum() for b in grouping.leaf_order]
+        for a in grouping.leaf_order
+    ]
+    image = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(image, expected)
+    by_lift = grouping.consensus == "coassociation"
+    text = page.readable(figure)
+    assert ("1 / (1 + lift)" in text) == by_lift
+    assert ("1 \N{MINUS SIGN} similarity" in text) != by_lift
+
+
+def test_overlap_matrices_are_those_of_the_clusters_of_the_tree(combined):
+    _, ensemble, path = combined
+    overlaps, order = ensemble.overlaps, ensemble.grouping.leaf_order
+    figure = draw_overlap_matrices({"ensemble": path}, {})
+    shared, apart, ratio = (axes.images[0].get_array() for axes in figure.axes[:3])
+    realization = overlaps.realization[order]
+    same = realization[:, None] == realization
+    for image in (shared, apart, ratio):
+        np.testing.assert_array_equal(np.ma.getmaskarray(np.ma.masked_invalid(image)), same)
+    n, size = overlaps.counts[np.ix_(order, order)], overlaps.sizes[order]
+    both = size[:, None] + size
+    np.testing.assert_allclose(np.ma.filled(shared, 0)[~same], (n / (both - n))[~same])
+    np.testing.assert_allclose(np.ma.filled(apart, 0)[~same], ((both - 2 * n) / both)[~same])
+
+
+def test_evidence_of_a_study(combined):
+    _, ensemble, path = combined
+    text = page.readable(draw_evidence({"ensemble": path}, {}))
+    if ensemble.grouping.evidence is None:
+        assert "no number of groups to compare" in text
+    else:
+        assert "chosen: 2 groups" in text
+        assert "level 0" in text
+        assert "level 1" in text
+
+
+@pytest.mark.parametrize(("most", "scale"), [(5, "linear"), (90, "log")])
+def test_evidence_figure_marks_what_was_chosen(most, scale):
+    number = np.tile(np.arange(2, most + 1), 2)
+    level = np.repeat([0, 1], most - 1)
+    score = np.where(number == 3, 2.0 + level, 1 / number)
+    best = np.argsort(-score, kind="stable")
+    zero = np.zeros(number.size)
+    rows = Candidates(level[best], number[best], zero, zero, zero, zero, score[best])
+    figure = evidence_figure(rows, 3)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == scale
+    assert page.readable(figure).count("level") == 2
+    lines = [line.get_xydata() for line in axes.lines]
+    assert [3, 3.0] in [line[0].tolist() for line in lines if len(line) == 1]
+    assert all((np.diff(line[:, 0]) > 0).all() for line in lines[:2])
+    # One group is no candidate.
+    assert "chosen" not in page.readable(evidence_figure(rows, 1))
 
 
 @pytest.mark.parametrize(("n", "n_groups", "spread"), [(1, 1, 0.1), (30, 2, 3.0), (600, 30, 3.0)])

@@ -17,6 +17,7 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.votes import VOTES, vote_weights
 from kohorte.errors import DataError, ResultError
+from kohorte.jobs.novelty import MeanNovelty
 from kohorte.maps.realization import MapParameters, run_realization
 
 NAMES = ["height", "girth", "age"]
@@ -30,7 +31,11 @@ class Study:
         options = {"identical": "resolved", "threshold": -0.015, "groups": groups, "votes": votes}
         combined = combine(count_overlaps(arrays), groups=groups)
         path = folder / f"ensemble_{votes}.h5"
-        store.write_ensemble(path, combined, arrays, ids=ids, options=options)
+        novelty = None
+        if (folder / "data.h5").exists():
+            features = store.read_data(folder / "data.h5").features
+            novelty = MeanNovelty(features, [folder / "realizations" / f"{i}.h5" for i in ids])
+        store.write_ensemble(path, combined, arrays, ids=ids, options=options, novelty=novelty)
         self.ensemble = store.read_ensemble(path, points=True)
 
     def predict(self, features, **options):

@@ -32,7 +32,8 @@ def X():
 
 def said(config):
     """Values of a checked configuration that the recipes name, in the order of the tables."""
-    names = [("lattice", "ratio"), *(("training", n) for n in RECIPES["resolved"]["training"])]
+    training = ("trainer", "epochs", "initial", "final_radius")
+    names = [("lattice", "ratio"), *(("training", name) for name in training)]
     return [config[section][name] for section, name in names]
 
 
@@ -92,9 +93,10 @@ def test_lists_of_a_recipe_do_not_stand_in_the_way(schema):
 
 
 def test_given_sides_leave_nothing_to_sweep(schema):
-    study = plan_config(RESOLVED | {"lattice": {"xdim": 6, "ydim": 5}}, schema)
-    assert [p.id for p in study.realizations] == [
-        f"x6_y5_batch_epochs15_until0.5_start-sample_r{k}" for k in range(1, 6)
+    given = {"lattice": {"xdim": 6, "ydim": 5}, "segmentation": {"fineness": 0.5}}
+    study = plan_config(RESOLVED | given, schema)
+    assert [p.id.removeprefix("x6_y5_batch_epochs15_until0.5_") for p in study.realizations] == [
+        f"start-sample_rows0.8_limit20000_segments_r{k}" for k in range(1, 6)
     ]
     assert study.swept == ()
 
@@ -116,10 +118,10 @@ def test_every_key_of_a_recipe_is_one_of_the_estimators_too():
             for key in values:
                 if key in PARAMETERS and PARAMETERS[key].section == section:
                     assert maps[key] == LEFT_OPEN
-                elif section == "ensemble":
+                elif section in ("ensemble", "structure") and key != "subsets":
                     assert ensemble[key] == LEFT_OPEN, key
                 else:
-                    assert (section, key) == ("realizations", "repeats")
+                    assert (section, key) in [("realizations", "repeats"), ("ensemble", "subsets")]
 
 
 def test_a_map_follows_its_recipe(X):
@@ -194,7 +196,8 @@ def test_an_ensemble_is_the_study_of_its_recipe(schema, X, recipe, chosen, sweep
 
 
 def test_any_number_of_maps_is_shared_by_what_a_recipe_sweeps(X):
-    ensemble = SOMEnsemble(SOM(epochs=1), recipe="resolved", n_realizations=5).fit(X)
+    som = SOM(epochs=1, fineness=0.5)
+    ensemble = SOMEnsemble(som, recipe="resolved", n_realizations=5, references=0).fit(X)
     repeats = [int(name.rpartition("_r")[2]) for name in ensemble.ids_]
     assert repeats == [1, 2, 1, 2, 1]
     assert [m.parameters_.ratio for m in ensemble.estimators_] == [1, 1, 0.6, 0.6, 0.4]

@@ -9,6 +9,7 @@ from kohorte.analysis.evaluation import evaluate, evaluate_ensemble
 from kohorte.analysis.sufficiency import sufficiency_table
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.ensemble.votes import in_doubt
 
 TRUTH = np.repeat([0, 1, 2], 20)
 IDS = [f"map {k}" for k in range(5)]
@@ -28,11 +29,11 @@ def found(labels):
 
 
 def test_single_maps_and_consensus_are_scored(labels, found):
-    scores = evaluate_ensemble(found, labels, TRUTH, representative=found.representative)
+    scores = evaluate_ensemble(found, labels, TRUTH, representative=1)
     ari = sorted(evaluate(array, TRUTH).ari for array in labels)
     names = ["single_min", "single_median", "single_max"]
     assert [scores[name].ari for name in names] == [ari[0], ari[2], ari[4]]
-    assert scores["representative"].ari == evaluate(labels[found.representative], TRUTH).ari
+    assert scores["representative"].ari == evaluate(labels[1], TRUTH).ari
     consensus = found.label(labels)
     table = tables.evaluation_table(scores).set_index("method")
     assert table.loc["consensus_equal", "ari"] == evaluate(consensus.groups, TRUTH).ari
@@ -62,12 +63,19 @@ def test_clusters_by_significance_with_their_intervals(found):
 def test_groups_and_their_points(labels, found):
     points = found.label(labels)
     groups = tables.group_table(
-        found.overlaps, found.grouping.groups, points.groups, points.confidence
+        found.overlaps,
+        found.grouping.groups,
+        points.groups,
+        points.confidence,
+        points.second_share,
     )
     assert groups["points"].sum() == 60
     assert groups["clusters"].sum() == 15
     assert groups["found"].tolist() == [1, 1, 1]
     mean = [points.confidence[points.groups == g].mean() for g in range(3)]
+    doubtful = in_doubt(points.confidence, points.second_share)
+    assert groups["doubtful"].tolist() == [doubtful[points.groups == g].sum() for g in range(3)]
+    assert 0 < groups["doubtful"].sum() < 60
     assert groups["mean_confidence"].to_numpy() == pytest.approx(mean)
 
 
@@ -81,8 +89,11 @@ def test_a_single_realization_has_neither_intervals_nor_subsets(labels):
 
 def test_sizes_that_suffice(labels, found):
     table = sufficiency_table(labels, found.overlaps, seed=1, subsets=10, enough=0.5)
-    assert table["realizations"].tolist() == [1, 2, 3, 4]
+    assert table["realizations"].tolist() == [1, 2, 5]
+    assert table["extrapolated"].tolist() == [False, False, True]
     assert table["enough"].sum() == 1
+    three = count_overlaps(labels[:3])
+    assert sufficiency_table(labels[:3], three, seed=1).empty
     assert not sufficiency_table(labels, found.overlaps, seed=1, enough=1.0)["enough"].any()
 
 
@@ -93,6 +104,23 @@ def test_effects_of_parameters_and_of_those_that_are_not_set(found):
     assert len(table) == 3
     assert table["first"].isna().any()
     assert tables.effects_table(found.overlaps, parameters[[]], seed=1).empty
+
+
+def test_evidence_is_that_of_the_best_numbers_of_groups(found, labels, monkeypatch):
+    evidence = found.grouping.evidence
+    table = tables.evidence_table(evidence)
+    names = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
+    assert table.columns.tolist() == names
+    assert table["n_groups"].iloc[0] == found.grouping.n_groups == 3
+    assert table["score"].is_monotonic_decreasing
+    for name in names:
+        assert table[name].tolist() == getattr(evidence, name).tolist()
+    monkeypatch.setattr(tables, "MAX_CANDIDATES", 1)
+    assert tables.evidence_table(evidence)["n_groups"].tolist() == [3]
+    other = combine(count_overlaps(labels), consensus="jaccard").grouping.evidence
+    assert other is None
+    assert tables.evidence_table(other).columns.tolist() == names
+    assert tables.evidence_table(other).empty
 
 
 def test_files_and_points(found, monkeypatch):

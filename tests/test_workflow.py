@@ -37,7 +37,10 @@ def finished(make_project):
 
 def test_stable_names(finished):
     results = finished.results
-    tables = "realizations clusters points evaluation classes stability groups sufficiency splits"
+    tables = (
+        "realizations clusters points evaluation classes stability groups sufficiency reliability"
+        " splits structure"
+    )
     tables = [f"tables/{name}.csv" for name in (*tables.split(), "agreement", "effects", "choice")]
     for name in ("data.h5", "ensemble.h5", "summary.txt", *tables):
         assert (results / name).stat().st_size > 0, name
@@ -45,7 +48,7 @@ def test_stable_names(finished):
     assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
     pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
     assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
-    assert len(pdf) == 15
+    assert len(pdf) == 16
 
 
 def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
@@ -357,7 +360,8 @@ def test_label_files_of_other_clusterers(finished, make_project):
     with h5py.File(project.results / "ensemble.h5") as file:
         assert file["overlaps/counts"][0, 3] == 27
     drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
-    assert {"ranking", "similarity", "agreement", "stability", "sufficiency"} <= drawn
+    assert {"ranking", "similarity", "agreement", "stability"} <= drawn
+    assert "sufficiency" not in drawn  # three realizations have no halves
     assert "umatrix" not in drawn
 
     np.save(runs / "one.npy", labels[:-1])
@@ -400,7 +404,7 @@ def test_label_files_that_leave_points_out(make_project):
     assert sizes.sum() == (labels >= 0).sum()
     assert pd.read_csv(project.results / "tables" / "agreement.csv")["ari"].tolist() == [1] * 3
     drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
-    assert {"signal", "confidence", "sufficiency", "stability"} <= drawn
+    assert {"signal", "confidence", "stability"} <= drawn
     project.run("results/tiny/group_signals.h5")
     with h5py.File(project.results / "group_signals.h5") as file:
         assert file["signals"][:].sum(axis=0).tolist() == (labels >= 0).sum(axis=0).tolist()

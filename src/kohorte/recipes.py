@@ -14,18 +14,25 @@ from kohorte.maps.parameters import PARAMETERS
 Sections = Mapping[str, Mapping[str, Any]]
 
 #: The recipe of whoever names none.
-DEFAULT_RECIPE = "published"
+DEFAULT_RECIPE = "resolved"
 
 #: Recipe -> section of the configuration -> key -> value. Of a parameter of a map, a list is swept.
 #: ``published`` is what table and schema have as defaults, so it says nothing itself.
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "resolved": {
-        "lattice": {"ratio": [1, 0.6, 0.4]},
-        # The rows that a map is trained on belong here, too, once they can be drawn.
-        "training": {"trainer": "batch", "epochs": 15, "initial": "sample", "final_radius": 0.5},
-        "segmentation": {},
+        "lattice": {"nodes": "fine", "ratio": [1, 0.6, 0.4]},
+        "training": {
+            "trainer": "batch",
+            "epochs": 15,
+            "initial": "sample",
+            "final_radius": 0.5,
+            "row_share": 0.8,
+            "row_limit": 20_000,
+        },
+        "segmentation": {"method": "segments", "fineness": [0, 0.25, 0.5, 0.75, 1]},
         "realizations": {"repeats": 5},
-        "ensemble": {},
+        "structure": {"references": 10},
+        "ensemble": {"consensus": "coassociation", "subsets": 5},
     },
     "published": {},
 }

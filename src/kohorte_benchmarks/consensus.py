@@ -85,7 +85,7 @@ def compare(
     overlaps = count_overlaps(labels, backend=BACKEND)
     rules = []
     for rule in RULES:
-        grouping = group_clusters(overlaps, rule=rule)
+        grouping = group_clusters(overlaps, rule, "jaccard")
         found, _ = vote(labels, overlaps, grouping.groups)
         row = {"rule": rule, "n_groups": grouping.n_groups, "n_won": len(np.unique(found))}
         ari = evaluate(found[judged], truth[judged]).ari
@@ -101,7 +101,7 @@ def _timed(method: Callable[..., np.ndarray], *arguments: Any) -> tuple[np.ndarr
 
 def _consensus(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
     overlaps = count_overlaps(labels, backend=BACKEND)
-    return vote(labels, overlaps, group_clusters(overlaps, n_groups).groups)[0]
+    return vote(labels, overlaps, group_clusters(overlaps, n_groups, "jaccard").groups)[0]
 
 
 def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarray:
@@ -112,7 +112,7 @@ def weighted_votes(labels: np.ndarray, n_groups: int | str = "auto") -> np.ndarr
     tie. `labels` are (R, N); `n_groups` is as for group_clusters; the result is (N,).
     """
     overlaps = count_overlaps(labels, backend=BACKEND)
-    groups = group_clusters(overlaps, n_groups).groups
+    groups = group_clusters(overlaps, n_groups, "jaccard").groups
     return vote(labels, overlaps, groups, weights=gsum(overlaps))[0]
 
 
@@ -141,22 +141,30 @@ def accumulate_evidence(labels: np.ndarray, n_groups: int | None = None) -> np.n
 
     Own writing of Fred & Jain, IEEE Transactions on Pattern Analysis and Machine Intelligence 27
     (2005) 835. Time and memory grow with the square of N. `labels` are (R, N), the result (N,)
-    int32. By default the number of groups is the one with the longest lifetime, the largest range
-    of heights over which the tree has the same number of groups, two at least.
+    int32. By default the number of groups is that of `longest_lived`.
     """
-    from scipy.cluster.hierarchy import linkage
-    from scipy.spatial.distance import squareform
+    tree = evidence_tree(labels)
+    return cut_tree(tree, longest_lived(tree) if n_groups is None else n_groups)
 
-    together = np.zeros((labels.shape[1],) * 2, dtype=np.int32)
-    for row in labels:
-        together += row[:, None] == row
-    distance = 1.0 - together / len(labels)
-    tree = linkage(squareform(distance, checks=False), method="average")
-    if n_groups is None:
-        # tree[::-1, 2][g - 1] is where g groups become g + 1
-        heights = np.append(tree[::-1, 2], 0.0)
-        n_groups = int(np.argmax(heights[:-1] - heights[1:])) + 2
-    return cut_tree(tree, n_groups)
+
+def evidence_tree(labels: np.ndarray, linkage: str = "average") -> np.ndarray:
+    """Return SciPy's tree of N points by the share of R labels, (R, N), that tell them apart."""
+    from scipy.cluster.hierarchy import linkage as link
+
+    labels = labels.astype(np.min_scalar_type(labels.max()))
+    rows = (labels[:, k, None] == labels[:, k + 1 :] for k in range(labels.shape[1]))
+    together = np.concatenate([np.count_nonzero(row, axis=0).astype(np.int32) for row in rows])
+    return link(1.0 - together / len(labels), method=linkage)
+
+
+def longest_lived(tree: np.ndarray) -> int:
+    """Return the number of groups, two at least, that a tree has over the widest range of heights.
+
+    Heights are from 0 to 1.
+    """
+    # tree[::-1, 2][g - 1] is where g groups become g + 1
+    heights = np.append(tree[::-1, 2], 0.0)
+    return int(np.argmax(heights[:-1] - heights[1:])) + 2
 
 
 #: Method that finds the number of groups itself -> function(labels).

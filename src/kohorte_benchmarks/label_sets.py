@@ -105,8 +105,10 @@ def _cluster_by_maps(features: np.ndarray, seeds: np.random.SeedSequence) -> np.
     )
 
 
-def _cluster_by_k_means(features: np.ndarray, seeds: np.random.SeedSequence) -> np.ndarray:
-    """Run k-means from one random start each, k uniform from 2 to sqrt(N) or 16.
+def cluster_by_k_means(
+    features: np.ndarray, seeds: np.random.SeedSequence, runs: int = N_REALIZATIONS, most: int = 16
+) -> np.ndarray:
+    """Run k-means from one random start each, k uniform from 2 to sqrt(N), or to `most`.
 
     A random k up to about sqrt(N) is the custom of evidence accumulation, whose authors ask for
     many small clusters; it does not use the truth.
@@ -114,9 +116,9 @@ def _cluster_by_k_means(features: np.ndarray, seeds: np.random.SeedSequence) -> 
     from sklearn.cluster import KMeans
 
     rng = np.random.default_rng(seeds)
-    most = min(int(np.sqrt(len(features))), 16)
+    most = min(int(np.sqrt(len(features))), most)
     labels = []
-    for _ in range(N_REALIZATIONS):
+    for _ in range(runs):
         k, state = int(rng.integers(2, most + 1)), int(rng.integers(2**31))
         labels.append(KMeans(k, n_init=1, random_state=state).fit_predict(features))
     return np.array(labels, dtype=np.int64)
@@ -125,5 +127,5 @@ def _cluster_by_k_means(features: np.ndarray, seeds: np.random.SeedSequence) -> 
 #: Clusterer -> function(features, seeds) that returns labels (R, N) int64.
 CLUSTERERS: dict[str, Callable[[np.ndarray, np.random.SeedSequence], np.ndarray]] = {
     "som": _cluster_by_maps,
-    "kmeans": _cluster_by_k_means,
+    "kmeans": cluster_by_k_means,
 }

@@ -18,6 +18,7 @@ if LIBRARY.is_dir():
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
     )
 
+from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte.data.names import is_file, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
@@ -81,6 +82,7 @@ BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"
 
 wildcard_constraints:
     batch=r"\d+",
+    part=r"\d+",
     slab=r"\d+",
 
 
@@ -148,6 +150,20 @@ CAPTIONS = {
     figure.name: f"../../{module.captions}" for module in MODULES for figure in module.figures
 }
 FIGURE_INPUTS = {"maps": label_sources() if HAS_MAPS else []}
+
+
+# The table and its references that have no groups, cut into jobs, and the maps that are trained on each.
+STRUCTURE_PARTS = {}
+if HAS_MAPS and config["structure"]["references"]:
+    tables = list_tables(config["structure"]["references"], config["structure"]["kinds"])
+    STRUCTURE_PARTS = {
+        f"{k:03d}": tables[start : start + TABLES_PER_JOB]
+        for k, start in enumerate(range(0, len(tables), TABLES_PER_JOB))
+    }
+STRUCTURE_FILES = expand("<results>/structure/{part}.json", part=STRUCTURE_PARTS)
+STRUCTURE_MEMBERS = [
+    {"seed": plan.seed, "parameters": plan.parameters} for plan in choose_maps(STUDY.realizations)
+]
 
 
 def data_file():

@@ -15,16 +15,12 @@ if OTHER and OTHER_NAME in ("", ".."):
 # A study of label files may have no table.
 OTHER_FILES = ["ensemble.h5", *(["data.h5"] if Path(OTHER or "", "data.h5").exists() else [])]
 
-# Drawn as the figures of a study are, but into a folder of its own, and never for the study alone.
-COMPARISON_FIGURE = {
-    "module": "kohorte.figures.comparison",
-    "inputs": ["cross_table", "scores"],
-    "parameters": {},
-    "library": library_digest(*imported_parts("kohorte.figures.comparison")),
-}
-
 # Without a study the target `compare_studies` asks for this, which Snakemake then reports as missing.
 NO_OTHER = "comparison.with, as in --config 'comparison={with: results/other}'"
+
+
+# What the figure is drawn with, as for all figures.
+COMPARISON_FIGURE = library_digest(*imported_parts("kohorte.figures.comparison"))
 
 
 rule compare_studies:
@@ -104,6 +100,13 @@ rule plot_compared_groups:
         mem_mb=memory("plot"),
         runtime=run_time("plot"),
     params:
-        figures={"comparison": COMPARISON_FIGURE},
+        figures={
+            "comparison": {
+                "module": "kohorte.figures.comparison",
+                "inputs": ["cross_table", "scores"],
+                "parameters": {},
+                "library": COMPARISON_FIGURE,
+            }
+        },
     script:
         "../../scripts/plot_figures.py"

@@ -19,6 +19,6 @@ rule prepare_data:
     params:
         options=config["data"],
         seed=config["seed"],
-        library=library_digest("data/prepared", *READING),
+        library=library_digest("data/names", "data/prepared", *READING),
     script:
         "../../scripts/prepare_data.py"

@@ -37,10 +37,38 @@ rule count_overlaps:
         "../../scripts/count_overlaps.py"
 
 
+rule collect_evidence:
+    input:
+        data="<results>/data.h5",
+    output:
+        evidence="<results>/structure/{part}.json",
+    log:
+        "<logs>/collect_evidence/{part}.log",
+    benchmark:
+        "<benchmarks>/collect_evidence/{part}.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("collect_evidence"),
+        runtime=run_time("collect_evidence"),
+    params:
+        tables=lambda wildcards: STRUCTURE_PARTS[wildcards.part],
+        members=STRUCTURE_MEMBERS,
+        rows=config["structure"]["rows"],
+        seed=STUDY.seed,
+        library=library_digest("structure", "_references", "_principal", "ensemble", "maps"),
+    script:
+        "../../scripts/collect_evidence.py"
+
+
 rule combine_realizations:
     input:
+        structure=STRUCTURE_FILES,
         labels=label_sources(),
         overlaps=expand("<results>/overlaps/{slab}.json", slab=SLABS),
+        # Distances of the points to their winners say how novel they are.
+        data=data_file() if HAS_MAPS else [],
     output:
         ensemble="<results>/ensemble.h5",
     log:
@@ -59,10 +87,20 @@ rule combine_realizations:
         noise=config["realizations"]["noise"],
         options={
             name: config["ensemble"][name]
-            for name in ["identical", "threshold", "groups", "votes"]
+            for name in ["identical", "threshold", "consensus", "groups", "votes"]
         },
+        level=config["structure"]["level"],
         memory_mb=config["execution"]["memory_mb"],
-        library=library_digest("ensemble", "jobs/counting"),
+        library=library_digest(
+            "structure",
+            "ensemble",
+            "jobs/counting",
+            "jobs/novelty",
+            "maps/_kernels",
+            "maps/draws",
+            "maps/metrics",
+            "maps/novelty",
+        ),
     script:
         "../../scripts/combine_realizations.py"
 

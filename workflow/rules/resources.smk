@@ -154,8 +154,9 @@ def combining_memory(wildcards, attempt):
     return memory_mb(used, attempt)
 
 
-def combining_time(wildcards, attempt):
-    seconds = combining_seconds(count_points(), N_REALIZATIONS, known_counts_mb())
+def combining_time(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_MAPS else 0
+    seconds = combining_seconds(count_points(), N_REALIZATIONS, known_counts_mb(), n_features)
     return run_minutes(seconds, attempt)
 
 

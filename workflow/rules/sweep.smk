@@ -43,7 +43,7 @@ if PER:
             per=PER,
             options={
                 name: config["ensemble"][name]
-                for name in ["identical", "threshold", "groups", "votes"]
+                for name in ["identical", "threshold", "consensus", "groups", "votes"]
             },
             memory_mb=config["execution"]["memory_mb"],
             library=library_digest(

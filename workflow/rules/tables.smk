@@ -7,8 +7,11 @@ TABLES = [
     "realizations",
     "clusters",
     "points",
+    "structure",
+    "evidence",
     "evaluation",
     "classes",
+    "reliability",
     "stability",
     "groups",
     "sufficiency",
@@ -41,6 +44,7 @@ rule tabulate_results:
         data=data_file(),
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        structure=STRUCTURE_FILES,
     output:
         realizations=report(
             "<results>/tables/realizations.csv",
@@ -73,6 +77,18 @@ rule tabulate_results:
             category="Tables",
             labels={"table": "groups"},
         ),
+        structure=report(
+            "<results>/tables/structure.csv",
+            caption="../report/structure_table.rst",
+            category="Tables",
+            labels={"table": "structure"},
+        ),
+        evidence=report(
+            "<results>/tables/evidence.csv",
+            caption="../report/evidence_table.rst",
+            category="Tables",
+            labels={"table": "evidence"},
+        ),
         evaluation=report(
             "<results>/tables/evaluation.csv",
             caption="../report/evaluation.rst",
@@ -84,6 +100,12 @@ rule tabulate_results:
             caption="../report/classes.rst",
             category="Tables",
             labels={"table": "classes"},
+        ),
+        reliability=report(
+            "<results>/tables/reliability.csv",
+            caption="../report/reliability_table.rst",
+            category="Tables",
+            labels={"table": "reliability"},
         ),
         agreement=report(
             "<results>/tables/agreement.csv",
@@ -114,7 +136,14 @@ rule tabulate_results:
         seed=STUDY.seed,
         resamples=config["ensemble"]["resamples"],
         library=library_digest(
-            "analysis/choice", "analysis/evaluation", "analysis/tables", "ensemble"
+            "structure",
+            "_references",
+            "_principal",
+            "analysis/choice",
+            "analysis/evaluation",
+            "analysis/reliability",
+            "analysis/tables",
+            "ensemble",
         ),
     script:
         "../../scripts/tabulate_results.py"
@@ -124,6 +153,7 @@ rule summarize_study:
     input:
         ensemble="<results>/ensemble.h5",
         evaluation="<results>/tables/evaluation.csv",
+        reliability="<results>/tables/reliability.csv",
         realizations="<results>/tables/realizations.csv",
         choice=CHOICE_TABLE,
         sufficiency="<results>/tables/sufficiency.csv",
@@ -141,6 +171,11 @@ rule summarize_study:
         runtime=run_time("tabulate"),
     params:
         study=STUDY.name,
-        library=library_digest("analysis/choice", "analysis/summary"),
+        library=library_digest(
+            "analysis/choice",
+            "analysis/reliability",
+            "analysis/summary",
+            "ensemble/sufficiency",
+        ),
     script:
         "../../scripts/summarize_study.py"

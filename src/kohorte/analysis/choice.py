@@ -1,14 +1,18 @@
-"""Which parameters? Settings of a study weighed by quantization and topographic error.
+"""Which map, which parameters? Settings weighed by agreement with the consensus and by errors.
 
 A *setting* is a combination of the swept parameters that a map is trained with. Parameters of the
 segmentation alone change neither error, so maps that differ only in these are repeats of one
 setting. One setting is better than another where it is at least as good in both errors and better
 in one; those that no other is better than are the Pareto front. A front is a trade: more nodes
-lower the quantization error. Which of its settings to recommend is a convention, the same for
-every study, and no more than that: see `nearest_to_ideal`.
+lower the quantization error.
+
+A map is worth recommending if it says what the ensemble says, so the setting is recommended whose
+maps agree best with the consensus. Where settings are equal in that, or there is no consensus of
+all of them, a convention chooses from the front, the same for every study, and no more than that:
+see `nearest_to_ideal`.
 
 Quantization errors in different metrics cannot be compared. Where the metric is swept, each metric
-has a front and a recommended setting of its own.
+has a front of its own; and so have scalings, and features that maps see.
 """
 
 from __future__ import annotations
@@ -25,6 +29,10 @@ from kohorte.maps.parameters import PARAMETERS, without_effect
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Parameters that quantization errors are measured by.
+INCOMPARABLE = ("metric", "scaling", "features", "feature_share")
 
 
 def pareto_front(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:
@@ -66,8 +74,9 @@ class Choice:
 
     #: One row a setting, in the order of the sweep: its swept parameters, None where one has no
     #: effect on these maps; `repeats`; `qe_mean`, `qe_std`, `te_mean`, `te_std` (of a sample, NaN
-    #: for one repeat); `pareto`, whether it is on the front; `recommended`; `realization`, id of
-    #: its best repeat, chosen by `nearest_to_ideal` among its repeats
+    #: for one repeat); `with_consensus`, mean share of the points for which its maps vote as the
+    #: consensus does, where that is known; `pareto`, whether it is on the front; `recommended`;
+    #: `realization`, id of its best repeat, chosen from its repeats as the setting from all
     settings: pd.DataFrame
     member: np.ndarray  # (R,) int64. Row of `settings` that each realization belongs to.
 
@@ -83,8 +92,8 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`; `swept`: names of the
-    parameters that vary.
+    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
+    where there is a consensus of them; `swept`: names of the parameters that vary.
     """
     with extra("figures"):
         import pandas as pd
@@ -99,31 +108,66 @@ def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     for error in ("qe", "te"):
         settings[f"{error}_mean"] = grouped[error].mean()
         settings[f"{error}_std"] = grouped[error].std()
+    if "with_consensus" in realizations:
+        settings["with_consensus"] = grouped["with_consensus"].mean()
     settings["pareto"] = settings["recommended"] = False
-    metrics = realizations["metric"].iloc[first].to_numpy()
-    for metric in pd.unique(metrics):
-        rows = np.flatnonzero(metrics == metric)
-        errors = [_short(settings[f"{error}_mean"].iloc[rows]) for error in ("qe", "te")]
-        settings.loc[rows[pareto_front(*errors)], "pareto"] = True
-        settings.loc[rows[nearest_to_ideal(*errors)], "recommended"] = True
-    settings["realization"] = [
-        repeats["id"].iloc[nearest_to_ideal(repeats["qe"], repeats["te"])] for _, repeats in grouped
-    ]
+    units = error_units(realizations).iloc[first].to_numpy()
+    agreeing = _best_agreeing(settings)
+    for unit in pd.unique(units):
+        rows = np.flatnonzero(units == unit)
+        errors = settings[["qe_mean", "te_mean"]].map(_short)
+        settings.loc[rows[pareto_front(*errors.iloc[rows].to_numpy().T)], "pareto"] = True
+        rows = rows[agreeing[rows]]
+        if rows.size:
+            best = nearest_to_ideal(*errors.iloc[rows].to_numpy().T)
+            settings.loc[rows[best], "recommended"] = True
+    settings["realization"] = [_best_repeat(repeats) for _, repeats in grouped]
     return Choice(settings, member)
+
+
+def _best_agreeing(rows: pd.DataFrame) -> np.ndarray:
+    """Return which rows agree best with the consensus; all where that is not known."""
+    if "with_consensus" not in rows:
+        return np.ones(len(rows), dtype=bool)
+    agreement = rows["with_consensus"].map(_short).to_numpy()
+    return agreement == agreement.max()
+
+
+def _best_repeat(repeats: pd.DataFrame) -> str:
+    best = repeats[_best_agreeing(repeats)]
+    return best["id"].iloc[nearest_to_ideal(best["qe"], best["te"])]
 
 
 def trained_with(swept: Sequence[str]) -> list[str]:
     """Return the swept parameters that a map is trained with: all but the segmentation's."""
-    return [name for name in swept if PARAMETERS[name].section != "segmentation"]
+    later = {name for name, row in PARAMETERS.items() if row.section == "segmentation"}
+    return [name for name in swept if name not in later]
+
+
+def error_units(table: pd.DataFrame) -> pd.Series:
+    """Return what the quantization errors of the rows are measured in, as text.
+
+    Errors in different ones cannot be compared: in other metrics, scalings, or features. It is the
+    metric where nothing of that varies, and else the values that vary.
+    """
+    names = [name for name in INCOMPARABLE if name in table]
+    varying = [name for name in names if table[name].nunique(dropna=False) > 1]
+    units = table.iloc[:, 0].map(lambda _: "")
+    for name in varying or names[:1]:
+        values = table[name].map(str)
+        part = values if name == "metric" else f"{name} " + values
+        units = units.where(units == "", units + ", ") + part
+    return units
 
 
 def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
     """Return the swept parameters that maps are trained with, the one that tells most of qe first.
 
     How much one tells is the variance of the mean qe of each value, where qe is in parts of the
-    mean of its metric.
+    mean of those that it can be compared with.
     """
-    relative = realizations["qe"] / realizations.groupby("metric")["qe"].transform("mean")
+    by_unit = realizations.groupby(error_units(realizations))
+    relative = realizations["qe"] / by_unit["qe"].transform("mean")
 
     def variance(name: str) -> float:
         values = realizations[name]
@@ -144,13 +188,26 @@ def describe_setting(setting: pd.Series) -> str:
     return ", ".join(texts or [f"{name} none" for name in swept.index])
 
 
-def describe_choice(settings: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return what each recommended setting is, with its best realization, and why."""
-    described = []
-    for _, chosen in settings[settings["recommended"]].iterrows():
-        rivals = settings
-        if "metric" in settings:
-            rivals = settings[settings["metric"] == chosen["metric"]]
+def describe_choice(
+    settings: pd.DataFrame, realizations: pd.DataFrame | None = None
+) -> list[tuple[str, str]]:
+    """Return what each recommended setting is, with its best realization, and why.
+
+    `realizations`: the table that has `with_consensus` of the maps, where that is why.
+    """
+    described, is_chosen = [], settings["recommended"]
+    units = error_units(settings)
+    for unit, (_, chosen) in zip(units[is_chosen], settings[is_chosen].iterrows(), strict=True):
+        if "with_consensus" in settings and realizations is not None:
+            agreement = realizations.set_index("id")["with_consensus"]
+            own = agreement[chosen["realization"]]
+            reason = (
+                f"votes with the consensus on {own:.1%} of the points, rank "
+                f"{(agreement > own).sum() + 1} of {len(agreement)}"
+            )
+            described.append((f"{describe_setting(chosen)}: {chosen['realization']}", reason))
+            continue
+        rivals = settings[units == unit]
         on_front = int(rivals["pareto"].sum())
         reason = (
             f"{'nearest to the lowest' if on_front > 1 else 'lowest'} quantization and topographic "
@@ -199,9 +256,9 @@ def _distances(errors: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.round(np.sqrt(squares), 9)
 
 
-def _short(values: pd.Series) -> list[float]:
+def _short(value: float) -> float:
     """Twelve digits: means that differ only in the rounding of their sums are equal."""
-    return [float(f"{value:.12g}") for value in values]
+    return float(f"{value:.12g}")
 
 
 def _is_none(value: object) -> bool:

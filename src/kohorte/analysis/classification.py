@@ -20,6 +20,7 @@ from kohorte import store
 from kohorte._checks import extra
 from kohorte.analysis.prediction import predict, read_points
 from kohorte.errors import ConfigError, DataError
+from kohorte.maps.draws import see
 from kohorte.maps.winners import find_winners
 
 if TYPE_CHECKING:
@@ -60,13 +61,18 @@ def purity(counts: np.ndarray) -> float:
 
 
 def winners_of_means(
-    features: np.ndarray, classes: npt.ArrayLike, weights: np.ndarray, metric: str = "euclidean"
+    features: np.ndarray,
+    classes: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    metric: str = "euclidean",
+    factors: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the mean of the points of each class and its winner.
 
     `features` (N, F): NaN where a value is missing, which does not count; `classes` (N,) integers
-    0..C-1: each of some point; `weights` (M, F): weights of the map. Returns `means` (C, F)
-    float64: NaN for a feature that all points of a class miss; `winners` (C,) int32.
+    0..C-1: each of some point; `weights` (M, F), `factors`: weights of the map and what it sees.
+    Returns `means` (C, F) float64: NaN for a feature that all points of a class miss; `winners`
+    (C,) int32.
     """
     classes = np.asarray(classes)
     means = np.empty((int(classes.max()) + 1, features.shape[1]))
@@ -76,7 +82,8 @@ def winners_of_means(
         count = present.sum(axis=0)
         total = np.where(present, points, 0.0).sum(axis=0)
         means[c] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return means, find_winners(means.astype(np.float32), weights, metric=metric)
+    points, nodes = (see(np.asarray(table), factors) for table in (means, weights))
+    return means, find_winners(points.astype(np.float32), nodes, metric=metric)
 
 
 def map_neighbours(
@@ -225,6 +232,7 @@ def _classify_on_map(
     stored = store.read_realization(path, "weights", "winners")
     weights, winners = stored.arrays["weights"], stored.arrays["winners"]
     metric = stored.parameters["metric"]
+    tests, weights = (see(table, stored.factors) for table in (tests, weights))
     counts = count_classes(winners, truth, len(weights), n_classes)
     classes, occupied = commonest(counts), np.flatnonzero(counts.any(axis=1))
     nearest = find_winners(tests, weights[occupied], metric=metric, threads=threads)

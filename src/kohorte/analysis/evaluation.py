@@ -93,9 +93,9 @@ def evaluate_ensemble(
 
     `ensemble`: the realizations combined; `labels`: their R label arrays or datasets of N points;
     `truth` (N,): class of each point, as for `evaluate`; `representative`: realization that agrees
-    best with all others. Returns dict[str, Evaluation]: by name of method: the single realizations
-    of lowest, median and highest adjusted Rand index, the representative one, and the consensus by
-    each kind of votes.
+    best with the consensus. Returns dict[str, Evaluation]: by name of method: the single
+    realizations of lowest, median and highest adjusted Rand index, the representative one, and the
+    consensus by each kind of votes.
     """
     single = [evaluate(array[:], truth) for array in labels]
     by_ari = sorted(single, key=lambda e: e.ari)

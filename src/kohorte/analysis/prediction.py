@@ -11,11 +11,12 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.data.names import READERS
+from kohorte.data.names import READERS, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.assign import assign
+from kohorte.maps.draws import see
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +42,14 @@ class Prediction:
 
     label: np.ndarray  # (N,) smallest unsigned integer type. Consensus group with most votes.
     confidence: np.ndarray  # (N,) float32. Share of the votes that the group won.
+    second: np.ndarray  # (N,) signed. Group with the second most votes, -1 where none got any.
+    second_share: np.ndarray  # (N,) float32. Share of the votes that it got.
     signal: np.ndarray  # (N,) float64. Stacked signal, as in `ensemble.h5`.
     #: (N,) float64. Mean over the maps of the distance to the winner divided by the quantization
     #: error of the map. The study's own points have 1 on average; a point with several times as
     #: much is unlike them, and its label means little.
     novelty: np.ndarray
+    is_outlier: np.ndarray  # (N,) bool. Whether that is above the study's `outlier_threshold`.
 
 
 def read_points(source: str | Path, data: str | Path) -> NewPoints:
@@ -62,7 +66,8 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         options = store.read_json(file, "options")
         names = store.read_text(file["names"])
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
-        scaling = Scaling(options["scaling"], names, offset, scale, np.ones(len(names), dtype=bool))
+        method = scalings(options)[0]
+        scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
     reader = READERS.get(Path(source).suffix.lower())
     how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
     how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
@@ -119,8 +124,19 @@ def predict(
             labels.append(found)
             novelty += distances
         voted = ensemble.label(labels, ensemble.options["votes"], threads=threads)
-        confidence = voted.confidence.astype(np.float32)
-        parts.append((voted.groups, confidence, voted.signal, novelty / len(paths)))
+        novelty /= len(paths)
+        threshold = ensemble.points.outlier_threshold
+        parts.append(
+            (
+                voted.groups,
+                voted.confidence.astype(np.float32),
+                voted.second,
+                voted.second_share.astype(np.float32),
+                voted.signal,
+                novelty,
+                novelty > (np.inf if threshold is None else threshold),
+            )
+        )
     return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -140,6 +156,7 @@ def _look_up(
             f"{path}: is not the map that the ensemble was combined from; run the workflow again"
         )
     options = {"metric": stored.parameters["metric"], "threads": threads}
+    points, weights = (see(table, stored.factors) for table in (points, weights))
     found = assign(points, weights, node_clusters, hits, **options)
     # Small labels: those of all maps are held at once.
     labels = found.labels.astype(np.min_scalar_type(ids[-1]))
@@ -150,12 +167,10 @@ def write_prediction(
     path: str | Path, prediction: Prediction, points: NewPoints, **attributes: Any
 ) -> None:
     """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them."""
-    arrays = {name: getattr(prediction, name) for name in ("label", "confidence", "signal")}
+    arrays = vars(prediction)
     known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
     with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
         store.put(file, arrays | known)
-        file["novelty"] = prediction.novelty
-        file["novelty"].attrs["unit"] = "quantization errors"
 
 
 def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:

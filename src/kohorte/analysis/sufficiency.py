@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from kohorte._checks import extra
-from kohorte.ensemble.consensus import split_choice
 from kohorte.ensemble.overlaps import Overlaps
-from kohorte.ensemble.sufficiency import measure_sufficiency
+from kohorte.ensemble.sufficiency import LEAST, measure_sufficiency
 
 with extra("figures"):
     import pandas as pd
 
-COLUMNS = ("realizations", "mean", "low", "high", "enough")
+COLUMNS = ("realizations", "mean", "low", "high", "enough", "extrapolated")
 
 
 def sufficiency_table(
@@ -25,27 +24,32 @@ def sufficiency_table(
     seed: int,
     subsets: int = 50,
     groups: int | str = "auto",
+    consensus: str = "coassociation",
     enough: float = 0.95,
 ) -> pd.DataFrame:
-    """Return one row a size of subsets of the realizations; `enough` marks the one that suffices.
+    """Return one row a size of two disjoint subsets; `enough` marks the one that suffices.
 
-    `labels`, `overlaps`: R label arrays or datasets and their counts; a single one has no subsets,
-    and the table no rows. `seed`: seed of the subsets. `subsets`: subsets of each size. `groups`:
-    number of consensus groups, `auto`, or the name of a rule, as for `combine`. `enough`: agreement
-    with the consensus of all that suffices.
+    A last row, `extrapolated`, has the mean agreement to be expected of all R realizations with as
+    many new ones. `labels`, `overlaps`: R label arrays or datasets and their counts; fewer than
+    four have no halves to compare, and the table no rows. `seed`: seed of the subsets. `subsets`:
+    pairs of subsets of each size. `groups`, `consensus`: as for `combine`. `enough`:
+    agreement of the two that suffices.
     """
-    if len(labels) < 2:
+    if len(labels) < LEAST:
         return pd.DataFrame(columns=COLUMNS)
-    n_groups, rule = split_choice(groups)
     found = measure_sufficiency(
         labels,
         overlaps,
         np.random.default_rng(seed),
         draws=subsets,
-        n_groups=n_groups,
-        rule=rule,
+        groups=groups,
+        consensus=consensus,
         target=enough,
     )
     reached = [found.enough is not None and size == found.enough for size in found.sizes]
-    columns = [found.sizes, found.mean, found.low, found.high, reached]
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+    rows = [
+        *zip(found.sizes, found.mean, found.low, found.high, reached, strict=True),
+        (overlaps.n_realizations, found.expected, np.nan, np.nan, False),
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1])
+    return table.assign(extrapolated=[*[False] * len(found.sizes), True])

@@ -11,8 +11,9 @@ import numpy as np
 
 from kohorte import store
 from kohorte._checks import extra
-from kohorte.analysis.choice import choose_settings, describe_choice, trained_with
+from kohorte.analysis.choice import INCOMPARABLE, choose_settings, describe_choice, trained_with
 from kohorte.analysis.evaluation import evaluate
+from kohorte.ensemble.combination import COMBINED_WITH
 from kohorte.ensemble.sweep import SettingEnsemble, combine_settings, measure_setting
 from kohorte.store.sweeps import read_sweep_labels, write_sweep
 
@@ -21,8 +22,12 @@ with extra("figures"):
 
 _SCORES = ["ari", "ami", "accuracy"]
 
-# Reasons where each setting holds maps in several metrics, and where only segmentations differ.
-_MIXED = "lowest topographic error (quantization errors in different metrics cannot be compared)"
+# Reasons where the errors of a setting are measured in several ways, and where only
+# segmentations differ.
+_MIXED = (
+    "lowest topographic error (quantization errors in different metrics, scalings or features "
+    "cannot be compared)"
+)
 _EQUAL = "neither error depends on the segmentation"
 
 
@@ -34,7 +39,9 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     setting, in the order of the sweep; `setting` (R,) int64: row of each map.
     """
     per = list(per)
-    mixed = "metric" not in per and maps["metric"].nunique() > 1
+    # Each setting has a consensus of its own; how far a map agrees with that of all is no merit.
+    maps = maps.drop(columns="with_consensus", errors="ignore")
+    mixed = any(n in maps and n not in per and maps[n].nunique() > 1 for n in INCOMPARABLE)
     maps = maps.assign(qe=np.nan) if mixed else maps
     setting = maps.groupby(per, sort=False, dropna=False).ngroup().to_numpy()
     first, grouped = np.unique(setting, return_index=True)[1], maps.groupby(setting)
@@ -49,7 +56,7 @@ def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFr
     table[names] = chosen[names]
     reasons = [reason for _, reason in describe_choice(choice.settings)]
     if mixed or not trained_with(per):
-        reasons = [_MIXED if trained_with(per) else _EQUAL]
+        reasons = [_MIXED if trained_with(per) else _EQUAL] * len(reasons)
     best = choice.settings.loc[choice.settings["recommended"], "realization"]
     reason_of = dict(zip(best, reasons, strict=True))
     return table.assign(reason=chosen["realization"].map(reason_of)), setting
@@ -99,7 +106,7 @@ def compare_settings(
     combined = store.read_ensemble(ensemble, points=True)
     maps = pd.read_csv(realizations).set_index("id", drop=False)
     table, setting = tabulate_settings(maps.loc[list(labels.ids)].reset_index(drop=True), per)
-    choices = {name: options[name] for name in ("identical", "threshold", "groups")}
+    choices = {name: options[name] for name in COMBINED_WITH}
     parts = combine_settings(combined.overlaps, setting, **choices)
     rows = table[per].astype(object).where(table[per].notna(), None).to_dict("records")
     parameters = [{str(name): value for name, value in row.items()} for row in rows]

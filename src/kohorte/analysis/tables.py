@@ -17,9 +17,13 @@ from kohorte import store
 from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
+from kohorte.analysis.reliability import reliability_table
+from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
+from kohorte.ensemble.votes import in_doubt
+from kohorte.structure import Structure, assess_structure, match_groups, read_evidence
 
 with extra("figures"):
     import pandas as pd
@@ -30,14 +34,22 @@ _LOG = logging.getLogger(__name__)
 #: in `ensemble.h5`.
 MAX_ROWS = 1_000_000
 
+#: Rows of the table of evidence.
+MAX_CANDIDATES = 50
+
 #: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
+_POINTS = [
+    *("label", "confidence", "second", "second_share", "signal"),
+    *("novelty", "is_outlier"),  # where there are maps
+]
 _STABILITY = [
     *("realization", "cluster", "consensus_group", "gsum", "gsum_low", "gsum_high"),
     *("rank", "rank_low", "rank_high"),
 ]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
+_EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
 _METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
@@ -132,17 +144,23 @@ def stability_table(
 
 
 def group_table(
-    overlaps: Overlaps, groups: np.ndarray, labels: np.ndarray, confidence: np.ndarray
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    labels: np.ndarray,
+    confidence: np.ndarray,
+    second_share: np.ndarray,
 ) -> pd.DataFrame:
     """Return one row a consensus group: its size, and how often and how alike it is found.
 
     `overlaps`: counts of the K clusters. `groups` (K,) integers: group of each of them. `labels`
-    (N,) integers: group of each point, -1 where it has none. `confidence` (N,) float: share of the
-    votes that it got; NaN stands for the mean of a group without points.
+    (N,) integers: group of each point, -1 where it has none. `confidence`, `second_share` (N,)
+    float: shares of the votes for it and for the second choice, which say what is `doubtful`; NaN
+    stands for the mean of a group without points.
     """
     count = int(groups.max()) + 1
     stable = group_stability(overlaps, groups)
     held = labels >= 0  # others are in no group
+    doubtful = in_doubt(confidence, second_share)
     points = np.bincount(labels[held], minlength=count)
     total = np.bincount(labels[held], confidence[held], minlength=count)
     mean = np.divide(total, points, out=np.full(count, np.nan), where=points > 0)
@@ -153,9 +171,38 @@ def group_table(
             "clusters": np.bincount(groups, minlength=count),
             "found": stable.found,
             "jaccard": stable.jaccard,
+            "cohesion": stable.cohesion,
             "mean_confidence": mean,
+            "doubtful": np.bincount(labels[held & doubtful], minlength=count),
         }
     )
+
+
+def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
+    """Return one row a number of groups in a level of fineness, the best first, MAX_CANDIDATES.
+
+    `evidence` is that of `kohorte.ensemble.consensus.Grouping`; where there is none, as for the
+    Jaccard tree, the table has its header only.
+    """
+    if evidence is None:
+        return pd.DataFrame(columns=_EVIDENCE)
+    return pd.DataFrame({name: getattr(evidence, name)[:MAX_CANDIDATES] for name in _EVIDENCE})
+
+
+def structure_table(structure: Structure | None) -> pd.DataFrame:
+    """Return one row a number of groups: what speaks for it, and p; the first row is of any.
+
+    A header only where there was no comparison.
+    """
+    columns = ["n_groups", "score", "expected", "p_value"]
+    if structure is None:
+        return pd.DataFrame(columns=columns)
+    rows: list[tuple[Any, ...]] = [("any", structure.score, structure.expected, structure.p)]
+    rows += [
+        (k, structure.scores[k], structure.expected_by_number[k], p)
+        for k, p in structure.by_number.items()
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:
@@ -222,13 +269,15 @@ def tabulate_study(
     swept: Sequence[str],
     seed: int,
     resamples: int,
+    structure: Sequence[str | Path] = (),
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a finished study by name, all but those that need more than counts.
 
     `labels`: labels of all realizations; `ensemble`, `data`: the study's `ensemble.h5` and, where
     there is a table, `data.h5`; `indexes`, `files`: indexes that list the maps, or the label files
     by realization; `swept`: names of the parameters that vary; `seed`, `resamples`: seed of
-    bootstrap and permutations, and resamples of the bootstrap.
+    bootstrap and permutations, and resamples of the bootstrap; `structure`: files of what speaks
+    for groups in the table and its references, where these were made.
     """
     stored = store.read_ensemble(ensemble, points=True)
     overlaps, ids = stored.overlaps, stored.realizations.ids
@@ -240,19 +289,30 @@ def tabulate_study(
         realizations = file_table(files, overlaps, labels.copies)
     else:
         realizations = map_table(map(store.read_realization, store.listed_realizations(indexes)))
+    voted = pd.Series(stored.realizations.with_consensus, ids)
+    realizations["same_as"] = realizations["id"].map(labels.copies)
+    # A copy does not vote, and would as its original.
+    voters = realizations["same_as"].fillna(realizations["id"])
+    realizations["with_consensus"] = voters.map(voted)
+    if not files:
         choice = choose_settings(realizations, swept)
         realizations = choice.mark(realizations)
         tables["choice"] = choice.settings
-    realizations["same_as"] = realizations["id"].map(labels.copies)
     voting = realizations[realizations["same_as"].isna()]
     scores: dict[str, Evaluation] = {}
     names: tuple[str, ...] = ()
+    truth = None
     if table is None or table.truth is None or table.class_names is None:
         _LOG.info("no label in the data: the tables of classes have a header only")
     else:
-        names = table.class_names
+        names, truth = table.class_names, table.truth
         best = ids.index(stored.realizations.representative)
-        scores = evaluate_ensemble(stored, labels.arrays, table.truth, representative=best)
+        scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
+    of_groups = group_table(overlaps, groups, points.label, points.confidence, points.second_share)
+    compared = assess_structure(read_evidence(structure)) if structure else None
+    if compared is not None:
+        count = stored.consensus.n_groups
+        of_groups = of_groups.assign(**match_groups(compared, points.label, count))
     how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
     return tables | {
         "realizations": realizations,
@@ -261,10 +321,13 @@ def tabulate_study(
         ),
         "points": point_table(
             range(stored.n_points) if table is None else table.rows,
-            **{name: getattr(points, name) for name in ("label", "confidence", "signal")},
+            **{name: points.arrays[name] for name in _POINTS if name in points.arrays},
         ),
+        "reliability": reliability_table(points.label, points.confidence, truth),
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
-        "groups": group_table(overlaps, groups, points.label, points.confidence),
+        "groups": of_groups,
+        "structure": structure_table(compared),
+        "evidence": evidence_table(stored.consensus.evidence),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
         "effects": effects_table(overlaps, voting[list(swept)], seed=seed),
         "evaluation": evaluation_table(scores),

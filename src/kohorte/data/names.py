@@ -3,8 +3,11 @@
 Only the standard library is imported, so that a workflow can tell while it plans.
 """
 
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Reader(NamedTuple):
@@ -62,3 +65,54 @@ def reading_parts(source: str | None) -> tuple[str, ...]:
     reader = None if source is None else find_reader(source)
     modules = _ALWAYS if reader is None else (reader.module, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
+
+
+#: Keys of the section `data` that can be swept: what maps see of the table.
+SEEN = ("scaling", "features")
+
+#: Name of the choice of all features.
+ALL_FEATURES = "all"
+
+# What stands in the name of a file, and of a dataset, as it is.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(\+[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_LONGEST = 60
+
+
+def scalings(options: Mapping[str, Any]) -> list[str]:
+    """Return the scalings of a section `data`; the table is kept in the first."""
+    chosen = options["scaling"]
+    return list(chosen) if isinstance(chosen, list) else [chosen]
+
+
+def feature_sets(options: Mapping[str, Any]) -> dict[str, list[str] | None]:
+    """Return the choices of features of a section `data` by name, None for all features.
+
+    The features of each are in the order in which the section names them first. A name is the
+    features with a plus between them or, where these are long or cannot be in the name of a file,
+    their number and a digest of them.
+    """
+    chosen = options["features"]
+    several = isinstance(chosen, list) and not isinstance(chosen[0], str)
+    sets: list[list[str] | None] = chosen if several else [chosen]
+    order = list(dict.fromkeys(name for one in sets for name in one or ()))
+    sorted_sets = [one and [name for name in order if name in one] for one in sets]
+    return {_name_features(one): one for one in sorted_sets}
+
+
+def named_features(options: Mapping[str, Any]) -> list[str] | None:
+    """Return all features that a section `data` names, each once; None for all of the source."""
+    sets = feature_sets(options).values()
+    if None in sets:
+        return None
+    return list(dict.fromkeys(name for one in sets for name in one or ()))
+
+
+def _name_features(names: Sequence[str] | None) -> str:
+    if names is None:
+        return ALL_FEATURES
+    text = "+".join(names)
+    plain = _PLAIN.fullmatch(text) and not any("+" in name for name in names)
+    if plain and len(text) <= _LONGEST and text != ALL_FEATURES:
+        return text
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()
+    return f"{len(names)}-{digest[:10]}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from kohorte.data.names import feature_sets, named_features, scalings
 from kohorte.data.scaling import fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import grid_shape
@@ -16,7 +17,7 @@ from kohorte.provenance import digest_of
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
-    *("features", "label", "stride", "sample", "delimiter", "missing"),
+    *("label", "stride", "sample", "delimiter", "missing"),
     *("feature_dataset", "names_dataset", "generate"),
 ]
 
@@ -38,6 +39,28 @@ class PreparedData:
     n_missing: int = 0  # Entries of `features` that are NaN
     #: Shape of the grid whose cells the points are, in C order; None where they are none
     shape: tuple[int, ...] | None = None
+    #: Where scalings are swept, the scale of each but the first, (F,) float64; infinite where that
+    #: scaling leaves the feature out. Where features are, which ones each choice has, (F,) bool.
+    scales: Mapping[str, np.ndarray] = field(default_factory=dict)
+    choices: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def factors(self, parameters: Mapping[str, Any]) -> np.ndarray | None:
+        """Return what a map with these parameters sees, as `kohorte.maps.draws.see` takes it.
+
+        (F,) float64, or None for all features as they are. DataError where nothing is left.
+        """
+        found = np.ones(len(self.names))
+        if parameters.get("scaling") in self.scales:
+            # Another offset moves all points, and leaves their distances as they are.
+            found *= self.scale / self.scales[parameters["scaling"]]
+        if parameters.get("features") in self.choices:
+            found *= self.choices[parameters["features"]]
+        if not found.any():
+            raise DataError(
+                f"data.features: all features of {parameters['features']} are constant; leave this "
+                "choice out"
+            )
+        return None if (found == 1).all() else found
 
     def physical(self, columns: Sequence[int]) -> np.ndarray:
         """Return some features of all points in the units of the source, (N, columns) float64."""
@@ -62,10 +85,26 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     ConfigError: a key that does not suit the source.
     """
     source = options["source"]
-    table = read_table(source, seed=seed, **{name: options[name] for name in _READING})
-    choices = (options[name] for name in ("scaling", "constant_features", "weights"))
-    scaling = fit_scaling(table.values, table.names, *choices)
+    reading = {name: options[name] for name in _READING} | {"features": named_features(options)}
+    table = read_table(source, seed=seed, **reading)
+    fitted = {
+        method: fit_scaling(
+            table.values, table.names, method, options["constant_features"], options["weights"]
+        )
+        for method in scalings(options)
+    }
+    scaling = next(iter(fitted.values()))
     features = scaling.apply(table.values)
+    scales = {}
+    for method, other in list(fitted.items())[1:]:
+        scale = np.full(len(table.names), np.inf)
+        scale[other.kept] = other.scale
+        scales[method] = scale[scaling.kept]
+    sets = feature_sets(options)
+    choices = {
+        name: np.array([chosen is None or n in chosen for n in scaling.names])
+        for name, chosen in (sets.items() if len(sets) > 1 else ())
+    }
     return PreparedData(
         features=features,
         names=scaling.names,
@@ -77,6 +116,8 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
         digest=digest_of(features, scaling.names),
         n_missing=_count_missing(features, table.rows, source),
         shape=grid_shape(table, options["shape"], source),
+        scales=scales,
+        choices=choices,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps
 
 
@@ -36,9 +37,41 @@ def label_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -
     return adjusted_rand(table.reshape(shape))
 
 
+def consensus_agreement(
+    labels: Labels,
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    consensus: Any,
+    *,
+    max_bytes: int = MAX_BYTES,
+) -> np.ndarray:
+    """Return how far each realization votes as the consensus does, (R,) float64.
+
+    It is the share, of the points that the realization holds, for which the group of its cluster is
+    that of the consensus; 0 where it holds none. Labels and `max_bytes` are as for count_overlaps;
+    `groups` (K,) has the group of each cluster; `consensus` (N,), an array or dataset, that of each
+    point.
+    """
+    same = np.zeros(overlaps.n_realizations, dtype=np.int64)
+    held = np.zeros_like(same)
+    ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
+    votes = np.split(np.asarray(groups, dtype=np.int64), overlaps.offsets[1:-1])
+    for start, stop, arrays in check_labels(labels).slabs(max_bytes=max_bytes):
+        found = consensus[start:stop]
+        for r, array in enumerate(arrays):
+            of_own = found
+            if overlaps.noise is not None:
+                is_held = array != overlaps.noise
+                array, of_own = array[is_held], found[is_held]
+            if array.size:
+                held[r] += array.size
+                same[r] += np.count_nonzero(votes[r][recode(array, ids[r])] == of_own)
+    return same / np.maximum(held, 1)
+
+
 def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
     """Return the adjusted_rand of all pairs of realizations, (R, R) float64."""
-    pairs = _sum_tables(overlaps, _choose_two(overlaps.counts))
+    pairs = _sum_tables(overlaps, _choose_two)
     if not overlaps.is_complete:
         rows, common = _sum_margins(overlaps, _choose_two)
         index = _adjust(pairs, rows, rows.T, _choose_two(common))
@@ -54,7 +87,7 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     agree: 1. Source: Vinh, Epps & Bailey, JMLR 11 (2010) 2837.
     """
     # sum n log n over each table: minus N times the joint entropy, but for a constant.
-    joint = _sum_tables(overlaps, _xlogx(overlaps.counts))
+    joint = _sum_tables(overlaps, _xlogx)
     if overlaps.is_complete:
         single, common = np.diagonal(joint)[:, None], np.array([[overlaps.n_points]])
         filled = np.bincount(overlaps.realization)[:, None]
@@ -95,10 +128,13 @@ def _xlogx(n: npt.ArrayLike) -> np.ndarray:
     return number * np.log(np.maximum(number, 1.0))
 
 
-def _sum_tables(overlaps: Overlaps, values: np.ndarray) -> np.ndarray:
-    """Sum (K, K) values over the block of each pair of realizations: (R, R)."""
+def _sum_tables(overlaps: Overlaps, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Sum a measure of the counts over the block of each pair of realizations: (R, R)."""
     starts = overlaps.starts
-    return np.add.reduceat(np.add.reduceat(values, starts, axis=0), starts, axis=1)
+    # One realization after the other: memory for its rows.
+    parts = np.split(overlaps.counts, starts[1:])
+    sums = np.stack([measure(part).sum(axis=0) for part in parts])
+    return np.add.reduceat(sums, starts, axis=1)
 
 
 def _sum_margins(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
-from kohorte.ensemble.consensus import Grouping, group_clusters, split_choice
+from kohorte.ensemble.consensus import Grouping, group_clusters
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.significance import (
     THRESHOLD,
@@ -19,6 +19,9 @@ from kohorte.ensemble.significance import (
     separate,
 )
 from kohorte.ensemble.votes import Voters
+
+COMBINED_WITH = ("identical", "threshold", "consensus", "groups")
+"""What `combine` takes beside the counts."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +47,6 @@ class Ensemble(Voters):
     ari: np.ndarray
     nmi: np.ndarray
 
-    @property
-    def representative(self) -> int:
-        """The realization that agrees best with all others, the first one on a tie."""
-        return int(np.argmax(self.ari.sum(axis=1)))
-
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.gsum, self.grouping.groups
 
@@ -58,13 +56,17 @@ def combine(
     *,
     identical: str = "resolved",
     threshold: float = THRESHOLD,
+    consensus: str = "coassociation",
     groups: int | str = "auto",
+    single: bool = False,
 ) -> Ensemble:
     """Combine R realizations by the statistically combined ensemble method and a consensus.
 
     `identical` is the significance of identical clusters, see significance.goodness; `threshold`
-    the relative slope that separates SCE groups, negative; `groups` the number of consensus groups,
-    ``auto``, or the name of a rule of tree.RULES. ConfigError for an argument out of range,
+    the relative slope that separates SCE groups, negative; `consensus` how clusters are grouped, a
+    name of consensus.CONSENSUS, and `groups` the number of groups, ``auto``, or the name of one of
+    its rules; where these find a number for ``coassociation``, it is one if `single`, since no
+    structure is significant (kohorte.structure). ConfigError for an argument out of range,
     DataError where a realization leaves out every point.
     """
     numbers = overlaps.n_realizations, overlaps.n_points, overlaps.n_clusters
@@ -78,7 +80,7 @@ def combine(
         order=order,
         separation=separation,
         sce_groups=sce_groups(order, separation),
-        grouping=group_clusters(overlaps, *split_choice(groups)),
+        grouping=group_clusters(overlaps, groups, consensus, single=single),
         ari=pairwise_ari(overlaps),
         nmi=pairwise_nmi(overlaps),
     )

@@ -22,15 +22,19 @@ class PointLabels:
     `groups` (n,), of the smallest integer type, have the most votes; the lower one wins a tie. -1
     is a point that no realization holds, possible only where ``overlaps.noise`` marks points left
     out; unsigned elsewhere. `votes` (n,) are the number of realizations that voted for that group,
-    uint16, or the weight of their votes, float64; `cast` (n,) float64 are all votes; `signal` (n,)
-    float64 is the sum over realizations of the weight of the cluster that holds the point. `scores`
-    (n_groups, n) float64 are the votes for every group, where they were asked for.
+    uint16, or the weight of their votes, float64; `second` (n,), signed, and `second_votes` (n,)
+    are the group with the next most votes, of those that got any, and its votes; -1 and 0 where all
+    votes are for one group. `cast` (n,) float64 are all votes; `signal` (n,) float64 is the sum
+    over realizations of the weight of the cluster that holds the point. `scores` (n_groups, n)
+    float64 are the votes for every group, where they were asked for.
     """
 
     start: int
     stop: int
     groups: np.ndarray
     votes: np.ndarray
+    second: np.ndarray
+    second_votes: np.ndarray
     cast: np.ndarray
     signal: np.ndarray
     scores: np.ndarray | None = None
@@ -39,6 +43,11 @@ class PointLabels:
     def confidence(self) -> np.ndarray:
         """(n,) float64 share of the votes that the group won; 0 for a point without a group."""
         return self._share(self.votes)
+
+    @cached_property
+    def second_share(self) -> np.ndarray:
+        """(n,) float64 share of the votes that the second choice got."""
+        return self._share(self.second_votes)
 
     @property
     def shares(self) -> np.ndarray:
@@ -55,7 +64,7 @@ def join_labels(slabs: Iterable[PointLabels]) -> PointLabels:
     parts = list(slabs)
     if len(parts) == 1:
         return parts[0]
-    names = ["groups", "votes", "cast", "signal"]
+    names = ["groups", "votes", "second", "second_votes", "cast", "signal"]
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     scores = [part.scores for part in parts if part.scores is not None]
     return PointLabels(
@@ -113,6 +122,8 @@ def stream_points(
                 stop,
                 groups=np.empty(n, overlaps.label_dtype(n_groups)),
                 votes=np.empty(n, np.float64 if weighted else np.uint16),
+                second=np.empty(n, np.min_scalar_type(-n_groups)),
+                second_votes=np.empty(n, np.float64 if weighted else np.uint16),
                 cast=np.full(n, float(len(ids))),
                 signal=np.zeros(n),
                 scores=np.empty((n_groups, n)) if scored else None,
@@ -121,11 +132,12 @@ def stream_points(
             def combine(a: int, codes: list = codes, found: PointLabels = found) -> None:
                 part = slice(a, a + _CHUNK)
                 signal, winner = found.signal[part], found.groups[part]
+                elected = winner, found.votes[part], found.second[part], found.second_votes[part]
                 if weighted:
                     scores = np.zeros((n_groups, signal.size))
                     for code, (weight, _, group) in zip(codes, tables, strict=True):
                         _add_weighted(code[part], weight, group, signal, scores)
-                    _elect_weighted(scores, winner, found.votes[part])
+                    _elect_weighted(scores, *elected)
                     found.cast[part] = signal
                     if found.scores is not None:
                         found.scores[:, part] = scores
@@ -133,7 +145,7 @@ def stream_points(
                     tally = np.zeros((len(tables[0][1]), signal.size), dtype=np.uint64)
                     for code, (weight, ballot, _) in zip(codes, tables, strict=True):
                         _add(code[part], weight, ballot, signal, tally)
-                    _elect(tally, bits, n_groups, winner, found.votes[part])
+                    _elect(tally, bits, n_groups, *elected)
                     if overlaps.noise is not None:
                         for code, own in zip(codes, ids, strict=True):
                             found.cast[part] -= code[part] == own.size
@@ -248,19 +260,33 @@ def _add(
 
 @njit(nogil=True, cache=True)
 def _elect(
-    tally: np.ndarray, bits: int, n_groups: int, winner: np.ndarray, votes: np.ndarray
+    tally: np.ndarray,
+    bits: int,
+    n_groups: int,
+    winner: np.ndarray,
+    votes: np.ndarray,
+    second: np.ndarray,
+    second_votes: np.ndarray,
 ) -> None:
-    """Find the group with most votes of each point; the lower one wins a tie."""
+    """Find the two groups with most votes of each point; the lower one wins a tie."""
     mask = np.uint64(2**bits - 1)
     winner[:] = 0
     votes[:] = 0
+    second[:] = -1
+    second_votes[:] = 0
     for g in range(n_groups):
         word, shift = tally[g * bits // 64], np.uint64(g * bits % 64)
         for p in range(word.size):
             n = (word[p] >> shift) & mask
             if n > votes[p]:
+                if votes[p] > 0:
+                    second[p] = winner[p]
+                    second_votes[p] = votes[p]
                 votes[p] = n
                 winner[p] = g
+            elif n > second_votes[p]:
+                second_votes[p] = n
+                second[p] = g
 
 
 @njit(nogil=True, cache=True)
@@ -279,8 +305,14 @@ def _add_weighted(
 
 
 @njit(nogil=True, cache=True)
-def _elect_weighted(scores: np.ndarray, winner: np.ndarray, votes: np.ndarray) -> None:
-    """Find the group of highest weight of each point; the lower one wins a tie."""
+def _elect_weighted(
+    scores: np.ndarray,
+    winner: np.ndarray,
+    votes: np.ndarray,
+    second: np.ndarray,
+    second_votes: np.ndarray,
+) -> None:
+    """Find the two groups of highest weight of each point; the lower one wins a tie."""
     for p in range(scores.shape[1]):
         best = 0
         for g in range(1, scores.shape[0]):
@@ -288,3 +320,9 @@ def _elect_weighted(scores: np.ndarray, winner: np.ndarray, votes: np.ndarray) -
                 best = g
         winner[p] = best
         votes[p] = scores[best, p]
+        second[p] = -1
+        second_votes[p] = 0.0
+        for g in range(scores.shape[0]):
+            if g != best and scores[g, p] > second_votes[p]:
+                second[p] = g
+                second_votes[p] = scores[g, p]

@@ -35,11 +35,13 @@ class GroupStability:
 
     `found` is the share of the realizations that have at least one cluster in the group; `jaccard`
     the mean Jaccard similarity of the group's clusters of different realizations, NaN for a group
-    that a single realization found.
+    that a single realization found. `cohesion` is the probability that, of a point that one
+    realization puts in the group, another one says the same; NaN where there is no other.
     """
 
     found: np.ndarray
     jaccard: np.ndarray
+    cohesion: np.ndarray
 
 
 def bootstrap_gsum(
@@ -91,17 +93,25 @@ def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     """
     groups = check_each(groups, overlaps.n_clusters, "groups", "clusters")
     n_groups = int(groups.max()) + 1
-    found, jaccard = np.zeros(n_groups), np.full(n_groups, np.nan)
+    found, jaccard, cohesion = np.zeros(n_groups), *np.full((2, n_groups), np.nan)
     for g in range(n_groups):
         members = np.flatnonzero(groups == g)
         realization, sizes = overlaps.realization[members], overlaps.sizes[members]
         found[g] = np.unique(realization).size / overlaps.n_realizations
-        different = realization[:, None] != realization
-        if different.any():
-            n = overlaps.counts[np.ix_(members, members)]
-            similarity = n / np.maximum(sizes[:, None] + sizes - n, 1)
-            jaccard[g] = similarity[different].mean()
-    return GroupStability(found, jaccard)
+        similarity, pairs, within, everywhere = 0.0, 0, 0, 0
+        for member, of, size in zip(members, realization, sizes, strict=True):  # memory for a row
+            n = overlaps.counts[member, members]
+            different = realization != of
+            similarity += (n / np.maximum(size + sizes - n, 1))[different].sum()
+            pairs += int(different.sum())
+            # A cluster shares all its points with itself, none with others of its realization.
+            within += int(n.sum() - size)
+            everywhere += int(overlaps.counts[member].sum() - size)
+        if pairs:
+            jaccard[g] = similarity / pairs
+        if everywhere:
+            cohesion[g] = within / everywhere
+    return GroupStability(found, jaccard, cohesion)
 
 
 def cluster_recovery(overlaps: Overlaps) -> np.ndarray:

@@ -6,6 +6,7 @@ of a setting are a part of those of the whole, and each label is read once for a
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,7 @@ def combine_settings(
     *,
     identical: str = "resolved",
     threshold: float = THRESHOLD,
+    consensus: str = "coassociation",
     groups: int | str = "auto",
 ) -> list[SettingEnsemble]:
     """Combine the realizations of each setting.
@@ -71,7 +73,8 @@ def combine_settings(
             raise DataError(f"no realization has setting {s}, but one has {setting.max()}")
         part = select_realizations(overlaps, members)
         wanted = "auto" if members.size == 1 else limit_groups(groups, part)
-        ensemble = combine(part, identical=identical, threshold=threshold, groups=wanted)
+        how: Any = {"identical": identical, "threshold": threshold, "consensus": consensus}
+        ensemble = combine(part, groups=wanted, **how)
         parts.append(SettingEnsemble(members, ensemble))
     return parts
 

@@ -16,6 +16,19 @@ VOTES = {"equal": False, "significance": True}
 """Name -> whether the vote of a cluster weighs its Gsum."""
 
 
+HALF = 0.5
+"""A point is in doubt if its group has less than this share of the votes, or its second choice more
+than this part of the votes that its group has."""
+
+
+def in_doubt(confidence: np.ndarray, second_share: np.ndarray) -> np.ndarray:
+    """Return which points are in doubt by `HALF`, (N,) bool.
+
+    `confidence`, `second_share` (N,): shares of the votes for first and second choice.
+    """
+    return (confidence < HALF) | (second_share > HALF * confidence)
+
+
 def vote_weights(gsum: np.ndarray, votes: str) -> np.ndarray | None:
     """Weights (K,) of the clusters' votes by a name of VOTES; None where every vote counts one.
 
@@ -76,6 +89,20 @@ class Voters:
         from kohorte.ensemble.points import join_labels
 
         return join_labels(self.stream(labels, votes, threads=threads))
+
+    def agreement(
+        self, labels: Labels, votes: str = "equal", *, threads: int | None = None
+    ) -> np.ndarray:
+        """Share of its points for which each realization votes as the consensus does, (R,) float64.
+
+        With equal votes, where no realization leaves points out, their mean is the mean confidence.
+        Parameters and errors as for label.
+        """
+        from kohorte.ensemble.agreement import consensus_agreement
+
+        overlaps, _, groups = self._voters()
+        found = self.label(labels, votes, threads=threads).groups
+        return consensus_agreement(labels, overlaps, groups, found)
 
     def shares(
         self, labels: Labels, votes: str = "equal", *, threads: int | None = None

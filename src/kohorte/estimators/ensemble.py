@@ -18,10 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
 from kohorte._checks import as_count, choose
+from kohorte._references import choose_maps, list_tables
 from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
-from kohorte.ensemble.tree import RULES
 from kohorte.ensemble.votes import VOTES
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
@@ -37,6 +38,8 @@ from kohorte.estimators._common import (
 )
 from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
+from kohorte.maps.draws import see
+from kohorte.maps.novelty import outlier_threshold, sample_novelty, winner_novelty
 from kohorte.maps.parameters import PARAMETERS, realization_id, realization_seed
 from kohorte.provenance import digest_of
 from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from kohorte.ensemble.points import PointLabels
+    from kohorte.structure import Evidence, Structure
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +58,7 @@ N_REALIZATIONS = 20
 #: How maps are combined, with the defaults of a study.
 _COMBINED_WITH = {
     "groups": "auto",
+    "consensus": "jaccard",
     "votes": "equal",
     "identical": "resolved",
     "threshold": THRESHOLD,
@@ -78,9 +83,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         Maps in all. None takes as many for each combination as the recipe says: one with
         ``"published"``, or 20 where nothing is swept. With `sweep` a multiple of the combinations;
         those of a recipe alone share any number.
-    groups, votes, identical, threshold
+    groups, consensus, votes, identical, threshold
         As in `kohorte.ensemble.combine`, and in the configuration of a study; ``"recipe"`` leaves
         them to the recipe.
+    references, level
+        How many tables without groups of each kind the table is compared with, 0 for none, and the
+        p-value above which there is one group; as in the section `structure` of a study.
     n_jobs
         Maps that are trained at a time, and threads of searches, without effect on any result.
     random_state : int, RandomState or None
@@ -96,6 +104,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     confidence_, signal_ : (N,) float64
         Share of the votes that it won, and stacked signal: sum over the maps of the significance of
         the point's cluster.
+    second_, second_share_ : (N,) int32, (N,) float64
+        Group with the second most votes, -1 where none got any, and its share of the votes.
+    novelty_ : (N,) float64
+        What `novelty` gives of the points: 1 on average.
+    outliers_ : (N,) bool
+        Points foreign to the others: novelty above `kohorte.maps.novelty.outlier_threshold`.
+    structure_ : kohorte.structure.Structure or None
+        Whether there are groups at all: `p`, that of each number, of each group; None where no
+        references were made, and after `load`.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
     ensemble_, estimators_, ids_
@@ -113,21 +130,25 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         sweep: Mapping[str, Sequence[Any]] | None = None,
         n_realizations: int | None = None,
         groups: int | str = "auto",
+        consensus: str = LEFT_OPEN,
         votes: str = "equal",
         identical: str = "resolved",
         threshold: float = THRESHOLD,
+        references: int | str = LEFT_OPEN,
+        level: float = 0.05,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
         self.som, self.recipe, self.sweep = som, recipe, sweep
         self.n_realizations = n_realizations
-        self.groups, self.votes, self.identical, self.threshold = (
-            groups,
+        self.groups, self.consensus = groups, consensus
+        self.votes, self.identical, self.threshold = (
             votes,
             identical,
             threshold,
         )
+        self.references, self.level = references, level
         self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
 
     def __sklearn_tags__(self) -> Tags:
@@ -144,8 +165,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         # Names are checked before the maps are trained, not after.
         choose(VOTES, combining["votes"], "votes")
         choose(IDENTICAL, combining["identical"], "treatment of identical clusters")
-        if isinstance(combining["groups"], str):
-            choose({"auto": None, **RULES}, combining["groups"], "rule for groups")
+        check_choice(combining["groups"], combining["consensus"])
         points = base._scale(X)
         self.seed_ = as_seed(self.random_state)
         plan = self._plan(base)
@@ -166,7 +186,50 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 members.append(member)
                 if progress:
                     progress(len(members), len(plan))
-        return self._adopt(*_without_copies(members, list(plan)))
+        members, ids = _without_copies(members, list(plan))
+        novelty = np.zeros(len(points))
+        for member in members:
+            novelty += winner_novelty(
+                see(points, member.factors_),
+                member._codebook,
+                member.winners_,
+                metric=member.parameters_.metric,
+                quantization_error=member.quantization_error_,
+            )
+        self.structure_ = self._compare(points, plan)
+        single = self.structure_ is not None and self.structure_.p > self.level
+        return self._adopt(members, ids, novelty / len(members), single)
+
+    def _compare(self, points: np.ndarray, plan: dict[str, dict[str, Any]]) -> Structure | None:
+        """Compare the table with references that have no groups, as a study does."""
+        from kohorte.structure import KINDS, ROWS, assess_structure, collect_evidence
+
+        count = self.references
+        if count == LEFT_OPEN:
+            count = fill_sections(self._recipe, {}).get("structure", {}).get("references", 0)
+        is_coarse = self._combining()["consensus"] != "coassociation"
+        if not as_count(count, "references", 0) or is_coarse or len(plan) < 2:
+            return None
+        seeds = {identifier: realization_seed(self.seed_, identifier) for identifier in plan}
+        members = choose_maps(
+            [
+                {"parameters": {"initial": "given"} | chosen, "seed": seeds[identifier]}
+                for identifier, chosen in plan.items()
+            ]
+        )
+
+        def collect(table: tuple[str, int]) -> Evidence:
+            return collect_evidence(points, *table, members, rows=ROWS, seed=self.seed_)
+
+        threads = effective_n_jobs(self.n_jobs)
+        tables = list_tables(int(count), KINDS)
+        with reporting(self.verbose, "tables") as progress, ThreadPoolExecutor(threads) as pool:
+            found = []
+            for evidence in pool.map(collect, tables):
+                found.append(evidence)
+                if progress:
+                    progress(len(found), len(tables))
+        return assess_structure(found)
 
     @property
     def _recipe(self) -> str:
@@ -224,7 +287,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                     del chosen["initial"]
         return plan
 
-    def _adopt(self, members: list[SOM], ids: tuple[str, ...]) -> SOMEnsemble:
+    def _adopt(
+        self, members: list[SOM], ids: tuple[str, ...], novelty: np.ndarray, single: bool
+    ) -> SOMEnsemble:
         from kohorte.ensemble.points import gather_signal
 
         self.estimators_, self.ids_ = members, ids
@@ -234,10 +299,16 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.ensemble_ = combine(
             count_overlaps(labels, backend="numba", threads=threads),
             **{name: value for name, value in combining.items() if name != "votes"},
+            single=single,
         )
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
         found = self.ensemble_.label(labels, combining["votes"], threads=threads)
         self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
+        self.second_, self.second_share_ = found.second.astype(np.int32), found.second_share
+        self.novelty_, self.outliers_ = (
+            novelty,
+            novelty > outlier_threshold(sample_novelty(novelty)),
+        )
         overlaps = self.ensemble_.overlaps
         self.signal_ = gather_signal(labels, overlaps, self.gsum_, threads=threads)
         return self
@@ -248,7 +319,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         points = self.estimators_[0]._scale(X)  # the same for all
         for member in self.estimators_:
             yield assign(
-                points,
+                see(points, member.factors_),
                 member._codebook,
                 member.node_clusters_,
                 member.hits_,
@@ -304,6 +375,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             [member.labels_ for member in self.estimators_],
             ids=self.ids_,
             options=plain(self._combining()) | {"estimator": estimator, "som": som},
+            novelty=self.novelty_,
+            p_structure=None if self.structure_ is None else self.structure_.p,
             threads=effective_n_jobs(self.n_jobs),
         )
 
@@ -315,7 +388,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         are missing or not what they should be.
         """
         folder = Path(folder)
-        stored = store.read_ensemble(folder / "ensemble.h5")
+        stored = store.read_ensemble(folder / "ensemble.h5", points=True)
         ids = stored.realizations.ids
         members = [SOM.load(folder / "realizations" / f"{identifier}.h5") for identifier in ids]
         options = stored.options
@@ -325,7 +398,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             arrays = {name: getattr(members[0], name) for name in _ARRAYS}
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
-        return ensemble._adopt(members, ids)
+        ensemble.structure_ = None
+        return ensemble._adopt(members, ids, stored.points.novelty, stored.consensus.n_groups == 1)
 
 
 def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tuple[str, ...]]:

@@ -36,6 +36,7 @@ from kohorte.estimators._common import (
     reporting,
 )
 from kohorte.maps.batch import MiniBatches
+from kohorte.maps.draws import see
 from kohorte.maps.history import History
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.metrics import pairwise
@@ -153,7 +154,10 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     Attributes
     ----------
     weights_ : (M, F) float64
-        In the units of X; `feature_weights_` are (F,) float64.
+        In the units of X; `feature_weights_` are (F,) float64. In features that the map does not
+        see, the means of the points of each node.
+    factors_ : (F,) float64 or None
+        0 for a feature that the map does not see (`feature_share`); None where it sees all.
     parameters_, lattice_, seed_
         All that was automatic is resolved, `random_state` too.
     labels_, winners_ : (N,) int32
@@ -211,8 +215,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     @property
     def _codebook(self) -> np.ndarray:
-        """Weights (M, F) float32 in weighted units: to the bit as they were trained."""
-        return (self.weights_ * self.feature_weights_).astype(np.float32)
+        """Weights (M, f) float32 of what the map sees: to the bit as they were trained."""
+        weights = self.weights_ * self.feature_weights_
+        return weights.astype(np.float32) if self.factors_ is None else see(weights, self.factors_)
 
     @property
     def _n_features_out(self) -> int:
@@ -251,8 +256,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         The running means of `kohorte.maps.batch.MiniBatches` take the part in. Radius and learning
         rate fall over the first `steps` points of the stream and then stay; ``"auto"`` has the
         meaning that it has for the trainer ``minibatch``. The first part makes automatic sides and
-        first weights; after fit or load, a stream begins from `weights_`. No rows are drawn, and
-        ``segments`` count each node once.
+        first weights; after fit or load, a stream begins from `weights_`. Nothing is
+        drawn: all rows and features are seen; and ``segments`` count each node once.
         """
         resume = hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
@@ -278,6 +283,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         points = self._scale(X)
         p, start = self._resolve(points, resume, trainer="minibatch")
         self._forget()
+        self.factors_: np.ndarray | None = None
         self.parameters_, self.lattice_ = p, p.lattice
         self.seed_ = as_seed(self.random_state)
         if start is None:
@@ -321,6 +327,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     ) -> SOM:
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
+        self.factors_ = trained.factors
         self.weights_ = trained.weights / self.feature_weights_
         self.u_matrix_ = trained.u_matrix
         self._segments = Segments(*(getattr(trained, field.name) for field in fields(Segments)))
@@ -344,12 +351,16 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         factors = self.feature_weights_
         return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
 
+    def _see(self, X: np.ndarray) -> np.ndarray:
+        """Points (N, f) float32 of what the map sees."""
+        return see(self._scale(X), self.factors_)
+
     def _search(self) -> dict[str, Any]:
         return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
 
     def winners(self, X: ArrayLike) -> np.ndarray:
         """Return the node nearest to each point, (N,) int32."""
-        return find_winners(self._scale(check_table(self, X)), self._codebook, **self._search())
+        return find_winners(self._see(check_table(self, X)), self._codebook, **self._search())
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the cluster of each point's winner, (N,) int32."""
@@ -363,11 +374,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def distances(self, X: ArrayLike) -> np.ndarray:
         """Return the distances of the points to all nodes, (N, M) float64, in the map's metric."""
-        return pairwise(self._scale(check_table(self, X)), self._codebook, self.parameters_.metric)
+        return pairwise(self._see(check_table(self, X)), self._codebook, self.parameters_.metric)
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the negative distance of each point to its winner, (N,) float64."""
-        points = self._scale(check_table(self, X))
+        points = self._see(check_table(self, X))
         _, lengths = find_two_winners(points, self._codebook, **self._search())
         return -lengths[:, 0].astype(np.float64)
 
@@ -378,7 +389,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def impute(self, X: ArrayLike) -> np.ndarray:
         """Return X (N, F) with each missing value replaced by the weight of the point's winner."""
         filled = check_table(self, X).copy()
-        winners = find_winners(self._scale(filled), self._codebook, **self._search())
+        winners = find_winners(self._see(filled), self._codebook, **self._search())
         rows, columns = np.nonzero(np.isnan(filled))
         filled[rows, columns] = self.weights_[winners[rows], columns]
         return filled
@@ -393,7 +404,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _write(self, path: Path, repeat: int) -> None:
         arrays: dict[str, Any] = {n: getattr(self, f"{n}_", None) for n in store.REALIZATION_ARRAYS}
-        arrays["weights"] = self._codebook
+        weights = self.weights_ * self.feature_weights_
+        scaled = self.factors_ is not None and not np.isin(self.factors_, (0, 1)).all()
+        arrays["weights"] = weights if scaled else weights.astype(np.float32)
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
@@ -429,7 +442,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         A map of a study takes features on the scale of the study; see `load_study`.
         """
         with store.open_result(path, "realization") as file:
-            seed, resolved = int(file.attrs["seed"]), store.read_json(file, "parameters")
+            seed, known = int(file.attrs["seed"]), store.read_json(file, "parameters")
+            # A study also says what the map sees of its table: its factors.
+            resolved = {name: value for name, value in known.items() if name in PARAMETERS}
             if "estimator" in file.attrs:
                 som = cls(**store.read_json(file, "estimator"))
             else:

@@ -14,8 +14,9 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import NullLocator
 
 from kohorte import store
+from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.significance import disagreement, goodness, overlap
-from kohorte.ensemble.tree import cut_tree, leaf_spans
+from kohorte.ensemble.tree import leaf_spans
 from kohorte.errors import ConfigError
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
@@ -132,7 +133,11 @@ def draw_ranking(inputs: Inputs, parameters: Parameters) -> Figure:
 
 @paper_style()
 def similarity_figure(
-    similarity: np.ndarray, *, linkage: np.ndarray | None = None, groups: np.ndarray | None = None
+    similarity: np.ndarray,
+    *,
+    linkage: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    heights: str = "1 \N{MINUS SIGN} similarity",
 ) -> Figure:
     """Draw the similarity of all pairs of clusters in the order of the consensus tree.
 
@@ -143,7 +148,7 @@ def similarity_figure(
     similarity
         (K, K) Jaccard similarities 0 to 1, rows and columns in the order of the leaves.
     linkage
-        (K-1, 4) tree in SciPy's form, whose heights are 1 - similarity. The i-th row of
+        (K-1, 4) tree in SciPy's form, whose heights are what `heights` says. The i-th row of
         `similarity` must be the i-th leaf of the tree drawn with children in the order of the
         linkage (`scipy.cluster.hierarchy.leaves_list`).
     groups
@@ -189,7 +194,7 @@ def similarity_figure(
         y += strip + 0.2
     if tree:
         branches = place(left, y, side, 0.75)
-        _draw_tree(branches, np.asarray(linkage), n)
+        _draw_tree(branches, np.asarray(linkage), n, heights)
         if cut is not None:
             branches.axhline(cut, color=INK, lw=0.9, ls="--")
     return figure
@@ -198,30 +203,39 @@ def similarity_figure(
 def draw_similarity(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `similarity` from the files of a study."""
     ensemble = store.read_ensemble(inputs["ensemble"])
-    similarity = overlap(ensemble.overlaps)
-    np.fill_diagonal(similarity, ensemble.clusters.size > 0)
-    order = ensemble.consensus.leaf_order
+    overlaps, order = _of_the_tree(ensemble)
+    similarity = overlap(overlaps)
+    np.fill_diagonal(similarity, overlaps.sizes > 0)
+    consensus = ensemble.consensus
+    heights = {} if consensus.evidence is None else {"heights": "1 / (1 + lift)"}
     return similarity_figure(
         similarity[np.ix_(order, order)],
-        linkage=ensemble.consensus.linkage,
-        groups=ensemble.clusters.consensus_group[order],
+        linkage=consensus.linkage,
+        groups=ensemble.clusters.consensus_group[consensus.leaf_order],
+        **heights,
     )
 
 
 @paper_style()
 def overlap_matrices_figure(
-    shared: np.ndarray, apart: np.ndarray, significance: np.ndarray, *, order: str
+    shared: np.ndarray,
+    apart: np.ndarray,
+    significance: np.ndarray,
+    *,
+    order: str,
+    n_clusters: int | None = None,
 ) -> Figure:
     """Draw overlap S, disagreement Q and their ratio S/Q of all pairs of clusters.
 
-    The (K, K) matrices are `shared`, S = n / u, `apart`, Q = (u - n) / (a + b), and `significance`,
-    S / Q; NaN between clusters of one realization. `order` is told in words on the axes.
+    The (K, K) matrices, or what `average_down` makes of those of `n_clusters`, are `shared`,
+    S = n / u, `apart`, Q = (u - n) / (a + b), and `significance`, S / Q; NaN between clusters of
+    one realization. `order` is told in words on the axes.
     ConfigError where the matrices differ in shape.
     """
     shapes = {np.shape(matrix) for matrix in (shared, apart, significance)}
     if len(shapes) > 1 or len(shared) != np.shape(shared)[1]:
         raise ConfigError(f"matrices of pairs of clusters have the shapes {sorted(shapes)}")
-    n = len(shared)
+    n = n_clusters or len(shared)
     figure = new_figure(DOUBLE_COLUMN, 3.25)
     grid = figure.subplots(1, 3)
     positive = significance[np.isfinite(significance) & (significance > 0)]
@@ -258,14 +272,26 @@ def overlap_matrices_figure(
 def draw_overlap_matrices(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `overlap_matrices` from the files of a study."""
     ensemble = store.read_ensemble(inputs["ensemble"])
-    overlaps, order = ensemble.overlaps, ensemble.consensus.leaf_order
-    same = overlaps.realization[:, None] == overlaps.realization
-    significance = goodness(overlaps, ensemble.options["identical"])
-    matrices = (overlap(overlaps), disagreement(overlaps), significance)
+    overlaps, order = _of_the_tree(ensemble)
+    significance = partial(goodness, identical=ensemble.options["identical"])
+    matrices = []
+    for measure in (overlap, disagreement, significance):  # one large matrix at a time
+        matrix = measure(overlaps)
+        for row, realization in zip(matrix, overlaps.realization, strict=True):
+            row[overlaps.realization == realization] = np.nan
+        matrices.append(average_down(matrix[np.ix_(order, order)]))
     return overlap_matrices_figure(
-        *(np.where(same, np.nan, matrix)[np.ix_(order, order)] for matrix in matrices),
-        order="in the order of the tree",
+        *matrices, order="in the order of the tree", n_clusters=order.size
     )
+
+
+def _of_the_tree(ensemble: store.StoredEnsemble) -> tuple[Overlaps, np.ndarray]:
+    """Return the counts of the clusters that the tree is of, and their order in it."""
+    overlaps, consensus = ensemble.overlaps, ensemble.consensus
+    if consensus.leaves.size < overlaps.n_clusters:
+        members = np.unique(overlaps.realization[consensus.leaves])
+        overlaps = select_realizations(overlaps, members)
+    return overlaps, np.searchsorted(consensus.leaves, consensus.leaf_order)
 
 
 def _shade_groups(axes: Axes, edges: np.ndarray) -> None:
@@ -308,26 +334,40 @@ def _draw_derivative(
 
 def _cut_height(linkage: np.ndarray, groups: np.ndarray) -> float | None:
     """Middle of the heights at which the tree has the fewest branches that no group divides."""
-    n, n_groups = len(groups), int(groups.max()) + 1
-    branches, of_leaves = len(np.unique(groups)), groups[leaf_spans(linkage)[0][: len(groups)]]
-    while len(np.unique(cut_tree(linkage, branches) * n_groups + of_leaves)) > branches:
-        branches += 1
-    if not 1 < branches < n:
+    n, children = len(groups), linkage[:, :2].astype(np.int64)
+    # The group of all leaves below a node, or -1: from the first such node on all are undone.
+    below = np.append(groups[leaf_spans(linkage)[0][:n]], np.full(n - 1, -1))
+    for k, (left, right) in enumerate(children.tolist()):
+        if below[left] != below[right] or below[left] < 0:
+            break
+        below[n + k] = below[left]
+    else:
+        return None
+    branches, at_least = n - k, len(np.unique(groups))
+    if not 1 < branches < n or at_least < branches >= min(n, 8 * at_least):
         return None
     heights = np.sort(linkage[:, 2])
     return float(heights[n - branches - 1] + heights[n - branches]) / 2
 
 
 def average_down(matrix: np.ndarray) -> np.ndarray:
-    """Means over square blocks, as few as make the matrix small enough to draw."""
+    """Means over square blocks, as few as make the matrix small enough to draw.
+
+    Values that are not finite do not count; NaN is where there are no others.
+    """
     n = len(matrix)
     block = -(-n // MAX_PIXELS)
     if block == 1:
         return matrix
     starts = np.arange(0, n, block)
-    sums = np.add.reduceat(np.add.reduceat(matrix, starts, axis=0), starts, axis=1)
-    lengths = np.diff(np.append(starts, n))
-    return sums / np.outer(lengths, lengths)
+    means = np.empty((starts.size, starts.size))
+    for row, start in zip(means, starts, strict=True):  # memory for a block of rows
+        rows = matrix[start : start + block]
+        known = np.isfinite(rows)
+        sums = np.add.reduceat(np.where(known, rows, 0.0).sum(axis=0), starts)
+        counts = np.add.reduceat(known.sum(axis=0), starts)
+        row[:] = np.divide(sums, counts, out=np.full(starts.size, np.nan), where=counts > 0)
+    return means
 
 
 def _group_entries(counts: np.ndarray) -> list[Artist]:
@@ -362,7 +402,7 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
     place_labels(axes, middles, texts.tolist(), order, fontsize=SMALL)
 
 
-def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
+def _draw_tree(axes: Axes, linkage: np.ndarray, n: int, label: str) -> None:
     """Draw the tree, without recursion: trees of thousands of leaves can be deep."""
     children = linkage[:, :2].astype(np.int64)
     x = np.zeros(2 * n - 1)
@@ -382,4 +422,4 @@ def _draw_tree(axes: Axes, linkage: np.ndarray, n: int) -> None:
     axes.set(xlim=(0.5, n + 0.5), ylim=(0.0, max(float(height.max()), 1e-9) * 1.04), xticks=[])
     axes.spines["bottom"].set_visible(False)
     plain_numbers(axes.yaxis, 3)
-    axes.set_ylabel("1 \N{MINUS SIGN} similarity")
+    axes.set_ylabel(label)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kohorte.analysis.choice import describe_setting
+from kohorte.analysis.choice import INCOMPARABLE, describe_setting, error_units
 from kohorte.figures.levels import (
     check_lengths,
     colour_by,
@@ -64,7 +64,8 @@ def quality_figure(
         (R,) values of a parameter, numbers or texts, and its name; the same of a second one, shown
         by markers where it has at most 11 values.
     metric
-        (R,) name of the metric of each realization; all euclidean by default.
+        (R,) what the error of each realization is measured in, as `error_units` says; all
+        euclidean by default.
     settings
         Table of settings as `kohorte.analysis.choice.choose_settings` gives it: their means are
         shown where there are repeats, and the front as the border of all that it is better than.
@@ -87,7 +88,7 @@ def quality_figure(
         rows = np.flatnonzero(panel == k)
         _draw_realizations(axes, qe, te, rows, colouring.colours, shape)
         if settings is not None:
-            chosen = settings if len(names) == 1 else settings[settings["metric"] == names[k]]
+            chosen = settings if len(names) == 1 else settings[error_units(settings) == names[k]]
             handles += _draw_settings(axes, chosen)
     colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=28)
     if highlight is not None:
@@ -109,14 +110,14 @@ def draw_quality(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `quality` from the files of a study: coloured by a parameter, marked by the next."""
     realizations = pd.read_csv(inputs["realizations"])
     names = telling_parameters(realizations, parameters)
-    names = [name for name in names if name != "metric" or name == parameters["color_by"]]
+    names = [n for n in names if n not in INCOMPARABLE or n == parameters["color_by"]]
     marker = names[1] if len(names) > 1 else None
     return quality_figure(
         realizations["qe"].to_numpy(),
         realizations["te"].to_numpy(),
         marker_by=None if marker is None else realizations[marker].tolist(),
         marker_name=marker or "",
-        metric=realizations["metric"].tolist(),
+        metric=error_units(realizations).tolist(),
         settings=pd.read_csv(inputs["choice"]),
         highlight=find_representative(realizations, inputs),
         **colour_by(realizations, names),

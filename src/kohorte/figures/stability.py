@@ -105,13 +105,15 @@ def sufficiency_figure(
     *,
     target: float | None = None,
     answer: int | None = None,
+    extrapolated: tuple[int, float] | None = None,
     band: str = "10th to 90th percentile",
 ) -> Figure:
-    """Draw agreement of the consensus of some realizations with that of all, against how many.
+    """Draw agreement of the consensus of some realizations with that of others, against how many.
 
     `mean`, `low` and `high` are (S,) adjusted Rand indices: mean and limits, named `band`, over
-    subsets of (S,) `sizes` realizations. `answer` is the smallest number that reaches `target`, the
-    agreement that counts as enough, or None. ConfigError where the arrays differ in length.
+    pairs of disjoint subsets of (S,) `sizes` realizations. `answer` is the smallest number that
+    reaches `target`, the agreement that counts as enough, or None; `extrapolated` the number of all
+    and the mean that is expected of it. ConfigError where the arrays differ in length.
     """
     sizes = np.asarray(sizes)
     mean, low, high = (np.asarray(a, dtype=np.float64) for a in (mean, low, high))
@@ -128,7 +130,10 @@ def sufficiency_figure(
     marker = "o" if len(sizes) <= 40 else None
     line: Style = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
     axes.plot(sizes, mean, **line)
-    handles.insert(0, Line2D([], [], label="mean over subsets", **line))
+    handles.insert(0, Line2D([], [], label="mean over pairs of subsets", **line))
+    if extrapolated is not None:
+        axes.plot([sizes[-1], extrapolated[0]], [mean[-1], extrapolated[1]], **line | {"ls": ":"})
+        handles.append(Line2D([], [], label="extrapolated", **line | {"ls": ":"}))
     if target is not None:
         axes.axhline(target, color=INK, lw=0.8, ls="--")
         handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=f"target {target:g}"))
@@ -138,11 +143,12 @@ def sufficiency_figure(
         handles.append(Line2D([], [], color="#D55E00", lw=1.0, ls=":", label=text))
     elif target is not None:
         handles.append(Line2D([], [], linestyle="", label="target not reached"))
+    shown = [*sizes.tolist(), *([] if extrapolated is None else extrapolated[:1])]
     bottom = min(float(low.min()), 1.0 if target is None else target)
     axes.set_ylim(bottom - 0.05 * (1.0 - bottom) - 0.01, 1.01 + 0.02 * (1.0 - bottom))
     axes.set_xlabel("Number of realizations")
-    axes.set_ylabel("Agreement with the consensus of all\n(adjusted Rand index)")
-    if is_wide(sizes, 50.0):
+    axes.set_ylabel("Agreement with the consensus of\nas many others (adjusted Rand index)")
+    if is_wide(np.asarray(shown), 50.0):
         log_axis(axes, "x")
     else:
         plain_numbers(axes.xaxis, 6, integer=True)
@@ -154,12 +160,19 @@ def sufficiency_figure(
 
 def draw_sufficiency(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `sufficiency` from the files of a study."""
-    table = pd.read_csv(inputs["sufficiency"])
+    whole = pd.read_csv(inputs["sufficiency"])
+    if whole.empty:
+        figure = new_figure(4.2, 1.0)
+        figure.text(0.5, 0.5, "fewer than four different realizations", ha="center", va="center")
+        return figure
+    beyond = whole["extrapolated"].astype(bool)
+    table, last = whole[~beyond], whole[beyond].iloc[0]
     reached = table.loc[table["enough"].astype(bool), "realizations"]
     values = [table[name].to_numpy() for name in ("realizations", "mean", "low", "high")]
     return sufficiency_figure(
         *values,
         target=parameters["enough"],
         answer=None if reached.empty else int(reached.iloc[0]),
+        extrapolated=(int(last["realizations"]), float(last["mean"])),
         band="5th to 95th percentile",
     )

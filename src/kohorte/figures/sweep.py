@@ -15,6 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kohorte.analysis.choice import INCOMPARABLE, error_units
 from kohorte.errors import ConfigError
 from kohorte.figures.levels import Levels, colour_realizations, find_levels
 from kohorte.figures.reading import Inputs, Parameters
@@ -75,7 +76,7 @@ def sweep_figure(table: pd.DataFrame, per: Sequence[str]) -> Figure:
             + (f"; the table lacks {', '.join(missing)}" if missing else "")
         )
     plan = _arrange(table, per)
-    measures, notes = _find_measures(table, "metric" in plan.varying)
+    measures, notes = _find_measures(table, not set(plan.varying).isdisjoint(INCOMPARABLE))
     stars = np.flatnonzero(table["recommended"])
     stars = stars if len(stars) < len(table) else stars[:0]
     row_height = 1.7 + (_upright_room(plan.levels[plan.x]) if plan.has_lines else 0.0)
@@ -158,18 +159,21 @@ def _star_entries(plan: _Plan, stars: np.ndarray) -> list[Artist]:
 
 
 def _find_measures(
-    table: pd.DataFrame, several_metrics: bool
+    table: pd.DataFrame, several_units: bool
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the measures that hold a number, (S,) each, and what to say about them."""
     measures = {name: table[name].to_numpy(dtype=np.float64) for name in MEASURES}
     measures = {name: values for name, values in measures.items() if np.isfinite(values).any()}
-    if not several_metrics or "qe_mean" not in measures:
+    if not several_units or "qe_mean" not in measures:
         return measures, []
-    by_metric = table.groupby("metric")["qe_mean"]
-    if by_metric.size().max() == 1:
-        return measures, ["quantization errors in different metrics cannot be compared"]
-    measures["qe_mean"] = (table["qe_mean"] / by_metric.transform("mean")).to_numpy()
-    return measures, ["quantization error: in parts of the mean of its metric"]
+    units = error_units(table)
+    by_unit, names = table.groupby(units)["qe_mean"], [n for n in INCOMPARABLE if n in table]
+    what = "metric" if names == ["metric"] else " and ".join(names)
+    if by_unit.size().max() == 1:
+        what = "metrics" if what == "metric" else what
+        return measures, [f"quantization errors in different {what} cannot be compared"]
+    measures["qe_mean"] = (table["qe_mean"] / by_unit.transform("mean")).to_numpy()
+    return measures, [f"quantization error: in parts of the mean of its {what}"]
 
 
 def _cut_slices(

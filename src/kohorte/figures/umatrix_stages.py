@@ -29,6 +29,7 @@ from kohorte.figures.style import (
     thin_bar,
     value_label,
 )
+from kohorte.maps.draws import see
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.segments import segment
 from kohorte.maps.umatrix import smooth, u_matrix
@@ -156,7 +157,7 @@ def draw_umatrix_stages(inputs: Inputs, parameters: Parameters) -> Figure:
     steps, weights = stored.arrays.values()
     shown = np.unique(np.linspace(0, len(steps) - 1, STAGES).round().astype(int))
     values, clusters = [], []
-    for moment in weights[shown]:
+    for moment in (see(stage, stored.factors) for stage in weights[shown]):
         u = smooth(u_matrix(moment, lattice, known["metric"]), lattice, known["smoothing"])
         values.append(u)
         segments = segment(moment, u, lattice, method="basins", merge=known["merge"])

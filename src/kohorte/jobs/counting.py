@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import store
-from kohorte.ensemble.combination import Ensemble, combine
+from kohorte.ensemble.combination import COMBINED_WITH, Ensemble, combine
 from kohorte.ensemble.overlaps import (
     Overlaps,
     add_overlaps,
@@ -89,18 +89,25 @@ def combine_slabs(
     options: Mapping[str, Any],
     memory_mb: int,
     threads: int,
+    novelty: Any = None,
+    p_structure: float | None = None,
+    single: bool = False,
 ) -> Ensemble:
     """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
 
     `path`: where `ensemble.h5` will lie; `indexes`: `overlaps/<slab>.json` of every slab; `labels`:
     labels of all points, those that were counted; `noise`: the label that leaves a point out, as
-    they were counted with; `options`: `identical`, `threshold` and `groups` as `combine` takes
-    them, and `votes`; `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the
-    labelling, without effect on the result. Raises ResultError: counts of other labels.
+    they were counted with; `options`: what `combine` takes beside the counts, and
+    `votes`; `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the
+    labelling, without effect on the result; `novelty`: of the points, as
+    `store.write_ensemble` takes it, and `p_structure`; `single`: as `combine` takes it. Raises
+    ResultError: counts of other labels.
     """
-    choices = {name: options[name] for name in ("identical", "threshold", "groups")}
-    ensemble = combine(reduce(add_overlaps, _read_slabs(indexes, labels, noise)), **choices)
-    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads}
+    choices = {name: options[name] for name in COMBINED_WITH}
+    overlaps = reduce(add_overlaps, _read_slabs(indexes, labels, noise))
+    ensemble = combine(overlaps, **choices, single=single)
+    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads, "novelty": novelty}
+    how["p_structure"] = p_structure
     store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble

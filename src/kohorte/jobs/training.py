@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import store
+from kohorte.maps.draws import see
+from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Realization, Recording, run_realizations
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.provenance import digest_of
@@ -43,14 +45,18 @@ def train_batch(
 
     def fingerprint_of(member: Mapping[str, Any]) -> str:
         origin = digest_of(given) if member["parameters"]["initial"] == "given" else None
-        return digest_of(table.digest, library, member, recording, origin)
+        factors = table.factors(member["parameters"])
+        seen = [] if factors is None else [factors]
+        return digest_of(table.digest, library, member, recording, origin, *seen)
 
-    missing = []
+    missing, views = [], []
     for member in members:
         if store.has_fingerprint(paths[member["id"]], fingerprint_of(member)):
             _LOG.info("%s: kept", member["id"])
         else:
-            missing.append((member, resolve_parameters(member["parameters"], table.features)))
+            views.append(table.factors(member["parameters"]))
+            own = {name: member["parameters"][name] for name in PARAMETERS}
+            missing.append((member, resolve_parameters(own, see(table.features, views[-1]))))
     _LOG.info("%d of %d maps to train", len(missing), len(members))
 
     def write(k: int, realization: Realization) -> None:
@@ -64,6 +70,7 @@ def train_batch(
         table.features,
         [(parameters, member["seed"]) for member, parameters in missing],
         write,
+        factors=views,
         given=given,
         recording=Recording(**recording),
         threads=threads,

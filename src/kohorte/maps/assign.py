@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohorte.maps.metrics import rowwise
+from kohorte.maps.novelty import in_quantization_errors
 from kohorte.maps.winners import find_winners
 
 
@@ -25,9 +26,7 @@ class Assignment:
 
     def novelty(self, quantization_error: float) -> np.ndarray:
         """Distances in quantization errors of the map, (N,); 0 where a point lies on its winner."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = self.distances / quantization_error
-        return np.where(self.distances == 0, 0.0, ratios)
+        return in_quantization_errors(self.distances, quantization_error)
 
 
 def assign(

@@ -252,6 +252,12 @@ class ResolvedParameters:
     )
     row_limit: int | None = _training("limit", None, bounds=_COUNT | {"minimum": 2})
     row_draw: str = _training("", "subset", DRAW_NAMES)
+    feature_share: float = _training(
+        "features",
+        1,
+        bounds=_SOME_SHARE,
+        own_check=partial(as_share, name="feature_share", positive=True),
+    )
     method: str = _segmentation("", "basins", METHOD_NAMES)
     smoothing: float = _segmentation("smooth", 0, bounds=_NUMBER)
     merge: float = _segmentation(
@@ -311,15 +317,18 @@ def without_effect(parameters: Values) -> set[str]:
     }
 
 
-def realization_id(parameters: Values, repeat: int) -> str:
-    """Return the readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``."""
+def realization_id(parameters: Values, repeat: int, *seen: str) -> str:
+    """Return the readable name of a realization, e.g. ``x40_y14_steps10000_alpha0.5_r1``.
+
+    `seen` are parts of the name for what the map sees other than the table as it is.
+    """
     parts = [
         f"{row.code}{_text(parameters[name])}"
         for name, row in PARAMETERS.items()
         if (row.always or parameters[name] != row.default)
         and (row.matters is None or row.matters(parameters))
     ]
-    return "_".join([*parts, f"r{repeat}"])
+    return "_".join([*parts, *seen, f"r{repeat}"])
 
 
 def realization_seed(study_seed: int, identifier: str) -> int:
@@ -390,8 +399,9 @@ def suggest_nodes(n_points: int, n_features: int, nodes: int | str = "reference"
 
 
 def has_draw(p: Values) -> bool:
-    """Return whether a map with these parameters may be trained on other rows than all, once."""
-    return bool(p["row_share"] < 1 or p["row_limit"] is not None or p["row_draw"] != "subset")
+    """Return whether a map with these parameters may see less than all rows, once, and features."""
+    shares = p["row_share"] < 1 or p["feature_share"] < 1
+    return bool(shares or p["row_limit"] is not None or p["row_draw"] != "subset")
 
 
 def check_rows(topology: str, periodic: bool, ydim: int) -> None:

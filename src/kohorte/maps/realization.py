@@ -6,7 +6,7 @@ import inspect
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_count
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.batch import train_batch, train_minibatch
-from kohorte.maps.draws import draw_rows
+from kohorte.maps.draws import draw_features, draw_rows, node_means, see, unsee
 from kohorte.maps.history import History, Observer
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
@@ -65,7 +65,10 @@ class MapParameters(ResolvedParameters):
 class Realization:
     """A trained map, its clusters and its quality.
 
-    `weights` are (M, F) float32; `u_matrix` (M,) float64 is smoothed as the parameters say; basins,
+    `weights` are (M, F) float32, or float64 where `factors` (F,) float64 are other than 0 and 1:
+    what the features are multiplied by, which `kohorte.maps.draws.see` does; None for all as they
+    are. Weights are on the scale of the points, and where a factor is 0 the mean of the points of
+    the node. `u_matrix` (M,) float64 is smoothed as the parameters say; basins,
     centroids and clusters are as in `kohorte.maps.segments.Segments`. `winners` (N,) int32 are the
     nodes nearest to the points, `labels` (N,) the clusters of the points, in the smallest unsigned
     type that holds K - 1, and `hits` (M,) int64 the points of each node. `quality` is that of
@@ -85,11 +88,12 @@ class Realization:
     quality: dict[str, float]
     seconds: dict[str, float]
     history: History
+    factors: np.ndarray | None = None
 
 
 def spawn_seeds(seed: int) -> list[np.random.SeedSequence]:
-    """Return the seeds of a map's start, its sample order, its segmentation and its rows."""
-    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(4)
+    """Return the seeds of a map's start, sample order, segmentation, rows and features."""
+    return np.random.SeedSequence(as_count(seed, "seed", 0)).spawn(5)
 
 
 def segment_map(
@@ -127,6 +131,7 @@ def run_realization(
     parameters: MapParameters,
     seed: int,
     *,
+    factors: ArrayLike | None = None,
     given: ArrayLike | None = None,
     recording: Recording = Recording(),
     threads: int = 1,
@@ -135,17 +140,19 @@ def run_realization(
 ) -> Realization:
     """Train a map, cluster its nodes and label the points.
 
-    `features` are (N, F), NaN where a value is missing; `given` are first weights (M, F), for
+    `features` are (N, F), NaN where a value is missing; `factors` (F,) multiply them, and leave out
+    those that they make 0; None takes them as they are. `given` are first weights (M, F), for
     ``initial: given``; `recording` and `progress` are as in `Observer`, `quality_rows` as in
-    `measure_quality`. The map is trained on the rows that it draws, start and history with it;
-    winners, labels and quality are of all. `seed`, >= 0, is the only source of randomness: start,
-    sample order, segmentation and rows have generators of their own, its SeedSequence children in
-    that order. The result depends, but for `seconds`, on the other arguments alone, and not on
-    `threads`. ConfigError for arguments out of range, DataError for features or weights that cannot
-    be used.
+    `measure_quality`, 0 for no measures. The map is trained on the rows that it draws, start and
+    history with it; winners, labels and quality are of all rows. Everything is of the features that
+    it draws of those with a factor above 0. `seed`, >= 0, is the only source of randomness: start,
+    sample order, segmentation, rows and features have generators of their own, its SeedSequence
+    children in that order. The result depends, but for `seconds`, on the other arguments alone, and
+    not on `threads`. ConfigError for arguments out of range, DataError for features or weights that
+    cannot be used.
     """
     points = as_points(features, missing=True)
-    run = _Run(points, parameters, seed, given, recording, progress)
+    run = _Run(points, parameters, seed, factors, given, recording, progress)
     clock = _Clock()
     weights = _train(run, threads)
     clock.stop("train")
@@ -157,6 +164,7 @@ def run_realizations(
     runs: Sequence[tuple[MapParameters, int]],
     done: Callable[[int, Realization], None],
     *,
+    factors: Sequence[np.ndarray | None] | None = None,
     given: ArrayLike | None = None,
     recording: Recording = Recording(),
     threads: int = 1,
@@ -167,24 +175,25 @@ def run_realizations(
     Maps of the backend ``jax`` that have everything but their starts and radii in common are
     trained side by side on the device; such a result is that of run_realization up to rounding.
     `runs` are parameters and seed of each map, of which `threads` are trained at a time, each by
-    one thread; `done` is called in it. Other arguments, and errors, are as for run_realization.
+    one thread; `done` is called in it. `factors` has those of each map. Other arguments, and
+    errors, are as for run_realization.
     """
     points = as_points(features, missing=True)
+    seen = [None] * len(runs) if factors is None else factors
 
     def alone(k: int) -> None:
         parameters, seed = runs[k]
-        realization = run_realization(
-            points, parameters, seed, given=given, recording=recording, quality_rows=quality_rows
-        )
-        done(k, realization)
+        how: Any = {"given": given, "recording": recording, "quality_rows": quality_rows}
+        done(k, run_realization(points, parameters, seed, factors=seen[k], **how))
 
     together: dict[tuple | None, list[int]] = {}
     for k, (parameters, _) in enumerate(runs):
-        together.setdefault(_common(parameters), []).append(k)
+        common = _common(parameters) if seen[k] is None else None
+        together.setdefault(common, []).append(k)
     with ThreadPoolExecutor(as_count(threads, "threads", 1)) as pool:
         list(pool.map(alone, together.pop(None, [])))
     for group in together.values():
-        members = [_Run(points, *runs[k], given, recording, None) for k in group]
+        members = [_Run(points, *runs[k], None, given, recording, None) for k in group]
         clock = _Clock()
         stack = _train_together(members)
         clock.stop("train")
@@ -198,8 +207,8 @@ def run_realizations(
 def _common(parameters: MapParameters) -> tuple | None:
     """Return what maps trained side by side have in common; None for maps trained alone.
 
-    A map that may stop early decides for itself when, and is trained alone, as is one with rows of
-    its own.
+    A map that may stop early decides for itself when, and is trained alone, as is one with rows or
+    features of its own.
     """
     alone = parameters.patience is not None or has_draw(vars(parameters))
     if parameters.backend != "jax" or alone:
@@ -250,21 +259,31 @@ def _train_together(runs: Sequence[_Run]) -> np.ndarray:
 
 
 class _Run:
-    """A map about to be trained: the rows it sees, its start, its generators and its observer."""
+    """A map about to be trained: what it sees, its start, its generators and its observer.
+
+    `points` are all rows, of the features that it sees and on its scale; `table` those that it is
+    trained on.
+    """
 
     def __init__(
         self,
         points: np.ndarray,
         parameters: MapParameters,
         seed: int,
+        factors: ArrayLike | None,
         given: ArrayLike | None,
         recording: Recording,
         progress: Callable[[int, int], None] | None,
     ) -> None:
-        start_seed, order_seed, _, row_seed = spawn_seeds(seed)
-        self.points, self.parameters, self.seed = points, parameters, seed
+        start_seed, order_seed, _, row_seed, feature_seed = spawn_seeds(seed)
+        self.parameters, self.seed = parameters, seed
         self.lattice = parameters.lattice
         p = parameters
+        rng = np.random.default_rng(feature_seed)
+        n_features = points.shape[1]
+        self.factors = draw_features(n_features, rng, share=p.feature_share, factors=factors)
+        self.whole, self.points = points, see(points, self.factors)
+        points = self.points
         rng = np.random.default_rng(row_seed)
         rows = draw_rows(len(points), rng, share=p.row_share, limit=p.row_limit, draw=p.row_draw)
         self.table = points if rows is None else points[rows]
@@ -273,7 +292,8 @@ class _Run:
             if given is None:
                 raise ConfigError("initial 'given' needs first weights")
             try:
-                self.start = as_weights(given, self.lattice.n_nodes, points.shape[1])
+                start = as_weights(given, self.lattice.n_nodes, n_features)
+                self.start = see(start, self.factors)
             except DataError as error:
                 raise DataError(f"given first weights: {error}") from None
         else:
@@ -315,18 +335,25 @@ def _finish(
     labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
     clock.stop("segment")
 
-    quality = measure_quality(
-        points,
-        weights,
-        lattice,
-        radius=parameters.last_radius,
-        kernel=parameters.kernel,
-        kernel_distance=parameters.kernel_distance,
-        winners=(nodes, distances),
-        rows=as_count(quality_rows, "quality_rows", 1),
-        metric=parameters.metric,
-    )
+    quality = {}
+    if as_count(quality_rows, "quality_rows", 0):
+        quality = measure_quality(
+            points,
+            weights,
+            lattice,
+            radius=parameters.last_radius,
+            kernel=parameters.kernel,
+            kernel_distance=parameters.kernel_distance,
+            winners=(nodes, distances),
+            rows=quality_rows,
+            metric=parameters.metric,
+        )
     clock.stop("quality")
+    history = run.observer.history()
+    if run.factors is not None:
+        of_nodes, of_all = node_means(run.whole, winners, lattice.n_nodes, run.factors)
+        weights = unsee(weights, run.factors, of_nodes)
+        history = replace(history, snapshots=unsee(history.snapshots, run.factors, of_all))
     return Realization(
         weights=weights,
         u_matrix=u,
@@ -336,7 +363,8 @@ def _finish(
         hits=hits.astype(np.int64),
         quality=quality,
         seconds=clock.seconds,
-        history=run.observer.history(),
+        history=history,
+        factors=run.factors,
     )
 
 

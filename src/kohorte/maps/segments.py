@@ -202,10 +202,10 @@ def choose_segments(n_points: int, fineness: float, rng: np.random.Generator) ->
     """Draw the number of segments of one map of N points, at least two.
 
     It is uniform in [k, 2 k), where k goes from 0.35 sqrt(N), at most 25, at the `fineness` 0 to
-    the least of 5.6 sqrt(N), N / 4 and 165 at 1, in equal ratios.
+    the least of 5.6 sqrt(N), N / 4 and 100 at 1, in equal ratios.
     """
     low = min(0.35 * sqrt(n_points), 25.0)
-    high = min(5.6 * sqrt(n_points), n_points / 4, 165.0)
+    high = min(5.6 * sqrt(n_points), n_points / 4, 100.0)
     return max(2, int(low * (high / low) ** fineness * (1 + rng.random())))
 
 

@@ -126,14 +126,16 @@ class SoftMap(eqx.Module):
     `weights` (M, F) are in the units of the points; `places` (M, D) are what is averaged: positions
     of the nodes, as `places_of` gives them; `beta`, >= 0, is how hard the map is. Points and
     weights are multiplied by `factors` (F,) before distances are taken, in `metric`, a key of
-    METRICS. Gradients reach `weights` if `learns_weights`; all else is constant in any case.
-    ConfigError and DataError for arguments that do not fit each other.
+    METRICS; features with the factor 0 are left out. Gradients reach `weights` if `learns_weights`;
+    all else is constant in any case. ConfigError and DataError for arguments that do not fit each
+    other.
     """
 
     weights: Array
     places: Array
     beta: Array
     factors: Array
+    seen: tuple[int, ...] | None = eqx.field(static=True)
     metric: str = eqx.field(static=True)
     learns_weights: bool = eqx.field(static=True)
 
@@ -165,6 +167,8 @@ class SoftMap(eqx.Module):
         self.places = jnp.asarray(places, real)
         self.beta = jnp.asarray(as_number(beta, "beta"), real)
         self.factors = jnp.asarray(factors, real)
+        seen = np.flatnonzero(factors)
+        self.seen = None if seen.size == factors.size else tuple(seen.tolist())
         self.metric = metric
         self.learns_weights = learns_weights
 
@@ -181,7 +185,7 @@ class SoftMap(eqx.Module):
             som.weights_,
             places_of(som.lattice_),
             beta,
-            factors=som.feature_weights_,
+            factors=som.feature_weights_ * (1.0 if som.factors_ is None else som.factors_),
             metric=som.parameters_.metric,
             learns_weights=learns_weights,
         )
@@ -190,6 +194,9 @@ class SoftMap(eqx.Module):
         """Return the soft position (D,) of one point (F,); equinox gives `key`, not used."""
         places, beta, factors = lax.stop_gradient((self.places, self.beta, self.factors))
         weights = self.weights if self.learns_weights else lax.stop_gradient(self.weights)
+        if self.seen is not None:
+            columns = np.array(self.seen)
+            point, weights, factors = point[columns], weights[:, columns], factors[columns]
         return soft_position(point * factors, weights * factors, places, beta, metric=self.metric)
 
 

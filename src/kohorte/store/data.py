@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte.data.prepared import PreparedData
 from kohorte.provenance import portable_path
-from kohorte.store.files import create, put, read_json, read_result, read_text
+from kohorte.store.files import UNITS, create, put, read_json, read_result, read_text
 
 
 def write_data(
@@ -44,10 +44,14 @@ def write_data(
                 "scaling/offset": data.offset,
                 "scaling/scale": data.scale,
                 "scaling/weights": weights,
+                **{f"scaling/others/{name}": scale for name, scale in data.scales.items()},
+                **{f"choices/{name}": seen for name, seen in data.choices.items()},
                 "truth": data.truth,
                 "class_names": data.class_names,
                 "rows": data.rows,
             },
+            {f"scaling/others/{name}": UNITS["scale"] for name in data.scales}
+            | {f"choices/{name}": "true where the choice has the feature" for name in data.choices},
         )
 
 
@@ -70,6 +74,8 @@ def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
             digest=file.attrs["digest"],
             n_missing=int(file.attrs["n_missing"]),
             shape=tuple(read_json(file, "shape")) if "shape" in file.attrs else None,
+            scales={name: scale[:] for name, scale in file.get("scaling/others", {}).items()},
+            choices={name: seen[:] for name, seen in file.get("choices", {}).items()},
         )
 
 

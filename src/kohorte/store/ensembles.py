@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
 import numpy as np
 
+from kohorte.ensemble.agreement import consensus_agreement
 from kohorte.ensemble.combination import Ensemble
+from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
-from kohorte.ensemble.votes import Voters
+from kohorte.ensemble.votes import Voters, in_doubt
 from kohorte.errors import ResultError
+from kohorte.maps.novelty import outlier_threshold, sample_novelty
 from kohorte.store.files import (
     UNITS,
     create,
@@ -27,12 +31,23 @@ from kohorte.store.files import (
 
 @dataclass(frozen=True, eq=False)
 class StoredRealizations:
-    """The realizations of an ensemble: ids, pairwise agreement, and the most representative one."""
+    """The realizations of an ensemble and how they agree.
+
+    `ids`; (R, R) `ari` and `nmi` of each pair; (R,) `with_consensus`, share of the points for which
+    each votes as the consensus does; `representative`, id of the first that does so most often.
+    """
 
     ids: tuple[str, ...]
     ari: np.ndarray
     nmi: np.ndarray
+    with_consensus: np.ndarray
     representative: str
+
+    @property
+    def mean_ari(self) -> float:
+        """Mean adjusted Rand index of two realizations; 1 for a single one."""
+        pairs = self.ari[np.triu_indices(len(self.ids), 1)]
+        return float(pairs.mean()) if pairs.size else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +79,28 @@ class StoredConsensus:
 
     linkage: np.ndarray
     leaf_order: np.ndarray
+    leaves: np.ndarray
+    levels: np.ndarray
+    consensus: str
     n_groups: int
     rule: str
     candidates: Mapping[str, int]
+    evidence: Candidates | None
 
 
 @dataclass(frozen=True, eq=False)
 class StoredPoints:
-    """The labelled points; `arrays` has them where they were read, (N,) each."""
+    """The labelled points; `arrays` has them where they were read, (N,) each.
+
+    `doubtful` counts the points in doubt, `outliers` those whose novelty is above
+    `outlier_threshold`; None where there are no maps.
+    """
 
     mean_confidence: float
     groups_with_points: int
+    doubtful: int
+    outliers: int | None
+    outlier_threshold: float | None
     arrays: Mapping[str, np.ndarray]
 
     @property
@@ -92,9 +118,24 @@ class StoredPoints:
         """Stacked signal, float64."""
         return self._array("signal")
 
+    @property
+    def second(self) -> np.ndarray:
+        """Group with the second most votes; -1 where none got any."""
+        return self._array("second")
+
+    @property
+    def second_share(self) -> np.ndarray:
+        """Share of the votes that it got, float32."""
+        return self._array("second_share")
+
+    @property
+    def novelty(self) -> np.ndarray:
+        """Mean distance to the winners in quantization errors; there is none without maps."""
+        return self._array("novelty")
+
     def _array(self, name: str) -> np.ndarray:
         if name not in self.arrays:
-            raise ResultError(f"{name} of the points was not read; read_ensemble(..., points=True)")
+            raise ResultError(f"no {name} of the points; read_ensemble(..., points=True) reads all")
         return self.arrays[name]
 
 
@@ -110,10 +151,15 @@ class StoredEnsemble(Voters):
     points: StoredPoints
     n_points: int
     options: Mapping[str, Any]  # The choices that the ensemble was combined with
+    p_structure: float | None = None  # Of a table without groups; None where it was not tested
 
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
 
+
+_BLOCK_ROWS = 1 << 20
+
+_NOTHING = SimpleNamespace()
 
 _SEPARATION = ("smoothed", "derivative", "boundaries")
 
@@ -125,6 +171,8 @@ def write_ensemble(
     *,
     ids: Sequence[str],
     options: Mapping[str, Any],
+    novelty: Any = None,
+    p_structure: float | None = None,
     memory_mb: int = 64,
     threads: int | None = None,
     **attributes: Any,
@@ -133,13 +181,19 @@ def write_ensemble(
 
     `ensemble`: the combined realizations; `labels`: the label arrays or datasets that they were
     counted from; `ids`: the id of each realization, in the order of the ensemble; `options`: the
-    choices that the ensemble was combined with, among them `votes`; `memory_mb`: labels held in
-    memory at once, in MiB.
+    choices that the ensemble was combined with, among them `votes`; `novelty`: that of the points,
+    (N,) float64, or what gives it by slices; None where there are no maps; `memory_mb`: labels held
+    in memory at once, in MiB; `p_structure`: p-value of the structure, where it was tested.
     """
     overlaps, grouping = ensemble.overlaps, ensemble.grouping
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
+    if p_structure is not None:
+        attributes["p_structure"] = p_structure
     with create(path, "ensemble", noise=overlaps.noise, **attributes) as file:
-        _write_points(file, ensemble, labels, options["votes"], memory_mb, threads)
+        _write_points(file, ensemble, labels, options["votes"], novelty, memory_mb, threads)
+        agreement = consensus_agreement(
+            labels, overlaps, grouping.groups, file["points/label"], max_bytes=memory_mb << 20
+        )
         ranks = np.empty(len(ensemble.order), dtype=np.int64)
         ranks[ensemble.order] = np.arange(1, len(ranks) + 1)
         put(
@@ -148,6 +202,7 @@ def write_ensemble(
                 "realizations/ids": list(ids),
                 "realizations/ari": ensemble.ari,
                 "realizations/nmi": ensemble.nmi,
+                "realizations/with_consensus": agreement,
                 "clusters/realization": overlaps.realization,
                 "clusters/cluster": overlaps.cluster,
                 "clusters/size": overlaps.sizes,
@@ -160,10 +215,20 @@ def write_ensemble(
                 **{f"ranking/{name}": getattr(ensemble.separation, name) for name in _SEPARATION},
                 "consensus/linkage": grouping.linkage,
                 "consensus/leaf_order": grouping.leaf_order,
+                "consensus/leaves": grouping.leaves,
+                "consensus/levels": grouping.levels,
+                **{
+                    f"evidence/{name}": values
+                    for name, values in vars(grouping.evidence or _NOTHING).items()
+                },
             },
         )
-        put_attributes(file["realizations"], representative=ids[ensemble.representative])
-        cut = {"n_groups": grouping.n_groups, "rule": grouping.rule}
+        put_attributes(file["realizations"], representative=ids[int(agreement.argmax())])
+        cut = {
+            "n_groups": grouping.n_groups,
+            "rule": grouping.rule,
+            "consensus": grouping.consensus,
+        }
         put_attributes(file["consensus"], **cut, candidates=dict(grouping.candidates))
 
 
@@ -172,6 +237,7 @@ def _write_points(
     ensemble: Ensemble,
     labels: Sequence[Any],
     votes: str,
+    novelty: Any,
     memory_mb: int,
     threads: int | None,
 ) -> None:
@@ -180,25 +246,52 @@ def _write_points(
         "signal": np.dtype(np.float64),
         "label": overlaps.label_dtype(n_groups),
         "confidence": np.dtype(np.float32),
+        "second": np.min_scalar_type(-n_groups),
+        "second_share": np.dtype(np.float32),
     }
+    if novelty is not None:
+        types |= {"novelty": np.dtype(np.float64), "is_outlier": np.dtype(bool)}
     points = file.create_group("points")
     for name, dtype in types.items():
         points.create_dataset(name, (overlaps.n_points,), dtype).attrs["unit"] = UNITS[name]
-    total, occupied = 0.0, np.zeros(n_groups, bool)
+    total, doubtful, occupied = 0.0, 0, np.zeros(n_groups, bool)
+    sample = []
     for slab in ensemble.stream(labels, votes, max_bytes=memory_mb << 20, threads=threads):
         where = slice(slab.start, slab.stop)
         total += float(slab.confidence.sum())
         occupied[np.unique(slab.groups[slab.groups >= 0])] = True
         points["signal"][where] = slab.signal
         points["label"][where] = slab.groups
-        points["confidence"][where] = slab.confidence
+        shares = slab.confidence.astype(np.float32), slab.second_share.astype(np.float32)
+        doubtful += int(in_doubt(*shares).sum())
+        points["confidence"][where], points["second_share"][where] = shares
+        points["second"][where] = slab.second
+        if novelty is not None:
+            found = novelty[where]
+            points["novelty"][where] = found
+            sample.append(sample_novelty(found, slab.start, overlaps.n_points))
     put_attributes(
-        points, mean_confidence=total / overlaps.n_points, groups_with_points=int(occupied.sum())
+        points,
+        mean_confidence=total / overlaps.n_points,
+        groups_with_points=int(occupied.sum()),
+        doubtful=doubtful,
     )
+    if novelty is not None:
+        _mark_outliers(points, outlier_threshold(np.concatenate(sample)))
+
+
+def _mark_outliers(points: h5py.Group, threshold: float) -> None:
+    outliers, n_points = 0, len(points["novelty"])
+    for start in range(0, n_points, _BLOCK_ROWS):
+        where = slice(start, min(start + _BLOCK_ROWS, n_points))
+        found = points["novelty"][where] > threshold
+        points["is_outlier"][where] = found
+        outliers += int(found.sum())
+    put_attributes(points, outliers=outliers, outlier_threshold=threshold)
 
 
 def read_representative(path: str | Path) -> str:
-    """Id of the realization that agrees best with all others, from `ensemble.h5`."""
+    """Id of the realization that agrees best with the consensus, from `ensemble.h5`."""
     with read_result(path, "ensemble") as file:
         return file["realizations"].attrs["representative"]
 
@@ -212,7 +305,7 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
         realizations, of_points = file["realizations"], file["points"]
         ids, representative = read_text(realizations["ids"]), realizations.attrs["representative"]
         parts["realizations"] |= {"ids": ids, "representative": representative}
-        consensus = file["consensus"].attrs
+        consensus, has_novelty = file["consensus"].attrs, "novelty" in of_points
         return StoredEnsemble(
             realizations=StoredRealizations(**parts["realizations"]),
             clusters=StoredClusters(**parts["clusters"]),
@@ -222,15 +315,23 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
                 **parts["consensus"],
                 n_groups=int(consensus["n_groups"]),
                 rule=consensus["rule"],
+                consensus=consensus["consensus"],
                 candidates=read_json(file["consensus"], "candidates"),
+                evidence=Candidates(**parts["evidence"]) if "evidence" in parts else None,
             ),
             points=StoredPoints(
                 mean_confidence=float(of_points.attrs["mean_confidence"]),
                 groups_with_points=int(of_points.attrs["groups_with_points"]),
+                doubtful=int(of_points.attrs["doubtful"]),
+                outliers=int(of_points.attrs["outliers"]) if has_novelty else None,
+                outlier_threshold=(
+                    float(of_points.attrs["outlier_threshold"]) if has_novelty else None
+                ),
                 arrays={k: d[::step] for k, d in of_points.items()} if points else {},
             ),
             n_points=int(file.attrs["n_points"]),
             options=read_json(file, "options"),
+            p_structure=float(file.attrs["p_structure"]) if "p_structure" in file.attrs else None,
         )
 
 

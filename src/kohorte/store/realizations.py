@@ -43,6 +43,7 @@ class MapArrays:
     history: History | None
     quality: dict[str, float]
     seconds: dict[str, float]
+    factors: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class StoredRealization:
     quality: Mapping[str, float]  # Measures of the map by name
     seconds: Mapping[str, float]  # Time of each stage by name
     arrays: Mapping[str, np.ndarray]  # The datasets asked for, by name
+    #: (F,) float64 or None. What the features are multiplied by, 0 for those that the map does not
+    #: see, as `kohorte.maps.draws.see` does; None for all as they are
+    factors: np.ndarray | None = None
 
     @property
     def lattice(self) -> Lattice:
@@ -111,6 +115,7 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
             quality={name: float(value) for name, value in file["quality"].attrs.items()},
             seconds={n: float(v) for n, v in file["seconds"].attrs.items() if n != "unit"},
             arrays={name: file[name][:] for name in names},
+            factors=file["factors"][:] if "factors" in file else None,
         )
 
 

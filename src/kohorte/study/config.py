@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import extra, suggest
+from kohorte.data.names import SEEN
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.provenance import portable_path
@@ -121,6 +122,9 @@ def _with_parameters(schema: dict[str, Any]) -> dict[str, Any]:
     sections = schema["properties"]
     sections["recipe"] |= {"default": DEFAULT_RECIPE, "enum": list(RECIPES)}
     one = sections["realizations"]["properties"]["explicit"]["items"].setdefault("properties", {})
+    # One of the values that the section `data` lists.
+    for name in SEEN:
+        one[name] = sections["data"]["properties"][name]["anyOf"][-1]["items"]
     for name, parameter in PARAMETERS.items():
         value = one[name] = parameter.value_schema()
         swept = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}

@@ -120,6 +120,16 @@ SEVERAL = _require(
     lambda config, study: len(study.realizations) + len(study.labels) > 1,
     "there is one realization only; leave it out",
 )
+CANDIDATES = _require(
+    "`ensemble.consensus: coassociation`",
+    lambda config, study: config["ensemble"]["consensus"] == "coassociation",
+    "nothing is known of other numbers of groups; set ensemble.consensus to coassociation",
+)
+HALVES = _require(
+    "at least four realizations",
+    lambda config, study: len(study.realizations) + len(study.labels) >= 4,
+    "there are fewer than four realizations; leave it out",
+)
 SWEEP = _require(
     "a sweep", lambda config, study: study.swept, "no parameter of the maps varies; leave it out"
 )
@@ -239,10 +249,16 @@ FIGURES = (
         "Which clusters of all realizations are alike, and which consensus groups do they form?",
     ),
     _of_an_ensemble(
+        "evidence",
+        "kohorte.figures.evidence",
+        "What speaks for which number of groups, in which level of fineness?",
+        needs=[CANDIDATES, SEVERAL],
+    ),
+    _of_an_ensemble(
         "sufficiency",
         "kohorte.figures.stability",
-        "How many realizations are enough?",
-        needs=[SEVERAL],
+        "How many realizations give the same consensus as as many others?",
+        needs=[HALVES],
         inputs=[],
         tables=["sufficiency"],
         parameters=["ensemble.enough"],
@@ -269,6 +285,14 @@ FIGURES = (
         needs=[POINTS],
         inputs=["ensemble", "data", "maps"],
         parameters=["figures.features", "figures.realization"],
+    ),
+    _of_an_ensemble(
+        "reliability",
+        "kohorte.figures.reliability",
+        "Is the confidence of the points what it says: how many of them are right?",
+        needs=[POINTS, CLASSES],
+        inputs=[],
+        tables=["reliability"],
     ),
     _map_on_request(
         "node_difference",

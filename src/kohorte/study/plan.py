@@ -14,8 +14,10 @@ from pathlib import PurePath
 from typing import Any
 
 from kohorte._checks import suggest
+from kohorte.data.names import SEEN, feature_sets, named_features, scalings
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import (
+    METRICS,
     PARAMETERS,
     ParameterError,
     check_map,
@@ -40,7 +42,8 @@ class RealizationPlan:
     """One map to be trained."""
 
     id: str  # Readable and stable name: a function of the parameters and the repeat alone
-    parameters: Mapping[str, Any]  # Every parameter of a map by name
+    #: Every parameter of a map by name, and the swept ones of the section `data`
+    parameters: Mapping[str, Any]
     repeat: int  # 1 .. repeats
     seed: int  # Its own, derived from the study's seed and the id
 
@@ -95,18 +98,22 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
             "lists none; maps leave no point out"
         )
     values = {name: config[p.section][name] for name, p in PARAMETERS.items()}
+    values |= _seen_values(config["data"])
     explicit = config["realizations"]["explicit"]
     repeats = config["realizations"]["repeats"]
     _check_count(values if explicit is None else {"explicit": explicit}, repeats)
-    combinations = _product(values) if explicit is None else _explicit(values, explicit)
+    combinations = (
+        _product(values) if explicit is None else _explicit(values, explicit, config["data"])
+    )
     defaults = parameter_defaults()
     plans: list[RealizationPlan] = []
     first_with: dict[str, int] = {}
     for number, chosen in enumerate(combinations):
         chosen |= {name: defaults[name] for name in without_effect(chosen)}
         _check_map(chosen, config["training"])
+        seen = _seen_parts(chosen, config["data"])
         for repeat in range(1, repeats + 1):
-            identifier = realization_id(chosen, repeat)
+            identifier = realization_id(chosen, repeat, *seen)
             if identifier in first_with:
                 if explicit is None:
                     # Swept values without an effect on this map: it is in the study already.
@@ -119,9 +126,26 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
             first_with[identifier] = number
             seed = realization_seed(config["seed"], identifier)
             plans.append(RealizationPlan(identifier, chosen, repeat, seed))
-    swept = tuple(n for n in PARAMETERS if len({p.parameters[n] for p in plans}) > 1)
+    swept = tuple(n for n in values if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
     return _checked(study, config, modules)
+
+
+def _seen_values(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the values of the swept keys of the section `data`, choices of features by name."""
+    values = {"scaling": scalings(data), "features": list(feature_sets(data))}
+    return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def _seen_parts(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    """Return the parts of an id for what is seen other than the table as it is."""
+    parts = []
+    if parameters.get("scaling", scalings(data)[0]) != scalings(data)[0]:
+        parts.append(parameters["scaling"].replace("_", "-"))
+    chosen = parameters.get("features")
+    if chosen is not None and feature_sets(data)[chosen] != named_features(data):
+        parts.append(f"of-{chosen}")
+    return parts
 
 
 def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
@@ -145,6 +169,8 @@ def _checked(study: Study, config: Mapping[str, Any], modules: Sequence[StudyMod
         check_whole_grid(config["data"])
     _check_figures(config, study, modules)
     _check_per(config["ensemble"]["per"], study)
+    _check_groups(config["ensemble"])
+    _check_structure(config, study)
     _check_test(config, study)
     return study
 
@@ -174,21 +200,45 @@ def _product(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _explicit(
-    values: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+    values: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], data: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     combinations = []
     for number, entry in enumerate(entries):
+        entry = _named(entry, number, values, data)
         chosen = {**values, **entry}
         open_lists = [name for name, value in chosen.items() if isinstance(value, list)]
         if open_lists:
             name = open_lists[0]
+            section = PARAMETERS[name].section if name in PARAMETERS else "data"
             raise ConfigError(
                 f"realizations.explicit[{number}] does not say which {name} to use, and "
-                f"{PARAMETERS[name].section}.{name} is the list {chosen[name]}; "
-                f"give {name} in every entry, or one value in {PARAMETERS[name].section}"
+                f"{section}.{name} is the list {chosen[name]}; "
+                f"give {name} in every entry, or one value in {section}"
             )
         combinations.append(_typed(chosen))
     return combinations
+
+
+def _named(
+    entry: Mapping[str, Any], number: int, values: Mapping[str, Any], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return an entry whose features, if it says any, are a choice of the section `data`, by name.
+
+    ConfigError where what it says of the table is none of several values there.
+    """
+    named = dict(entry)
+    if "features" in entry:
+        wanted = entry["features"] and set(entry["features"])
+        for name, found in feature_sets(data).items():
+            if (found and set(found)) == wanted:
+                named["features"] = name
+    for name in SEEN:
+        if name in entry and named[name] not in values.get(name, ()):
+            raise ConfigError(
+                f"realizations.explicit[{number}]: {name} {entry[name]!r} is none of the values "
+                f"that data.{name} lists; add it there, where the table is prepared"
+            )
+    return named
 
 
 def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,6 +252,11 @@ def _typed(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _check_map(parameters: Mapping[str, Any], training: Mapping[str, Any]) -> None:
     if parameters["initial"] == "given" and training["weights"] is None:
         raise ConfigError("training.initial is 'given', so training.weights must name a file")
+    if "scaling" in parameters and METRICS[parameters["metric"]].kind == "cosine":
+        raise ConfigError(
+            "data.scaling: scalings are compared by factors of the features, and for the metric "
+            f"{parameters['metric']!r} their offsets count too; give one scaling, or another metric"
+        )
     try:
         check_map(parameters)
         check_patience(parameters["patience"], training["history"])
@@ -232,7 +287,7 @@ def check_whole_grid(data: Mapping[str, Any]) -> None:
 def _check_figures(config: Mapping[str, Any], study: Study, modules: Sequence[StudyModule]) -> None:
     figures = config["figures"]
     color_by = figures["color_by"]
-    if color_by is not None and color_by not in PARAMETERS:
+    if color_by is not None and color_by not in {*PARAMETERS, *study.swept}:
         raise ConfigError(
             f"figures.color_by: {color_by!r} is not a parameter; "
             f"this study varies: {', '.join(study.swept) or 'none'}"
@@ -260,6 +315,31 @@ def _check_test(config: Mapping[str, Any], study: Study) -> None:
         )
 
 
+def _check_structure(config: Mapping[str, Any], study: Study) -> None:
+    if not config["structure"]["references"]:
+        return
+    if config["ensemble"]["consensus"] != "coassociation":
+        raise ConfigError(
+            "structure.references: what speaks for groups is measured for ensemble.consensus: "
+            "coassociation alone; take that, or set references to 0"
+        )
+    if len(study.realizations) < 2 and not study.labels:
+        raise ConfigError(
+            "structure.references: one map is no ensemble to compare; train more, or set "
+            "references to 0"
+        )
+
+
+def _check_groups(ensemble: Mapping[str, Any]) -> None:
+    groups, consensus = ensemble["groups"], ensemble["consensus"]
+    of_segments = consensus == "coassociation"
+    if isinstance(groups, str) and groups != "auto" and (groups == "separation") != of_segments:
+        raise ConfigError(
+            f"ensemble.groups: {groups!r} is no rule of ensemble.consensus: {consensus}; "
+            + ("give a number, or auto" if of_segments else "take consensus: coassociation for it")
+        )
+
+
 def _check_per(names: Sequence[str], study: Study) -> None:
     for name in names:
         if study.labels:
@@ -267,7 +347,11 @@ def _check_per(names: Sequence[str], study: Study) -> None:
                 f"ensemble.per: label files have no parameters, so there is no {name!r} to compare "
                 "them by; leave ensemble.per empty"
             )
-        if name not in PARAMETERS:
+        if name in SEEN and name not in study.swept:
+            raise ConfigError(
+                f"ensemble.per: data.{name} has one value; give it several, or leave {name!r} out"
+            )
+        if name not in {*PARAMETERS, *SEEN}:
             raise ConfigError(
                 f"ensemble.per: {name!r} is not a parameter of a map; {suggest(name, PARAMETERS)}"
             )

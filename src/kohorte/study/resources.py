@@ -67,6 +67,8 @@ COSTS: Mapping[str, Cost] = {
     # The nearest of all points: 60000 x 784 for 10000 of them.
     "classify_points": Cost(base_mb=800, mb_per_mb=4, seconds_per_mb=3),
     "impute_values": Cost(base_mb=600, seconds_per_mb=1),
+    # Eleven tables of 500 rows, whatever the size of the study's own.
+    "collect_evidence": Cost(base_mb=700, base_seconds=60, seconds_per_mb=0.05),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
     # Labels are compared with classes one realization at a time.
@@ -150,8 +152,10 @@ def training_mb(
         needed = 24e-6 * n_points + (8 + snapshots) * weights
         if parameters["method"] not in ("basins", "segments"):
             needed += 8e-6 * nodes**2  # distances of all pairs of nodes
+        if "scaling" in parameters or "features" in parameters:
+            needed += table
         if has_draw(parameters):
-            needed += table * parameters["row_share"]
+            needed += table * (parameters["row_share"] + (parameters["feature_share"] < 1))
         largest = max(largest, needed)
     if not accelerated:
         return PLAIN_MB + table + threads * largest
@@ -181,6 +185,11 @@ def combining_mb(n_points: int, counts: float, memory_mb: float) -> float:
     return PLAIN_MB + 6 * counts + 5 * memory_mb + 45e-6 * n_points
 
 
-def combining_seconds(n_points: int, n_realizations: int, counts: float) -> float:
-    """Return the time of the step from counts, in MB, to significance and labels."""
-    return 10 + 0.1 * counts + 4e-7 * n_points * n_realizations
+def combining_seconds(
+    n_points: int, n_realizations: int, counts: float, n_features: int = 0
+) -> float:
+    """Return the time of the step from counts, in MB, to significance, labels and novelty.
+
+    There is no novelty without features.
+    """
+    return 10 + 0.1 * counts + (4e-7 + 1e-8 * n_features) * n_points * n_realizations

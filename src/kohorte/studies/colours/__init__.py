@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kohorte.data.names import named_features
 from kohorte.study.figures import MAPS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study
 
 
 def _three_features(config: Mapping[str, Any], study: Study) -> str:
-    features = config["data"]["features"]
+    features = named_features(config["data"])
     if features is None or len(features) >= 3:
         return ""
     return f"red, green and blue are three features, but data.features names {len(features)}"

@@ -59,15 +59,19 @@ def as_images(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 def images_of_means(
-    data: "store.PreparedData", weights: np.ndarray, metric: str
+    data: "store.PreparedData",
+    weights: np.ndarray,
+    metric: str,
+    factors: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean image of each class, the weights of its winner as images, and the winners.
 
     Two of (C, rows, columns) float64, in the units of the data, and (C,) int32, from a table of
-    images with C known classes and (M, F) weights, scaled as it. ConfigError where the features are
-    no pixels.
+    images with C known classes and (M, F) weights, scaled as it, of a map that sees `factors`.
+    ConfigError where the features are no pixels.
     """
-    means, winners = winners_of_means(data.features, known_classes(data)[0], weights, metric)
+    classes, _ = known_classes(data)
+    means, winners = winners_of_means(data.features, classes, weights, metric, factors)
     one, other = (
         as_images(values * data.scale + data.offset, data.names)
         for values in (means, weights[winners])
@@ -134,7 +138,9 @@ def draw_class_winners(inputs: Inputs, parameters: Parameters) -> Figure:
     stored = read_map(inputs, parameters, "weights", "u_matrix")
     table = store.read_data(inputs["data"], mapped=True)
     return class_winners_figure(
-        *images_of_means(table, stored.arrays["weights"], stored.parameters["metric"]),
+        *images_of_means(
+            table, stored.arrays["weights"], stored.parameters["metric"], stored.factors
+        ),
         known_classes(table)[1],
         stored.arrays["u_matrix"],
         stored.lattice,
@@ -208,7 +214,8 @@ def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
     stored = read_map(inputs, parameters, "weights", "u_matrix")
     table = store.read_data(inputs["data"], mapped=True)
     metric = stored.parameters["metric"]
-    _, weights, winners = images_of_means(table, stored.arrays["weights"], metric)
+    known = stored.arrays["weights"], metric, stored.factors
+    _, weights, winners = images_of_means(table, *known)
     return image_map_figure(
         weights,
         winners,

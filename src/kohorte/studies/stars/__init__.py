@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kohorte.data.names import named_features
 from kohorte.study.figures import MAPS, POINTS, Figure, Need
 from kohorte.study.modules import Package, StudyModule
 from kohorte.study.plan import Study
@@ -14,7 +15,7 @@ STAR_FEATURES = ("b_v", "absolute_magnitude")
 
 
 def _star_features(config: Mapping[str, Any], study: Study) -> str:
-    features = config["data"]["features"]
+    features = named_features(config["data"])
     absent = [f for f in STAR_FEATURES if features is not None and f not in features]
     if not absent and config["data"]["source"] is not None:
         return ""

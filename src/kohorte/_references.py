@@ -1,0 +1,29 @@
+"""The tables that a study is compared with to tell whether it has groups, as planned.
+
+Only the standard library is imported, so that a workflow can use it while it plans.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+OBSERVED = "observed"
+"""Kind of the study's own table."""
+
+TABLES_PER_JOB = 11
+"""Tables of one job: two jobs for ten references of two kinds."""
+
+MAX_MAPS = 40
+"""Most maps that are trained on each table."""
+
+_Plan = TypeVar("_Plan")
+
+
+def list_tables(references: int, kinds: Sequence[str]) -> list[tuple[str, int]]:
+    """Return kind and number of each table: the study's own, then `references` of each kind."""
+    return [(OBSERVED, 0), *((kind, k) for k in range(references) for kind in kinds)]
+
+
+def choose_maps(plans: Sequence[_Plan]) -> list[_Plan]:
+    """Choose at most MAX_MAPS maps of a study, spread evenly over its plan."""
+    count = min(len(plans), MAX_MAPS)
+    return [plans[k * len(plans) // count] for k in range(count)]

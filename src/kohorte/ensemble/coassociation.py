@@ -1,0 +1,398 @@
+"""Consensus of many fine segments: groups of any shape, and their number, from counts alone.
+
+Two points are the more alike the more often they lie in one segment. The average over the pairs of
+points of two sets of clusters follows from the counts, and joining the most alike sets first makes
+a tree, as in evidence accumulation (Fred & Jain, IEEE TPAMI 27 (2005) 835), without a table of
+points by points. Segments that are small and pure let it follow groups of any shape; how small they
+must be depends on the table. So realizations of like fineness make a level each, with a tree of its
+own, and a number of groups is judged in all levels: by how clearly its groups stand apart and by
+how far the other levels agree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.consensus import Candidates
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.tree import leaf_spans
+
+FLOOR = 0.01
+"""Lift below which two groups are apart, however little they share: a hundredth of chance."""
+
+SUPPORT = 0.5
+"""What the separation of the same groups in another level counts."""
+
+MAX_GROUPS = 100
+"""Most groups that are considered where none are asked for."""
+
+MIN_LEVEL = 4
+"""Fewest realizations of a level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Groups of all K clusters of an ensemble.
+
+    `groups` (K,) int64, by size; `levels` (R,) int64 of the realizations, 0 the coarsest; `linkage`
+    (L - 1, 4) is the tree of the chosen level in SciPy's form, of heights 1 / (1 + lift), and
+    `leaves` (L,) int64 are its clusters.
+    """
+
+    groups: np.ndarray
+    levels: np.ndarray
+    linkage: np.ndarray
+    leaves: np.ndarray
+    candidates: Candidates
+
+
+def find_levels(overlaps: Overlaps) -> np.ndarray:
+    """Return the level (R,) int64 of each realization, by its number of clusters, 0 the coarsest.
+
+    Levels are about an octave wide, equal in the logarithm; a level of fewer than MIN_LEVEL
+    realizations joins the finer one, or the last the coarser.
+    """
+    n_clusters = np.bincount(overlaps.realization, minlength=overlaps.n_realizations)
+    least, most = max(1, int(n_clusters.min())), max(1, int(n_clusters.max()))
+    octaves = math.log2(most / least)
+    n_levels = max(1, round(octaves))
+    if n_levels == 1:
+        return np.zeros(n_clusters.size, np.int64)
+    edges = least * 2.0 ** (octaves * np.arange(1, n_levels) / n_levels)
+    level = np.searchsorted(edges, n_clusters, side="right")
+    for thin in range(n_levels - 1):
+        if 0 < (level == thin).sum() < MIN_LEVEL:
+            level[level == thin] = thin + 1
+    last = level.max()
+    if (level == last).sum() < MIN_LEVEL and (level < last).any():
+        level[level == last] = level[level < last].max()
+    return np.unique(level, return_inverse=True)[1].astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join the most alike sets first, by the chain of nearest neighbours; pairs is used up.
+
+    `pairs` (K, K) has the pairs of equal points that clusters share, 0 on the diagonal, and
+    `weights` (K,) their points, both summed up when two sets are joined. Alikeness is
+    pairs / (weight x weight); of equals the earlier one in the chain, then that of the lowest
+    cluster, wins. Returns the K - 1 joined pairs, each set named after its lowest cluster, and
+    their alikeness, children before parents.
+    """
+    k = weights.size
+    active = np.ones(k, np.bool_)
+    # Nor on the chain: were rounding to lead back to it, it would have no end.
+    free = np.ones(k, np.bool_)
+    chain = np.empty(k, np.int64)
+    joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
+    least = np.full(k, np.inf)
+    length, first = 0, 0
+    for step in range(k - 1):
+        if length == 0:
+            while not active[first]:
+                first += 1
+            chain[0], length, free[first] = first, 1, False
+        while True:
+            a = chain[length - 1]
+            nearest, most = -1, -1.0
+            if length > 1:
+                nearest = chain[length - 2]
+                most = pairs[a, nearest] / (weights[a] * weights[nearest])
+            for b in range(k):
+                if free[b]:
+                    value = pairs[a, b] / (weights[a] * weights[b])
+                    if value > most:
+                        nearest, most = b, value
+            if length > 1 and nearest == chain[length - 2]:
+                break
+            chain[length] = nearest
+            free[nearest] = False
+            length += 1
+        b = chain[length - 2]
+        length -= 2
+        if b < a:
+            a, b = b, a
+        joined[step, 0], joined[step, 1] = a, b
+        # Rounding must not put a parent below its children.
+        alike[step] = min(most, least[a], least[b])
+        least[a] = alike[step]
+        active[b] = False
+        free[a] = True
+        weights[a] += weights[b]
+        for j in range(k):
+            if active[j] and j != a:
+                pairs[a, j] += pairs[b, j]
+                pairs[j, a] = pairs[a, j]
+    return joined, alike
+
+
+class Level:
+    """Realizations of like fineness, and the tree of their clusters."""
+
+    def __init__(self, overlaps: Overlaps, leaves: np.ndarray, n_realizations: int) -> None:
+        self.leaves, self.n_realizations = leaves, n_realizations
+        self.sizes = overlaps.sizes[leaves].astype(np.float64)
+        pairs = np.empty((leaves.size, leaves.size))
+        for row, leaf in zip(pairs, leaves.tolist(), strict=True):
+            row[:] = overlaps.counts[leaf, leaves]
+        np.fill_diagonal(pairs, 0.0)
+        joined, alike = _join(pairs, np.maximum(self.sizes, 1.0))
+        order = np.argsort(-alike, kind="stable")
+        # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
+        of_pairs = n_realizations / max(1, n_realizations - 1)
+        self.lifts = alike[order] * (overlaps.n_points * of_pairs)
+        self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
+        # Leaves in the order of the tree: those below a node stand side by side.
+        self.start, self.size = leaf_spans(self.linkage)
+        self.order = np.argsort(self.start[: leaves.size])
+
+    def cuts(self, least: float, most: int) -> dict[int, tuple[float, float, list[int]]]:
+        """Cut the tree into ever more groups of a mean size of at least `least` points.
+
+        Returns, by the number of groups, the lift of the last two that parted, that of the next,
+        and the nodes of the groups; smaller branches belong to none. Nothing where all points
+        together are fewer.
+        """
+        k = self.leaves.size
+        mass = np.concatenate([self.sizes, np.zeros(k - 1)])
+        children = self.linkage[:, :2].astype(np.int64)
+        for step in range(k - 1):
+            mass[k + step] = mass[children[step]].sum()
+        mass /= self.n_realizations
+        if mass[-1] < least:
+            return {}
+        nodes = {2 * k - 2}
+        found: dict[int, tuple[float, float, list[int]]] = {}
+        reached, last, groups = 1, 0.0, sorted(nodes)
+        following = 0.0  # where a group, not a smaller branch, parts next
+        for step in range(k - 2, -1, -1):
+            lift = float(self.lifts[step])
+            if k + step in nodes:
+                nodes.remove(k + step)
+                following = following or lift
+            nodes.update(int(c) for c in children[step] if mass[c] >= least)
+            if len(nodes) > reached:
+                found[reached] = last, lift, groups
+                reached, last, following, groups = len(nodes), lift, 0.0, sorted(nodes)
+                if reached > most:
+                    return found
+        found[reached] = last, max(following, last), groups
+        return found
+
+    def members(self, nodes: list[int]) -> np.ndarray:
+        """Return the group (L,) of each leaf, by place in `nodes`; -1 outside of all."""
+        group = np.full(self.leaves.size, -1)
+        for place, node in enumerate(nodes):
+            group[self.order[self.start[node] : self.start[node] + self.size[node]]] = place
+        return group
+
+    def isolation(self, overlaps: Overlaps, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
+
+        The contact is the lift of a group with the one that it shares most with, and the isolation
+        log((inner + FLOOR) / (contact + FLOOR)), where the group parts at the lift inner. Groups in
+        the order of `_spread`: by their points, descending.
+        """
+        k, inside = self.leaves.size, self.members(nodes)
+        size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
+        onto = _sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
+        shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
+        of_pairs = self.n_realizations / max(1, self.n_realizations - 1)
+        lift = shared / np.outer(size, size) * (overlaps.n_points * of_pairs)
+        np.fill_diagonal(lift, -np.inf)
+        contact = lift.max(axis=1) if len(nodes) > 1 else np.zeros(1)
+        most = float(self.lifts.max(initial=0.0))
+        inner = np.array([self.lifts[node - k] if node >= k else most for node in nodes])
+        order = np.argsort(-size, kind="stable")
+        return np.log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
+
+
+def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return a tree in SciPy's form from joined sets that are named after their lowest leaf."""
+    k = len(joined) + 1
+    node, size = np.arange(k), np.ones(k)
+    linkage = np.empty((k - 1, 4))
+    for step, (a, b) in enumerate(joined):
+        size[a] += size[b]
+        linkage[step] = min(node[a], node[b]), max(node[a], node[b]), heights[step], size[a]
+        node[a] = k + step
+    return linkage
+
+
+def smallest_group(n_points: int) -> float:
+    """Return how many points a group must have: sqrt(N) / 2, and three."""
+    return max(3.0, 0.5 * math.sqrt(n_points))
+
+
+def _grow(overlaps: Overlaps) -> tuple[np.ndarray, list[Level]]:
+    """Return the level of each realization, and the tree of each level."""
+    levels = find_levels(overlaps)
+    per_level = np.bincount(levels)
+    return levels, [
+        Level(overlaps, np.flatnonzero(levels[overlaps.realization] == n), int(per_level[n]))
+        for n in range(per_level.size)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Numbered:
+    """The groups for one number of them, at the level with the highest score.
+
+    `groups` (K,) int64 of all clusters; (k,) float64 `isolation` of each group, see
+    Level.isolation, and `contact`, its lift with the group that it shares most with.
+    """
+
+    score: float
+    groups: np.ndarray
+    isolation: np.ndarray
+    contact: np.ndarray
+
+
+def number_groups(overlaps: Overlaps, most: int) -> dict[int, Numbered]:
+    """Return the groups for every number of them from 2 to `most` that some level has."""
+    levels, parts = _grow(overlaps)
+    least = smallest_group(overlaps.n_points)
+    cuts = [part.cuts(least, most) for part in parts]
+    candidates = _judge(overlaps, parts, cuts, None)
+    found: dict[int, Numbered] = {}
+    rows = zip(candidates.level, candidates.n_groups, candidates.score, strict=True)
+    for level, k, score in ((int(n), int(k), float(score)) for n, k, score in rows):
+        if k not in found and k <= most:
+            nodes = cuts[level][k][2]
+            joined = _spread(overlaps, levels, parts[level], nodes, candidates)
+            isolation, contact = parts[level].isolation(overlaps, nodes)
+            found[k] = Numbered(score, joined.groups, isolation, contact)
+    return found
+
+
+def join_clusters(
+    overlaps: Overlaps, n_groups: int | str = "auto", *, single: bool = False
+) -> Joined:
+    """Group the clusters of all realizations, of which there are at least two.
+
+    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score, or one
+    group if `single`; in all cases the level is the one with the highest score. Where no level has
+    so many groups of `smallest_group` points, smaller ones count; where none has so many clusters,
+    those of the level with most are the groups.
+    """
+    levels, parts = _grow(overlaps)
+    wanted = None if n_groups == "auto" else int(n_groups)
+    most = MAX_GROUPS if wanted is None else max(wanted, MAX_GROUPS)
+    least = smallest_group(overlaps.n_points)
+    cuts = [part.cuts(least, most) for part in parts]
+    while wanted is not None and not any(wanted in cut for cut in cuts):
+        if least == 0:
+            widest = max(parts, key=lambda part: part.leaves.size)
+            return _spread(overlaps, levels, widest, _first(widest, wanted), _no_candidates())
+        least = least / 2 if least > 1 else 0.0
+        cuts = [part.cuts(least, most) for part in parts]
+    candidates = _judge(overlaps, parts, cuts, wanted)
+    if candidates.score.size == 0 or (wanted is None and (single or candidates.score[0] <= 0)):
+        whole = parts[int(candidates.level[0]) if candidates.level.size else -1]
+        return _spread(overlaps, levels, whole, [2 * whole.leaves.size - 2], candidates)
+    chosen, k = int(candidates.level[0]), int(candidates.n_groups[0])
+    return _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)
+
+
+def _first(part: Level, n_groups: int) -> list[int]:
+    """Return the nodes of a cut of a level's tree into so many branches, or into all leaves."""
+    k = part.leaves.size
+    n_groups = min(n_groups, k)
+    children = part.linkage[: k - n_groups, :2].astype(np.int64)
+    return np.setdiff1d(np.arange(2 * k - n_groups), children).tolist()
+
+
+def _judge(
+    overlaps: Overlaps,
+    parts: list[Level],
+    cuts: list[dict[int, tuple[float, float, list[int]]]],
+    wanted: int | None,
+) -> Candidates:
+    numbers = [wanted] if wanted is not None else sorted(set().union(*cuts) - {1})
+    apart = {
+        (n, k): _separation(*cut[k][:2]) for k in numbers for n, cut in enumerate(cuts) if k in cut
+    }
+    if not apart:
+        return _no_candidates()
+    support = dict.fromkeys(apart, 0.0)
+    for n, first in enumerate(parts):
+        for m in range(n + 1, len(parts)):
+            shared = [k for k in numbers if (n, k) in apart and (m, k) in apart]
+            nodes = [(cuts[n][k][2], cuts[m][k][2]) for k in shared]
+            for k, ari in zip(shared, _agreement(overlaps, first, parts[m], nodes), strict=True):
+                support[n, k] += ari * apart[m, k]
+                support[m, k] += ari * apart[n, k]
+    rows = [(n, k, *cuts[n][k][:2], apart[n, k], support[n, k]) for n, k in apart]
+    level, number, lift, following, separation, supported = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
+    score = separation + SUPPORT * supported
+    best = np.lexsort([level, number, -score])
+    return Candidates(
+        *(x[best] for x in (level, number, lift, following, separation, supported, score))
+    )
+
+
+def _separation(lift: float, next_lift: float) -> float:
+    return math.log((next_lift + FLOOR) / (lift + FLOOR))
+
+
+def _no_candidates() -> Candidates:
+    none = np.empty(0)
+    return Candidates(none.astype(np.int64), none.astype(np.int64), none, none, none, none, none)
+
+
+def _agreement(
+    overlaps: Overlaps, first: Level, second: Level, cuts: list[tuple[list[int], list[int]]]
+) -> Iterator[float]:
+    """Yield the adjusted Rand index of the groups of two levels for each of some pairs of cuts.
+
+    It is not below 0. Its table is summed up over all pairs of realizations of the two.
+    """
+    if not cuts:
+        return
+    leaves = first.leaves[first.order], second.leaves[second.order]
+    # Sums over all rows and columns before: those of any two nodes follow from four of them.
+    before = np.zeros((leaves[0].size + 1, leaves[1].size + 1), np.int64)
+    before[1:, 1:] = overlaps.counts[np.ix_(*leaves)]
+    np.cumsum(before, axis=0, out=before)
+    np.cumsum(before, axis=1, out=before)
+    pairs = first.n_realizations * second.n_realizations
+    for rows, columns in cuts:
+        top, left = first.start[rows], second.start[columns]
+        bottom, right = top + first.size[rows], left + second.size[columns]
+        table = before[np.ix_(bottom, right)] - before[np.ix_(top, right)]
+        table -= before[np.ix_(bottom, left)] - before[np.ix_(top, left)]
+        yield max(0.0, adjusted_rand(table / pairs))
+
+
+def _sum_rows(
+    overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
+) -> np.ndarray:
+    """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
+    sums = np.zeros((n_groups, overlaps.n_clusters), np.int64)
+    for cluster, group in zip(clusters.tolist(), groups.tolist(), strict=True):
+        if group >= 0:
+            sums[group] += overlaps.counts[cluster]
+    return sums
+
+
+def _spread(
+    overlaps: Overlaps, levels: np.ndarray, part: Level, nodes: list[int], candidates: Candidates
+) -> Joined:
+    """Give every cluster the group, of those of a level, that it shares most points with."""
+    inner = part.members(nodes)
+    inside = inner >= 0
+    shares = _sum_rows(overlaps, part.leaves, inner, len(nodes))
+    # Larger groups first, so that of equal shares the larger wins.
+    sizes = np.bincount(inner[inside], overlaps.sizes[part.leaves[inside]], minlength=len(nodes))
+    order = np.argsort(-sizes, kind="stable")
+    groups = shares[order].argmax(axis=0)
+    groups[part.leaves[inside]] = np.argsort(order)[inner[inside]]
+    return Joined(groups, levels, part.linkage, part.leaves, candidates)

@@ -1,0 +1,56 @@
+"""Figure of how often points of a confidence are right."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from kohorte.analysis.reliability import calibration_error
+from kohorte.figures.reading import Inputs, Parameters
+from kohorte.figures.style import (
+    INK,
+    MUTED,
+    group_colour,
+    legend_below,
+    new_figure,
+    paper_style,
+    plain_numbers,
+)
+
+
+@paper_style()
+def reliability_figure(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against confidence, and how many points have it, from `reliability`'s table."""
+    held = table[table["points"] > 0]
+    figure = new_figure(3.6, 3.9)
+    axes, below = figure.subplots(2, sharex=True, height_ratios=[3, 1])
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=1.0, ls="--")
+    colour = group_colour(0)
+    axes.vlines(held["confidence"], held["accuracy"], held["confidence"], color=MUTED, lw=1.4)
+    axes.plot(held["confidence"], held["accuracy"], color=colour, marker="o", markersize=4, lw=1.3)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("Share of points that are right")
+    widths = (table["high"] - table["low"]).to_numpy()
+    below.bar(table["low"], table["points"], width=widths, align="edge", color="#BFD5E8", ec=INK)
+    below.set_xlim(0, 1)
+    below.set_xlabel("Confidence (share of votes)")
+    below.set_ylabel("Points")
+    plain_numbers(below.yaxis, 3, integer=True)
+    for part in (axes, below):
+        part.grid(True)
+    error = calibration_error(table)
+    text = "no points" if np.isnan(error) else f"expected calibration error {error:.3f}"
+    handles = [
+        Line2D([], [], color=colour, marker="o", markersize=4, lw=1.3, label="points of a bin"),
+        Line2D([], [], color=MUTED, lw=1.0, ls="--", label="as sure as right"),
+        Line2D([], [], color=MUTED, lw=1.4, label="difference"),
+        Patch(facecolor="none", edgecolor="none", label=text),
+    ]
+    legend_below(figure, handles, most=2)
+    return figure
+
+
+def draw_reliability(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `reliability` from the files of a study."""
+    return reliability_figure(pd.read_csv(inputs["reliability"]))

@@ -1,0 +1,283 @@
+"""Is there any structure? The table at hand beside reference tables that have no groups.
+
+Groups are found in any table, and found again by other maps (Ben-David & von Luxburg, COLT 2008).
+So the same maps are trained on tables that have the extent of the study's table along its principal
+components, but no groups, and what speaks for groups there is the measure of what speaks for them
+here, as in M3C (John et al., Scientific Reports 10 (2020) 1816) and for the gap statistic
+(Tibshirani, Walther & Hastie, JRSS B 63 (2001) 411). All tables have as many rows: of a longer
+table the same number is drawn, so that this costs less than the study itself.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kohorte._principal import feature_means
+from kohorte._references import OBSERVED
+from kohorte.ensemble.coassociation import number_groups
+from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.maps._threads import single_threaded
+from kohorte.maps.draws import see
+from kohorte.maps.parameters import PARAMETERS
+from kohorte.maps.realization import Recording, run_realization
+from kohorte.maps.resolve import resolve_parameters
+
+KINDS = ("gaussian", "uniform")
+"""Reference tables: scores along each principal component from a normal distribution of the same
+deviation, or uniform over the same range."""
+
+ROWS = 500
+"""Rows of each table where nothing else is said."""
+
+MAX_GROUPS = 30
+"""Most groups that a p-value is given for."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for groups in one table.
+
+    `kind` is one of KINDS, or ``observed`` for the study's own table; `number` tells tables of a
+    kind apart. By number of groups: the `score` (kohorte.ensemble.consensus.Candidates), and the
+    isolation and contact of each group (kohorte.ensemble.coassociation.Level.isolation). `rows`
+    and `labels` are, of the study's own table, those that were drawn and their groups by number.
+    """
+
+    kind: str
+    number: int
+    score: dict[int, float]
+    isolation: dict[int, list[float]]
+    contact: dict[int, list[float]]
+    rows: list[int] = field(default_factory=list)
+    labels: dict[int, list[int]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evidence:
+        """Read what to_json gave, whose numbers of groups JSON has as text."""
+        by_number: dict[str, Any] = {
+            name: {int(k): value for k, value in entry.items()}
+            if isinstance(entry, dict)
+            else entry
+            for name, entry in data.items()
+        }
+        return cls(**by_number)
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """How the study's own table compares with its references.
+
+    `p` is the probability that a table without groups gives as much evidence for some number of
+    groups; `by_number` the same for each number; `score` and `scores` are that evidence, `expected`
+    and `expected_by_number` its median in the references, the higher of the kinds. `groups` and
+    `boundaries` by number of groups: p of the isolation of each group, and of its contact with its
+    neighbour, among the groups of the references. All are the highest of the kinds, each by `tail`.
+    `rows` (n,) are the rows of the study's own table, and `labels` (n,) by number their groups.
+    """
+
+    p: float
+    score: float
+    expected: float
+    n_references: int
+    by_number: dict[int, float]
+    scores: dict[int, float]
+    expected_by_number: dict[int, float]
+    groups: dict[int, list[float]]
+    boundaries: dict[int, list[float]]
+    rows: np.ndarray
+    labels: dict[int, np.ndarray]
+
+
+def choose_rows(n_points: int, rows: int, seed: int) -> np.ndarray:
+    """Draw at most so many rows of a table without replacement, in their order, seeded."""
+    if n_points <= rows:
+        return np.arange(n_points)
+    rng = np.random.default_rng([seed, 0])
+    return np.sort(rng.choice(n_points, rows, replace=False, shuffle=False))
+
+
+def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
+    """Draw a table (n, F) float32 without groups in the place of one with some.
+
+    `kind` is one of KINDS. Values are missing where they are in `points`.
+    """
+    rng = np.random.default_rng(seed)
+    missing = np.isnan(points)
+    mean = feature_means(points)
+    centred = np.where(missing, 0.0, points - mean)
+    with single_threaded():
+        _, _, axes = np.linalg.svd(centred, full_matrices=False)
+        scores = centred @ axes.T
+        if kind == "gaussian":
+            drawn = rng.standard_normal(scores.shape) * scores.std(axis=0)
+        else:
+            low, high = scores.min(axis=0), scores.max(axis=0)
+            drawn = low + rng.random(scores.shape) * (high - low)
+        table = (mean + drawn @ axes).astype(np.float32)
+    table[missing] = np.nan
+    return table
+
+
+def collect_evidence(
+    features: np.ndarray,
+    kind: str,
+    number: int,
+    members: Sequence[Mapping[str, Any]],
+    *,
+    rows: int,
+    seed: int,
+    threads: int = 1,
+) -> Evidence:
+    """Train maps on a table and say what speaks for groups in it.
+
+    `features` (N, F) are the study's own; `kind` and `number` as kohorte._references.list_tables
+    has them; `members` have `parameters` and `seed` each, and `factors` where they do not see all
+    features as they are (`kohorte.maps.draws.see`); at most so many `rows` are drawn with
+    `seed`.
+    """
+    drawn = choose_rows(len(features), rows, seed)
+    points = np.ascontiguousarray(np.asarray(features)[drawn])
+    stream = 0
+    if kind != OBSERVED:
+        stream = 1 + number * len(KINDS) + KINDS.index(kind)
+        points = draw_reference(points, kind, [seed, stream])
+
+    def train(member: Mapping[str, Any]) -> np.ndarray:
+        chosen = dict(member["parameters"])
+        if chosen["initial"] == "given":  # weights that were trained on another table
+            chosen["initial"] = "sample"
+        own = {name: chosen[name] for name in PARAMETERS}
+        factors = member.get("factors")
+        parameters = resolve_parameters(own, see(points, factors))
+        of_map = np.random.SeedSequence([seed, stream, int(member["seed"])])
+        of_table = int(of_map.generate_state(1, np.uint64)[0] >> 12)
+        quick: Any = {"recording": Recording(history=0), "quality_rows": 0, "factors": factors}
+        return run_realization(points, parameters, of_table, **quick).labels
+
+    with ThreadPoolExecutor(threads) as pool:
+        labels = list(pool.map(train, members))
+    overlaps = count_overlaps(labels, backend="numba", threads=threads)
+    found = number_groups(overlaps, MAX_GROUPS)
+    evidence = Evidence(
+        kind,
+        number,
+        {k: groups.score for k, groups in found.items()},
+        {k: groups.isolation.tolist() for k, groups in found.items()},
+        {k: groups.contact.tolist() for k, groups in found.items()},
+    )
+    if kind == OBSERVED:
+        from kohorte.ensemble.points import vote
+
+        evidence.rows.extend(drawn.tolist())
+        for k, groups in found.items():
+            voted, _ = vote(labels, overlaps, groups.groups.astype(np.int32), threads=threads)
+            evidence.labels[k] = voted.tolist()
+    return evidence
+
+
+def read_evidence(paths: Sequence[str | Path]) -> list[Evidence]:
+    """Read what the jobs of a study wrote, JSON lists of what Evidence.to_json gives."""
+    tables = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    return [Evidence.from_json(table) for part in tables for table in part]
+
+
+def assess_structure(tables: Sequence[Evidence]) -> Structure:
+    """Compare the study's own table with its references, of which there are two of each kind."""
+    own = next(table for table in tables if table.kind == OBSERVED)
+    kinds: dict[str, list[Evidence]] = {}
+    for table in tables:
+        if table.kind != OBSERVED:
+            kinds.setdefault(table.kind, []).append(table)
+
+    def best(table: Evidence) -> float:
+        return max([0.0, *table.score.values()])
+
+    def worst(value: float, measure: Any, **how: bool) -> float:
+        return max(tail(value, measure(group), **how) for group in kinds.values())
+
+    by_number, groups, boundaries = {}, {}, {}
+    for k, score in sorted(own.score.items()):
+        by_number[k] = worst(score, lambda group, k=k: [t.score.get(k, 0.0) for t in group])
+        groups[k] = [
+            worst(value, lambda group, k=k: _pool(group, "isolation", k), logarithm=False)
+            for value in own.isolation[k]
+        ]
+        boundaries[k] = [
+            worst(value, lambda group, k=k: _pool(group, "contact", k), largest=False)
+            for value in own.contact[k]
+        ]
+    return Structure(
+        p=worst(best(own), lambda group: [best(t) for t in group]),
+        score=best(own),
+        expected=max(float(np.median([best(t) for t in group])) for group in kinds.values()),
+        n_references=len(tables) - 1,
+        by_number=by_number,
+        scores=own.score,
+        expected_by_number={
+            k: max(float(np.median([t.score.get(k, 0.0) for t in g])) for g in kinds.values())
+            for k in by_number
+        },
+        groups=groups,
+        boundaries=boundaries,
+        rows=np.array(own.rows, dtype=np.int64),
+        labels={k: np.array(labels, dtype=np.int64) for k, labels in own.labels.items()},
+    )
+
+
+def _pool(tables: Sequence[Evidence], name: str, k: int) -> list[float]:
+    """Return the values of all groups of tables in k groups, or in as many as they have."""
+    by_table = [getattr(table, name) for table in tables]
+    return [v for values in by_table for v in values.get(k, values[max(values)] if values else [])]
+
+
+def tail(
+    value: float, references: Sequence[float], *, largest: bool = True, logarithm: bool = True
+) -> float:
+    """Return the probability of a value so large, or so small, among references.
+
+    The B of them, or with `logarithm` their logarithms, are taken for normal, with a deviation of
+    at least .05; one more value then follows Student's t of B - 1 degrees of freedom. 1 for fewer
+    than two.
+    """
+    from scipy.stats import t
+
+    scale: Any = (lambda x: np.log(np.maximum(x, 1e-3))) if logarithm else np.asarray
+    known, count = scale(references), len(references)
+    if count < 2:
+        return 1.0
+    spread = max(float(known.std(ddof=1)), 0.05) * math.sqrt(1 + 1 / count)
+    z = (float(scale(value)) - float(known.mean())) / spread
+    return float(t.sf(z if largest else -z, count - 1))
+
+
+def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
+    """Return p of isolation and contact of the groups of a study, (n_groups,) float64.
+
+    `labels` (N,) are the groups of all points. A group has the p of the one that shares most points
+    with it, of those that the table's draw is cut into by the same number; NaN where there is none.
+    """
+    missing = np.full(n_groups, np.nan)
+    if n_groups not in structure.labels:
+        return {"p_isolation": missing, "p_contact": missing.copy()}
+    ours, theirs = labels[structure.rows], structure.labels[n_groups]
+    held = (ours >= 0) & (theirs >= 0)
+    shared = np.zeros((n_groups, n_groups))
+    np.add.at(shared, (ours[held], theirs[held]), 1)
+    match = shared.argmax(axis=1)
+    found = {}
+    for name, values in (("p_isolation", structure.groups), ("p_contact", structure.boundaries)):
+        p = np.array(values[n_groups])[match]
+        found[name] = np.where(shared.max(axis=1) > 0, p, np.nan)
+    return found

@@ -1,0 +1,420 @@
+"""Trees of co-association against slow definitions; levels, candidates, and their groups."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles_ensemble import count, noisy_ensemble
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from kohorte.ensemble import coassociation
+from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.coassociation import (
+    FLOOR,
+    SUPPORT,
+    Level,
+    find_levels,
+    join_clusters,
+    number_groups,
+    smallest_group,
+)
+from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import group_clusters
+from kohorte.ensemble.overlaps import Overlaps, add_overlaps
+from kohorte.errors import ConfigError
+
+
+def join_by_search(pairs, weights):
+    """Search all pairs of sets for the most alike ones at every step: sets and alikeness."""
+    sets = [frozenset([k]) for k in range(len(weights))]
+    found = [(set(sets), math.inf)]
+
+    def alike(a, b):
+        shared = sum(pairs[i][j] for i in a for j in b)
+        return shared / (sum(weights[i] for i in a) * sum(weights[j] for j in b))
+
+    while len(sets) > 1:
+        value, a, b = max(
+            ((alike(a, b), a, b) for i, a in enumerate(sets) for b in sets[:i]), key=lambda x: x[0]
+        )
+        sets = [s for s in sets if s not in (a, b)] + [a | b]
+        found.append((set(sets), value))
+    return found
+
+
+def sets_of_tree(linkage):
+    """Return the sets of leaves after each join of a tree."""
+    k = len(linkage) + 1
+    nodes = {i: frozenset([i]) for i in range(k)}
+    found = [set(nodes.values())]
+    for step, (a, b) in enumerate(linkage[:, :2].astype(int).tolist()):
+        nodes[k + step] = nodes.pop(a) | nodes.pop(b)
+        found.append(set(nodes.values()))
+    return found
+
+
+def whole(overlaps):
+    """Return the level of all realizations."""
+    return Level(overlaps, np.arange(overlaps.n_clusters), overlaps.n_realizations)
+
+
+def cut_finely(points, n_runs=24, fewest=20, most=60, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        KMeans(int(rng.integers(fewest, most + 1)), n_init=1, max_iter=30, random_state=run)
+        .fit_predict(points)
+        .astype(np.uint8)
+        for run in range(n_runs)
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), k=st.integers(1, 14), share=st.floats(0.2, 1))
+def test_chain_joins_what_a_search_of_all_pairs_joins(seed, k, share):
+    rng = np.random.default_rng(seed)
+    pairs = np.triu(rng.random((k, k)) * (rng.random((k, k)) < share), 1)
+    pairs, weights = pairs + pairs.T, rng.integers(1, 50, k).astype(float)
+    joined, alike = coassociation._join(pairs.copy(), weights.copy())
+    order = np.argsort(-alike, kind="stable")
+    found = sets_of_tree(coassociation._as_linkage(joined[order], alike[order]))
+    for n, (expected, value) in enumerate(join_by_search(pairs, weights)):
+        if value == 0:  # what shares nothing joins in any order
+            break
+        assert found[n] == expected
+        if n:
+            assert alike[order][n - 1] == pytest.approx(value, rel=1e-12)
+    assert (alike[order][n:] == 0).all() or n == k - 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), k=st.integers(2, 30))
+def test_chain_ends_with_ties_and_weights_whose_products_are_rounded(seed, k):
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, 3, (k, k)).astype(float)
+    pairs = np.triu(base, 1)
+    weights = rng.choice([1.0, 3.0, 7.0], k) * (2**27 + 1.0)
+    joined, alike = coassociation._join((pairs + pairs.T) * (2**53 - 1.0), weights)
+    linkage = coassociation._as_linkage(joined[np.argsort(-alike, kind="stable")], -np.sort(-alike))
+    assert sets_of_tree(linkage)[-1] == {frozenset(range(k))}
+    assert sorted(joined[:, 1].tolist()) == list(range(1, k))  # each but the first joins a lower
+
+
+def test_alikeness_by_hand():
+    # Sizes 3, 1 and 2, 2; pairs 00 2, 01 1, 10 0, 11 1: alike 2 / 6, 1 / 6, 0, 1 / 2.
+    level = whole(count([[0, 0, 0, 1], [0, 0, 1, 1]]))
+    # N R / (R - 1) = 8. The last join: one pair of 5 points and 3.
+    np.testing.assert_allclose(level.lifts, [8 / 2, 8 / 3, 8 / 15])
+    np.testing.assert_allclose(level.linkage[:, 2], 1 / (1 + level.lifts))
+    assert level.linkage[:, :2].tolist() == [[1, 3], [0, 2], [4, 5]]
+    assert level.linkage[:, 3].tolist() == [2, 2, 4]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_order_of_points_ids_and_realizations_does_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    # Sizes without a pattern, so that no two pairs are equally alike but by a rare chance.
+    labels = [rng.integers(0, rng.integers(2, 7), 997) for _ in range(6)]
+    first = whole(count(labels))
+    if np.unique(first.lifts).size < first.lifts.size:
+        return
+    order, points = rng.permutation(6), rng.permutation(997)
+    moved = [rng.permutation(9)[labels[r]][points] for r in order]
+    second = whole(count(moved))
+    np.testing.assert_allclose(second.lifts, first.lifts, rtol=1e-12)
+
+    def held(level, values):
+        overlaps, tree = count(values), sets_of_tree(level.linkage)
+        masks = [
+            values[r] == c for r, c in zip(overlaps.realization, overlaps.cluster, strict=True)
+        ]
+        return [{tuple(np.sum([masks[i] for i in s], axis=0)) for s in step} for step in tree]
+
+    assert held(first, labels) == held(second, [x[np.argsort(points)] for x in moved])
+
+
+def test_added_counts_give_the_same_tree():
+    rng = np.random.default_rng(3)
+    labels = [rng.integers(0, 5, 400) for _ in range(5)]
+    parts = [count([x[:150] for x in labels]), count([x[150:] for x in labels])]
+    a, b = whole(add_overlaps(*parts)), whole(count(labels))
+    np.testing.assert_array_equal(a.linkage, b.linkage)
+
+
+@pytest.mark.parametrize(
+    ("widths", "levels"),
+    [
+        ([8, 8, 8], [0, 0, 0]),
+        ([10, 11, 12, 13, 14], [0] * 5),  # less than half an octave
+        ([8] * 4 + [32] * 4, [0] * 4 + [1] * 4),
+        ([32, 8] * 4, [1, 0] * 4),
+        ([8] * 4 + [16] * 4 + [32] * 4, [0] * 4 + [1] * 8),  # edge at 16
+        ([8] * 3 + [32] * 5, [0] * 8),  # three are too few
+        ([8] * 5 + [32] * 3, [0] * 8),
+        ([8] * 4 + [16] + [64] * 4, [0] * 4 + [1] * 5),  # the one between joins the finer
+        ([4] * 4 + [8] * 4 + [16] * 4 + [32] * 4, [0] * 4 + [1] * 4 + [2] * 8),
+        ([1, 64], [0, 0]),
+    ],
+)
+def test_levels_by_hand(widths, levels):
+    labels = [np.arange(64) % width for width in widths]
+    assert find_levels(count(labels)).tolist() == levels
+
+
+def cuts_by_search(level, least):
+    """Level.cuts for all numbers, from the sets of leaves of each step."""
+    sets, k = sets_of_tree(level.linkage), level.leaves.size
+
+    def large(step):
+        return {
+            s for s in sets[step] if sum(level.sizes[i] for i in s) / level.n_realizations >= least
+        }
+
+    found, reached, last = {}, 1, 0.0
+    groups, following = large(k - 1), 0.0
+    if not groups:
+        return {}
+    for step in range(k - 2, -1, -1):
+        lift = level.lifts[step]
+        if large(step) != large(step + 1):
+            following = following or lift
+        if len(large(step)) > reached:
+            found[reached] = last, lift, groups
+            reached, last, groups, following = len(large(step)), lift, large(step), 0.0
+    found[reached] = last, max(last, following), groups
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    n_points=st.integers(1, 40),
+    n_realizations=st.integers(2, 4),
+    least=st.sampled_from([0.0, 1.0, 3.0, 5.5]),
+)
+def test_cuts_against_a_search(seed, n_points, n_realizations, least):
+    truth = np.random.default_rng(seed).integers(0, 4, n_points)
+    level = whole(count(noisy_ensemble(truth, n_realizations, 0.2, seed, split=0.5)))
+    expected = cuts_by_search(level, least)
+    cuts = level.cuts(least, 100)
+    assert cuts.keys() == expected.keys()
+    for n, (lift, following, nodes) in cuts.items():
+        assert (lift, following) == expected[n][:2]
+        group = level.members(nodes)
+        own = {frozenset(np.flatnonzero(group == g).tolist()) for g in range(len(nodes))}
+        assert own == expected[n][2]
+        assert len(own) == n
+    capped = level.cuts(least, 2)
+    assert max(capped, default=0) <= 2
+    assert all(capped[n] == cuts[n] for n in capped)
+
+
+def test_chance_makes_lift_1():
+    rng = np.random.default_rng(0)
+    level = whole(count([rng.integers(0, 4, 40_000) for _ in range(6)]))
+    assert level.lifts[-1] == pytest.approx(1, abs=0.02)
+    # Sets of few clusters have fewer pairs within a realization than R of R^2.
+    assert level.lifts.min() > 0.98
+    assert level.lifts.max() < 1.1 * 6 / 5
+
+
+def test_evidence_by_hand():
+    # Halves that all find; coarse realizations cut each at random in two, others in eight.
+    half, rng = np.arange(80) // 40, np.random.default_rng(0)
+    halves = [half * 2 + rng.integers(0, 2, 80) for _ in range(4)]
+    fine = [half * 8 + rng.integers(0, 8, 80) for _ in range(4)]
+    found = join_clusters(count(halves + fine))
+    assert found.levels.tolist() == [0] * 4 + [1] * 4
+    evidence = found.candidates
+    rows = {
+        (n, k): i for i, (n, k) in enumerate(zip(evidence.level, evidence.n_groups, strict=True))
+    }
+    two = [rows[n, 2] for n in (0, 1)]
+    assert evidence.lift[two].tolist() == [0, 0]
+    expected = np.log((evidence.next_lift + FLOOR) / (evidence.lift + FLOOR))
+    np.testing.assert_allclose(evidence.separation, expected)
+    # Both levels have the same two groups: ARI 1, each is supported by the other's separation.
+    np.testing.assert_allclose(evidence.support[two], evidence.separation[two[::-1]])
+    np.testing.assert_allclose(evidence.score, evidence.separation + SUPPORT * evidence.support)
+    assert (np.diff(evidence.score) <= 0).all()
+    assert evidence.n_groups[0] == 2
+    assert found.groups[:4].tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+
+
+def test_support_is_the_index_of_tables_summed_over_all_pairs_of_realizations():
+    rng = np.random.default_rng(5)
+    truth = np.repeat([0, 1, 2], [60, 50, 40])
+    coarse = noisy_ensemble(truth, 4, 0.1, 1)
+    fine = [4 * x + rng.integers(0, 4, 150) for x in noisy_ensemble(truth, 5, 0.2, 2)]
+    overlaps = count(coarse + fine)
+    found = join_clusters(overlaps, 3)
+    evidence = found.candidates
+    assert sorted(evidence.level.tolist()) == [0, 1]
+    members = []
+    for n in (0, 1):
+        leaves = np.flatnonzero(found.levels[overlaps.realization] == n)
+        level = Level(overlaps, leaves, int((found.levels == n).sum()))
+        least = smallest_group(150)
+        members.append((leaves, level.members(level.cuts(least, 100)[3][2])))
+    table = np.zeros((3, 3))
+    for a, g in zip(*members[0], strict=True):
+        for b, h in zip(*members[1], strict=True):
+            if g >= 0 and h >= 0:
+                table[g, h] += overlaps.counts[a, b] / (4 * 5)
+    ari = adjusted_rand(table)
+    assert 0.3 < ari < 1
+    np.testing.assert_allclose(evidence.support, ari * evidence.separation[::-1], rtol=1e-12)
+
+
+def rings(rng, n=400):
+    angle = rng.uniform(0, 2 * np.pi, 2 * n)
+    radius = np.repeat([1.0, 3.0], n) + rng.normal(0, 0.1, 2 * n)
+    return np.c_[radius * np.cos(angle), radius * np.sin(angle)]
+
+
+def spirals(rng, n=400):
+    turn = np.tile(np.linspace(0.6, 3.2, n), 2) * np.pi
+    shift = np.repeat([0, np.pi], n)
+    points = np.c_[turn * np.cos(turn + shift), turn * np.sin(turn + shift)]
+    return points + rng.normal(0, 0.15, points.shape)
+
+
+@pytest.mark.parametrize("make", [rings, spirals])
+def test_groups_of_any_shape_are_found_from_runs_of_k_means(make):
+    labels = cut_finely(make(np.random.default_rng(0)))
+    ensemble = combine(count(labels))
+    assert ensemble.grouping.n_groups == 2
+    found = ensemble.label(labels).groups
+    assert adjusted_rand_score(np.repeat([0, 1], 400), found) == 1
+
+
+@pytest.mark.parametrize("n_realizations", [2, 3, 9])
+@pytest.mark.parametrize("sizes", [[3, 3], [20, 10, 5], [30] * 7])
+def test_perfect_agreement_gives_these_groups(n_realizations, sizes):
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    labels = [np.roll(np.arange(len(sizes)), r)[truth] for r in range(n_realizations)]
+    ensemble = combine(count(labels))
+    assert ensemble.grouping.n_groups == len(sizes)
+    assert ensemble.grouping.candidates == {"separation": len(sizes)}
+    points = ensemble.label(labels)
+    assert adjusted_rand_score(truth, points.groups) == 1
+    np.testing.assert_array_equal(points.confidence, 1.0)
+
+
+def test_unrelated_realizations_and_single_give_one_group_or_a_small_score():
+    rng = np.random.default_rng(1)
+    overlaps = count([rng.integers(0, 4, 5000) for _ in range(8)])
+    scores = join_clusters(overlaps).candidates.score
+    clear = join_clusters(count(noisy_ensemble(np.arange(5000) % 4, 8, 0.1, 0))).candidates.score
+    assert scores.max(initial=0) < 0.2 < 2 < clear[0]
+    one = group_clusters(overlaps, single=True)
+    assert (one.n_groups, set(one.groups.tolist())) == (1, {0})
+    assert one.evidence.score.tolist() == scores.tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    n_points=st.integers(1, 12),
+    n_realizations=st.integers(1, 5),
+    noise=st.booleans(),
+    single=st.booleans(),
+)
+def test_any_number_of_groups_of_tiny_tables(seed, n_points, n_realizations, noise, single):
+    rng = np.random.default_rng(seed)
+    labels = [rng.integers(-1 if noise else 0, 4, n_points) for _ in range(n_realizations)]
+    for array in labels:
+        array[rng.integers(n_points)] = 0  # not all are left out
+    overlaps = count(labels, noise=-1 if noise else None)
+    k = overlaps.n_clusters
+    for wanted in ["auto", *range(1, k + 1)]:
+        found = group_clusters(overlaps, wanted, single=single)
+        assert found.groups.shape == (k,)
+        assert sorted(set(found.groups.tolist())) == list(range(found.n_groups))
+        if wanted != "auto":
+            widest = max(np.bincount(find_levels(overlaps)[overlaps.realization]))
+            assert found.n_groups == (wanted if n_realizations == 1 else min(wanted, widest))
+        assert sorted(found.leaf_order) == sorted(found.leaves)
+        assert found.linkage.shape == (found.leaves.size - 1, 4)
+        again = group_clusters(overlaps, wanted, single=single)
+        np.testing.assert_array_equal(found.groups, again.groups)
+    with pytest.raises(ConfigError, match=f"together have {k} clusters"):
+        group_clusters(overlaps, k + 1)
+
+
+def test_a_given_number_of_groups_of_points():
+    truth = np.repeat(np.arange(4), 25)
+    labels = noisy_ensemble(truth, 8, 0.05, 0)
+    overlaps = count(labels)
+    for k, expected in ((1, {1}), (2, {2}), (4, {4})):
+        ensemble = combine(overlaps, groups=k)
+        assert (ensemble.grouping.n_groups, ensemble.grouping.rule) == (k, "given")
+        assert ensemble.grouping.candidates == {}
+        assert {len(set(ensemble.label(labels).groups.tolist()))} == expected
+    # More than are large enough: smaller ones count, down to single clusters.
+    assert group_clusters(overlaps, overlaps.n_clusters).n_groups == overlaps.n_clusters
+
+
+def test_more_groups_than_a_level_has_clusters():
+    labels = [np.arange(40) % 2] * 4 + [np.arange(40) % 8] * 4
+    overlaps = count(labels)
+    assert find_levels(overlaps).max() == 1
+    assert group_clusters(overlaps, 40).n_groups == 32
+
+
+def test_points_left_out_belong_to_no_cluster():
+    truth = np.repeat([0, 1, 2], 30)
+    labels = [x.astype(int) for x in noisy_ensemble(truth, 8, 0.0, 0)]
+    for r, array in enumerate(labels):
+        array[r::9] = -1
+    ensemble = combine(count(labels, noise=-1))
+    assert ensemble.grouping.n_groups == 3
+    found = ensemble.label(labels)
+    assert adjusted_rand_score(truth, found.groups) == 1
+    np.testing.assert_array_equal(found.confidence, 1.0)
+
+
+def test_small_branches_go_to_the_group_that_they_share_most_with():
+    # One realization tears two points out of the second half.
+    labels = [np.repeat([0, 1], 40) for _ in range(8)]
+    labels[0] = np.where(np.arange(80) >= 78, 2, labels[0])
+    overlaps = count(labels)
+    found = group_clusters(overlaps)
+    assert found.n_groups == 2
+    torn = np.flatnonzero(overlaps.cluster == 2)
+    assert found.groups[torn].tolist() == [found.groups[1]]
+
+
+def test_empty_clusters_share_nothing():
+    counts = np.diag([4, 0, 4, 4]).astype(np.int64)
+    counts[0, 2] = counts[2, 0] = 2
+    counts[0, 3] = counts[3, 0] = 2
+    overlaps = Overlaps(counts, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), 8, 2)
+    assert group_clusters(overlaps, 2).n_groups == 2
+
+
+def test_groups_by_number_are_those_of_the_candidates():
+    labels = noisy_ensemble(np.repeat(np.arange(4), 50), 10, 0.1, 0)
+    overlaps = count(labels)
+    numbered = number_groups(overlaps, 4)
+    assert set(numbered) <= {2, 3, 4}
+    for k, found in numbered.items():
+        joined = join_clusters(overlaps, k)
+        np.testing.assert_array_equal(found.groups, joined.groups)
+        assert found.score == pytest.approx(joined.candidates.score[0])
+        assert found.isolation.shape == found.contact.shape == (k,)
+    # By hand: the lift of two groups is what their clusters share, of what chance would have.
+    groups = numbered[4].groups
+    sizes = np.array([overlaps.sizes[groups == g].sum() for g in range(4)])
+    shared = np.array(
+        [
+            [overlaps.counts[np.ix_(groups == g, groups == h)].sum() for h in range(4)]
+            for g in range(4)
+        ]
+    )
+    lift = shared / np.outer(sizes, sizes) * 200 * 10 / 9
+    np.fill_diagonal(lift, 0)
+    np.testing.assert_allclose(numbered[4].contact, lift.max(axis=1))
