@@ -1,0 +1,248 @@
+"""Whether there are groups: references, what speaks for groups in them, and p-values."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from planning import plan_config
+from scipy import stats
+from workflow_project import Project
+
+from kohorte import SOMEnsemble, store
+from kohorte._references import MAX_MAPS, OBSERVED, choose_maps, list_tables
+from kohorte.analysis.tables import structure_table
+from kohorte.data.generated import generate
+from kohorte.errors import ConfigError
+from kohorte.structure import (
+    KINDS,
+    Evidence,
+    assess_structure,
+    choose_rows,
+    collect_evidence,
+    draw_reference,
+    match_groups,
+    tail,
+)
+
+
+def spread(points):
+    """Deviations along the principal components, largest first."""
+    return np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / math.sqrt(len(points))
+
+
+@pytest.fixture(scope="module")
+def correlated():
+    mixed = np.random.default_rng(0).standard_normal((4000, 3)) @ [
+        [3, 1, 0],
+        [0, 1, 1],
+        [0, 0, 0.2],
+    ]
+    return (mixed + [5, 0, -1]).astype(np.float32)
+
+
+def test_a_gaussian_reference_has_the_means_and_covariance_of_the_table(correlated):
+    drawn = draw_reference(correlated, "gaussian", [1, 2])
+    assert drawn.dtype == np.float32
+    assert drawn.shape == correlated.shape
+    assert_allclose(drawn.mean(axis=0), correlated.mean(axis=0), atol=0.2)
+    assert_allclose(np.cov(drawn.T), np.cov(correlated.T), atol=0.5)
+    assert stats.kstest(stats.zscore(drawn[:, 0]), "norm").pvalue > 0.001
+
+
+def test_a_uniform_reference_has_the_range_of_the_table_along_its_components(correlated):
+    drawn = draw_reference(correlated, "uniform", [1, 2])
+    mean = correlated.mean(axis=0, dtype=np.float64)
+    _, _, axes = np.linalg.svd(correlated - mean, full_matrices=False)
+    ours, theirs = (correlated - mean) @ axes.T, (drawn - mean) @ axes.T
+    assert (theirs.max(axis=0) <= ours.max(axis=0) + 1e-4).all()
+    assert_allclose(np.ptp(theirs, axis=0), np.ptp(ours, axis=0), rtol=0.02)
+    for scores in theirs.T:
+        low, high = scores.min(), scores.max()
+        assert stats.kstest(scores, "uniform", (low, high - low)).pvalue > 0.001
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_references_follow_from_their_seed_and_keep_what_is_missing(correlated, kind):
+    points = correlated[:200].copy()
+    points[::7, 1] = np.nan
+    first, again, other = (draw_reference(points, kind, [4, k]) for k in (1, 1, 2))
+    assert_array_equal(first, again)
+    assert not np.array_equal(first, other, equal_nan=True)
+    assert_array_equal(np.isnan(first), np.isnan(points))
+
+
+def test_rows_are_drawn_once_each_and_in_order():
+    assert choose_rows(5, 8, 1).tolist() == [0, 1, 2, 3, 4]
+    rows = choose_rows(1000, 50, 3)
+    assert rows.size == 50
+    assert (np.diff(rows) > 0).all()
+    assert_array_equal(rows, choose_rows(1000, 50, 3))
+
+
+def test_tables_and_maps_that_are_planned():
+    assert list_tables(2, KINDS) == [
+        (OBSERVED, 0), ("gaussian", 0), ("uniform", 0), ("gaussian", 1), ("uniform", 1)
+    ]  # fmt: skip
+    assert choose_maps([1, 2, 3]) == [1, 2, 3]
+    chosen = choose_maps(list(range(75)))
+    assert len(chosen) == MAX_MAPS
+    assert chosen == sorted(set(chosen))
+    # Of five finenesses, each repeated fifteen times in a row, each is there.
+    assert {k // 15 for k in chosen} == set(range(5))
+
+
+def test_tails_by_hand():
+    logs = [0.0, 1.0, 2.0]
+    references = np.exp(logs)
+    assert tail(math.exp(1), references) == pytest.approx(0.5)
+    expected = stats.t.sf(2 / math.sqrt(4 / 3), 2)
+    assert tail(math.exp(3), references) == pytest.approx(expected)
+    assert tail(math.exp(-1), references, largest=False) == pytest.approx(expected)
+    assert tail(3, logs, logarithm=False) == pytest.approx(expected)
+    assert tail(1, [1, 1, 1]) == pytest.approx(0.5)  # the deviation is not below 5 %
+    assert tail(0, [0.5, 2]) > 0.9
+    assert tail(9, [0.5]) == 1
+
+
+def make(kind, number, score, isolation=(), **further):
+    return Evidence(kind, number, score, dict(isolation), dict(isolation), **further)
+
+
+def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
+    own = make(OBSERVED, 0, {2: 4.0, 3: 1.0}, {2: [3.0, 0.5], 3: [1.0, 1.0, 1.0]}, rows=[0, 2, 4])
+    low = [make("gaussian", k, {2: s, 3: 0.5}, {2: [s, s]}) for k, s in enumerate((0.5, 1.0, 2.0))]
+    high = [make("uniform", k, {2: s, 3: 0.5}, {2: [s, s]}) for k, s in enumerate((1.0, 2.0, 4.0))]
+    found = assess_structure([own, *low, *high])
+    assert (found.score, found.n_references) == (4.0, 6)
+    assert found.expected == 2
+    assert found.p == pytest.approx(tail(4, [1, 2, 4]))
+    assert found.by_number[3] == pytest.approx(tail(1, [0.5, 0.5, 0.5]))
+    assert found.scores == {2: 4.0, 3: 1.0}
+    pooled = [1, 1, 2, 2, 4, 4]
+    assert found.groups[2][0] == pytest.approx(tail(3, pooled, logarithm=False))
+    assert found.boundaries[2][1] == pytest.approx(tail(0.5, [0.5, 0.5, 1, 1, 2, 2], largest=False))
+    # Without groups of three in the references, those that they have stand in.
+    assert found.groups[3][0] == pytest.approx(tail(1, pooled, logarithm=False))
+    table = structure_table(found)
+    assert table["n_groups"].tolist() == ["any", 2, 3]
+    assert table["p_value"][0] == found.p
+    assert structure_table(None).empty
+
+
+def test_groups_of_a_study_have_the_p_of_those_that_they_share_most_points_with():
+    own = make(
+        OBSERVED,
+        0,
+        {2: 4.0},
+        {2: [3.0, 0.1]},
+        rows=[0, 2, 4, 5],
+        labels={2: [1, 1, 0, 0]},
+    )
+    references = [make("gaussian", k, {2: 1.0 + k}, {2: [0.5 + k, k]}) for k in range(3)]
+    found = assess_structure([own, *references])
+    labels = np.array([0, 9, 0, 9, 1, 1])
+    matched = match_groups(found, labels, 2)
+    assert_allclose(matched["p_isolation"], [found.groups[2][1], found.groups[2][0]])
+    assert np.isnan(match_groups(found, labels, 7)["p_contact"]).all()
+
+
+@pytest.fixture
+def members(schema):
+    config = {"study": "a", "seed": 3, "data": {"source": "sklearn:iris"}}
+    plan = plan_config(config | {"realizations": {"repeats": 2}}, schema)
+    return [{"seed": p.seed, "parameters": p.parameters} for p in plan.realizations]
+
+
+def compare(points, members, references=5):
+    tables = [
+        collect_evidence(points, *table, members, rows=120, seed=5)
+        for table in list_tables(references, KINDS)
+    ]
+    # As the jobs of a study hand it on.
+    return assess_structure(
+        [Evidence.from_json(json.loads(json.dumps(table.to_json()))) for table in tables]
+    )
+
+
+def test_structure_is_found_where_it_is_and_nowhere_else(members):
+    balls = generate("seven_balls", n_points=200, seed=1).points.astype(np.float32)
+    found = compare(balls, members)
+    assert found.p < 0.01
+    assert min(found.by_number, key=found.by_number.get) == 7
+    assert set(np.unique(found.labels[7])) == set(range(7))
+    assert max(found.groups[7]) < 0.05
+    nothing = generate("gaussian", n_points=200, seed=1).points.astype(np.float32)
+    assert compare(nothing, members).p > 0.05
+
+
+def test_evidence_does_not_depend_on_threads(members):
+    points = generate("four_balls", n_points=150, seed=2).points.astype(np.float32)
+    for kind in (OBSERVED, "uniform"):
+        one, two = (
+            collect_evidence(points, kind, 1, members, rows=100, seed=1, threads=n) for n in (1, 2)
+        )
+        assert one == two
+
+
+def test_one_group_is_the_answer_where_there_is_no_structure(tmp_path):
+    points = generate("gaussian", n_points=150, seed=3).points
+    ensemble = SOMEnsemble(n_realizations=15, references=5, random_state=1, n_jobs=2).fit(points)
+    assert ensemble.structure_.p > 0.05
+    assert (ensemble.n_groups_, set(ensemble.labels_)) == (1, {0})
+    ensemble.save(tmp_path)
+    assert store.read_ensemble(tmp_path / "ensemble.h5").p_structure == ensemble.structure_.p
+    assert_array_equal(SOMEnsemble.load(tmp_path).labels_, ensemble.labels_)
+    asked = SOMEnsemble(n_realizations=15, groups=2, references=0, random_state=1).fit(points)
+    assert (asked.n_groups_, asked.structure_) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"structure": {"references": 3}}, "structure.references"),
+        ({"ensemble": {"consensus": "jaccard"}}, "structure.references: .* coassociation"),
+        ({"ensemble": {"groups": "agreement"}}, "'agreement' is no rule of .* coassociation"),
+        ({"realizations": {"explicit": [{}], "repeats": 1}}, "one map is no ensemble"),
+    ],
+)
+def test_what_cannot_be_tested_is_refused(change, message, schema):
+    config = {"study": "a", "data": {"source": "sklearn:iris"}, **change}
+    with pytest.raises(ConfigError, match=message):
+        plan_config(config, schema)
+
+
+@pytest.mark.workflow
+@pytest.mark.xdist_group("workflow")
+def test_a_study_says_whether_there_are_groups(root, tmp_path):
+    config = {
+        "study": "balls",
+        "data": {"source": "generated:seven_balls", "generate": {"points": 150}},
+        "realizations": {"repeats": 3},
+        "structure": {"references": 5, "rows": 100},
+    }
+    project = Project(root, tmp_path / "study", config)
+    wanted = [f"results/balls/{name}" for name in ("summary.txt", "tables/structure.csv")]
+    project.run(*wanted)
+    path = project.results / "ensemble.h5"
+    stored = store.read_ensemble(path)
+    assert stored.consensus.n_groups == 7
+    assert stored.p_structure < 0.01
+    table = pd.read_csv(project.results / "tables/structure.csv")
+    assert table["p_value"][0] == pytest.approx(stored.p_structure)
+    groups = pd.read_csv(project.results / "tables/groups.csv")
+    assert (groups["p_isolation"] < 0.05).all()
+    summary = (project.results / "summary.txt").read_text()
+    assert "there are groups; a table without any gives as much evidence with p = " in summary
+    # An estimator on the same table tells the same.
+    data = store.read_data(project.results / "data.h5")
+    ensemble = SOMEnsemble(n_realizations=45, references=0, random_state=42).fit(data.features[:])
+    assert_array_equal(ensemble.labels_, store.read_ensemble(path, points=True).points.label)
+    # A table without groups has one.
+    project.configure(config, study="none", data={"source": "generated:gaussian"})
+    project.run("results/none/summary.txt")
+    none = project.directory / "results" / "none"
+    assert store.read_ensemble(none / "ensemble.h5").consensus.n_groups == 1
+    assert "no groups beyond chance" in (none / "summary.txt").read_text()
