@@ -122,7 +122,7 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     project.configure(TINY, figures={"color_by": "xdim"})
     assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
     project.run("draw_figures")
-    assert "2 figures drawn, 13 kept" in (project.results / "logs" / "draw_figures.log").read_text()
+    assert "2 figures drawn, 14 kept" in (project.results / "logs" / "draw_figures.log").read_text()
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "draw_figures"} <= set(project.pending())
@@ -143,7 +143,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     module.write_text(text + "# edited\n")
     assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
     project.run()
-    assert "2 figures drawn, 13 kept" in log.read_text()
+    assert "2 figures drawn, 14 kept" in log.read_text()
     assert project.pending() == {}
     assert_same(before, content(project.results))
 
@@ -157,7 +157,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     project.run("draw_figures")
     (project.results / "figures" / "hits.png").unlink()
     project.run()
-    assert "1 figures drawn, 14 kept" in log.read_text()
+    assert "1 figures drawn, 15 kept" in log.read_text()
     (project.results / "figures" / "signal.pdf").unlink()
     assert project.pending("plot_signal") == {"plot_signal": 1}
     project.run("plot_signal", cores=1)
