@@ -1,6 +1,7 @@
 """Trees of co-association against slow definitions; levels, candidates, and their groups."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from kohorte.ensemble.coassociation import (
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import group_clusters
 from kohorte.ensemble.overlaps import Overlaps, add_overlaps
+from kohorte.ensemble.tree import RULES
 from kohorte.errors import ConfigError
 
 
@@ -418,3 +420,16 @@ def test_groups_by_number_are_those_of_the_candidates():
     lift = shared / np.outer(sizes, sizes) * 200 * 10 / 9
     np.fill_diagonal(lift, 0)
     np.testing.assert_allclose(numbered[4].contact, lift.max(axis=1))
+
+
+def test_documented_examples(root, capsys):
+    text = (root / "docs" / "ensemble.md").read_text(encoding="utf-8")
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    found = names["ensemble"]
+    assert found.grouping.n_groups == names["evidence"].n_groups[0] == 2
+    groups = found.label(names["runs"]).groups
+    assert adjusted_rand_score(names["rings"].classes, groups) == 1
+    assert names["found"].grouping.candidates.keys() == RULES.keys()
+    assert capsys.readouterr().out

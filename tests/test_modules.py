@@ -140,7 +140,8 @@ def test_nothing_of_the_default_study_is_below_one_that_is_given(root, tmp_path)
     (tmp_path / "more.yaml").write_text(yaml.safe_dump({"lattice": {"xdim": 5, "ydim": [3, 4]}}))
     planned = ["-n", "--quiet", "rules", "--directory", tmp_path]
     output = snakemake(root, *planned, *mine, tmp_path / "more.yaml")
-    assert pending(output)["train_realizations"] == "1"
+    # Two lattices, five finenesses and five repeats, fifteen maps a job.
+    assert pending(output)["train_realizations"] == "4"
     output = snakemake(root, *planned, "--configfile", tmp_path / "more.yaml", check=False)
     assert "study: this key is required" in output
     output = snakemake(root, *planned, "--config", "seed=4", check=False)

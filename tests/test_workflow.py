@@ -380,6 +380,7 @@ def test_label_files_that_leave_points_out(make_project):
         **{name: TINY[name] for name in ("study", "data")},
         "realizations": {"labels": ["a.npy", "b.csv", "c.h5"]},
         "execution": {"slabs": 2},
+        "ensemble": {"consensus": "coassociation"},
     }
     project = make_project(config, name="noise")
     kinds = pd.read_csv(project.directory / "points of mine.csv")["kind"]
@@ -403,8 +404,11 @@ def test_label_files_that_leave_points_out(make_project):
     sizes = pd.read_csv(project.results / "tables" / "clusters.csv")["size"]
     assert sizes.sum() == (labels >= 0).sum()
     assert pd.read_csv(project.results / "tables" / "agreement.csv")["ari"].tolist() == [1] * 3
+    evidence = pd.read_csv(project.results / "tables" / "evidence.csv")
+    assert evidence["score"].is_monotonic_decreasing
+    assert evidence["n_groups"].iloc[0] == points["label"].nunique() - 1 == np.ptp(labels)
     drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
-    assert {"signal", "confidence", "stability"} <= drawn
+    assert {"signal", "confidence", "stability", "evidence"} <= drawn
     project.run("results/tiny/group_signals.h5")
     with h5py.File(project.results / "group_signals.h5") as file:
         assert file["signals"][:].sum(axis=0).tolist() == (labels >= 0).sum(axis=0).tolist()

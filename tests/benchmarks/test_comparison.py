@@ -99,7 +99,7 @@ def test_weighted_votes_are_the_largest_stacked_signal_of_a_group():
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 3, size=(5, 40))
     overlaps = count_overlaps(labels)
-    groups, weights = group_clusters(overlaps, 3).groups, gsum(overlaps)
+    groups, weights = group_clusters(overlaps, 3, "jaccard").groups, gsum(overlaps)
     expected = []
     for p in range(40):
         signal = np.zeros(3)

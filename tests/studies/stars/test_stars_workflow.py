@@ -10,6 +10,7 @@ import yaml
 from test_stars import gaia_file, line
 from workflow_project import packaged_project
 
+from kohorte.maps.parameters import parameter_defaults
 from kohorte.study import resources
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
@@ -87,7 +88,7 @@ def test_how_a_study_of_stars_grows_with_them(root, tmp_path):
     asked = project.run("scaling", "--forcerun", "measure_scaling", "--dry-run")
     asked = asked.split("rule measure_scaling:")[1].split("\nrule ")[0]
     # What maps of both numbers of points need; tables and lattices here are next to nothing.
-    one = {"xdim": 7, "ydim": 4, "method": "basins", "backend": "numba"}
+    one = parameter_defaults() | {"xdim": 7, "ydim": 4}
     used = sum(resources.training_mb([one], n, 2) for n in (60, 297))
     assert f"mem_mb={resources.memory_mb(used)}," in asked, asked
 
