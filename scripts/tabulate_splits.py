@@ -18,6 +18,7 @@ if __name__ == "__main__":
             stored.overlaps,
             stored.clusters.consensus_group,
             identical=stored.options["identical"],
+            consensus=stored.consensus.consensus,
             votes=stored.options["votes"],
             max_bytes=snakemake.params.memory_mb << 20,
             threads=snakemake.threads,

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 
 from kohorte.analysis.splits import split_table
 from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import CONSENSUS
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.splits import count_splits
 from kohorte.errors import ConfigError
 from kohorte.figures.splits import splits_figure
 
 
-def count(labels, groups=None, noise=None, **how):
+def count(labels, groups=None, noise=None, consensus="coassociation", **how):
     overlaps = count_overlaps(labels, noise=noise)
-    groups = combine(overlaps, groups=groups or "auto").grouping.groups
-    return count_splits(labels, overlaps, groups, **how)
+    found = combine(overlaps, groups=groups or "auto", consensus=consensus)
+    return count_splits(labels, overlaps, found.grouping.groups, consensus=consensus, **how)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +57,19 @@ def random_labels(seed, n=60, realizations=5, most=6, noise=False):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 1000), st.booleans(), st.sampled_from(["equal", "significance"]))
-def test_splits_are_the_tables_of_the_labels_of_each_number(seed, noise, votes):
+@given(
+    st.integers(0, 1000),
+    st.booleans(),
+    st.sampled_from(["equal", "significance"]),
+    st.sampled_from(list(CONSENSUS)),
+)
+def test_splits_are_the_tables_of_the_labels_of_each_number(seed, noise, votes, consensus):
     labels = random_labels(seed, noise=noise)
     noise = -1 if noise else None
-    found = count(labels, groups=3, noise=noise, votes=votes, slab=7, threads=1)
+    found = count(labels, groups=3, noise=noise, consensus=consensus, votes=votes, slab=7)
     overlaps = count_overlaps(labels, noise=noise)
     each = [
-        combine(overlaps, groups=k).label(labels, votes).groups.astype(int)
+        combine(overlaps, consensus=consensus, groups=k).label(labels, votes).groups.astype(int)
         for k in range(1, min(12, overlaps.n_clusters) + 1)
     ]
     held = [len(np.unique(groups[groups >= 0])) for groups in each]
@@ -82,6 +88,12 @@ def test_splits_are_the_tables_of_the_labels_of_each_number(seed, noise, votes):
     rows = split_table(found)
     points = rows.groupby("groups")["points"].sum()
     assert set(points) == {int(found.points[0][0])}
+
+
+def test_groups_are_those_of_the_consensus_that_is_named():
+    labels = random_labels(3, n=300, most=20)
+    ways = [[t.tolist() for t in count(labels, groups=3, consensus=c).shared] for c in CONSENSUS]
+    assert ways[0] != ways[1]
 
 
 def test_slabs_threads_and_limits_change_nothing(nested):

@@ -250,6 +250,11 @@ def test_the_workflow_compares_and_leaves_the_study_alone(root, tmp_path):
     assert project.pending() == {}
     assert "comparison" not in (project.results / "MANIFEST").read_text()
     project.run("verify")
+    # The study's own number of groups is one of those that splits tell of.
+    splits = pd.read_csv(project.results / "tables" / "splits.csv").query("groups == 3")
+    points = pd.read_csv(project.results / "tables" / "groups.csv")["points"]
+    assert splits.groupby("group")["points"].sum().tolist() == points.tolist()
+    assert splits["final"].tolist() == splits["group"].tolist()
 
     says = ["comparison.with, as in --config"]
     project.stop("--dry-run", "compare_studies", says=says)

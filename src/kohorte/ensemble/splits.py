@@ -39,6 +39,7 @@ def count_splits(
     *,
     most: int = MOST_GROUPS,
     identical: str = "resolved",
+    consensus: str = "coassociation",
     votes: str = "equal",
     slab: int | None = None,
     max_bytes: int = MAX_BYTES,
@@ -49,16 +50,16 @@ def count_splits(
     `labels` and `overlaps` are R label arrays or datasets and their counts; `groups` (K,) a
     grouping of the clusters that all others are compared with. Numbers go up to `most`, and end
     before the first for which a group has no point; a single realization, whose clusters share
-    nothing that could join them, has none. `identical` is as for combine, `votes` as for
-    Voters.label, `slab`, `max_bytes` and `threads` as for count_overlaps; the last three do not
-    change the result. Errors are those of combine and of Voters.label.
+    nothing that could join them, has none. `identical` and `consensus` are as for combine, `votes`
+    as for Voters.label, `slab`, `max_bytes` and `threads` as for count_overlaps; the last three do
+    not change the result. Errors are those of combine and of Voters.label.
     """
     if overlaps.n_realizations == 1:
         return Splits([], [], [])
     numbers = range(1, min(most, overlaps.n_clusters) + 1)
     cuts = []
     for k in numbers:
-        ensemble = combine(overlaps, identical=identical, groups=k)
+        ensemble = combine(overlaps, identical=identical, consensus=consensus, groups=k)
         cuts.append(ensemble.grouping.groups)
     weights = vote_weights(ensemble.gsum, votes)
     shared = [np.zeros((k, k + 1), np.int64) for k in numbers[:-1]]
