@@ -46,6 +46,9 @@ def test_splits_of_nested_clusters(nested):
         *([3, 0, 0, 12, 0], [3, 1, 1, 5, 1], [3, 2, 1, 3, 2]),
     ]
     assert table["p_value"].isna().all()
+    tested = split_table(found, {2: 0.01})
+    assert set(tested["p_value"][tested["groups"] == 2]) == {0.01}
+    assert tested["p_value"][tested["groups"] != 2].isna().all()
 
 
 def random_labels(seed, n=60, realizations=5, most=6, noise=False):

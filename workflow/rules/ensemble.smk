@@ -141,6 +141,7 @@ rule tabulate_splits:
     input:
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        structure=STRUCTURE_FILES,
     output:
         splits=report(
             "<results>/tables/splits.csv",
@@ -162,7 +163,9 @@ rule tabulate_splits:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
         memory_mb=config["execution"]["memory_mb"],
-        library=library_digest("analysis/splits", "ensemble"),
+        library=library_digest(
+            "analysis/splits", "structure", "_references", "_principal", "ensemble"
+        ),
     script:
         "../../scripts/tabulate_splits.py"
 

@@ -10,6 +10,7 @@ confidence. A given number counts groups that hold points, a rule of `jaccard` a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,6 +149,26 @@ def choose_groups(
     distance, tree = build_tree(overlaps)
     number = groups if rule == "given" else count_groups(overlaps, distance, tree, [rule])[rule]
     return _order_by_size(_cut(overlaps, tree, int(number), rule), overlaps)
+
+
+def cut_groups(
+    overlaps: Overlaps, numbers: Sequence[int], consensus: str = "coassociation"
+) -> list[np.ndarray]:
+    """Return the groups of group_clusters, (K,) int32, for several given numbers at once."""
+    for number in numbers:
+        check_choice(number, consensus)
+        _check_number(number, overlaps.n_clusters)
+    if consensus == "coassociation" and overlaps.n_realizations > 1:
+        from kohorte.ensemble.coassociation import join_clusters, number_groups
+
+        known = number_groups(overlaps, max(numbers))
+        cuts = [
+            known[k].groups if k in known else join_clusters(overlaps, k).groups for k in numbers
+        ]
+    else:
+        _, tree = build_tree(overlaps)
+        cuts = [_cut(overlaps, tree, k, "given") for k in numbers]
+    return [_order_by_size(cut, overlaps) for cut in cuts]
 
 
 def _cut(overlaps: Overlaps, tree: np.ndarray, n_groups: int, rule: str) -> np.ndarray:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kohorte.ensemble.combination import combine
+from kohorte.ensemble.consensus import cut_groups
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.points import vote
+from kohorte.ensemble.significance import gsum
 from kohorte.ensemble.votes import vote_weights
 
 MOST_GROUPS = 12
@@ -57,11 +58,8 @@ def count_splits(
     if overlaps.n_realizations == 1:
         return Splits([], [], [])
     numbers = range(1, min(most, overlaps.n_clusters) + 1)
-    cuts = []
-    for k in numbers:
-        ensemble = combine(overlaps, identical=identical, consensus=consensus, groups=k)
-        cuts.append(ensemble.grouping.groups)
-    weights = vote_weights(ensemble.gsum, votes)
+    cuts = cut_groups(overlaps, numbers, consensus)
+    weights = vote_weights(gsum(overlaps, identical=identical), votes)
     shared = [np.zeros((k, k + 1), np.int64) for k in numbers[:-1]]
     final = [np.zeros((k, int(groups.max()) + 1), np.int64) for k in numbers]
     for _, _, arrays in check_labels(labels).slabs(slab, max_bytes):
