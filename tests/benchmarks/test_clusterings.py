@@ -367,7 +367,7 @@ def test_claims_by_hand():
 
 
 def test_the_workflow_knows_all_methods_and_kinds(root):
-    text = (root / "workflow/rules/development/clusterings.smk").read_text()
+    text = (root / "workflow/rules/development/suite.smk").read_text()
     for names in (clusterers.CLUSTERERS, peers.PEERS):
         assert str(list(names)).replace("'", '"') in text
     for names in (null_tables.UNSTRUCTURED, null_tables.STRUCTURED):

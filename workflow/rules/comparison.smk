@@ -69,7 +69,7 @@ rule compare_groups:
         runtime=run_time("compare_groups"),
     params:
         **step("kohorte.analysis.comparison:write_comparison", "data/prepared"),
-        study=str(RESULTS),
+        study=lambda wildcards, output: str(Path(output.moved).parents[2]),
         other=OTHER,
     script:
         RUN_STEP

@@ -133,7 +133,7 @@ def _sum_tables(overlaps: Overlaps, measure: Callable[[np.ndarray], np.ndarray])
     starts = overlaps.starts
     # One realization after the other: memory for its rows.
     parts = np.split(overlaps.counts, starts[1:])
-    sums = np.stack([measure(part).sum(axis=0) for part in parts])
+    sums = np.concatenate([np.add.reduceat(measure(part), [0], axis=0) for part in parts])
     return np.add.reduceat(sums, starts, axis=1)
 
 
