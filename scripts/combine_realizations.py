@@ -3,7 +3,7 @@
 from kohorte import store
 from kohorte.jobs.counting import combine_slabs
 from kohorte.jobs.novelty import study_novelty
-from kohorte.structure import assess_structure, read_evidence
+from kohorte.structure import read_structure
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -16,8 +16,8 @@ if __name__ == "__main__":
             verify=True,
         ) as labels,
     ):
-        evidence = read_evidence(snakemake.input.structure)
-        p = assess_structure(evidence).p if evidence else None
+        structure = read_structure(snakemake.input.structure)
+        p = None if structure is None else structure.p
         data = snakemake.input.get("data")
         combine_slabs(
             snakemake.output.ensemble,

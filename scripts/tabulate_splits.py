@@ -3,7 +3,7 @@
 from kohorte import store
 from kohorte.analysis.splits import split_table
 from kohorte.ensemble.splits import count_splits
-from kohorte.structure import assess_structure, read_evidence
+from kohorte.structure import read_structure
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
@@ -24,6 +24,6 @@ if __name__ == "__main__":
             max_bytes=snakemake.params.memory_mb << 20,
             threads=snakemake.threads,
         )
-        evidence = read_evidence(snakemake.input.structure)
-        p_values = assess_structure(evidence).by_number if evidence else None
+        structure = read_structure(snakemake.input.structure)
+        p_values = None if structure is None else structure.by_number
         store.write_csv(split_table(splits, p_values), snakemake.output.splits)

@@ -25,7 +25,7 @@ from kohorte._references import OBSERVED
 from kohorte.ensemble.coassociation import number_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps._threads import single_threaded
-from kohorte.maps.draws import see
+from kohorte.maps.draws import draw_rows, see
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Recording, run_realization
 from kohorte.maps.resolve import resolve_parameters
@@ -102,10 +102,8 @@ class Structure:
 
 def choose_rows(n_points: int, rows: int, seed: int) -> np.ndarray:
     """Draw at most so many rows of a table without replacement, in their order, seeded."""
-    if n_points <= rows:
-        return np.arange(n_points)
-    rng = np.random.default_rng([seed, 0])
-    return np.sort(rng.choice(n_points, rows, replace=False, shuffle=False))
+    drawn = draw_rows(n_points, np.random.default_rng([seed, 0]), limit=rows)
+    return np.arange(n_points) if drawn is None else drawn
 
 
 def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
@@ -187,10 +185,14 @@ def collect_evidence(
     return evidence
 
 
-def read_evidence(paths: Sequence[str | Path]) -> list[Evidence]:
-    """Read what the jobs of a study wrote, JSON lists of what Evidence.to_json gives."""
-    tables = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
-    return [Evidence.from_json(table) for part in tables for table in part]
+def read_structure(paths: Sequence[str | Path]) -> Structure | None:
+    """Assess what the jobs of a study wrote, JSON lists of what Evidence.to_json gives.
+
+    None where there are no files, since no references were made.
+    """
+    parts = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    tables = [Evidence.from_json(table) for part in parts for table in part]
+    return assess_structure(tables) if tables else None
 
 
 def assess_structure(tables: Sequence[Evidence]) -> Structure:

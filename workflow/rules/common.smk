@@ -166,6 +166,13 @@ STRUCTURE_MEMBERS = [
 ]
 
 
+# How realizations are combined, and points labelled by vote.
+COMBINING = {
+    name: config["ensemble"][name]
+    for name in ["identical", "threshold", "consensus", "groups", "votes"]
+}
+
+
 def data_file():
     """The prepared table, where the study has one."""
     return "<results>/data.h5" if HAS_DATA else []

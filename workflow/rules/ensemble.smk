@@ -85,10 +85,7 @@ rule combine_realizations:
         files=STUDY.labels,
         label_name=config["realizations"]["label_name"],
         noise=config["realizations"]["noise"],
-        options={
-            name: config["ensemble"][name]
-            for name in ["identical", "threshold", "consensus", "groups", "votes"]
-        },
+        options=COMBINING,
         level=config["structure"]["level"],
         memory_mb=config["execution"]["memory_mb"],
         library=library_digest(

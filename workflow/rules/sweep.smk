@@ -41,10 +41,7 @@ if PER:
             runtime=combining_time,
         params:
             per=PER,
-            options={
-                name: config["ensemble"][name]
-                for name in ["identical", "threshold", "consensus", "groups", "votes"]
-            },
+            options=COMBINING,
             memory_mb=config["execution"]["memory_mb"],
             library=library_digest(
                 "ensemble", "analysis/choice", "analysis/evaluation", "analysis/sweep"

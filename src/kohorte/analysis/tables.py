@@ -23,7 +23,7 @@ from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.votes import in_doubt
-from kohorte.structure import Structure, assess_structure, match_groups, read_evidence
+from kohorte.structure import Structure, match_groups, read_structure
 
 with extra("figures"):
     import pandas as pd
@@ -309,7 +309,7 @@ def tabulate_study(
         best = ids.index(stored.realizations.representative)
         scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
     of_groups = group_table(overlaps, groups, points.label, points.confidence, points.second_share)
-    compared = assess_structure(read_evidence(structure)) if structure else None
+    compared = read_structure(structure)
     if compared is not None:
         count = stored.consensus.n_groups
         of_groups = of_groups.assign(**match_groups(compared, points.label, count))

@@ -146,7 +146,8 @@ class Level:
         order = np.argsort(-alike, kind="stable")
         # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
         of_pairs = n_realizations / max(1, n_realizations - 1)
-        self.lifts = alike[order] * (overlaps.n_points * of_pairs)
+        self.by_chance = overlaps.n_points * of_pairs
+        self.lifts = alike[order] * self.by_chance
         self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
         # Leaves in the order of the tree: those below a node stand side by side.
         self.start, self.size = leaf_spans(self.linkage)
@@ -203,8 +204,7 @@ class Level:
         size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
         onto = _sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
         shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
-        of_pairs = self.n_realizations / max(1, self.n_realizations - 1)
-        lift = shared / np.outer(size, size) * (overlaps.n_points * of_pairs)
+        lift = shared / np.outer(size, size) * self.by_chance
         np.fill_diagonal(lift, -np.inf)
         contact = lift.max(axis=1) if len(nodes) > 1 else np.zeros(1)
         most = float(self.lifts.max(initial=0.0))
@@ -263,7 +263,7 @@ def number_groups(overlaps: Overlaps, most: int) -> dict[int, Numbered]:
     found: dict[int, Numbered] = {}
     rows = zip(candidates.level, candidates.n_groups, candidates.score, strict=True)
     for level, k, score in ((int(n), int(k), float(score)) for n, k, score in rows):
-        if k not in found and k <= most:
+        if k not in found:
             nodes = cuts[level][k][2]
             joined = _spread(overlaps, levels, parts[level], nodes, candidates)
             isolation, contact = parts[level].isolation(overlaps, nodes)

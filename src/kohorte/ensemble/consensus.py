@@ -107,7 +107,6 @@ def group_clusters(
 
     rule = check_choice(groups, consensus)
     _check_number(groups, overlaps.n_clusters)
-    everything = np.arange(overlaps.n_clusters)
     levels, evidence = np.zeros(overlaps.n_realizations, np.int64), None
     if consensus == "coassociation" and overlaps.n_realizations > 1:
         from kohorte.ensemble.coassociation import join_clusters
@@ -119,7 +118,7 @@ def group_clusters(
         candidates = {} if rule == "given" else {rule: int(found.max()) + 1}
     else:
         distance, tree = build_tree(overlaps)
-        leaves = everything
+        leaves = np.arange(overlaps.n_clusters)
         rules = list(RULES) if consensus == "jaccard" else ["separation"]
         candidates = count_groups(overlaps, distance, tree, rules)
         found = _cut(overlaps, tree, candidates[rule] if rule != "given" else int(groups), rule)

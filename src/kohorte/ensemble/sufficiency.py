@@ -17,7 +17,7 @@ LEAST = 4
 """Realizations that two disjoint subsets of more than one take."""
 
 _MANY = 100  # realizations
-_MOST, _FEW = 16, 3  # sizes
+_MOST = 16  # sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +77,9 @@ def measure_sufficiency(
     n = overlaps.n_realizations
     if n < LEAST:
         raise DataError(f"{n} realizations have no halves to compare; at least {LEAST} are needed")
-    coarse = consensus == "coassociation"
-    levels = find_levels(overlaps) if coarse else np.zeros(n, np.int64)
-    counts = _check_sizes(sizes, n, _FEW if coarse else _MOST)
+    is_costly = consensus == "coassociation"
+    levels = find_levels(overlaps) if is_costly else np.zeros(n, np.int64)
+    counts = _check_sizes(sizes, n, few=is_costly)
     profiles, multiplicity = _find_profiles(labels, overlaps, max_points, rng)
     ari = np.empty((counts.size, draws))
     for s, size in enumerate(counts):
@@ -125,13 +125,13 @@ def _shuffle(levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.argsort(place, kind="stable")
 
 
-def _check_sizes(sizes: Sequence[int] | None, n_realizations: int, most: int) -> np.ndarray:
+def _check_sizes(sizes: Sequence[int] | None, n_realizations: int, *, few: bool) -> np.ndarray:
     if sizes is None:
         half = n_realizations // 2
-        if most == _FEW:
+        if few:
             return np.unique([max(1, half // 4), max(1, half // 2), half])
         spaced = np.linspace if n_realizations <= _MANY else np.geomspace
-        return np.unique(spaced(1, half, min(most, half)).round().astype(np.int64))
+        return np.unique(spaced(1, half, min(_MOST, half)).round().astype(np.int64))
     counts = np.unique(np.asarray(sizes))
     if counts.size == 0 or counts.dtype.kind not in "iu" or counts[0] < 1:
         raise ConfigError("sizes of subsets must be whole numbers of at least 1")

@@ -106,9 +106,17 @@ def combine_slabs(
     choices = {name: options[name] for name in COMBINED_WITH}
     overlaps = reduce(add_overlaps, _read_slabs(indexes, labels, noise))
     ensemble = combine(overlaps, **choices, single=single)
-    how: Any = {"ids": labels.ids, "memory_mb": memory_mb, "threads": threads, "novelty": novelty}
-    how["p_structure"] = p_structure
-    store.write_ensemble(path, ensemble, labels.arrays, options=options, **how)
+    store.write_ensemble(
+        path,
+        ensemble,
+        labels.arrays,
+        ids=labels.ids,
+        options=options,
+        novelty=novelty,
+        p_structure=p_structure,
+        memory_mb=memory_mb,
+        threads=threads,
+    )
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -159,8 +158,6 @@ class StoredEnsemble(Voters):
 
 _BLOCK_ROWS = 1 << 20
 
-_NOTHING = SimpleNamespace()
-
 _SEPARATION = ("smoothed", "derivative", "boundaries")
 
 
@@ -185,7 +182,7 @@ def write_ensemble(
     (N,) float64, or what gives it by slices; None where there are no maps; `memory_mb`: labels held
     in memory at once, in MiB; `p_structure`: p-value of the structure, where it was tested.
     """
-    overlaps, grouping = ensemble.overlaps, ensemble.grouping
+    overlaps, grouping, evidence = ensemble.overlaps, ensemble.grouping, ensemble.grouping.evidence
     attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
     if p_structure is not None:
         attributes["p_structure"] = p_structure
@@ -219,7 +216,7 @@ def write_ensemble(
                 "consensus/levels": grouping.levels,
                 **{
                     f"evidence/{name}": values
-                    for name, values in vars(grouping.evidence or _NOTHING).items()
+                    for name, values in (vars(evidence).items() if evidence else ())
                 },
             },
         )
