@@ -30,11 +30,14 @@ from kohorte.estimators._common import (
     allow_nan,
     as_factors,
     as_seed,
+    centers_of,
     check_table,
     copy_inputs,
+    names_of,
     plain,
     plain_parameters,
     reporting,
+    warn_of_features,
 )
 from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
@@ -118,7 +121,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ensemble_, estimators_, ids_
         The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name. Maps
         that are copies of others, to the last bit, are left out.
-    seed_, feature_weights_, n_features_in_, feature_names_in_
+    seed_, feature_weights_, center_, n_features_in_, feature_names_in_
         As for SOM, and so are errors.
     """
 
@@ -161,14 +164,17 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         base.recipe = self._recipe
         combining = self._combining()
         self.feature_weights_ = as_factors(base.feature_weights, X.shape[1])
+        plan = self._plan(base)
+        metrics = {str(chosen["metric"]) for chosen in plan.values()}
+        self.center_ = centers_of(X, metrics, names_of(self))
         copy_inputs(self, base)
         # Names are checked before the maps are trained, not after.
         choose(VOTES, combining["votes"], "votes")
         choose(IDENTICAL, combining["identical"], "treatment of identical clusters")
         check_choice(combining["groups"], combining["consensus"])
         points = base._scale(X)
+        warn_of_features(X, self.feature_weights_, names_of(self))
         self.seed_ = as_seed(self.random_state)
-        plan = self._plan(base)
 
         def train(identifier: str) -> SOM:
             seed = realization_seed(self.seed_, identifier)
