@@ -99,9 +99,9 @@ def feature_pairs_figure(
             axes.set_ylim(limits[row])
             plain_numbers(axes.yaxis, 4)
         if row == n_features - 1:
-            axes.set_xlabel(labels[column])
+            axes.set_xlabel(labels[column], parse_math=True)
         if column == 0 and row:
-            axes.set_ylabel(labels[row])
+            axes.set_ylabel(labels[row], parse_math=True)
         elif row != column:
             axes.tick_params(labelleft=False)
     entries = [
