@@ -422,20 +422,24 @@ def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tupl
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
     """Load a finished study as a fitted Pipeline for features as the study's source has them.
 
-    Its steps are ``scale``, the scaling of the study, and ``som``: the map with the id
-    `realization`, or a SOMEnsemble of all.
+    Its steps are ``transform``, where the study transforms features, ``scale``, the scaling of the
+    study, and ``som``: the map with the id `realization`, or a SOMEnsemble of all.
     """
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_, scaler.var_ = data.offset, data.scale, data.scale**2
     scaler.n_samples_seen_, scaler.n_features_in_ = len(data.features), len(data.names)
-    scaler.feature_names_in_ = np.array(data.names, dtype=object)
+    steps: list[tuple[str, Any]] = [("scale", scaler)]
+    if data.transformation is None:
+        scaler.feature_names_in_ = np.array(data.names, dtype=object)
+    else:
+        steps.insert(0, ("transform", FunctionTransformer(data.transformation.apply_to)))
     if realization is None:
         som = SOMEnsemble.load(folder)
     else:
         som = SOM.load(folder / "realizations" / f"{realization}.h5")
-    return Pipeline([("scale", scaler), ("som", som)])
+    return Pipeline([*steps, ("som", som)])

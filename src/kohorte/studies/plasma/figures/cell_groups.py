@@ -125,7 +125,7 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
     points = table.features[shown][:, columns].astype(np.float64)
     names, units = [table.names[k] for k in columns], _read_units(inputs["fields"])
     return feature_pairs_figure(
-        fill_missing(points) * table.scale[columns] + table.offset[columns],
+        table.in_units(fill_missing(points), columns),
         [field_label(name, units.get(name, "")) for name in names],
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
