@@ -110,6 +110,19 @@ def _columns_of(X: Any) -> Iterator[tuple[Any, Any]]:
             yield from ((k, array[:, k]) for k in range(array.shape[1]))
 
 
+def as_table(X: Any) -> tuple[np.ndarray, list[Any]]:
+    """Return any table of numbers as values (N, F) float64, and the names of its columns."""
+    X = _refuse_dates(_unmask(X))
+    named = hasattr(X, "columns")
+    try:
+        values = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(_find_text(X) or f"X holds something that is no number: {error}") from error
+    if values.ndim != 2:
+        raise DataError(f"X must be a table (points, features), got the shape {values.shape}")
+    return values, list(X.columns) if named else [f"feature {k}" for k in range(values.shape[1])]
+
+
 def centers_of(X: np.ndarray, metrics: Iterable[str], names: Sequence[Any]) -> np.ndarray:
     """Return what is subtracted from X before it is rounded to float32, (F,) float64.
 

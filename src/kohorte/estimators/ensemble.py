@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,14 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
-from kohorte.ensemble.votes import VOTES
+from kohorte.ensemble.votes import VOTES, in_doubt
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
     RandomState,
     allow_nan,
     as_factors,
     as_seed,
+    as_table,
     centers_of,
     check_table,
     copy_inputs,
@@ -48,6 +50,9 @@ from kohorte.provenance import digest_of
 from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
     from kohorte.ensemble.points import PointLabels
@@ -351,6 +356,119 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def predict_confidence(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes that the group of each point won, (N,) float64."""
         return self._vote(X).confidence
+
+    def score(self, X: npt.ArrayLike, y: object = None) -> float:
+        """Return how well the maps represent X, higher is better; y is not used.
+
+        The mean over the maps of the negative quantization error, `SOM.score`: what a search over
+        parameters of the maps needs, as `KMeans.score` is its sum of squares. It is in the units of
+        X, so that it compares no metrics, scalings or features, and it says nothing of the groups:
+        `groups`, `consensus` and `votes` leave it as it is.
+        """
+        points = self.estimators_[0]._scale(check_table(self, X))
+        errors = [np.mean(-member._errors_of(points)) for member in self.estimators_]
+        return float(np.mean(errors))
+
+    def profile(self, X: npt.ArrayLike) -> pd.DataFrame:
+        """Return what the groups are like: one row a group and feature of X, which may be unscaled.
+
+        X (N, F') are the points of the fit, in their order, with any features and in any units, as
+        a DataFrame or an array. Columns are those of `kohorte.analysis.profiles.profile_table`:
+        count, mean, deviation, median and quartiles, the effect size against all other points, and
+        its rank among the features of the group. DataError for another number of points, and for a
+        column that is no number.
+        """
+        from kohorte.analysis.profiles import profile_table
+
+        check_is_fitted(self)
+        values, names = as_table(X)
+        return profile_table(values, names, self.labels_)
+
+    def summary(self) -> str:
+        """Return what was found, as text: points and maps, groups, and how far to trust them."""
+        check_is_fitted(self)
+        rows = [f"  {name:11s}  {text}" for name, text in self._findings()]
+        sizes = self._group_rows()
+        head = (
+            f"  {'group':>5s}  {'points':>7s}  {'share':>6s}  {'confidence':>10s}  {'in doubt':>8s}"
+        )
+        table = [
+            f"  {group:5d}  {points:7d}  {share:6.1%}  {confidence:10.3f}  {doubt:8d}"
+            for group, points, share, confidence, doubt in sizes
+        ]
+        return "\n".join(["SOMEnsemble", *rows, head, *table])
+
+    def _findings(self) -> list[tuple[str, str]]:
+        """Return what `summary` says, by the name of the line."""
+        held, n_points = len(self._group_rows()), len(self.labels_)
+        rule = self.ensemble_.grouping.rule
+        text = f"{held}, as asked for" if rule == "given" else f"{held} (rule: {rule})"
+        if held < self.n_groups_:
+            text += f"; {self.n_groups_ - held} more win no point"
+        if self.structure_ is None:
+            structure = "not tested"
+        else:
+            p = self.structure_.p
+            word = "there are groups" if p <= self.level else "no groups beyond chance"
+            structure = f"{word}: a table without any gives as much evidence with p = {p:.2g}"
+        doubtful = int(in_doubt(self.confidence_, self.second_share_).sum())
+        return [
+            ("points", f"{n_points}, {self.n_features_in_} features"),
+            ("maps", f"{len(self.estimators_)}, {len(self.gsum_)} clusters"),
+            ("groups", text),
+            ("structure", structure),
+            ("confidence", f"{self.confidence_.mean():.3f} on average (share of the votes)"),
+            (
+                "in doubt",
+                f"{doubtful} (no majority, or over half as many votes for a second group)",
+            ),
+            ("foreign", f"{int(self.outliers_.sum())} (outliers_)"),
+        ]
+
+    def _group_rows(self) -> list[tuple[int, int, float, float, int]]:
+        """Return number, points, share, mean confidence and doubtful points of each group."""
+        doubtful = in_doubt(self.confidence_, self.second_share_)
+        rows = []
+        for group in np.unique(self.labels_[self.labels_ >= 0]).tolist():
+            own = self.labels_ == group
+            mean = float(self.confidence_[own].mean())
+            rows.append((group, int(own.sum()), float(own.mean()), mean, int(doubtful[own].sum())))
+        return rows
+
+    def plot(self, name: str, ax: Axes | None = None, *, X: npt.ArrayLike | None = None) -> Figure:
+        """Draw a figure of the ensemble, and return it.
+
+        Names are those of a study (docs/library.md lists them): what is found as ``similarity``,
+        ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``, ``splits``,
+        ``overlap_matrices``; of the points of the fit, X, ``signal`` and ``confidence``; of the map
+        that agrees best with the consensus ``umatrix``, ``component_planes`` and ``hits``. With
+        `ax` it is drawn into these axes, as a picture. ConfigError for another name, or without X
+        where it is needed.
+        """
+        from kohorte.figures.library import draw_ensemble
+
+        check_is_fitted(self)
+        return draw_ensemble(self, name, None if X is None else check_table(self, X), ax)
+
+    def _html_repr(self) -> str:
+        """Return the answer above the box of parameters."""
+        box: str = super()._html_repr()
+        if not hasattr(self, "labels_"):
+            return box
+        lines = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in self._findings()
+        )
+        head = "".join(
+            f"<th>{n}</th>" for n in ("group", "points", "share", "confidence", "in doubt")
+        )
+        groups = "".join(
+            f"<tr><td>{group}</td><td>{points}</td><td>{share:.1%}</td><td>{mean:.3f}</td>"
+            f"<td>{doubt}</td></tr>"
+            for group, points, share, mean, doubt in self._group_rows()
+        )
+        return f"<table>{lines}</table><table><tr>{head}</tr>{groups}</table>{box}"
 
     def novelty(self, X: npt.ArrayLike) -> np.ndarray:
         """How far the points are from the maps, (N,) float64.

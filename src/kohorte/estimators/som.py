@@ -423,9 +423,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the negative distance of each point to its winner, (N,) float64."""
-        points = self._see(check_table(self, X))
-        _, lengths = find_two_winners(points, self._codebook, **self._search())
-        return -lengths[:, 0].astype(np.float64)
+        return -self._errors_of(self._scale(check_table(self, X)))
+
+    def _errors_of(self, points: np.ndarray) -> np.ndarray:
+        """Return the distance of each of some scaled points to its winner, (N,) float64."""
+        seen = see(points, self.factors_)
+        _, lengths = find_two_winners(seen, self._codebook, **self._search())
+        return lengths[:, 0].astype(np.float64)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the negative quantization error of X; y is not used."""
