@@ -20,6 +20,10 @@ from kohorte._arrays import find_centers, unmask
 from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError, DataError
 
+#: Parts of the least weight that weights may be multiples of, and rows that they may stand for.
+_MOST_PARTS = 10
+_MOST_ROWS = 10_000_000
+
 SCALES = 100.0
 """Ratio of the deviations of two features beyond which a fit warns."""
 
@@ -192,6 +196,45 @@ def as_factors(weights: npt.ArrayLike | None, n_features: int) -> np.ndarray:
     return factors
 
 
+def as_repeats(weights: npt.ArrayLike | None, n_points: int) -> np.ndarray | None:
+    """Return how often each row counts, (N,) int64, in their smallest numbers; None for once each.
+
+    DataError unless `weights` are N numbers >= 0 that are multiples of one of them, or of a part of
+    it: a row counts as if the table had it so many times.
+    """
+    if weights is None:
+        return None
+    found = np.asarray(unmask(weights), dtype=np.float64)
+    if found.ndim == 0:
+        found = np.full(n_points, float(found))
+    if found.shape != (n_points,) or not (np.isfinite(found) & (found >= 0)).all():
+        raise DataError(
+            f"sample_weight must be {n_points} finite numbers >= 0, one for each row of X, got the "
+            f"shape {found.shape}"
+        )
+    if not found.any():
+        raise DataError("sample_weight is zero for every row; at least one must count")
+    unit = found[found > 0].min()
+    for parts in range(1, _MOST_PARTS + 1):
+        counts = np.round(found / unit * parts)
+        if np.allclose(counts, found / unit * parts, rtol=1e-6, atol=0):
+            break
+    else:
+        raise DataError(
+            "sample_weight: a row counts as if the table had it so many times, so weights must be "
+            "multiples of a common part; round them, such as by "
+            "np.maximum(1, np.round(10 * w / w.mean()))"
+        )
+    if counts.sum() > max(_MOST_ROWS, 20 * n_points):
+        raise DataError(
+            f"sample_weight: the rows would count as {counts.sum():.3g} rows; give smaller whole "
+            "numbers, such as np.maximum(1, np.round(10 * w / w.mean()))"
+        )
+    whole = counts.astype(np.int64)
+    whole //= np.gcd.reduce(whole)
+    return None if (whole == 1).all() else whole
+
+
 def as_seed(random_state: RandomState) -> int:
     """Return a seed >= 0 from the parameter `random_state`."""
     if isinstance(random_state, Integral):
@@ -220,7 +263,9 @@ def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | 
         with extra("estimators"):
             from tqdm import tqdm
 
-        with tqdm(desc=what, disable=None) as bar:
+        # In a notebook standard error is no terminal, but what it gets is shown.
+        hidden = None if "ipykernel" not in sys.modules else False
+        with tqdm(desc=what, disable=hidden) as bar:
 
             def progress(done: int, total: int) -> None:
                 bar.total = total

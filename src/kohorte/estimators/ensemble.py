@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ from kohorte.estimators._common import (
     RandomState,
     allow_nan,
     as_factors,
+    as_repeats,
     as_seed,
     as_table,
     centers_of,
@@ -162,8 +164,14 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> SOMEnsemble:
-        """Train the maps on X (N, F), combine them and label the points; y is not used."""
+    def fit(
+        self, X: npt.ArrayLike, y: object = None, sample_weight: npt.ArrayLike | None = None
+    ) -> SOMEnsemble:
+        """Train the maps on X (N, F), combine them and label the points; y is not used.
+
+        `sample_weight` is as for `SOM.fit`: a row counts so many times in each map, in the points
+        that clusters share, and in the test of structure.
+        """
         X = check_table(self, X, reset=True)
         base = SOM() if self.som is None else clone(self.som)
         base.recipe = self._recipe
@@ -179,13 +187,18 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         check_choice(combining["groups"], combining["consensus"])
         points = base._scale(X)
         warn_of_features(X, self.feature_weights_, names_of(self))
+        repeats = as_repeats(sample_weight, len(points))
         self.seed_ = as_seed(self.random_state)
 
         def train(identifier: str) -> SOM:
             seed = realization_seed(self.seed_, identifier)
             member = clone(base).set_params(**plan[identifier], random_state=seed)
             copy_inputs(self, member)
-            member._train(points, seed)
+            member._train(points, seed, repeats=repeats)
+            if repeats is not None and not repeats.all():
+                # As new points: such a row may lie in a cluster that holds none that counts.
+                left = repeats == 0
+                member.labels_[left] = self._assign_on(member, points[left]).labels
             _log.info("%s: trained in %.2f s", identifier, sum(member.seconds_.values()))
             return member
 
@@ -207,7 +220,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 metric=member.parameters_.metric,
                 quantization_error=member.quantization_error_,
             )
-        self.structure_ = self._compare(points, plan)
+        if repeats is None:
+            self.structure_ = self._compare(points, plan)
+        else:
+            rows = np.repeat(np.arange(len(points)), repeats)
+            found = self._compare(points[rows], plan)
+            self.structure_ = found and replace(found, rows=rows[found.rows])
         single = self.structure_ is not None and self.structure_.p > self.level
         return self._adopt(members, ids, novelty / len(members), single)
 
@@ -307,8 +325,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         combining = self._combining()
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
+        repeats = getattr(members[0], "sample_weight_", None)
+        counted = labels
+        if repeats is not None:
+            counted = [np.repeat(own, repeats) for own in labels]
         self.ensemble_ = combine(
-            count_overlaps(labels, backend="numba", threads=threads),
+            count_overlaps(counted, backend="numba", threads=threads),
             **{name: value for name, value in combining.items() if name != "votes"},
             single=single,
         )
@@ -329,14 +351,17 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         X = check_table(self, X)
         points = self.estimators_[0]._scale(X)  # the same for all
         for member in self.estimators_:
-            yield assign(
-                see(points, member.factors_),
-                member._codebook,
-                member.node_clusters_,
-                member.hits_,
-                metric=member.parameters_.metric,
-                threads=effective_n_jobs(self.n_jobs),
-            )
+            yield self._assign_on(member, points)
+
+    def _assign_on(self, member: SOM, points: np.ndarray) -> Assignment:
+        return assign(
+            see(points, member.factors_),
+            member._codebook,
+            member.node_clusters_,
+            member.hits_,
+            metric=member.parameters_.metric,
+            threads=effective_n_jobs(self.n_jobs),
+        )
 
     def _vote(self, X: npt.ArrayLike) -> PointLabels:
         labels = [found.labels for found in self._assign(X)]

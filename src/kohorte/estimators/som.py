@@ -30,6 +30,7 @@ from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
     allow_nan,
     as_factors,
+    as_repeats,
     as_seed,
     centers_of,
     check_table,
@@ -75,6 +76,7 @@ _TRANSIENT = (
     "n_iter_",
     "seconds_",
     "u_matrix_",
+    "sample_weight_",
     "_segments",
     "_stream",
     "n_samples_seen_",
@@ -179,6 +181,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     history_, n_iter_, seconds_
         A `kohorte.maps.history.History`; steps, epochs or parts of training, where it was recorded;
         and the time of each stage.
+    sample_weight_ : (N,) int64
+        How often each row counts, in their smallest numbers; there where rows count differently.
     n_samples_seen_ : int
         Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
         errors, history_ or seconds_.
@@ -231,14 +235,21 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X: ArrayLike, y: object = None) -> SOM:
-        """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> SOM:
+        """Train the map on X (N, F), cluster its nodes and label the points; y is not used.
+
+        A row counts `sample_weight` times, as if X had it so often: (N,) numbers >= 0 that are
+        multiples of a common part; only their ratios matter. So do hits_, quality_ and errors;
+        automatic parameters follow from N.
+        """
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
         self._look_at(X)
         warn_of_features(X, self.feature_weights_, names_of(self))
         with reporting(self.verbose, "map") as progress:
-            return self._train(self._scale(X), as_seed(self.random_state), progress, resume)
+            points, seed = self._scale(X), as_seed(self.random_state)
+            repeats = as_repeats(sample_weight, len(points))
+            return self._train(points, seed, progress, resume, repeats)
 
     def _look_at(self, X: np.ndarray) -> None:
         """Take from X, and from the parameters, how features are brought to what maps see."""
@@ -252,10 +263,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         seed: int,
         progress: Callable[[int, int], None] | None = None,
         resume: bool = False,
+        repeats: np.ndarray | None = None,
     ) -> SOM:
         parameters, given = self._resolve(points, resume)
         realization = run_realization(
-            points,
+            points if repeats is None else np.repeat(points, repeats, axis=0),
             parameters,
             seed,
             factors=None if given is None else self._factors_without(points, given),
@@ -264,7 +276,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             threads=effective_n_jobs(self.n_jobs),
             progress=progress,
         )
-        return self._adopt(realization, parameters, seed)
+        self._adopt(realization, parameters, seed)
+        if repeats is not None:
+            self.sample_weight_ = repeats
+            seen = see(points, self.factors_)
+            self.winners_ = find_winners(seen, self._codebook, **self._search())
+            self.labels_ = self.node_clusters_[self.winners_].astype(np.int32)
+        return self
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
@@ -470,6 +488,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         factors = self.feature_weights_
         further = {
             "names": list(getattr(self, "feature_names_in_", ())) or None,
+            "sample_weight": getattr(self, "sample_weight_", None),
             "scaling/offset": self.center_ if self.center_.any() else None,
             "scaling/weights": factors if (factors != 1).any() else None,
             "initial/weights": None if isinstance(self.initial, str) else np.asarray(self.initial),
@@ -519,7 +538,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},
                 seconds={k: float(v) for k, v in file["seconds"].attrs.items() if k != "unit"},
             )
-        return som._adopt(trained, MapParameters(**resolved), seed)
+            repeats = file["sample_weight"][:] if "sample_weight" in file else None
+        som._adopt(trained, MapParameters(**resolved), seed)
+        if repeats is not None:
+            som.sample_weight_ = repeats
+        return som
 
 
 def _fill_weights(given: np.ndarray, points: np.ndarray) -> np.ndarray:
