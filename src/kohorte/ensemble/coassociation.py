@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
@@ -202,7 +203,7 @@ class Level:
         """
         k, inside = self.leaves.size, self.members(nodes)
         size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
-        onto = _sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
+        onto = sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
         shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
         lift = shared / np.outer(size, size) * self.by_chance
         np.fill_diagonal(lift, -np.inf)
@@ -210,7 +211,7 @@ class Level:
         most = float(self.lifts.max(initial=0.0))
         inner = np.array([self.lifts[node - k] if node >= k else most for node in nodes])
         order = np.argsort(-size, kind="stable")
-        return np.log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
+        return log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
 
 
 def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
@@ -372,7 +373,7 @@ def _agreement(
         yield max(0.0, adjusted_rand(table / pairs))
 
 
-def _sum_rows(
+def sum_rows(
     overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
 ) -> np.ndarray:
     """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
@@ -389,7 +390,7 @@ def _spread(
     """Give every cluster the group, of those of a level, that it shares most points with."""
     inner = part.members(nodes)
     inside = inner >= 0
-    shares = _sum_rows(overlaps, part.leaves, inner, len(nodes))
+    shares = sum_rows(overlaps, part.leaves, inner, len(nodes))
     # Larger groups first, so that of equal shares the larger wins.
     sizes = np.bincount(inner[inside], overlaps.sizes[part.leaves[inside]], minlength=len(nodes))
     order = np.argsort(-sizes, kind="stable")
