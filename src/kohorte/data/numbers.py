@@ -69,8 +69,17 @@ class NumberReader:
         if is_plain:
             with suppress(ValueError):
                 return np.fromiter(map(float, plain), np.float64, len(plain))
-        # Slower, so only for blocks that need it.
+        # Slower, so only for blocks that need it. Most of their entries are numbers as well.
         width = len(self._pairs)
+        if is_plain:
+            return np.array(
+                [
+                    number
+                    if (number := _as_float(text)) == number
+                    else self._convert(token, i % width)
+                    for i, (text, token) in enumerate(zip(plain, tokens, strict=True))
+                ]
+            )
         return np.array([self._convert(token, i % width) for i, token in enumerate(tokens)])
 
     def find_mixed(self, out: np.ndarray) -> list[int]:
@@ -155,6 +164,13 @@ class NumberReader:
         with suppress(ValueError):
             return float(text)
         return None
+
+
+def _as_float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 @dataclass
