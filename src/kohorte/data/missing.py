@@ -205,7 +205,8 @@ def describe_codes(codes: Sequence[Code], names: Sequence[str], section: str) ->
     for value in dict.fromkeys(code.value for code in codes):
         own = [code for code in codes if code.value == value]
         shown = [
-            f"{names[code.column]!r} {code.times} times, the others {code.low:g} to {code.high:g}"
+            f"{names[code.column]!r} {'once' if code.times == 1 else f'{code.times} times'}, the "
+            f"others {code.low:g} to {code.high:g}"
             for code in own[:_MOST_CODES]
         ]
         more = [f"and {len(own) - _MOST_CODES} more features"] if len(own) > _MOST_CODES else []
