@@ -274,6 +274,7 @@ def _is_code(value: float) -> bool:
         return True
     digits, _, exponent = f"{size:.6e}".partition("e")
     digits = digits.replace(".", "").rstrip("0")
-    if set(digits) == {"9"} and len(digits) > 1:
+    # Nines; where a table has several codes, also numbers beside them, as 998, eights and sevens.
+    if re.fullmatch(r"99+|99+[678]|888+|777+", digits):
         return True
     return digits == "1" and int(exponent) >= (5 if value < 0 else 10)

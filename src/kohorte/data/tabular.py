@@ -155,7 +155,7 @@ class TextSource(Source):
         mark = " " if delimiter == WHITESPACE else delimiter
         fields = [field for line in lines[1:] for field in split_line(line, mark)]
         commas = [field for field in fields if re.fullmatch(r"[+-]?\d+,\d+", field)]
-        if self._options.decimal == "." and len(commas) > len(fields) / 4:
+        if self._options.decimal == "." and commas:
             return f", and {self._options.section}decimal to ','"
         return ""
 
@@ -342,8 +342,11 @@ def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:
         numbers.append((float(name), min(values), max(values)))
     if all(low <= value <= high for value, low, high in numbers):
         return True
-    steps = np.diff([value for value, _, _ in numbers])
-    return bool(steps.size) and not ((steps > 0).all() or (steps < 0).all())
+    found = [value for value, _, _ in numbers]
+    steps = np.diff(found)
+    is_order = (steps > 0).all() or (steps < 0).all()
+    # Two numbers always rise or fall.
+    return not is_order or (len(found) < 3 and any(value % 1 for value in found))
 
 
 class ParquetSource(Source):
