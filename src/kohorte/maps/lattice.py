@@ -155,8 +155,26 @@ class Lattice:
         `kind` is 'euclidean', in units of the lattice step, or 'links', the number of links of the
         shortest path, which on a rectangular lattice is the Chebyshev distance of columns and rows.
         """
-        steps = self._coordinates - self._coordinates[np.asarray(node)][..., None, :]
-        return self._measure(steps, kind)
+        table = self._distances.get(kind)
+        if table is None:
+            table = self._distances.setdefault(kind, self.offset_distances(kind))
+        return self.take_offsets(table, node)
+
+    @cached_property
+    def _distances(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def take_offsets(self, table: np.ndarray, node: npt.ArrayLike) -> np.ndarray:
+        """Return what a table by offset has from a node, (M,), or several, (..., M), to all nodes.
+
+        `table` is (2, 2 ydim - 1, 2 xdim - 1), as that of offset_distances.
+        """
+        y, x = np.divmod(np.asarray(node), self.xdim)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            table, (self.ydim, self.xdim), axis=(1, 2)
+        )
+        taken = windows[y % 2, self.ydim - 1 - y, self.xdim - 1 - x]
+        return taken.reshape(*y.shape, self.n_nodes)
 
     def offset_distances(self, kind: str) -> np.ndarray:
         """Return the distances by offset, (2, 2 ydim - 1, 2 xdim - 1) float64.

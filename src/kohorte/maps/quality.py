@@ -149,37 +149,25 @@ def distortion(
     winners = as_nodes(winners, lattice.n_nodes, "winners")
     if winners.shape != points.shape[:1]:
         raise DataError(f"winners must have shape ({points.shape[0]},), got {winners.shape}")
-    strengths = _Strengths(Neighbourhood(lattice, kernel, kernel_distance).table(radius), lattice)
+    strengths = Neighbourhood(lattice, kernel, kernel_distance).table(radius)
     if metric in ("euclidean", "sqeuclidean"):
-        return _energy_of_squares(points, weights, winners, strengths) / winners.size
+        return _energy_of_squares(points, weights, winners, lattice, strengths) / winners.size
     taken = evenly_spaced(winners.size, as_count(rows, "rows", 1))
     total = 0.0
     for block in _blocks(taken, lattice.n_nodes):
         distances = pairwise(points[block], weights, metric)
-        total += float((strengths.of(winners[block]) * distances).sum())
+        total += float((lattice.take_offsets(strengths, winners[block]) * distances).sum())
     return total / taken.size
 
 
-class _Strengths:
-    """Rows h(c, .) of a kernel given by its table of offsets (see Neighbourhood.table)."""
-
-    def __init__(self, table: np.ndarray, lattice: Lattice) -> None:
-        self._lattice = lattice
-        self._windows = np.lib.stride_tricks.sliding_window_view(
-            table, (lattice.ydim, lattice.xdim), axis=(1, 2)
-        )
-
-    def of(self, nodes: np.ndarray) -> np.ndarray:
-        """Return h(c, i) for the nodes c, (n,), and all nodes i; (n, M) float64."""
-        y, x = np.divmod(nodes, self._lattice.xdim)
-        windows = self._windows[y % 2, self._lattice.ydim - 1 - y, self._lattice.xdim - 1 - x]
-        return windows.reshape(nodes.size, self._lattice.n_nodes)
-
-
 def _energy_of_squares(
-    points: np.ndarray, weights: np.ndarray, winners: np.ndarray, strengths: _Strengths
+    points: np.ndarray,
+    weights: np.ndarray,
+    winners: np.ndarray,
+    lattice: Lattice,
+    strengths: np.ndarray,
 ) -> float:
-    """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2."""
+    """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2; h by offset."""
     n_nodes, n_features = weights.shape
     weights = weights.astype(np.float64)
     # Sums by winner and feature of o = p - w_c, which are small numbers, so that no digits cancel,
@@ -206,7 +194,7 @@ def _energy_of_squares(
     hit = np.flatnonzero(np.bincount(winners, minlength=n_nodes))
     with single_threaded():
         for nodes in _blocks(hit, n_nodes):
-            h = strengths.of(nodes)
+            h = lattice.take_offsets(strengths, nodes)
             own, of_h, of_weights = weights[nodes], h.sum(axis=1)[:, None], h @ weights
             total += float(of_h[:, 0] @ scatter[nodes])
             total += float((2 * sums[nodes] * (of_h * own - of_weights)).sum())
