@@ -170,7 +170,16 @@ def test_log_ratios_need_the_features_that_are_dropped(schema, table, tmp_path):
     mixed = options(schema, path, transform={"a": "clr", "b": "clr"}, constant_features="drop")
     data = prepare_data(mixed, seed=0)
     assert data.names == ("c",)
+    assert data.transformation.inputs == ("c",)
+    # A log-ratio needs all of its parts, also one whose own is constant.
+    three = np.c_[values[:, 0] * values[:, 1], values[:, 0], values[:, 1] * 0 + values[:, 0]]
+    three[:, 2] = three[:, 0] ** 0.5 * three[:, 1] ** 0.5
+    pd.DataFrame(three, columns=list(NAMES)).assign(kind=0).to_csv(path, index=False)
+    data = prepare_data(options(schema, path, transform="clr", constant_features="drop"), seed=0)
+    assert data.names == ("a", "b")
     assert data.transformation.inputs == NAMES
+    store.write_data(tmp_path / "data.h5", data, options=how | {"missing": "error"})
+    assert_allclose(read_points(path, tmp_path / "data.h5").features, data.features, atol=1e-6)
 
 
 def test_a_sweep_of_transforms_is_a_choice_of_columns(schema, table):

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kohorte.data.names import feature_sets, named_features, scalings, transforms_of
+from kohorte.data.names import (
+    TEXT_KEYS,
+    VALUE_KEYS,
+    feature_sets,
+    named_features,
+    scalings,
+    transforms_of,
+)
 from kohorte.data.scaling import check_weights, fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import grid_shape
@@ -18,8 +25,9 @@ from kohorte.provenance import digest_of
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
-    *("label", "stride", "sample", "delimiter", "missing"),
-    *("feature_dataset", "names_dataset", "generate"),
+    *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
+    *TEXT_KEYS,
+    *VALUE_KEYS,
 ]
 
 
@@ -132,7 +140,8 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     kept_sources = scaling.names
     if transformation is not None:
         transformation = transformation.keep(scaling.kept)
-        kept_sources = tuple(table.names[column.source] for column in transformation.columns)
+        inputs = transformation.inputs
+        kept_sources = tuple(inputs[column.source] for column in transformation.columns)
     scales = {}
     for method, other in list(fitted.items())[1:]:
         scale = np.full(len(names), np.inf)

@@ -140,9 +140,16 @@ class Transformation:
         return out
 
     def keep(self, kept: np.ndarray) -> Transformation:
-        """Return that to some of the F features, (F,) bool; the inputs stay all that they need."""
-        columns = tuple(c for c, keep in zip(self.columns, kept, strict=True) if keep)
-        return replace(self, columns=columns)
+        """Return that to some of the F features, (F,) bool, from the inputs that they need."""
+        columns = [c for c, keep in zip(self.columns, kept, strict=True) if keep]
+        parts = self.parts if any(c.method == "clr" for c in columns) else ()
+        needed = sorted({c.source for c in columns}.union(parts))
+        place = {old: new for new, old in enumerate(needed)}
+        return Transformation(
+            inputs=tuple(self.inputs[k] for k in needed),
+            columns=tuple(replace(c, source=place[c.source]) for c in columns),
+            parts=tuple(place[part] for part in parts),
+        )
 
 
 def fit_transforms(
