@@ -117,7 +117,8 @@ class Transformation:
         for k, column in enumerate(self.columns):
             x = np.ascontiguousarray(values[:, column.source], dtype=np.float64)
             if column.method == "clr":
-                out[:, k] = np.log(x) - logarithms
+                # Of a part that is constant beside the others roundings alone would be left.
+                out[:, k] = np.round(np.log(x) - logarithms, 12)
                 continue
             _check_domain(x, self.inputs[column.source], column.method, rows)
             out[:, k] = _forward(x, column)
