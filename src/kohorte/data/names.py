@@ -49,6 +49,16 @@ VALUE_KEYS = ("missing_values", "not_missing", "decimal", "thousands", "below_de
 #: Word for any number of blanks and tabs as delimiter; a blank means the same.
 WHITESPACE = "whitespace"
 
+#: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has the
+#: form of the source where it can. Grids come back as their cells: `GRIDS`.
+COPIES = {
+    **{suffix: suffix for suffix in (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow")},
+    **{suffix: suffix for suffix in (".xlsx", ".ods", ".fits", ".fcs", ".npz", ".h5", ".hdf5")},
+    **{".xlsm": ".xlsx", ".fit": ".fits", ".fts": ".fits", ".fits.gz": ".fits"},
+    **{".npy": ".csv", ".h5ad": ".csv", ".mat": ".csv"},
+}
+GRIDS = {".nc": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
+
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +111,7 @@ class ReadOptions:
     feature_dataset: str = "features"
     names_dataset: str | None = "names"
     delimiter: str | None = None
+    table: str | int | None = None
     generate: Mapping[str, Any] = field(default_factory=dict)
     missing_values: tuple[float | str, ...] = ()
     not_missing: tuple[str, ...] = ()
@@ -128,6 +130,10 @@ class ReadOptions:
         return MissingValues(self.missing_values, self.not_missing)
 
 
+#: What a source says about columns where it says nothing.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Source(ABC):
     """An opened source of `n_rows` rows whose columns have `names`.
 
@@ -139,6 +145,16 @@ class Source(ABC):
     n_rows: int
     has_labels: bool = False  # the source itself says what the ground truth is
     shape: tuple[int, ...] | None = None  # of the grid whose cells the rows are, C order
+    #: By name of a column or coordinate, where the source says so: its unit, and what it is in words
+    units: Mapping[str, str] = NOTHING
+    titles: Mapping[str, str] = NOTHING
+    #: Of a grid, by axis in the order of `shape`: (cells along it,) numbers. An axis may have none,
+    #: and is called by its name in the source, or axis_0, ...
+    coordinates: Mapping[str, np.ndarray] = NOTHING
+    #: Columns that are features only where they are named, and what they are, for the log
+    asides: Mapping[str, str] = NOTHING
+    #: Column that names the rows, such as the index of a data frame; None where the source has none
+    ids: str | None = None
 
     @abstractmethod
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
