@@ -7,7 +7,8 @@ maps give the same as the files of a study.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kohorte._checks import extra
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.reliability import reliability_table
+from kohorte.data.table import Beside
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
@@ -39,6 +41,9 @@ MAX_CANDIDATES = 50
 
 #: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
+#: Rows of the table of points that are foreign or in doubt.
+MAX_NOTABLE = 1000
+
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
 _POINTS = [
     *("label", "confidence", "second", "second_share", "signal"),
@@ -50,7 +55,8 @@ _STABILITY = [
 ]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
 _EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
-_METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
+_METHODS = ["method", "ari", "ami", "accuracy", "n_groups", "points"]
+_COMPOSITION = ["column", "value", "group", "points", "share", "share_of_group"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
 
@@ -105,15 +111,88 @@ def cluster_table(
     return _frame(_CLUSTERS, columns).sort_values("rank")
 
 
-def point_table(rows: Sequence[int] | np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
+def point_table(
+    rows: Sequence[int] | np.ndarray, beside: Beside | None = None, **columns: np.ndarray
+) -> pd.DataFrame:
     """Return one row a point, with the row of the source that it came from.
 
-    `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `**columns`
-    (N,): what is known of the points.
+    `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `beside`:
+    what the source has beside the features: names and samples come first, what is carried last; a
+    column of it that is called as one of the table gets an underscore at its end. `**columns` (N,):
+    what is known of the points; `label`, their group, becomes the column `group`.
     """
+    beside = beside or Beside()
+    ours = {"group" if name == "label" else name: values for name, values in columns.items()}
+    taken = {"row", *ours}
+    first, last = (
+        {free_name(name, taken): values for name, values in part.items()}
+        for part in ({**beside.ids, **beside.groups}, beside.carried)
+    )
+    found = {"row": rows, **first, **ours}
+    found |= {name: values for name, values in last.items() if name not in first}
     if len(rows) > MAX_ROWS:
-        return pd.DataFrame(columns=["row", *columns])
-    return pd.DataFrame({"row": rows, **columns})
+        return pd.DataFrame(columns=list(found))
+    return pd.DataFrame(found)
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name with underscores at its end, until it is none of those that are taken."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def notable_table(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `point_table` that are foreign or in doubt, with `why`, MAX_NOTABLE.
+
+    Foreign points come first, the most novel one at the top; then those in doubt, by confidence.
+    """
+    foreign = points.get("is_outlier", pd.Series(False, points.index)).astype(bool)
+    doubtful = pd.Series(False, points.index)
+    if len(points):
+        doubtful[:] = in_doubt(points["confidence"].to_numpy(), points["second_share"].to_numpy())
+    why = np.where(foreign, np.where(doubtful, "foreign, in doubt", "foreign"), "in doubt")
+    order = pd.DataFrame({"far": -points.get("novelty", 0.0), "sure": points["confidence"]})
+    order.loc[~foreign, "far"] = 0.0
+    order = order[foreign | doubtful].sort_values(["far", "sure"], kind="stable").index
+    found = points.loc[order[:MAX_NOTABLE]]
+    found.insert(1, free_name("why", points.columns), why[found.index.to_numpy(dtype=int)])
+    return found
+
+
+def composition_table(
+    groups: Mapping[str, np.ndarray], labels: np.ndarray, n_groups: int
+) -> pd.DataFrame:
+    """Return one row a column, value of it and consensus group: the points that have both.
+
+    `share` are those of the value, `share_of_group` those of the group. Values are in the order of
+    text, numbers in it by their size: P2 comes before P10. `groups`: (N,) columns that say which sample a point
+    belongs to, by name; `labels` (N,) integers: group of each point, -1 for none.
+    """
+    tables = []
+    labels = np.asarray(labels, dtype=np.int64)
+    for column, values in groups.items():
+        names, codes = np.unique(values, return_inverse=True)
+        if values.dtype.kind == "O":
+            order = sorted(range(len(names)), key=lambda k: _natural(names[k]))
+            names, codes = names[order], np.argsort(order)[codes]
+        with_none = int((labels < 0).any())  # the last column is that of no group
+        width = n_groups + with_none
+        counts = np.bincount(codes * width + labels % width, minlength=len(names) * width)
+        counts = counts.reshape(len(names), width)
+        of_value, of_group = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
+        found = {
+            "column": column,
+            "value": np.repeat(names, width),
+            "group": np.tile([*range(n_groups), *[-1] * with_none], len(names)),
+            "points": counts.ravel(),
+            "share": (counts / of_value).ravel(),
+            "share_of_group": np.divide(
+                counts, of_group, out=np.full(counts.shape, np.nan), where=of_group > 0
+            ).ravel(),
+        }
+        tables.append(pd.DataFrame(found))
+    return pd.concat(tables) if tables else pd.DataFrame(columns=_COMPOSITION)
 
 
 def stability_table(
@@ -189,6 +268,12 @@ def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
     return pd.DataFrame({name: getattr(evidence, name)[:MAX_CANDIDATES] for name in _EVIDENCE})
 
 
+def _natural(text: str) -> list[tuple[bool, float, str]]:
+    """Return what sorts text with the numbers in it by their size."""
+    parts = re.split(r"(\d+)", text)
+    return [(part.isdecimal(), float(part) if part.isdecimal() else 0.0, part) for part in parts]
+
+
 def structure_table(structure: Structure | None) -> pd.DataFrame:
     """Return one row a number of groups: what speaks for it, and p; the first row is of any.
 
@@ -243,7 +328,10 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
 
 def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
     """Return one row a method of `evaluate_ensemble`: how well its labels reproduce the classes."""
-    rows = [(name, e.ari, e.ami, e.accuracy, len(e.clusters)) for name, e in evaluations.items()]
+    rows = [
+        (name, e.ari, e.ami, e.accuracy, len(e.clusters), int(e.confusion.sum()))
+        for name, e in evaluations.items()
+    ]
     return pd.DataFrame(rows, columns=_METHODS)
 
 
@@ -283,7 +371,7 @@ def tabulate_study(
     overlaps, ids = stored.overlaps, stored.realizations.ids
     clusters, points = stored.clusters, stored.points
     groups = clusters.consensus_group
-    table = store.read_data(data, mapped=True) if data else None
+    table = store.read_data(data, mapped=True, beside=True) if data else None
     tables = {}
     if files:
         realizations = file_table(files, overlaps, labels.copies)
@@ -308,21 +396,29 @@ def tabulate_study(
         names, truth = table.class_names, table.truth
         best = ids.index(stored.realizations.representative)
         scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
+    known = {name: points.arrays[name] for name in _POINTS if name in points.arrays}
+    beside = None if table is None else table.beside
+    if truth is not None:
+        known["class"] = np.array([*names, ""], dtype=object)[truth]  # the last is that of -1
+    of_points = point_table(
+        range(stored.n_points) if table is None else table.rows, beside, **known
+    )
     of_groups = group_table(overlaps, groups, points.label, points.confidence, points.second_share)
     compared = read_structure(structure)
     if compared is not None:
         count = stored.consensus.n_groups
         of_groups = of_groups.assign(**match_groups(compared, points.label, count))
     how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
+    if beside is not None and beside.groups:
+        count = stored.consensus.n_groups
+        tables["composition"] = composition_table(beside.groups, points.label, count)
     return tables | {
         "realizations": realizations,
         "clusters": cluster_table(
             ids, overlaps, **{name: getattr(clusters, name) for name in _CLUSTERS[3:]}
         ),
-        "points": point_table(
-            range(stored.n_points) if table is None else table.rows,
-            **{name: points.arrays[name] for name in _POINTS if name in points.arrays},
-        ),
+        "points": of_points,
+        "notable": notable_table(of_points),
         "reliability": reliability_table(points.label, points.confidence, truth),
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,

@@ -54,8 +54,13 @@ WHITESPACE = "whitespace"
 COPIES = {
     **{suffix: suffix for suffix in (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow")},
     **{suffix: suffix for suffix in (".xlsx", ".ods", ".fits", ".fcs", ".npz", ".h5", ".hdf5")},
-    **{".xlsm": ".xlsx", ".fit": ".fits", ".fts": ".fits", ".fits.gz": ".fits"},
-    **{".npy": ".csv", ".h5ad": ".csv", ".mat": ".csv"},
+    ".xlsm": ".xlsx",
+    ".fit": ".fits",
+    ".fts": ".fits",
+    ".fits.gz": ".fits",
+    ".npy": ".csv",
+    ".h5ad": ".csv",
+    ".mat": ".csv",
 }
 GRIDS = {".nc": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 
@@ -63,7 +68,7 @@ GRIDS = {".nc": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("missing", "reading", "scaling", "sources", "table")
+_ALWAYS = ("missing", "reading", "roles", "scaling", "sources", "table")
 
 #: What other modules a reader uses.
 _BESIDE = {"tabular": ("lines", "numbers")}

@@ -108,6 +108,7 @@ class ReadOptions:
 
     features: tuple[str, ...] | None = None
     label: str | None = None
+    beside: tuple[str, ...] = ()  # other columns that are no features
     feature_dataset: str = "features"
     names_dataset: str | None = "names"
     delimiter: str | None = None
@@ -145,7 +146,7 @@ class Source(ABC):
     n_rows: int
     has_labels: bool = False  # the source itself says what the ground truth is
     shape: tuple[int, ...] | None = None  # of the grid whose cells the rows are, C order
-    #: By name of a column or coordinate, where the source says so: its unit, and what it is in words
+    #: By name of a column or coordinate, where the source says so: its unit, and what it is
     units: Mapping[str, str] = NOTHING
     titles: Mapping[str, str] = NOTHING
     #: Of a grid, by axis in the order of `shape`: (cells along it,) numbers. An axis may have none,
@@ -163,6 +164,10 @@ class Source(ABC):
     @abstractmethod
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column, (len(rows),), as it is: numbers, or text as str, bytes or object."""
+
+    def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column as the file has it: a name may look like a marker of missing values."""
+        return self.read_column(column, rows)
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read the ground truth that comes with the source, (len(rows),), where `has_labels`."""
@@ -196,6 +201,10 @@ class MarkedSource(Source):
         """Read one column, with NaN among numbers and None in text for what is missing."""
         found = self._source.read_column(column, rows)
         return self._rules.mask(found, partial(self._report, f"column {self.names[column]!r}"))
+
+    def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column as the file has it."""
+        return self._source.read_entries(column, rows)
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read the labels that come with the source, marked as those of a column."""
