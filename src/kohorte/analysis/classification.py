@@ -75,7 +75,8 @@ def winners_of_means(
     """Find the mean of the points of each class and its winner.
 
     `features` (N, F): NaN where a value is missing, which does not count; `classes` (N,) integers
-    0..C-1: each of some point, and -1 for points that do not count; `weights` (M, F), `factors`: weights of the map and what it sees.
+    0..C-1: each of some point, and -1 for points that do not count; `weights` (M, F), `factors`:
+    weights of the map and what it sees.
     Returns `means` (C, F) float64: NaN for a feature that all points of a class miss; `winners`
     (C,) int32.
     """
@@ -203,8 +204,9 @@ def classify_points(
         import pandas as pd
 
     table, tests = store.read_data(data), read_points(test, data)
-    if table.truth is None or table.class_names is None or tests.class_names is None:
+    if table.truth is None or table.class_names is None or tests.truth is None:
         raise DataError("classification: study and test points need known classes")
+    assert tests.class_names is not None  # as there are classes
     named = tests.truth >= 0
     test_truth = match_names(tests.class_names, table.class_names)[tests.truth[named]]
     points, known = (tests.features[named], test_truth), (table.truth, len(table.class_names))

@@ -22,7 +22,7 @@ class Matching:
     """Clusters beside classes, matched one to one with most points in common."""
 
     classes: np.ndarray  # (n_classes,) any type, ascending
-    #: (n_clusters,) integers: cluster ids, ascending, also of clusters without a point of known class
+    #: (n_clusters,) integers: cluster ids, ascending, also of those without a point of known class
     clusters: np.ndarray
     #: (n_classes, n_clusters) int64: number of points of each class in each cluster
     confusion: np.ndarray
@@ -143,15 +143,15 @@ def has_class(truth: np.ndarray) -> np.ndarray:
 
 def _check_truth(truth: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the known classes in a type that can be sorted."""
-    bad: Sequence[int] | np.ndarray = []
+    bad: Sequence[Any] | np.ndarray = []
     if truth.dtype.kind == "f":
         bad = np.flatnonzero(known & ~(np.isfinite(truth) & (truth == np.round(truth))))
     elif truth.dtype.kind == "O":
         bad = [p for p in np.flatnonzero(known) if not isinstance(truth[p], str | int)]
     if len(bad):
         raise DataError(
-            f"true class of point {bad[0]} is {truth[bad[0]]!s}; classes are text or whole numbers, "
-            "and NaN, None and -1 say that one is not known"
+            f"true class of point {bad[0]} is {truth[bad[0]]!s}; classes are text or whole "
+            "numbers, and NaN, None and -1 say that one is not known"
         )
     kinds = {"f": np.int64, "O": str}
     return truth[known].astype(kinds.get(truth.dtype.kind, truth.dtype))

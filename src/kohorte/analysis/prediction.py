@@ -90,8 +90,8 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         # What is wrong may be the classes alone, which a prediction does not need.
         table = read_table(source, **how)
         _log.info("no classes to compare with: %s", error)
-    features, names = scaling.apply(table.values), table.label_names
-    return NewPoints(features, table.rows, table.labels, names, table.beside)
+    features, classes = scaling.apply(table.values), table.label_names
+    return NewPoints(features, table.rows, table.labels, classes, table.beside)
 
 
 def predict(
@@ -189,7 +189,7 @@ def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:
     """Return one row a point, with its class where that is known, as `point_table` does."""
     from kohorte.analysis.tables import point_table
 
-    known = dict(vars(prediction))
+    known = {"group" if n == "label" else n: values for n, values in vars(prediction).items()}
     if points.truth is not None and points.class_names is not None:
         # The last name is that of -1.
         known["class"] = np.array([*points.class_names, ""], dtype=object)[points.truth]

@@ -46,7 +46,7 @@ MAX_NOTABLE = 1000
 
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
 _POINTS = [
-    *("label", "confidence", "second", "second_share", "signal"),
+    *("confidence", "second", "second_share", "signal"),
     *("novelty", "is_outlier"),  # where there are maps
 ]
 _STABILITY = [
@@ -119,17 +119,18 @@ def point_table(
     `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `beside`:
     what the source has beside the features: names and samples come first, what is carried last; a
     column of it that is called as one of the table gets an underscore at its end. `**columns` (N,):
-    what is known of the points; `label`, their group, becomes the column `group`.
+    what is known of the points.
     """
     beside = beside or Beside()
-    ours = {"group" if name == "label" else name: values for name, values in columns.items()}
-    taken = {"row", *ours}
-    first, last = (
-        {free_name(name, taken): values for name, values in part.items()}
-        for part in ({**beside.ids, **beside.groups}, beside.carried)
-    )
-    found = {"row": rows, **first, **ours}
-    found |= {name: values for name, values in last.items() if name not in first}
+    first = {**beside.ids, **beside.groups}
+    last = {name: values for name, values in beside.carried.items() if name not in first}
+    taken = {"row", *columns}
+    found = {
+        "row": rows,
+        **{free_name(name, taken): values for name, values in first.items()},
+        **columns,
+        **{free_name(name, taken): values for name, values in last.items()},
+    }
     if len(rows) > MAX_ROWS:
         return pd.DataFrame(columns=list(found))
     return pd.DataFrame(found)
@@ -147,16 +148,18 @@ def notable_table(points: pd.DataFrame) -> pd.DataFrame:
 
     Foreign points come first, the most novel one at the top; then those in doubt, by confidence.
     """
-    foreign = points.get("is_outlier", pd.Series(False, points.index)).astype(bool)
-    doubtful = pd.Series(False, points.index)
-    if len(points):
-        doubtful[:] = in_doubt(points["confidence"].to_numpy(), points["second_share"].to_numpy())
-    why = np.where(foreign, np.where(doubtful, "foreign, in doubt", "foreign"), "in doubt")
-    order = pd.DataFrame({"far": -points.get("novelty", 0.0), "sure": points["confidence"]})
-    order.loc[~foreign, "far"] = 0.0
-    order = order[foreign | doubtful].sort_values(["far", "sure"], kind="stable").index
-    found = points.loc[order[:MAX_NOTABLE]]
-    found.insert(1, free_name("why", points.columns), why[found.index.to_numpy(dtype=int)])
+    shares = (points[name].to_numpy(dtype=float) for name in ("confidence", "second_share"))
+    doubtful, foreign = in_doubt(*shares), np.zeros(len(points), dtype=bool)
+    novelty = np.zeros(len(points))
+    if "is_outlier" in points:
+        foreign = points["is_outlier"].to_numpy(dtype=bool)
+        novelty = np.where(foreign, points["novelty"].to_numpy(dtype=float), 0.0)
+    order = np.lexsort([points["confidence"].to_numpy(dtype=float), -novelty])
+    chosen = order[(foreign | doubtful)[order]][:MAX_NOTABLE]
+    words = np.array(["", "foreign", "in doubt", "foreign, in doubt"])
+    why = words[foreign + 2 * doubtful]
+    found = points.iloc[chosen].copy()
+    found.insert(1, free_name("why", points.columns), why[chosen])
     return found
 
 
@@ -166,15 +169,15 @@ def composition_table(
     """Return one row a column, value of it and consensus group: the points that have both.
 
     `share` are those of the value, `share_of_group` those of the group. Values are in the order of
-    text, numbers in it by their size: P2 comes before P10. `groups`: (N,) columns that say which sample a point
-    belongs to, by name; `labels` (N,) integers: group of each point, -1 for none.
+    text, numbers in it by their size: P2 comes before P10. `groups`: (N,) columns that say which
+    sample a point belongs to, by name; `labels` (N,) integers: group of each point, -1 for none.
     """
     tables = []
     labels = np.asarray(labels, dtype=np.int64)
     for column, values in groups.items():
         names, codes = np.unique(values, return_inverse=True)
         if values.dtype.kind == "O":
-            order = sorted(range(len(names)), key=lambda k: _natural(names[k]))
+            order = sorted(range(len(names)), key=lambda k: _natural(str(names[k])))
             names, codes = names[order], np.argsort(order)[codes]
         with_none = int((labels < 0).any())  # the last column is that of no group
         width = n_groups + with_none
@@ -396,7 +399,8 @@ def tabulate_study(
         names, truth = table.class_names, table.truth
         best = ids.index(stored.realizations.representative)
         scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
-    known = {name: points.arrays[name] for name in _POINTS if name in points.arrays}
+    known = {"group": points.label}
+    known |= {name: points.arrays[name] for name in _POINTS if name in points.arrays}
     beside = None if table is None else table.beside
     if truth is not None:
         known["class"] = np.array([*names, ""], dtype=object)[truth]  # the last is that of -1
