@@ -5,7 +5,7 @@ Only the standard library is imported, so that a workflow can tell while it plan
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -101,6 +101,12 @@ def reading_parts(source: str | None) -> tuple[str, ...]:
     own = () if reader is None else (reader.module, *_BESIDE.get(reader.module, ()))
     modules = (*own, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
+
+
+def label_parts(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the parts of the library that read label files."""
+    parts = {part for file in files for part in reading_parts(file)}
+    return ("data/labels", *sorted(parts)) if parts else ()
 
 
 #: Keys of the section `data` that can be swept: what maps see of the table.

@@ -6,7 +6,8 @@ A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -170,14 +171,29 @@ def read_table(
         header=header,
         encoding=encoding,
     )
+    with _open(title, reader, place, options) as opened:
+        return _read(
+            opened, features, roles, sample, stride, seed, missing, least_rows, options, lenient
+        )
+
+
+@contextmanager
+def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
+    """Open any source, whose missing values are found as the options say.
+
+    Raises ConfigError: an option does not apply to this source; DataError: it cannot be read.
+    """
+    with _open(title, *_find_reader(title), options) as opened:
+        yield opened
+
+
+@contextmanager
+def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[Source]:
     check_dialect(title, reader, options)
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
         with opening(title, place, options) as opened:
-            marked = MarkedSource(opened, options)
-            return _read(
-                marked, features, roles, sample, stride, seed, missing, least_rows, options, lenient
-            )
+            yield MarkedSource(opened, options)
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
 
