@@ -36,21 +36,21 @@ READERS = {
     ".parquet": Reader("tabular", "open_parquet"),
 }
 
-#: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has the
-#: form of the source where it can. Grids come back as their cells: `GRIDS`.
-COPIES = {
-    **{suffix: suffix for suffix in (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow")},
-    **{suffix: suffix for suffix in (".xlsx", ".ods", ".fits", ".fcs", ".npz", ".h5", ".hdf5")},
-    **{".xlsm": ".xlsx", ".fit": ".fits", ".fts": ".fits", ".fits.gz": ".fits"},
-    **{".npy": ".csv", ".h5ad": ".csv", ".mat": ".csv"},
+#: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has
+#: the form of the source where it can. Grids come back as their cells: `GRIDS`.
+COPIES = dict.fromkeys((".csv", ".npy", ".mat", ".h5ad"), ".csv") | {
+    suffix: suffix
+    for suffix in (".tsv", ".txt", ".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")
 }
+COPIES |= {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".ods": ".ods", ".fcs": ".fcs"}
+COPIES |= dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
 GRIDS = {".nc": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("reading", "scaling", "sources", "table")
+_ALWAYS = ("columns", "reading", "scaling", "sources", "table")
 
 
 def is_file(source: str) -> bool:

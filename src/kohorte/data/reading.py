@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +122,7 @@ class Source(ABC):
     n_rows: int
     has_labels: bool = False  # the source itself says what the ground truth is
     shape: tuple[int, ...] | None = None  # of the grid whose cells the rows are, C order
-    #: By name of a column or coordinate, where the source says so: its unit, and what it is in words
+    #: By name of a column or coordinate, where the source says so: its unit, and what it is
     units: Mapping[str, str] = NOTHING
     titles: Mapping[str, str] = NOTHING
     #: Of a grid, by axis in the order of `shape`: (cells along it,) numbers. An axis may have none,
@@ -228,44 +227,6 @@ class ArraySource(Source):
         """Read what `add_labels` took."""
         with damages(self.title):
             return np.asarray(self._labels[()])[rows]
-
-
-class FieldSource(Source):
-    """A source whose columns are datasets of their own, all on the cells of one grid."""
-
-    shape: tuple[int, ...]
-
-    def __init__(self, title: str, fields: Mapping[str, np.ndarray | h5py.Dataset]) -> None:
-        self.title = title
-        self.names = tuple(fields)
-        self._fields = fields
-        self.shape = next(iter(fields.values())).shape
-        for name, array in fields.items():
-            if array.shape != self.shape or array.dtype.kind not in NUMERIC_KINDS:
-                raise DataError(
-                    f"{title}: field {name!r} is {array.dtype} of shape {array.shape}; fields are "
-                    f"numbers of one shape, and the first has {self.shape}"
-                )
-        self.n_rows = math.prod(self.shape)
-
-    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read the chosen fields, one after the other."""
-        chosen = [self._fields[self.names[column]] for column in columns]
-        dtype = float_type(np.result_type(*[array.dtype for array in chosen]))
-        out = np.empty((len(rows), len(columns)), dtype=dtype)
-        for k, column in enumerate(columns):
-            out[:, k] = self.read_column(column, rows)
-        return out
-
-    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """Read one field in its own type."""
-        with damages(self.title):
-            flat = self._fields[self.names[column]][()].reshape(-1)
-        return flat if len(rows) == self.n_rows else flat[rows]
-
-    def place(self, row: int) -> str:
-        """Name the cell of the grid."""
-        return f"cell {tuple(int(i) for i in np.unravel_index(row, self.shape))}"
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype:
