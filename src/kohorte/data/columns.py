@@ -281,11 +281,8 @@ def choose_columns(
     tables = [n for n, c in members.items() if len(c.shape) == 2 and c.is_numeric]
     numbers = {name: column.shape for name, column in flat.items() if column.is_numeric}
     if tables or not numbers:
-        hint = (
-            f"; set feature_dataset to {' or '.join(place + name for name in tables[:3])}, which is N x F"
-            if tables
-            else ""
-        )
+        whole = " or ".join(place + name for name in tables[:3])
+        hint = f"; set feature_dataset to {whole}, which is N x F" if tables else ""
         raise DataError(f"{title}: {missing}; {suggest(key, members)}{hint}")
     if len(set(numbers.values())) > 1:
         raise DataError(

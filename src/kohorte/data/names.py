@@ -33,7 +33,9 @@ READERS = {
     ".csv": Reader("tabular", "open_csv", is_text=True),
     ".tsv": Reader("tabular", "open_tsv", is_text=True),
     ".txt": Reader("tabular", "open_tsv", is_text=True),
-    ".parquet": Reader("tabular", "open_parquet"),
+    ".parquet": Reader("arrow", "open_parquet"),
+    ".feather": Reader("arrow", "open_feather"),
+    ".arrow": Reader("arrow", "open_feather"),
 }
 
 #: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has

@@ -26,6 +26,9 @@ MISSING = ("error", "skip", "drop")
 #: Bytes of the smallest type that a table is held in, float32.
 _LEAST_BYTES = 4
 
+#: Names of columns that a line of the log lists.
+_LISTED = 20
+
 
 def read_table(
     source: str | os.PathLike[str],
@@ -284,6 +287,11 @@ def _feature_columns(
     if features is not None:
         return [_find_column(source, "feature", name) for name in features]
     columns = [column for column in range(len(source.names)) if column != label_column]
+    aside = [source.names[column] for column in columns if source.names[column] in source.asides]
+    columns = [column for column in columns if source.names[column] not in aside]
+    for what in dict.fromkeys(source.asides[name] for name in aside):
+        named = [name for name in aside if source.asides[name] == what]
+        _LOG.info("%s: no feature, as it is %s: %s", source.title, what, _shorten(named))
     if not columns:
         raise DataError(f"{source.title}: has no feature columns")
     unnamed = next((column for column in columns if not source.names[column]), None)
@@ -339,6 +347,11 @@ def _drop_incomplete(
         )
     _LOG.warning("%s: %s; dropped", title, dropped)
     return values[complete], rows[complete]
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _first_duplicate(names: Iterable[str]) -> str | None:

@@ -1,10 +1,9 @@
-"""Sources with one type per column: delimited text and Parquet."""
+"""Sources that are delimited text."""
 
 from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -14,14 +13,11 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._checks import extra
-from kohorte.data.reading import ReadOptions, Source, check_expansion, damages, float_type
+from kohorte.data.reading import ReadOptions, Source
 from kohorte.errors import DataError
 
 if TYPE_CHECKING:
     import _csv
-
-    import pyarrow.parquet
 
 #: Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
@@ -177,77 +173,6 @@ class TextSource(Source):
                 ) from error
 
 
-class ParquetSource(Source):
-    """A Parquet file, read one column at a time."""
-
-    def __init__(self, title: str, file: pyarrow.parquet.ParquetFile) -> None:
-        self.title = title
-        self._file = file
-        self.names = tuple(file.schema_arrow.names)
-        self.n_rows = file.metadata.num_rows
-
-    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read the chosen columns, one after the other."""
-        types = [self._number_type(column) for column in columns]
-        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*types))
-        # Numbers beyond the range of float64 become infinite, which is refused with their place.
-        with np.errstate(all="ignore"):
-            for position, (column, dtype) in enumerate(zip(columns, types, strict=True)):
-                out[:, position] = self._numbers(column, dtype)[rows]
-        return out
-
-    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """Read one column: as numbers if its type is numeric, else as objects."""
-        import pyarrow
-
-        kind = self._file.schema_arrow.types[column]
-        data = self._load(column)
-        with damages(self.title):
-            if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
-                return data.to_numpy()[rows]
-            out = np.empty(self.n_rows, dtype=object)
-            out[:] = data.to_pylist()
-            return out[rows]
-
-    def _load(self, column: int) -> pyarrow.ChunkedArray:
-        name = self.names[column]
-        with damages(self.title):
-            # A name with a dot also matches fields inside a column, hence the choice after reading.
-            found = self._file.read(columns=[name]).column(name)
-        if len(found) != self.n_rows:
-            raise DataError(
-                f"{self.title}: is damaged: column {name!r} has {len(found)} of {self.n_rows} rows"
-            )
-        return found
-
-    def _number_type(self, column: int) -> np.dtype:
-        import pyarrow
-
-        kind = self._file.schema_arrow.types[column]
-        types = pyarrow.types
-        if types.is_integer(kind) or types.is_floating(kind):
-            return float_type(kind.to_pandas_dtype())
-        if types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind):
-            return np.dtype(np.float64)
-        raise DataError(
-            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, "
-            "but features must be integer or floating-point numbers; choose numeric features"
-        )
-
-    def _numbers(self, column: int, dtype: np.dtype) -> np.ndarray:
-        """Read the whole column as floats, with NaN where it is null."""
-        import pyarrow
-
-        data = self._load(column)
-        kind = data.type
-        with damages(self.title):
-            if pyarrow.types.is_boolean(kind):
-                data = data.cast(pyarrow.uint8())
-            elif pyarrow.types.is_decimal(kind) or pyarrow.types.is_null(kind):
-                data = data.cast(pyarrow.float64())
-            return data.to_numpy().astype(dtype, copy=False)
-
-
 @contextmanager
 def open_csv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open comma-separated text, or text with any other delimiter that the options name."""
@@ -258,24 +183,6 @@ def open_csv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
 def open_tsv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open tab-separated text, or text with any other delimiter that the options name."""
     yield TextSource(title, path, options.delimiter or "\t", options)
-
-
-@contextmanager
-def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
-    """Open a Parquet file with one column per feature."""
-    with extra("workflow"):
-        import pyarrow
-        import pyarrow.parquet
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{title}: is not a readable Parquet file ({reason})") from error
-    with file:
-        with damages(title):
-            source = ParquetSource(title, file)
-        check_expansion(title, source.n_rows, os.stat(path).st_size)
-        yield source
 
 
 def _to_numbers(tokens: list[str]) -> npt.NDArray[np.float64]:
