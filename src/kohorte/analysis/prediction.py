@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.data.names import READERS, scalings
+from kohorte.data.names import find_reader, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
@@ -68,9 +68,10 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
         method = scalings(options)[0]
         scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
-    reader = READERS.get(Path(source).suffix.lower())
+    reader = find_reader(str(source))
     how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
     how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
+    how["table"] = options["table"] if reader and reader.has_tables else None
     how |= {"features": names, "least_rows": 1}
     try:
         table = read_table(source, label=options["label"], **how)

@@ -147,7 +147,7 @@ def open_feather(title: str, path: str | Path, options: ReadOptions) -> Iterator
         table = reader.read_all()
         table.validate(full=True)
         source = ArrowSource(title, table.schema, table.num_rows, table.column)
-        yield source
+    yield source
 
 
 def _is(kind: pyarrow.DataType) -> bool:

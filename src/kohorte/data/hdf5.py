@@ -11,7 +11,7 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -66,15 +66,9 @@ def open_hdf5(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
             yield _open_fields(title, file, options)
             return
         with damages(title):
-            columns = _open_columns(title, file, options)
-            if columns is not None:
-                yield columns
-                return
-            features = find_dataset(title, file, options.feature_dataset)
-            names = _read_names(title, file, options.names_dataset)
-            source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
-            if options.label is not None and options.label not in source.names:
-                source.add_labels(find_dataset(title, file, options.label, source.names))
+            source: Source | None = _open_columns(title, file, options)
+            if source is None:
+                source = _open_matrix(title, file, options)
         yield source
 
 
@@ -115,6 +109,37 @@ def find_dataset(
     return found
 
 
+def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySource:
+    features = find_dataset(title, file, options.feature_dataset)
+    names = _read_names(title, file, options.names_dataset)
+    source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
+    if options.label is not None and options.label not in source.names:
+        source.add_labels(find_dataset(title, file, options.label, source.names))
+    return source
+
+
+def check_inside(title: str, file: h5py.File) -> None:
+    """Raise DataError if anything in a file leads to another file, for readers of whole files."""
+
+    def look(name: str, thing: h5py.HLObject) -> None:
+        if isinstance(thing, h5py.Dataset):
+            outside = thing.external is not None or (
+                thing.is_virtual and any(part.file_name != "." for part in thing.virtual_sources())
+            )
+            if outside:
+                raise DataError(f"{title}: the data of {name!r} lie in another file: refused")
+            check_expansion(f"{title}: {name!r}", thing.nbytes, os.stat(file.filename).st_size)
+            return
+        links = thing.id.links
+        for member in thing:
+            if links.get_info(member.encode()).type not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+                raise DataError(f"{title}: {member!r} is a link to another file, which is refused")
+
+    with damages(title):
+        look("/", file)
+        file.visititems(look)
+
+
 def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSource:
     with damages(title):
         names = list(file["fields"])
@@ -131,9 +156,9 @@ def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSou
     return ColumnSource(title, fields, shape=shape)
 
 
-def dataset_column(title: str, file: h5py.File, key: str) -> Column:
+def dataset_column(title: str, file: h5py.File, key: str, columns: Iterable[str] = ()) -> Column:
     """Return the dataset at `key` as a column, with unit and words from its attributes."""
-    dataset = find_dataset(title, file, key, try_text=False)
+    dataset = find_dataset(title, file, key, list(columns), try_text=False)
 
     def read() -> np.ndarray:
         if h5py.check_string_dtype(dataset.dtype) and dataset.dtype.kind == "O":
@@ -189,7 +214,9 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
             group = group[inner[0]]
     if group.dtype.names is None:
         return None
-    return ColumnSource(title, _records(title, file, group))
+    columns = _records(title, file, group)
+    _add_label(title, file, options, columns)
+    return ColumnSource(title, columns)
 
 
 def _groups(group: h5py.Group) -> list[str]:
@@ -219,13 +246,20 @@ def _open_group(
     members: dict[str, Column],
     options: ReadOptions,
 ) -> ColumnSource:
-    if options.label is not None and "/" in options.label:
-        members[options.label] = dataset_column(title, file, options.label)
+    _add_label(title, file, options, members)
     place = group.name.strip("/")
     missing = f"{place!r} is a group, not a dataset" if place else None
     missing = missing or f"no dataset {options.feature_dataset!r}"
     place = f"{place}/" if place else ""
     return ColumnSource(title, choose_columns(title, members, options, missing, place))
+
+
+def _add_label(
+    title: str, file: h5py.File, options: ReadOptions, columns: dict[str, Column]
+) -> None:
+    """Add the dataset `label` of the file, which may lie beside the table."""
+    if options.label is not None and options.label not in columns:
+        columns[options.label] = dataset_column(title, file, options.label, columns)
 
 
 def _plain_columns(title: str, file: h5py.File, group: h5py.Group) -> dict[str, Column]:
@@ -235,7 +269,9 @@ def _plain_columns(title: str, file: h5py.File, group: h5py.Group) -> dict[str, 
 def _vaex_columns(title: str, file: h5py.File, group: h5py.Group) -> dict[str, Column]:
     """Return the columns of a table of vaex: columns/<name>/data, and a mask where there is one."""
     columns = {}
-    for name in _groups(group):
+    order = decode_text(group.attrs.get("column_order", "")).split(",")
+    place_of = {name: k for k, name in enumerate(order)}
+    for name in sorted(_groups(group), key=lambda name: place_of.get(name, len(order))):
         inner, place = _datasets(group[name]), f"{group.name}/{name}"
         if "data" not in inner:
             continue

@@ -20,6 +20,8 @@ class Reader(NamedTuple):
     module: str
     function: str
     is_text: bool = False
+    has_tables: bool = False  # of which `table` chooses one
+    beside: tuple[str, ...] = ()  # other modules of `kohorte.data` that it uses
 
 
 #: By scheme, which ends in a colon, or by file extension, lower case.
@@ -33,6 +35,21 @@ READERS = {
     ".csv": Reader("tabular", "open_csv", is_text=True),
     ".tsv": Reader("tabular", "open_tsv", is_text=True),
     ".txt": Reader("tabular", "open_tsv", is_text=True),
+    ".mat": Reader("matlab", "open_mat", beside=("hdf5",)),
+    ".h5ad": Reader("annotated", "open_h5ad", beside=("hdf5",)),
+    **dict.fromkeys(
+        (".xlsx", ".xlsm", ".ods"),
+        Reader("sheets", "open_sheet", has_tables=True, beside=("tabular",)),
+    ),
+    **dict.fromkeys(
+        (".fits", ".fit", ".fts", ".fits.gz"), Reader("fits", "open_fits", has_tables=True)
+    ),
+    ".fcs": Reader("cytometry", "open_fcs", has_tables=True),
+    **dict.fromkeys(
+        (".nc", ".nc4"), Reader("netcdf", "open_netcdf", has_tables=True, beside=("hdf5",))
+    ),
+    ".zarr": Reader("netcdf", "open_zarr", has_tables=True, beside=("hdf5",)),
+    **dict.fromkeys((".tif", ".tiff"), Reader("rasters", "open_geotiff", has_tables=True)),
     ".parquet": Reader("arrow", "open_parquet"),
     ".feather": Reader("arrow", "open_feather"),
     ".arrow": Reader("arrow", "open_feather"),
@@ -46,10 +63,13 @@ COPIES = dict.fromkeys((".csv", ".npy", ".mat", ".h5ad"), ".csv") | {
 }
 COPIES |= {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".ods": ".ods", ".fcs": ".fcs"}
 COPIES |= dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
-GRIDS = {".nc": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
+GRIDS = {".nc": ".nc", ".nc4": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
+
+#: Extensions of sources that are folders.
+STORES = (".zarr",)
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
 _ALWAYS = ("columns", "reading", "scaling", "sources", "table")
@@ -69,13 +89,20 @@ def is_file(source: str) -> bool:
 def find_reader(source: str) -> Reader | None:
     """Return the reader of a source, None where there is none for its extension."""
     scheme, colon, _ = source.partition(":")
-    return READERS.get(scheme + colon) or READERS.get(PurePath(source).suffix.lower())
+    return READERS.get(scheme + colon) or READERS.get(extension(source))
+
+
+def extension(source: str) -> str:
+    """Return the key of READERS that a file ends in, as .csv or .fits.gz; else its last suffix."""
+    suffixes = [suffix.lower() for suffix in PurePath(source).suffixes]
+    two = "".join(suffixes[-2:])
+    return two if two in READERS else "".join(suffixes[-1:])
 
 
 def reading_parts(source: str | None) -> tuple[str, ...]:
     """Return the parts of the library that read a source, as `library_digest` takes them."""
     reader = None if source is None else find_reader(source)
-    modules = _ALWAYS if reader is None else (reader.module, *_ALWAYS)
+    modules = _ALWAYS if reader is None else (reader.module, *reader.beside, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
 
 

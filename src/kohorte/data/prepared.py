@@ -17,7 +17,7 @@ from kohorte.provenance import digest_of
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
-    *("label", "stride", "sample", "delimiter", "missing"),
+    *("label", "stride", "sample", "delimiter", "table", "missing"),
     *("feature_dataset", "names_dataset", "generate"),
 ]
 

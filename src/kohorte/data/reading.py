@@ -125,8 +125,9 @@ class Source(ABC):
     #: By name of a column or coordinate, where the source says so: its unit, and what it is
     units: Mapping[str, str] = NOTHING
     titles: Mapping[str, str] = NOTHING
-    #: Of a grid, by axis in the order of `shape`: (cells along it,) numbers. An axis may have none,
-    #: and is called by its name in the source, or axis_0, ...
+    #: Of a grid: names of its axes in the order of `shape`, where they have some, and by axis what
+    #: the source says of its coordinates, (cells along it,) numbers
+    axes: tuple[str, ...] = ()
     coordinates: Mapping[str, np.ndarray] = NOTHING
     #: Columns that are features only where they are named, and what they are, for the log
     asides: Mapping[str, str] = NOTHING

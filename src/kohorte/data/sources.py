@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte.data.names import READERS, SCHEMES, Reader, find_reader
+from kohorte.data.names import READERS, SCHEMES, STORES, Reader, extension, find_reader
 from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, Source, check_memory, decode_text
 from kohorte.data.table import Table
 from kohorte.errors import ConfigError, DataError
@@ -41,6 +41,7 @@ def read_table(
     feature_dataset: str = "features",
     names_dataset: str | None = "names",
     delimiter: str | None = None,
+    table: str | int | None = None,
     generate: Mapping[str, Any] | None = None,
     missing: str = "error",
     least_rows: int = 2,
@@ -85,6 +86,9 @@ def read_table(
         given, columns are called feature_0, feature_1, ...
     delimiter
         Text: the character between fields; None is a comma in .csv, else a tab.
+    table
+        Which table of a file: name or number (from 0) of a sheet, an HDU, a data set (FCS) or a
+        page (GeoTIFF); name of a group in NetCDF and Zarr. None takes the only one.
     generate
         `generated:` tables: points, features, seed and the numbers of `generated.OPTIONS`; None,
         for one or for all, takes the table's own, and 0 for the seed.
@@ -97,7 +101,7 @@ def read_table(
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
-    _check_arguments(title, reader, features, label, sample, stride, delimiter, missing)
+    _check_arguments(title, reader, features, label, sample, stride, delimiter, table, missing)
     chosen = {k: v for k, v in (generate or {}).items() if v is not None and (k, v) != ("seed", 0)}
     if chosen and reader.module != "generated":
         raise ConfigError(
@@ -109,6 +113,7 @@ def read_table(
         feature_dataset=feature_dataset,
         names_dataset=names_dataset,
         delimiter=delimiter,
+        table=table,
         generate=chosen,
     )
     try:
@@ -182,7 +187,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
     if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         raise DataError(
-            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}"
+            f"{title}: unknown extension {extension(title)!r}; readable are {extensions}"
         )
     return reader, str(path)
 
@@ -196,6 +201,8 @@ def find_file(title: str) -> Path:
             if colon and not path.suffix and len(scheme) > 1:
                 raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
             raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
+        if path.is_dir() and extension(str(path)) in STORES:
+            return path
         if not path.is_file():
             what = "a directory" if path.is_dir() else "a device or pipe"
             raise DataError(f"{title}: is {what}, but a file is needed")
@@ -214,6 +221,7 @@ def _check_arguments(
     sample: int | None,
     stride: int,
     delimiter: str | None,
+    table: str | int | None,
     missing: str,
 ) -> None:
     if missing not in MISSING:
@@ -232,6 +240,9 @@ def _check_arguments(
             raise ConfigError(f"features names {twice!r} twice")
         if label in features:
             raise ConfigError(f"column {label!r} is the label; it cannot be a feature as well")
+    if table is not None and not reader.has_tables:
+        kinds = ", ".join(key for key, other in READERS.items() if other.has_tables)
+        raise ConfigError(f"table is for files of several tables ({kinds}); {title} is none")
     if delimiter is not None:
         if not reader.is_text:
             raise ConfigError(f"delimiter is for text files; {title} is none")

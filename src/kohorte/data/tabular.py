@@ -90,7 +90,7 @@ class TextSource(Source):
             )
 
     def _check_header(self, options: ReadOptions) -> None:
-        if options.features is None and all(_is_number(name) for name in self.names):
+        if options.features is None and all(is_number(name) for name in self.names):
             raise DataError(
                 f"{self.title}: line 1 holds only numbers, but must name the columns; "
                 "add a header line, or choose features by these names"
@@ -124,7 +124,7 @@ class TextSource(Source):
     def _fault(self, tokens: list[str], columns: Sequence[int], rows: np.ndarray) -> DataError:
         """Make the DataError for the first token, row by row, that is text."""
         position = next(
-            i for i, token in enumerate(tokens) if not (_is_number(token) or _is_missing(token))
+            i for i, token in enumerate(tokens) if not (is_number(token) or is_missing(token))
         )
         row, column = divmod(position, len(columns))
         name, where = self.names[columns[column]], self.place(int(rows[row]))
@@ -192,18 +192,20 @@ def _to_numbers(tokens: list[str]) -> npt.NDArray[np.float64]:
         with suppress(ValueError):
             return np.fromiter(map(float, tokens), np.float64, len(tokens))
     # Slower, so only for blocks that need it.
-    return np.fromiter(map(_to_number, tokens), np.float64, len(tokens))
+    return np.fromiter(map(to_number, tokens), np.float64, len(tokens))
 
 
-def _to_number(token: str) -> float:
-    if _is_missing(token):
+def to_number(token: str) -> float:
+    """Convert text, to NaN where it says that a value is missing; raises ValueError."""
+    if is_missing(token):
         return math.nan
     if "_" in token:
         raise ValueError("an underscore is no part of a number")
     return float(token)
 
 
-def _is_number(token: str) -> bool:
+def is_number(token: str) -> bool:
+    """Tell whether text is a number."""
     try:
         float(token)
     except ValueError:
@@ -211,5 +213,6 @@ def _is_number(token: str) -> bool:
     return "_" not in token
 
 
-def _is_missing(token: str) -> bool:
+def is_missing(token: str) -> bool:
+    """Tell whether text says that a value is missing."""
     return token.strip().lower() in _MISSING
