@@ -36,7 +36,8 @@ def files(tmp_path_factory):
 def test_every_format_is_tried():
     tried = {extension(name) for name in WRITERS} | {"sklearn:", "generated:"}
     # Other names of formats that are tried.
-    assert set(READERS) - tried == {".xlsm", ".fit", ".fts", ".nc4", ".tiff", ".txt"}
+    others = {".xlsm", ".fit", ".fts", ".nc4", ".tiff", ".txt", ".tab", ".data", ".dat"}
+    assert set(READERS) - tried == others
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -13,7 +13,7 @@ LABELS = np.array([3, 0, 0, 7])
 
 def read(path, **options):
     with open_labels(path, **options) as labels:
-        return np.asarray(labels[:])
+        return np.asarray(labels.array[:])
 
 
 def test_every_format(tmp_path):
@@ -31,18 +31,18 @@ def test_every_format(tmp_path):
 def test_large_arrays_are_not_loaded(tmp_path):
     np.save(tmp_path / "a.npy", LABELS)
     with open_labels(tmp_path / "a.npy") as labels:
-        assert isinstance(labels, np.memmap)
+        assert isinstance(labels.array, np.memmap)
 
 
 def test_what_is_no_row_of_integers_is_refused(tmp_path):
-    np.save(tmp_path / "fraction.npy", np.array([0.0, 1.0]))
+    np.save(tmp_path / "fraction.npy", np.array([0.0, 0.5]))
     np.save(tmp_path / "matrix.npy", np.zeros((2, 2), dtype=int))
     np.save(tmp_path / "pickle.npy", np.array([{}], dtype=object), allow_pickle=True)
     pd.DataFrame({"x": [0, 1], "y": [0, 1]}).to_csv(tmp_path / "two.csv", index=False)
     pd.DataFrame({"x": [0, 1.5]}).to_csv(tmp_path / "half.csv", index=False)
     (tmp_path / "text.h5").write_text("no")
     for name, message in {
-        "fraction.npy": "labels must be one row of integers.*float64",
+        "fraction.npy": r"array, data row 1: 0\.5 is not a whole number",
         "matrix.npy": r".*shape \(2, 2\)",
         "pickle.npy": "",
         "two.csv": "no column 'labels'; it has x, y.*label_name",

@@ -19,7 +19,7 @@ if LIBRARY.is_dir():
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import is_file, reading_parts
+from kohorte.data.names import is_file, label_parts, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
@@ -133,6 +133,15 @@ def input_file(source):
 def as_given(path):
     """A file that the configuration names, which has its prefix where it needs one."""
     return flag(path, PATH_MODIFIER_FLAG)
+
+
+# How label files are read, and what of the library does it.
+LABEL_READING = {
+    "name": config["realizations"]["label_name"],
+    "noise": config["realizations"]["noise"],
+    "options": config["realizations"]["label_options"],
+}
+LABEL_PARTS = label_parts(STUDY.labels.values())
 
 
 def label_sources():

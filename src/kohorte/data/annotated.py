@@ -45,11 +45,12 @@ class AnnotatedSource(Source):
         names: Sequence[str],
         annotations: dict[str, Column],
         ids: str | None,
+        options: ReadOptions,
     ) -> None:
         self.title = title
         taken = set(names)
         obs = {name: column for name, column in annotations.items() if name not in taken}
-        self._obs = ColumnSource(title, obs) if obs else None
+        self._obs = ColumnSource(title, obs, options) if obs else None
         if self._obs is not None and self._obs.n_rows != matrix.n_rows:
             raise DataError(
                 f"{title}: the matrix has {matrix.n_rows} rows, but obs has {self._obs.n_rows}"
@@ -112,7 +113,7 @@ def open_h5ad(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
             matrix = _open_matrix(title, file, key)
             annotations, ids = _annotations(title, file)
             names = _column_names(title, file, key, matrix)
-        yield AnnotatedSource(title, matrix, names, annotations, ids)
+        yield AnnotatedSource(title, matrix, names, annotations, ids, options)
 
 
 def _matrices(file: h5py.File) -> list[str]:

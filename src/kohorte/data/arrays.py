@@ -50,7 +50,7 @@ def open_npy(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     """Open the array of a .npy file, mapped so that only what is chosen gets read."""
     array = open_npy_array(title, path)
     if array.dtype.names:
-        yield ColumnSource(title, fields_of(title, array))
+        yield ColumnSource(title, fields_of(title, array), options)
     else:
         yield ArraySource(title, array)
 
@@ -93,14 +93,14 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
                 name: Column(shape, dtype, partial(member, name))
                 for name, (shape, dtype) in _headers(archive.zip).items()
             }
-            yield ColumnSource(title, choose_columns(title, members, options))
+            yield ColumnSource(title, choose_columns(title, members, options), options)
             return
         features = member(key)
         if features.dtype.names:
             columns = fields_of(f"{title}: array {key!r}", features)
             if options.label is not None and options.label not in columns:
                 columns[options.label] = column_of(member(options.label, list(columns)))
-            yield ColumnSource(title, columns)
+            yield ColumnSource(title, columns, options)
             return
         names, naming = None, options.names_dataset
         if naming is not None and (naming in archive.files or naming != "names"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kohorte._checks import extra
-from kohorte.data.columns import list_features
+from kohorte.data.numbers import choose_numbers, convert_texts
 from kohorte.data.reading import ReadOptions, Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
 
@@ -37,11 +37,12 @@ class ArrowSource(Source):
         schema: pyarrow.Schema,
         n_rows: int,
         read: Callable[[str], pyarrow.ChunkedArray],
+        options: ReadOptions,
     ) -> None:
         self.title = title
         self.names = tuple(schema.names)
         self.n_rows = n_rows
-        self._types, self._read = schema.types, read
+        self._types, self._read, self._options = schema.types, read, options
         index = [name for name in _pandas_index(schema) if name in self.names]
         self.asides = dict.fromkeys(index, "the index that pandas stored")
         self.ids = index[0] if len(index) == 1 else None
@@ -50,11 +51,18 @@ class ArrowSource(Source):
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read the chosen columns, one after the other."""
         types = [self._number_type(column) for column in columns]
-        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*types))
+        texts = [k for k, dtype in enumerate(types) if dtype is None]
+        floats = [np.dtype(np.float64) if dtype is None else dtype for dtype in types]
+        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*floats))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
         with np.errstate(all="ignore"):
-            for position, (column, dtype) in enumerate(zip(columns, types, strict=True)):
-                out[:, position] = self._numbers(column, dtype)[rows]
+            for k, (column, dtype) in enumerate(zip(columns, types, strict=True)):
+                if dtype is not None:
+                    out[:, k] = self._numbers(column, dtype)[rows]
+        if texts:
+            names = [self.names[column] for column in columns]
+            found = {k: self.read_column(columns[k], rows).tolist() for k in texts}
+            convert_texts(self.title, names, found, rows, out, self._options, self.place)
         return out
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -80,7 +88,8 @@ class ArrowSource(Source):
             )
         return found
 
-    def _number_type(self, column: int) -> np.dtype:
+    def _number_type(self, column: int) -> np.dtype | None:
+        """Return the type of the numbers of a column; None for text, which may be numbers, too."""
         import pyarrow
 
         kind = self._types[column]
@@ -89,11 +98,18 @@ class ArrowSource(Source):
             return float_type(kind.to_pandas_dtype())
         if types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind):
             return np.dtype(np.float64)
-        numeric = [name for name, kind in zip(self.names, self._types, strict=True) if _is(kind)]
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+            return None
+        numeric = [
+            name
+            for name, kind in zip(self.names, self._types, strict=True)
+            if (types.is_integer(kind) or types.is_floating(kind)) and name not in self.asides
+        ]
         raise DataError(
-            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, "
-            "but features must be integer or floating-point numbers; choose numeric features"
-            + list_features([name for name in numeric if name not in self.asides])
+            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, but "
+            f"features must be numbers; {choose_numbers(numeric, self._options)}"
         )
 
     def _numbers(self, column: int, dtype: np.dtype) -> np.ndarray:
@@ -128,7 +144,7 @@ def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator
 
     with file:
         with damages(title):
-            source = ArrowSource(title, file.schema_arrow, file.metadata.num_rows, read)
+            source = ArrowSource(title, file.schema_arrow, file.metadata.num_rows, read, options)
         check_expansion(title, source.n_rows, os.stat(path).st_size)
         yield source
 
@@ -146,14 +162,8 @@ def open_feather(title: str, path: str | Path, options: ReadOptions) -> Iterator
         # Columns lie in the file as they are in memory: nothing is read until it is used.
         table = reader.read_all()
         table.validate(full=True)
-        source = ArrowSource(title, table.schema, table.num_rows, table.column)
+        source = ArrowSource(title, table.schema, table.num_rows, table.column, options)
     yield source
-
-
-def _is(kind: pyarrow.DataType) -> bool:
-    import pyarrow
-
-    return pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
 
 
 def _pandas_index(schema: pyarrow.Schema) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kohorte._checks import suggest
+from kohorte.data.numbers import choose_numbers, convert_texts
 from kohorte.data.reading import (
     MAX_COLUMNS,
     NOTHING,
@@ -58,13 +59,15 @@ def column_of(array: np.ndarray, unit: str = "", title: str = "") -> Column:
 class ColumnSource(Source):
     """A source whose columns are arrays of their own: of one length, or on the cells of one grid.
 
-    `shape`: of the grid, None for rows; `title`, `coordinates`, `asides` and `ids`: see Source.
+    Text that says numbers is read as in a text file, as `options` say. `shape`: of the grid, None
+    for rows; `title`, `coordinates`, `asides` and `ids`: see Source.
     """
 
     def __init__(
         self,
         title: str,
         columns: Mapping[str, Column],
+        options: ReadOptions,
         *,
         shape: tuple[int, ...] | None = None,
         coordinates: Mapping[str, np.ndarray] = NOTHING,
@@ -78,7 +81,7 @@ class ColumnSource(Source):
             raise DataError(f"{title}: has {len(columns)} columns; at most {MAX_COLUMNS} are read")
         self.names = tuple(columns)
         self.shape, self.coordinates, self.asides, self.ids = shape, coordinates, asides, ids
-        self._columns = columns
+        self._columns, self._options = columns, options
         common = shape or next(iter(columns.values())).shape
         for name, column in columns.items():
             if column.shape != common:
@@ -94,17 +97,25 @@ class ColumnSource(Source):
         """Read the chosen columns, one after the other."""
         chosen = [self._columns[self.names[column]] for column in columns]
         for column, found in zip(columns, chosen, strict=True):
-            if not found.is_numeric:
-                raise not_numbers(self.title, self.names[column], self._columns)
-        dtype = float_type(np.result_type(*[found.dtype for found in chosen]))
+            if not found.is_numeric and found.dtype.kind not in "SUO":
+                raise self._not_numbers(self.names[column])
+        types = [found.dtype if found.is_numeric else np.float64 for found in chosen]
+        dtype = float_type(np.result_type(*types))
         out = np.empty((len(rows), len(columns)), dtype=dtype)
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
+        texts = {}
         with np.errstate(all="ignore"):
             for position, column in enumerate(columns):
+                if not chosen[position].is_numeric:
+                    texts[position] = self.read_column(column, rows).tolist()
+                    continue
                 values = self._load(column, rows)
                 mask = np.ma.getmaskarray(values)
                 out[:, position] = np.ma.getdata(values)
                 out[mask, position] = np.nan
+        if texts:
+            names = [self.names[column] for column in columns]
+            convert_texts(self.title, names, texts, rows, out, self._options, self.place)
         return out
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -124,6 +135,14 @@ class ColumnSource(Source):
             return super().place(row)
         return f"cell {tuple(int(i) for i in np.unravel_index(row, self.shape))}"
 
+    def _not_numbers(self, name: str) -> DataError:
+        kind = self._columns[name].dtype
+        numeric = [n for n, c in self._columns.items() if c.is_numeric and n not in self.asides]
+        return DataError(
+            f"{self.title}: feature {name!r} holds {'dates' if kind.kind in 'mM' else kind} from "
+            f"data row 0 on, but features must be numbers; {choose_numbers(numeric, self._options)}"
+        )
+
     def _load(self, column: int, rows: np.ndarray) -> np.ndarray:
         name = self.names[column]
         with damages(self.title):
@@ -133,25 +152,6 @@ class ColumnSource(Source):
                 f"{self.title}: is damaged: column {name!r} has {len(flat)} of {self.n_rows} rows"
             )
         return flat if len(rows) == self.n_rows else flat[rows]
-
-
-def not_numbers(title: str, name: str, columns: Mapping[str, Column]) -> DataError:
-    """Make the error for a feature that holds no numbers; it says which columns do."""
-    numeric = [other for other, column in columns.items() if column.is_numeric]
-    kind = columns[name].dtype
-    what = "text" if kind.kind in "SUO" else "dates" if kind.kind in "mM" else str(kind)
-    return DataError(
-        f"{title}: feature {name!r} holds {what} from data row 0 on, but features must be integer "
-        f"or floating-point numbers; choose numeric features{list_features(numeric)}"
-    )
-
-
-def list_features(names: Sequence[str]) -> str:
-    """Return a line of the configuration that chooses columns, for the end of a message."""
-    if not names:
-        return ""
-    shown = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-    return f", as in features: [{shown}]"
 
 
 def split_vectors(title: str, columns: Mapping[str, Column]) -> dict[str, Column]:

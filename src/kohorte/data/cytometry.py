@@ -55,7 +55,7 @@ def open_fcs(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     }
     time = data.time_index
     asides = {} if time is None else {names[time]: "the time of acquisition"}
-    yield ColumnSource(title, columns, asides=asides)
+    yield ColumnSource(title, columns, options, asides=asides)
 
 
 def _channel(values: np.ndarray, detector: str, name: str) -> Column:

@@ -40,7 +40,7 @@ def open_fits(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
                 size = os.stat(path).st_size
                 check_expansion(title, hdu.size, size)
                 columns = _columns(title, hdu)
-            yield ColumnSource(title, split_vectors(title, columns))
+            yield ColumnSource(title, split_vectors(title, columns), options)
 
 
 def _choose_table(title: str, file: HDUList, table: str | int | None) -> BinTableHDU:

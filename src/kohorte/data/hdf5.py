@@ -153,7 +153,7 @@ def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSou
                 f"{title}: field {name!r} is {column.dtype} of shape {column.shape}; fields are "
                 f"numbers of one shape, and the first has {shape}"
             )
-    return ColumnSource(title, fields, shape=shape)
+    return ColumnSource(title, fields, options, shape=shape)
 
 
 def dataset_column(title: str, file: h5py.File, key: str, columns: Iterable[str] = ()) -> Column:
@@ -191,7 +191,7 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
     while isinstance(group, h5py.Group):
         kind = group.attrs.get("pandas_type")
         if kind is not None:
-            return _open_frame(title, file, group, decode_text(kind))
+            return _open_frame(title, file, group, decode_text(kind), options)
         inner = _groups(group)
         if "columns" in inner and not _datasets(group):
             group = group["columns"]
@@ -216,7 +216,7 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
         return None
     columns = _records(title, file, group)
     _add_label(title, file, options, columns)
-    return ColumnSource(title, columns)
+    return ColumnSource(title, columns, options)
 
 
 def _groups(group: h5py.Group) -> list[str]:
@@ -251,7 +251,7 @@ def _open_group(
     missing = f"{place!r} is a group, not a dataset" if place else None
     missing = missing or f"no dataset {options.feature_dataset!r}"
     place = f"{place}/" if place else ""
-    return ColumnSource(title, choose_columns(title, members, options, missing, place))
+    return ColumnSource(title, choose_columns(title, members, options, missing, place), options)
 
 
 def _add_label(
@@ -334,7 +334,9 @@ def _astropy_words(lines: np.ndarray) -> tuple[dict[str, str], dict[str, str]]:
     return units, words
 
 
-def _open_frame(title: str, file: h5py.File, group: h5py.Group, kind: str) -> ColumnSource:
+def _open_frame(
+    title: str, file: h5py.File, group: h5py.Group, kind: str, options: ReadOptions
+) -> ColumnSource:
     """Open a data frame that pandas wrote; its index names the rows."""
     if kind == "frame_table":
         table = group["table"]
@@ -365,7 +367,9 @@ def _open_frame(title: str, file: h5py.File, group: h5py.Group, kind: str) -> Co
         found = {name: found[name] for name in ("index", *order) if name in found}
     else:
         raise DataError(f"{title}: {group.name!r} is a {kind} of pandas; save a DataFrame")
-    return ColumnSource(title, found, asides={"index": "the index that pandas stored"}, ids="index")
+    return ColumnSource(
+        title, found, options, asides={"index": "the index that pandas stored"}, ids="index"
+    )
 
 
 def _column_of_block(values: Column, position: int) -> np.ndarray:

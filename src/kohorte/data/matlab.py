@@ -68,10 +68,11 @@ def _open(title: str, members: Mapping[str, Any], options: ReadOptions) -> Sourc
         columns = {name: column for name, value in inner.items() if (column := _column(value))}
         place = f"a struct, and has no field {ReadOptions.feature_dataset!r}"
         chosen = choose_columns(title, columns, options, f"{key!r} is {place}")
-        return ColumnSource(title, chosen)
+        return ColumnSource(title, chosen, options)
     columns = {name: column for name, value in members.items() if (column := _column(value))}
     if key not in members:
-        return ColumnSource(title, choose_columns(title, columns, options, f"no variable {key!r}"))
+        chosen = choose_columns(title, columns, options, f"no variable {key!r}")
+        return ColumnSource(title, chosen, options)
     features = np.asarray(members[key])
     names, naming = None, options.names_dataset
     if naming is not None and (naming in members or naming != "names"):

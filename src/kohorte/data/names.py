@@ -5,7 +5,7 @@ Only the standard library is imported, so that a workflow can tell while it plan
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -32,14 +32,17 @@ READERS = {
     ".hdf5": Reader("hdf5", "open_hdf5"),
     ".npy": Reader("arrays", "open_npy"),
     ".npz": Reader("arrays", "open_npz"),
-    ".csv": Reader("tabular", "open_csv", is_text=True),
-    ".tsv": Reader("tabular", "open_tsv", is_text=True),
-    ".txt": Reader("tabular", "open_tsv", is_text=True),
+    ".csv": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
+    ".tsv": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
+    ".txt": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
+    ".tab": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
+    ".data": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
+    ".dat": Reader("tabular", "open_columns", is_text=True, beside=("lines",)),
     ".mat": Reader("matlab", "open_mat", beside=("hdf5",)),
     ".h5ad": Reader("annotated", "open_h5ad", beside=("hdf5",)),
     **dict.fromkeys(
         (".xlsx", ".xlsm", ".ods"),
-        Reader("sheets", "open_sheet", has_tables=True, beside=("tabular",)),
+        Reader("sheets", "open_sheet", has_tables=True),
     ),
     **dict.fromkeys(
         (".fits", ".fit", ".fts", ".fits.gz"), Reader("fits", "open_fits", has_tables=True)
@@ -57,13 +60,21 @@ READERS = {
 
 #: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has
 #: the form of the source where it can. Grids come back as their cells: `GRIDS`.
-COPIES = dict.fromkeys((".csv", ".npy", ".mat", ".h5ad"), ".csv") | {
-    suffix: suffix
-    for suffix in (".tsv", ".txt", ".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")
-}
-COPIES |= {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".ods": ".ods", ".fcs": ".fcs"}
-COPIES |= dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
+COPIES = dict.fromkeys((".csv", ".data", ".dat", ".npy", ".mat", ".h5ad"), ".csv")
+COPIES |= {suffix: suffix for suffix in (".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")}
+COPIES |= {suffix: suffix for suffix in (".tsv", ".tab", ".txt", ".xlsx", ".ods", ".fcs")}
+COPIES |= {".xlsm": ".xlsx"} | dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
 GRIDS = {".nc": ".nc", ".nc4": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
+
+#: Extensions of packed files of text, after the extension that tells what they hold.
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+#: Keys of the section `data` that say how text files are read, and how the values of any file are.
+TEXT_KEYS = ("delimiter", "comment", "header", "encoding")
+VALUE_KEYS = ("missing_values", "not_missing", "decimal", "thousands", "below_detection")
+
+#: Word for any number of blanks and tabs as delimiter; a blank means the same.
+WHITESPACE = "whitespace"
 
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
@@ -72,7 +83,7 @@ SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 STORES = (".zarr",)
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("columns", "reading", "scaling", "sources", "table")
+_ALWAYS = ("columns", "missing", "numbers", "reading", "scaling", "sources", "table")
 
 
 def is_file(source: str) -> bool:
@@ -89,7 +100,11 @@ def is_file(source: str) -> bool:
 def find_reader(source: str) -> Reader | None:
     """Return the reader of a source, None where there is none for its extension."""
     scheme, colon, _ = source.partition(":")
-    return READERS.get(scheme + colon) or READERS.get(extension(source))
+    reader = READERS.get(scheme + colon) or READERS.get(extension(source))
+    if reader is not None or extension(source) not in PACKED:
+        return reader
+    inner = READERS.get(extension(PurePath(source).stem))
+    return inner if inner is not None and inner.is_text else None
 
 
 def extension(source: str) -> str:
@@ -104,6 +119,12 @@ def reading_parts(source: str | None) -> tuple[str, ...]:
     reader = None if source is None else find_reader(source)
     modules = _ALWAYS if reader is None else (reader.module, *reader.beside, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
+
+
+def label_parts(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the parts of the library that read label files."""
+    parts = {part for file in files for part in reading_parts(file)}
+    return ("data/labels", *sorted(parts)) if parts else ()
 
 
 #: Keys of the section `data` that can be swept: what maps see of the table.

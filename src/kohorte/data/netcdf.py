@@ -14,8 +14,9 @@ import h5py
 import numpy as np
 
 from kohorte._checks import extra
-from kohorte.data.columns import Column, ColumnSource, choose_columns, list_features
+from kohorte.data.columns import Column, ColumnSource, choose_columns
 from kohorte.data.hdf5 import check_inside, open_file
+from kohorte.data.numbers import yaml_list
 from kohorte.data.reading import (
     NUMERIC_KINDS,
     ArraySource,
@@ -127,7 +128,7 @@ def _open_plain(
         name: Column(array.shape, array.dtype, partial(_whole, array))
         for name, array in arrays.items()
     }
-    return ColumnSource(title, choose_columns(title, members, options))
+    return ColumnSource(title, choose_columns(title, members, options), options)
 
 
 def _arrays(title: str, group: zarr.Group | zarr.Array) -> Iterator[tuple[str, zarr.Array]]:
@@ -184,6 +185,7 @@ def _open_dataset(
     source = ColumnSource(
         title,
         columns,
+        options,
         shape=shape if is_grid else None,
         coordinates=coordinates if is_grid else {},
         asides=asides,
@@ -214,7 +216,8 @@ def _choose_axes(title: str, data: xr.Dataset, options: ReadOptions) -> tuple[st
     if len(together) > 1:
         raise DataError(
             f"{title}: {'the features' if wanted else 'its variables'} lie on different grids: "
-            f"{'; '.join(groups)}; choose features of one grid{list_features(largest)}"
+            f"{'; '.join(groups)}; choose those of one grid, as "
+            f"{options.section}features: {yaml_list(largest)}"
         )
     axes = next(iter(order.values()))
     if len(axes) > _MAX_AXES:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kohorte.data.names import feature_sets, named_features, scalings
+from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, feature_sets, named_features, scalings
 from kohorte.data.scaling import fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import grid_shape
@@ -17,8 +17,8 @@ from kohorte.provenance import digest_of
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
-    *("label", "stride", "sample", "delimiter", "table", "missing"),
-    *("feature_dataset", "names_dataset", "generate"),
+    *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
+    *("table", *TEXT_KEYS, *VALUE_KEYS),
 ]
 
 

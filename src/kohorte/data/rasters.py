@@ -43,7 +43,7 @@ def open_geotiff(title: str, path: str | Path, options: ReadOptions) -> Iterator
             raster = _open_page(title, place, options.table, max(1, pages))
         with raster:
             with damages(title):
-                source = _open(title, raster, os.stat(path).st_size)
+                source = _open(title, raster, options, os.stat(path).st_size)
             yield source
 
 
@@ -56,7 +56,7 @@ def _open_page(title: str, place: str, table: str | int, pages: int) -> Any:
         return rasterio.open(f"GTIFF_DIR:{table + 1}:{place}", driver="GTiff")
 
 
-def _open(title: str, raster: Any, stored: int) -> ColumnSource:
+def _open(title: str, raster: Any, options: ReadOptions, stored: int) -> ColumnSource:
     from rasterio.enums import ColorInterp
 
     shape = (raster.height, raster.width)
@@ -87,7 +87,9 @@ def _open(title: str, raster: Any, stored: int) -> ColumnSource:
             if axis not in columns:
                 columns[axis] = column_of(np.broadcast_to(along, shape), unit)
                 asides[axis] = "a coordinate"
-    source = ColumnSource(title, columns, shape=shape, coordinates=coordinates, asides=asides)
+    source = ColumnSource(
+        title, columns, options, shape=shape, coordinates=coordinates, asides=asides
+    )
     source.axes = ("y", "x")
     return source
 

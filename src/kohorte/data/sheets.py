@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from kohorte._checks import extra, suggest
-from kohorte.data.columns import list_features
+from kohorte.data.numbers import convert_texts
 from kohorte.data.reading import ReadOptions, Source, check_expansion, check_memory, damages
-from kohorte.data.tabular import is_missing, is_number, to_number
 from kohorte.errors import DataError
 
 #: Bytes that a cell takes in memory, roughly, for each byte of the unpacked sheet.
@@ -30,8 +29,8 @@ class SheetSource(Source):
     Numbers are those that the program stored with a formula. Text is read as in a text file.
     """
 
-    def __init__(self, title: str, cells: Sequence[Sequence[Any]]) -> None:
-        self.title = title
+    def __init__(self, title: str, cells: Sequence[Sequence[Any]], options: ReadOptions) -> None:
+        self.title, self._options = title, options
         filled = [row for row, record in enumerate(cells) if not all(map(_is_empty, record))]
         if not filled:
             raise DataError(f"{title}: is empty; a row with names and rows of values are needed")
@@ -53,15 +52,17 @@ class SheetSource(Source):
             )
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read numbers; raise DataError for the first text that is none."""
+        """Read numbers; raise DataError for text that is none, and for dates."""
         out = np.empty((len(rows), len(columns)))
-        for index, row in enumerate(rows.tolist()):
-            record = self._records[row]
-            for position, column in enumerate(columns):
-                try:
-                    out[index, position] = _number(record[column])
-                except ValueError:
-                    raise self._fault(column, row) from None
+        texts = {
+            k: [
+                entry if isinstance(entry, Real) else None if _is_empty(entry) else _text(entry)
+                for entry in (self._records[row][column] for row in rows.tolist())
+            ]
+            for k, column in enumerate(columns)
+        }
+        names = [self.names[column] for column in columns]
+        convert_texts(self.title, names, texts, rows, out, self._options, self.place)
         return out
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -77,19 +78,6 @@ class SheetSource(Source):
     def place(self, row: int) -> str:
         """Name the row and that of the sheet."""
         return f"data row {row} (row {self._rows[row] + 1} of the sheet)"
-
-    def _fault(self, column: int, row: int) -> DataError:
-        value = self._records[row][column]
-        what = "text" if isinstance(value, str) else "a date,"
-        numeric = [
-            name
-            for position, name in enumerate(self.names)
-            if name and all(_is_numeric(record[position]) for record in self._records)
-        ]
-        return DataError(
-            f"{self.title}: feature {self.names[column]!r}, {self.place(row)}: {what} "
-            f"{_text(value)!r} in a numeric column; choose numeric features{list_features(numeric)}"
-        )
 
 
 @contextmanager
@@ -118,7 +106,7 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
         name = filled[0] if filled else chosen[0]
         where = title if len(names) == 1 else f"{title}: sheet {name!r}"
         cells = found[name]
-    yield SheetSource(where, cells)
+    yield SheetSource(where, cells, options)
 
 
 def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[str]:
@@ -154,24 +142,6 @@ def _check_size(title: str, path: str | Path) -> None:
 
 def _is_empty(value: Any) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def _is_numeric(value: Any) -> bool:
-    return _is_empty(value) or isinstance(value, Real) or _is_number_text(value)
-
-
-def _is_number_text(value: Any) -> bool:
-    return isinstance(value, str) and (is_missing(value) or is_number(value))
-
-
-def _number(value: Any) -> float:
-    if _is_empty(value):
-        return math.nan
-    if isinstance(value, Real):
-        return float(value)
-    if isinstance(value, str):
-        return to_number(value)
-    raise ValueError("no number")
 
 
 def _text(value: Any) -> str:
