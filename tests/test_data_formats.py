@@ -1,5 +1,6 @@
 """The same table in every format that is read, and what is peculiar to each."""
 
+import h5py
 import numpy as np
 import pytest
 from tables_of_formats import (
@@ -14,8 +15,10 @@ from tables_of_formats import (
     WRITERS,
 )
 
-from kohorte.data.names import READERS, extension
+from kohorte.data.names import COPIES, READERS, extension
+from kohorte.data.names import GRIDS as GRIDS_OF
 from kohorte.data.sources import read_table
+from kohorte.data.writing import write_like
 from kohorte.errors import DataError
 
 
@@ -62,3 +65,50 @@ def test_every_format_gives_the_same_table(files, name):
         with pytest.raises(DataError, match=r"'CD19'.*missing value"):
             read_table(path, features=features)
         assert len(read_table(path, features=features, missing="drop").rows) == 119
+
+
+ROWS = np.flatnonzero(np.arange(120) % 10 != 7)
+LABELS = np.arange(120) % 4
+ADDED = {
+    "label": LABELS[ROWS].astype(np.int32),
+    "confidence": np.linspace(0, 1, 120)[ROWS].astype(np.float32),
+    "CD3": ROWS,  # has the name of a column
+    "group": np.array([f"group {k}" for k in LABELS[ROWS]]),
+}
+
+
+def copy_of(path, folder):
+    kind = extension(str(path))
+    return folder / f"copy{COPIES.get(kind) or GRIDS_OF[kind]}"
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_copy_is_the_table_with_columns_added(files, tmp_path, name):
+    path = files(name)
+    before = None if path.is_dir() else path.read_bytes()
+    copy = copy_of(path, tmp_path)
+    write_like(path, ADDED, copy, rows=ROWS)
+    write_like(path, ADDED, tmp_path / f"again{copy.suffix}", rows=ROWS)
+    assert path.is_dir() or path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    if copy.suffix not in (".xlsx", ".ods"):
+        assert copy.read_bytes() == (tmp_path / f"again{copy.suffix}").read_bytes()
+    if name in ("fixed.h5", "pandas.h5", "pytables.h5", "astropy.h5", "records.npz"):
+        # New columns lie beside a table of records, not in it.
+        open_one = h5py.File if copy.suffix == ".h5" else np.load
+        with open_one(copy) as file:
+            found = np.column_stack([file[n][:] for n in ("label", "confidence")])
+        values, names = read_table(copy, missing="skip", label=None, features=list(NAMES)), NAMES
+    else:
+        names = [n.replace("-", "_") if name.endswith(".mat") else n for n in NAMES]
+        with_values = name not in GRIDS and not name.endswith(".h5ad")
+        values = read_table(copy, features=names, missing="skip") if with_values else None
+        found = read_table(copy, features=["label", "confidence"], missing="skip").values
+    none = np.isnan(found[:, 0]) | (found[:, 0] == -1)
+    np.testing.assert_array_equal(np.flatnonzero(~none), ROWS)
+    np.testing.assert_array_equal(found[ROWS, 0], LABELS[ROWS])
+    np.testing.assert_allclose(found[ROWS, 1], ADDED["confidence"], rtol=1e-6)
+    assert np.isnan(found[7::10, 1]).all()
+    if values is not None:
+        expected = VALUES if name == "t.fcs" else GAPPED
+        np.testing.assert_array_equal(values.values, expected)

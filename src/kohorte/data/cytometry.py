@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from kohorte._checks import extra
 from kohorte.data.columns import Column, ColumnSource
 from kohorte.data.reading import ReadOptions, Source, damages
 from kohorte.errors import DataError
+
+if TYPE_CHECKING:
+    from flowio import FlowData
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,22 +30,7 @@ def open_fcs(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     linear: gain, logarithmic amplifiers and the time step of the file are applied, a compensation
     is not. The time of acquisition is no feature unless it is named.
     """
-    with extra("formats"):
-        import flowio
-    table = options.table
-    with damages(title):
-        try:
-            sets = [flowio.FlowData(path, ignore_offset_discrepancy=True)]
-        except flowio.exceptions.MultipleDataSetsError:
-            sets = flowio.read_multiple_data_sets(path, ignore_offset_discrepancy=True)
-        except flowio.exceptions.FCSParsingError:
-            # Many instruments count the last byte of the data wrongly, by one.
-            sets = [flowio.FlowData(path, ignore_offset_error=True, ignore_offset_discrepancy=True)]
-    if table is None and len(sets) > 1:
-        raise DataError(f"{title}: has {len(sets)} data sets; set table to one, counted from 0")
-    if table is not None and (not isinstance(table, int) or not 0 <= table < len(sets)):
-        raise DataError(f"{title}: no data set {table!r}; it has {len(sets)}, counted from 0")
-    data = sets[table or 0]
+    data = open_data_set(title, path, options.table)
     with damages(title):
         events = data.as_array(preprocess=True)
         names = channel_names(data.pnn_labels, data.pns_labels)
@@ -56,6 +45,25 @@ def open_fcs(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     time = data.time_index
     asides = {} if time is None else {names[time]: "the time of acquisition"}
     yield ColumnSource(title, columns, options, asides=asides)
+
+
+def open_data_set(title: str, path: str | Path, table: str | int | None) -> FlowData:
+    """Open the data set `table` of an FCS file; None where it has only one."""
+    with extra("formats"):
+        import flowio
+    with damages(title):
+        try:
+            sets = [flowio.FlowData(path, ignore_offset_discrepancy=True)]
+        except flowio.exceptions.MultipleDataSetsError:
+            sets = flowio.read_multiple_data_sets(path, ignore_offset_discrepancy=True)
+        except flowio.exceptions.FCSParsingError:
+            # Many instruments count the last byte of the data wrongly, by one.
+            sets = [flowio.FlowData(path, ignore_offset_error=True, ignore_offset_discrepancy=True)]
+    if table is None and len(sets) > 1:
+        raise DataError(f"{title}: has {len(sets)} data sets; set table to one, counted from 0")
+    if table is not None and (not isinstance(table, int) or not 0 <= table < len(sets)):
+        raise DataError(f"{title}: no data set {table!r}; it has {len(sets)}, counted from 0")
+    return sets[table or 0]
 
 
 def _channel(values: np.ndarray, detector: str, name: str) -> Column:

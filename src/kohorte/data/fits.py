@@ -36,14 +36,15 @@ def open_fits(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
             file = fits.open(path, memmap=True)
         with file:
             with damages(title):
-                hdu = _choose_table(title, file, options.table)
+                hdu = choose_table(title, file, options.table)
                 size = os.stat(path).st_size
                 check_expansion(title, hdu.size, size)
                 columns = _columns(title, hdu)
             yield ColumnSource(title, split_vectors(title, columns), options)
 
 
-def _choose_table(title: str, file: HDUList, table: str | int | None) -> BinTableHDU:
+def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTableHDU:
+    """Return the table of an open file that `table` names, None where there is only one."""
     from astropy.io import fits
 
     kinds = (fits.BinTableHDU, fits.TableHDU)

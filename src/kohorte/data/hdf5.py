@@ -180,6 +180,25 @@ def _words(thing: h5py.HLObject, names: Sequence[str]) -> str:
     return ""
 
 
+def find_columns(title: str, file: h5py.File, options: ReadOptions) -> tuple[str, str]:
+    """Return the group with the columns of a table by column, and how each is named in it.
+
+    Beside an N x F dataset or records it is the group of that, and inside of a data frame its own.
+    """
+    key = options.feature_dataset
+    group = file
+    if key != ReadOptions.feature_dataset or file.id.links.exists(key.encode()):
+        group = _follow(title, file, key, ())
+    while isinstance(group, h5py.Group) and "pandas_type" not in group.attrs:
+        inner = _groups(group)
+        if "columns" in inner and not _datasets(group):
+            return group["columns"].name, "{}/data"
+        if _datasets(group) or len(inner) != 1:
+            break
+        group = group[inner[0]]
+    return (group if isinstance(group, h5py.Group) else group.parent).name, "{}"
+
+
 def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSource | None:
     """Open a table that is no N x F dataset; None where `feature_dataset` is one, or nothing."""
     key = options.feature_dataset

@@ -16,6 +16,7 @@ import numpy as np
 from kohorte._checks import extra
 from kohorte.data.columns import Column, ColumnSource, choose_columns
 from kohorte.data.hdf5 import check_inside, open_file
+from kohorte.data.names import extension
 from kohorte.data.numbers import yaml_list
 from kohorte.data.reading import (
     NUMERIC_KINDS,
@@ -48,18 +49,26 @@ def open_netcdf(title: str, path: str | Path, options: ReadOptions) -> Iterator[
     too, which are features only if named. Variables of one axis are a table by row. Fill values
     and values outside of valid_range are missing; scale_factor and add_offset are applied.
     """
+    with open_dataset(title, path, options) as data:
+        yield _open_dataset(title, data, options, os.stat(path).st_size)
+
+
+@contextmanager
+def open_dataset(title: str, path: str | Path, options: ReadOptions) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file or a Zarr store with names of axes in xarray, with times as numbers."""
     with extra("formats"):
         import xarray as xr
 
         is_hdf5 = h5py.is_hdf5(path)
         if is_hdf5:
             import h5netcdf  # noqa: F401
+    how: dict[str, Any] = {"engine": "scipy"}
     if is_hdf5:
         with open_file(title, path) as file:
             check_inside(title, file)
-    how: dict[str, Any] = {"engine": "h5netcdf", "phony_dims": "sort"} if is_hdf5 else {}
-    if not is_hdf5:
-        how["engine"] = "scipy"
+        how = {"engine": "h5netcdf", "phony_dims": "sort"}
+    elif extension(str(path)) == ".zarr":
+        how = {"engine": "zarr", "chunks": None}
     if options.table is not None:
         how["group"] = str(options.table)
     with warnings.catch_warnings():
@@ -72,14 +81,14 @@ def open_netcdf(title: str, path: str | Path, options: ReadOptions) -> Iterator[
                     raise
                 raise DataError(f"{title}: no group {options.table!r} ({error})") from error
         with data:
-            yield _open_dataset(title, data, options, os.stat(path).st_size)
+            yield data
 
 
 @contextmanager
 def open_zarr(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open a Zarr store as `open_netcdf` does; one without names of axes as a .npz is."""
     with extra("formats"):
-        import xarray as xr
+        import xarray  # noqa: F401
         import zarr
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -89,15 +98,7 @@ def open_zarr(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
         named = [array.metadata.to_dict().get("dimension_names") for array in arrays.values()]
         named += [array.attrs.get("_ARRAY_DIMENSIONS") for array in arrays.values()]
         if any(named):
-            with damages(title):
-                data = xr.open_zarr(
-                    str(path),
-                    group=None if options.table is None else str(options.table),
-                    chunks=None,
-                    decode_times=False,
-                    decode_coords="all",
-                )
-            with data:
+            with open_dataset(title, path, options) as data:
                 yield _open_dataset(title, data, options, _stored(path), in_store=True)
             return
         yield _open_plain(title, arrays, options, _stored(path))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from kohorte._checks import extra
 from kohorte.data.columns import Column, ColumnSource, column_of
 from kohorte.data.reading import ReadOptions, Source, check_expansion, damages
 from kohorte.errors import DataError
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
 
 
 @contextmanager
@@ -26,6 +29,15 @@ def open_geotiff(title: str, path: str | Path, options: ReadOptions) -> Iterator
     scales and offsets are applied. An alpha band, and the coordinates x and y of the centres of
     cells, are features only if named.
     """
+    with open_raster(title, path, options) as raster:
+        with damages(title):
+            source = _open(title, raster, options, os.stat(path).st_size)
+        yield source
+
+
+@contextmanager
+def open_raster(title: str, path: str | Path, options: ReadOptions) -> Iterator[DatasetReader]:
+    """Open a GeoTIFF, of page `table` where it has several."""
     with extra("formats"):
         import rasterio
     # Files beside this one could change unseen, so GDAL is not to look for any.
@@ -42,9 +54,7 @@ def open_geotiff(title: str, path: str | Path, options: ReadOptions) -> Iterator
             raster.close()
             raster = _open_page(title, place, options.table, max(1, pages))
         with raster:
-            with damages(title):
-                source = _open(title, raster, options, os.stat(path).st_size)
-            yield source
+            yield raster
 
 
 def _open_page(title: str, place: str, table: str | int, pages: int) -> Any:

@@ -183,31 +183,31 @@ class MarkedSource(Source):
     def __init__(self, source: Source, options: ReadOptions) -> None:
         for name in Source.__annotations__:
             setattr(self, name, getattr(source, name))
-        self._source, self._rules = source, options.missing_rules
+        self.origin, self._rules = source, options.missing_rules
         self._section = options.section
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""
-        values = self._source.read(columns, rows)
+        values = self.origin.read(columns, rows)
         absent = self._rules.in_numbers(values)
         return values if absent is None else np.where(absent, values.dtype.type(np.nan), values)
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column, with NaN among numbers and None in text for what is missing."""
-        found = self._source.read_column(column, rows)
+        found = self.origin.read_column(column, rows)
         return self._rules.mask(found, partial(self._report, f"column {self.names[column]!r}"))
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read the labels that come with the source, marked as those of a column."""
-        return self._rules.mask(self._source.read_labels(rows), partial(self._report, "labels"))
+        return self._rules.mask(self.origin.read_labels(rows), partial(self._report, "labels"))
 
     def entry(self, column: int, row: int) -> Any:
         """Read one entry as the file has it."""
-        return self._source.entry(column, row)
+        return self.origin.entry(column, row)
 
     def place(self, row: int) -> str:
         """Say how a person finds `row` in the source."""
-        return self._source.place(row)
+        return self.origin.place(row)
 
     def _report(self, what: str, words: Counter[str]) -> None:
         found = ", ".join(f"{word!r} ({count})" for word, count in words.most_common(5))

@@ -29,7 +29,9 @@ class SheetSource(Source):
     Numbers are those that the program stored with a formula. Text is read as in a text file.
     """
 
-    def __init__(self, title: str, cells: Sequence[Sequence[Any]], options: ReadOptions) -> None:
+    def __init__(
+        self, title: str, cells: Sequence[Sequence[Any]], sheet: str, options: ReadOptions
+    ) -> None:
         self.title, self._options = title, options
         filled = [row for row, record in enumerate(cells) if not all(map(_is_empty, record))]
         if not filled:
@@ -43,6 +45,7 @@ class SheetSource(Source):
         self.names = tuple("" if _is_empty(n) else _text(n) for n in (header[c] for c in used))
         self._records = [[cells[row][column] for column in used] for row in self._rows]
         self.n_rows = len(self._records)
+        self.header_row, self.last_column, self.sheet = filled[0], used[-1], sheet
         if not self._records:
             raise DataError(f"{title}: has a row of names, but no rows of values")
         if sum(map(bool, self.names)) < len(used) / 2:
@@ -50,6 +53,15 @@ class SheetSource(Source):
                 f"{title}: row {filled[0] + 1} names {sum(map(bool, self.names))} of {len(used)} "
                 "columns; remove what stands above the row of names, which must come first"
             )
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows of the sheet that are those of the table, from 0."""
+        return self._rows
+
+    def record(self, row: int) -> list[Any]:
+        """Return the cells of a row of the table."""
+        return list(self._records[row])
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers; raise DataError for text that is none, and for dates."""
@@ -106,7 +118,7 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
         name = filled[0] if filled else chosen[0]
         where = title if len(names) == 1 else f"{title}: sheet {name!r}"
         cells = found[name]
-    yield SheetSource(where, cells, options)
+    yield SheetSource(where, cells, name, options)
 
 
 def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[str]:

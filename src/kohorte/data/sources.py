@@ -173,7 +173,7 @@ def read_table(
 
 
 @contextmanager
-def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
+def open_source(title: str, options: ReadOptions) -> Iterator[MarkedSource]:
     """Open any source, whose missing values are found as the options say.
 
     Raises ConfigError: an option does not apply to this source; DataError: it cannot be read.
@@ -183,7 +183,7 @@ def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
 
 
 @contextmanager
-def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[Source]:
+def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[MarkedSource]:
     check_dialect(title, reader, options)
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)

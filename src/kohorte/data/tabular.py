@@ -98,6 +98,15 @@ class TextSource(Source):
             out[low:high] = [record[column] for record in block]
         return out
 
+    @property
+    def delimiter(self) -> str:
+        """The character between fields; a blank for any number of blanks and tabs."""
+        return self._delimiter
+
+    def records(self) -> AbstractContextManager[Iterator[list[str]]]:
+        """Give all records below the header, as they are."""
+        return self._records()
+
     def place(self, row: int) -> str:
         """Name the row and its line."""
         return f"data row {row} (line {self._line(row)})"
