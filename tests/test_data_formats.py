@@ -95,9 +95,10 @@ def test_a_copy_is_the_table_with_columns_added(files, tmp_path, name):
         assert copy.read_bytes() == (tmp_path / f"again{copy.suffix}").read_bytes()
     if name in ("fixed.h5", "pandas.h5", "pytables.h5", "astropy.h5", "records.npz"):
         # New columns lie beside a table of records, not in it.
+        place = {"pytables.h5": "run/", "pandas.h5": "events/", "fixed.h5": "events/"}.get(name, "")
         open_one = h5py.File if copy.suffix == ".h5" else np.load
         with open_one(copy) as file:
-            found = np.column_stack([file[n][:] for n in ("label", "confidence")])
+            found = np.column_stack([file[f"{place}{n}"][:] for n in ("label", "confidence")])
         values, names = read_table(copy, missing="skip", label=None, features=list(NAMES)), NAMES
     else:
         names = [n.replace("-", "_") if name.endswith(".mat") else n for n in NAMES]
