@@ -25,8 +25,7 @@ _LOG = logging.getLogger(__name__)
 _READING = [
     *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
     "label_missing",
-    *TEXT_KEYS,
-    *VALUE_KEYS,
+    *("table", *TEXT_KEYS, *VALUE_KEYS),
 ]
 
 #: Arguments of `read_table` by the key of the section `data` that names columns for them.
