@@ -74,6 +74,7 @@ except ConfigError as error:
 RESULTS = Path(located(f"results/{STUDY.name}/"))
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+HAS_SAMPLES = config["data"]["group"] is not None
 # Parts of the library that the source of this study is read with.
 READING = reading_parts(config["data"]["source"])
 PLANS = {plan.id: plan for plan in STUDY.realizations}

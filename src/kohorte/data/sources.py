@@ -381,6 +381,11 @@ def _read(
         read_beside(source, roles, beside, rows),
         units={name: source.units[name] for name in names if name in source.units},
         titles={name: source.titles[name] for name in names if name in source.titles},
+        left_out=tuple(
+            name
+            for column, name in enumerate(source.names)
+            if name and column not in {label_column, *columns, *beside.values()}
+        ),
     )
 
 
