@@ -197,14 +197,15 @@ def test_a_study_with_names_samples_and_some_classes(root, tmp_path):
     composition = pd.read_csv(project.results / "tables" / "composition.csv")
     assert composition["points"].sum() == 89
     notable = pd.read_csv(project.results / "tables" / "notable.csv", dtype={"tree": str})
-    assert notable[["tree", "why"]].to_numpy()[0].tolist() == ["004", "foreign"]
+    assert notable["tree"][0] == "004"
+    assert notable["why"][0].startswith("foreign")
     assert (project.results / "figures" / "composition.png").exists()
     summary = (project.results / "summary.txt").read_text()
     for line in (
         "columns left out: extra",
         "1 of 90 rows miss a value; dropped",
         "foreign, with novelty: 004 (",
-        "plot: 4 values of 22 to 23 points",
+        "plot: 4 values of 21 to 23 points",
         f"of the {n_known} points whose class is known",
     ):
         assert line in summary
