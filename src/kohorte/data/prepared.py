@@ -123,8 +123,10 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
 
 def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
     source = options["source"]
-    reading = {name: options[name] for name in _READING} | {"features": named_features(options)}
-    columns = {argument: options[key] for key, argument in BESIDE.items()}
+    reading = {name: options[name] for name in _READING if name in options} | {
+        "features": named_features(options)
+    }
+    columns: dict[str, Any] = {argument: options.get(key) for key, argument in BESIDE.items()}
     table = read_table(source, seed=seed, **reading, **columns)
     beside, labels, label_names = _judge_labels(table, source, options["label"])
     fitted = {
@@ -146,7 +148,7 @@ def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
         for name, chosen in (sets.items() if len(sets) > 1 else ())
     }
     units, titles = (
-        _say_of_features(key, said, options[key], table.names, scaling.names)
+        _say_of_features(key, said, options.get(key, {}), table.names, scaling.names)
         for key, said in (("units", table.units), ("titles", table.titles))
     )
     return PreparedData(
