@@ -63,10 +63,11 @@ def feature_pairs_figure(
     *,
     shares: np.ndarray,
     n_points: int,
+    what: str = "points",
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
-    Of `n_points` points S are drawn: their (S, F) features, F >= 2, are in physical units, with
+    Of `n_points` points, which the figure calls `what`, S are drawn: their (S, F) features, F >= 2, are in physical units, with
     names and units in `labels`, and (S,) `groups`. `shares` (G,) are those of the groups in all
     points. ConfigError where the arrays do not fit, or there is one feature only.
     """
@@ -109,7 +110,7 @@ def feature_pairs_figure(
         marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
-    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} points are drawn"))
+    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} {what} are drawn"))
     legend_below(figure, entries, most=5)
     return figure
 
@@ -136,6 +137,7 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
         n_points=len(labels),
+        what="points" if table.shape is None else "cells",
     )
 
 
