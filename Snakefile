@@ -43,6 +43,7 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/copies.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/classes.smk"
 include: "workflow/rules/sweep.smk"
@@ -59,6 +60,7 @@ rule all:
         rules.figures.input,
         rules.sweep.input,
         MODULE_RESULTS,
+        GRID_COPY,
         "<results>/MANIFEST",
 
 
