@@ -205,7 +205,8 @@ def describe_codes(codes: Sequence[Code], names: Sequence[str], section: str) ->
     for value in dict.fromkeys(code.value for code in codes):
         own = [code for code in codes if code.value == value]
         shown = [
-            f"{names[code.column]!r} {code.times} times, the others {code.low:g} to {code.high:g}"
+            f"{names[code.column]!r} {'once' if code.times == 1 else f'{code.times} times'}, the "
+            f"others {code.low:g} to {code.high:g}"
             for code in own[:_MOST_CODES]
         ]
         more = [f"and {len(own) - _MOST_CODES} more features"] if len(own) > _MOST_CODES else []
@@ -273,6 +274,7 @@ def _is_code(value: float) -> bool:
         return True
     digits, _, exponent = f"{size:.6e}".partition("e")
     digits = digits.replace(".", "").rstrip("0")
-    if set(digits) == {"9"} and len(digits) > 1:
+    # Nines; where a table has several codes, also numbers beside them, as 998, eights and sevens.
+    if re.fullmatch(r"99+|99+[678]|888+|777+", digits):
         return True
     return digits == "1" and int(exponent) >= (5 if value < 0 else 10)

@@ -73,8 +73,17 @@ class NumberReader:
         if is_plain:
             with suppress(ValueError):
                 return np.fromiter(map(float, plain), np.float64, len(plain))
-        # Slower, so only for blocks that need it.
+        # Slower, so only for blocks that need it. Most of their entries are numbers as well.
         width = len(self._pairs)
+        if is_plain:
+            return np.array(
+                [
+                    number
+                    if (number := _as_float(text)) == number
+                    else self._convert(token, i % width)
+                    for i, (text, token) in enumerate(zip(plain, tokens, strict=True))
+                ]
+            )
         return np.array([self._convert(token, i % width) for i, token in enumerate(tokens)])
 
     def find_mixed(self, out: np.ndarray) -> list[int]:
@@ -161,6 +170,13 @@ class NumberReader:
         return None
 
 
+def _as_float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 @dataclass
 class Survey:
     """What one column of text holds, for the message about a table that is not all numbers."""
@@ -173,6 +189,7 @@ class Survey:
     text: str = ""  # The first that is no number
     row: int = -1
     advice: str | None = None
+    advised: set[str] = field(default_factory=set)
     pairs: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def add(self, tokens: Sequence[str], rows: Sequence[int]) -> None:
@@ -193,8 +210,14 @@ class Survey:
     def _take(self, token: str, row: int) -> None:
         if self.row < 0 or row < self.row:
             self.text, self.row = token, row
-        # A later entry may tell what the column is: 1,5 among words for missing values.
-        self.advice = self.advice or advise(token, self.options)
+        # A later entry may tell what the column is: 1,5 among words for missing values, or 1,25
+        # after 1,234, which may be a number with a decimal comma or with groups of digits.
+        is_open = self.advice is None or _EITHER in self.advice
+        if is_open and token not in self.advised:
+            self.advised |= {token} if len(self.advised) < _MOST_KNOWN else set()
+            advice = advise(token, self.options)
+            is_better = self.advice is None or (advice is not None and _EITHER not in advice)
+            self.advice = advice if is_better else self.advice
 
     def advise(self) -> str | None:
         """Say what makes the column one of numbers; None where it is one of text."""
@@ -262,10 +285,9 @@ def not_numbers(
     if len(faults) == 1 and advice is not None:
         return DataError(f"{head}; {advice}")
     parts = [head if advice is None else f"{head}; {advice}"]
-    others = [survey for survey in faults if survey is not first]
-    if others:
-        shown = [_describe(survey, advice) for survey in others[:_MOST_SHOWN]]
-        more = f" and {len(others) - _MOST_SHOWN} more" if len(others) > _MOST_SHOWN else ""
+    if len(faults) > 1:
+        shown = [_describe(survey, advice) for survey in faults[:_MOST_SHOWN]]
+        more = f" and {len(faults) - _MOST_SHOWN} more" if len(faults) > _MOST_SHOWN else ""
         parts.append(
             f"{len(faults)} of {len(surveys)} columns are not numbers: {', '.join(shown)}{more}"
         )
@@ -312,6 +334,9 @@ def advise(token: str, options: ReadOptions) -> str | None:
     return None
 
 
+#: Between two keys of which only other entries, or a person, can tell the one that is meant.
+_EITHER = ", or "
+
 #: Words that mean "missing" to many, and something else to others.
 _SOFT = frozenset(
     {"nd", "n.d.", "n.d", "n/d", "bdl", "b.d.l.", "bd", "b.d.", "dl", "lod", "<lod", "<dl", "<ld"}
@@ -338,7 +363,7 @@ def _advise_marks(text: str, options: ReadOptions) -> str | None:
         return f"{key}thousands to {other!r}"
     if text.count(other) == 1:
         is_group = _GROUPS[other].fullmatch(text)
-        also = f", or {key}thousands to {other!r} where it groups digits" if is_group else ""
+        also = f"{_EITHER}{key}thousands to {other!r} where it groups digits" if is_group else ""
         return f"{key}decimal to {other!r}{also}"
     return None
 
@@ -350,7 +375,7 @@ def _looks_numeric(text: str) -> bool:
 def _describe(survey: Survey, said: str | None) -> str:
     advice = survey.advise()
     own = f": {advice}" if advice is not None and advice != said else ""
-    return f"{survey.name!r} ({survey.text!r} in data row {survey.row}{own})"
+    return f"{survey.name!r} ({survey.text!r}{own})"
 
 
 def _quote(text: str) -> str:

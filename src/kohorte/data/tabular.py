@@ -116,6 +116,11 @@ class TextSource(Source):
         options = self._options
         with self._open() as stream:
             lines = first_lines(stream, 50)
+        if lines and "\x00" in lines[0]:
+            raise DataError(
+                f"{self.title}: has a zero byte in line 1, so it is no text in "
+                f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as 'utf-16-le'"
+            )
         named = named_delimiter(lines[0]) if lines else None
         if named is not None:
             self._skipped = 1
@@ -154,7 +159,7 @@ class TextSource(Source):
         mark = " " if delimiter == WHITESPACE else delimiter
         fields = [field for line in lines[1:] for field in split_line(line, mark)]
         commas = [field for field in fields if re.fullmatch(r"[+-]?\d+,\d+", field)]
-        if self._options.decimal == "." and len(commas) > len(fields) / 4:
+        if self._options.decimal == "." and commas:
             return f", and {self._options.section}decimal to ','"
         return ""
 
@@ -200,11 +205,16 @@ class TextSource(Source):
 
     def _count(self, records: Iterator[list[str]]) -> int:
         width, n_rows = self._width, 0
+        # A delimiter at the end of every line makes a column that is none.
+        is_tail_empty = width > 1 and not self.names[-1]
         while block := list(islice(records, _BLOCK_ROWS)):
             if set(map(len, block)) != {width}:
                 offset = next(i for i, record in enumerate(block) if len(record) != width)
                 raise self._uneven(n_rows + offset, block[offset])
+            is_tail_empty = is_tail_empty and not any(record[-1] for record in block)
             n_rows += len(block)
+        if is_tail_empty:
+            self.names = self.names[:-1]
         return n_rows
 
     def _uneven(self, row: int, record: list[str]) -> DataError:
@@ -336,8 +346,11 @@ def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:
         numbers.append((float(name), min(values), max(values)))
     if all(low <= value <= high for value, low, high in numbers):
         return True
-    steps = np.diff([value for value, _, _ in numbers])
-    return bool(steps.size) and not ((steps > 0).all() or (steps < 0).all())
+    found = [value for value, _, _ in numbers]
+    steps = np.diff(found)
+    is_order = (steps > 0).all() or (steps < 0).all()
+    # Two numbers always rise or fall.
+    return not is_order or (len(found) < 3 and any(value % 1 for value in found))
 
 
 @contextmanager
