@@ -36,17 +36,18 @@ def open_fits(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
             file = fits.open(path, memmap=True)
         with file:
             with damages(title):
-                hdu = choose_table(title, file, options.table)
+                hdu = choose_table(title, file, options)
                 size = os.stat(path).st_size
                 check_expansion(title, hdu.size, size)
-                columns = _columns(title, hdu)
+                columns = table_columns(title, hdu)
             yield ColumnSource(title, split_vectors(title, columns), options)
 
 
-def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTableHDU:
-    """Return the table of an open file that `table` names, None where there is only one."""
+def choose_table(title: str, file: HDUList, options: ReadOptions) -> BinTableHDU:
+    """Return the table of an open file that `options.table` names, None where there is only one."""
     from astropy.io import fits
 
+    table = options.table
     kinds = (fits.BinTableHDU, fits.TableHDU)
     tables = {number: hdu for number, hdu in enumerate(file) if isinstance(hdu, kinds)}
     there = ", ".join(f"{number} {hdu.name!r}" for number, hdu in tables.items())
@@ -57,7 +58,7 @@ def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTable
         )
     if table is None:
         if len(tables) > 1:
-            raise DataError(f"{title}: has the tables {there}; set table to one of them")
+            raise DataError(f"{title}: has the tables {there}; set {options.section}table to one")
         return next(iter(tables.values()))
     if isinstance(table, int):
         if table not in tables:
@@ -71,7 +72,8 @@ def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTable
     return named[0]
 
 
-def _columns(title: str, hdu: BinTableHDU) -> dict[str, Column]:
+def table_columns(title: str, hdu: BinTableHDU) -> dict[str, Column]:
+    """Return the columns of a table, those of vectors whole."""
     data = hdu.data
     if data is None or len(data) == 0:
         raise DataError(f"{title}: the table {hdu.name!r} has no rows")
