@@ -17,6 +17,8 @@ import scipy.io
 import scipy.sparse
 import xarray as xr
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rasterio.transform import Affine
 from tables_of_formats import (
     BY_NAME,
@@ -34,7 +36,10 @@ from tables_of_formats import (
     write_h5ad,
     write_pandas_table,
 )
+from test_hostile import CUTS, damaged, outcome_of
 
+from kohorte.data import fits as fits_reader
+from kohorte.data import matlab, reading
 from kohorte.data.labels import open_labels
 from kohorte.data.names import COPIES, READERS, extension
 from kohorte.data.names import GRIDS as GRIDS_OF
@@ -577,3 +582,55 @@ def test_what_reads_a_format_is_named_where_it_is_missing(files, monkeypatch):
             missing.setitem(sys.modules, library, None)
             with pytest.raises(MissingExtraError, match=says):
                 read_table(path)
+
+
+DAMAGED = ["t.xlsx", "t.fits", "t.fits.gz", "t.fcs", "t.nc", "classic.nc", "t.tif", "t.feather"]
+DAMAGED += ["columns.npz", "vaex.hdf5", "pandas.h5"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", DAMAGED)
+@settings(max_examples=15)
+@given(cuts=st.lists(CUTS, min_size=1, max_size=6))
+def test_damaged_files_are_read_or_named(files, tmp_path, name, cuts):
+    path = tmp_path / name
+    path.write_bytes(damaged(files(name).read_bytes(), cuts))
+    for label in (None, "kind"):
+        table, message = outcome_of(read_table, path, label=label, missing="skip")
+        assert message.startswith(str(path)) if table is None else not np.isinf(table.values).any()
+
+
+def test_a_file_that_ends_the_process_that_reads_it(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(matlab, "_READ", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    refused(files("t.mat"), "is truncated or damaged .it ends the process that reads it")
+
+
+@pytest.mark.parametrize("name", ["t.nc", "t.h5ad"])
+def test_links_to_other_files_are_refused(files, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(files(name).read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["deep/away"] = h5py.ExternalLink("other.h5", "/x")
+    refused(path, "'away' is a link to another file, which is refused")
+    path.write_bytes(files(name).read_bytes())
+    (tmp_path / "raw").write_bytes(bytes(960))
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("far", (120,), "f8", external=[(str(tmp_path / "raw"), 0, 960)])
+    refused(path, "the data of 'far' lie in another file: refused")
+
+
+def test_pickles_in_a_store_are_refused(tmp_path):
+    group = zarr.open_group(str(tmp_path / "t.zarr"), mode="w", zarr_format=2)
+    group.create_array("a", data=np.arange(3.0))
+    meta = tmp_path / "t.zarr" / "a" / ".zarray"
+    meta.write_text(meta.read_text().replace('"filters": null', '"filters": [{"id": "pickle"}]'))
+    refused(tmp_path / "t.zarr", "pickle")
+
+
+def test_what_claims_to_be_larger_than_it_can_be(files, monkeypatch):
+    for name in ("t.xlsx", "t.nc", "t.tif", "t.zarr", "t.fits.gz", "t.h5ad"):
+        with monkeypatch.context() as context:
+            for module in (reading, fits_reader):
+                context.setattr(module, "ALWAYS_HELD", 100)
+                context.setattr(module, "MAX_EXPANSION", 1e-3)
+            refused(files(name), "which cannot be: it is damaged")

@@ -279,9 +279,9 @@ def _write_fits(path: Path, options: ReadOptions, added: Added, destination: Pat
     """Copy a FITS file as it is, and add columns to the table that was read."""
     with extra("formats"):
         from astropy.io import fits
-    from kohorte.data.fits import choose_table, table_columns
+    from kohorte.data.fits import choose_table, open_hdus, table_columns
 
-    with warnings.catch_warnings(), fits.open(path, memmap=True) as file:
+    with warnings.catch_warnings(), open_hdus(added.title, path) as file:
         warnings.simplefilter("ignore")
         hdu = choose_table(added.title, file, options)
         n_rows = len(hdu.data)
