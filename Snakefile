@@ -43,7 +43,6 @@ include: "workflow/rules/ensemble.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/tables.smk"
-include: "workflow/rules/copies.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/classes.smk"
 include: "workflow/rules/sweep.smk"
@@ -60,7 +59,6 @@ rule all:
         rules.figures.input,
         rules.sweep.input,
         MODULE_RESULTS,
-        GRID_COPY,
         "<results>/MANIFEST",
 
 

@@ -19,7 +19,7 @@ if LIBRARY.is_dir():
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import GRIDS, extension, is_file, label_parts, reading_parts
+from kohorte.data.names import is_file, label_parts, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules

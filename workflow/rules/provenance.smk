@@ -16,7 +16,6 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *MODULE_RESULTS,
-            *GRID_COPY,
         ],
     output:
         config="<results>/config.yaml",
