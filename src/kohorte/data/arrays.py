@@ -98,8 +98,9 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
         features = member(key)
         if features.dtype.names:
             columns = fields_of(f"{title}: array {key!r}", features)
-            if options.label is not None and options.label not in columns:
-                columns[options.label] = column_of(member(options.label, list(columns)))
+            for name in options.others:
+                if name not in columns and (name == options.label or name in archive.files):
+                    columns[name] = column_of(member(name, list(columns)))
             yield ColumnSource(title, columns, options)
             return
         names, naming = None, options.names_dataset
@@ -108,6 +109,9 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
         source = ArraySource(title, features, names, f"array {options.feature_dataset!r}")
         if options.label is not None and options.label not in source.names:
             source.add_labels(member(options.label, source.names))
+        for name in options.beside:
+            if name not in source.names and name in archive.files:
+                source.add_beside(name, member(name))
     yield source
 
 

@@ -72,7 +72,9 @@ class ArrowSource(Source):
         kind = self._types[column]
         data = self._load(column)
         with damages(self.title):
-            if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
+            # Whole numbers beside gaps would become floats, which have not all of their digits.
+            exact = not (pyarrow.types.is_integer(kind) and data.null_count)
+            if exact and (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
                 return data.to_numpy()[rows]
             out = np.empty(self.n_rows, dtype=object)
             out[:] = data.to_pylist()

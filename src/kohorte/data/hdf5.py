@@ -116,6 +116,9 @@ def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySour
     source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
     if options.label is not None and options.label not in source.names:
         source.add_labels(find_dataset(title, file, options.label, source.names))
+    for name in options.beside:
+        if name not in source.names and name in file:
+            source.add_beside(name, find_dataset(title, file, name))
     return source
 
 
@@ -145,7 +148,8 @@ def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSou
     with damages(title):
         names = list(file["fields"])
         if options.features is None and options.label is None:
-            names = json.loads(file.attrs["features"])
+            wanted = [*json.loads(file.attrs["features"]), *options.beside]
+            names = [name for name in dict.fromkeys(wanted) if name in names]
     fields = {name: dataset_column(title, file, f"fields/{name}") for name in names}
     shape = next(iter(fields.values())).shape
     for name, column in fields.items():
@@ -236,7 +240,7 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
     if group.dtype.names is None:
         return None
     columns = _records(title, file, group)
-    _add_label(title, file, options, columns)
+    _add_others(title, file, options, columns)
     return ColumnSource(title, columns, options)
 
 
@@ -267,7 +271,7 @@ def _open_group(
     members: dict[str, Column],
     options: ReadOptions,
 ) -> ColumnSource:
-    _add_label(title, file, options, members)
+    _add_others(title, file, options, members)
     place = group.name.strip("/")
     missing = f"{place!r} is a group, not a dataset" if place else None
     missing = missing or f"no dataset {options.feature_dataset!r}"
@@ -275,12 +279,13 @@ def _open_group(
     return ColumnSource(title, choose_columns(title, members, options, missing, place), options)
 
 
-def _add_label(
+def _add_others(
     title: str, file: h5py.File, options: ReadOptions, columns: dict[str, Column]
 ) -> None:
-    """Add the dataset `label` of the file, which may lie beside the table."""
-    if options.label is not None and options.label not in columns:
-        columns[options.label] = dataset_column(title, file, options.label, columns)
+    """Add the datasets that `label` and others name, which may lie beside the table."""
+    for name in options.others:
+        if name not in columns and (name == options.label or name in file):
+            columns[name] = dataset_column(title, file, name, columns)
 
 
 def _plain_columns(title: str, file: h5py.File, group: h5py.Group) -> dict[str, Column]:

@@ -97,6 +97,9 @@ def _open(title: str, members: Mapping[str, Any], options: ReadOptions) -> Sourc
     label = options.label
     if label is not None and label not in source.names and label in columns:
         source.add_labels(columns[label].read())
+    for name in options.beside:
+        if name not in source.names and name in columns:
+            source.add_beside(name, columns[name].read())
     return source
 
 

@@ -83,7 +83,17 @@ SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 STORES = (".zarr",)
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("columns", "missing", "numbers", "reading", "scaling", "sources", "table")
+_ALWAYS = ("columns", "missing", "numbers", "reading", "roles", "scaling", "sources", "table")
+
+
+def copy_name(source: str) -> str | None:
+    """Return the name of a copy of a source with columns added; None where none can be written."""
+    name, kind = PurePath(source).name, extension(source)
+    if kind in PACKED:  # text, which comes back as it is
+        name = name[: -len(kind)]
+        kind = extension(name)
+    suffix = COPIES.get(kind) or GRIDS.get(kind)
+    return None if suffix is None or not is_file(source) else name[: -len(kind)] + suffix
 
 
 def is_file(source: str) -> bool:

@@ -124,6 +124,10 @@ def _open_plain(
         if options.label in arrays and options.label not in source.names:
             with damages(title):
                 source.add_labels(arrays[options.label][:])
+        for name in options.beside:
+            if name in arrays and name not in source.names:
+                with damages(title):
+                    source.add_beside(name, arrays[name][:])
         return source
     members = {
         name: Column(array.shape, array.dtype, partial(_whole, array))

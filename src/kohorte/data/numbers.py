@@ -307,8 +307,8 @@ def choose_numbers(numeric: Sequence[str], options: ReadOptions) -> str:
     else:
         keep = f"choose the numeric columns by data.features: {yaml_list(numeric)}"
     return (
-        f"{keep}; a column of classes can be data.label, and categories become features as columns "
-        "of 0 and 1, one for each"
+        f"{keep}; a column of names can be data.id, one of classes data.label, and categories "
+        "become features as columns of 0 and 1, one for each"
     )
 
 

@@ -107,6 +107,7 @@ class ReadOptions:
 
     features: tuple[str, ...] | None = None
     label: str | None = None
+    beside: tuple[str, ...] = ()  # other columns that are no features
     feature_dataset: str = "features"
     names_dataset: str | None = "names"
     delimiter: str | None = None
@@ -122,6 +123,11 @@ class ReadOptions:
     encoding: str | None = None
     #: What the keys of these options begin with, for messages
     section: str = "data."
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Columns that are no features: the label, where there is one, and those beside."""
+        return (() if self.label is None else (self.label,)) + self.beside
 
     @property
     def missing_rules(self) -> MissingValues:
@@ -164,6 +170,10 @@ class Source(ABC):
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column, (len(rows),), as it is: numbers, or text as str, bytes or object."""
 
+    def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column as the file has it: a name may look like a marker of missing values."""
+        return self.read_column(column, rows)
+
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read the ground truth that comes with the source, (len(rows),), where `has_labels`."""
         raise NotImplementedError(f"{self.title} has no labels of its own")
@@ -196,6 +206,10 @@ class MarkedSource(Source):
         """Read one column, with NaN among numbers and None in text for what is missing."""
         found = self.origin.read_column(column, rows)
         return self._rules.mask(found, partial(self._report, f"column {self.names[column]!r}"))
+
+    def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column as the file has it."""
+        return self.origin.read_entries(column, rows)
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read the labels that come with the source, marked as those of a column."""
@@ -263,7 +277,8 @@ class ArraySource(Source):
             )
         self.names = tuple(names)
         self.n_rows = shape[0]
-        self._array = array
+        self._array, self._n_columns = array, shape[1]
+        self._beside: list[np.ndarray | h5py.Dataset] = []
 
     def add_labels(self, labels: np.ndarray | h5py.Dataset) -> None:
         """Take `labels`, (N,), for the ground truth."""
@@ -275,10 +290,27 @@ class ArraySource(Source):
         self.has_labels = True
         self._labels = labels
 
+    def add_beside(self, name: str, values: np.ndarray | h5py.Dataset) -> None:
+        """Take `values`, (N,), for one more column, which is no feature."""
+        if values.shape != (self.n_rows,):
+            raise DataError(
+                f"{self.title}: {name!r} has shape {values.shape}, but there are {self.n_rows} "
+                "rows: one entry per row is needed"
+            )
+        self.names += (name,)
+        self.asides = {**self.asides, name: "an array beside the features"}
+        self._beside.append(values)
+
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read blocks of rows, so that memory holds only what is chosen."""
+        for column in columns:
+            if column >= self._n_columns:
+                raise DataError(
+                    f"{self.title}: {self.names[column]!r} is an array beside the features, and "
+                    "cannot be one of them"
+                )
         dtype = float_type(self._array.dtype)
-        everything = len(rows) == self.n_rows and list(columns) == list(range(len(self.names)))
+        everything = len(rows) == self.n_rows and list(columns) == list(range(self._n_columns))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
         with damages(self.title), np.errstate(all="ignore"):
             if everything and type(self._array) is np.ndarray:
@@ -289,6 +321,9 @@ class ArraySource(Source):
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column in the type of the array."""
+        if column >= self._n_columns:
+            with damages(self.title):
+                return np.asarray(self._beside[column - self._n_columns][()])[rows]
         out = np.empty((len(rows), 1), dtype=self._array.dtype)
         with damages(self.title):
             gather_rows(self._array, rows, [column], out)
