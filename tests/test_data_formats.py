@@ -97,11 +97,22 @@ def test_every_format_gives_the_same_table(files, name):
 ROWS = np.flatnonzero(np.arange(120) % 10 != 7)
 LABELS = np.arange(120) % 4
 ADDED = {
-    "label": LABELS[ROWS].astype(np.int32),
+    "label": LABELS[ROWS].astype(np.uint8),
     "confidence": np.linspace(0, 1, 120)[ROWS].astype(np.float32),
     "CD3": ROWS,  # has the name of a column
     "group": np.array([f"group {k}" for k in LABELS[ROWS]]),
 }
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_copy_of_a_table_whose_rows_are_all_used(files, tmp_path, name):
+    path = files(name)
+    columns = {"label": LABELS.astype(np.uint8), "sure": LABELS > 2, "count": LABELS}
+    write_like(path, columns, copy_of(path, tmp_path))
+    if name in ("fixed.h5", "pandas.h5", "pytables.h5", "astropy.h5", "records.npz"):
+        return
+    table = read_table(copy_of(path, tmp_path), features=["sure", "label"])
+    np.testing.assert_array_equal(table.values, np.c_[LABELS > 2, LABELS])
 
 
 def copy_of(path, folder):

@@ -118,13 +118,14 @@ def _spread(values: np.ndarray, entry: np.ndarray) -> np.ndarray:
     if not len(values):
         values = np.full(1, math.nan)
     out, absent = values[entry], entry < 0
+    if values.dtype.kind == "u":  # few formats know numbers without a sign, and none of them a gap
+        small = values.dtype.itemsize < 8
+        out = out.astype(np.promote_types(values.dtype, np.int8) if small else np.int64)
     if not absent.any():
         return out
     if values.dtype.kind == "b":
         out = out.astype(np.int8)
-    elif values.dtype.kind == "u":
-        out = out.astype(np.int64)
-    none: Any = {"f": math.nan, "U": "", "O": "", "S": b""}.get(values.dtype.kind, NONE)
+    none: Any = {"f": math.nan, "U": "", "O": "", "S": b""}.get(out.dtype.kind, NONE)
     out[absent] = none
     return out
 
