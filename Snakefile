@@ -14,7 +14,7 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 
 
-if workflow.modifier.is_main_snakefile():
+if IS_MAIN:
 
     # It tells of this study; the report of a workflow with this one as a module tells of its own.
     report: "workflow/report/workflow.rst"
@@ -60,6 +60,14 @@ rule all:
         rules.sweep.input,
         MODULE_RESULTS,
         "<results>/MANIFEST",
+
+
+if IS_MAIN and workflow.is_main_process:
+    check_study()
+
+
+onstart:
+    start_run()
 
 
 onsuccess:

@@ -29,6 +29,7 @@ rule count_overlaps:
         label_name=config["realizations"]["label_name"],
         noise=config["realizations"]["noise"],
         slabs=len(SLABS),
+        content=content_of("realizations.labels"),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
         losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
@@ -87,6 +88,7 @@ rule combine_realizations:
         noise=config["realizations"]["noise"],
         options=COMBINING,
         level=config["structure"]["level"],
+        content=content_of("realizations.labels"),
         memory_mb=config["execution"]["memory_mb"],
         library=library_digest(
             "structure",

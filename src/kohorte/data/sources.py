@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte.data.names import READERS, SCHEMES, Reader, find_reader
+from kohorte.data.names import READERS, SCHEMES, Reader, find_reader, locate
 from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, Source, check_memory, decode_text
 from kohorte.data.table import Table
 from kohorte.errors import ConfigError, DataError
@@ -187,7 +187,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
 def find_file(title: str) -> Path:
     """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
     try:
-        path = Path(title).expanduser()
+        path = Path(locate(title))
         if not path.exists():
             scheme, colon, _ = title.partition(":")
             if colon and not path.suffix and len(scheme) > 1:
@@ -198,7 +198,7 @@ def find_file(title: str) -> Path:
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
-    except (OSError, RuntimeError) as error:  # RuntimeError: ~name of nobody
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{title}: cannot be read ({error})") from error
     return path
 
