@@ -4,9 +4,9 @@ Snakemake reads configuration files by itself, and not as plain data: it takes t
 key that is given twice, YAML tags may name objects of Python, and a file with the key `__use_yte__`
 is a template whose expressions it runs. `read_config` refuses all of that.
 
-YAML 1.1 reads `NO`, `on` and `yes` as true or false, `010` as 8, `1:30` as 90, `~` as null. Mappings
-and lists that are read here know the text of such values, so that a feature, a class or a key of
-that name keeps it: `text_or_value` takes the one or the other, as the schema wants.
+YAML 1.1 reads `NO`, `on` and `yes` as true or false, `010` as 8, `1:30` as 90, `~` as null. So
+mappings and lists that are read here know the text of such values, and a feature, a class or a key
+of that name keeps it: `text_or_value` takes the one or the other, as the schema wants.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from kohorte._checks import extra
 from kohorte.errors import ConfigError
@@ -150,16 +150,6 @@ def _loader_class() -> Any:
         return isinstance(node, yaml.ScalarNode) and node.style is None
 
     class Loader(yaml.SafeLoader):
-        # No key wants a date, and there is no `2020-13-01` to make one of. `=` has a tag, too.
-        yaml_implicit_resolvers: ClassVar = {
-            first: [
-                (tag, pattern)
-                for tag, pattern in resolvers
-                if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-            ]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
         def read_mapping(self, node: Any) -> Iterator[ReadDict]:
             found = ReadDict()
             yield found
@@ -183,6 +173,12 @@ def _loader_class() -> Any:
                 if is_plain(value) and not isinstance(found[-1], str):
                     found.texts[place] = value.value
 
+    # No key wants a date, and there is no `2020-13-01` to make one of. `=` has a tag, too.
+    unwanted = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in unwanted]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     Loader.add_constructor("tag:yaml.org,2002:map", Loader.read_mapping)
     Loader.add_constructor("tag:yaml.org,2002:seq", Loader.read_list)
     return Loader
@@ -250,6 +246,9 @@ def text_or_value(value: Any, schema: Schema | None, where: str = "") -> Any:
         }
     if isinstance(value, list):
         items = [choice["items"] for choice in choices if "items" in choice]
+        single = [item for item in items if "array" not in _types(item)]
+        if single and any(inner is not None and not isinstance(inner, list) for inner in value):
+            items = single  # names, and not lists of names
         return [
             _settle(value, place, inner, items, f"{where}[{place}]")
             for place, inner in enumerate(value)

@@ -44,7 +44,7 @@ def write_record(record: Path, config: Mapping[str, Any], content: Content) -> N
 
 def read_record(record: Path) -> tuple[dict[str, Any] | None, dict[str, list[str]]]:
     """Return configuration and digests of a record; None and no digests where there is none."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         found = json.loads(record.read_text(encoding="utf-8"))
         return found["config"], found["content"]
     return None, {}
