@@ -64,11 +64,12 @@ rule all:
 
 if IS_MAIN and workflow.is_main_process:
     check_study()
+    look_at_data()
 
 
 onstart:
-    start_run()
+    start_run(log[0] if log else "")
 
 
 onsuccess:
-    show_summary()
+    end_run()

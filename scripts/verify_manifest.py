@@ -10,4 +10,3 @@ if __name__ == "__main__":
             unlisted=snakemake.params.unlisted,
             sources=snakemake.params.sources,
         )
-        print(f"\nAll results are as {snakemake.params.manifest} lists them.\n", flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient, flag
+from snakemake.logging import logger
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.settings.types import RerunTrigger
 from snakemake.utils import update_config
@@ -24,7 +25,7 @@ if LIBRARY.is_dir():
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte.data.names import is_file, locate, reading_parts
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, KohorteError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import (
@@ -48,6 +49,7 @@ from kohorte.study.runs import (
     write_owner,
     write_record,
 )
+from kohorte.study.terminal import is_shown_from_logs, show_stages
 
 # What rules in folders of several depths have in common.
 ENVIRONMENT = workflow.current_basedir.join("../../envs/kohorte.yaml")
@@ -76,6 +78,18 @@ def locate_made(path):
 # Here this workflow is the one that runs; else another one uses it as a module, and has read its files.
 IS_MAIN = workflow.modifier.is_main_snakefile()
 RECORD = run_record(workflow.configfiles, workflow.config_settings.config_args or [])
+
+# A run is shown stage by stage, and what is none (a dry run) as Snakemake does.
+DISPLAY = None
+if IS_MAIN and workflow.is_main_process:
+    settings = workflow.output_settings
+    if not (settings.dryrun or settings.verbose or settings.quiet or settings.debug_dag):
+        DISPLAY = show_stages(
+            logger, sys.stdout if settings.stdout else sys.stderr, color=not settings.nocolor
+        )
+elif is_shown_from_logs():
+    # The run says in its own words that a script has failed.
+    logger.addFilter(lambda record: "CalledProcessError" not in str(record.msg))
 
 
 def read_again():
@@ -320,10 +334,18 @@ def figure_origins(wildcards):
     }
 
 
-def start_run():
+def tell(**told):
+    """Say what the terminal shows of this run; True where it is kohorte's own that shows it."""
+    if DISPLAY is not None:
+        logger.info("", extra={"kohorte": told})
+    return DISPLAY is not None
+
+
+def start_run(log):
     """Leave for the jobs of this run what it started with, and say in the results what they are of."""
     content = contents(None)
     write_record(RECORD, as_read, content)
+    tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
     if HAS_DATA or STUDY.labels:
         write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
 
@@ -339,8 +361,30 @@ def check_study():
         logger.warning(f"kohorte: {notice}")
 
 
-def show_summary():
-    """Print the summary of the study, if this run came as far."""
-    summary = RESULTS / "summary.txt"
-    if summary.exists():
-        print(f"\n{summary.read_text(encoding='utf-8')}", flush=True)
+def look_at_data():
+    """In a dry run: refuse a table that the job would refuse, before any job."""
+    if not workflow.output_settings.dryrun or not HAS_DATA or is_made(config["data"]["source"]):
+        return
+    from kohorte.data.prepared import look_at_data  # takes a second, which other runs do without
+
+    try:
+        look_at_data(config["data"], seed=config["seed"])
+    except KohorteError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def end_run():
+    """Show what the run was for: the summary of the study, or what else was asked for."""
+    targets = set(workflow.dag_settings.targets)
+    summary, ensemble, ends = RESULTS / "summary.txt", RESULTS / "ensemble.h5", []
+    if not targets or targets - {"verify", "bundle_study"}:
+        both = summary.exists() and ensemble.exists()
+        if both and summary.stat().st_mtime >= ensemble.stat().st_mtime:
+            ends.append(summary.read_text(encoding="utf-8"))
+    if "bundle_study" in targets:
+        ends.append(f"{RESULTS / STUDY.name}.crate.zip")
+    if "verify" in targets:
+        ends.append(f"All results are as {RESULTS / 'MANIFEST'} lists them.")
+    for text in ends:
+        if not tell(end=text):
+            print(f"\n{text}", flush=True)

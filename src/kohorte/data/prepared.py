@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kohorte.data.names import feature_sets, named_features, scalings
+from kohorte.data.names import feature_sets, is_file, named_features, scalings
 from kohorte.data.scaling import fit_scaling
-from kohorte.data.sources import read_table
+from kohorte.data.sources import find_file, read_table
 from kohorte.data.table import grid_shape
 from kohorte.errors import DataError
 from kohorte.provenance import digest_of
@@ -20,6 +20,10 @@ _READING = [
     *("label", "stride", "sample", "delimiter", "missing"),
     *("feature_dataset", "names_dataset", "generate"),
 ]
+
+
+#: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
+LOOKED_AT = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,16 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
         scales=scales,
         choices=choices,
     )
+
+
+def look_at_data(options: Mapping[str, Any], *, seed: int) -> None:
+    """Raise what `prepare_data` would raise of a table that is no larger than `LOOKED_AT`."""
+    size = options["generate"]["points"] or 0
+    if is_file(options["source"]):
+        path = find_file(options["source"])
+        size = path.stat().st_size
+    if size <= LOOKED_AT:
+        prepare_data(options, seed=seed)
 
 
 def _count_missing(features: np.ndarray, rows: np.ndarray, source: str) -> int:
