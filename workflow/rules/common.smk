@@ -80,13 +80,15 @@ IS_MAIN = workflow.modifier.is_main_snakefile()
 RECORD = run_record(workflow.configfiles, workflow.config_settings.config_args or [])
 
 # A run is shown stage by stage, and what is none (a dry run) as Snakemake does.
-DISPLAY = None
+SHOWS_STAGES = False
 if IS_MAIN and workflow.is_main_process:
     settings = workflow.output_settings
-    if not (settings.dryrun or settings.verbose or settings.quiet or settings.debug_dag):
-        DISPLAY = show_stages(
-            logger, sys.stdout if settings.stdout else sys.stderr, color=not settings.nocolor
-        )
+    SHOWS_STAGES = show_stages(
+        logger,
+        sys.stdout if settings.stdout else sys.stderr,
+        color=not settings.nocolor,
+        runs=not (settings.dryrun or settings.verbose or settings.quiet or settings.debug_dag),
+    )
 elif is_shown_from_logs():
     # The run says in its own words that a script has failed.
     logger.addFilter(lambda record: "CalledProcessError" not in str(record.msg))
@@ -336,9 +338,9 @@ def figure_origins(wildcards):
 
 def tell(**told):
     """Say what the terminal shows of this run; True where it is kohorte's own that shows it."""
-    if DISPLAY is not None:
+    if SHOWS_STAGES:
         logger.info("", extra={"kohorte": told})
-    return DISPLAY is not None
+    return SHOWS_STAGES
 
 
 def start_run(log):
@@ -365,10 +367,10 @@ def look_at_data():
     """In a dry run: refuse a table that the job would refuse, before any job."""
     if not workflow.output_settings.dryrun or not HAS_DATA or is_made(config["data"]["source"]):
         return
-    from kohorte.data.prepared import look_at_data  # takes a second, which other runs do without
+    from kohorte.data import prepared  # takes a second, which other runs do without
 
     try:
-        look_at_data(config["data"], seed=config["seed"])
+        prepared.look_at_data(config["data"], seed=config["seed"])
     except KohorteError as error:
         raise WorkflowError(str(error)) from None
 

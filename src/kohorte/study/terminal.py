@@ -1,11 +1,11 @@
-"""What a run shows on the terminal: its stages, how long they will take, and what matters at the end.
+"""What a run shows on the terminal: its stages, how long they will take, and warnings at the end.
 
-Snakemake tells of every job, and a person wants to know how far the study is. A `RunHandler` stands in
-for the handler of Snakemake that writes to the terminal; its log file keeps all. A plug-in for
+Snakemake tells of every job, and a person wants to know how far the study is. A `RunHandler` stands
+in for the handler of Snakemake that writes to the terminal; its log file keeps all. A plug-in for
 `--logger` would have to be named in every call, and could not be where kohorte is not installed
-beside Snakemake. `Display` is fed with what Snakemake tells, and reads the logs of jobs for what they
-say themselves. On a terminal the last line is rewritten as the run goes on; elsewhere (pipes, files,
-CI) there are whole lines alone.
+beside Snakemake. `Display` is fed with what Snakemake tells, and reads the logs of jobs for what
+they say themselves. On a terminal the last line is rewritten as the run goes on; elsewhere (pipes,
+files, CI) there are whole lines alone.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ _GLYPH = re.compile(r"Glyph \d+ \(.*?\) missing from (?:current )?font")
 
 #: Errors that a person caused say where, and need no line of the workflow.
 _PLACE = re.compile(r'^WorkflowError in file "[^"]*common\.smk", line \d+:\n')
+_LINES = re.compile(r'^  File "[^"]*", line \d+, in .*\n?', re.MULTILINE)
 
 #: What Snakemake says of a job that failed, beside the job's own words.
-_NOISE = ("CalledProcessError", "At least one job did not complete", "Exiting because a job")
-_NOISE += ("Shutting down", "Removing output files", "Trying to restart")
+_NOISE = ["CalledProcessError", "At least one job did not complete", "Exiting because a job"]
+_NOISE += ["Shutting down", "Removing output files", "Trying to restart"]
 _INTERRUPT = "Terminating processes on user request"
 
 _SHOWN_WARNINGS = 20
@@ -111,9 +112,9 @@ def job_error(messages: Iterable[tuple[str, str, str]]) -> str:
     if not texts:
         return ""
     first, *others = texts[-1].splitlines()
-    if any(line.startswith("Traceback") for line in others):
-        return f"{first} ({others[-1]})"
-    return texts[-1]
+    if not any(line.startswith("Traceback") for line in others):
+        return texts[-1]
+    return f"{others[-1]} ({first})" if first.startswith("this is a fault") else first
 
 
 def job_warnings(messages: Iterable[tuple[str, str, str]]) -> Iterator[str]:
@@ -224,7 +225,9 @@ class Display:
             if job.batch:
                 self._trained += self._maps.get(job.batch, job.done)
                 self._kept += job.kept
-            stage.details += [found[0] for *_, text in job.messages if (found := _COUNTS.match(text))]
+            stage.details += [
+                found[0] for *_, text in job.messages if (found := _COUNTS.match(text))
+            ]
             for text in job_warnings(job.messages):
                 self.warn(text)
             if stage.done >= stage.total:
@@ -300,7 +303,7 @@ class Display:
                 self._refresh()
 
     def _read(self, job: Job) -> None:
-        """Read what the log of a job has that is new; what an earlier run left counts for nothing."""
+        """Read what is new in the log of a job; what an earlier run left there counts for nothing."""
         for path in job.logs[:1]:
             with contextlib.suppress(OSError), open(path, "rb") as stream:
                 found = os.fstat(stream.fileno())
@@ -324,7 +327,9 @@ class Display:
         seconds = time.monotonic() - (stage.begun or time.monotonic())
         detail = ", ".join(dict.fromkeys(stage.details))
         if name == "maps" and self._maps:
-            detail = f"{self._trained} maps" + (f", {self._kept} of them kept" if self._kept else "")
+            detail = f"{self._trained} maps" + (
+                f", {self._kept} of them kept" if self._kept else ""
+            )
         self._print(f"{name:10s} {detail or 'done'} ({show_time(seconds)})")
 
     def _refresh(self) -> None:
@@ -400,9 +405,10 @@ class Display:
 class RunHandler(logging.Handler):
     """Hand what Snakemake logs to a display; what is no run goes to Snakemake's own handler."""
 
-    def __init__(self, own: logging.Handler, display: Display) -> None:
+    def __init__(self, own: logging.Handler, display: Display, *, shows_runs: bool = True) -> None:
         super().__init__()
-        self._own, self._display, self._runs = own, display, False
+        self._own, self._display = own, display
+        self._shows_runs, self._runs = shows_runs, False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record, or keep it for the end."""
@@ -413,7 +419,11 @@ class RunHandler(logging.Handler):
 
     def _show(self, event: str, record: logging.LogRecord, said: Mapping[str, Any]) -> None:
         display = self._display
-        if "kohorte" in said:
+        if record.levelno >= logging.ERROR and _PLACE.match(record.getMessage()):
+            display.give_up(_LINES.sub("", _PLACE.sub("kohorte: ", record.getMessage())).strip())
+        elif not self._shows_runs:
+            self._own.handle(record)
+        elif "kohorte" in said:
             display.tell(said["kohorte"])
         elif event == "workflow_started":
             self._runs = True
@@ -430,7 +440,7 @@ class RunHandler(logging.Handler):
             for job in said["job_error_info"]:
                 display.fail(job["jobid"], job["rule_name"], job["log"])
         elif record.levelno >= logging.ERROR:
-            display.give_up(_PLACE.sub("kohorte: ", record.getMessage().strip()))
+            display.give_up(record.getMessage().strip())
         elif record.levelno >= logging.WARNING:
             display.warn(record.getMessage().strip().removeprefix("kohorte: "))
         elif not self._runs:
@@ -438,7 +448,7 @@ class RunHandler(logging.Handler):
                 self._own.handle(record)
         elif event == "":
             text = str(record.msg or "")
-            if text.startswith("Nothing to be done"):
+            if text.startswith(("Nothing to be done", "SLURM run ID")):
                 display.say(text)
             elif _INTERRUPT in text:
                 display.give_up(text)
@@ -450,20 +460,24 @@ class RunHandler(logging.Handler):
         super().close()
 
 
-def show_stages(logger: logging.Logger, stream: TextIO, *, color: bool = True) -> Display | None:
-    """Show a run of Snakemake as a display of its stages; returns it, None where it cannot be.
+def show_stages(
+    logger: logging.Logger, stream: TextIO, *, color: bool = True, runs: bool = True
+) -> bool:
+    """Show a run of Snakemake as a display of its stages; returns whether it is shown so.
 
     `logger`: Snakemake's, whose handler of the terminal is replaced; where another logger of the
-    user writes there, all stays as it is.
+    user writes there, all stays as it is. `runs`: False leaves all but what a person did wrong to
+    Snakemake.
     """
     own = [handler for handler in logger.handlers if handler.get_name() == "DefaultStreamHandler"]
     if not own or os.environ.get(VARIABLE) == "snakemake":
-        return None
+        return False
     display = Display(stream, color=None if color else False)
     logger.removeHandler(own[0])
-    logger.addHandler(RunHandler(own[0], display))
-    os.environ[VARIABLE] = "stages"
-    return display
+    logger.addHandler(RunHandler(own[0], display, shows_runs=runs))
+    if runs:
+        os.environ[VARIABLE] = "stages"
+    return runs
 
 
 def is_shown_from_logs() -> bool:
