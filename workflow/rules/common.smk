@@ -24,7 +24,7 @@ if LIBRARY.is_dir():
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import is_file, locate, reading_parts
+from kohorte.data.names import is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
@@ -232,6 +232,15 @@ def content_of(key, paths=None):
 def contents(wildcards):
     """Digests of all files that results come from, by key, as they are now."""
     return {key: digest for name in SOURCES for key, digest in content_of(name)(wildcards).items()}
+
+
+# How label files are read, and what of the library does it.
+LABEL_READING = {
+    "name": config["realizations"]["label_name"],
+    "noise": config["realizations"]["noise"],
+    "options": config["realizations"]["label_options"],
+}
+LABEL_PARTS = label_parts(STUDY.labels.values())
 
 
 def label_sources():

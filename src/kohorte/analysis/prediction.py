@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.data.names import READERS, scalings
+from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
@@ -68,9 +68,11 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
         method = scalings(options)[0]
         scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
-    reader = READERS.get(Path(source).suffix.lower())
-    how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
-    how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
+    reader = find_reader(str(source))
+    reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
+    # How the text of the study's table was read says nothing of a file of another kind.
+    reading += TEXT_KEYS if reader and reader.is_text else []
+    how = {name: options[name] for name in reading if name in options}
     how |= {"features": names, "least_rows": 1}
     try:
         table = read_table(source, label=options["label"], **how)

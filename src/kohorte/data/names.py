@@ -6,7 +6,7 @@ Only the standard library is imported, so that a workflow can tell while it plan
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -34,14 +34,30 @@ READERS = {
     ".csv": Reader("tabular", "open_csv", is_text=True),
     ".tsv": Reader("tabular", "open_tsv", is_text=True),
     ".txt": Reader("tabular", "open_tsv", is_text=True),
+    ".tab": Reader("tabular", "open_tsv", is_text=True),
+    ".data": Reader("tabular", "open_csv", is_text=True),
+    ".dat": Reader("tabular", "open_columns", is_text=True),
     ".parquet": Reader("tabular", "open_parquet"),
 }
+
+#: Extensions of packed files of text, after the extension that tells what they hold.
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+#: Keys of the section `data` that say how text files are read, and how the values of any file are.
+TEXT_KEYS = ("delimiter", "comment", "header", "encoding")
+VALUE_KEYS = ("missing_values", "not_missing", "decimal", "thousands", "below_detection")
+
+#: Word for any number of blanks and tabs as delimiter; a blank means the same.
+WHITESPACE = "whitespace"
 
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("reading", "scaling", "sources", "table")
+_ALWAYS = ("missing", "reading", "scaling", "sources", "table")
+
+#: What other modules a reader uses.
+_BESIDE = {"tabular": ("lines", "numbers")}
 
 
 def is_file(source: str) -> bool:
@@ -66,14 +82,25 @@ def locate(path: str) -> str:
 def find_reader(source: str) -> Reader | None:
     """Return the reader of a source, None where there is none for its extension."""
     scheme, colon, _ = source.partition(":")
-    return READERS.get(scheme + colon) or READERS.get(PurePath(source).suffix.lower())
+    reader = READERS.get(scheme + colon) or READERS.get(PurePath(source).suffix.lower())
+    if reader is not None or PurePath(source).suffix.lower() not in PACKED:
+        return reader
+    inner = READERS.get(PurePath(PurePath(source).stem).suffix.lower())
+    return inner if inner is not None and inner.is_text else None
 
 
 def reading_parts(source: str | None) -> tuple[str, ...]:
     """Return the parts of the library that read a source, as `library_digest` takes them."""
     reader = None if source is None else find_reader(source)
-    modules = _ALWAYS if reader is None else (reader.module, *_ALWAYS)
+    own = () if reader is None else (reader.module, *_BESIDE.get(reader.module, ()))
+    modules = (*own, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
+
+
+def label_parts(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the parts of the library that read label files."""
+    parts = {part for file in files for part in reading_parts(file)}
+    return ("data/labels", *sorted(parts)) if parts else ()
 
 
 #: Keys of the section `data` that can be swept: what maps see of the table.

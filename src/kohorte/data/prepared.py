@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kohorte.data.names import feature_sets, is_file, named_features, scalings
+from kohorte.data.names import (
+    TEXT_KEYS,
+    VALUE_KEYS,
+    feature_sets,
+    is_file,
+    named_features,
+    scalings,
+)
 from kohorte.data.scaling import fit_scaling
 from kohorte.data.sources import find_file, read_table
 from kohorte.data.table import grid_shape
@@ -17,8 +24,9 @@ from kohorte.provenance import digest_of
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
-    *("label", "stride", "sample", "delimiter", "missing"),
-    *("feature_dataset", "names_dataset", "generate"),
+    *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
+    *TEXT_KEYS,
+    *VALUE_KEYS,
 ]
 
 

@@ -303,7 +303,7 @@ class Display:
                 self._refresh()
 
     def _read(self, job: Job) -> None:
-        """Read what is new in the log of a job; what an earlier run left there counts for nothing."""
+        """Read what is new in the log of a job; what an earlier run left counts for nothing."""
         for path in job.logs[:1]:
             with contextlib.suppress(OSError), open(path, "rb") as stream:
                 found = os.fstat(stream.fileno())

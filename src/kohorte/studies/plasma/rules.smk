@@ -126,7 +126,7 @@ rule write_grid:
             "studies/plasma/store/vti",
         ),
         files=STUDY.labels,
-        label_name=as_it_is(config["realizations"]["label_name"]),
+        reading=LABEL_READING,
         memory_mb=config["execution"]["memory_mb"],
     script:
         RUN_STEP
@@ -155,7 +155,7 @@ rule write_grid_labels:
             "studies/plasma/store/grids",
         ),
         files=STUDY.labels,
-        label_name=as_it_is(config["realizations"]["label_name"]),
+        reading=LABEL_READING,
     script:
         RUN_STEP
 
