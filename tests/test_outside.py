@@ -5,7 +5,9 @@ import json
 import os
 
 import pytest
+from workflow_project import TINY, Project, write_points
 
+from kohorte import store
 from kohorte.data.names import locate
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError, ResultError
@@ -164,3 +166,37 @@ def test_a_finished_study_is_not_continued_with_another_table(tmp_path):
         check_owner(tmp_path, other)
     (tmp_path / "logs" / "study.json").write_text("{")
     assert check_owner(tmp_path, other) == ""
+
+
+@pytest.mark.workflow
+def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path):
+    source, target = "run {3}/~a {b,c} #1 %2*'.csv", "results/study/data.h5"
+    config = {**TINY, "data": {"source": source, "label": "kind"}}
+    project = Project(root, tmp_path / "a study", config)
+    table = project.directory / source
+    table.parent.mkdir()
+    write_points(table)
+    # Without a name it has that of its file; an edit while the run goes on is for the next one.
+    del config["study"]
+    project.configure(config)
+    with project.start(target) as run:
+        for line in run.stdout:
+            if line.startswith("Study study; log: "):
+                project.configure(config, data={**config["data"], "stride": 2})
+        assert run.wait() == 0
+    assert len(store.read_data(project.directory / target).rows) == 90
+    assert project.pending(target) == {"prepare_data": 1}
+    project.configure(config)
+    os.utime(table)
+    assert project.pending(target) == {}
+    lines = table.read_text().splitlines()
+    put(table, "\n".join(lines[:61]))
+    output = project.run(target)
+    assert "data       60 points, 3 features" in output
+    # Here the table is looked at before any job, in the words of the job.
+    says = ["kohorte: ", "no feature 'widht'"]
+    extra = ["--config", "data={features: [widht]}"]
+    project.stop(target, "--dry-run", *extra, says=says)
+    *_, log, error = project.stop(target, *extra, says=says).splitlines()
+    assert log == "prepare_data failed; log: results/study/logs/prepare_data.log"
+    assert error.startswith(f"kohorte: {source}: no feature 'widht'")

@@ -28,11 +28,12 @@ def job_log(path: str) -> Iterator[logging.Logger]:
         force=True,
     )
     logging.captureWarnings(True)
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(logging.Formatter("kohorte: warning: %(message)s"))
-    shown.addFilter(lambda record: record.levelno == logging.WARNING)
-    shown.addFilter(logging.Filter("kohorte"))
-    logging.getLogger().addHandler(shown)
+    if not is_shown_from_logs():
+        shown = logging.StreamHandler(sys.stderr)
+        shown.setFormatter(logging.Formatter("kohorte: warning: %(message)s"))
+        shown.addFilter(lambda record: record.levelno == logging.WARNING)
+        shown.addFilter(logging.Filter("kohorte"))
+        logging.getLogger().addHandler(shown)
     logger = logging.getLogger("kohorte")
     try:
         yield logger
