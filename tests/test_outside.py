@@ -164,7 +164,7 @@ def test_a_finished_study_is_not_continued_with_another_table(tmp_path):
     assert "goes on with" in check_owner(tmp_path, Origin(other.files, "moved.csv", ["1"]))
     with pytest.raises(ConfigError, match=r"was made from a\.csv, and config/b\.yaml names b\.csv"):
         check_owner(tmp_path, other)
-    (tmp_path / "logs" / "study.json").write_text("{")
+    (tmp_path / ".study.json").write_text("{")
     assert check_owner(tmp_path, other) == ""
 
 

@@ -21,7 +21,7 @@ from kohorte.errors import ConfigError
 from kohorte.study.outside import MEMORY
 
 #: Where a study says what it was made from, in its folder.
-OWNER = "logs/study.json"
+OWNER = ".study.json"
 
 Content = Mapping[str, Sequence[str]]  # Digests of files from outside, by key of the configuration
 
@@ -80,7 +80,7 @@ def study_origin(
 
 
 def write_owner(results: Path, origin: Origin) -> None:
-    """Note what a study is made from, beside its logs."""
+    """Note what a study is made from, in its folder."""
     with replacing(results / OWNER) as temporary:
         text = json.dumps(asdict(origin), indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
