@@ -67,7 +67,7 @@ def test_only_figures_import_matplotlib(imports):
 
 
 def test_planning_needs_the_standard_library_alone(imports, root):
-    names = ["config", "figures", "modules", "plan", "resources"]
+    names = ["config", "figures", "modules", "outside", "plan", "reading", "resources", "runs"]
     planning = [
         "kohorte.data.names",
         "kohorte.recipes",

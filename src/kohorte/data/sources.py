@@ -27,6 +27,7 @@ from kohorte.data.names import (
     Reader,
     extension,
     find_reader,
+    locate,
 )
 from kohorte.data.reading import (
     MarkedSource,
@@ -252,7 +253,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
 def find_file(title: str) -> Path:
     """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
     try:
-        path = Path(title).expanduser()
+        path = Path(locate(title))
         if not path.exists():
             scheme, colon, _ = title.partition(":")
             if colon and not path.suffix and len(scheme) > 1:
@@ -265,7 +266,7 @@ def find_file(title: str) -> Path:
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
-    except (OSError, RuntimeError) as error:  # RuntimeError: ~name of nobody
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{title}: cannot be read ({error})") from error
     return path
 
