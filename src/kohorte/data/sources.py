@@ -6,7 +6,8 @@ A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def read_table(
         Fewer rows than this are an error; a study needs 2.
     """
     title = os.fspath(source)
-    reader, place = _find_reader(title)
+    reader, _ = _find_reader(title)
     _check_arguments(title, reader, features, label, sample, stride, delimiter, missing)
     chosen = {k: v for k, v in (generate or {}).items() if v is not None and (k, v) != ("seed", 0)}
     if chosen and reader.module != "generated":
@@ -108,15 +109,24 @@ def read_table(
         delimiter=delimiter,
         generate=chosen,
     )
+    with open_source(title, options) as opened:
+        return _read(opened, features, label, sample, stride, seed, missing, least_rows)
+
+
+@contextmanager
+def open_source(source: str | os.PathLike[str], options: ReadOptions) -> Iterator[Source]:
+    """Open any source as it is, without a choice of rows; raises DataError as `read_table` does."""
+    title = os.fspath(source)
+    reader, place = _find_reader(title)
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
         with opening(title, place, options) as opened:
-            return _read(opened, features, label, sample, stride, seed, missing, least_rows)
+            yield opened
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
 
 
-def _choose_rows(
+def choose_rows(
     title: str, n_rows: int, stride: int, sample: int | None, seed: int, least: int
 ) -> npt.NDArray[np.int64]:
     """Choose every stride-th row, and `sample` of those without replacement; ascending, 0-based."""
@@ -253,7 +263,7 @@ def _read(
     kept = len(range(0, source.n_rows, stride))
     n_values = min(kept, sample or kept) * len(columns)
     check_memory(source.title, np.dtype(np.int64).itemsize * kept + n_values * _LEAST_BYTES)
-    rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
+    rows = choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)

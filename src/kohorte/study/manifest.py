@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 NOT_LISTED = (
     *("MANIFEST", "summary.txt", "logs/*", "benchmarks/*", "overlaps/*", "realizations/batches/*"),
     *("imputed.h5", "group_signals.h5", "figures/manifest.csv", "prediction/*", "tables/jobs.csv"),
-    *("comparison/*", "*.crate.zip"),
+    *("structure/*", "comparison/*", "*.crate.zip", "report.html"),
 )
 
 _LINE = re.compile(r"(#content |)([0-9a-f]{64})  (.+)")
