@@ -34,6 +34,10 @@ from kohorte.study.resources import (
 _SHOWN = 20
 
 
+#: Values of the section `data` that make nothing a fault.
+_LENIENT = {"missing": "skip", "constant_features": "drop"}
+
+
 @dataclass
 class Findings:
     """What a check found."""
@@ -77,8 +81,8 @@ def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
         _check_files(found, prepared)
     n_rows, n_features = 0, 0
     data = checked["data"]
-    if data["source"] not in (None, "fields"):
-        shape = _check_table(found, data, checked["seed"], read=read and whole is not None)
+    if data["source"] is not None and not _is_made(data["source"]):
+        shape = _check_table(found, data, checked["seed"], read=read)
         n_rows, n_features = shape or (0, 0)
     if prepared is not None:
         n_rows = _check_labels(found, prepared, n_rows) or n_rows
@@ -88,7 +92,11 @@ def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
 
 
 def _usable(config: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a configuration leaves when each key that is at fault alone is taken out."""
+    """Return what a configuration leaves when what is at fault is taken out.
+
+    Of the table a key, so that its columns are still checked; else a section, whose keys belong
+    together.
+    """
     if not isinstance(config, Mapping):
         return None
 
@@ -103,8 +111,11 @@ def _usable(config: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     for name, value in config.items():
         if stands({name: value}):
             left[name] = value
-        elif isinstance(value, Mapping):
+        elif name == "data" and isinstance(value, Mapping):
             left[name] = {k: v for k, v in value.items() if stands({name: {k: v}})}
+    if isinstance(config.get("data"), Mapping) and isinstance(left.get("data"), Mapping):
+        # What cannot be understood must not count as its default.
+        left["data"] = {k: v for k, v in _LENIENT.items() if k in config["data"]} | left["data"]
     try:
         return check_config({"study": "a", **left}, schema)
     except KohorteError:
@@ -115,7 +126,6 @@ def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
     """Look for the files that a configuration names, beside its table and labels."""
     from kohorte.data.sources import find_file
 
-    made = (f"results/{config['study']}/", "results/resources/")
     seen: list[str] = []
 
     def see(path: str) -> str:
@@ -125,10 +135,14 @@ def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
     map_paths(config, load_modules(), see)
     known = {config["data"]["source"], *(config["realizations"]["labels"] or ())}
     for path in seen:
-        other = path == config["comparison"]["with"]
-        if path in known or not is_file(path) or path.startswith(made) or path == "fields" or other:
-            continue
-        found.collect(find_file, path)
+        is_folder = path == config["comparison"]["with"]
+        if path not in known and is_file(path) and not is_folder and not _is_made(path):
+            found.collect(find_file, path)
+
+
+def _is_made(path: str) -> bool:
+    """Tell whether the workflow makes a file, or what stands for one."""
+    return path.startswith("results/") or path in ("fields", "simulation")
 
 
 def _options_of(data: Mapping[str, Any]) -> ReadOptions:

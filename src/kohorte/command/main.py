@@ -42,6 +42,10 @@ What follows -- goes to Snakemake; the call is printed, and gives the same by ha
 """
 
 
+#: Tables of more bytes than this are not read before a run.
+_LARGE = 200 << 20
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 1 for a fault, 2 for a wrong call, 130."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -163,6 +167,8 @@ def _make_parser() -> argparse.ArgumentParser:
     shown.add_argument(
         "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
     )
+    profile = add("profile", _profile, "copy a profile of Snakemake to this folder, to be edited")
+    profile.add_argument("name", metavar="NAME", choices=["local", "slurm"], help="local or slurm")
     return parser
 
 
@@ -258,11 +264,16 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _is_read(study: StudyFile) -> bool:
-    """Tell whether the table of a study was read after it, and its file, were changed."""
-    prepared = study.results / "data.h5"
-    files = [study.path, *([Path(study.source)] if study.source else [])]
+    """Tell whether the table of a study was read since it, or its file, was changed.
+
+    Large ones are left to the job that reads them.
+    """
+    prepared, source = study.results / "data.h5", Path(study.source or "")
     try:
-        return all(file.stat().st_mtime < prepared.stat().st_mtime for file in files)
+        if study.source and source.stat().st_size > _LARGE:
+            return True
+        made = prepared.stat().st_mtime
+        return study.path.stat().st_mtime < made and source.stat().st_mtime < made
     except OSError:
         return False
 
@@ -370,3 +381,15 @@ def _open(parsed: argparse.Namespace) -> int:
     raise ConfigError(
         f"{study.results}: there are no results yet; `kohorte run {study.path}` first"
     )
+
+
+def _profile(parsed: argparse.Namespace) -> int:
+    from kohorte.command.workflow import workflow_folder
+
+    path = Path(parsed.name, "config.yaml")
+    if path.exists():
+        raise ConfigError(f"{path}: is there already; edit it, or delete it first")
+    packaged = workflow_folder() / "workflow" / "profiles" / path
+    _write(path, packaged.read_text(encoding="utf-8"))
+    print(f"{path}: written; edit it, then `kohorte run STUDY --profile {parsed.name}`")
+    return 0

@@ -43,7 +43,7 @@ class Proposal:
 def name_study(source: str) -> str:
     """Return a name of a study for a source: that of its file, as far as a name can hold it."""
     stem = Path(source).name if is_file(source) else source.rpartition(":")[2]
-    stem = stem.partition(".")[0] or stem
+    stem = stem.lstrip(".").partition(".")[0]
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     name = _NOT_PLAIN.sub("_", plain).strip("._-")
     return name[:_LONGEST] or "study"
@@ -214,4 +214,5 @@ def quote(text: str) -> str:
     """Write text as YAML takes it for text, and for nothing else."""
     if _PLAIN.fullmatch(text) and text.lower() not in _TAKEN:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    marked = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in marked) + '"'

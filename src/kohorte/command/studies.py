@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import suggest
+from kohorte.command.workflow import workflow_folder
 from kohorte.data.names import find_reader, is_file
 from kohorte.errors import ConfigError
 from kohorte.study.config import read_config
@@ -60,8 +61,13 @@ def is_config(name: str) -> bool:
 
 
 def is_table(name: str) -> bool:
-    """Tell whether a name is one of a table, or of another source."""
-    return not is_config(name) and (find_reader(name) is not None or not is_file(name))
+    """Tell whether a name is one of a table, or of another source.
+
+    So is any file that is no configuration: who reads it says what is wrong with it.
+    """
+    if is_config(name):
+        return False
+    return find_reader(name) is not None or not is_file(name) or Path(name).is_file()
 
 
 def find_study(name: str) -> StudyFile:
@@ -92,9 +98,16 @@ def find_study(name: str) -> StudyFile:
             study = read_study(path)
             if is_same_source(study.source, name):
                 return study
+        raise ConfigError(f"{name}: no file in this folder is a study of it; kohorte run {name}")
+    examples = dict(_named_files(workflow_folder() / "config"))
+    for path, named in examples.items():
+        if named == name:
+            return read_study(path)
     if is_config(name) or "/" in name:
         raise ConfigError(f"{name}: no such file; {suggest(name, map(str, files))}")
-    raise ConfigError(f"no study {name!r} in this folder; {suggest(name, files.values())}")
+    tables = [path.name for path in Path().glob("*") if find_reader(path.name)]
+    known = suggest(name, [*files.values(), *tables, *examples.values()])
+    raise ConfigError(f"no study {name!r} in this folder; {known}")
 
 
 def find_default() -> StudyFile:
@@ -115,9 +128,9 @@ def is_same_source(one: str | None, other: str) -> bool:
     return is_file(one) and is_file(other) and Path(one).resolve() == Path(other).resolve()
 
 
-def _named_files() -> Iterator[tuple[Path, str]]:
-    """Yield the configurations of this folder, and of `config` in it, with their studies."""
-    for folder in (Path(), Path("config")):
+def _named_files(*folders: Path) -> Iterator[tuple[Path, str]]:
+    """Yield configurations with their studies: of this folder, and of `config` in it."""
+    for folder in folders or (Path(), Path("config")):
         for path in sorted(folder.glob("*")):
             if path.suffix.lower() in CONFIGS and path.is_file() and path.stat().st_size < _LARGEST:
                 text = path.read_text(encoding="utf-8", errors="replace")

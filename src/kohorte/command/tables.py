@@ -46,12 +46,22 @@ def _look(source: str) -> tuple[Look, dict[str, Any]]:
 
 
 def propose_config(source: str) -> Mapping[str, Any]:
-    """Return the configuration that a table suggests."""
+    """Return the configuration of a table: of its study in this folder, or what it suggests."""
     with extra("workflow"):
         import yaml
+    if known := _known_study(source, name_study(source)):
+        return known.config
     _, _, text = propose_study(source)
     config: Mapping[str, Any] = yaml.safe_load(text)
     return config
+
+
+def _known_study(source: str, name: str) -> StudyFile | None:
+    """Return the study of a table that was written before, where there is one."""
+    path = Path(f"{name}.yaml")
+    known = read_study(path) if path.exists() else None
+    fits = known is not None and known.name == name and is_same_source(known.source, source)
+    return known if fits else None
 
 
 def study_of_table(source: str, name: str | None = None) -> StudyFile:
@@ -61,13 +71,12 @@ def study_of_table(source: str, name: str | None = None) -> StudyFile:
     """
     study = name or name_study(source)
     path = Path(f"{study}.yaml")
+    if known := _known_study(source, study):
+        print(f"{path}: is the study of {source}, and is used as it is")
+        return known
     if path.exists():
-        known = read_study(path)
-        if known.name == study and is_same_source(known.source, source):
-            print(f"{path}: is the study of {source}, and is used as it is")
-            return known
         raise ConfigError(
-            f"{path}: is a study of {known.source}, not of {source}; name another one: "
+            f"{path}: is a study of {read_study(path).source}, not of {source}; name another one: "
             f"kohorte run {source} --study NAME"
         )
     record = Path("results", study, "config.yaml")
