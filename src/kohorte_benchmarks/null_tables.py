@@ -34,6 +34,10 @@ UNSTRUCTURED: dict[str, tuple[str, dict[str, float]]] = {
     "gradient": ("gradient", {}),
     "ring": ("ring", {}),
     "banana": ("banana", {}),
+    "gaussian_150_points": ("gaussian", {"n_points": 150}),
+    "exponential_150_points": ("exponential", {"n_points": 150}),
+    "gaussian_20d": ("gaussian", {"n_features": 20}),
+    "uniform_5000_points": ("uniform", {"n_points": 5000}),
 }
 
 #: The same with groups.

@@ -14,6 +14,7 @@ TABLES = [
     "reliability",
     "stability",
     "groups",
+    "boundaries",
     "sufficiency",
     "splits",
     "agreement",
@@ -77,6 +78,12 @@ rule tabulate_results:
             category="Tables",
             labels={"table": "groups"},
         ),
+        boundaries=report(
+            "<results>/tables/boundaries.csv",
+            caption="../report/boundaries_table.rst",
+            category="Tables",
+            labels={"table": "boundaries"},
+        ),
         structure=report(
             "<results>/tables/structure.csv",
             caption="../report/structure_table.rst",
@@ -139,6 +146,7 @@ rule tabulate_results:
             "structure",
             "_references",
             "_principal",
+            "analysis/boundaries",
             "analysis/choice",
             "analysis/evaluation",
             "analysis/reliability",

@@ -15,6 +15,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte._checks import extra
+from kohorte.analysis.boundaries import boundary_table
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.reliability import reliability_table
@@ -326,6 +327,9 @@ def tabulate_study(
         "reliability": reliability_table(points.label, points.confidence, truth),
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,
+        "boundaries": boundary_table(
+            overlaps, groups, points.label, None if table is None else table.features, seed=seed
+        ),
         "structure": structure_table(compared),
         "evidence": evidence_table(stored.consensus.evidence),
         "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),

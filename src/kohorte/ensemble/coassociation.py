@@ -202,7 +202,7 @@ class Level:
         """
         k, inside = self.leaves.size, self.members(nodes)
         size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
-        onto = _sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
+        onto = sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
         shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
         lift = shared / np.outer(size, size) * self.by_chance
         np.fill_diagonal(lift, -np.inf)
@@ -372,7 +372,7 @@ def _agreement(
         yield max(0.0, adjusted_rand(table / pairs))
 
 
-def _sum_rows(
+def sum_rows(
     overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
 ) -> np.ndarray:
     """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
@@ -389,7 +389,7 @@ def _spread(
     """Give every cluster the group, of those of a level, that it shares most points with."""
     inner = part.members(nodes)
     inside = inner >= 0
-    shares = _sum_rows(overlaps, part.leaves, inner, len(nodes))
+    shares = sum_rows(overlaps, part.leaves, inner, len(nodes))
     # Larger groups first, so that of equal shares the larger wins.
     sizes = np.bincount(inner[inside], overlaps.sizes[part.leaves[inside]], minlength=len(nodes))
     order = np.argsort(-sizes, kind="stable")

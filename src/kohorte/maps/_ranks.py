@@ -11,7 +11,7 @@ def _group(ordered: np.ndarray, value: float, own: float) -> tuple[int, int]:
     """Count the distances below `value` and those equal to it, without the point's own."""
     first = np.searchsorted(ordered, value, side="left")
     last = np.searchsorted(ordered, value, side="right")
-    return first - (own < value), last - first - (own == value)
+    return int(first - (own < value)), int(last - first - (own == value))
 
 
 @njit(nogil=True, cache=True)

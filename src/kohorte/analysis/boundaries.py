@@ -1,0 +1,115 @@
+"""Boundaries between neighbouring groups: how alike the two are, and whether there is a gap.
+
+Whether there is a gap is seen in the points: along the line on which two groups part best, the
+points of both have one peak where a group was only cut in two, and two peaks where there is a gap.
+Hartigan's dip test says how often points with one peak look as if they had two. The line is found
+with one half of the points and the test made with the other, for a line that is chosen to part
+points parts any. Groups that are parted by no plane, as a ball in a shell, have no gap on a line.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from kohorte._checks import extra
+from kohorte.ensemble.coassociation import sum_rows
+from kohorte.ensemble.overlaps import Overlaps
+from kohorte.maps._threads import single_threaded
+
+#: Points of a group that are looked at, drawn where it has more.
+MAX_POINTS = 2000
+
+#: Fewest points of a group that are enough for a line and a test.
+MIN_POINTS = 8
+
+#: Share of the mean variance that is added to every feature's, so that few points fix a line.
+RIDGE = 1e-3
+
+_COLUMNS = ["group", "neighbour", "points", "neighbour_points", "lift", "p_gap"]
+
+
+def group_lifts(overlaps: Overlaps, groups: np.ndarray) -> np.ndarray:
+    """Return how much oftener than by chance points of two groups share clusters, (k, k) float64.
+
+    `groups` (K,) are those of all clusters. The diagonal, and pairs with an empty group, are 0.
+    """
+    k = int(groups.max()) + 1
+    onto = sum_rows(overlaps, np.arange(overlaps.n_clusters), groups, k)
+    shared = np.stack([onto[:, groups == h].sum(axis=1) for h in range(k)], axis=1)
+    size = np.bincount(groups, overlaps.sizes, minlength=k)
+    runs = overlaps.n_realizations
+    expected = np.outer(size, size) * ((runs - 1) / max(1, runs)) / overlaps.n_points
+    np.fill_diagonal(expected, 0.0)
+    return np.divide(shared, expected, out=np.zeros((k, k)), where=expected > 0)
+
+
+def find_neighbours(lifts: np.ndarray) -> list[tuple[int, int]]:
+    """Return the pairs of groups of which one is the most alike of the other, ascending."""
+    if len(lifts) < 2:
+        return []
+    others = lifts.copy()
+    np.fill_diagonal(others, -1.0)
+    nearest = others.argmax(axis=1)
+    return sorted({(min(g, h), max(g, h)) for g, h in enumerate(nearest.tolist())})
+
+
+def gap_p(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the p-value of a gap between the points (n, F) and (m, F) of two groups.
+
+    The null is one peak: small values speak for a gap. Rows in random order, without missing
+    values; NaN for fewer than MIN_POINTS of either. Source: Hartigan & Hartigan, Ann. Statist. 13
+    (1985) 70, along Fisher's discriminant of every second point.
+    """
+    if min(len(first), len(second)) < MIN_POINTS:
+        return float("nan")
+    with extra("workflow"):
+        from diptest import diptest
+
+    halves = [first[::2].astype(np.float64), second[::2].astype(np.float64)]
+    with single_threaded():
+        centred = np.concatenate([half - half.mean(axis=0) for half in halves])
+        scatter = centred.T @ centred / (len(centred) - 2)
+        scale = float(np.trace(scatter)) / len(scatter)
+        scatter += np.eye(len(scatter)) * (RIDGE * scale if scale > 0 else 1.0)
+        line = np.linalg.solve(scatter, halves[1].mean(axis=0) - halves[0].mean(axis=0))
+        left = np.concatenate([first[1::2], second[1::2]]) @ line
+    return float(diptest(left)[1])
+
+
+def boundary_table(
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    labels: np.ndarray,
+    features: np.ndarray | None,
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """Return one row a pair of neighbouring groups: how alike they are, and p of a gap.
+
+    `groups` (K,) are those of all clusters, `labels` (N,) of all points, -1 for none; `features`
+    (N, F) is the table that maps see, None where there is none, and then no p. Points with missing
+    values are left out, and at most MAX_POINTS of a group are drawn with `seed`.
+    """
+    lifts = group_lifts(overlaps, groups)
+    drawn: dict[int, np.ndarray] = {}
+
+    def points_of(group: int) -> np.ndarray:
+        if group not in drawn:
+            assert features is not None
+            rows = np.flatnonzero(labels == group)
+            order = np.random.default_rng([seed, group]).permutation(len(rows))[:MAX_POINTS]
+            taken = np.sort(rows[order])  # files are read in the order of rows
+            points = np.asarray(features[taken])[np.argsort(np.argsort(rows[order]))]
+            drawn[group] = points[~np.isnan(points).any(axis=1)]
+        return drawn[group]
+
+    size = np.bincount(labels[labels >= 0], minlength=len(lifts))
+    rows = [
+        (
+            *(g, h, size[g], size[h], lifts[g, h]),
+            float("nan") if features is None else gap_p(points_of(g), points_of(h)),
+        )
+        for g, h in find_neighbours(lifts)
+    ]
+    return pd.DataFrame(rows, columns=_COLUMNS)
