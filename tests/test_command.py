@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from kohorte.command import workflow
 from kohorte.command.checking import check_study
 from kohorte.command.columns import find_role, look_at
-from kohorte.command.main import main
+from kohorte.command.main import _make_parser, _split, main
 from kohorte.command.proposal import name_study, quote
 from kohorte.command.studies import find_default, find_study
 from kohorte.command.tables import propose_study, study_of_table
@@ -418,6 +419,17 @@ def test_a_wrong_call_is_explained(arguments, capsys):
         main(arguments)
     assert ended.value.code == 2
     assert "kohorte: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_documented_commands_exist(root):
+    files = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    shown = re.compile(r"(?:`|^[$ ]* {4}\$? ?)kohorte ([a-z]+[^`\n#]*)", re.M)
+    found = [command for f in files for command in shown.findall(f.read_text())]
+    assert len(found) > 20
+    for command in found:
+        words = re.sub(r"\[?(TABLE|STUDY)( or STUDY)?\]?", "x", command).split("   ")[0].split()
+        if words[1:]:
+            _make_parser().parse_args(_split(words)[0])
 
 
 def test_the_version_is_shown(capsys):
