@@ -12,7 +12,7 @@ if __name__ == "__main__":
         store.open_label_arrays(
             snakemake.input.labels,
             snakemake.params.files,
-            snakemake.params.label_name,
+            **snakemake.params.reading,
             verify=True,
         ) as labels,
     ):
@@ -23,7 +23,7 @@ if __name__ == "__main__":
             snakemake.output.ensemble,
             snakemake.input.overlaps,
             labels,
-            noise=snakemake.params.noise,
+            noise=labels.noise,
             options=snakemake.params.options,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,

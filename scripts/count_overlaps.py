@@ -10,7 +10,7 @@ if __name__ == "__main__":
         store.open_label_arrays(
             snakemake.input.labels,
             snakemake.params.files,
-            snakemake.params.label_name,
+            **snakemake.params.reading,
             verify=True,
         ) as labels,
     ):
@@ -21,7 +21,7 @@ if __name__ == "__main__":
             labels,
             int(snakemake.wildcards.slab),
             snakemake.params.slabs,
-            noise=snakemake.params.noise,
+            noise=labels.noise,
             losses=snakemake.params.losses,
             backend=snakemake.params.backend,
             memory_mb=snakemake.params.memory_mb,

@@ -8,7 +8,7 @@ if __name__ == "__main__":
     with (
         job_log(snakemake.log[0]),
         store.open_label_arrays(
-            snakemake.input.labels, snakemake.params.files, snakemake.params.label_name
+            snakemake.input.labels, snakemake.params.files, **snakemake.params.reading
         ) as labels,
     ):
         tables = tabulate_study(

@@ -120,6 +120,8 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
         "data": {
             "source": "rocks.csv",
             "features": ["SiO2 [wt%]", "MgO", "NO"],
+            "id": "specimen",
+            "group": ["site"],
             "missing": "drop",
         },
     }
@@ -130,6 +132,9 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
     # What is commented out has its reason, and can be put in.
     assert "# - F           # 83% missing" in text
     assert "# label: lithology    # 3 classes" in text
+    assert "# carry: [year, taken, latitude]" in text
+    advice = "numbers, but for '<0.5' (1); it is below a limit of detection: set data.below"
+    assert re.search(rf"#   Cr +# text; {re.escape(advice)}", text)
     put_in = text.replace("    # - latitude", "    - latitude").replace("# label", "label")
     found = check_study(yaml.safe_load(put_in))
     assert found.faults == []
@@ -191,6 +196,113 @@ def test_any_format_is_proposed(save):
     assert config["study"] == "Table_1"
     assert config["data"]["features"] == ["width", "on"]
     assert check_study(config).faults == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reading", "features"),
+    [
+        ("t.csv", "a;b\n1,5;2\n{}", {"delimiter": ";", "decimal": ","}, ["a", "b"]),
+        ("t.csv", "a\tb\n1.5\t2\n{}", {"delimiter": "\t"}, ["a", "b"]),
+        ("t.txt", "a b\n1.5 2\n{}", {"delimiter": "whitespace"}, ["a", "b"]),
+        ("t.csv", "# made by hand\na,b\n1.5,2\n{}", {"comment": "#"}, ["a", "b"]),
+        ("t.csv", "1.5,2\n{}", {"header": False}, ["feature_0", "feature_1"]),
+        ("t.tsv", "a\tb\n1,5\t2\n{}", {"decimal": ","}, ["a", "b"]),
+        ("t.csv", 'a,b\n"1 234.5",2\n{}', {"thousands": " "}, ["a", "b"]),
+        ("t.csv", "ä,b\n1.5,2\n{}", {"encoding": "cp1252"}, ["ä", "b"]),
+        ("t.csv", "a,b\n-9999,-9999\n-9999,3\n{}", {"missing_values": [-9999]}, ["a", "b"]),
+    ],
+)
+def test_how_text_is_written_is_found_out(name, text, reading, features):
+    """One line is given in the form in question, and thirty more are made like it."""
+    mark = reading.get("delimiter", "\t" if name.endswith("tsv") else ",")
+    rows = np.random.default_rng(1).normal(1, 0.1, (30, 2)).round(3).astype(str)
+    if reading.get("decimal") == ",":
+        rows = [[number.replace(".", ",") for number in row] for row in rows]
+    lines = [(" " if mark == "whitespace" else mark).join(row) for row in rows]
+    encoding = reading.get("encoding", "utf-8")
+    Path(name).write_text(text.format("\n".join(lines)) + "\n", encoding=encoding)
+    config = config_of(name)
+    data = config["data"]
+    assert {key: data[key] for key in data if key in _FORMS} == reading
+    assert data["features"] == features
+    assert check_study(config).faults == []
+
+
+_FORMS = {"delimiter", "decimal", "thousands", "comment", "header", "encoding", "missing_values"}
+
+
+def test_how_a_table_is_read_can_be_given(capsys):
+    np.savez("t.npz", first=np.ones((9, 2)), second=np.random.default_rng(1).normal(size=(9, 3)))
+    assert main(["init", "t.npz", "--data", "feature_dataset=second"]) == 0
+    data = yaml.safe_load(Path("t.yaml").read_text())["data"]
+    assert data["feature_dataset"] == "second"
+    assert data["features"] == ["feature_0", "feature_1", "feature_2"]
+    capsys.readouterr()
+    assert main(["init", "t.npz", "--data", "dataset=second", "-o", "-"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "kohorte: --data dataset: tables are not read by it; "
+    )
+    assert main(["init", "t.npz", "--data", "second", "-o", "-"]) == 1
+    assert "is no KEY=VALUE" in capsys.readouterr().err
+
+
+def test_what_a_format_says_of_its_columns_is_used(capsys):
+    import xarray as xr
+
+    values = np.random.default_rng(1).normal(size=(2, 6, 8))
+    values[:, :2, :3] = np.nan  # no land
+    axes = {"lat": np.arange(6.0), "lon": np.arange(8.0)}
+    fields = {
+        "t2m": (("lat", "lon"), values[0], {"units": "K", "long_name": "temperature"}),
+        "rain": (("lat", "lon"), values[1]),
+    }
+    xr.Dataset(fields, coords=axes).to_netcdf("land.nc", engine="h5netcdf")
+    assert main(["init", "land.nc"]) == 0
+    text = Path("land.yaml").read_text()
+    assert "K, temperature, 6 missing" in text
+    config = yaml.safe_load(text)
+    assert config["data"]["features"] == ["t2m", "rain"]
+    assert config["data"]["missing"] == "drop"
+    assert check_study(config).faults == []
+    assert [
+        line.split()[-1] for line in capsys.readouterr().out.splitlines() if "lat " in line
+    ] == ["coordinate"]
+
+
+def test_the_table_of_a_workbook_is_named_where_it_has_several(capsys):
+    with pd.ExcelWriter("book.xlsx") as book:
+        for name in ("first", "second"):
+            pd.DataFrame({"u": [1, 2, 4], "v": [3, 1, 2]}).to_excel(book, sheet_name=name)
+    assert main(["init", "book.xlsx"]) == 1
+    assert capsys.readouterr().err.endswith("data.table to one of them; here by --data table=...\n")
+    assert main(["init", "book.xlsx", "--data", "table=second"]) == 0
+    assert main(["check", "book.yaml"]) == 0
+
+
+def test_a_wide_table_is_shown_in_short(capsys):
+    values = np.random.default_rng(1).normal(size=(12, 70))
+    table = pd.DataFrame(values, columns=[f"g{k}" for k in range(70)])
+    table.insert(60, "病人", [f"甲{k}" for k in range(12)])
+    table.to_csv("t.csv", index=False)
+    assert main(["init", "t.csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 1 + 50 + 1 + 1 + 2
+    assert "  and 20 more features" in lines
+    assert len(yaml.safe_load(Path("t.yaml").read_text())["data"]["features"]) == 70
+    # Letters that are twice as wide keep the columns in line.
+    ids = next(line for line in lines if "病人" in line)
+    assert ids.index("text") == lines[2].index("type") - 2
+
+
+def test_an_index_names_the_rows_without_being_asked():
+    values = np.random.default_rng(1).normal(size=(20, 2))
+    index = pd.Index([f"s{k}" for k in range(20)], name="star")
+    pd.DataFrame(values, columns=["u", "v"], index=index).to_parquet("t.parquet")
+    pd.DataFrame(values, columns=["u", "v"]).to_csv("t.csv")
+    for name in ("t.parquet", "t.csv"):
+        data = config_of(name, "a")["data"]
+        assert data["features"] == ["u", "v"]
+        assert faults(**data) == []
 
 
 def test_a_table_without_numbers_is_refused():
@@ -324,7 +436,7 @@ def test_values_in_rows_that_are_not_taken_do_no_harm():
 def test_label_files_are_checked():
     np.save("one.npy", np.zeros(10, int))
     np.save("two.npy", np.zeros(9, int))
-    np.save("three.npy", np.zeros(10))
+    np.save("three.npy", np.full(10, 0.5))
     config = {
         "study": "a",
         "realizations": {"labels": ["one.npy", "two.npy", "three.npy", "x.npy"]},
@@ -369,6 +481,14 @@ def test_a_study_is_found_by_file_name_results_and_table(rocks):
         find_study("stones")
     with pytest.raises(ConfigError, match=r"name a table .* there are mine.yaml, other.yaml"):
         find_default()
+
+
+def test_a_study_without_a_name_has_that_of_its_file():
+    Path("my stones.yaml").write_text("data: {source: sklearn:wine}\n")
+    Path("docker.yaml").write_text("services: {}\n")
+    assert find_default().name == "my_stones"
+    assert str(find_study("my_stones").path) == "my stones.yaml"
+    assert check_study(find_default().config).faults == []
 
 
 def test_the_study_of_a_table_is_kept(rocks, capsys):
@@ -509,8 +629,9 @@ def test_targets_of_a_finished_study(calls, folder, capsys):
     assert capsys.readouterr().out == "results/mine/report.html\n"
 
 
-def test_the_reason_of_a_failure_is_the_last_line(calls, folder, capsys):
+def test_the_reason_of_a_failure_is_the_last_line(calls, folder, capsys, monkeypatch):
     (folder / "fail").touch()
+    monkeypatch.setenv("KOHORTE_TERMINAL", "snakemake")
     assert main(["run", "mine"]) == 1
     assert capsys.readouterr().err.endswith("kohorte: t.csv: is broken\n  - mend it\n")
 

@@ -156,7 +156,7 @@ class TestValues:
         refused(source, f"'b', data row 1 (line 3): {says}")
 
     @pytest.mark.parametrize("missing", ["error", "skip"])
-    @pytest.mark.parametrize("token", ["married", "1_000", "0x1F", "12 kg", "--"])
+    @pytest.mark.parametrize("token", ["married", "1_000", "0x1F", "12 kg", "----"])
     def test_text_in_a_numeric_column(self, write, token, missing):
         rows = "1,2\n" * 1500 + "NA,1\n" * (missing == "skip")
         source = write("t.csv", f"a,b\n{rows}3,{token}\n")
@@ -170,7 +170,9 @@ class TestValues:
 
     def test_text_in_typed_columns(self, write):
         columns = {"a": [1.0, 2.0], "job": ["cook", "smith"]}
-        refused(write("t.parquet", columns), "'job' holds string", "data row 0")
+        refused(write("t.parquet", columns), "'job', data row 0: text 'cook' in a numeric column")
+        days = pa.array([1, 2], pa.date32())
+        refused(write("d.parquet", {"a": [1, 2], "day": days}), "'day' holds date32", "data row 0")
         refused(write("t.npz", {"features": np.array([["a"], ["b"]])}), "'features'", "holds <U1")
         refused(write("t.npy", np.zeros((3, 2), complex)), "holds complex128", "data row 0")
         refused(write("t.npy", np.zeros((3, 2), "M8[s]")), "holds datetime64")

@@ -269,6 +269,23 @@ def test_other_formats_and_types(schema, source, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_values_are_read_as_those_of_the_study(schema, source, tmp_path):
+    table = pd.read_csv(source)[NAMES]
+    options = {"decimal": ",", "missing_values": [-9999], "missing": "skip", "comment": "#"}
+    old = table.to_csv(sep=";", index=False, decimal=",")
+    (tmp_path / "old.csv").write_text(f"# old\n{old}")
+    write_data(tmp_path / "data.h5", schema, source=str(tmp_path / "old.csv"), **options)
+    table = table[:5].astype(float)
+    table.iloc[2, 1] = -9999
+    (tmp_path / "new.csv").write_text("# new\n" + table.to_csv(sep=";", index=False, decimal=","))
+    table.to_parquet(tmp_path / "new.parquet")
+    expected = read_points(tmp_path / "old.csv", tmp_path / "data.h5").features[:5]
+    expected[2, 1] = np.nan
+    for name in ("new.csv", "new.parquet"):
+        found = read_points(tmp_path / name, tmp_path / "data.h5").features
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

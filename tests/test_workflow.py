@@ -378,7 +378,7 @@ def test_label_files_of_other_clusterers(finished, make_project):
 def test_label_files_that_leave_points_out(make_project):
     config = {
         **{name: TINY[name] for name in ("study", "data")},
-        "realizations": {"labels": ["a.npy", "b.csv", "c.h5"]},
+        "realizations": {"labels": ["a.npy", "b.csv", "c.h5"], "label_name": "cluster"},
         "execution": {"slabs": 2},
         "ensemble": {"consensus": "coassociation"},
     }
@@ -387,11 +387,15 @@ def test_label_files_that_leave_points_out(make_project):
     labels = np.tile(np.unique(kinds, return_inverse=True)[1], (3, 1))
     labels[0, 5:20], labels[1, 10:30], labels[2, 12:18], labels[2, 60:70] = -1, -1, -1, -1
     np.save(project.directory / "a.npy", labels[0].astype(np.int8))
-    pd.DataFrame({"cluster": labels[1]}).to_csv(project.directory / "b.csv", index=False)
+    # Missing labels are left out as well, and other columns are not looked at.
+    names = np.array([*"xyz", "not seen"])[labels[1]]
+    frame = pd.DataFrame({"cluster": names}, index=[f"sample {row}" for row in range(len(names))])
+    frame.to_csv(project.directory / "b.csv")
     with h5py.File(project.directory / "c.h5", "w") as file:
-        file["labels"] = labels[2]
-    says = "hold the negative id -1; where it marks points to leave out"
-    project.stop(says=[says, "realizations.noise of a study"])
+        file["cluster"] = np.where(labels[2] < 0, np.nan, labels[2])
+    config["realizations"]["label_options"] = {"missing_values": ["not seen"]}
+    project.configure(config)
+    project.stop(says=["a.npy: holds the negative id -1", "set realizations.noise: -1"])
 
     project.configure({**config, "realizations": config["realizations"] | {"noise": -1}})
     project.run()

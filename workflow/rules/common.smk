@@ -20,7 +20,7 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import is_file, reading_parts
+from kohorte.data.names import is_file, label_parts, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
@@ -136,6 +136,15 @@ def as_given(path):
     return flag(path, PATH_MODIFIER_FLAG)
 
 
+# How label files are read, and what of the library does it.
+LABEL_READING = {
+    "name": config["realizations"]["label_name"],
+    "noise": config["realizations"]["noise"],
+    "options": config["realizations"]["label_options"],
+}
+LABEL_PARTS = label_parts(STUDY.labels.values())
+
+
 def label_sources():
     """What holds the labels: the indexes of trained maps, or the given label files."""
     if HAS_MAPS:
@@ -221,6 +230,7 @@ def figure_jobs(figures):
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)),
         }
+        | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
         for figure in figures
     }
 

@@ -26,13 +26,12 @@ rule count_overlaps:
         gpu=COUNTING_GPUS,
     params:
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
-        noise=config["realizations"]["noise"],
+        reading=LABEL_READING,
         slabs=len(SLABS),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
         losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
-        library=library_digest("ensemble", "jobs/counting"),
+        library=library_digest("ensemble", "jobs/counting", *LABEL_PARTS),
     script:
         "../../scripts/count_overlaps.py"
 
@@ -83,8 +82,7 @@ rule combine_realizations:
         runtime=combining_time,
     params:
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
-        noise=config["realizations"]["noise"],
+        reading=LABEL_READING,
         options=COMBINING,
         level=config["structure"]["level"],
         memory_mb=config["execution"]["memory_mb"],
@@ -125,7 +123,7 @@ rule measure_sufficiency:
         runtime=run_time("measure_sufficiency", config["ensemble"]["subsets"] / 50),
     params:
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
+        reading=LABEL_READING,
         seed=STUDY.seed,
         subsets=config["ensemble"]["subsets"],
         enough=config["ensemble"]["enough"],
@@ -158,7 +156,7 @@ rule tabulate_splits:
         runtime=run_time("tabulate_splits"),
     params:
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
+        reading=LABEL_READING,
         memory_mb=config["execution"]["memory_mb"],
         library=library_digest(
             "analysis/splits", "structure", "_references", "_principal", "ensemble"
@@ -185,7 +183,7 @@ rule write_group_signals:
         runtime=run_time("write_group_signals"),
     params:
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
+        reading=LABEL_READING,
         library=library_digest("ensemble", "jobs/counting"),
     script:
         "../../scripts/write_group_signals.py"

@@ -138,7 +138,7 @@ rule tabulate_results:
         runtime=run_time("tabulate_results", max(1, config["ensemble"]["resamples"] / 1000)),
     params:
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
+        reading=LABEL_READING,
         swept=STUDY.swept,
         seed=STUDY.seed,
         resamples=config["ensemble"]["resamples"],

@@ -197,7 +197,9 @@ def _find_difference(a: PreparedData, b: PreparedData, i: np.ndarray, j: np.ndar
     Tables of one source differ in their digests where scaling, features or rows do, so that their
     values are compared, in the units of the source.
     """
-    shared = [name for name in a.names if name in b.names]
+    # What is transformed has other roundings, in the units of the source: the others tell.
+    shared = [name for name in a.names if name in b.names and _is_plain(a, name)]
+    shared = [name for name in shared if _is_plain(b, name)]
     p, q = [a.names.index(name) for name in shared], [b.names.index(name) for name in shared]
     size = max(1, _BLOCK_VALUES // max(1, len(a.names) + len(b.names)))
     for start in range(0, len(i), size):
@@ -211,6 +213,12 @@ def _find_difference(a: PreparedData, b: PreparedData, i: np.ndarray, j: np.ndar
             row = a.rows[i[start + k]]
             return f"{shared[f]!r} of row {row} is {x[k, f]:.7g} in one, {y[k, f]:.7g} in the other"
     return ""
+
+
+def _is_plain(data: PreparedData, name: str) -> bool:
+    """Whether a feature is that of the source."""
+    found = data.transformation
+    return found is None or found.columns[data.names.index(name)].method == "none"
 
 
 def _in_units(data: PreparedData, points: np.ndarray, columns: list[int]) -> tuple[Any, Any]:

@@ -50,8 +50,12 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
             rows = slice(start, start + step)
             points = table.features[rows]
             filled, spread = impute_ensemble(points, _read_maps(files, rows))
-            file["features"][rows] = filled * table.scale + table.offset
-            file["spread"][rows] = spread * table.scale
+            file["features"][rows] = table.in_units(filled)
+            if table.transformation is None:
+                file["spread"][rows] = spread * table.scale
+            else:  # half of what lies between one deviation below and one above
+                ends = (table.in_units(filled + sign * spread) for sign in (1, -1))
+                file["spread"][rows] = np.abs(np.subtract(*ends)) / 2
             file["missing"][rows] = np.isnan(points)
     _LOG.info("%d values filled in", table.n_missing)
 

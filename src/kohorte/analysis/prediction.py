@@ -11,7 +11,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
-from kohorte.data.names import READERS, scalings
+from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.errors import DataError, ResultError
@@ -68,10 +68,14 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
         method = scalings(options)[0]
         scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
-    reader = READERS.get(Path(source).suffix.lower())
-    how = {name: options[name] for name in ("feature_dataset", "names_dataset", "missing")}
-    how["delimiter"] = options["delimiter"] if reader and reader.is_text else None
-    how |= {"features": names, "least_rows": 1}
+        transformation = store.get_transformation(file)
+    reader = find_reader(str(source))
+    reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
+    # How the text of the study's table was read says nothing of a file of another kind.
+    reading += TEXT_KEYS if reader and reader.is_text else []
+    how = {name: options[name] for name in reading if name in options}
+    inputs = names if transformation is None else transformation.inputs
+    how |= {"features": inputs, "least_rows": 1}
     try:
         table = read_table(source, label=options["label"], **how)
     except DataError as error:
@@ -80,7 +84,13 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         # What is wrong may be the classes alone, which a prediction does not need.
         table = read_table(source, **how)
         _log.info("no classes to compare with: %s", error)
-    return NewPoints(scaling.apply(table.values), table.rows, table.labels, table.label_names)
+    values = table.values
+    if transformation is not None:
+        try:
+            values = transformation.apply(values, table.rows)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
+    return NewPoints(scaling.apply(values), table.rows, table.labels, table.label_names)
 
 
 def predict(

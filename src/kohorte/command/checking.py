@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kohorte._checks import suggest
-from kohorte.command.columns import Column, Look, find_role, look_at
+from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
 from kohorte.command.proposal import quote
+from kohorte.data.labels import open_labels
 from kohorte.data.names import feature_sets, is_file, named_features
+from kohorte.data.prepared import BESIDE, prepare_data
 from kohorte.data.reading import ReadOptions, Source
+from kohorte.data.roles import as_names
+from kohorte.data.sources import choose_rows, find_file, open_source
 from kohorte.errors import KohorteError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, map_paths
@@ -124,8 +126,6 @@ def _usable(config: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
     """Look for the files that a configuration names, beside its table and labels."""
-    from kohorte.data.sources import find_file
-
     seen: list[str] = []
 
     def see(path: str) -> str:
@@ -155,6 +155,7 @@ def _options_of(data: Mapping[str, Any]) -> ReadOptions:
     }
     named = named_features(data)
     options["features"] = None if named is None else tuple(named)
+    options["beside"] = tuple(name for key in BESIDE for name in as_names(key, data[key]))
     options["generate"] = {k: v for k, v in data["generate"].items() if v is not None}
     return ReadOptions(**options)
 
@@ -163,9 +164,6 @@ def _check_table(
     found: Findings, data: Mapping[str, Any], seed: int, *, read: bool
 ) -> tuple[int, int] | None:
     """Check the table; returns its numbers of rows and features, None where it cannot be read."""
-    from kohorte.data.prepared import prepare_data
-    from kohorte.data.sources import choose_rows, open_source
-
     if not is_file(data["source"]) or not read:
         table = found.collect(prepare_data, data, seed=seed) if read else None
         return None if table is None else table.features.shape
@@ -179,39 +177,16 @@ def _check_table(
             _check_names(found, data, source)
             return look_at(source, chosen)
 
-    seen = found.collect(look)
-    if seen is not None:
-        _check_columns(found, data, seen)
-    if len(found.faults) > before:
-        return None
-    # The word of whoever reads the table for the maps is the last.
-    log = _Messages()
-    with log.listening():
-        table = found.collect(prepare_data, data, seed=seed)
-    found.notes += log.texts
+    with listen() as said:
+        seen = found.collect(look)
+        if seen is not None:
+            _check_columns(found, data, seen)
+        # The word of whoever reads the table for the maps is the last.
+        table = (
+            found.collect(prepare_data, data, seed=seed) if len(found.faults) == before else None
+        )
+    found.notes += said
     return None if table is None else table.features.shape
-
-
-class _Messages(logging.Handler):
-    """What the library logs as a warning."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        logger = logging.getLogger("kohorte")
-        propagate, logger.propagate = logger.propagate, False
-        logger.addHandler(self)
-        try:
-            yield
-        finally:
-            logger.removeHandler(self)
-            logger.propagate = propagate
 
 
 def _check_names(found: Findings, data: Mapping[str, Any], source: Source) -> None:
@@ -226,12 +201,24 @@ def _check_names(found: Findings, data: Mapping[str, Any], source: Source) -> No
     label = data["label"]
     if label is not None and not source.has_labels and label not in source.names:
         found.add([f"{source.title}: no label {label!r}; {suggest(label, source.names)}"])
+    for key in BESIDE:
+        for name in as_names(key, data[key]):
+            if name not in source.names:
+                hint = suggest(name, source.names)
+                found.add([f"{source.title}: no column {name!r} (data.{key}); {hint}"])
+
+
+def _beside(data: Mapping[str, Any]) -> list[str]:
+    """Return the columns that a study names for something other than features."""
+    named = [as_names(key, data[key]) for key in ("label", *BESIDE)]
+    return [name for names in named for name in names]
 
 
 def _features_of(data: Mapping[str, Any], look: Look) -> list[Column]:
     named = named_features(data)
     if named is None:
-        return [c for c in look.columns if c.name != data["label"] and c.aside is None]
+        others = _beside(data)
+        return [c for c in look.columns if c.name not in others and c.aside is None]
     return [column for column in look.columns if column.name in named]
 
 
@@ -254,7 +241,7 @@ def _check_columns(found: Findings, data: Mapping[str, Any], look: Look) -> None
                 "of data.features, or set data.constant_features to drop"
             ]
         )
-    found.notes += _find_doubts(look, features, data["label"])
+    found.notes += _find_doubts(look, features, _beside(data))
 
 
 def _find_text(look: Look, features: Sequence[Column]) -> Iterator[str]:
@@ -281,24 +268,18 @@ def _find_gaps(look: Look, features: Sequence[Column]) -> Iterator[str]:
         )
 
 
-def _find_doubts(look: Look, features: Sequence[Column], label: str | None) -> Iterator[str]:
+def _find_doubts(look: Look, features: Sequence[Column], others: Sequence[str]) -> Iterator[str]:
     """Yield what may be meant otherwise."""
     for column in features:
         role, reason = find_role(column)
         if column.kind == "number" and role not in ("feature", "constant"):
             article, why = "an" if role[0] in "aeiou" else "a", f" ({reason})" if reason else ""
             yield f"feature {column.name!r} looks like {article} {role}{why}"
-    unused = [c.name for c in look.columns if c not in features and c.name != label]
+    used = {column.name for column in features} | {*others}
+    unused = [c.name or "(no name)" for c in look.columns if c.name not in used and not c.aside]
     if unused:
         more = ", ..." if len(unused) > _SHOWN else ""
         yield f"columns that are not used: {', '.join(unused[:_SHOWN])}{more}"
-    for column in look.columns:
-        known = column.n_rows - column.n_missing
-        if column.name == label and column.n_distinct > max(2, known // 2):
-            yield (
-                f"label {label!r} has {column.n_distinct} classes for {known} rows; does it name "
-                "the rows?"
-            )
 
 
 def _is_feature(column: Column) -> bool:
@@ -313,30 +294,27 @@ def _about(look: Look, column: Column, count: int, what: str, row: int) -> str:
 
 
 def _no_numbers(look: Look, column: Column) -> str:
+    where = f"{look.title}: feature {column.name!r}"
     if column.kind == "mixed":
-        said = ", ".join(f"{text!r} ({count})" for text, count in column.words)
-        return f"{look.title}: feature {column.name!r}: numbers, but for {said}; {_reason(column)}"
-    what = "dates" if column.kind == "date" else "text"
-    return f"{look.title}: feature {column.name!r}: {what} such as {column.example!r}"
-
-
-def _reason(column: Column) -> str:
-    """Say what reading the numbers of a column says to do."""
-    return (column.fault or "").rpartition("; ")[2] or "leave it out"
+        advice = column.advice or "correct these, or leave it out"
+        return f"{where}: {describe_mixture(column)}; {advice}"
+    return f"{where}: {'dates' if column.kind == 'date' else 'text'} such as {column.example!r}"
 
 
 def _check_labels(found: Findings, config: Mapping[str, Any], n_rows: int) -> int:
     """Open the label files, and compare their lengths with each other and with the table."""
-    from kohorte.data.labels import open_labels
-
     first: tuple[str, int] | None = (config["data"]["source"], n_rows) if n_rows else None
-    for path in config["realizations"]["labels"] or ():
+    section = config["realizations"]
 
-        def count(path: str = path) -> int:
-            with open_labels(path, config["realizations"]["label_name"]) as labels:
-                return len(labels)
+    def count(path: str) -> int:
+        options = section["label_options"]
+        with open_labels(
+            path, section["label_name"], noise=section["noise"], options=options
+        ) as labels:
+            return len(labels.array)
 
-        length = found.collect(count)
+    for path in section["labels"] or ():
+        length = found.collect(count, path)
         if length is None:
             continue
         first = first or (path, length)

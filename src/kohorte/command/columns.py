@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kohorte.data.missing import Code, find_codes
 from kohorte.data.reading import Source
 from kohorte.errors import DataError
 
@@ -25,6 +29,9 @@ _HELD = 256 << 20
 
 #: Share of numbers above which other text in a column is an exception.
 _MOSTLY = 0.5
+
+#: Features that are shown one by one.
+_SHOWN_FEATURES = 50
 
 #: Most values of a class or a group.
 _FEW = 50
@@ -67,9 +74,9 @@ class Column:
     n_infinite: int = 0
     is_whole: bool = False  # numbers without a fraction
     is_counted: bool = False  # 0, 1, 2, ... or 1, 2, 3, ...
-    transform: str | None = None  # what would take away a heavy skew
+    transform: str | None = None  # value of data.transform that would take away a heavy skew
     words: tuple[tuple[str, int], ...] = ()  # commonest text, and how often it stands there
-    fault: str | None = None  # what reading numbers of it says
+    advice: str | None = None  # what would make numbers of it
     first_missing: int | None = None  # Positions in the rows that were looked at
     first_infinite: int | None = None
     unit: str | None = None
@@ -98,6 +105,7 @@ class Look:
     absent: dict[str, np.ndarray]  # By column of numbers with gaps: (N / 8,) bits, 1 where missing
     has_labels: bool  # The source brings classes of its own.
     shape: tuple[int, ...] | None  # of the grid whose cells the rows are
+    codes: tuple[Code, ...] = ()  # Numbers that seem to mean "missing", by position of their column
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -128,6 +136,7 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
     numbers, texts = _split(source, everything, first)
     found: dict[int, Column] = {}
     absent: dict[str, np.ndarray] = {}
+    codes: list[Code] = []
     width = max(1, _HELD // (8 * max(1, len(rows))))
     for start in range(0, len(numbers), width):
         block, failed = _split(source, numbers[start : start + width], rows)
@@ -135,6 +144,7 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
         if not block:
             continue
         values = source.read(block, rows)
+        codes += [code._replace(column=block[code.column]) for code in find_codes(values)]
         for column, column_values in zip(block, values.T, strict=True):
             found[column] = _look_at_numbers(source, column, column_values)
             gaps = np.isnan(column_values)
@@ -143,7 +153,10 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
     for column, fault in texts.items():
         found[column] = _look_at_text(source, column, rows[:LOOKED_ROWS], fault)
     columns = tuple(found[column] for column in everything)
-    return Look(source.title, rows, source.n_rows, columns, absent, source.has_labels, source.shape)
+    return Look(
+        *(source.title, rows, source.n_rows, columns, absent, source.has_labels, source.shape),
+        tuple(codes),
+    )
 
 
 def _split(
@@ -169,15 +182,13 @@ def _split(
 
 def _about(source: Source, column: int) -> dict[str, Any]:
     name = source.names[column]
-    unit = getattr(source, "units", {}).get(name)
+    unit = source.units.get(name)
     if unit is None and (named := _UNIT.fullmatch(name)):
         unit = named[1] or named[2]
-    aside = getattr(source, "asides", {}).get(name)
-    if name == getattr(source, "ids", None):
-        aside = "names the rows"
-    return {"name": name, "unit": unit or None, "aside": aside} | {
-        "title": getattr(source, "titles", {}).get(name)
-    }
+    is_index = name == source.ids or (column == 0 and not name)
+    aside = "names the rows" if is_index else source.asides.get(name)
+    title = source.titles.get(name)
+    return {"name": name, "unit": unit or None, "aside": aside, "title": title}
 
 
 def _look_at_numbers(source: Source, column: int, values: np.ndarray) -> Column:
@@ -217,11 +228,11 @@ def _find_transform(values: np.ndarray) -> str | None:
     heavy = abs(_skewness(values))
     if heavy < 2:
         return None
-    name, changed = "log", None
     if values.min() > 0:
-        changed = np.log(values)
+        name, changed = "log", np.log(values)
     else:
-        name, changed = "asinh", np.arcsinh(values / (np.median(np.abs(values)) or 1.0))
+        width = float(f"{np.median(np.abs(values)) or 1.0:.1g}")
+        name, changed = f"{{asinh: {width:g}}}", np.arcsinh(values / width)
     return name if abs(_skewness(changed)) < heavy / 2 else None
 
 
@@ -233,7 +244,8 @@ def _skewness(values: np.ndarray) -> float:
 
 
 def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> Column:
-    entries = [None if _is_absent(entry) else entry for entry in source.read_column(column, rows)]
+    read = list(source.read_column(column, rows))
+    entries = [None if _is_absent(entry) else entry for entry in read]
     known = [entry for entry in entries if entry is not None]
     texts = [_as_text(entry) for entry in known]
     counted = Counter(texts)
@@ -248,22 +260,24 @@ def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> 
     )
     if not texts:
         return Column(kind="empty", **seen)
+    advice = _advice_in(fault)
     mixed = 0 < strange.total() < (1 - _MOSTLY) * len(texts)
-    kind = "mixed" if mixed else "date" if all(map(_is_date, known[:100])) else "text"
+    is_date = all(map(_is_date, known[:100]))
+    kind = "date" if is_date else "mixed" if mixed or advice else "text"
     words = (strange if mixed else counted).most_common(5)
-    return Column(kind=kind, words=tuple(words), fault=fault, **seen)
+    return Column(kind=kind, words=tuple(words), advice=advice, **seen)
+
+
+def _advice_in(fault: str) -> str | None:
+    """Return what an error about text says to do about it; None where it is no number at all."""
+    _, found, advice = fault.partition(" in a numeric column; ")
+    return advice if found and "data.label" not in advice else None
 
 
 def _is_absent(entry: Any) -> bool:
     if entry is None or (isinstance(entry, float | np.floating) and np.isnan(entry)):
         return True
-    return isinstance(entry, str | bytes) and _as_text(entry).lower() in (
-        "",
-        "na",
-        "n/a",
-        "nan",
-        "null",
-    )
+    return isinstance(entry, str | bytes) and not _as_text(entry)
 
 
 def _as_text(entry: Any) -> str:
@@ -301,7 +315,8 @@ def _words_of(name: str) -> set[str]:
 def find_role(column: Column) -> tuple[str, str]:
     """Return what a column could be, and why where that needs a word.
 
-    It is a feature, constant, identifier, class, group, class or group, date, coordinate or text.
+    It is a feature, constant, identifier, class, group, class or group, date, coordinate, text
+    or, where the source says so, other.
     """
     words, rows = _words_of(column.name), column.n_rows - column.n_missing
     few = 2 <= column.n_distinct <= min(_FEW, rows // 2)
@@ -310,11 +325,12 @@ def find_role(column: Column) -> tuple[str, str]:
     if column.is_constant:
         return "constant", f"{column.example} alone"
     if column.aside is not None:
-        return "identifier" if column.aside == "names the rows" else "text", column.aside
+        known = {"names the rows": "identifier", "a coordinate": "coordinate"}
+        return known.get(column.aside, "other"), column.aside
     if column.kind == "date":
         return "date", ""
     if column.kind == "mixed":
-        return "text", "numbers, but for " + _quoted(column.words)
+        return "text", describe_mixture(column)
     if column.kind == "text":
         if column.n_distinct == rows and column.n_missing == 0:
             return "identifier", ""
@@ -335,6 +351,14 @@ def find_role(column: Column) -> tuple[str, str]:
     if column.n_infinite:
         return "feature", f"{column.n_infinite} infinite values"
     return "feature", ""
+
+
+def describe_mixture(column: Column) -> str:
+    """Say what stands among the numbers of a column."""
+    count = sum(count for _, count in column.words)
+    if count >= column.n_rows - column.n_missing:
+        return f"numbers such as {column.example!r}"
+    return f"numbers, but for {_quoted(column.words)}"
 
 
 def _quoted(words: Sequence[tuple[str, int]]) -> str:
@@ -358,17 +382,21 @@ def describe_values(column: Column) -> str:
     if column.low is not None and column.high is not None:
         unit = f" {column.unit}" if column.unit else ""
         return f"{format_number(column.low)} to {format_number(column.high)}{unit}"
-    if column.kind in ("text", "mixed") and column.n_distinct <= _FEW:
+    repeats = column.words and column.words[0][1] > 1
+    if column.kind in ("text", "mixed") and column.n_distinct <= _FEW and repeats:
         return _quoted(column.words) + (", ..." if column.n_distinct > 3 else "")
     return repr(shorten(column.example))
 
 
 def tabulate(look: Look) -> Iterator[str]:
-    """Yield the lines of a table of all columns."""
-    head = ("column", "type", "values", "distinct", "missing", "example", "could be")
-    lines = [head]
+    """Yield the lines of a table of the columns; of very many features the first ones."""
+    lines = [("column", "type", "values", "distinct", "missing", "example", "could be")]
+    features = 0
     for column in look.columns:
         role, reason = find_role(column)
+        features += role == "feature"
+        if role == "feature" and features > _SHOWN_FEATURES:
+            continue
         missing = f"{column.n_missing} ({column.missing_share:.1%})" if column.n_missing else "0"
         lines.append(
             (
@@ -381,6 +409,33 @@ def tabulate(look: Look) -> Iterator[str]:
                 role + (f": {reason}" if reason else ""),
             )
         )
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    widths = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
-        yield "  ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)).rstrip()
+        cells = (cell + " " * (n - _width(cell)) for cell, n in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+    if features > _SHOWN_FEATURES:
+        yield f"and {features - _SHOWN_FEATURES} more features"
+    if len(look.rows) > LOOKED_ROWS:
+        yield f"text: of the first {LOOKED_ROWS} rows"
+
+
+def _width(text: str) -> int:
+    """Return the columns that text takes on a terminal, where Chinese letters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@contextlib.contextmanager
+def listen() -> Iterator[list[str]]:
+    """Give the warnings that the library logs in a block, each once, and nowhere else."""
+    said: dict[str, None] = {}
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.setdefault(record.getMessage())  # type: ignore[method-assign]
+    logger, texts = logging.getLogger("kohorte"), list[str]()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield texts
+    finally:
+        texts += said
+        logger.removeHandler(handler)
+        logger.propagate = propagate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -115,6 +116,15 @@ def _make_parser() -> argparse.ArgumentParser:
     def add_cores(to: argparse.ArgumentParser) -> None:
         to.add_argument("--cores", metavar="N", type=_cores, help="cores to use; all if not given")
 
+    def add_data(to: argparse.ArgumentParser) -> None:
+        to.add_argument(
+            "--data",
+            metavar="KEY=VALUE",
+            action="append",
+            default=[],
+            help="how to read the table, such as table=Sheet2 or decimal=, (docs/configuration.md)",
+        )
+
     init = add("init", _init, "look at a table, and write the file of a study of it")
     init.add_argument(
         "table", metavar="TABLE", help="a file of any format that is read, or sklearn:iris"
@@ -123,6 +133,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="FILE", help="file to write, - for the terminal; NAME.yaml"
     )
     init.add_argument("--study", metavar="NAME", help="name of the study; that of the table")
+    add_data(init)
     init.add_argument("--force", action="store_true", help="replace a file that is there")
 
     check = add("check", _check, "find all that is wrong with a study, before any work")
@@ -140,6 +151,8 @@ def _make_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--study", dest="name", metavar="NAME", help="name of a new study; that of its table"
     )
+
+    add_data(run)
 
     predict = add("predict", _predict, "find the groups of new points by a study that is finished")
     predict.add_argument("study", metavar="STUDY")
@@ -178,6 +191,20 @@ def _cores(text: str) -> str:
     return text
 
 
+def _read_data(given: Sequence[str]) -> dict[str, object]:
+    """Return the keys of the section `data` that a call gives; ConfigError for one that is none."""
+    found: dict[str, object] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--data {text}: is no KEY=VALUE, such as table=Sheet2")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
 def _find(name: str | None) -> StudyFile:
     from kohorte.command.studies import find_default, find_study
 
@@ -188,7 +215,7 @@ def _init(parsed: argparse.Namespace) -> int:
     from kohorte.command.columns import tabulate
     from kohorte.command.tables import propose_study
 
-    look, name, text = propose_study(parsed.table, parsed.study)
+    look, name, text = propose_study(parsed.table, parsed.study, _read_data(parsed.data))
     if parsed.output == "-":
         print(text, end="")
         return 0
@@ -244,7 +271,7 @@ def _run(parsed: argparse.Namespace) -> int:
 
     name = parsed.study
     if name is not None and is_table(name) and not is_config(name):
-        study = study_of_table(name, parsed.name)
+        study = study_of_table(name, parsed.name, _read_data(parsed.data))
     elif parsed.name is not None:
         raise ConfigError(
             "--study names the new study of a table; the file of a study has its name"
@@ -289,6 +316,7 @@ def _snakemake(
         INTERRUPTED,
         logged_errors,
         run_snakemake,
+        shows_errors,
         snakemake_arguments,
     )
 
@@ -304,13 +332,15 @@ def _snakemake(
         return _say("interrupted; what is finished is kept, run again to go on", status)
     if status:
         errors = list(dict.fromkeys(logged_errors(study.results, start)))
-        text = errors[-1] if errors else "Snakemake ended with an error, which stands above"
-        return _say(text, 1)
+        if errors and shows_errors():
+            return 1
+        return _say(errors[-1] if errors else "Snakemake ended with an error, as said above", 1)
     return 0
 
 
 def _predict(parsed: argparse.Namespace) -> int:
     from kohorte.data.names import is_file
+    from kohorte.study.outside import plain_name
 
     study = _find(parsed.study)
     if is_file(parsed.table):
@@ -320,7 +350,7 @@ def _predict(parsed: argparse.Namespace) -> int:
     status = _snakemake(study, parsed, ["--", "predict"], {"prediction": {"source": parsed.table}})
     if status == 0:
         place = parsed.table if is_file(parsed.table) else parsed.table.rpartition(":")[2]
-        print(study.results / "prediction" / f"{Path(place).stem}.csv")
+        print(study.results / "prediction" / f"{Path(plain_name(place)).stem}.csv")
     return status
 
 

@@ -10,10 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kohorte.command.columns import Column, Look, describe_values, find_role, shorten
+from kohorte.command.columns import (
+    Column,
+    Look,
+    describe_mixture,
+    describe_values,
+    find_role,
+    shorten,
+)
 from kohorte.data.names import is_file
 from kohorte.errors import DataError
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES
+
+#: Most columns whose values are counted in the groups that are found.
+_MOST_GROUPS = 3
 
 #: Longest name of a study, and what it is made of.
 _LONGEST = 80
@@ -82,8 +92,9 @@ def _choose_missing(look: Look, chosen: list[str], left_out: dict[str, str]) -> 
         some, every = look.count_incomplete(chosen)
         if not some:
             return "error", 0
-        if look.shape is not None or (some > _FEW_ROWS * n_rows and not every):
+        if not every and (look.shape is not None or some > _FEW_ROWS * n_rows):
             return "skip", some
+        # Rows without any value, such as the sea in a map of the land, cannot be kept.
         if some <= n_rows / 2 or len(chosen) == 1:
             return "drop", some
         worst = max(chosen, key=lambda name: look[name].n_missing)
@@ -111,7 +122,8 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield "data:"
     yield f"  source: {quote(source)}"
     for key, value in reading.items():
-        yield f"  {key}: {json.dumps(value, ensure_ascii=False)}"
+        why = "    # far from all others" if key == "missing_values" else ""
+        yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     yield "  features:"
     columns = [c for c in look.columns if c.name in proposal.features]
     yield from _align([(f"    - {quote(c.name)}", _comment(c)) for c in columns])
@@ -132,12 +144,10 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
         )
     yield from _roles(look)
     yield from _missing(look, proposal)
-    skewed = [c for c in columns if c.transform]
+    skewed = [f"{quote(c.name)}: {c.transform}" for c in columns if c.transform]
     if skewed:
-        yield "  # Heavily skewed, so that few points are far from all others:"
-        yield from _align(
-            [(f"  #   {quote(c.name)}", f"{c.transform} would be even") for c in skewed]
-        )
+        yield "  # Heavily skewed: few points are far from all others. This makes them even:"
+        yield f"  # transform: {{{', '.join(skewed)}}}"
     yield "  # scaling: two_sigma    # (x - mean) / (2 std)"
     if look.n_rows > 1_000_000:
         yield "  # sample: 100000        # rows drawn at random, for a first look"
@@ -148,15 +158,26 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
 def _roles(look: Look) -> Iterator[str]:
     found: dict[str, list[Column]] = {}
     for column in look.columns:
-        role = find_role(column)[0]
-        for name in role.split(" or ") if role in ("class or group", "class", "group") else ():
-            found.setdefault(name, []).append(column)
+        found.setdefault(find_role(column)[0], []).append(column)
+    named = [c for c in found.get("identifier", ()) if c.name and c.aside is None]
+    if named:
+        # Words name rows better than numbers.
+        best = min(named, key=lambda column: (column.kind == "number", column.is_counted))
+        yield f"  id: {quote(best.name)}    # names the rows in results"
+    groups = found.get("group", []) + found.get("class or group", [])
+    if groups:
+        names = ", ".join(quote(column.name) for column in groups[:_MOST_GROUPS])
+        yield f"  group: [{names}]    # counted in the groups that are found, and no part of them"
     if look.has_labels:
         yield "  # The source brings its classes; they are for evaluation alone."
-        return
-    for column in found.get("class", ()):
-        count = f"{column.n_distinct} classes, for evaluation alone"
-        yield f"  # label: {quote(column.name)}    # {count}"
+    else:
+        for column in found.get("class", []) + found.get("class or group", []):
+            count = f"{column.n_distinct} classes, for evaluation alone"
+            yield f"  # label: {quote(column.name)}    # {count}"
+    carried = found.get("date", []) + found.get("coordinate", [])
+    if carried:
+        names = ", ".join(quote(column.name) for column in carried)
+        yield f"  # carry: [{names}]    # kept beside the results of each row"
 
 
 def _missing(look: Look, proposal: Proposal) -> Iterator[str]:
@@ -198,9 +219,11 @@ def _values(column: Column) -> str:
     missing = f", {column.n_missing} missing" if column.n_missing else ""
     if column.kind == "empty":
         return "no value at all"
+    if column.kind == "mixed":
+        said = f"; {column.advice}" if column.advice else ""
+        return describe_mixture(column) + said + missing
     more = f"{column.n_distinct} values, such as " if column.kind == "text" else ""
-    said = find_role(column)[1] if column.kind == "mixed" else ""
-    return more + (said or describe_values(column)) + missing
+    return more + describe_values(column) + missing
 
 
 def _align(lines: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -12,12 +12,13 @@ from kohorte._checks import suggest
 from kohorte.command.workflow import workflow_folder
 from kohorte.data.names import find_reader, is_file
 from kohorte.errors import ConfigError
-from kohorte.study.config import read_config
+from kohorte.study import reading
 
 #: Extensions of configurations.
 CONFIGS = (".yaml", ".yml", ".json")
 
 _LARGEST = 1 << 20
+_OF_STUDY = re.compile(r"^(data|realizations):", re.MULTILINE)
 _NAMED = re.compile(r"^study:\s*(?:'([^'\n]*)'|\"([^\"\n]*)\"|([^\s#'\"]+))", re.MULTILINE)
 
 
@@ -47,12 +48,7 @@ class StudyFile:
 
 def read_study(path: str | Path) -> StudyFile:
     """Read a configuration; ConfigError where it is no mapping of keys."""
-    found = read_config(path)
-    if not isinstance(found, Mapping):
-        raise ConfigError(
-            f"{path}: is no configuration; it must be a mapping of keys, such as study"
-        )
-    return StudyFile(Path(path), found)
+    return StudyFile(Path(path), reading.read_study([path]))
 
 
 def is_config(name: str) -> bool:
@@ -136,3 +132,5 @@ def _named_files(*folders: Path) -> Iterator[tuple[Path, str]]:
                 text = path.read_text(encoding="utf-8", errors="replace")
                 if found := _NAMED.search(text):
                     yield path, next(filter(None, found.groups()), "")
+                elif _OF_STUDY.search(text):
+                    yield path, reading.study_name(path)

@@ -123,6 +123,14 @@ def _has_terminal() -> bool:
         return False
 
 
+def shows_errors() -> bool:
+    """Tell whether the workflow itself ends with the reason of a failure."""
+    return (
+        find_spec("kohorte.study.terminal") is not None
+        and os.environ.get("KOHORTE_TERMINAL") != "snakemake"
+    )
+
+
 def logged_errors(results: Path, since: float) -> Iterator[str]:
     """Yield what the jobs of a study gave as the reason why they failed, from a time on."""
     for log in sorted((results / "logs").rglob("*.log")):

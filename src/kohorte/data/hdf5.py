@@ -28,7 +28,7 @@ _MAX_LINKS = 32
 #: Seconds that the HDF5 library is given to read text: at least, and for each entry.
 TEXT_SECONDS = 60
 _SECONDS_PER_TEXT = 1e-5
-_READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r')[sys.argv[2]][()]"
+_READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r', locking=False)[sys.argv[2]][()]"
 
 
 @contextmanager
@@ -60,7 +60,8 @@ def open_file(title: str, path: str | Path) -> Iterator[h5py.File]:
     if not h5py.is_hdf5(path):
         raise DataError(f"{title}: is not an HDF5 file")
     with damages(title):
-        file = h5py.File(path, "r")
+        # Not every file system has locks, and none keeps out a program that does not ask for them.
+        file = h5py.File(path, "r", locking=False)
     with file:
         yield file
 

@@ -5,9 +5,12 @@ Only the standard library is imported, so that a workflow can tell while it plan
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
+
+from kohorte._checks import suggest
+from kohorte.errors import ConfigError
 
 
 class Reader(NamedTuple):
@@ -33,14 +36,30 @@ READERS = {
     ".csv": Reader("tabular", "open_csv", is_text=True),
     ".tsv": Reader("tabular", "open_tsv", is_text=True),
     ".txt": Reader("tabular", "open_tsv", is_text=True),
+    ".tab": Reader("tabular", "open_tsv", is_text=True),
+    ".data": Reader("tabular", "open_csv", is_text=True),
+    ".dat": Reader("tabular", "open_columns", is_text=True),
     ".parquet": Reader("tabular", "open_parquet"),
 }
+
+#: Extensions of packed files of text, after the extension that tells what they hold.
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+#: Keys of the section `data` that say how text files are read, and how the values of any file are.
+TEXT_KEYS = ("delimiter", "comment", "header", "encoding")
+VALUE_KEYS = ("missing_values", "not_missing", "decimal", "thousands", "below_detection")
+
+#: Word for any number of blanks and tabs as delimiter; a blank means the same.
+WHITESPACE = "whitespace"
 
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("reading", "scaling", "sources", "table")
+_ALWAYS = ("missing", "reading", "scaling", "sources", "table", "transforms")
+
+#: What other modules a reader uses.
+_BESIDE = {"tabular": ("lines", "numbers")}
 
 
 def is_file(source: str) -> bool:
@@ -57,18 +76,29 @@ def is_file(source: str) -> bool:
 def find_reader(source: str) -> Reader | None:
     """Return the reader of a source, None where there is none for its extension."""
     scheme, colon, _ = source.partition(":")
-    return READERS.get(scheme + colon) or READERS.get(PurePath(source).suffix.lower())
+    reader = READERS.get(scheme + colon) or READERS.get(PurePath(source).suffix.lower())
+    if reader is not None or PurePath(source).suffix.lower() not in PACKED:
+        return reader
+    inner = READERS.get(PurePath(PurePath(source).stem).suffix.lower())
+    return inner if inner is not None and inner.is_text else None
 
 
 def reading_parts(source: str | None) -> tuple[str, ...]:
     """Return the parts of the library that read a source, as `library_digest` takes them."""
     reader = None if source is None else find_reader(source)
-    modules = _ALWAYS if reader is None else (reader.module, *_ALWAYS)
+    own = () if reader is None else (reader.module, *_BESIDE.get(reader.module, ()))
+    modules = (*own, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
 
 
+def label_parts(files: Iterable[str]) -> tuple[str, ...]:
+    """Return the parts of the library that read label files."""
+    parts = {part for file in files for part in reading_parts(file)}
+    return ("data/labels", *sorted(parts)) if parts else ()
+
+
 #: Keys of the section `data` that can be swept: what maps see of the table.
-SEEN = ("scaling", "features")
+SEEN = ("scaling", "transform", "features")
 
 #: Name of the choice of all features.
 ALL_FEATURES = "all"
@@ -82,6 +112,53 @@ def scalings(options: Mapping[str, Any]) -> list[str]:
     """Return the scalings of a section `data`; the table is kept in the first."""
     chosen = options["scaling"]
     return list(chosen) if isinstance(chosen, list) else [chosen]
+
+
+#: Forms that features can be brought to, see `kohorte.data.transforms.fit_transforms`.
+TRANSFORMS = (
+    *("none", "log", "log10", "log1p", "asinh", "sqrt"),
+    *("rank", "rank_normal", "clr"),
+)
+
+
+def transform_of(value: Any) -> tuple[str, float] | None:
+    """Return method and parameter of a transform of one feature, or of all; None for any other."""
+    if value is None:
+        return "none", 1.0
+    if isinstance(value, str):
+        return value, 1.0
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((method, parameter),) = value.items()
+        if isinstance(parameter, int | float) and not isinstance(parameter, bool):
+            return method, float(parameter)
+    return None
+
+
+def transforms_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the transforms of a section `data` by name, the first of them first.
+
+    A name is that of the transform, with its parameter, or of a mapping by feature the number of
+    features and a digest. ConfigError for a transform that is not known.
+    """
+    chosen = options.get("transform")
+    for one in chosen if isinstance(chosen, list) else [chosen]:
+        of_all = transform_of(one)
+        for value in [one] if of_all or not isinstance(one, Mapping) else one.values():
+            found = transform_of(value)
+            known = found is not None and found[0] in TRANSFORMS
+            if not known or (found and found[1] != 1 and found[0] != "asinh"):
+                hint = "" if found is None else f"; {suggest(found[0], TRANSFORMS)}"
+                raise ConfigError(f"data.transform: {value!r} is no transform{hint}")
+    return {_name_transform(one): one for one in (chosen if isinstance(chosen, list) else [chosen])}
+
+
+def _name_transform(chosen: Any) -> str:
+    one = transform_of(chosen)
+    if one is not None:
+        method, parameter = one
+        return method if parameter == 1 else f"{method}{parameter:g}"
+    text = "\0".join(f"{name}\0{transform_of(of)}" for name, of in sorted(chosen.items()))
+    return f"{len(chosen)}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def feature_sets(options: Mapping[str, Any]) -> dict[str, list[str] | None]:

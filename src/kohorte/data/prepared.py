@@ -8,17 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from kohorte.data.names import feature_sets, named_features, scalings
-from kohorte.data.scaling import fit_scaling
+from kohorte.data.names import (
+    TEXT_KEYS,
+    VALUE_KEYS,
+    feature_sets,
+    named_features,
+    scalings,
+    transforms_of,
+)
+from kohorte.data.scaling import check_weights, fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import grid_shape
+from kohorte.data.transforms import Choices, Transformation, fit_transforms
 from kohorte.errors import DataError
 from kohorte.provenance import digest_of
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
-    *("label", "stride", "sample", "delimiter", "missing"),
-    *("feature_dataset", "names_dataset", "generate"),
+    *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
+    *TEXT_KEYS,
+    *VALUE_KEYS,
 ]
 
 
@@ -28,8 +37,8 @@ class PreparedData:
 
     features: np.ndarray  # (N, F) float32. C order, scaled; NaN where a value is missing.
     names: tuple[str, ...]  # F feature names
-    #: `offset`, `scale`: (F,) float64. Physical value = features * scale + offset; weights of the
-    #: features are part of the scale.
+    #: `offset`, `scale`: (F,) float64. Physical value = features * scale + offset, of which the
+    #: inverse of `transformation` is taken; weights of the features are part of the scale.
     offset: np.ndarray
     scale: np.ndarray
     truth: np.ndarray | None  # (N,) int64 or None. Class of each point, where it is known.
@@ -40,9 +49,13 @@ class PreparedData:
     #: Shape of the grid whose cells the points are, in C order; None where they are none
     shape: tuple[int, ...] | None = None
     #: Where scalings are swept, the scale of each but the first, (F,) float64; infinite where that
-    #: scaling leaves the feature out. Where features are, which ones each choice has, (F,) bool.
+    #: scaling leaves the feature out. Where features are, which ones each choice has, (F,) bool;
+    #: and where transforms are, which ones each transform has.
     scales: Mapping[str, np.ndarray] = field(default_factory=dict)
     choices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    transforms: Mapping[str, np.ndarray] = field(default_factory=dict)
+    #: How the features were made of those of the source; None where they are these
+    transformation: Transformation | None = None
 
     def factors(self, parameters: Mapping[str, Any]) -> np.ndarray | None:
         """Return what a map with these parameters sees, as `kohorte.maps.draws.see` takes it.
@@ -53,6 +66,8 @@ class PreparedData:
         if parameters.get("scaling") in self.scales:
             # Another offset moves all points, and leaves their distances as they are.
             found *= self.scale / self.scales[parameters["scaling"]]
+        if parameters.get("transform") in self.transforms:
+            found *= self.transforms[parameters["transform"]]
         if parameters.get("features") in self.choices:
             found *= self.choices[parameters["features"]]
         if not found.any():
@@ -65,7 +80,23 @@ class PreparedData:
     def physical(self, columns: Sequence[int]) -> np.ndarray:
         """Return some features of all points in the units of the source, (N, columns) float64."""
         columns = list(columns)
-        return self.features[:, columns] * self.scale[columns] + self.offset[columns]
+        return self.in_units(self.features[:, columns], columns)
+
+    def in_units(self, values: np.ndarray, columns: Sequence[int] | None = None) -> np.ndarray:
+        """Return scaled values (..., F), or of some columns, in the units of the source.
+
+        Those of a transform that cannot be undone feature by feature stay transformed, as
+        `describe` says.
+        """
+        columns = list(range(len(self.names))) if columns is None else list(columns)
+        found = np.asarray(values) * self.scale[columns] + self.offset[columns]
+        return found if self.transformation is None else self.transformation.invert(found, columns)
+
+    def describe(self, column: int) -> str:
+        """Return what a feature is called where its values are those of `in_units`."""
+        if self.transformation is None or self.transformation.columns[column].is_invertible:
+            return self.names[column]
+        return self.transformation.columns[column].written.format(self.names[column])
 
     def every(self, step: int) -> PreparedData:
         """Return every step-th point, in memory; the digest stays that of all."""
@@ -87,22 +118,38 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     source = options["source"]
     reading = {name: options[name] for name in _READING} | {"features": named_features(options)}
     table = read_table(source, seed=seed, **reading)
+    values, names, weights = table.values, table.names, options["weights"]
+    chosen, transformation = Choices(transforms_of(options)), None
+    seen: dict[str, np.ndarray] = {}
+    if list(chosen) != ["none"]:
+        transformation, seen = fit_transforms(values, names, chosen)
+        try:
+            values = transformation.apply(values, table.rows)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
+        sources = [names[column.source] for column in transformation.columns]
+        check_weights(weights, names)
+        names = transformation.names
+        weights = {n: weights[s] for n, s in zip(names, sources, strict=True) if s in weights}
     fitted = {
-        method: fit_scaling(
-            table.values, table.names, method, options["constant_features"], options["weights"]
-        )
+        method: fit_scaling(values, names, method, options["constant_features"], weights)
         for method in scalings(options)
     }
     scaling = next(iter(fitted.values()))
-    features = scaling.apply(table.values)
+    features = scaling.apply(values)
+    kept_sources = scaling.names
+    if transformation is not None:
+        transformation = transformation.keep(scaling.kept)
+        inputs = transformation.inputs
+        kept_sources = tuple(inputs[column.source] for column in transformation.columns)
     scales = {}
     for method, other in list(fitted.items())[1:]:
-        scale = np.full(len(table.names), np.inf)
+        scale = np.full(len(names), np.inf)
         scale[other.kept] = other.scale
         scales[method] = scale[scaling.kept]
     sets = feature_sets(options)
     choices = {
-        name: np.array([chosen is None or n in chosen for n in scaling.names])
+        name: np.array([chosen is None or n in chosen for n in kept_sources])
         for name, chosen in (sets.items() if len(sets) > 1 else ())
     }
     return PreparedData(
@@ -118,6 +165,8 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
         shape=grid_shape(table, options["shape"], source),
         scales=scales,
         choices=choices,
+        transforms={n: s[scaling.kept] for n, s in seen.items()} if len(seen) > 1 else {},
+        transformation=transformation,
     )
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import math
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
+from kohorte.data.missing import MissingValues
 from kohorte.errors import ConfigError, DataError, KohorteError
 
 if TYPE_CHECKING:
     import h5py
+
+_LOG = logging.getLogger(__name__)
 
 #: Rows are read in blocks of about this size, so that choosing few of many rows or columns never
 #: holds the whole file in memory.
@@ -104,6 +111,21 @@ class ReadOptions:
     names_dataset: str | None = "names"
     delimiter: str | None = None
     generate: Mapping[str, Any] = field(default_factory=dict)
+    missing_values: tuple[float | str, ...] = ()
+    not_missing: tuple[str, ...] = ()
+    decimal: str = "."
+    thousands: str | None = None
+    below_detection: str = "error"
+    comment: str | None = None
+    header: bool | str = "auto"
+    encoding: str | None = None
+    #: What the keys of these options begin with, for messages
+    section: str = "data."
+
+    @property
+    def missing_rules(self) -> MissingValues:
+        """What means a missing value."""
+        return MissingValues(self.missing_values, self.not_missing)
 
 
 class Source(ABC):
@@ -130,9 +152,57 @@ class Source(ABC):
         """Read the ground truth that comes with the source, (len(rows),), where `has_labels`."""
         raise NotImplementedError(f"{self.title} has no labels of its own")
 
+    def entry(self, column: int, row: int) -> Any:
+        """Read one entry as the file has it."""
+        return self.read_column(column, np.array([row], dtype=np.int64))[0]
+
     def place(self, row: int) -> str:
         """Say how a person finds `row` in the source."""
         return f"data row {row}"
+
+
+class MarkedSource(Source):
+    """A source whose missing values are found: NaN in numbers, NaN or None in single columns."""
+
+    def __init__(self, source: Source, options: ReadOptions) -> None:
+        for name in Source.__annotations__:
+            setattr(self, name, getattr(source, name))
+        self._source, self._rules = source, options.missing_rules
+        self._section = options.section
+
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Read numbers, with NaN for those that mean a missing value."""
+        values = self._source.read(columns, rows)
+        absent = self._rules.in_numbers(values)
+        return values if absent is None else np.where(absent, values.dtype.type(np.nan), values)
+
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column, with NaN among numbers and None in text for what is missing."""
+        found = self._source.read_column(column, rows)
+        return self._rules.mask(found, partial(self._report, f"column {self.names[column]!r}"))
+
+    def read_labels(self, rows: np.ndarray) -> np.ndarray:
+        """Read the labels that come with the source, marked as those of a column."""
+        return self._rules.mask(self._source.read_labels(rows), partial(self._report, "labels"))
+
+    def entry(self, column: int, row: int) -> Any:
+        """Read one entry as the file has it."""
+        return self._source.entry(column, row)
+
+    def place(self, row: int) -> str:
+        """Say how a person finds `row` in the source."""
+        return self._source.place(row)
+
+    def _report(self, what: str, words: Counter[str]) -> None:
+        found = ", ".join(f"{word!r} ({count})" for word, count in words.most_common(5))
+        names = ", ".join(json.dumps(word) for word in words)
+        # Of many label files, one line says what is missing: kohorte.jobs.counting.
+        level = logging.WARNING if self._section == ReadOptions.section else logging.INFO
+        _LOG.log(
+            level,
+            "%s: %s: %s taken for a missing value; if it is a name, set %snot_missing: [%s]",
+            *(self.title, what, found, self._section, names),
+        )
 
 
 class ArraySource(Source):

@@ -16,8 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte.data.names import READERS, SCHEMES, Reader, find_reader
-from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, Source, check_memory, decode_text
+from kohorte.data.missing import describe_codes, find_codes
+from kohorte.data.names import PACKED, READERS, SCHEMES, TEXT_KEYS, WHITESPACE, Reader, find_reader
+from kohorte.data.reading import (
+    LARGEST_WHOLE,
+    MarkedSource,
+    ReadOptions,
+    Source,
+    check_memory,
+    decode_text,
+)
 from kohorte.data.table import Table
 from kohorte.errors import ConfigError, DataError
 
@@ -41,6 +49,14 @@ def read_table(
     delimiter: str | None = None,
     generate: Mapping[str, Any] | None = None,
     missing: str = "error",
+    missing_values: Sequence[float | str] = (),
+    not_missing: Sequence[str] = (),
+    decimal: str = ".",
+    thousands: str | None = None,
+    below_detection: str = "error",
+    comment: str | None = None,
+    header: bool | str = "auto",
+    encoding: str | None = None,
     least_rows: int = 2,
 ) -> Table:
     """Read features, and the ground truth where there is one, from any source.
@@ -50,8 +66,9 @@ def read_table(
     holds no more than that.
 
     A value is missing if it is NaN in an array, NaN or null in a Parquet file, and in text an empty
-    field, NA, NaN or another usual marker. Infinite values are always refused, and so is a missing
-    label (NaN, null, empty text) of a row that is used.
+    field, NA, NaN or another usual marker; so are labels in every format. A number that repeats far
+    outside of all others, such as -9999, is logged. Infinite values are always refused, and so is a
+    missing label of a row that is used.
 
     Returns Table: its labels are codes of the classes in the chosen rows, sorted by number if all
     are whole numbers, else by text. Data sets that are no files bring their labels. Raises
@@ -82,7 +99,8 @@ def read_table(
         HDF5, .npz: the F column names, text or bytes; if there is no dataset "names", or None is
         given, columns are called feature_0, feature_1, ...
     delimiter
-        Text: the character between fields; None is a comma in .csv, else a tab.
+        Text: the character between fields, or "whitespace" for any blanks and tabs; None is a comma
+        in .csv and .data (a semicolon where `decimal` is a comma), blanks in .dat, else a tab.
     generate
         `generated:` tables: points, features, seed and the numbers of `generated.OPTIONS`; None,
         for one or for all, takes the table's own, and 0 for the seed.
@@ -90,12 +108,27 @@ def read_table(
         "error" refuses missing values; "skip" leaves them in the table as NaN; "drop" leaves out
         those of the chosen rows that miss a value, and logs their number. A feature without any
         value makes no row incomplete: it stays, and fit_scaling deals with it.
+    missing_values
+        Numbers and text that mean a missing value, too, as -9999 or "n.d."; in every format.
+    not_missing
+        Text that is the name of a class although it is a marker of missing values, as "NA".
+    decimal, thousands
+        Text: the decimal mark, "." or ",", and what groups digits: ".", ",", " ", "'" or None.
+    below_detection
+        Text such as <0.5: an "error", "half" of the limit, the "limit", or "missing".
+    comment
+        Text: what lines that are left out begin with, as "#".
+    header
+        Text: whether the first line names the columns; without, they are called feature_0, ...
+        "auto" refuses a first line that seems to be data.
+    encoding
+        Text: the encoding; None is UTF-8, or UTF-16 that says so in its first bytes.
     least_rows
         Fewer rows than this are an error; a study needs 2.
     """
     title = os.fspath(source)
-    reader, _ = _find_reader(title)
-    _check_arguments(title, reader, features, label, sample, stride, delimiter, missing)
+    reader, place = _find_reader(title)
+    _check_arguments(features, label, sample, stride, missing)
     chosen = {k: v for k, v in (generate or {}).items() if v is not None and (k, v) != ("seed", 0)}
     if chosen and reader.module != "generated":
         raise ConfigError(
@@ -108,20 +141,36 @@ def read_table(
         names_dataset=names_dataset,
         delimiter=delimiter,
         generate=chosen,
+        missing_values=tuple(missing_values),
+        not_missing=tuple(not_missing),
+        decimal=decimal,
+        thousands=thousands,
+        below_detection=below_detection,
+        comment=comment,
+        header=header,
+        encoding=encoding,
     )
-    with open_source(title, options) as opened:
+    with _open(title, reader, place, options) as opened:
         return _read(opened, features, label, sample, stride, seed, missing, least_rows)
 
 
 @contextmanager
-def open_source(source: str | os.PathLike[str], options: ReadOptions) -> Iterator[Source]:
-    """Open any source as it is, without a choice of rows; raises DataError as `read_table` does."""
-    title = os.fspath(source)
-    reader, place = _find_reader(title)
+def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
+    """Open any source, whose missing values are found as the options say.
+
+    Raises ConfigError: an option does not apply to this source; DataError: it cannot be read.
+    """
+    with _open(title, *_find_reader(title), options) as opened:
+        yield opened
+
+
+@contextmanager
+def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[Source]:
+    check_dialect(title, reader, options)
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
         with opening(title, place, options) as opened:
-            yield opened
+            yield MarkedSource(opened, options)
     except OSError as error:
         raise DataError(f"{title}: cannot be read ({error})") from error
 
@@ -188,8 +237,10 @@ def _find_reader(title: str) -> tuple[Reader, str]:
     reader = find_reader(str(path))
     if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
+        packed = ", ".join(PACKED)
         raise DataError(
-            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}"
+            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}, and "
+            f"text that is packed ({packed}), as .csv.gz"
         )
     return reader, str(path)
 
@@ -214,13 +265,10 @@ def find_file(title: str) -> Path:
 
 
 def _check_arguments(
-    title: str,
-    reader: Reader,
     features: Sequence[str] | None,
     label: str | None,
     sample: int | None,
     stride: int,
-    delimiter: str | None,
     missing: str,
 ) -> None:
     if missing not in MISSING:
@@ -239,11 +287,38 @@ def _check_arguments(
             raise ConfigError(f"features names {twice!r} twice")
         if label in features:
             raise ConfigError(f"column {label!r} is the label; it cannot be a feature as well")
-    if delimiter is not None:
-        if not reader.is_text:
-            raise ConfigError(f"delimiter is for text files; {title} is none")
-        if len(delimiter) != 1 or delimiter in '"\r\n ':
-            raise ConfigError(f"delimiter must be one character, such as ';', got {delimiter!r}")
+
+
+def check_dialect(title: str, reader: Reader, options: ReadOptions) -> None:
+    """Raise ConfigError for options of text that are wrong, or that do not apply to a source."""
+    key, delimiter = options.section, options.delimiter
+    if not reader.is_text:
+        for name in TEXT_KEYS:
+            if getattr(options, name) != getattr(ReadOptions, name):
+                raise ConfigError(f"{key}{name} is for text files; {title} is none")
+    if delimiter not in (None, WHITESPACE) and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise ConfigError(
+            f"{key}delimiter must be one character, such as ';', or {WHITESPACE!r}, got "
+            f"{delimiter!r}"
+        )
+    if options.comment is not None and not options.comment.strip():
+        raise ConfigError(f"{key}comment must be text that is not blank, got {options.comment!r}")
+    for name, choices in _CHOICES.items():
+        value = getattr(options, name)
+        if not any(value is choice or value == choice for choice in choices):
+            shown = ", ".join(map(repr, choices))
+            raise ConfigError(f"{key}{name} must be one of {shown}, got {value!r}")
+    if options.thousands == options.decimal:
+        raise ConfigError(f"{key}decimal and {key}thousands are both {options.decimal!r}")
+
+
+#: Values of options of text.
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "header": ("auto", True, False),
+    "decimal": (".", ","),
+    "thousands": (None, ".", ",", " ", "'"),
+    "below_detection": ("error", "half", "limit", "missing"),
+}
 
 
 def _read(
@@ -267,6 +342,8 @@ def _read(
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)
+    for message in describe_codes(find_codes(values), names, "data."):
+        _LOG.warning("%s: %s", source.title, message)
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
     labels = label_names = None
@@ -296,6 +373,10 @@ def _feature_columns(
     columns = [column for column in range(len(source.names)) if column != label_column]
     if not columns:
         raise DataError(f"{source.title}: has no feature columns")
+    if not source.names[0] and len(columns) > 1 and columns[0] == 0:
+        # Of an index of pandas, or the names of rows that R writes.
+        _LOG.warning("%s: column 0 has no name, so it names rows and is no feature", source.title)
+        columns = columns[1:]
     unnamed = next((column for column in columns if not source.names[column]), None)
     if unnamed is not None:
         raise DataError(
@@ -320,8 +401,9 @@ def _check_values(
     index, position = divmod(int(np.argmax(unusable)), len(columns))
     value, column = values[index, position], columns[position]
     if np.isnan(value):
-        entry = source.read_column(column, rows[[index]])[0]
-        shown = repr(entry) if isinstance(entry, str) else "NaN"
+        entry = source.entry(column, int(rows[index]))
+        is_code = isinstance(entry, int | float | np.number) and not np.isnan(entry)
+        shown = repr(entry) if isinstance(entry, str) else str(entry) if is_code else "NaN"
         fault = f"missing value ({shown}); fill it, or set missing to 'skip' or 'drop'"
     else:
         fault = f"infinite value ({value}); fill it or leave the row out"

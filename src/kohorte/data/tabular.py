@@ -3,70 +3,97 @@
 from __future__ import annotations
 
 import csv
-import math
+import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import islice
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
-import numpy.typing as npt
 
 from kohorte._checks import extra
+from kohorte.data.lines import (
+    Lines,
+    comment_prefix,
+    first_lines,
+    named_delimiter,
+    open_text,
+    seems_divided_by,
+    split_line,
+)
+from kohorte.data.missing import is_marker
+from kohorte.data.names import WHITESPACE
+from kohorte.data.numbers import NumberReader, Survey, not_numbers
 from kohorte.data.reading import ReadOptions, Source, check_expansion, damages, float_type
 from kohorte.errors import DataError
+
+_LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import _csv
 
+    import pyarrow
     import pyarrow.parquet
 
 #: Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
 
-#: Entries of a text file that say "no value here", lower case: those of pandas, a hyphen and a
-#: question mark. Blanks around them do not count.
-_MISSING = frozenset(
-    {"", "-", "?", "na", "<na>", "n/a", "nan", "-nan", "null", "none"}
-    | {"#na", "#n/a", "#n/a n/a", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
-)
+#: Records that tell whether the first line names the columns.
+_LOOKED_AT = 100
 
 
 class TextSource(Source):
-    """A text file with a header line and one record per row, quoted as CSV is.
+    """A text file with one record per row, quoted as CSV is, whose first line names the columns.
 
-    Blank lines are skipped. The file is read once to count and check its records, and again for
-    the chosen ones, so that memory holds numbers only.
+    Blank lines are skipped, but in a table of one column, where they are missing values. The file
+    is read once to count and check its records, and again for the chosen ones, so that memory holds
+    numbers only.
     """
 
     def __init__(self, title: str, path: str | Path, delimiter: str, options: ReadOptions) -> None:
         self.title = title
-        self._path = path
-        self._delimiter = delimiter
-        if options.delimiter is None:
-            self._check_delimiter()
-        with self._records() as records:
-            header = next(records, None)
-            if header is None:
+        self._path, self._options = path, options
+        self._delimiter = " " if delimiter == WHITESPACE else delimiter
+        self._skipped = 0  # Lines before the first that is read
+        self._has_header = options.header is not False
+        self._width = 0
+        self._look_at_first_lines()
+        with self._reader() as (reader, lines):
+            first = next(filter(None, reader), None)
+            if first is None:
                 raise DataError(f"{title}: is empty; a header line and rows are needed")
-            self.names = tuple(name.strip() for name in header)
-            self._check_header(options)
-            self.n_rows = self._count(records)
+            names = self._name_columns(first, lines)
+            # That a table has one column is known from here on, and what blank lines are in it.
+            self._width = len(names)
+        with self._records() as records:
+            head = list(islice(records, _LOOKED_AT))
+            names = self._check_width(names, head)
+            self._width = len(names)
+            self.names = tuple(name.strip() for name in names)
+            if options.header == "auto" and self._has_header:
+                self._check_header(head)
+            self.n_rows = self._count(chain(head, records))
         if self.n_rows == 0:
             raise DataError(f"{title}: has a header line but no data rows")
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read numbers; raise DataError for the first text that is none."""
+        """Read numbers; raise DataError for text that is none."""
+        numbers = NumberReader(len(columns), self._options)
         out = np.empty((len(rows), len(columns)))
         for low, high, block in self._chosen(rows):
             tokens = [record[column] for record in block for column in columns]
             try:
-                numbers = _to_numbers(tokens)
+                found = numbers.convert(tokens)
             except ValueError:
-                raise self._fault(tokens, columns, rows[low:high]) from None
-            out[low:high] = numbers.reshape(high - low, len(columns))
+                raise self._fault(columns, rows) from None
+            out[low:high] = found.reshape(high - low, len(columns))
+        if numbers.find_mixed(out):
+            raise self._fault(columns, rows)
+        for note in numbers.notes([self.names[column] for column in columns]):
+            _LOG.info("%s: %s", self.title, note)
         return out
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -80,43 +107,136 @@ class TextSource(Source):
         """Name the row and its line."""
         return f"data row {row} (line {self._line(row)})"
 
-    def _check_delimiter(self) -> None:
-        """Refuse a first line that only another delimiter divides."""
+    def _look_at_first_lines(self) -> None:
+        """Find a delimiter that the file names, and refuse lines that only another divides."""
+        options = self._options
         with self._open() as stream:
-            line = stream.readline()
-        if self._delimiter in line:
+            lines = first_lines(self.title, stream, 50)
+        if lines and "\x00" in lines[0]:
+            raise DataError(
+                f"{self.title}: has a zero byte in line 1, so it is no text in "
+                f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as 'utf-16-le'"
+            )
+        named = named_delimiter(lines[0]) if lines else None
+        if named is not None:
+            self._skipped = 1
+        if options.delimiter is not None:
             return
-        other = next((mark for mark in ";\t|," if mark in line), None)
+        if named is not None:
+            self._delimiter = named
+            return
+        if options.comment is not None:
+            lines = [line for line in lines if not line.lstrip().startswith(options.comment)]
+        if not lines:
+            return
+        prefix = comment_prefix(lines[0]) if options.comment is None else None
+        after = [line for line in lines if prefix is not None and not line.startswith(prefix)]
+        other = seems_divided_by(lines, self._delimiter)
+        divided = seems_divided_by(after, self._delimiter)
+        key = f"set {options.section}"
+        if after and (other or divided or self._differ(lines[0], after)):
+            also = f", and {options.section}delimiter to {divided!r}" if divided else ""
+            raise DataError(
+                f"{self.title}: line {self._skipped + 1} begins with {prefix!r} and seems to be a "
+                f"comment; {key}comment to {prefix!r}{also}"
+            )
         if other is not None:
             raise DataError(
-                f"{self.title}: line 1 has no {self._delimiter!r} in it; "
-                f"set the delimiter, which seems to be {other!r}"
+                f"{self.title}: line {self._skipped + 1} has no {self._delimiter!r} in it; "
+                f"{key}delimiter, which seems to be {other!r}{self._other_decimal(lines, other)}"
             )
 
-    def _check_header(self, options: ReadOptions) -> None:
-        if options.features is None and all(_is_number(name) for name in self.names):
+    def _differ(self, line: str, others: list[str]) -> bool:
+        """Tell whether a line has another number of fields than all of some others."""
+        fields = len(split_line(line, self._delimiter))
+        return fields not in {len(split_line(other, self._delimiter)) for other in others}
+
+    def _other_decimal(self, lines: list[str], delimiter: str) -> str:
+        mark = " " if delimiter == WHITESPACE else delimiter
+        fields = [field for line in lines[1:] for field in split_line(line, mark)]
+        commas = [field for field in fields if re.fullmatch(r"[+-]?\d+,\d+", field)]
+        if self._options.decimal == "." and commas:
+            return f", and {self._options.section}decimal to ','"
+        return ""
+
+    def _name_columns(self, first: list[str], lines: Lines | None) -> list[str]:
+        """Return the names of the columns, given the first record."""
+        options = self._options
+        if options.header is False:
+            return [f"feature_{column}" for column in range(len(first))]
+        if options.header == "auto" and lines is not None and _are_data(first):
+            # Where comments are declared, the last of them may be the header, as NumPy writes it.
+            named = split_line(lines.comment, self._delimiter)
+            if len(named) == len(first) and not _are_data(named):
+                self._has_header = False
+                return named
+        return first
+
+    def _check_width(self, names: list[str], head: list[list[str]]) -> list[str]:
+        """Name a first column of row names that the header leaves out, as R's write.table does."""
+        widths = {len(record) for record in head}
+        if not self._has_header or widths != {len(names) + 1}:
+            return names
+        if all(not record[-1].strip() for record in head):
+            return names
+        return ["", *names]
+
+    def _check_header(self, head: list[list[str]]) -> None:
+        """Refuse a first line that seems to be data, unless its names are chosen."""
+        options, names = self._options, self.names
+        if options.features is not None and set(options.features) <= set(names):
+            return
+        key, line = f"set {options.section}header to", self._skipped + 1
+        if _are_data(names):
             raise DataError(
-                f"{self.title}: line 1 holds only numbers, but must name the columns; "
-                "add a header line, or choose features by these names"
+                f"{self.title}: line {line} holds only numbers, but must name the columns; {key} "
+                "false if it is data, or to true if these are names, or add a header line"
+            )
+        if any(map(_is_number, names)) and _seem_data(names, head):
+            shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+            raise DataError(
+                f"{self.title}: line {line} seems to be data and no header ({shown}); {key} false "
+                "if it is data, or to true if these are names"
             )
 
     def _count(self, records: Iterator[list[str]]) -> int:
-        width, n_rows = len(self.names), 0
+        width, n_rows = self._width, 0
+        # A delimiter at the end of every line makes a column that is none.
+        is_tail_empty = width > 1 and not self.names[-1]
         while block := list(islice(records, _BLOCK_ROWS)):
             if set(map(len, block)) != {width}:
                 offset = next(i for i, record in enumerate(block) if len(record) != width)
-                fields = len(block[offset])
-                raise DataError(
-                    f"{self.title}: {self.place(n_rows + offset)} has {fields} "
-                    f"field{'s' if fields != 1 else ''}, but the header names {width} columns"
-                )
+                raise self._uneven(n_rows + offset, block[offset])
+            is_tail_empty = is_tail_empty and not any(record[-1] for record in block)
             n_rows += len(block)
+        if is_tail_empty:
+            self.names = self.names[:-1]
         return n_rows
+
+    def _uneven(self, row: int, record: list[str]) -> DataError:
+        fields, key = len(record), self._options.section
+        whose = "header names" if self._has_header else "first line has"
+        if fields == self._width + 1 and not record[-1].strip():
+            hint = "; the last one is empty: leave out the delimiter at the end of the line"
+        elif self._options.comment is None and (
+            prefix := comment_prefix(record[0]) or comment_prefix(self.names[0])
+        ):
+            hint = f"; where {prefix!r} begins a comment, set {key}comment to {prefix!r}"
+        elif self._delimiter == "," and fields == 2 * self._width:
+            hint = (
+                "; where commas are decimal marks as well, put another delimiter between fields, "
+                f"and set {key}delimiter and {key}decimal"
+            )
+        else:
+            hint = ""
+        return DataError(
+            f"{self.title}: {self.place(row)} has {fields} field{'s' if fields != 1 else ''}, but "
+            f"the {whose} {self._width} columns{hint}"
+        )
 
     def _chosen(self, rows: np.ndarray) -> Iterator[tuple[int, int, list[list[str]]]]:
         """Yield (low, high, records) such that the records are those of rows[low:high]."""
         with self._records() as records:
-            next(records)
             start, high = 0, 0
             while high < len(rows):
                 block = list(islice(records, _BLOCK_ROWS))
@@ -125,76 +245,157 @@ class TextSource(Source):
                     yield low, high, [block[row] for row in (rows[low:high] - start).tolist()]
                 start += len(block)
 
-    def _fault(self, tokens: list[str], columns: Sequence[int], rows: np.ndarray) -> DataError:
-        """Make the DataError for the first token, row by row, that is text."""
-        position = next(
-            i for i, token in enumerate(tokens) if not (_is_number(token) or _is_missing(token))
-        )
-        row, column = divmod(position, len(columns))
-        name, where = self.names[columns[column]], self.place(int(rows[row]))
-        return DataError(
-            f"{self.title}: feature {name!r}, {where}: text {tokens[position]!r} in a numeric "
-            "column; choose numeric features"
-        )
+    def _fault(self, columns: Sequence[int], rows: np.ndarray) -> DataError:
+        """Make the DataError for columns of text, after a look at all of them."""
+        reader = NumberReader(len(columns), self._options)
+        surveys = [Survey(self.names[column], reader, self._options) for column in columns]
+        for low, high, block in self._chosen(rows):
+            for survey, column in zip(surveys, columns, strict=True):
+                survey.add([record[column] for record in block], rows[low:high].tolist())
+        return not_numbers(self.title, surveys, self._options, self.place)
 
     def _line(self, row: int) -> int:
         """Find the 1-based line where data row `row` begins, by reading up to it."""
-        with self._reader() as reader:
-            ended, record_number = 0, -1
+        with self._reader() as (reader, lines):
+            number, before = -1 if self._has_header else 0, 0
             for record in reader:
-                if record:
-                    if record_number == row:
+                if record or (self._width == 1 and number >= 0):
+                    if number == row:
                         break
-                    record_number += 1
-                ended = reader.line_num
-            return ended + 1
+                    number += 1
+                before = reader.line_num
+            # A record in quotes may have several lines.
+            return self._line_number(reader, lines) - (reader.line_num - before) + 1
+
+    def _line_number(self, reader: _csv.Reader, lines: Lines | None) -> int:
+        return self._skipped + reader.line_num if lines is None else lines.number
 
     @contextmanager
     def _records(self) -> Iterator[Iterator[list[str]]]:
-        with self._reader() as reader:
-            yield filter(None, reader)
+        """Give the records below the header."""
+        with self._reader() as (reader, _):
+            if self._has_header:
+                next(filter(None, reader), None)
+            if self._width == 1:
+                yield (record or [""] for record in reader)
+            else:
+                yield filter(None, reader)
 
     @contextmanager
-    def _reader(self) -> Iterator[_csv.Reader]:
+    def _reader(self) -> Iterator[tuple[_csv.Reader, Lines | None]]:
+        """Give a reader of all records, and the lines that it is fed where they are not as read."""
+        options, is_spaced = self._options, self._delimiter == " "
         with self._open() as stream:
-            reader = csv.reader(stream, delimiter=self._delimiter, strict=True)
+            for _ in range(self._skipped):
+                stream.readline()
+            lines = None
+            if options.comment is not None or is_spaced:
+                lines = Lines(stream, self._skipped + 1, options.comment, is_spaced)
+            reader = csv.reader(
+                stream if lines is None else lines,
+                delimiter=self._delimiter,
+                skipinitialspace=is_spaced,
+                strict=True,
+            )
             try:
-                yield reader
+                yield reader, lines
             except csv.Error as error:
                 raise DataError(
-                    f"{self.title}: line {reader.line_num} is not delimited text ({error})"
+                    f"{self.title}: line {self._line_number(reader, lines)} is not delimited text "
+                    f"({error})"
                 ) from error
 
-    @contextmanager
-    def _open(self) -> Iterator[TextIO]:
-        with open(self._path, encoding="utf-8-sig", newline="") as stream:
-            try:
-                yield stream
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{self.title}: is not UTF-8 text ({error.reason} in byte "
-                    f"{error.object[error.start]:#04x}); convert the file to UTF-8"
-                ) from error
+    def _open(self) -> AbstractContextManager[TextIO]:
+        return open_text(self.title, self._path, self._options)
+
+
+def _is_number(token: str) -> bool:
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return "_" not in token
+
+
+def _are_data(fields: Sequence[str]) -> bool:
+    """Tell whether fields are numbers, or say that one is missing, and no names."""
+    return any(map(_is_number, fields)) and all(_is_number(f) or is_marker(f) for f in fields)
+
+
+def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:
+    """Tell whether a first line, some of whose fields are numbers, seems to be one of data.
+
+    It is where a text of it comes again in its column, as a class does; where its numbers lie
+    within their columns; or where these do not rise or fall from left to right, as wavelengths and
+    years do that are names.
+    """
+    numbers = []
+    for column, name in enumerate(names):
+        below = [record[column] for record in head if len(record) == len(names)]
+        if not _is_number(name):
+            if name and not is_marker(name) and name in {field.strip() for field in below}:
+                return True
+            continue
+        values = [float(field) for field in below if _is_number(field)]
+        if not values:
+            return False
+        numbers.append((float(name), min(values), max(values)))
+    if all(low <= value <= high for value, low, high in numbers):
+        return True
+    found = [value for value, _, _ in numbers]
+    steps = np.diff(found)
+    is_order = (steps > 0).all() or (steps < 0).all()
+    # Two numbers always rise or fall.
+    return not is_order or (len(found) < 3 and any(value % 1 for value in found))
 
 
 class ParquetSource(Source):
     """A Parquet file, read one column at a time."""
 
-    def __init__(self, title: str, file: pyarrow.parquet.ParquetFile) -> None:
+    def __init__(self, title: str, file: pyarrow.parquet.ParquetFile, options: ReadOptions) -> None:
         self.title = title
-        self._file = file
+        self._file, self._options = file, options
         self.names = tuple(file.schema_arrow.names)
         self.n_rows = file.metadata.num_rows
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read the chosen columns, one after the other."""
         types = [self._number_type(column) for column in columns]
-        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*types))
+        texts = [k for k, dtype in enumerate(types) if dtype is None]
+        floats = [np.dtype(np.float64) if dtype is None else dtype for dtype in types]
+        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*floats))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
         with np.errstate(all="ignore"):
-            for position, (column, dtype) in enumerate(zip(columns, types, strict=True)):
-                out[:, position] = self._numbers(column, dtype)[rows]
+            for k, (column, dtype) in enumerate(zip(columns, types, strict=True)):
+                if dtype is not None:
+                    out[:, k] = self._numbers(column, dtype)[rows]
+        if texts:
+            self._read_text(columns, texts, rows, out)
         return out
+
+    def _read_text(
+        self, columns: Sequence[int], texts: list[int], rows: np.ndarray, out: np.ndarray
+    ) -> None:
+        """Read the columns of text among those chosen as a text file would be read."""
+        shared = NumberReader(0, self._options)
+        surveys = [Survey(self.names[column], shared, self._options) for column in columns]
+        for k in texts:
+            name, numbers = self.names[columns[k]], NumberReader(1, self._options)
+            tokens = [
+                "" if value is None else value if isinstance(value, str) else str(value)
+                for value in self.read_column(columns[k], rows).tolist()
+            ]
+            try:
+                out[:, k] = numbers.convert(tokens)
+                is_text = bool(numbers.find_mixed(out[:, [k]]))
+            except ValueError:
+                is_text = True
+            if is_text:
+                surveys[k].add(tokens, rows.tolist())
+            for note in [] if is_text else numbers.notes([name]):
+                _LOG.info("%s: %s", self.title, note)
+        if any(survey.row >= 0 for survey in surveys):
+            raise not_numbers(self.title, surveys, self._options, self.place)
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column: as numbers if its type is numeric, else as objects."""
@@ -220,7 +421,8 @@ class ParquetSource(Source):
             )
         return found
 
-    def _number_type(self, column: int) -> np.dtype:
+    def _number_type(self, column: int) -> np.dtype | None:
+        """Return the type of the numbers of a column; None for text, which may be numbers, too."""
         import pyarrow
 
         kind = self._file.schema_arrow.types[column]
@@ -229,9 +431,13 @@ class ParquetSource(Source):
             return float_type(kind.to_pandas_dtype())
         if types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind):
             return np.dtype(np.float64)
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        if types.is_string(kind) or types.is_large_string(kind):
+            return None
         raise DataError(
-            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, "
-            "but features must be integer or floating-point numbers; choose numeric features"
+            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, but "
+            "features must be numbers; leave it out of data.features, or convert it"
         )
 
     def _numbers(self, column: int, dtype: np.dtype) -> np.ndarray:
@@ -251,13 +457,21 @@ class ParquetSource(Source):
 @contextmanager
 def open_csv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open comma-separated text, or text with any other delimiter that the options name."""
-    yield TextSource(title, path, options.delimiter or ",", options)
+    # Where commas are decimal marks, spreadsheets put semicolons between fields.
+    delimiter = options.delimiter or (";" if options.decimal == "," else ",")
+    yield TextSource(title, path, delimiter, options)
 
 
 @contextmanager
 def open_tsv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open tab-separated text, or text with any other delimiter that the options name."""
     yield TextSource(title, path, options.delimiter or "\t", options)
+
+
+@contextmanager
+def open_columns(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open text with blanks between columns, or with the delimiter that the options name."""
+    yield TextSource(title, path, options.delimiter or WHITESPACE, options)
 
 
 @contextmanager
@@ -273,36 +487,6 @@ def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator
         raise DataError(f"{title}: is not a readable Parquet file ({reason})") from error
     with file:
         with damages(title):
-            source = ParquetSource(title, file)
+            source = ParquetSource(title, file, options)
         check_expansion(title, source.n_rows, os.stat(path).st_size)
         yield source
-
-
-def _to_numbers(tokens: list[str]) -> npt.NDArray[np.float64]:
-    """Convert tokens, to NaN where they say that a value is missing; raises ValueError."""
-    # float() takes 1_000 for a number, which is text in a data file.
-    if "_" not in "".join(tokens):
-        with suppress(ValueError):
-            return np.fromiter(map(float, tokens), np.float64, len(tokens))
-    # Slower, so only for blocks that need it.
-    return np.fromiter(map(_to_number, tokens), np.float64, len(tokens))
-
-
-def _to_number(token: str) -> float:
-    if _is_missing(token):
-        return math.nan
-    if "_" in token:
-        raise ValueError("an underscore is no part of a number")
-    return float(token)
-
-
-def _is_number(token: str) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return "_" not in token
-
-
-def _is_missing(token: str) -> bool:
-    return token.strip().lower() in _MISSING

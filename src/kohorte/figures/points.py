@@ -175,7 +175,7 @@ def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
     columns = choose_features(table.features, table.names, labels, parameters["features"])
     return signal_figure(
         table.physical(columns),
-        [table.names[k] for k in columns],
+        [table.describe(k) for k in columns],
         signal=ensemble.points.signal,
         labels=labels,
         truth=table.truth,
@@ -261,7 +261,7 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
         node_confidence = np.where(hits > 0, total / np.maximum(hits, 1), np.nan)
     return confidence_figure(
         table.physical(columns),
-        [table.names[k] for k in columns],
+        [table.describe(k) for k in columns],
         confidence=confidence,
         node_confidence=node_confidence,
         lattice=lattice,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kohorte.store.resources import *  # noqa: F403
 
 _NAMES = {
-    "data": ["PreparedData", "read_data", "write_data"],
+    "data": ["PreparedData", "get_transformation", "read_data", "write_data"],
     "ensembles": [
         *("StoredEnsemble", "read_ensemble", "read_overlaps", "read_representative"),
         *("write_ensemble", "write_overlaps"),

@@ -1,6 +1,7 @@
 """The label arrays of a study, whether its maps or other clusterers made them."""
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from kohorte.data.labels import open_labels
+from kohorte.data.labels import UNSEEN, OpenedLabels, negative_id, open_labels
+from kohorte.data.names import label_parts
 from kohorte.ensemble.labels import find_copies
 from kohorte.errors import DataError
+from kohorte.provenance import library_digest
 from kohorte.store.files import open_result, read_result
 from kohorte.store.realizations import listed_realizations
 
 _LOG = logging.getLogger(__name__)
+
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,10 @@ class LabelArrays:
     #: A text that changes when the labels do: digest, or size and time of a file
     contents: tuple[str, ...]
     copies: Mapping[str, str] = field(default_factory=dict)
+    #: Id of the points that a realization leaves out, or did not see; None where there is none
+    noise: int | None = None
+    #: Id of a realization whose labels are partly missing, and of how many points
+    gaps: Mapping[str, int] = field(default_factory=dict)
 
     def distinct(self, first: Sequence[int] | np.ndarray) -> "LabelArrays":
         """Leave out copies, given the first realization that each is equal to, (R,)."""
@@ -47,6 +56,8 @@ class LabelArrays:
             tuple(self.arrays[r] for r in kept),
             tuple(self.contents[r] for r in kept),
             copies,
+            self.noise,
+            self.gaps,
         )
 
 
@@ -56,33 +67,59 @@ def open_label_arrays(
     files: Mapping[str, str] | None = None,
     name: str = "labels",
     *,
+    noise: int | None = None,
+    options: Mapping[str, Any] | None = None,
     verify: bool = False,
 ) -> Iterator[LabelArrays]:
     """Open the labels of all realizations but copies: equal files, or maps equal to the last bit.
 
     `inputs`: indexes of batches of trained maps; ignored if `files` are given. `files`: paths of
-    label files of other clusterers by realization id. `name`: dataset or column of the label files.
+    label files of other clusterers by realization id. `name`, `noise`, `options`: as for
+    `kohorte.data.labels.open_labels`; points without a label get the id `noise`, or -1.
     `verify`: compare trained maps with the digests in their index.
     """
     with contextlib.ExitStack() as stack:
         if files:
             paths = [Path(path) for path in files.values()]
-            arrays = [stack.enter_context(open_labels(path, name)) for path in paths]
+            how: Any = {"noise": noise, "options": options}
+            opened = [stack.enter_context(open_labels(path, name, **how)) for path in paths]
+            arrays = [labels.array for labels in opened]
+            gaps = {
+                identifier: labels.n_missing
+                for identifier, labels in zip(files, opened, strict=True)
+                if labels.n_missing
+            }
+            if gaps and noise is None:
+                noise = UNSEEN
+                _refuse_negative(paths, opened)
             # Reading all of a large file for its digest would cost more than counting it.
             stats = [path.stat() for path in paths]
-            contents = [f"{s.st_size} bytes of {s.st_mtime_ns}" for s in stats]
-            found = LabelArrays(tuple(files), tuple(arrays), tuple(contents))
+            code = library_digest(*label_parts(files.values()))
+            read = json.dumps([name, noise, options, code], sort_keys=True)
+            contents = [f"{s.st_size} bytes of {s.st_mtime_ns}, {read}" for s in stats]
+            found = LabelArrays(
+                tuple(files), tuple(arrays), tuple(contents), noise=noise, gaps=gaps
+            )
             yield found.distinct(find_copies(arrays))
             return
         paths = listed_realizations(inputs, verify=verify)
-        opened = [stack.enter_context(open_result(path, "realization")) for path in paths]
+        results = [stack.enter_context(open_result(path, "realization")) for path in paths]
         found = LabelArrays(
-            tuple(file.attrs["id"] for file in opened),
-            tuple(file["labels"] for file in opened),
-            tuple(file.attrs["content"] for file in opened),
+            tuple(file.attrs["id"] for file in results),
+            tuple(file["labels"] for file in results),
+            tuple(file.attrs["content"] for file in results),
         )
         # Different maps may well agree on all points, so labels alone do not tell.
         yield found.distinct([found.contents.index(content) for content in found.contents])
+
+
+def _refuse_negative(paths: Sequence[Path], opened: Sequence[OpenedLabels]) -> None:
+    """Refuse negative ids in the files without gaps, which would be taken for points not seen."""
+    for path, labels in zip(paths, opened, strict=True):
+        for start in range(0, 0 if labels.n_missing else len(labels.array), _BLOCK):
+            low = int(np.min(labels.array[start : start + _BLOCK]))
+            if low < 0:
+                raise negative_id(str(path), low)
 
 
 def check_label_rows(files: Mapping[str, str], labels: LabelArrays, data: str | Path) -> None:

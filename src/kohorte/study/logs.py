@@ -14,6 +14,7 @@ from kohorte.errors import KohorteError
 def job_log(path: str) -> Iterator[logging.Logger]:
     """Send log messages and warnings of a block to a file; yields the logger.
 
+    What kohorte warns of goes to standard error as well, where it is seen.
     A `KohorteError`, an interrupt and a lack of memory are written to the file and, without a
     traceback, to standard error, and end the process with status 1 (130 for an interrupt). Any
     other error is written with its traceback and raised again.
@@ -26,6 +27,11 @@ def job_log(path: str) -> Iterator[logging.Logger]:
         force=True,
     )
     logging.captureWarnings(True)
+    shown = logging.StreamHandler(sys.stderr)
+    shown.setFormatter(logging.Formatter("kohorte: warning: %(message)s"))
+    shown.addFilter(lambda record: record.levelno == logging.WARNING)
+    shown.addFilter(logging.Filter("kohorte"))
+    logging.getLogger().addHandler(shown)
     logger = logging.getLogger("kohorte")
     try:
         yield logger
@@ -40,7 +46,7 @@ def job_log(path: str) -> Iterator[logging.Logger]:
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         text = "interrupted; what is finished is kept, run again to go on"
-        logger.warning("%s", text)
+        logger.error("%s", text)
         print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)
         raise SystemExit(130) from None
     except Exception:

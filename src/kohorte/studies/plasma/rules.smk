@@ -125,7 +125,7 @@ rule write_grid:
             "studies/plasma/store/vti",
         ),
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
+        reading=LABEL_READING,
         memory_mb=config["execution"]["memory_mb"],
     script:
         RUN_STEP
@@ -154,7 +154,7 @@ rule write_grid_labels:
             "studies/plasma/store/grids",
         ),
         files=STUDY.labels,
-        label_name=config["realizations"]["label_name"],
+        reading=LABEL_READING,
     script:
         RUN_STEP
 

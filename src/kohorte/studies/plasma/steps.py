@@ -60,18 +60,18 @@ def write_grid(
     grid: str,
     picture: str,
     files: Mapping[str, str],
-    label_name: str,
+    reading: Mapping[str, Any],
     memory_mb: int,
     threads: int,
 ) -> None:
     """Put what the ensemble says of each point onto the grid of the study, also for ParaView.
 
     `data`, `fields`, `ensemble`: `data.h5`, `fields.h5` (empty where there is none) and
-    `ensemble.h5`; `labels`, `files`, `label_name`: as for `kohorte.store.open_label_arrays`;
+    `ensemble.h5`; `labels`, `files`, `reading`: as for `kohorte.store.open_label_arrays`;
     `grid`, `picture`: where `grid.h5` and the same as VTK image data will lie; `memory_mb`: labels
     held in memory at once, in MiB.
     """
-    with store.open_label_arrays(labels, files, label_name) as opened:
+    with store.open_label_arrays(labels, files, **reading) as opened:
         where = plasma_store.find_grid(data, fields)
         _LOG.info("%d cells, shape %s, axes %s", where.n_cells, where.shape, ", ".join(where.axes))
         plasma_store.write_grid(grid, where, ensemble, opened, memory_mb=memory_mb, threads=threads)
@@ -80,14 +80,19 @@ def write_grid(
 
 
 def write_grid_labels(
-    *, source: Sequence[str], grid: str, labels: str, files: Mapping[str, str], label_name: str
+    *,
+    source: Sequence[str],
+    grid: str,
+    labels: str,
+    files: Mapping[str, str],
+    reading: Mapping[str, Any],
 ) -> None:
     """Put the labels of every realization onto the grid of the study.
 
-    `source`, `files`, `label_name`: as for `kohorte.store.open_label_arrays`; `grid`: `grid.h5`;
+    `source`, `files`, `reading`: as for `kohorte.store.open_label_arrays`; `grid`: `grid.h5`;
     `labels`: where `grid_labels.h5` will lie.
     """
-    with store.open_label_arrays(source, files, label_name) as opened:
+    with store.open_label_arrays(source, files, **reading) as opened:
         plasma_store.write_labels_on_grid(labels, plasma_store.read_grid(grid, "grid"), opened)
 
 

@@ -99,9 +99,9 @@ def feature_pairs_figure(
             axes.set_ylim(limits[row])
             plain_numbers(axes.yaxis, 4)
         if row == n_features - 1:
-            axes.set_xlabel(labels[column])
+            axes.set_xlabel(labels[column], parse_math=True)
         if column == 0 and row:
-            axes.set_ylabel(labels[row])
+            axes.set_ylabel(labels[row], parse_math=True)
         elif row != column:
             axes.tick_params(labelleft=False)
     entries = [
@@ -125,7 +125,7 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
     points = table.features[shown][:, columns].astype(np.float64)
     names, units = [table.names[k] for k in columns], _read_units(inputs["fields"])
     return feature_pairs_figure(
-        fill_missing(points) * table.scale[columns] + table.offset[columns],
+        table.in_units(fill_missing(points), columns),
         [field_label(name, units.get(name, "")) for name in names],
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
