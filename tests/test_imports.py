@@ -79,7 +79,7 @@ def test_the_help_of_the_command_loads_the_standard_library_alone(imports):
 
 
 def test_planning_needs_the_standard_library_alone(imports, root):
-    names = ["config", "figures", "modules", "plan", "resources"]
+    names = ["config", "figures", "modules", "outside", "plan", "reading", "resources", "runs"]
     planning = [
         "kohorte.data.names",
         "kohorte.recipes",

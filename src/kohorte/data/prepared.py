@@ -12,12 +12,13 @@ from kohorte.data.names import (
     TEXT_KEYS,
     VALUE_KEYS,
     feature_sets,
+    is_file,
     named_features,
     scalings,
     transforms_of,
 )
 from kohorte.data.scaling import check_weights, fit_scaling
-from kohorte.data.sources import read_table
+from kohorte.data.sources import find_file, read_table
 from kohorte.data.table import grid_shape
 from kohorte.data.transforms import Choices, Transformation, fit_transforms
 from kohorte.errors import DataError
@@ -29,6 +30,10 @@ _READING = [
     *TEXT_KEYS,
     *VALUE_KEYS,
 ]
+
+
+#: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
+LOOKED_AT = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,16 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
         transforms={n: s[scaling.kept] for n, s in seen.items()} if len(seen) > 1 else {},
         transformation=transformation,
     )
+
+
+def look_at_data(options: Mapping[str, Any], *, seed: int) -> None:
+    """Raise what `prepare_data` would raise of a table that is no larger than `LOOKED_AT`."""
+    size = options["generate"]["points"] or 0
+    if is_file(options["source"]):
+        path = find_file(options["source"])
+        size = path.stat().st_size
+    if size <= LOOKED_AT:
+        prepare_data(options, seed=seed)
 
 
 def _count_missing(features: np.ndarray, rows: np.ndarray, source: str) -> int:

@@ -17,7 +17,16 @@ import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte.data.missing import describe_codes, find_codes
-from kohorte.data.names import PACKED, READERS, SCHEMES, TEXT_KEYS, WHITESPACE, Reader, find_reader
+from kohorte.data.names import (
+    PACKED,
+    READERS,
+    SCHEMES,
+    TEXT_KEYS,
+    WHITESPACE,
+    Reader,
+    find_reader,
+    locate,
+)
 from kohorte.data.reading import (
     LARGEST_WHOLE,
     MarkedSource,
@@ -248,7 +257,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
 def find_file(title: str) -> Path:
     """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
     try:
-        path = Path(title).expanduser()
+        path = Path(locate(title))
         if not path.exists():
             scheme, colon, _ = title.partition(":")
             if colon and not path.suffix and len(scheme) > 1:
@@ -259,7 +268,7 @@ def find_file(title: str) -> Path:
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
-    except (OSError, RuntimeError) as error:  # RuntimeError: ~name of nobody
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{title}: cannot be read ({error})") from error
     return path
 
