@@ -20,9 +20,10 @@ from kohorte.command import workflow
 from kohorte.command.checking import check_study
 from kohorte.command.columns import find_role, look_at
 from kohorte.command.main import _make_parser, _split, main
-from kohorte.command.proposal import name_study, quote
+from kohorte.command.proposal import _HAS_ROLES, name_study, quote
 from kohorte.command.studies import find_default, find_study
 from kohorte.command.tables import propose_study, study_of_table
+from kohorte.data.names import find_reader
 from kohorte.data.reading import ReadOptions
 from kohorte.data.sources import open_source
 from kohorte.errors import ConfigError, DataError
@@ -115,14 +116,14 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
     assert "14 columns" in shown
     assert "numbers, but for '<0.5' (1)" in shown
     config = yaml.safe_load(Path("rocks.yaml").read_text())
+    beside = {"id": "specimen", "group": ["site"]} if _HAS_ROLES else {}
     assert config == {
         "study": "rocks",
         "data": {
             "source": "rocks.csv",
             "features": ["SiO2 [wt%]", "MgO", "NO"],
-            "id": "specimen",
-            "group": ["site"],
             "missing": "drop",
+            **beside,
         },
     }
     assert main(["check", "rocks.yaml"]) == 0
@@ -132,11 +133,14 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
     # What is commented out has its reason, and can be put in.
     assert "# - F           # 83% missing" in text
     assert "# label: lithology    # 3 classes" in text
-    assert "# carry: [year, taken, latitude]" in text
+    assert ("# carry: [year, taken, latitude]" in text) == _HAS_ROLES
     advice = "numbers, but for '<0.5' (1); it is below a limit of detection: set data.below"
     assert re.search(rf"#   Cr +# text; {re.escape(advice)}", text)
-    put_in = text.replace("    # - latitude", "    - latitude").replace("# label", "label")
-    found = check_study(yaml.safe_load(put_in))
+    for key in ("label", "carry", "transform"):
+        text = text.replace(f"  # {key}:", f"  {key}:")
+    config = yaml.safe_load(text.replace("    # - latitude", "    - latitude"))
+    assert config["data"]["transform"] == {"NO": "log"}
+    found = check_study(config)
     assert found.faults == []
     assert "feature 'latitude' looks like a coordinate" in found.notes
 
@@ -246,6 +250,7 @@ def test_how_a_table_is_read_can_be_given(capsys):
     assert "is no KEY=VALUE" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(find_reader("a.nc") is None, reason="no reader of NetCDF")
 def test_what_a_format_says_of_its_columns_is_used(capsys):
     import xarray as xr
 
@@ -269,6 +274,7 @@ def test_what_a_format_says_of_its_columns_is_used(capsys):
     ] == ["coordinate"]
 
 
+@pytest.mark.skipif(find_reader("a.xlsx") is None, reason="no reader of workbooks")
 def test_the_table_of_a_workbook_is_named_where_it_has_several(capsys):
     with pd.ExcelWriter("book.xlsx") as book:
         for name in ("first", "second"):

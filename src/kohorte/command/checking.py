@@ -13,9 +13,8 @@ from kohorte.command.columns import Column, Look, describe_mixture, find_role, l
 from kohorte.command.proposal import quote
 from kohorte.data.labels import open_labels
 from kohorte.data.names import feature_sets, is_file, named_features
-from kohorte.data.prepared import BESIDE, prepare_data
+from kohorte.data.prepared import prepare_data
 from kohorte.data.reading import ReadOptions, Source
-from kohorte.data.roles import as_names
 from kohorte.data.sources import choose_rows, find_file, open_source
 from kohorte.errors import KohorteError
 from kohorte.studies import load_modules
@@ -35,6 +34,9 @@ from kohorte.study.resources import (
 #: Columns of one kind of fault that are named one by one.
 _SHOWN = 20
 
+
+#: Keys of the section `data` that name columns beside features and label.
+_BESIDE = ("id", "group", "carry")
 
 #: Values of the section `data` that make nothing a fault.
 _LENIENT = {"missing": "skip", "constant_features": "drop"}
@@ -155,7 +157,8 @@ def _options_of(data: Mapping[str, Any]) -> ReadOptions:
     }
     named = named_features(data)
     options["features"] = None if named is None else tuple(named)
-    options["beside"] = tuple(name for key in BESIDE for name in as_names(key, data[key]))
+    if "beside" in known:
+        options["beside"] = tuple(name for key in _BESIDE for name in _names_in(data, key))
     options["generate"] = {k: v for k, v in data["generate"].items() if v is not None}
     return ReadOptions(**options)
 
@@ -201,8 +204,8 @@ def _check_names(found: Findings, data: Mapping[str, Any], source: Source) -> No
     label = data["label"]
     if label is not None and not source.has_labels and label not in source.names:
         found.add([f"{source.title}: no label {label!r}; {suggest(label, source.names)}"])
-    for key in BESIDE:
-        for name in as_names(key, data[key]):
+    for key in _BESIDE:
+        for name in _names_in(data, key):
             if name not in source.names:
                 hint = suggest(name, source.names)
                 found.add([f"{source.title}: no column {name!r} (data.{key}); {hint}"])
@@ -210,8 +213,13 @@ def _check_names(found: Findings, data: Mapping[str, Any], source: Source) -> No
 
 def _beside(data: Mapping[str, Any]) -> list[str]:
     """Return the columns that a study names for something other than features."""
-    named = [as_names(key, data[key]) for key in ("label", *BESIDE)]
-    return [name for names in named for name in names]
+    return [name for key in ("label", *_BESIDE) for name in _names_in(data, key)]
+
+
+def _names_in(data: Mapping[str, Any], key: str) -> list[str]:
+    """Return the columns that a key names: none, one or several."""
+    named = data.get(key)
+    return [] if named is None else [named] if isinstance(named, str) else list(named)
 
 
 def _features_of(data: Mapping[str, Any], look: Look) -> list[Column]:

@@ -268,6 +268,8 @@ def find_file(title: str) -> Path:
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
+    except DataError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{title}: cannot be read ({error})") from error
     return path
