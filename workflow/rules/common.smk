@@ -15,9 +15,10 @@ from snakemake.settings.types import RerunTrigger
 from snakemake.utils import update_config
 
 # The library beside this workflow, also for scripts in an environment that holds only its
-# dependencies (--sdm conda). A workflow that is read from a repository uses the installed one.
+# dependencies (--sdm conda). A workflow that is read from a repository, or from the package that
+# `kohorte run` belongs to, uses the installed one.
 LIBRARY = Path(str(workflow.current_basedir)).parents[1] / "src"
-if LIBRARY.is_dir():
+if (LIBRARY / "kohorte" / "__init__.py").is_file():
     sys.path.insert(0, str(LIBRARY))
     os.environ.update(
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
