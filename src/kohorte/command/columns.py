@@ -182,12 +182,12 @@ def _split(
 
 def _about(source: Source, column: int) -> dict[str, Any]:
     name = source.names[column]
-    unit = getattr(source, "units", {}).get(name)
+    unit = source.units.get(name)
     if unit is None and (named := _UNIT.fullmatch(name)):
         unit = named[1] or named[2]
-    is_index = name == getattr(source, "ids", None) or (column == 0 and not name)
-    aside = "names the rows" if is_index else getattr(source, "asides", {}).get(name)
-    title = getattr(source, "titles", {}).get(name)
+    is_index = name == source.ids or (column == 0 and not name)
+    aside = "names the rows" if is_index else source.asides.get(name)
+    title = source.titles.get(name)
     return {"name": name, "unit": unit or None, "aside": aside, "title": title}
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,8 @@ from kohorte.command.columns import (
     shorten,
 )
 from kohorte.data.names import is_file
-from kohorte.data.reading import ReadOptions
 from kohorte.errors import DataError
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES
-
-#: Whether tables are read with columns beside features and label.
-_HAS_ROLES = "beside" in {field.name for field in fields(ReadOptions)}
 
 #: Most columns whose values are counted in the groups that are found.
 _MOST_GROUPS = 3
@@ -164,12 +160,12 @@ def _roles(look: Look) -> Iterator[str]:
     for column in look.columns:
         found.setdefault(find_role(column)[0], []).append(column)
     named = [c for c in found.get("identifier", ()) if c.name and c.aside is None]
-    if named and _HAS_ROLES:
+    if named:
         # Words name rows better than numbers.
         best = min(named, key=lambda column: (column.kind == "number", column.is_counted))
         yield f"  id: {quote(best.name)}    # names the rows in results"
     groups = found.get("group", []) + found.get("class or group", [])
-    if groups and _HAS_ROLES:
+    if groups:
         names = ", ".join(quote(column.name) for column in groups[:_MOST_GROUPS])
         yield f"  group: [{names}]    # counted in the groups that are found, and no part of them"
     if look.has_labels:
@@ -179,7 +175,7 @@ def _roles(look: Look) -> Iterator[str]:
             count = f"{column.n_distinct} classes, for evaluation alone"
             yield f"  # label: {quote(column.name)}    # {count}"
     carried = found.get("date", []) + found.get("coordinate", [])
-    if carried and _HAS_ROLES:
+    if carried:
         names = ", ".join(quote(column.name) for column in carried)
         yield f"  # carry: [{names}]    # kept beside the results of each row"
 
