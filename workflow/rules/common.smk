@@ -207,7 +207,7 @@ def as_given(path):
 # Name of the copy of the table with the group of each row, and whether it is part of the study: not
 # where the table is large, or made by another rule.
 LARGEST_COPY = 200_000_000
-COPY_NAME = copy_name(config["data"]["source"]) if HAS_DATA else None
+COPY_NAME = copy_name(plain_name(config["data"]["source"])) if HAS_DATA else None
 
 
 def is_copied(source):
