@@ -601,7 +601,7 @@ DAMAGED += ["columns.npz", "vaex.hdf5", "pandas.h5"]
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", DAMAGED)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(cuts=st.lists(CUTS, min_size=1, max_size=6))
 def test_damaged_files_are_read_or_named(files, tmp_path, name, cuts):
     path = tmp_path / name

