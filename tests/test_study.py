@@ -127,6 +127,8 @@ TEST = {"classification": {"test": "b.csv"}}
          r"'runs/a.npy' and 'x/a.h5' have the same name"),
         ({"realizations": LABELS | {"explicit": [{"steps": 5}]}}, "either labels or explicit"),
         ({"data": {}}, r"data\.source: this key is required, unless"),
+        ({"data": {"group": "plot"}, "realizations": LABELS},
+         r"data\.group: columns are those of the table, and data\.source names none"),
         (SWEEP | {"ensemble": {"per": ["xdim", "aplha"]}},
          r"per: 'aplha' is not a parameter.*mean 'alpha'\?"),
         (SWEEP | {"ensemble": {"per": ["repeats"]}},

@@ -161,6 +161,12 @@ def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> S
     """Plan a study of label files: a realization has the name of its file."""
     if config["realizations"]["explicit"] is not None:
         raise ConfigError("realizations: give either labels or explicit, not both")
+    for key in ("id", "group", "carry") if config["data"]["source"] is None else ():
+        if config["data"][key] is not None:
+            raise ConfigError(
+                f"data.{key}: columns are those of the table, and data.source names none; name it, "
+                f"or leave {key} out"
+            )
     files: dict[str, str] = {}
     for path in config["realizations"]["labels"]:
         identifier = PurePath(path).stem
