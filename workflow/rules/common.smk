@@ -319,6 +319,11 @@ def figure_files(figure, mark=lambda file: file):
     return [mark(f"{path}.pdf"), mark(picture)]
 
 
+# The font of figures is the name of one that is installed, or a file.
+FONT_FILE = Path(config["figures"]["font"] or "")
+FONT_CONTENT = f" {content_digest(FONT_FILE)[:16]}" if FONT_FILE.is_file() else ""
+
+
 def figure_jobs(figures):
     """What the script must know of some figures; what changes it changes the figure."""
     return {
@@ -326,7 +331,7 @@ def figure_jobs(figures):
             "module": figure.module,
             "inputs": [*figure.inputs, *figure.tables],
             "parameters": figure.choose_parameters(config, STUDY),
-            "library": library_digest(*imported_parts(figure.module)),
+            "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }
         | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
         for figure in figures
