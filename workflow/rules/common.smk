@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -364,7 +365,9 @@ def start_run(log):
     write_record(RECORD, as_read, content)
     tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
     if HAS_DATA or STUDY.labels:
-        write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
+        # Where nothing can be written, the first job says so, and what to do.
+        with suppress(OSError, KohorteError):
+            write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
 
 
 def check_study():
