@@ -236,7 +236,7 @@ def test_columns_are_found_by_name_and_scaled_by_the_study(study, source, tmp_pa
     ("change", "reason"),
     [
         (lambda kind: None, "no label 'kind'"),
-        (lambda kind: kind.where(kind.index > 3), "missing label"),
+        (lambda kind: kind.where(kind.index > 99), "no class is known"),
     ],
 )
 def test_classes_that_cannot_be_used_are_left_out(study, source, tmp_path, caplog, change, reason):
@@ -336,7 +336,8 @@ def test_the_workflow_predicts_and_leaves_the_study_alone(root, tmp_path):
     with h5py.File(results) as file, h5py.File(project.results / "ensemble.h5") as ensemble:
         for name in ("label", "confidence", "signal"):
             np.testing.assert_array_equal(file[name][:], ensemble["points"][name][:])
-        for name in ("label", "signal", "novelty"):
+        np.testing.assert_array_equal(table["group"], file["label"][:])
+        for name in ("signal", "novelty"):
             np.testing.assert_array_equal(table[name], file[name][:])
         assert file.attrs["accuracy"] > 0.9
         assert file.attrs["ari"] > 0.8

@@ -16,16 +16,17 @@ from snakemake.settings.types import RerunTrigger
 from snakemake.utils import update_config
 
 # The library beside this workflow, also for scripts in an environment that holds only its
-# dependencies (--sdm conda). A workflow that is read from a repository uses the installed one.
+# dependencies (--sdm conda). A workflow that is read from a repository, or from the package that
+# `kohorte run` belongs to, uses the installed one.
 LIBRARY = Path(str(workflow.current_basedir)).parents[1] / "src"
-if LIBRARY.is_dir():
+if (LIBRARY / "kohorte" / "__init__.py").is_file():
     sys.path.insert(0, str(LIBRARY))
     os.environ.update(
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import is_file, label_parts, locate, reading_parts
+from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
@@ -126,6 +127,7 @@ except ConfigError as error:
 RESULTS = Path(located(f"results/{STUDY.name}/"))
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+HAS_SAMPLES = config["data"]["group"] is not None
 # Parts of the library that the source of this study is read with.
 READING = reading_parts(config["data"]["source"])
 PLANS = {plan.id: plan for plan in STUDY.realizations}
@@ -201,6 +203,22 @@ def given(key, paths):
 def as_given(path):
     """A file that the configuration names, which has its prefix where it needs one."""
     return flag(path, PATH_MODIFIER_FLAG)
+
+
+# Name of the copy of the table with the group of each row, and whether it is part of the study: not
+# where the table is large, or made by another rule.
+LARGEST_COPY = 200_000_000
+COPY_NAME = copy_name(plain_name(config["data"]["source"])) if HAS_DATA else None
+
+
+def is_copied(source):
+    """Whether the table is copied without being asked for."""
+    made = source.startswith(("results/", located("results/")))
+    path = Path(source).expanduser()
+    return not made and path.is_file() and path.stat().st_size <= LARGEST_COPY
+
+
+IS_COPIED = COPY_NAME is not None and is_copied(config["data"]["source"])
 
 
 def as_it_is(value):

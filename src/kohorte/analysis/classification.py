@@ -38,9 +38,14 @@ _WORKING_MB = 256
 def count_classes(
     winners: npt.ArrayLike, classes: npt.ArrayLike, n_nodes: int, n_classes: int
 ) -> np.ndarray:
-    """Count the points of each node by class, (M, C) int64, from (N,) nodes and classes."""
+    """Count the points of each node by class, (M, C) int64, from (N,) nodes and classes.
+
+    Points without a node or a class, -1, do not count.
+    """
+    winners, classes = np.asarray(winners), np.asarray(classes)
+    held = (winners >= 0) & (classes >= 0)
     counts = np.zeros((n_nodes, n_classes), dtype=np.int64)
-    np.add.at(counts, (np.asarray(winners), np.asarray(classes)), 1)
+    np.add.at(counts, (winners[held], classes[held]), 1)
     return counts
 
 
@@ -70,7 +75,8 @@ def winners_of_means(
     """Find the mean of the points of each class and its winner.
 
     `features` (N, F): NaN where a value is missing, which does not count; `classes` (N,) integers
-    0..C-1: each of some point; `weights` (M, F), `factors`: weights of the map and what it sees.
+    0..C-1: each of some point, and -1 for points that do not count; `weights` (M, F), `factors`:
+    weights of the map and what it sees.
     Returns `means` (C, F) float64: NaN for a feature that all points of a class miss; `winners`
     (C,) int32.
     """
@@ -166,10 +172,14 @@ def accuracy_rows(
     neighbours: Sequence[int] | None = None,
     **where: object,
 ) -> Iterator[dict[str, object]]:
-    """Yield a row of the table for each array of (K, n) predictions of the true classes (n,)."""
+    """Yield a row of the table for each array of (K, n) predictions of the true classes (n,).
+
+    Points whose class is not known, -1, do not count.
+    """
     numbers: Sequence[int | None] = neighbours or [None]
     for k, classes in zip(numbers, predicted, strict=True):
-        share = float(np.mean(np.asarray(classes) == truth))
+        known = truth >= 0
+        share = float(np.mean(np.asarray(classes)[known] == truth[known]))
         yield {"method": method, "neighbours": k, "accuracy": share, **where}
 
 
@@ -194,10 +204,13 @@ def classify_points(
         import pandas as pd
 
     table, tests = store.read_data(data), read_points(test, data)
-    if table.truth is None or table.class_names is None or tests.class_names is None:
+    if table.truth is None or table.class_names is None or tests.truth is None:
         raise DataError("classification: study and test points need known classes")
-    test_truth = match_names(tests.class_names, table.class_names)[tests.truth]
-    points, known = (tests.features, test_truth), (table.truth, len(table.class_names))
+    assert tests.class_names is not None  # as there are classes
+    named = tests.truth >= 0
+    test_truth = match_names(tests.class_names, table.class_names)[tests.truth[named]]
+    points, known = (tests.features[named], test_truth), (table.truth, len(table.class_names))
+    has_class = table.truth >= 0
     rows: list[dict[str, Any]] = []
     votes: list[np.ndarray] = []
     metrics: dict[str, None] = {}  # in the order of the maps
@@ -209,11 +222,13 @@ def classify_points(
     if len(votes) > 1:
         rows += accuracy_rows("map_vote", [vote(votes)], test_truth, points="test")
     rows += _classify_by_groups(ensemble, *known, *points, threads)
-    if table.n_missing or np.isnan(tests.features).any():
+    if np.isnan(table.features[has_class]).any() or np.isnan(points[0]).any():
         _LOG.warning("values are missing: the nearest points themselves are left out")
         metrics = {}
     for metric in metrics:
-        near = point_neighbours(table.features, table.truth, points[0], neighbours, metric)
+        near = point_neighbours(
+            table.features[has_class], table.truth[has_class], points[0], neighbours, metric
+        )
         where: Any = {"neighbours": neighbours, "metric": metric, "points": "test"}
         rows += accuracy_rows("point_neighbours", near, test_truth, **where)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"neighbours": "Int64"})

@@ -12,6 +12,7 @@ import numpy as np
 from kohorte import store
 from kohorte._checks import extra
 from kohorte.data.prepared import PreparedData
+from kohorte.data.table import free_name
 from kohorte.errors import DataError
 
 with extra("figures"):
@@ -77,7 +78,8 @@ def compare_studies(a: str | Path, b: str | Path) -> Comparison:
     )
     names = pd.DataFrame({"study": [here.name], "other": [there.name]})
     sizes = names.assign(study_points=len(here.rows), other_points=len(there.rows))
-    return Comparison(found.cross_table, pd.concat([sizes, found.scores], axis=1), found.moved)
+    moved = _with_names(found.moved, here if here.data is not None else there)
+    return Comparison(found.cross_table, pd.concat([sizes, found.scores], axis=1), moved)
 
 
 def compare_groups(
@@ -153,12 +155,22 @@ def write_comparison(
     store.write_csv(found.moved, moved)
 
 
+def _with_names(moved: pd.DataFrame, study: _Study) -> pd.DataFrame:
+    """Return the points that moved with what names them, where a study knows that."""
+    if study.data is None:
+        return moved
+    at = np.searchsorted(study.data.rows, moved["row"].to_numpy(dtype=np.int64))
+    for place, (name, values) in enumerate(study.data.beside.ids.items(), 1):
+        moved.insert(place, free_name(name, moved.columns), values[at])
+    return moved
+
+
 def _read_study(folder: str | Path) -> _Study:
     folder = Path(folder)
     with store.read_result(folder / "ensemble.h5", "ensemble") as file:
         groups, confidence = file["points/label"][:], file["points/confidence"][:]
     path = folder / "data.h5"
-    data = store.read_data(path, mapped=True) if path.exists() else None
+    data = store.read_data(path, mapped=True, beside=True) if path.exists() else None
     rows = np.arange(len(groups)) if data is None else data.rows
     return _Study(folder, data, rows, groups, confidence)
 

@@ -1,4 +1,7 @@
-"""Comparison of labels with a known truth."""
+"""Comparison of labels with a known truth.
+
+Points whose class is not known are in no comparison.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kohorte._checks import extra
+from kohorte.data.table import UNKNOWN
 from kohorte.ensemble.votes import VOTES, Voters
 from kohorte.errors import DataError
 
@@ -18,7 +22,8 @@ class Matching:
     """Clusters beside classes, matched one to one with most points in common."""
 
     classes: np.ndarray  # (n_classes,) any type, ascending
-    clusters: np.ndarray  # (n_clusters,) integers: cluster ids, ascending
+    #: (n_clusters,) integers: cluster ids, ascending, also of those without a point of known class
+    clusters: np.ndarray
     #: (n_classes, n_clusters) int64: number of points of each class in each cluster
     confusion: np.ndarray
     #: (n_classes,) int64: index into `clusters` of what each class is matched with, -1 for none
@@ -32,7 +37,7 @@ class Evaluation(Matching):
     #: `ari`, `ami`: adjusted Rand index and adjusted mutual information; 1 is perfect, 0 is chance
     ari: float
     ami: float
-    accuracy: float  # Share of points in the cluster that is matched with their class
+    accuracy: float  # Share of points of known class in the cluster that is matched with it
     #: `precision`, `recall`: (n_classes,) float64. Share of the matched cluster that is of the
     #: class, and of the class that is in the matched cluster; 0 for a class with no match.
     precision: np.ndarray
@@ -43,12 +48,13 @@ def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
     """Match true classes with clusters, so that most points are in the cluster of their class.
 
     `labels` (N,) integers: cluster of each point; any ids. `truth` (N,) integers, booleans or
-    strings: class of each point. Raises DataError: no points, different lengths, labels that are
-    not integers, a missing or fractional class.
+    strings: class of each point; -1, NaN and None say that it is not known. Raises DataError: no
+    point of known class, different lengths, labels that are not integers, a fractional class.
     """
     from scipy.optimize import linear_sum_assignment
 
-    labels, truth = np.asarray(labels), _check_truth(np.asarray(truth))
+    labels, truth = np.asarray(labels), np.asarray(truth)
+    known = has_class(truth)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
             f"labels must be one integer per point, not {labels.dtype} of shape {labels.shape}"
@@ -56,7 +62,8 @@ def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
     if labels.shape != truth.shape:
         raise DataError(f"{labels.size} labels, but {truth.size} true classes")
     clusters, k = np.unique(labels, return_inverse=True)
-    classes, c = np.unique(truth, return_inverse=True)
+    classes, c = np.unique(_check_truth(truth, known), return_inverse=True)
+    k = k[known]
     shape = (classes.size, clusters.size)
     confusion = np.bincount(c * clusters.size + k, minlength=shape[0] * shape[1]).reshape(shape)
     rows, columns = linear_sum_assignment(confusion, maximize=True)
@@ -70,17 +77,20 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
     with extra("estimators"):
         from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
     found = match_classes(labels, truth)
-    c = np.searchsorted(found.classes, _check_truth(np.asarray(truth)))
-    k = np.searchsorted(found.clusters, labels)
+    truth = np.asarray(truth)
+    known = has_class(truth)
+    c = np.searchsorted(found.classes, _check_truth(truth, known))
+    k = np.searchsorted(found.clusters, np.asarray(labels)[known])
     rows = np.flatnonzero(found.matching >= 0)
     hits = np.zeros(found.classes.size)
     hits[rows] = found.confusion[rows, found.matching[rows]]
     sizes = np.where(found.matching >= 0, found.confusion.sum(axis=0)[found.matching], 1)
+    sizes = np.maximum(sizes, 1)  # a cluster that is left over may have no point of known class
     return Evaluation(
         **vars(found),
         ari=float(adjusted_rand_score(c, k)),
         ami=float(adjusted_mutual_info_score(c, k)),
-        accuracy=float(hits.sum() / len(labels)),
+        accuracy=float(hits.sum() / len(c)),
         precision=hits / sizes,
         recall=hits / found.confusion.sum(axis=1),
     )
@@ -110,20 +120,38 @@ def evaluate_ensemble(
     return found
 
 
-def _check_truth(truth: np.ndarray) -> np.ndarray:
+def has_class(truth: np.ndarray) -> np.ndarray:
+    """Tell which points have a known class, (N,) bool; -1, NaN and None say that it is not known.
+
+    Raises DataError: `truth` is not one class per point, or none is known.
+    """
     if truth.ndim != 1 or truth.size == 0:
         raise DataError(f"true classes must be one per point, not of shape {truth.shape}")
     if truth.dtype.kind == "f":
-        bad = np.flatnonzero(~(np.isfinite(truth) & (truth == np.round(truth))))
-        if bad.size:
-            raise DataError(
-                f"true class of point {bad[0]} is {truth[bad[0]]}; leave such points out of the "
-                "evaluation"
-            )
-        return truth.astype(np.int64)
-    if truth.dtype.kind == "O":
-        missing = [p for p, value in enumerate(truth) if not isinstance(value, str | int)]
-        if missing:
-            raise DataError(f"true class of point {missing[0]} is {truth[missing[0]]!r}, no class")
-        return truth.astype(str)
-    return truth
+        known = ~np.isnan(truth) & (truth != UNKNOWN)
+    elif truth.dtype.kind == "i":
+        known = truth != UNKNOWN
+    elif truth.dtype.kind == "O":
+        values = truth.tolist()
+        known = np.array([not (v is None or v != v or v == UNKNOWN) for v in values], dtype=bool)
+    else:
+        known = np.ones(len(truth), dtype=bool)
+    if not known.any():
+        raise DataError(f"the class of none of {len(truth)} points is known")
+    return known
+
+
+def _check_truth(truth: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the known classes in a type that can be sorted."""
+    bad: Sequence[Any] | np.ndarray = []
+    if truth.dtype.kind == "f":
+        bad = np.flatnonzero(known & ~(np.isfinite(truth) & (truth == np.round(truth))))
+    elif truth.dtype.kind == "O":
+        bad = [p for p in np.flatnonzero(known) if not isinstance(truth[p], str | int)]
+    if len(bad):
+        raise DataError(
+            f"true class of point {bad[0]} is {truth[bad[0]]!s}; classes are text or whole "
+            "numbers, and NaN, None and -1 say that one is not known"
+        )
+    kinds = {"f": np.int64, "O": str}
+    return truth[known].astype(kinds.get(truth.dtype.kind, truth.dtype))

@@ -42,7 +42,8 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
     with store.create(
         path, "imputed", n_realizations=len(files), n_missing=table.n_missing
     ) as file:
-        store.put(file, {"names": table.names, "rows": table.rows})
+        said = {n: v for n in ("units", "titles") if any(v := getattr(table, n))}
+        store.put(file, {"names": table.names, "rows": table.rows, **said})
         for name, (dtype, unit) in _DATASETS.items():
             file.create_dataset(name, table.features.shape, dtype).attrs["unit"] = unit
         step = max(1, BLOCK_ENTRIES // n_features)

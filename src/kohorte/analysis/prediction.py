@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from kohorte.analysis.evaluation import evaluate
 from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
+from kohorte.data.table import Beside
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.assign import assign
 from kohorte.maps.draws import see
@@ -32,8 +33,10 @@ class NewPoints:
     #: (N, F) float32. The study's features in its order; NaN where a value is missing.
     features: np.ndarray
     rows: np.ndarray  # (N,) int64. Row of each point in its source.
-    truth: np.ndarray | None  # (N,) int64 or None. Class of each point, where it is known.
+    #: (N,) int64, class of each point, -1 where it is not known; None where none is
+    truth: np.ndarray | None
     class_names: tuple[str, ...] | None  # Names of the classes
+    beside: Beside = field(default_factory=Beside)  # Names and samples of the points
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,8 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     The columns are found by name: their order does not matter and others are ignored. All rows are
     read, whatever the study's `stride` and `sample`; missing values are treated as its `missing`
     says. Where the source has the classes that the study's `label` names, they are read as well;
-    where they cannot be used, the log says why. `source`: as for `kohorte.data.sources.read_table`;
+    where they cannot be used, the log says why. So are the columns of `id`, `group` and `carry`
+    that it has. `source`: as for `kohorte.data.sources.read_table`;
     `data`: the study's `data.h5`. Raises DataError: the source cannot be used, or lacks a feature
     of the study; ResultError: `data` is not the prepared table of a study.
     """
@@ -68,18 +72,23 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         offset, scale = (file[f"scaling/{name}"][:] for name in ("offset", "scale"))
         method = scalings(options)[0]
         scaling = Scaling(method, names, offset, scale, np.ones(len(names), dtype=bool))
+        # Labels that only name the study's rows are no classes of others.
+        label = options["label"] if "truth" in file else None
+        columns = store.beside_names(file)
         transformation = store.get_transformation(file)
     reader = find_reader(str(source))
     reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
     # How the text of the study's table was read says nothing of a file of another kind.
     reading += TEXT_KEYS if reader and reader.is_text else []
+    reading += ["table"] if reader and reader.has_tables else []
     how = {name: options[name] for name in reading if name in options}
     inputs = names if transformation is None else transformation.inputs
-    how |= {"features": inputs, "least_rows": 1}
+    how |= {"features": inputs, "least_rows": 1, **columns, "lenient": True}
+    how["label_missing"] = options.get("label_missing", ())
     try:
-        table = read_table(source, label=options["label"], **how)
+        table = read_table(source, label=label, **how)
     except DataError as error:
-        if options["label"] is None:
+        if label is None:
             raise
         # What is wrong may be the classes alone, which a prediction does not need.
         table = read_table(source, **how)
@@ -90,7 +99,8 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
             values = transformation.apply(values, table.rows)
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
-    return NewPoints(scaling.apply(values), table.rows, table.labels, table.label_names)
+    features, classes = scaling.apply(values), table.label_names
+    return NewPoints(features, table.rows, table.labels, classes, table.beside)
 
 
 def predict(
@@ -181,20 +191,22 @@ def write_prediction(
     known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
     with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
         store.put(file, arrays | known)
+        store.put_beside(file, points.beside)
 
 
 def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:
     """Return one row a point, with its class where that is known, as `point_table` does."""
     from kohorte.analysis.tables import point_table
 
-    table = point_table(points.rows, **vars(prediction))
-    if points.truth is not None:
-        table["class"] = np.array(points.class_names)[points.truth[: len(table)]]
-    return table
+    known = {"group" if n == "label" else n: values for n, values in vars(prediction).items()}
+    if points.truth is not None and points.class_names is not None:
+        # The last name is that of -1.
+        known["class"] = np.array([*points.class_names, ""], dtype=object)[points.truth]
+    return point_table(points.rows, points.beside, **known)
 
 
 def compare_prediction(prediction: Prediction, points: NewPoints) -> dict[str, float]:
-    """Return measures of the labels against the classes of the points, by name; none without."""
+    """Return measures of the labels against the known classes of points, by name; none without."""
     if points.truth is None:
         return {}
     found = evaluate(prediction.label, points.truth)

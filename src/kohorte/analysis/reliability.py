@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kohorte._checks import as_count, extra
-from kohorte.analysis.evaluation import match_classes
+from kohorte.analysis.evaluation import has_class, match_classes
 from kohorte.errors import DataError
 
 with extra("figures"):
@@ -58,11 +58,13 @@ def reliability_table(
     """Return the `reliability` of the groups of points with known classes; without, the header.
 
     A point is right if its group is the one that `match_classes` gives its class, so points of
-    groups without a class are wrong. Points without a group, -1, are left out. `labels` (N,)
-    integers; `confidence` (N,); `truth` (N,).
+    groups without a class are wrong. Points without a group or a known class, -1, are left out.
+    `labels` (N,) integers; `confidence` (N,); `truth` (N,).
     """
-    held = labels >= 0
-    if truth is None or not held.any():
+    if truth is None:
+        return pd.DataFrame(columns=COLUMNS)
+    held = (labels >= 0) & has_class(truth)
+    if not held.any():
         return pd.DataFrame(columns=COLUMNS)
     labels, confidence, truth = labels[held], confidence[held], truth[held]
     found = match_classes(labels, truth)

@@ -17,8 +17,10 @@ from kohorte import store
 from kohorte._checks import extra
 from kohorte.analysis.boundaries import boundary_table
 from kohorte.analysis.choice import choose_settings
+from kohorte.analysis.composition import composition_table
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.reliability import reliability_table
+from kohorte.data.table import Beside, free_name
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
@@ -40,9 +42,12 @@ MAX_CANDIDATES = 50
 
 #: Columns of `realizations` for the measures of quality with a short name; others keep theirs.
 SHORT = {"qe": "quantization_error", "te": "topographic_error"}
+#: Rows of the table of points that are foreign or in doubt.
+MAX_NOTABLE = 1000
+
 _CLUSTERS = ["realization", "cluster", "size", "gsum", "rank", "sce_group", "consensus_group"]
 _POINTS = [
-    *("label", "confidence", "second", "second_share", "signal"),
+    *("confidence", "second", "second_share", "signal"),
     *("novelty", "is_outlier"),  # where there are maps
 ]
 _STABILITY = [
@@ -51,7 +56,7 @@ _STABILITY = [
 ]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
 _EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
-_METHODS = ["method", "ari", "ami", "accuracy", "n_groups"]
+_METHODS = ["method", "ari", "ami", "accuracy", "n_groups", "points"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
 
@@ -106,15 +111,49 @@ def cluster_table(
     return _frame(_CLUSTERS, columns).sort_values("rank")
 
 
-def point_table(rows: Sequence[int] | np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
+def point_table(
+    rows: Sequence[int] | np.ndarray, beside: Beside | None = None, **columns: np.ndarray
+) -> pd.DataFrame:
     """Return one row a point, with the row of the source that it came from.
 
-    `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `**columns`
-    (N,): what is known of the points.
+    `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `beside`:
+    what the source has beside the features: names and samples come first, what is carried last; a
+    column of it that is called as one of the table gets an underscore at its end. `**columns` (N,):
+    what is known of the points.
     """
+    beside = beside or Beside()
+    first = {**beside.ids, **beside.groups}
+    last = {name: values for name, values in beside.carried.items() if name not in first}
+    taken = {"row", *columns}
+    found = {
+        "row": rows,
+        **{free_name(name, taken): values for name, values in first.items()},
+        **columns,
+        **{free_name(name, taken): values for name, values in last.items()},
+    }
     if len(rows) > MAX_ROWS:
-        return pd.DataFrame(columns=["row", *columns])
-    return pd.DataFrame({"row": rows, **columns})
+        return pd.DataFrame(columns=list(found))
+    return pd.DataFrame(found)
+
+
+def notable_table(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `point_table` that are foreign or in doubt, with `why`, MAX_NOTABLE.
+
+    Foreign points come first, the most novel one at the top; then those in doubt, by confidence.
+    """
+    shares = (points[name].to_numpy(dtype=float) for name in ("confidence", "second_share"))
+    doubtful, foreign = in_doubt(*shares), np.zeros(len(points), dtype=bool)
+    novelty = np.zeros(len(points))
+    if "is_outlier" in points:
+        foreign = points["is_outlier"].to_numpy(dtype=bool)
+        novelty = np.where(foreign, points["novelty"].to_numpy(dtype=float), 0.0)
+    order = np.lexsort([points["confidence"].to_numpy(dtype=float), -novelty])
+    chosen = order[(foreign | doubtful)[order]][:MAX_NOTABLE]
+    words = np.array(["", "foreign", "in doubt", "foreign, in doubt"])
+    why = words[foreign + 2 * doubtful]
+    found = points.iloc[chosen].copy()
+    found.insert(1, free_name("why", points.columns), why[chosen])
+    return found
 
 
 def stability_table(
@@ -244,7 +283,10 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
 
 def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
     """Return one row a method of `evaluate_ensemble`: how well its labels reproduce the classes."""
-    rows = [(name, e.ari, e.ami, e.accuracy, len(e.clusters)) for name, e in evaluations.items()]
+    rows = [
+        (name, e.ari, e.ami, e.accuracy, len(e.clusters), int(e.confusion.sum()))
+        for name, e in evaluations.items()
+    ]
     return pd.DataFrame(rows, columns=_METHODS)
 
 
@@ -284,7 +326,7 @@ def tabulate_study(
     overlaps, ids = stored.overlaps, stored.realizations.ids
     clusters, points = stored.clusters, stored.points
     groups = clusters.consensus_group
-    table = store.read_data(data, mapped=True) if data else None
+    table = store.read_data(data, mapped=True, beside=True) if data else None
     tables = {}
     if files:
         realizations = file_table(files, overlaps, labels.copies)
@@ -309,21 +351,30 @@ def tabulate_study(
         names, truth = table.class_names, table.truth
         best = ids.index(stored.realizations.representative)
         scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
+    known = {"group": points.label}
+    known |= {name: points.arrays[name] for name in _POINTS if name in points.arrays}
+    beside = None if table is None else table.beside
+    if truth is not None:
+        known["class"] = np.array([*names, ""], dtype=object)[truth]  # the last is that of -1
+    of_points = point_table(
+        range(stored.n_points) if table is None else table.rows, beside, **known
+    )
     of_groups = group_table(overlaps, groups, points.label, points.confidence, points.second_share)
     compared = read_structure(structure)
     if compared is not None:
         count = stored.consensus.n_groups
         of_groups = of_groups.assign(**match_groups(compared, points.label, count))
     how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
+    if beside is not None and beside.groups:
+        count = stored.consensus.n_groups
+        tables["composition"] = composition_table(beside.groups, points.label, count)
     return tables | {
         "realizations": realizations,
         "clusters": cluster_table(
             ids, overlaps, **{name: getattr(clusters, name) for name in _CLUSTERS[3:]}
         ),
-        "points": point_table(
-            range(stored.n_points) if table is None else table.rows,
-            **{name: points.arrays[name] for name in _POINTS if name in points.arrays},
-        ),
+        "points": of_points,
+        "notable": notable_table(of_points),
         "reliability": reliability_table(points.label, points.confidence, truth),
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from kohorte._checks import suggest
 from kohorte.data.names import (
     TEXT_KEYS,
     VALUE_KEYS,
@@ -17,19 +20,25 @@ from kohorte.data.names import (
     scalings,
     transforms_of,
 )
+from kohorte.data.roles import names_rows
 from kohorte.data.scaling import check_weights, fit_scaling
 from kohorte.data.sources import find_file, read_table
-from kohorte.data.table import grid_shape
+from kohorte.data.table import Beside, Table, grid_shape
 from kohorte.data.transforms import Choices, Transformation, fit_transforms
-from kohorte.errors import DataError
-from kohorte.provenance import digest_of
+from kohorte.errors import ConfigError, DataError
+from kohorte.provenance import digest_of, portable_path
+
+_LOG = logging.getLogger(__name__)
 
 #: Keys of the section `data` that `read_table` takes.
 _READING = [
     *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
-    *TEXT_KEYS,
-    *VALUE_KEYS,
+    "label_missing",
+    *("table", *TEXT_KEYS, *VALUE_KEYS),
 ]
+
+#: Arguments of `read_table` by the key of the section `data` that names columns for them.
+BESIDE = {"id": "ids", "group": "groups", "carry": "carried"}
 
 
 #: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
@@ -46,7 +55,8 @@ class PreparedData:
     #: inverse of `transformation` is taken; weights of the features are part of the scale.
     offset: np.ndarray
     scale: np.ndarray
-    truth: np.ndarray | None  # (N,) int64 or None. Class of each point, where it is known.
+    #: (N,) int64, class of each point, -1 where it is not known; None where none is
+    truth: np.ndarray | None
     class_names: tuple[str, ...] | None  # Names of the classes
     rows: np.ndarray  # (N,) int64. Row of each point in the source.
     digest: str  # SHA-256 of the features and names
@@ -61,6 +71,12 @@ class PreparedData:
     transforms: Mapping[str, np.ndarray] = field(default_factory=dict)
     #: How the features were made of those of the source; None where they are these
     transformation: Transformation | None = None
+    #: Unit of each feature, and what it is in words, as axes have it; empty where nothing says
+    units: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    beside: Beside = field(default_factory=Beside)  # Names and samples of the points
+    notes: tuple[str, ...] = ()  # What was warned of when the table was read and scaled
+    left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
 
     def factors(self, parameters: Mapping[str, Any]) -> np.ndarray | None:
         """Return what a map with these parameters sees, as `kohorte.maps.draws.see` takes it.
@@ -98,10 +114,18 @@ class PreparedData:
         return found if self.transformation is None else self.transformation.invert(found, columns)
 
     def describe(self, column: int) -> str:
-        """Return what a feature is called where its values are those of `in_units`."""
-        if self.transformation is None or self.transformation.columns[column].is_invertible:
-            return self.names[column]
-        return self.transformation.columns[column].written.format(self.names[column])
+        """Return what a feature is called, with its unit, where its values are of `in_units`."""
+        text, unit = self.title(column), self.units[column] if self.units else ""
+        made = None if self.transformation is None else self.transformation.columns[column]
+        if made is not None and not made.is_invertible:
+            return made.written.format(text)
+        if unit in ("", "1") or f"({unit})" in text or f"[{unit}]" in text:
+            return text
+        return f"{text} ({unit})"
+
+    def title(self, column: int) -> str:
+        """Return what a feature is called in words, or its name."""
+        return (self.titles[column] if self.titles else "") or self.names[column]
 
     def every(self, step: int) -> PreparedData:
         """Return every step-th point, in memory; the digest stays that of all."""
@@ -109,6 +133,7 @@ class PreparedData:
             self,
             features=np.ascontiguousarray(self.features[::step]),
             truth=None if self.truth is None else self.truth[::step],
+            beside=self.beside.every(step),
             rows=self.rows[::step],
         )
 
@@ -120,9 +145,20 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     one is taken. Raises DataError: the source cannot be used, or a row misses every feature;
     ConfigError: a key that does not suit the source.
     """
+    with _collected_warnings() as warnings:
+        data = _prepare(options, seed)
+    # Of a source that is an absolute path only the name is kept.
+    source, name = str(options["source"]), portable_path(str(options["source"]))
+    notes = dict.fromkeys(warning.removeprefix(f"{source}: ") for warning in warnings)
+    return replace(data, notes=tuple(note.replace(source, name) for note in notes))
+
+
+def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
     source = options["source"]
-    reading = {name: options[name] for name in _READING} | {"features": named_features(options)}
-    table = read_table(source, seed=seed, **reading)
+    reading = {name: options[name] for name in _READING if name in options}
+    columns: dict[str, Any] = {argument: options.get(key) for key, argument in BESIDE.items()}
+    table = read_table(source, features=named_features(options), seed=seed, **reading, **columns)
+    beside, labels, label_names = _judge_labels(table, source, options["label"])
     values, names, weights = table.values, table.names, options["weights"]
     chosen, transformation = Choices(transforms_of(options)), None
     seen: dict[str, np.ndarray] = {}
@@ -157,13 +193,22 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
         name: np.array([chosen is None or n in chosen for n in kept_sources])
         for name, chosen in (sets.items() if len(sets) > 1 else ())
     }
+    # Several forms of one feature have the unit in common, and are told apart by their names.
+    titled = [n if n == s else "" for n, s in zip(scaling.names, kept_sources, strict=True)]
+    units, titles = (
+        _say_of_features(key, said, options.get(key, {}), table.names, of)
+        for key, said, of in (
+            ("units", table.units, kept_sources),
+            ("titles", table.titles, titled),
+        )
+    )
     return PreparedData(
         features=features,
         names=scaling.names,
         offset=scaling.offset,
         scale=scaling.scale,
-        truth=table.labels,
-        class_names=table.label_names,
+        truth=labels,
+        class_names=label_names,
         rows=table.rows,
         digest=digest_of(features, scaling.names),
         n_missing=_count_missing(features, table.rows, source),
@@ -172,7 +217,65 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
         choices=choices,
         transforms={n: s[scaling.kept] for n, s in seen.items()} if len(seen) > 1 else {},
         transformation=transformation,
+        units=units,
+        titles=titles,
+        beside=beside,
+        left_out=table.left_out,
     )
+
+
+def _judge_labels(
+    table: Table, source: str, label: str | None
+) -> tuple[Beside, np.ndarray | None, tuple[str, ...] | None]:
+    """Return what stands beside the features, and labels with their names where they are classes.
+
+    Labels that name the rows, nearly each with its own, say nothing of groups: they are taken for
+    what they are.
+    """
+    labels, names, beside = table.labels, table.label_names, table.beside
+    if label is None or labels is None or names is None or not names_rows(labels, len(names)):
+        return beside, labels, names
+    n_known = np.count_nonzero(labels >= 0)
+    _LOG.warning(
+        "%s: label %r has %d classes in %d rows, so it names rows and is not compared with the "
+        "groups; make it data.id, or data.carry if it is a measurement",
+        *(source, label, len(names), n_known),
+    )
+    column = {label: np.array([*names, ""], dtype=object)[labels]}  # the last is that of -1
+    if beside.ids:
+        return replace(beside, carried={**column, **beside.carried}), None, None
+    return replace(beside, ids=column), None, None
+
+
+def _say_of_features(
+    key: str,
+    said: Mapping[str, str],
+    configured: Mapping[str, str],
+    names: Sequence[str],
+    kept: Sequence[str],
+) -> tuple[str, ...]:
+    """Return what the source says of each feature that is kept, or the section `data` instead."""
+    strange = next((name for name in configured if name not in names), None)
+    if strange is not None:
+        raise ConfigError(f"data.{key}: no feature {strange!r}; {suggest(strange, names)}")
+    return tuple({**said, **configured}.get(name, "") for name in kept)
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """Collect what this package warns of: it is kept with the table, for who reads no logs."""
+    found: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    logger, collector = logging.getLogger("kohorte.data"), Collector(logging.WARNING)
+    logger.addHandler(collector)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(collector)
 
 
 def look_at_data(options: Mapping[str, Any], *, seed: int) -> None:

@@ -6,7 +6,7 @@ A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -21,20 +21,21 @@ from kohorte.data.names import (
     PACKED,
     READERS,
     SCHEMES,
+    STORES,
     TEXT_KEYS,
     WHITESPACE,
     Reader,
+    extension,
     find_reader,
     locate,
 )
 from kohorte.data.reading import (
-    LARGEST_WHOLE,
     MarkedSource,
     ReadOptions,
     Source,
     check_memory,
-    decode_text,
 )
+from kohorte.data.roles import Roles, as_names, encode_labels, find_beside, read_beside
 from kohorte.data.table import Table
 from kohorte.errors import ConfigError, DataError
 
@@ -44,22 +45,30 @@ MISSING = ("error", "skip", "drop")
 #: Bytes of the smallest type that a table is held in, float32.
 _LEAST_BYTES = 4
 
+#: Names of columns that a line of the log lists.
+_LISTED = 20
+
 
 def read_table(
     source: str | os.PathLike[str],
     *,
     features: Sequence[str] | None = None,
     label: str | None = None,
+    ids: str | Sequence[str] | None = None,
+    groups: str | Sequence[str] | None = None,
+    carried: str | Sequence[str] | None = None,
     sample: int | None = None,
     stride: int = 1,
     seed: int = 0,
     feature_dataset: str = "features",
     names_dataset: str | None = "names",
     delimiter: str | None = None,
+    table: str | int | None = None,
     generate: Mapping[str, Any] | None = None,
     missing: str = "error",
     missing_values: Sequence[float | str] = (),
     not_missing: Sequence[str] = (),
+    label_missing: Sequence[float | str] = (),
     decimal: str = ".",
     thousands: str | None = None,
     below_detection: str = "error",
@@ -67,6 +76,7 @@ def read_table(
     header: bool | str = "auto",
     encoding: str | None = None,
     least_rows: int = 2,
+    lenient: bool = False,
 ) -> Table:
     """Read features, and the ground truth where there is one, from any source.
 
@@ -76,11 +86,11 @@ def read_table(
 
     A value is missing if it is NaN in an array, NaN or null in a Parquet file, and in text an empty
     field, NA, NaN or another usual marker; so are labels in every format. A number that repeats far
-    outside of all others, such as -9999, is logged. Infinite values are always refused, and so is a
-    missing label of a row that is used.
+    outside of all others, such as -9999, is logged. Infinite values are always refused.
 
     Returns Table: its labels are codes of the classes in the chosen rows, sorted by number if all
-    are whole numbers, else by text. Data sets that are no files bring their labels. Raises
+    are whole numbers, else by text; -1 where the label is missing. Data sets that are no files
+    bring their labels. Raises
     ConfigError: an argument is out of bounds or does not apply to this source. DataError: the
     source cannot be used; the message names it, the column and the first row.
 
@@ -91,10 +101,14 @@ def read_table(
         `kohorte.data.generated.GENERATED_SETS`, or a file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz),
         text with a header (.csv, .tsv, .txt), Parquet (.parquet).
     features
-        Names of the feature columns, whose order is kept; None takes all but the label.
+        Names of the feature columns, whose order is kept; None takes all but those of the next
+        four.
     label
         Name of the column with the true class, as text or whole numbers; in HDF5 and .npz also of
         an array of N classes, if no column has that name.
+    ids, groups, carried
+        Names of columns that name the rows, say which sample they belong to, or are carried along:
+        see `Beside`. For ids, None takes the column that the source itself says names its rows.
     sample
         Number of rows to draw without replacement from those that `stride` leaves; they keep the
         order of the source. None keeps all.
@@ -110,6 +124,9 @@ def read_table(
     delimiter
         Text: the character between fields, or "whitespace" for any blanks and tabs; None is a comma
         in .csv and .data (a semicolon where `decimal` is a comma), blanks in .dat, else a tab.
+    table
+        Which table of a file: name or number (from 0) of a sheet, an HDU, a data set (FCS) or a
+        page (GeoTIFF); name of a group in NetCDF and Zarr. None takes the only one.
     generate
         `generated:` tables: points, features, seed and the numbers of `generated.OPTIONS`; None,
         for one or for all, takes the table's own, and 0 for the seed.
@@ -121,6 +138,8 @@ def read_table(
         Numbers and text that mean a missing value, too, as -9999 or "n.d."; in every format.
     not_missing
         Text that is the name of a class although it is a marker of missing values, as "NA".
+    label_missing
+        Labels that say that the class is not known, beside missing ones, as -1.
     decimal, thousands
         Text: the decimal mark, "." or ",", and what groups digits: ".", ",", " ", "'" or None.
     below_detection
@@ -134,10 +153,20 @@ def read_table(
         Text: the encoding; None is UTF-8, or UTF-16 that says so in its first bytes.
     least_rows
         Fewer rows than this are an error; a study needs 2.
+    lenient
+        Whether columns of ids, groups and carried that the source does not have are left out, with
+        a line in the log.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
-    _check_arguments(features, label, sample, stride, missing)
+    roles = Roles(
+        label,
+        as_names("ids", ids),
+        as_names("groups", groups),
+        as_names("carried", carried),
+        label_missing,
+    )
+    _check_arguments(features, roles, sample, stride, missing)
     chosen = {k: v for k, v in (generate or {}).items() if v is not None and (k, v) != ("seed", 0)}
     if chosen and reader.module != "generated":
         raise ConfigError(
@@ -146,9 +175,11 @@ def read_table(
     options = ReadOptions(
         features=None if features is None else tuple(features),
         label=label,
+        beside=tuple(roles.beside),
         feature_dataset=feature_dataset,
         names_dataset=names_dataset,
         delimiter=delimiter,
+        table=table,
         generate=chosen,
         missing_values=tuple(missing_values),
         not_missing=tuple(not_missing),
@@ -160,11 +191,13 @@ def read_table(
         encoding=encoding,
     )
     with _open(title, reader, place, options) as opened:
-        return _read(opened, features, label, sample, stride, seed, missing, least_rows)
+        return _read(
+            opened, features, roles, sample, stride, seed, missing, least_rows, options, lenient
+        )
 
 
 @contextmanager
-def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
+def open_source(title: str, options: ReadOptions) -> Iterator[MarkedSource]:
     """Open any source, whose missing values are found as the options say.
 
     Raises ConfigError: an option does not apply to this source; DataError: it cannot be read.
@@ -174,7 +207,7 @@ def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
 
 
 @contextmanager
-def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[Source]:
+def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[MarkedSource]:
     check_dialect(title, reader, options)
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
@@ -184,7 +217,7 @@ def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Itera
         raise DataError(f"{title}: cannot be read ({error})") from error
 
 
-def _choose_rows(
+def choose_rows(
     title: str, n_rows: int, stride: int, sample: int | None, seed: int, least: int
 ) -> npt.NDArray[np.int64]:
     """Choose every stride-th row, and `sample` of those without replacement; ascending, 0-based."""
@@ -201,43 +234,6 @@ def _choose_rows(
     return rows[drawn]
 
 
-def _encode_labels(
-    source: Source, what: str, values: np.ndarray, rows: np.ndarray
-) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """Return the codes 0..C-1 (N,) and the C class names of `values`, text or whole numbers."""
-
-    def fault(index: int, text: str) -> DataError:
-        where = source.place(int(rows[index]))
-        return DataError(f"{source.title}: {what}, {where}: {text}")
-
-    if values.dtype.kind == "f":
-        whole = (values == np.floor(values)) & (np.abs(values) <= LARGEST_WHOLE)
-        strange = np.flatnonzero(~whole)
-        if strange.size:
-            value = values[strange[0]]
-            text = "missing label" if np.isnan(value) else f"label {value!s} is no whole number"
-            raise fault(strange[0], f"{text}; labels are text or whole numbers")
-        values = values.astype(np.int64)
-    if values.dtype.kind in "iu":
-        numbers, codes = np.unique(values, return_inverse=True)
-        return codes.astype(np.int64), tuple(str(value) for value in numbers)
-    if values.dtype.kind not in "bSUO":
-        raise fault(0, f"labels of type {values.dtype} cannot be used; save them as text")
-    texts = []
-    for index, value in enumerate(values.tolist()):
-        try:
-            text = "" if value is None else decode_text(value).strip()
-        except UnicodeDecodeError as error:
-            raise fault(index, "the label is not UTF-8 text") from error
-        if not text:
-            raise fault(index, "missing label")
-        texts.append(text)
-    distinct = set(texts)
-    classes = sorted(distinct, key=int if all(map(_is_whole, distinct)) else None)
-    code_of = {text: code for code, text in enumerate(classes)}
-    return np.fromiter(map(code_of.__getitem__, texts), np.int64, len(texts)), tuple(classes)
-
-
 def _find_reader(title: str) -> tuple[Reader, str]:
     """Find the Reader of a source, and the place that it opens."""
     if title.startswith(SCHEMES):
@@ -248,7 +244,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         packed = ", ".join(PACKED)
         raise DataError(
-            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}, and "
+            f"{title}: unknown extension {extension(title)!r}; readable are {extensions}, and "
             f"text that is packed ({packed}), as .csv.gz"
         )
     return reader, str(path)
@@ -263,11 +259,15 @@ def find_file(title: str) -> Path:
             if colon and not path.suffix and len(scheme) > 1:
                 raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
             raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
+        if path.is_dir() and extension(str(path)) in STORES:
+            return path
         if not path.is_file():
             what = "a directory" if path.is_dir() else "a device or pipe"
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
+    except DataError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{title}: cannot be read ({error})") from error
     return path
@@ -275,7 +275,7 @@ def find_file(title: str) -> Path:
 
 def _check_arguments(
     features: Sequence[str] | None,
-    label: str | None,
+    roles: Roles,
     sample: int | None,
     stride: int,
     missing: str,
@@ -294,13 +294,18 @@ def _check_arguments(
         twice = _first_duplicate(features)
         if twice is not None:
             raise ConfigError(f"features names {twice!r} twice")
-        if label in features:
-            raise ConfigError(f"column {label!r} is the label; it cannot be a feature as well")
+        for what, names in (("label", (roles.label,)), ("id", roles.ids), ("group", roles.groups)):
+            both = next((name for name in names if name in features), None)
+            if both is not None:
+                raise ConfigError(f"column {both!r} is the {what}; it cannot be a feature as well")
 
 
 def check_dialect(title: str, reader: Reader, options: ReadOptions) -> None:
     """Raise ConfigError for options of text that are wrong, or that do not apply to a source."""
     key, delimiter = options.section, options.delimiter
+    if options.table is not None and not reader.has_tables:
+        kinds = ", ".join(name for name, other in READERS.items() if other.has_tables)
+        raise ConfigError(f"{key}table is for files of several tables ({kinds}); {title} is none")
     if not reader.is_text:
         for name in TEXT_KEYS:
             if getattr(options, name) != getattr(ReadOptions, name):
@@ -333,21 +338,24 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 def _read(
     source: Source,
     features: Sequence[str] | None,
-    label: str | None,
+    roles: Roles,
     sample: int | None,
     stride: int,
     seed: int,
     missing: str,
     least_rows: int,
+    options: ReadOptions,
+    lenient: bool,
 ) -> Table:
-    label_column = None
+    label, label_column = roles.label, None
     if label is not None and not source.has_labels:
         label_column = _find_column(source, "label", label)
-    columns = _feature_columns(source, features, label_column)
+    beside = find_beside(source, roles, lenient)
+    columns = _feature_columns(source, features, {label_column, *beside.values()})
     kept = len(range(0, source.n_rows, stride))
     n_values = min(kept, sample or kept) * len(columns)
     check_memory(source.title, np.dtype(np.int64).itemsize * kept + n_values * _LEAST_BYTES)
-    rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
+    rows = choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)
@@ -356,19 +364,36 @@ def _read(
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
     labels = label_names = None
-    if label_column is not None:
-        found = source.read_column(label_column, rows)
-        labels, label_names = _encode_labels(source, f"label {label!r}", found, rows)
-    elif source.has_labels:
-        found = source.read_labels(rows)
+    if label_column is not None or source.has_labels:
         what = "label" if label is None else f"label {label!r}"
-        labels, label_names = _encode_labels(source, what, found, rows)
-    shape = source.shape if len(rows) == source.n_rows else None
-    return Table(values, names, labels, label_names, rows, shape)
+        found = (
+            source.read_labels(rows)
+            if label_column is None
+            else source.read_column(label_column, rows)
+        )
+        labels, label_names = encode_labels(
+            source, what, found, rows, roles.label_missing, options.decimal
+        )
+    return Table(
+        values,
+        names,
+        labels,
+        label_names,
+        rows,
+        source.shape if len(rows) == source.n_rows else None,
+        read_beside(source, roles, beside, rows),
+        units={name: source.units[name] for name in names if name in source.units},
+        titles={name: source.titles[name] for name in names if name in source.titles},
+        left_out=tuple(
+            name
+            for column, name in enumerate(source.names)
+            if name and column not in {label_column, *columns, *beside.values()}
+        ),
+    )
 
 
 def _feature_columns(
-    source: Source, features: Sequence[str] | None, label_column: int | None
+    source: Source, features: Sequence[str] | None, others: Collection[int | None]
 ) -> list[int]:
     twice = _first_duplicate([name for name in source.names if name])
     if twice is not None:
@@ -379,13 +404,14 @@ def _feature_columns(
         )
     if features is not None:
         return [_find_column(source, "feature", name) for name in features]
-    columns = [column for column in range(len(source.names)) if column != label_column]
+    columns = [column for column in range(len(source.names)) if column not in others]
+    aside = [source.names[column] for column in columns if source.names[column] in source.asides]
+    columns = [column for column in columns if source.names[column] not in aside]
+    for what in dict.fromkeys(source.asides[name] for name in aside):
+        named = [name for name in aside if source.asides[name] == what]
+        _LOG.info("%s: no feature, as it is %s: %s", source.title, what, _shorten(named))
     if not columns:
         raise DataError(f"{source.title}: has no feature columns")
-    if not source.names[0] and len(columns) > 1 and columns[0] == 0:
-        # Of an index of pandas, or the names of rows that R writes.
-        _LOG.warning("%s: column 0 has no name, so it names rows and is no feature", source.title)
-        columns = columns[1:]
     unnamed = next((column for column in columns if not source.names[column]), None)
     if unnamed is not None:
         raise DataError(
@@ -442,6 +468,11 @@ def _drop_incomplete(
     return values[complete], rows[complete]
 
 
+def _shorten(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
 def _first_duplicate(names: Iterable[str]) -> str | None:
     seen: set[str] = set()
     for name in names:
@@ -453,11 +484,3 @@ def _first_duplicate(names: Iterable[str]) -> str | None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _is_whole(text: str) -> bool:
-    """Tell whether text is a whole number as str() writes it: 7 and -7, but not 07 or +7."""
-    try:
-        return str(int(text)) == text
-    except ValueError:
-        return False

@@ -1,12 +1,42 @@
 """The table of features that every map is trained on."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kohorte.errors import DataError
+
+#: Code of a class that is not known.
+UNKNOWN = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What stands beside the features of N points, (N,) arrays by the name of their column.
+
+    They are numbers, truth values or str objects, empty text where there is none.
+    """
+
+    ids: Mapping[str, np.ndarray] = field(default_factory=dict)  # Names of the points
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)  # Samples that they belong to
+    carried: Mapping[str, np.ndarray] = field(default_factory=dict)  # Anything else
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return all columns by name, each once."""
+        return {**self.ids, **self.groups, **self.carried}
+
+    def name_of(self, index: int) -> str:
+        """Return what the ids call a point; empty where there are none."""
+        return ", ".join(str(values[index]) for values in self.ids.values())
+
+    def every(self, step: int) -> Beside:
+        """Return every step-th point."""
+        parts = (self.ids, self.groups, self.carried)
+        return Beside(*({name: values[::step] for name, values in p.items()} for p in parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +47,18 @@ class Table:
     #: NaN where a value is missing and `read_table` was asked to skip it
     values: np.ndarray
     names: tuple[str, ...]  # F different feature names, in the order of the columns
-    #: (N,) int64 codes 0..C-1 into `label_names`, or None without ground truth
+    #: (N,) int64 codes 0..C-1 into `label_names`, -1 where the class is not known, or None without
+    #: ground truth
     labels: np.ndarray | None
     label_names: tuple[str, ...] | None  # C class names, or None without ground truth
     rows: np.ndarray  # (N,) int64, the 0-based row of the source that each point was read from
     #: Shape of the grid whose cells the points are, C order; None where they are none
     shape: tuple[int, ...] | None = None
+    beside: Beside = field(default_factory=Beside)
+    #: By name of a feature, where the source says so: its unit, and what it is in words
+    units: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):
@@ -42,6 +78,9 @@ class Table:
             raise DataError("a table has either both labels and their names, or neither")
         if self.labels is not None and self.labels.shape != (n_rows,):
             raise DataError(f"a table of {n_rows} rows has labels of shape {self.labels.shape}")
+        for name, column in self.beside.columns().items():
+            if column.shape != (n_rows,):
+                raise DataError(f"a table of {n_rows} rows has {name!r} of shape {column.shape}")
         if self.shape is not None and math.prod(self.shape) != n_rows:
             raise DataError(
                 f"a grid of shape {self.shape} has {math.prod(self.shape)} cells, but the table "
@@ -57,6 +96,13 @@ class Table:
     def n_features(self) -> int:
         """Number of features, F."""
         return self.values.shape[1]
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name with underscores at its end, until it is none of those that are taken."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def grid_shape(

@@ -158,7 +158,7 @@ def signal_figure(
                 text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
                 at, many = (x[chosen], y[chosen]), len(chosen) > 300
                 entries += mark_points(row.panels[1], *at, text, many=many)
-        row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes))
+        row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes, none="not known"))
     row.legend(1, entries)
     row.finish()
     return row.figure

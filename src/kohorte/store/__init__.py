@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from kohorte.store.resources import *  # noqa: F403
 
 _NAMES = {
-    "data": ["PreparedData", "get_transformation", "read_data", "write_data"],
+    "data": [
+        *("PreparedData", "beside_names", "get_transformation", "put_beside", "read_beside"),
+        *("read_data", "write_data"),
+    ],
     "ensembles": [
         *("StoredEnsemble", "read_ensemble", "read_overlaps", "read_representative"),
         *("write_ensemble", "write_overlaps"),

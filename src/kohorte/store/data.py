@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from kohorte.data.prepared import PreparedData
+from kohorte.data.prepared import BESIDE, PreparedData
+from kohorte.data.table import Beside
 from kohorte.data.transforms import Column, Transformation
 from kohorte.provenance import portable_path
 from kohorte.store.files import UNITS, create, put, read_json, read_result, read_text
+
+#: What is told of a table in words, as attributes.
+_TOLD = ("notes", "left_out")
 
 
 def write_data(
@@ -36,12 +40,15 @@ def write_data(
     attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
     if data.shape is not None:
         attributes["shape"] = list(data.shape)
+    attributes |= {n: list(told) for n in _TOLD if (told := getattr(data, n))}
     with create(path, "data", options=options or None, **attributes) as file:
         put(
             file,
             {
                 "features": data.features,
                 "names": data.names,
+                "units": data.units if any(data.units) else None,
+                "titles": data.titles if any(data.titles) else None,
                 "scaling/offset": data.offset,
                 "scaling/scale": data.scale,
                 "scaling/weights": weights,
@@ -61,10 +68,53 @@ def write_data(
             }
             | {f"transformation/{name}": unit for name, unit in _TRANSFORMATION.items()},
         )
+        put_beside(file, data.beside)
 
 
-def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
-    """Read `data.h5`.
+def put_beside(file: h5py.File, beside: Beside) -> None:
+    """Add what stands beside the features: beside/id/0, ..., with the attribute `name`, and so on.
+
+    A column may have any name, so the name of its dataset is a number.
+    """
+    for key, part in BESIDE.items():
+        for number, (name, values) in enumerate(getattr(beside, part).items()):
+            place = f"beside/{key}/{number}"
+            array = values.tolist() if values.dtype.kind == "O" else values
+            put(file, {place: array}, {place: "as in the source"})
+            file[place].attrs["name"] = name
+
+
+def read_beside(path: str | Path, kind: str = "data") -> Beside:
+    """Read what `put_beside` wrote into a file of some kind."""
+    with read_result(path, kind) as file:
+        return get_beside(file)
+
+
+def get_beside(file: h5py.File) -> Beside:
+    """Read what `put_beside` wrote into an open file."""
+    found = {
+        part: {column.attrs["name"]: _read_column(column) for column in columns}
+        for part, columns in _beside_columns(file)
+    }
+    return Beside(**found)
+
+
+def beside_names(file: h5py.File) -> dict[str, list[str]]:
+    """Return the names of what `put_beside` wrote, by the argument of `read_table`."""
+    return {
+        part: [column.attrs["name"] for column in columns]
+        for part, columns in _beside_columns(file)
+    }
+
+
+def _beside_columns(file: h5py.File) -> Iterator[tuple[str, list[h5py.Dataset]]]:
+    for key, part in BESIDE.items():
+        group = file.get(f"beside/{key}", {})
+        yield part, [group[number] for number in sorted(group, key=int)]
+
+
+def read_data(path: str | Path, *, mapped: bool = False, beside: bool = False) -> PreparedData:
+    """Read `data.h5`, and what stands beside the features where `beside` says so.
 
     If `mapped`, the features are a memory map of the file, which reads only what is used and shares
     it with other processes of the machine; what is written to it stays with this process. Features
@@ -86,7 +136,17 @@ def read_data(path: str | Path, *, mapped: bool = False) -> PreparedData:
             choices={name: seen[:] for name, seen in file.get("choices", {}).items()},
             transforms={name: seen[:] for name, seen in file.get("transforms", {}).items()},
             transformation=get_transformation(file),
+            units=read_text(file["units"]) if "units" in file else (),
+            titles=read_text(file["titles"]) if "titles" in file else (),
+            beside=get_beside(file) if beside else Beside(),
+            **{n: tuple(read_json(file, n)) for n in _TOLD if n in file.attrs},
         )
+
+
+def _read_column(dataset: h5py.Dataset) -> np.ndarray:
+    if h5py.check_string_dtype(dataset.dtype):
+        return np.array(dataset.asstr()[:], dtype=object)
+    return dataset[:]
 
 
 #: Datasets of a transformation, with their units.

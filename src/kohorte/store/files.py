@@ -48,7 +48,7 @@ _MADE_BY: dict[str, Sequence[str]] = {
 
 # Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
 _BY_UNIT = {
-    "text": ("units", "names", "class_names", "ids"),
+    "text": ("units", "titles", "names", "class_names", "ids"),
     "scaled": ("features", "weights"),
     "physical unit of the feature": ("offset",),
     "physical unit of the feature per scaled unit": ("scale",),
@@ -56,7 +56,7 @@ _BY_UNIT = {
         *("scaling/weights", "factors", "alpha"),
         *("gsum", "ranked", "smoothed", "signal"),
     ),
-    "class index": ("truth",),
+    "class index, -1 where it is not known": ("truth",),
     "row of the source, from 0": ("rows",),
     "scaled distance": ("u_matrix", "quantization_error"),
     "basin index": ("basins",),

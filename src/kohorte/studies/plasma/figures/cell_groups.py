@@ -26,6 +26,7 @@ from kohorte.figures.style import (
     Style,
     group_colour,
     legend_below,
+    literal,
     log_axis,
     marker_handle,
     new_figure,
@@ -62,12 +63,14 @@ def feature_pairs_figure(
     *,
     shares: np.ndarray,
     n_points: int,
+    what: str = "points",
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
-    Of `n_points` points S are drawn: their (S, F) features, F >= 2, are in physical units, with
-    names and units in `labels`, and (S,) `groups`. `shares` (G,) are those of the groups in all
-    points. ConfigError where the arrays do not fit, or there is one feature only.
+    Of `n_points` points, which the figure calls `what`, S are drawn: their (S, F) features, F >= 2,
+    are in physical units, with names and units in `labels`, and (S,) `groups`. `shares` (G,) are
+    those of the groups in all points. ConfigError where the arrays do not fit, or there is one
+    feature only.
     """
     features, groups = np.asarray(features, dtype=np.float64), np.asarray(groups)
     n_drawn, n_features = features.shape
@@ -108,7 +111,7 @@ def feature_pairs_figure(
         marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
-    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} cells are drawn"))
+    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} {what} are drawn"))
     legend_below(figure, entries, most=5)
     return figure
 
@@ -123,13 +126,19 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         raise ResultError(f"{inputs['data']}: has one feature only, so there are no pairs to draw")
     shown, columns = choose_points(len(labels)), list(range(len(table.names)))[:MOST_FEATURES]
     points = table.features[shown][:, columns].astype(np.float64)
-    names, units = [table.names[k] for k in columns], _read_units(inputs["fields"])
+    units = _read_units(inputs["fields"])
+    said = {table.names[k]: table.describe(k) for k in columns}
+    texts = [
+        field_label(name, units.get(name, "")) if name in (*units, text) else literal(text)
+        for name, text in said.items()
+    ]
     return feature_pairs_figure(
         table.in_units(fill_missing(points), columns),
-        [field_label(name, units.get(name, "")) for name in names],
+        texts,
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
         n_points=len(labels),
+        what="points" if table.shape is None else "cells",
     )
 
 
