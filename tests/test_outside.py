@@ -8,6 +8,7 @@ import pytest
 from workflow_project import TINY, Project, write_points
 
 from kohorte import store
+from kohorte.data import prepared
 from kohorte.data.names import locate
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError, ResultError
@@ -200,3 +201,19 @@ def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path)
     *_, log, error = project.stop(target, *extra, says=says).splitlines()
     assert log == "prepare_data failed; log: results/study/logs/prepare_data.log"
     assert error.startswith(f"kohorte: {source}: no feature 'widht'")
+
+
+def test_a_dry_run_looks_at_small_tables_alone(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(prepared, "prepare_data", lambda options, seed: seen.append(options))
+    monkeypatch.setattr(prepared, "LOOKED_AT", 100)
+    small = {"source": str(put(tmp_path / "a.csv", "x\n1\n")), "generate": {"points": None}}
+    large = {"source": str(put(tmp_path / "b.csv", "x\n" * 60)), "generate": {"points": None}}
+    store_folder = tmp_path / "c.zarr"
+    (store_folder / "x").mkdir(parents=True)
+    put(store_folder / "x" / "0.0", "1" * 5000)
+    folder = {"source": str(store_folder), "generate": {"points": None}}
+    generated = {"source": "generated:rings", "generate": {"points": 5000}}
+    for options in (small, large, folder, generated):
+        prepared.look_at_data(options, seed=0)
+    assert seen == [small]

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -337,6 +338,11 @@ def figure_files(figure, mark=lambda file: file):
     return [mark(f"{path}.pdf"), mark(picture)]
 
 
+# The font of figures is the name of one that is installed, or a file.
+FONT_FILE = Path(config["figures"]["font"] or "")
+FONT_CONTENT = f" {content_digest(FONT_FILE)[:16]}" if FONT_FILE.is_file() else ""
+
+
 def figure_jobs(figures):
     """What the script must know of some figures; what changes it changes the figure."""
     return {
@@ -344,7 +350,7 @@ def figure_jobs(figures):
             "module": figure.module,
             "inputs": [*figure.inputs, *figure.tables],
             "parameters": figure.choose_parameters(config, STUDY),
-            "library": library_digest(*imported_parts(figure.module)),
+            "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }
         | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
         for figure in figures
@@ -377,7 +383,9 @@ def start_run(log):
     write_record(RECORD, as_read, content)
     tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
     if HAS_DATA or STUDY.labels:
-        write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
+        # Where nothing can be written, the first job says so, and what to do.
+        with suppress(OSError, KohorteError):
+            write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
 
 
 def check_study():

@@ -283,7 +283,8 @@ def look_at_data(options: Mapping[str, Any], *, seed: int) -> None:
     size = options["generate"]["points"] or 0
     if is_file(options["source"]):
         path = find_file(options["source"])
-        size = path.stat().st_size
+        files = path.rglob("*") if path.is_dir() else [path]
+        size = sum(file.stat().st_size for file in files)
     if size <= LOOKED_AT:
         prepare_data(options, seed=seed)
 

@@ -32,9 +32,9 @@ _MAX_KEY = 200
 _MAX_SHOWN = 80
 _MAX_INTEGER = 2**63 - 1
 
-#: Sections and keys that name a file; the first ones results of a study come from.
+#: Sections and keys that name a file; the points of a study come from the first ones.
 _FILES = (("data", "source"), ("training", "weights"), ("classification", "test"))
-ON_DEMAND = (("prediction", "source"), ("comparison", "with"))
+_OTHER_FILES = (("prediction", "source"), ("comparison", "with"), ("figures", "font"))
 
 #: Characters that no name or path needs, and that fool terminals, file names and reports.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -343,7 +343,7 @@ def portable_config(
 
 
 def path_keys(modules: Iterable[StudyModule]) -> list[tuple[str, str]]:
-    """Return the sections and keys that name one file each, which results of a study come from."""
+    """Return the sections and keys that name one file each, which points of a study come from."""
     return [*_FILES, *(key for module in modules for key in module.files)]
 
 
@@ -352,7 +352,7 @@ def map_paths(
 ) -> dict[str, Any]:
     """Return a configuration with every path in it changed."""
     mapped = dict(config)
-    for section, key in (*path_keys(modules), *ON_DEMAND):
+    for section, key in (*path_keys(modules), *_OTHER_FILES):
         if section in mapped and mapped[section][key] is not None:
             mapped[section] = {**mapped[section], key: change(mapped[section][key])}
     if labels := mapped["realizations"]["labels"]:

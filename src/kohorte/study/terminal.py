@@ -42,7 +42,7 @@ _MESSAGE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) ([\w.]+):
 _TRAINED = re.compile(r".*: (kept|trained in [\d.]+ s)")
 _STEPS = re.compile(r"(\d+) of (\d+) done; training takes")
 _COUNTS = re.compile(r"\d+ points, \d+ features|\d+ figures drawn, \d+ kept")
-_GLYPH = re.compile(r"Glyph \d+ \(.*?\) missing from (?:current )?font")
+_OWN_WARNING = re.compile(r"\S*/kohorte/.*?:\d+: UserWarning: (.*?)(?:\n  .*)?", re.DOTALL)
 
 #: Errors that a person caused say where, and need no line of the workflow.
 _PLACE = re.compile(r'^WorkflowError in file "[^"]*common\.smk", line \d+:\n')
@@ -124,10 +124,10 @@ def job_warnings(messages: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         if level != "WARNING":
             continue
         if logger.startswith("py."):
-            # Of warnings that libraries give, who looks at a figure has use for that of fonts.
-            if not (glyph := _GLYPH.search(text)):
+            # What libraries warn of is for who writes programs.
+            if not (own := _OWN_WARNING.fullmatch(text.rstrip())):
                 continue
-            text = f"a figure lacks characters: {glyph[0]}"
+            text = own[1]
         text = " ".join(text.split())
         if text not in seen:
             seen.add(text)
