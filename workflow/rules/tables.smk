@@ -14,6 +14,7 @@ TABLES = [
     "reliability",
     "stability",
     "groups",
+    "group_features",
     "boundaries",
     "sufficiency",
     "splits",
@@ -77,6 +78,12 @@ rule tabulate_results:
             caption="../report/groups.rst",
             category="Tables",
             labels={"table": "groups"},
+        ),
+        group_features=report(
+            "<results>/tables/group_features.csv",
+            caption="../report/group_features.rst",
+            category="Tables",
+            labels={"table": "group_features"},
         ),
         boundaries=report(
             "<results>/tables/boundaries.csv",
@@ -149,6 +156,7 @@ rule tabulate_results:
             "analysis/boundaries",
             "analysis/choice",
             "analysis/evaluation",
+            "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",
             "ensemble",

@@ -271,6 +271,15 @@ FIGURES = (
         tables=["splits"],
     ),
     _of_an_ensemble(
+        "profiles",
+        "kohorte.figures.profiles",
+        "What are the consensus groups like, and which features tell them apart?",
+        needs=[POINTS],
+        inputs=[],
+        tables=["group_features"],
+        parameters=["figures.profiles"],
+    ),
+    _of_an_ensemble(
         "signal",
         "kohorte.figures.points",
         "Where do the consensus groups lie in two features, and do they match the classes?",
@@ -293,6 +302,12 @@ FIGURES = (
         needs=[POINTS, CLASSES],
         inputs=[],
         tables=["reliability"],
+    ),
+    _of_a_map(
+        "node_groups",
+        "kohorte.figures.classes",
+        "Where on a map do the consensus groups lie, and how pure are its nodes?",
+        inputs=["maps", "ensemble"],
     ),
     _map_on_request(
         "node_difference",
