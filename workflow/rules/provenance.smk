@@ -16,6 +16,7 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *MODULE_RESULTS,
+            "<results>/report.html",
         ],
     output:
         config="<results>/config.yaml",
@@ -87,6 +88,7 @@ rule bundle_study:
     input:
         source=source_file,
         summary="<results>/summary.txt",
+        report="<results>/report.html",
         manifest="<results>/MANIFEST",
     output:
         crate=f"<results>/{STUDY.name}.crate.zip",

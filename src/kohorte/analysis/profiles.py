@@ -60,11 +60,12 @@ def profile_table(
     DataFrame
         `n` values and `missing` ones, their `mean`, standard deviation `sd` (of a sample) and
         quartiles. `effect`: mean of the group less that of all other points, in pooled standard
-        deviations (Cohen's d), infinite where nothing else varies. `telling`, 0 to 1: how far the feature tells the points of the group
-        from those of each other one, |2 P(x > y) - 1| for a point x of the one and y of the other
-        (Cliff's delta), averaged over the other points; so it finds a group in the middle between
-        others, too. `rank`: place of the feature, from 1, by `telling`, then by the size of
-        `effect`. The last three are missing where there are no other points.
+        deviations (Cohen's d), infinite where nothing else varies. `telling`, 0 to 1: how far the
+        feature tells the points of the group from those of each other one, |2 P(x > y) - 1| for a
+        point x of the one and y of the other (Cliff's delta), averaged over the other points; so it
+        finds a group in the middle between others, too. `rank`: place of the feature, from 1, by
+        `telling`, then by the size of `effect`. The last three are missing where there are no other
+        points.
     """
     values, labels = np.asarray(values), np.asarray(labels)
     if values.ndim != 2 or values.shape != (len(labels), len(names)):

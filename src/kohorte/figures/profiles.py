@@ -72,12 +72,13 @@ def draw_profiles(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 def standardize(profiles: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean of each feature (rows) in each group, from that of all points and in their sd.
+    """Return the mean of each feature (rows) in each group, less that of all points, in their sd.
 
     Both follow from those of the groups. A feature that is the same everywhere is 0.
     """
     count, mean, sd = (
-        profiles.pivot(index="feature", columns="group", values=name) for name in ("n", "mean", "sd")
+        profiles.pivot(index="feature", columns="group", values=name)
+        for name in ("n", "mean", "sd")
     )
     total = count.sum(axis=1)
     middle = (count * mean).sum(axis=1) / total
@@ -89,7 +90,7 @@ def standardize(profiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def order_features(values: np.ndarray) -> np.ndarray:
-    """Return an order of the (F, G) rows with like ones together: leaves of an average-link tree."""
+    """Return an order of the (F, G) rows: the leaves of their average-linkage tree."""
     if len(values) < 3:
         return np.arange(len(values))
     tree = hierarchy.linkage(np.nan_to_num(values).round(9), "average")
@@ -266,5 +267,7 @@ def _positions(names: Sequence[str] | np.ndarray) -> tuple[np.ndarray, bool]:
         numbers = np.array([float(name) for name in names])
     except ValueError:
         return np.arange(len(names)), False
-    ascending = len(numbers) > 1 and bool(np.isfinite(numbers).all() and (np.diff(numbers) > 0).all())
+    ascending = len(numbers) > 1 and bool(
+        np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()
+    )
     return (numbers, True) if ascending else (np.arange(len(names)), False)

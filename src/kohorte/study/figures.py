@@ -42,7 +42,7 @@ class Figure:
     #: module or one that it imports is edited.
     module: str
     question: str  # What it answers, in one sentence
-    section: str  # Of the report
+    section: str  # Of the report: one of SECTIONS, or one of a study's own
     needs: Sequence[Need] = ()  # What a study must have
     #: Files of the study that it is drawn from: `maps`, and HDF5 files by their names
     inputs: Sequence[str] = ()
@@ -152,16 +152,20 @@ STAGES = _require(
     "no weights are kept; set training.snapshots to 6",
 )
 
+#: Sections of the report in the order that they are read.
+SECTIONS = RESULT, TRUST, PARAMETERS, MAP = ("1 Result", "2 Trust", "3 Parameters", "4 Map")
+
 _of_a_map = partial(
     Figure,
-    section="Map",
+    section=MAP,
     needs=[MAPS],
     inputs=["maps", "ensemble", "data"],
     parameters=["figures.realization"],
 )
 _map_on_request = partial(_of_a_map, needs=[MAPS, CLASSES], on_request=True)
-_of_realizations = partial(Figure, section="Realizations", tables=["realizations"])
-_of_an_ensemble = partial(Figure, section="Ensemble", inputs=["ensemble"])
+_of_realizations = partial(Figure, section=PARAMETERS, tables=["realizations"])
+_of_an_ensemble = partial(Figure, section=RESULT, inputs=["ensemble"])
+_of_trust = partial(_of_an_ensemble, section=TRUST)
 _COLOURED = ["swept", "figures.color_by"]
 
 #: Figures of the core.
@@ -230,12 +234,12 @@ FIGURES = (
         tables=["sweep"],
         parameters=["ensemble.per"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "ranking",
         "kohorte.figures.ensemble",
         "How significant are the clusters, and into which groups does that separate them?",
     ),
-    _of_an_ensemble(
+    _of_trust(
         "stability",
         "kohorte.figures.stability",
         "How certain is the significance of each cluster?",
@@ -248,13 +252,13 @@ FIGURES = (
         "kohorte.figures.ensemble",
         "Which clusters of all realizations are alike, and which consensus groups do they form?",
     ),
-    _of_an_ensemble(
+    _of_trust(
         "evidence",
         "kohorte.figures.evidence",
         "What speaks for which number of groups, in which level of fineness?",
         needs=[CANDIDATES, SEVERAL],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "sufficiency",
         "kohorte.figures.stability",
         "How many realizations give the same consensus as as many others?",
@@ -263,7 +267,7 @@ FIGURES = (
         tables=["sufficiency"],
         parameters=["ensemble.enough"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "splits",
         "kohorte.figures.splits",
         "Which consensus groups split into which as more of them are asked for?",
@@ -287,7 +291,7 @@ FIGURES = (
         inputs=["ensemble", "data"],
         parameters=["figures.features"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "confidence",
         "kohorte.figures.points",
         "How sure is the consensus of each point?",
@@ -295,7 +299,7 @@ FIGURES = (
         inputs=["ensemble", "data", "maps"],
         parameters=["figures.features", "figures.realization"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "reliability",
         "kohorte.figures.reliability",
         "Is the confidence of the points what it says: how many of them are right?",
@@ -355,7 +359,7 @@ FIGURES = (
         parameters=_COLOURED,
         on_request=True,
     ),
-    _of_an_ensemble(
+    _of_trust(
         "overlap_matrices",
         "kohorte.figures.ensemble",
         "How do overlap, disagreement and significance of all pairs of clusters compare?",
