@@ -40,6 +40,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/realizations.smk"
 include: "workflow/rules/imputation.smk"
 include: "workflow/rules/ensemble.smk"
+include: "workflow/rules/labelled.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/tables.smk"
@@ -60,6 +61,7 @@ rule all:
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,
+        COPIED,
         MODULE_RESULTS,
         "<results>/MANIFEST",
 

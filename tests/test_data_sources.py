@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kohorte.data import reading
-from kohorte.data.names import READERS, is_file
+from kohorte.data.names import is_file
 from kohorte.data.reading import gather_rows
 from kohorte.data.sources import read_table
 from kohorte.data.table import Table
@@ -73,11 +73,6 @@ WRITERS = {
 def source(request, tmp_path):
     """One table with the columns NAMES, in each format that stores names."""
     return WRITERS[request.param](tmp_path / request.param)
-
-
-def test_every_format_is_tried():
-    suffixes = {"." + name.lower().rpartition(".")[2] for name in WRITERS}
-    assert suffixes | {".npy", "sklearn:", "generated:"} == set(READERS)
 
 
 def test_a_colon_alone_makes_no_scheme(tmp_path):

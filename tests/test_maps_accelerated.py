@@ -147,10 +147,26 @@ def test_realizations_train_together_as_alone(missing):
     lattice = Lattice(6, 4)
     together = train_stack(points, lattice, starts, radii=radii)
     alone = [train_stack(points, lattice, w, radii=n) for w, n in zip(starts, radii, strict=True)]
-    np.testing.assert_allclose(together, np.stack(alone), rtol=1e-6)
+    np.testing.assert_array_equal(together, np.stack(alone))
     shared = train_stack(points, lattice, starts, radii=RADII)
     np.testing.assert_array_equal(shared[0], together[0])
     assert (shared[1] != together[1]).any()
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_company_leaves_every_bit(lanes, monkeypatch):
+    """Points as near to one node as to another within rounding go the same way in any company."""
+    monkeypatch.setattr("kohorte.maps._jax._count_lanes", lambda pairs: lanes)
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(4000, 6)).astype(np.float32)
+    lattice = Lattice(30, 20)
+    starts = rng.random((3, 600, 6)).astype(np.float32)
+    together = train_stack(points, lattice, starts, radii=np.geomspace(10, 1, 8))
+    pair = train_stack(points, lattice, starts[1:], radii=np.geomspace(10, 1, 8))
+    np.testing.assert_array_equal(pair, together[1:])
+    for k in range(3):
+        alone = train_stack(points, lattice, starts[k], radii=np.geomspace(10, 1, 8))
+        np.testing.assert_array_equal(alone, together[k])
 
 
 def test_observer_sees_every_epoch_and_ends_the_training():

@@ -427,7 +427,8 @@ def test_a_table_is_stale_when_what_reads_its_source_is_edited(root, name):
         body = ast.parse((root / "src" / "kohorte" / f"{part}.py").read_text()).body
         used = {other for other in parts_in(root, body) if other.startswith("data/")}
         assert used <= {*parts, "data/names"}
-    assert {part.removeprefix("data/") for part in parts} & readers == {READERS[name].module}
+    own = {READERS[name].module, *READERS[name].beside}
+    assert {part.removeprefix("data/") for part in parts} & readers == own & readers
 
 
 def test_results_are_stale_when_what_their_script_uses_is_edited(root):

@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from typing import ClassVar
 
@@ -96,6 +98,53 @@ def test_missing_truncated_and_foreign_files_are_named(tmp_path):
         file["features"] = np.zeros(3)
     with pytest.raises(ResultError, match=r"found none"):
         store.read_data(path)
+
+
+NO_LOCKS = """
+#include <errno.h>
+int flock(int fd, int operation) { errno = ENOLCK; return -1; }
+"""
+
+
+def test_file_systems_without_locks(tmp_path):
+    """What lies where locks are refused, as on NFS without lockd, is read all the same."""
+    path, foreign = tmp_path / "data.h5", tmp_path / "foreign.h5"
+    store.write_data(path, small_data())
+    with h5py.File(foreign, "w") as file:
+        file["features"] = np.eye(3)
+    (tmp_path / "locks.c").write_text(NO_LOCKS)
+    library = tmp_path / "locks.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "locks.c"], check=True)
+    code = f"""
+import h5py
+from kohorte import store
+from kohorte.data.sources import read_table
+try:
+    h5py.File({str(path)!r})
+except OSError as error:
+    assert error.errno == 37, error  # the file system of this test has no locks
+else:
+    raise AssertionError("locks were not refused")
+print(store.read_data({str(path)!r}).names, read_table({str(foreign)!r}).names)
+"""
+    environment = os.environ | {"LD_PRELOAD": str(library)}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "('länge', 'b') ('feature_0', 'feature_1', 'feature_2')\n"
+
+
+def test_files_that_the_system_refuses_are_not_called_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "data.h5"
+    store.write_data(path, small_data())
+
+    def refuse(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(h5py, "File", refuse)
+    with pytest.raises(ResultError, match=r"cannot be read .*Input/output error") as refused:
+        store.read_data(path)
+    assert "delete" not in str(refused.value)
 
 
 class SmallRealization:

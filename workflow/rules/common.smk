@@ -19,7 +19,7 @@ if LIBRARY.is_dir():
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import is_file, label_parts, reading_parts
+from kohorte.data.names import copy_name, is_file, label_parts, reading_parts
 from kohorte.errors import ConfigError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
@@ -74,6 +74,7 @@ except ConfigError as error:
 RESULTS = Path(located(f"results/{STUDY.name}/"))
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
+HAS_SAMPLES = config["data"]["group"] is not None
 # Parts of the library that the source of this study is read with.
 READING = reading_parts(config["data"]["source"])
 PLANS = {plan.id: plan for plan in STUDY.realizations}
@@ -133,6 +134,22 @@ def input_file(source):
 def as_given(path):
     """A file that the configuration names, which has its prefix where it needs one."""
     return flag(path, PATH_MODIFIER_FLAG)
+
+
+# Name of the copy of the table with the group of each row, and whether it is part of the study: not
+# where the table is large, or made by another rule.
+LARGEST_COPY = 200_000_000
+COPY_NAME = copy_name(config["data"]["source"]) if HAS_DATA else None
+
+
+def is_copied(source):
+    """Whether the table is copied without being asked for."""
+    made = source.startswith(("results/", located("results/")))
+    path = Path(source).expanduser()
+    return not made and path.is_file() and path.stat().st_size <= LARGEST_COPY
+
+
+IS_COPIED = COPY_NAME is not None and is_copied(config["data"]["source"])
 
 
 # How label files are read, and what of the library does it.

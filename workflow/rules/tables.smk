@@ -7,6 +7,7 @@ TABLES = [
     "realizations",
     "clusters",
     "points",
+    "notable",
     "structure",
     "evidence",
     "evaluation",
@@ -23,6 +24,10 @@ TABLES = [
 ]
 TABLES_OF_MAPS = ["choice"]
 TABLES_OF_TESTS = ["classification"]
+TABLES_OF_SAMPLES = ["composition"]
+
+# Which samples the points of each group come from; nothing where no column says so.
+COMPOSITION_TABLE = "<results>/tables/composition.csv" if HAS_SAMPLES else []
 
 # Where the settings of the maps are weighed; nothing where there are no maps.
 CHOICE_TABLE = "<results>/tables/choice.csv" if HAS_MAPS else []
@@ -35,6 +40,7 @@ rule tables:
             name=[
                 *TABLES,
                 *(TABLES_OF_MAPS if HAS_MAPS else []),
+                *(TABLES_OF_SAMPLES if HAS_SAMPLES else []),
                 *(TABLES_OF_TESTS if config["classification"]["test"] else []),
                 *MODULE_TABLES,
             ],
@@ -61,6 +67,18 @@ rule tabulate_results:
             labels={"table": "clusters"},
         ),
         points="<results>/tables/points.csv",
+        notable=report(
+            "<results>/tables/notable.csv",
+            caption="../report/notable.rst",
+            category="Tables",
+            labels={"table": "notable points"},
+        ),
+        composition=report(
+            COMPOSITION_TABLE,
+            caption="../report/composition_table.rst",
+            category="Tables",
+            labels={"table": "composition"},
+        ),
         choice=report(
             CHOICE_TABLE,
             caption="../report/choice.rst",
@@ -155,10 +173,12 @@ rule tabulate_results:
             "_principal",
             "analysis/boundaries",
             "analysis/choice",
+            "analysis/composition",
             "analysis/evaluation",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",
+            "data/table",
             "ensemble",
         ),
     script:
@@ -167,6 +187,9 @@ rule tabulate_results:
 
 rule summarize_study:
     input:
+        data=data_file(),
+        notable="<results>/tables/notable.csv",
+        composition=COMPOSITION_TABLE,
         ensemble="<results>/ensemble.h5",
         evaluation="<results>/tables/evaluation.csv",
         reliability="<results>/tables/reliability.csv",
@@ -189,6 +212,7 @@ rule summarize_study:
         study=STUDY.name,
         library=library_digest(
             "analysis/choice",
+            "analysis/composition",
             "analysis/reliability",
             "analysis/summary",
             "ensemble/sufficiency",

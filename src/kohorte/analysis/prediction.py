@@ -79,6 +79,7 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
     # How the text of the study's table was read says nothing of a file of another kind.
     reading += TEXT_KEYS if reader and reader.is_text else []
+    reading += ["table"] if reader and reader.has_tables else []
     how = {name: options[name] for name in reading if name in options}
     how |= {"features": names, "least_rows": 1, **columns, "lenient": True}
     how["label_missing"] = options.get("label_missing", ())

@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kohorte.analysis.choice import describe_choice
+from kohorte.analysis.composition import count_samples, cramers_v
 from kohorte.analysis.reliability import calibration_error
 from kohorte.ensemble.sufficiency import LEAST
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kohorte.data.prepared import PreparedData
     from kohorte.store import StoredEnsemble
     from kohorte.store.ensembles import StoredConsensus, StoredPoints
+
+#: Columns that are named as left out, and points that are named.
+LISTED, NAMED = 20, 5
 
 _SCORES = {
     "single realizations (worst, median, best ARI)": "single_min single_median single_max",
@@ -31,18 +38,25 @@ def summarize_study(
     evaluation: pd.DataFrame,
     reliability: pd.DataFrame,
     choice: pd.DataFrame | None = None,
+    notable: pd.DataFrame | None = None,
+    composition: pd.DataFrame | None = None,
+    data: PreparedData | None = None,
     results: str | Path,
 ) -> str:
     """Return the summary of a study as text.
 
     `study`: its name. `ensemble`: what `kohorte.store.read_ensemble` read. `realizations`,
-    `sufficiency`, `evaluation`, `reliability`, `choice`: the tables of these names; there is no
-    choice where there are no maps. `results`: folder of the study.
+    `sufficiency`, `evaluation`, `reliability`, `choice`, `notable`, `composition`: the tables of
+    these names; there is no choice where there are no maps, and no composition where nothing says
+    which sample a point belongs to. `data`: the table with what stands beside it, where there is
+    one. `results`: folder of the study.
     """
     consensus, points, gsum = ensemble.consensus, ensemble.points, ensemble.clusters.gsum
     count, n_sce = len(realizations), len(set(ensemble.clusters.sce_group))
     lines = [
         f"Study {study}: {ensemble.n_points} points, {count} realizations",
+        f"  report       {results}/report.html: open this first",
+        *(_describe_data(data) if data is not None else ()),
         f"  realizations {_describe_realizations(realizations)}",
     ]
     copies = realizations["same_as"].notna().sum()
@@ -60,6 +74,8 @@ def summarize_study(
         f"  consensus    {count_of(consensus.n_groups, 'group')}{empty} (rule: {consensus.rule}"
         f"{_describe_runner_up(consensus)}), mean confidence {points.mean_confidence:.3f}",
         f"  points       {_describe_points(points)}",
+        *(_describe_notable(notable, data) if notable is not None else ()),
+        *(_describe_composition(composition) if composition is not None else ()),
         f"  enough       {_describe_sufficiency(sufficiency, count - copies)}",
     ]
     if consensus.consensus == "jaccard":  # cuts of several finenesses are not meant to agree
@@ -67,12 +83,56 @@ def summarize_study(
         text = f"two realizations: adjusted Rand index {mean:.3f} on average"
         lines.insert(-2, f"  agreement    {text}")
     if len(evaluation):
-        lines.append("  truth        accuracy and adjusted Rand index")
+        judged, of = evaluation["points"].iloc[0], ensemble.n_points
+        some = f" of the {judged} points whose class is known" if judged < of else ""
+        lines.append(f"  truth        accuracy and adjusted Rand index{some}")
         lines += [f"    {line}" for line in _describe_scores(evaluation)]
         gap = calibration_error(reliability)
         lines.append(f"    confidence is off by {gap:.3f} on average (expected calibration error)")
     lines += [f"  figures      {results}/figures/", f"  tables       {results}/tables/"]
     return "\n".join(lines) + "\n"
+
+
+def _describe_data(data: PreparedData) -> Iterator[str]:
+    if data.left_out:
+        left = ", ".join(data.left_out[:LISTED])
+        more = len(data.left_out) - LISTED
+        left += f" and {more} more" if more > 0 else ""
+        yield f"  data         {count_of(len(data.names), 'feature')}; columns left out: {left}"
+    for note in data.notes:
+        yield f"  note         {note}"
+
+
+def _describe_notable(notable: pd.DataFrame, data: PreparedData | None) -> Iterator[str]:
+    """Name the most foreign points and those most in doubt."""
+    for what, number in (("foreign", "novelty"), ("in doubt", "confidence")):
+        chosen = notable[notable["why"].str.startswith(what)] if len(notable) else notable
+        if chosen.empty:
+            continue
+        shown = chosen.head(NAMED)
+        texts = [
+            f"{_name_point(row, data)} ({value:.3g})"
+            for row, value in zip(shown["row"].tolist(), shown[number].tolist(), strict=True)
+        ]
+        more = f" and {len(chosen) - NAMED} more" if len(chosen) > NAMED else ""
+        yield f"{'':15s}{what}, with {number}: {'; '.join(texts)}{more}"
+
+
+def _name_point(row: int, data: PreparedData | None) -> str:
+    if data is None or not data.beside.ids:
+        return f"row {row}"
+    return data.beside.name_of(int(np.searchsorted(data.rows, row)))
+
+
+def _describe_composition(composition: pd.DataFrame) -> Iterator[str]:
+    for column, rows in composition.groupby("column", sort=False):
+        counts = count_samples(rows)
+        of_value = counts.sum(axis=1)
+        yield (
+            f"  samples      {column}: {count_of(len(of_value), 'value')} of "
+            f"{of_value.min():g} to {of_value.max():g} points; association with the groups "
+            f"{cramers_v(counts.to_numpy()):.3f} (Cramér's V: 0 none, 1 full)"
+        )
 
 
 def _describe_realizations(realizations: pd.DataFrame) -> str:

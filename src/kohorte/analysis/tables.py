@@ -7,7 +7,6 @@ maps give the same as the files of a study.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kohorte import store
 from kohorte._checks import extra
 from kohorte.analysis.boundaries import boundary_table
 from kohorte.analysis.choice import choose_settings
+from kohorte.analysis.composition import composition_table
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.reliability import reliability_table
@@ -58,7 +58,6 @@ _STABILITY = [
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
 _EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
 _METHODS = ["method", "ari", "ami", "accuracy", "n_groups", "points"]
-_COMPOSITION = ["column", "value", "group", "points", "share", "share_of_group"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
 
@@ -165,41 +164,6 @@ def notable_table(points: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def composition_table(
-    groups: Mapping[str, np.ndarray], labels: np.ndarray, n_groups: int
-) -> pd.DataFrame:
-    """Return one row a column, value of it and consensus group: the points that have both.
-
-    `share` are those of the value, `share_of_group` those of the group. Values are in the order of
-    text, numbers in it by their size: P2 comes before P10. `groups`: (N,) columns that say which
-    sample a point belongs to, by name; `labels` (N,) integers: group of each point, -1 for none.
-    """
-    tables = []
-    labels = np.asarray(labels, dtype=np.int64)
-    for column, values in groups.items():
-        names, codes = np.unique(values, return_inverse=True)
-        if values.dtype.kind == "O":
-            order = sorted(range(len(names)), key=lambda k: _natural(str(names[k])))
-            names, codes = names[order], np.argsort(order)[codes]
-        with_none = int((labels < 0).any())  # the last column is that of no group
-        width = n_groups + with_none
-        counts = np.bincount(codes * width + labels % width, minlength=len(names) * width)
-        counts = counts.reshape(len(names), width)
-        of_value, of_group = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
-        found = {
-            "column": column,
-            "value": np.repeat(names, width),
-            "group": np.tile([*range(n_groups), *[-1] * with_none], len(names)),
-            "points": counts.ravel(),
-            "share": (counts / of_value).ravel(),
-            "share_of_group": np.divide(
-                counts, of_group, out=np.full(counts.shape, np.nan), where=of_group > 0
-            ).ravel(),
-        }
-        tables.append(pd.DataFrame(found))
-    return pd.concat(tables) if tables else pd.DataFrame(columns=_COMPOSITION)
-
-
 def stability_table(
     ids: Sequence[str],
     overlaps: Overlaps,
@@ -271,12 +235,6 @@ def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
     if evidence is None:
         return pd.DataFrame(columns=_EVIDENCE)
     return pd.DataFrame({name: getattr(evidence, name)[:MAX_CANDIDATES] for name in _EVIDENCE})
-
-
-def _natural(text: str) -> list[tuple[bool, float, str]]:
-    """Return what sorts text with the numbers in it by their size."""
-    parts = re.split(r"(\d+)", text)
-    return [(part.isdecimal(), float(part) if part.isdecimal() else 0.0, part) for part in parts]
 
 
 def structure_table(structure: Structure | None) -> pd.DataFrame:

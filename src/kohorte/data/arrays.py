@@ -3,11 +3,13 @@
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from kohorte._checks import extra, suggest
+from kohorte.data.columns import Column, ColumnSource, choose_columns, column_of, fields_of
 from kohorte.data.reading import (
     ArraySource,
     ReadOptions,
@@ -46,7 +48,11 @@ def open_sklearn(title: str, name: str, options: ReadOptions) -> Iterator[Source
 @contextmanager
 def open_npy(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open the array of a .npy file, mapped so that only what is chosen gets read."""
-    yield ArraySource(title, open_npy_array(title, path))
+    array = open_npy_array(title, path)
+    if array.dtype.names:
+        yield ColumnSource(title, fields_of(title, array), options)
+    else:
+        yield ArraySource(title, array)
 
 
 def open_npy_array(title: str, path: str | Path) -> np.ndarray:
@@ -60,7 +66,11 @@ def open_npy_array(title: str, path: str | Path) -> np.ndarray:
 
 @contextmanager
 def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
-    """Open the arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz."""
+    """Open the arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz.
+
+    An array of records is a table by its fields. Without an array `features` each array of one
+    dimension is a column.
+    """
     if not zipfile.is_zipfile(path):
         raise DataError(f"{title}: is not a .npz file, or it is truncated")
     with _pickles(title), np.load(path, allow_pickle=False) as archive:
@@ -77,14 +87,48 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
                 check_memory(title, packed.file_size)
                 return archive[key]
 
-        features = member(options.feature_dataset)
-        names, key = None, options.names_dataset
-        if key is not None and (key in archive.files or key != "names"):
-            names = decode_names(title, member(key), f"array {key!r}")
+        key = options.feature_dataset
+        if key not in archive.files and key == ReadOptions.feature_dataset:
+            members = {
+                name: Column(shape, dtype, partial(member, name))
+                for name, (shape, dtype) in _headers(archive.zip).items()
+            }
+            yield ColumnSource(title, choose_columns(title, members, options), options)
+            return
+        features = member(key)
+        if features.dtype.names:
+            columns = fields_of(f"{title}: array {key!r}", features)
+            for name in options.others:
+                if name not in columns and (name == options.label or name in archive.files):
+                    columns[name] = column_of(member(name, list(columns)))
+            yield ColumnSource(title, columns, options)
+            return
+        names, naming = None, options.names_dataset
+        if naming is not None and (naming in archive.files or naming != "names"):
+            names = decode_names(title, member(naming), f"array {naming!r}")
         source = ArraySource(title, features, names, f"array {options.feature_dataset!r}")
         if options.label is not None and options.label not in source.names:
             source.add_labels(member(options.label, source.names))
+        for name in options.beside:
+            if name not in source.names and name in archive.files:
+                source.add_beside(name, member(name))
     yield source
+
+
+def _headers(archive: zipfile.ZipFile) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Read shape and type of each array in a .npz, and none of its numbers."""
+    found = {}
+    for member in archive.namelist():
+        if not member.endswith(".npy"):
+            continue
+        with archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read = np.lib.format.read_array_header_1_0
+            if version != (1, 0):
+                read = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(stream)
+        found[member.removesuffix(".npy")] = (shape, dtype)
+    return found
 
 
 @contextmanager

@@ -1,39 +1,59 @@
-"""Source: an HDF5 file with one dataset of N x F features, as published plasma files are."""
+"""Source: an HDF5 file with one dataset of N x F features, with one for each column, or of records.
 
+Tables by column are those of vaex, of pandas, of PyTables, of astropy and of many catalogues.
+"""
+
+import io
 import json
+import logging
 import os
+import pickle
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
 
 from kohorte._checks import suggest
+from kohorte.data.columns import Column, ColumnSource, choose_columns, split_fields
 from kohorte.data.reading import (
     MAX_COLUMNS,
     ArraySource,
-    FieldSource,
     ReadOptions,
     Source,
     check_expansion,
     damages,
     decode_names,
+    decode_text,
 )
 from kohorte.errors import DataError
 
+_LOG = logging.getLogger(__name__)
 _MAX_LINKS = 32
+
+#: Attributes of datasets that say the unit, and what a column is.
+_UNITS = ("units", "unit")
+_TITLES = ("long_name", "description", "title")
 
 #: Seconds that the HDF5 library is given to read text: at least, and for each entry.
 TEXT_SECONDS = 60
 _SECONDS_PER_TEXT = 1e-5
-_READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r')[sys.argv[2]][()]"
+_READ_TEXT = "import h5py, sys; h5py.File(sys.argv[1], 'r', locking=False)[sys.argv[2]][()]"
 
 
 @contextmanager
 def open_hdf5(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open the datasets `feature_dataset`, `names_dataset` and, if no column, `label` of a file.
+
+    `feature_dataset` may also be a group with one dataset for each column, or a dataset of records;
+    a file without a dataset `features` is such a group itself, or has a single one.
 
     All that is read lies in the file itself: links, raw storage and virtual datasets that lead to
     other files are refused, for their content could change unseen. The columns of a `fields.h5` of
@@ -46,11 +66,9 @@ def open_hdf5(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
             yield _open_fields(title, file, options)
             return
         with damages(title):
-            features = find_dataset(title, file, options.feature_dataset)
-            names = _read_names(title, file, options.names_dataset)
-            source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
-            if options.label is not None and options.label not in source.names:
-                source.add_labels(find_dataset(title, file, options.label, source.names))
+            source: Source | None = _open_columns(title, file, options)
+            if source is None:
+                source = _open_matrix(title, file, options)
         yield source
 
 
@@ -60,19 +78,20 @@ def open_file(title: str, path: str | Path) -> Iterator[h5py.File]:
     if not h5py.is_hdf5(path):
         raise DataError(f"{title}: is not an HDF5 file")
     with damages(title):
-        file = h5py.File(path, "r")
+        # Not every file system has locks, and none keeps out a program that does not ask for them.
+        file = h5py.File(path, "r", locking=False)
     with file:
         yield file
 
 
 def find_dataset(
-    title: str, file: h5py.File, key: str, columns: Sequence[str] = ()
+    title: str, file: h5py.File, key: str, columns: Sequence[str] = (), *, try_text: bool = True
 ) -> h5py.Dataset:
     """Find the dataset `key` of an open HDF5 file, which may not leave the file.
 
-    `columns` are other names that `key` could have meant, for the message. Raises DataError: it
-    does not exist, is a group, its data lie in another file or were never written, or it cannot be
-    what it claims to be.
+    `columns` are other names that `key` could have meant, for the message; `try_text`: text is read
+    on trial first, see below. Raises DataError: it does not exist, is a group, its data lie in
+    another file or were never written, or it cannot be what it claims to be.
     """
     with damages(title):
         found = _follow(title, file, key, columns)
@@ -86,17 +105,316 @@ def find_dataset(
         if found.size and found.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED:
             raise DataError(f"{title}: {key!r} was made but never written")
         check_expansion(f"{title}: {key!r}", found.nbytes, os.stat(file.filename).st_size)
-        if h5py.check_string_dtype(found.dtype) and found.dtype.kind == "O":
+        if try_text and h5py.check_string_dtype(found.dtype) and found.dtype.kind == "O":
             _try_text(title, file, found)
     return found
 
 
-def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> FieldSource:
+def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySource:
+    features = find_dataset(title, file, options.feature_dataset)
+    names = _read_names(title, file, options.names_dataset)
+    source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
+    if options.label is not None and options.label not in source.names:
+        source.add_labels(find_dataset(title, file, options.label, source.names))
+    for name in options.beside:
+        if name not in source.names and name in file:
+            source.add_beside(name, find_dataset(title, file, name))
+    return source
+
+
+def check_inside(title: str, file: h5py.File) -> None:
+    """Raise DataError if anything in a file leads to another file, for readers of whole files."""
+
+    def look(name: str, thing: h5py.HLObject) -> None:
+        if isinstance(thing, h5py.Dataset):
+            outside = thing.external is not None or (
+                thing.is_virtual and any(part.file_name != "." for part in thing.virtual_sources())
+            )
+            if outside:
+                raise DataError(f"{title}: the data of {name!r} lie in another file: refused")
+            check_expansion(f"{title}: {name!r}", thing.nbytes, os.stat(file.filename).st_size)
+            return
+        links = thing.id.links
+        for member in thing:
+            if links.get_info(member.encode()).type not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+                raise DataError(f"{title}: {member!r} is a link to another file, which is refused")
+
+    with damages(title):
+        look("/", file)
+        file.visititems(look)
+
+
+def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSource:
     with damages(title):
         names = list(file["fields"])
         if options.features is None and options.label is None:
-            names = json.loads(file.attrs["features"])
-    return FieldSource(title, {n: find_dataset(title, file, f"fields/{n}") for n in names})
+            wanted = [*json.loads(file.attrs["features"]), *options.beside]
+            names = [name for name in dict.fromkeys(wanted) if name in names]
+    fields = {name: dataset_column(title, file, f"fields/{name}") for name in names}
+    shape = next(iter(fields.values())).shape
+    for name, column in fields.items():
+        if column.shape != shape or not column.is_numeric:
+            raise DataError(
+                f"{title}: field {name!r} is {column.dtype} of shape {column.shape}; fields are "
+                f"numbers of one shape, and the first has {shape}"
+            )
+    return ColumnSource(title, fields, options, shape=shape)
+
+
+def dataset_column(title: str, file: h5py.File, key: str, columns: Iterable[str] = ()) -> Column:
+    """Return the dataset at `key` as a column, with unit and words from its attributes."""
+    dataset = find_dataset(title, file, key, list(columns), try_text=False)
+
+    def read() -> np.ndarray:
+        if h5py.check_string_dtype(dataset.dtype) and dataset.dtype.kind == "O":
+            _try_text(title, file, dataset)
+        return dataset[()]
+
+    unit, words = (_words(dataset, names) for names in (_UNITS, _TITLES))
+    return Column(dataset.shape or (), dataset.dtype, read, unit, words)
+
+
+def _words(thing: h5py.HLObject, names: Sequence[str]) -> str:
+    """Return the first of some attributes that is text; empty where there is none."""
+    for name in names:
+        if name in thing.attrs:
+            with suppress(OSError, UnicodeDecodeError):
+                value = thing.attrs[name]
+                if isinstance(value, str | bytes | np.bytes_):
+                    return decode_text(bytes(value) if isinstance(value, bytes) else value).strip()
+    return ""
+
+
+def find_columns(title: str, file: h5py.File, options: ReadOptions) -> tuple[str, str]:
+    """Return the group with the columns of a table by column, and how each is named in it.
+
+    Beside an N x F dataset or records it is the group of that, and inside of a data frame its own.
+    """
+    key = options.feature_dataset
+    group = file
+    if key != ReadOptions.feature_dataset or file.id.links.exists(key.encode()):
+        group = _follow(title, file, key, ())
+    while isinstance(group, h5py.Group) and "pandas_type" not in group.attrs:
+        inner = _groups(group)
+        if "columns" in inner and not _datasets(group):
+            return group["columns"].name, "{}/data"
+        if _datasets(group) or len(inner) != 1:
+            break
+        group = group[inner[0]]
+    return (group if isinstance(group, h5py.Group) else group.parent).name, "{}"
+
+
+def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSource | None:
+    """Open a table that is no N x F dataset; None where `feature_dataset` is one, or nothing."""
+    key = options.feature_dataset
+    group: h5py.HLObject
+    if key == ReadOptions.feature_dataset and not file.id.links.exists(key.encode()):
+        group = file
+    else:
+        group = _follow(title, file, key, ())
+    while isinstance(group, h5py.Group):
+        kind = group.attrs.get("pandas_type")
+        if kind is not None:
+            return _open_frame(title, file, group, decode_text(kind), options)
+        inner = _groups(group)
+        if "columns" in inner and not _datasets(group):
+            group = group["columns"]
+            return _open_group(title, file, group, _vaex_columns(title, file, group), options)
+        records = [name for name in _datasets(group) if _is_table(group[name])]
+        if len(records) > 1:
+            raise DataError(
+                f"{title}: has several tables, {', '.join(records)}; set feature_dataset to one"
+            )
+        if records:
+            group = group[records[0]]
+        elif _datasets(group) or len(inner) != 1:
+            if not _datasets(group) and inner:
+                raise DataError(
+                    f"{title}: no dataset {key!r}; set feature_dataset to one of the groups "
+                    f"{', '.join(inner)}"
+                )
+            return _open_group(title, file, group, _plain_columns(title, file, group), options)
+        else:
+            group = group[inner[0]]
+    if group.dtype.names is None:
+        return None
+    columns = _records(title, file, group)
+    _add_others(title, file, options, columns)
+    return ColumnSource(title, columns, options)
+
+
+def _groups(group: h5py.Group) -> list[str]:
+    return [name for name in _hard(group) if isinstance(group[name], h5py.Group)]
+
+
+def _datasets(group: h5py.Group) -> list[str]:
+    return [name for name in _hard(group) if isinstance(group[name], h5py.Dataset)]
+
+
+def _hard(group: h5py.Group) -> list[str]:
+    """List the members of a group that are in it, and no links to other places."""
+    links = group.id.links
+    hard = h5py.h5l.TYPE_HARD
+    return [name for name in group if links.get_info(name.encode()).type == hard]
+
+
+def _is_table(dataset: h5py.Dataset) -> bool:
+    """Tell whether a dataset holds records; astropy keeps what it says of columns beside it."""
+    return dataset.dtype.names is not None and not dataset.name.endswith("__table_column_meta__")
+
+
+def _open_group(
+    title: str,
+    file: h5py.File,
+    group: h5py.Group,
+    members: dict[str, Column],
+    options: ReadOptions,
+) -> ColumnSource:
+    _add_others(title, file, options, members)
+    place = group.name.strip("/")
+    missing = f"{place!r} is a group, not a dataset" if place else None
+    missing = missing or f"no dataset {options.feature_dataset!r}"
+    place = f"{place}/" if place else ""
+    return ColumnSource(title, choose_columns(title, members, options, missing, place), options)
+
+
+def _add_others(
+    title: str, file: h5py.File, options: ReadOptions, columns: dict[str, Column]
+) -> None:
+    """Add the datasets that `label` and others name, which may lie beside the table."""
+    for name in options.others:
+        if name not in columns and (name == options.label or name in file):
+            columns[name] = dataset_column(title, file, name, columns)
+
+
+def _plain_columns(title: str, file: h5py.File, group: h5py.Group) -> dict[str, Column]:
+    return {name: dataset_column(title, file, f"{group.name}/{name}") for name in _datasets(group)}
+
+
+def _vaex_columns(title: str, file: h5py.File, group: h5py.Group) -> dict[str, Column]:
+    """Return the columns of a table of vaex: columns/<name>/data, and a mask where there is one."""
+    columns = {}
+    order = decode_text(group.attrs.get("column_order", "")).split(",")
+    place_of = {name: k for k, name in enumerate(order)}
+    for name in sorted(_groups(group), key=lambda name: place_of.get(name, len(order))):
+        inner, place = _datasets(group[name]), f"{group.name}/{name}"
+        if "data" not in inner:
+            continue
+        column = dataset_column(title, file, f"{place}/data")
+        unit, words = (_words(group[name], names) for names in (_UNITS, _TITLES))
+        if "indices" in inner:
+            # Text, one piece after the other, and where each begins.
+            starts = dataset_column(title, file, f"{place}/indices")
+            shape = (max(0, starts.shape[0] - 1),)
+            column = Column(shape, np.dtype(object), partial(_cut_text, column, starts))
+        elif "mask" in inner:
+            mask = dataset_column(title, file, f"{place}/mask")
+            column = replace(column, read=partial(_mask, column, mask))
+        columns[name] = replace(column, unit=unit or column.unit, title=words or column.title)
+    return columns
+
+
+def _cut_text(text: Column, starts: Column) -> np.ndarray:
+    joined, cuts = text.read().tobytes(), starts.read().astype(np.int64)
+    out = np.empty(len(cuts) - 1, dtype=object)
+    for row in range(len(out)):
+        out[row] = joined[cuts[row] : cuts[row + 1]]
+    return out
+
+
+def _mask(column: Column, mask: Column) -> np.ndarray:
+    return np.ma.masked_array(column.read(), mask.read().astype(bool))
+
+
+def _records(title: str, file: h5py.File, table: h5py.Dataset) -> dict[str, Column]:
+    """Return the fields of a dataset of records; astropy's units stand in a dataset beside it."""
+    find_dataset(title, file, table.name, try_text=False)
+    if any(h5py.check_vlen_dtype(table.dtype[n]) for n in table.dtype.names):
+        raise DataError(f"{title}: {table.name!r} holds lists of any length, which are no features")
+    if any(table.dtype[n].kind == "O" for n in table.dtype.names):
+        _try_text(title, file, table)
+    columns = split_fields(title, table.dtype, table.shape, lambda name: table.fields(name)[()])
+    beside = f"{table.name}.__table_column_meta__"
+    if beside in file:
+        units, words = _astropy_words(find_dataset(title, file, beside)[()])
+        columns = {
+            name: replace(column, unit=units.get(name, ""), title=words.get(name, ""))
+            for name, column in columns.items()
+        }
+    return columns
+
+
+def _astropy_words(lines: np.ndarray) -> tuple[dict[str, str], dict[str, str]]:
+    """Find units and descriptions of columns in what astropy writes: YAML with tags of its own."""
+    text = "\n".join(decode_text(line) for line in lines.ravel())
+    units: dict[str, str] = {}
+    words: dict[str, str] = {}
+    for entry in re.split(r"^- *", text, flags=re.MULTILINE)[1:]:
+        name = re.search(r"\bname: *([^,}\n]+)", entry)
+        unit = re.search(r"\bunit: *(?:!\S+ *\{unit: *)?([^,}\n]+)", entry)
+        described = re.search(r"\bdescription: *([^,}\n]+)", entry)
+        for found, into in ((unit, units), (described, words)):
+            if name and found:
+                into[name[1].strip("'\" ")] = found[1].strip("'\" ")
+    return units, words
+
+
+def _open_frame(
+    title: str, file: h5py.File, group: h5py.Group, kind: str, options: ReadOptions
+) -> ColumnSource:
+    """Open a data frame that pandas wrote; its index names the rows."""
+    if kind == "frame_table":
+        table = group["table"]
+        columns = _records(title, file, table)
+        found: dict[str, Column] = {}
+        for name, column in columns.items():
+            block = re.fullmatch(r"(values_block_\d+)_(\d+)", name)
+            single = name if re.fullmatch(r"values_block_\d+", name) else None
+            if block or single:
+                names = _pickled_names(title, table, f"{block[1] if block else single}_kind")
+                found[names[int(block[2]) if block else 0]] = column
+            else:
+                found[name] = column
+    elif kind == "frame":
+        found = {}
+        if "axis1" in group and group["axis1"].ndim == 1:
+            found["index"] = dataset_column(title, file, f"{group.name}/axis1")
+        for number in range(int(group.attrs["nblocks"])):
+            items = decode_names(title, group[f"block{number}_items"][()], "block items")
+            values = dataset_column(title, file, f"{group.name}/block{number}_values")
+            for position, name in enumerate(items):
+                if values.shape[1:] == (len(items),):
+                    reading = partial(_column_of_block, values, position)
+                    found[name] = Column(values.shape[:1], values.dtype, reading)
+                else:
+                    _LOG.warning("%s: left out: %s, pickled objects of pandas", title, name)
+        order = decode_names(title, group["axis0"][()], "axis0")
+        found = {name: found[name] for name in ("index", *order) if name in found}
+    else:
+        raise DataError(f"{title}: {group.name!r} is a {kind} of pandas; save a DataFrame")
+    return ColumnSource(
+        title, found, options, asides={"index": "the index that pandas stored"}, ids="index"
+    )
+
+
+def _column_of_block(values: Column, position: int) -> np.ndarray:
+    return values.read()[:, position]
+
+
+def _pickled_names(title: str, table: h5py.Dataset, name: str) -> list[str]:
+    """Read names of columns that pandas pickled: plain text in a list, and nothing else."""
+    names = _PlainPickle(io.BytesIO(bytes(table.attrs[name]))).load()
+    if not isinstance(names, list) or not all(isinstance(text, str) for text in names):
+        raise DataError(f"{title}: the columns of {table.name!r} have names that are no text")
+    return names
+
+
+class _PlainPickle(pickle.Unpickler):
+    """A reader of pickles of text, numbers and lists: it makes no objects and calls nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Refuse whatever has to be imported."""
+        raise DataError(f"pickled {module}.{name}, which is never loaded")
 
 
 def _read_names(title: str, file: h5py.File, key: str | None) -> tuple[str, ...] | None:

@@ -20,6 +20,8 @@ class Reader(NamedTuple):
     module: str
     function: str
     is_text: bool = False
+    has_tables: bool = False  # of which `table` chooses one
+    beside: tuple[str, ...] = ()  # other modules of `kohorte.data` that it uses
 
 
 #: By scheme, which ends in a colon, or by file extension, lower case.
@@ -30,14 +32,39 @@ READERS = {
     ".hdf5": Reader("hdf5", "open_hdf5"),
     ".npy": Reader("arrays", "open_npy"),
     ".npz": Reader("arrays", "open_npz"),
-    ".csv": Reader("tabular", "open_csv", is_text=True),
-    ".tsv": Reader("tabular", "open_tsv", is_text=True),
-    ".txt": Reader("tabular", "open_tsv", is_text=True),
-    ".tab": Reader("tabular", "open_tsv", is_text=True),
-    ".data": Reader("tabular", "open_csv", is_text=True),
-    ".dat": Reader("tabular", "open_columns", is_text=True),
-    ".parquet": Reader("tabular", "open_parquet"),
+    ".csv": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
+    ".tsv": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
+    ".txt": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
+    ".tab": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
+    ".data": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
+    ".dat": Reader("tabular", "open_columns", is_text=True, beside=("lines",)),
+    ".mat": Reader("matlab", "open_mat", beside=("hdf5",)),
+    ".h5ad": Reader("annotated", "open_h5ad", beside=("hdf5",)),
+    **dict.fromkeys(
+        (".xlsx", ".xlsm", ".ods"),
+        Reader("sheets", "open_sheet", has_tables=True),
+    ),
+    **dict.fromkeys(
+        (".fits", ".fit", ".fts", ".fits.gz"), Reader("fits", "open_fits", has_tables=True)
+    ),
+    ".fcs": Reader("cytometry", "open_fcs", has_tables=True),
+    **dict.fromkeys(
+        (".nc", ".nc4"), Reader("netcdf", "open_netcdf", has_tables=True, beside=("hdf5",))
+    ),
+    ".zarr": Reader("netcdf", "open_zarr", has_tables=True, beside=("hdf5",)),
+    **dict.fromkeys((".tif", ".tiff"), Reader("rasters", "open_geotiff", has_tables=True)),
+    ".parquet": Reader("arrow", "open_parquet"),
+    ".feather": Reader("arrow", "open_feather"),
+    ".arrow": Reader("arrow", "open_feather"),
 }
+
+#: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has
+#: the form of the source where it can. Grids come back as their cells: `GRIDS`.
+COPIES = dict.fromkeys((".csv", ".data", ".dat", ".npy", ".mat", ".h5ad"), ".csv")
+COPIES |= {suffix: suffix for suffix in (".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")}
+COPIES |= {suffix: suffix for suffix in (".tsv", ".tab", ".txt", ".xlsx", ".ods", ".fcs")}
+COPIES |= {".xlsm": ".xlsx"} | dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
+GRIDS = {".nc": ".nc", ".nc4": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 
 #: Extensions of packed files of text, after the extension that tells what they hold.
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -49,29 +76,24 @@ VALUE_KEYS = ("missing_values", "not_missing", "decimal", "thousands", "below_de
 #: Word for any number of blanks and tabs as delimiter; a blank means the same.
 WHITESPACE = "whitespace"
 
-#: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has the
-#: form of the source where it can. Grids come back as their cells: `GRIDS`.
-COPIES = {
-    **{suffix: suffix for suffix in (".csv", ".tsv", ".txt", ".parquet", ".feather", ".arrow")},
-    **{suffix: suffix for suffix in (".xlsx", ".ods", ".fits", ".fcs", ".npz", ".h5", ".hdf5")},
-    ".xlsm": ".xlsx",
-    ".fit": ".fits",
-    ".fts": ".fits",
-    ".fits.gz": ".fits",
-    ".npy": ".csv",
-    ".h5ad": ".csv",
-    ".mat": ".csv",
-}
-GRIDS = {".nc": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
-
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 
-#: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("missing", "reading", "roles", "scaling", "sources", "table")
+#: Extensions of sources that are folders.
+STORES = (".zarr",)
 
-#: What other modules a reader uses.
-_BESIDE = {"tabular": ("lines", "numbers")}
+#: Modules of `kohorte.data` that every table is read and scaled with.
+_ALWAYS = ("columns", "missing", "numbers", "reading", "roles", "scaling", "sources", "table")
+
+
+def copy_name(source: str) -> str | None:
+    """Return the name of a copy of a source with columns added; None where none can be written."""
+    name, kind = PurePath(source).name, extension(source)
+    if kind in PACKED:  # text, which comes back as it is
+        name = name[: -len(kind)]
+        kind = extension(name)
+    suffix = COPIES.get(kind) or GRIDS.get(kind)
+    return None if suffix is None or not is_file(source) else name[: -len(kind)] + suffix
 
 
 def is_file(source: str) -> bool:
@@ -88,18 +110,24 @@ def is_file(source: str) -> bool:
 def find_reader(source: str) -> Reader | None:
     """Return the reader of a source, None where there is none for its extension."""
     scheme, colon, _ = source.partition(":")
-    reader = READERS.get(scheme + colon) or READERS.get(PurePath(source).suffix.lower())
-    if reader is not None or PurePath(source).suffix.lower() not in PACKED:
+    reader = READERS.get(scheme + colon) or READERS.get(extension(source))
+    if reader is not None or extension(source) not in PACKED:
         return reader
-    inner = READERS.get(PurePath(PurePath(source).stem).suffix.lower())
+    inner = READERS.get(extension(PurePath(source).stem))
     return inner if inner is not None and inner.is_text else None
+
+
+def extension(source: str) -> str:
+    """Return the key of READERS that a file ends in, as .csv or .fits.gz; else its last suffix."""
+    suffixes = [suffix.lower() for suffix in PurePath(source).suffixes]
+    two = "".join(suffixes[-2:])
+    return two if two in READERS else "".join(suffixes[-1:])
 
 
 def reading_parts(source: str | None) -> tuple[str, ...]:
     """Return the parts of the library that read a source, as `library_digest` takes them."""
     reader = None if source is None else find_reader(source)
-    own = () if reader is None else (reader.module, *_BESIDE.get(reader.module, ()))
-    modules = (*own, *_ALWAYS)
+    modules = _ALWAYS if reader is None else (reader.module, *reader.beside, *_ALWAYS)
     return () if source is None else tuple(f"data/{module}" for module in modules)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte.data.reading import ReadOptions
 from kohorte.errors import DataError
+
+_LOG = logging.getLogger(__name__)
 
 #: What a column of words says, lower case; those of one pair alone are one column of 1 and 0.
 _TRUTH = {
@@ -225,6 +229,48 @@ class Survey:
         )
 
 
+def convert_texts(
+    title: str,
+    names: Sequence[str],
+    texts: Mapping[int, Sequence[object]],
+    rows: np.ndarray,
+    out: np.ndarray,
+    options: ReadOptions,
+    place: Callable[[int], str],
+) -> None:
+    """Fill columns of a table of numbers from text, as in a text file; DataError if it is none.
+
+    `names`: of all columns of `out`, (rows, columns); `texts`: of some of them, by position, their
+    entries: text or bytes, None for a gap, or numbers, which stay as they are.
+    """
+    shared = NumberReader(0, options)
+    surveys = [Survey(name, shared, options) for name in names]
+    for k, entries in texts.items():
+        numbers = NumberReader(1, options)
+        is_number = [isinstance(entry, Real) for entry in entries]
+        out[is_number, k] = [entry for entry in entries if isinstance(entry, Real)]
+        other = [index for index, known in enumerate(is_number) if not known]
+        tokens = [_as_token(entries[index]) for index in other]
+        try:
+            out[other, k] = numbers.convert(tokens)
+            is_text = bool(numbers.find_mixed(out[:, [k]]))
+        except ValueError:
+            is_text = True
+        if is_text:
+            surveys[k].n_numbers += len(entries) - len(tokens)
+            surveys[k].add(tokens, rows[other].tolist())
+        for note in [] if is_text else numbers.notes([names[k]]):
+            _LOG.info("%s: %s", title, note)
+    if any(survey.row >= 0 for survey in surveys):
+        raise not_numbers(title, surveys, options, place)
+
+
+def _as_token(entry: object) -> str:
+    if isinstance(entry, bytes):
+        return entry.decode("utf-8", "replace")
+    return "" if entry is None else str(entry)
+
+
 def not_numbers(
     title: str, surveys: Sequence[Survey], options: ReadOptions, place: Callable[[int], str]
 ) -> DataError:
@@ -261,8 +307,8 @@ def choose_numbers(numeric: Sequence[str], options: ReadOptions) -> str:
     else:
         keep = f"choose the numeric columns by data.features: {yaml_list(numeric)}"
     return (
-        f"{keep}; a column of classes can be data.label, and categories become features as columns "
-        "of 0 and 1, one for each"
+        f"{keep}; a column of names can be data.id, one of classes data.label, and categories "
+        "become features as columns of 0 and 1, one for each"
     )
 
 

@@ -25,8 +25,7 @@ _LOG = logging.getLogger(__name__)
 _READING = [
     *("label", "stride", "sample", "missing", "feature_dataset", "names_dataset", "generate"),
     "label_missing",
-    *TEXT_KEYS,
-    *VALUE_KEYS,
+    *("table", *TEXT_KEYS, *VALUE_KEYS),
 ]
 
 #: Arguments of `read_table` by the key of the section `data` that names columns for them.
@@ -60,11 +59,15 @@ class PreparedData:
     titles: tuple[str, ...] = ()
     beside: Beside = field(default_factory=Beside)  # Names and samples of the points
     notes: tuple[str, ...] = ()  # What was warned of when the table was read and scaled
+    left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
+
+    def title(self, column: int) -> str:
+        """Return what a feature is called in words, or its name."""
+        return (self.titles[column] if self.titles else "") or self.names[column]
 
     def describe(self, column: int) -> str:
         """Return what a feature is called where its values are in the units of the source."""
-        title = self.titles[column] if self.titles else ""
-        text, unit = title or self.names[column], self.units[column] if self.units else ""
+        text, unit = self.title(column), self.units[column] if self.units else ""
         return (
             text if not unit or f"({unit})" in text or f"[{unit}]" in text else f"{text} ({unit})"
         )
@@ -162,6 +165,7 @@ def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
         units=units,
         titles=titles,
         beside=beside,
+        left_out=table.left_out,
     )
 
 

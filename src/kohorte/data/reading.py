@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -126,6 +125,11 @@ class ReadOptions:
     section: str = "data."
 
     @property
+    def others(self) -> tuple[str, ...]:
+        """Columns that are no features: the label, where there is one, and those beside."""
+        return (() if self.label is None else (self.label,)) + self.beside
+
+    @property
     def missing_rules(self) -> MissingValues:
         """What means a missing value."""
         return MissingValues(self.missing_values, self.not_missing)
@@ -149,8 +153,9 @@ class Source(ABC):
     #: By name of a column or coordinate, where the source says so: its unit, and what it is
     units: Mapping[str, str] = NOTHING
     titles: Mapping[str, str] = NOTHING
-    #: Of a grid, by axis in the order of `shape`: (cells along it,) numbers. An axis may have none,
-    #: and is called by its name in the source, or axis_0, ...
+    #: Of a grid: names of its axes in the order of `shape`, where they have some, and by axis what
+    #: the source says of its coordinates, (cells along it,) numbers
+    axes: tuple[str, ...] = ()
     coordinates: Mapping[str, np.ndarray] = NOTHING
     #: Columns that are features only where they are named, and what they are, for the log
     asides: Mapping[str, str] = NOTHING
@@ -188,35 +193,35 @@ class MarkedSource(Source):
     def __init__(self, source: Source, options: ReadOptions) -> None:
         for name in Source.__annotations__:
             setattr(self, name, getattr(source, name))
-        self._source, self._rules = source, options.missing_rules
+        self.origin, self._rules = source, options.missing_rules
         self._section = options.section
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""
-        values = self._source.read(columns, rows)
+        values = self.origin.read(columns, rows)
         absent = self._rules.in_numbers(values)
         return values if absent is None else np.where(absent, values.dtype.type(np.nan), values)
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column, with NaN among numbers and None in text for what is missing."""
-        found = self._source.read_column(column, rows)
+        found = self.origin.read_column(column, rows)
         return self._rules.mask(found, partial(self._report, f"column {self.names[column]!r}"))
 
     def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column as the file has it."""
-        return self._source.read_entries(column, rows)
+        return self.origin.read_entries(column, rows)
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read the labels that come with the source, marked as those of a column."""
-        return self._rules.mask(self._source.read_labels(rows), partial(self._report, "labels"))
+        return self._rules.mask(self.origin.read_labels(rows), partial(self._report, "labels"))
 
     def entry(self, column: int, row: int) -> Any:
         """Read one entry as the file has it."""
-        return self._source.entry(column, row)
+        return self.origin.entry(column, row)
 
     def place(self, row: int) -> str:
         """Say how a person finds `row` in the source."""
-        return self._source.place(row)
+        return self.origin.place(row)
 
     def _report(self, what: str, words: Counter[str]) -> None:
         found = ", ".join(f"{word!r} ({count})" for word, count in words.most_common(5))
@@ -269,7 +274,8 @@ class ArraySource(Source):
             )
         self.names = tuple(names)
         self.n_rows = shape[0]
-        self._array = array
+        self._array, self._n_columns = array, shape[1]
+        self._beside: list[np.ndarray | h5py.Dataset] = []
 
     def add_labels(self, labels: np.ndarray | h5py.Dataset) -> None:
         """Take `labels`, (N,), for the ground truth."""
@@ -281,10 +287,27 @@ class ArraySource(Source):
         self.has_labels = True
         self._labels = labels
 
+    def add_beside(self, name: str, values: np.ndarray | h5py.Dataset) -> None:
+        """Take `values`, (N,), for one more column, which is no feature."""
+        if values.shape != (self.n_rows,):
+            raise DataError(
+                f"{self.title}: {name!r} has shape {values.shape}, but there are {self.n_rows} "
+                "rows: one entry per row is needed"
+            )
+        self.names += (name,)
+        self.asides = {**self.asides, name: "an array beside the features"}
+        self._beside.append(values)
+
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read blocks of rows, so that memory holds only what is chosen."""
+        for column in columns:
+            if column >= self._n_columns:
+                raise DataError(
+                    f"{self.title}: {self.names[column]!r} is an array beside the features, and "
+                    "cannot be one of them"
+                )
         dtype = float_type(self._array.dtype)
-        everything = len(rows) == self.n_rows and list(columns) == list(range(len(self.names)))
+        everything = len(rows) == self.n_rows and list(columns) == list(range(self._n_columns))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
         with damages(self.title), np.errstate(all="ignore"):
             if everything and type(self._array) is np.ndarray:
@@ -295,6 +318,9 @@ class ArraySource(Source):
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column in the type of the array."""
+        if column >= self._n_columns:
+            with damages(self.title):
+                return np.asarray(self._beside[column - self._n_columns][()])[rows]
         out = np.empty((len(rows), 1), dtype=self._array.dtype)
         with damages(self.title):
             gather_rows(self._array, rows, [column], out)
@@ -304,44 +330,6 @@ class ArraySource(Source):
         """Read what `add_labels` took."""
         with damages(self.title):
             return np.asarray(self._labels[()])[rows]
-
-
-class FieldSource(Source):
-    """A source whose columns are datasets of their own, all on the cells of one grid."""
-
-    shape: tuple[int, ...]
-
-    def __init__(self, title: str, fields: Mapping[str, np.ndarray | h5py.Dataset]) -> None:
-        self.title = title
-        self.names = tuple(fields)
-        self._fields = fields
-        self.shape = next(iter(fields.values())).shape
-        for name, array in fields.items():
-            if array.shape != self.shape or array.dtype.kind not in NUMERIC_KINDS:
-                raise DataError(
-                    f"{title}: field {name!r} is {array.dtype} of shape {array.shape}; fields are "
-                    f"numbers of one shape, and the first has {self.shape}"
-                )
-        self.n_rows = math.prod(self.shape)
-
-    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read the chosen fields, one after the other."""
-        chosen = [self._fields[self.names[column]] for column in columns]
-        dtype = float_type(np.result_type(*[array.dtype for array in chosen]))
-        out = np.empty((len(rows), len(columns)), dtype=dtype)
-        for k, column in enumerate(columns):
-            out[:, k] = self.read_column(column, rows)
-        return out
-
-    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """Read one field in its own type."""
-        with damages(self.title):
-            flat = self._fields[self.names[column]][()].reshape(-1)
-        return flat if len(rows) == self.n_rows else flat[rows]
-
-    def place(self, row: int) -> str:
-        """Name the cell of the grid."""
-        return f"cell {tuple(int(i) for i in np.unravel_index(row, self.shape))}"
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype:

@@ -66,7 +66,13 @@ def find_beside(source: Source, roles: Roles, lenient: bool = False) -> dict[str
                 )
     index = _find_index(source)
     if index is not None:
-        found[index[0]] = index[1]
+        name, column = index
+        found[name] = column
+        if not source.names[column]:
+            _LOG.warning(
+                "%s: column %d has no name, so it names rows and is no feature",
+                *(source.title, column),
+            )
     return found
 
 

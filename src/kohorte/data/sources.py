@@ -17,7 +17,17 @@ import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte.data.missing import describe_codes, find_codes
-from kohorte.data.names import PACKED, READERS, SCHEMES, TEXT_KEYS, WHITESPACE, Reader, find_reader
+from kohorte.data.names import (
+    PACKED,
+    READERS,
+    SCHEMES,
+    STORES,
+    TEXT_KEYS,
+    WHITESPACE,
+    Reader,
+    extension,
+    find_reader,
+)
 from kohorte.data.reading import (
     MarkedSource,
     ReadOptions,
@@ -34,6 +44,9 @@ MISSING = ("error", "skip", "drop")
 #: Bytes of the smallest type that a table is held in, float32.
 _LEAST_BYTES = 4
 
+#: Names of columns that a line of the log lists.
+_LISTED = 20
+
 
 def read_table(
     source: str | os.PathLike[str],
@@ -49,6 +62,7 @@ def read_table(
     feature_dataset: str = "features",
     names_dataset: str | None = "names",
     delimiter: str | None = None,
+    table: str | int | None = None,
     generate: Mapping[str, Any] | None = None,
     missing: str = "error",
     missing_values: Sequence[float | str] = (),
@@ -109,6 +123,9 @@ def read_table(
     delimiter
         Text: the character between fields, or "whitespace" for any blanks and tabs; None is a comma
         in .csv and .data (a semicolon where `decimal` is a comma), blanks in .dat, else a tab.
+    table
+        Which table of a file: name or number (from 0) of a sheet, an HDU, a data set (FCS) or a
+        page (GeoTIFF); name of a group in NetCDF and Zarr. None takes the only one.
     generate
         `generated:` tables: points, features, seed and the numbers of `generated.OPTIONS`; None,
         for one or for all, takes the table's own, and 0 for the seed.
@@ -161,6 +178,7 @@ def read_table(
         feature_dataset=feature_dataset,
         names_dataset=names_dataset,
         delimiter=delimiter,
+        table=table,
         generate=chosen,
         missing_values=tuple(missing_values),
         not_missing=tuple(not_missing),
@@ -178,7 +196,7 @@ def read_table(
 
 
 @contextmanager
-def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
+def open_source(title: str, options: ReadOptions) -> Iterator[MarkedSource]:
     """Open any source, whose missing values are found as the options say.
 
     Raises ConfigError: an option does not apply to this source; DataError: it cannot be read.
@@ -188,7 +206,7 @@ def open_source(title: str, options: ReadOptions) -> Iterator[Source]:
 
 
 @contextmanager
-def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[Source]:
+def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Iterator[MarkedSource]:
     check_dialect(title, reader, options)
     try:
         opening = getattr(import_module(f"kohorte.data.{reader.module}"), reader.function)
@@ -225,7 +243,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         packed = ", ".join(PACKED)
         raise DataError(
-            f"{title}: unknown extension {path.suffix.lower()!r}; readable are {extensions}, and "
+            f"{title}: unknown extension {extension(title)!r}; readable are {extensions}, and "
             f"text that is packed ({packed}), as .csv.gz"
         )
     return reader, str(path)
@@ -240,6 +258,8 @@ def find_file(title: str) -> Path:
             if colon and not path.suffix and len(scheme) > 1:
                 raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
             raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
+        if path.is_dir() and extension(str(path)) in STORES:
+            return path
         if not path.is_file():
             what = "a directory" if path.is_dir() else "a device or pipe"
             raise DataError(f"{title}: is {what}, but a file is needed")
@@ -280,6 +300,9 @@ def _check_arguments(
 def check_dialect(title: str, reader: Reader, options: ReadOptions) -> None:
     """Raise ConfigError for options of text that are wrong, or that do not apply to a source."""
     key, delimiter = options.section, options.delimiter
+    if options.table is not None and not reader.has_tables:
+        kinds = ", ".join(name for name, other in READERS.items() if other.has_tables)
+        raise ConfigError(f"{key}table is for files of several tables ({kinds}); {title} is none")
     if not reader.is_text:
         for name in TEXT_KEYS:
             if getattr(options, name) != getattr(ReadOptions, name):
@@ -358,6 +381,11 @@ def _read(
         read_beside(source, roles, beside, rows),
         units={name: source.units[name] for name in names if name in source.units},
         titles={name: source.titles[name] for name in names if name in source.titles},
+        left_out=tuple(
+            name
+            for column, name in enumerate(source.names)
+            if name and column not in {label_column, *columns, *beside.values()}
+        ),
     )
 
 
@@ -374,6 +402,11 @@ def _feature_columns(
     if features is not None:
         return [_find_column(source, "feature", name) for name in features]
     columns = [column for column in range(len(source.names)) if column not in others]
+    aside = [source.names[column] for column in columns if source.names[column] in source.asides]
+    columns = [column for column in columns if source.names[column] not in aside]
+    for what in dict.fromkeys(source.asides[name] for name in aside):
+        named = [name for name in aside if source.asides[name] == what]
+        _LOG.info("%s: no feature, as it is %s: %s", source.title, what, _shorten(named))
     if not columns:
         raise DataError(f"{source.title}: has no feature columns")
     unnamed = next((column for column in columns if not source.names[column]), None)
@@ -430,6 +463,11 @@ def _drop_incomplete(
         )
     _LOG.warning("%s: %s; dropped", title, dropped)
     return values[complete], rows[complete]
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
 
 
 def _first_duplicate(names: Iterable[str]) -> str | None:

@@ -29,6 +29,10 @@ class Beside:
         """Return all columns by name, each once."""
         return {**self.ids, **self.groups, **self.carried}
 
+    def name_of(self, index: int) -> str:
+        """Return what the ids call a point; empty where there are none."""
+        return ", ".join(str(values[index]) for values in self.ids.values())
+
     def every(self, step: int) -> Beside:
         """Return every step-th point."""
         parts = (self.ids, self.groups, self.carried)
@@ -54,6 +58,7 @@ class Table:
     #: By name of a feature, where the source says so: its unit, and what it is in words
     units: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):

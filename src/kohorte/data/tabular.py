@@ -1,10 +1,9 @@
-"""Sources with one type per column: delimited text and Parquet."""
+"""Sources that are delimited text."""
 
 from __future__ import annotations
 
 import csv
 import logging
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from kohorte._checks import extra
 from kohorte.data.lines import (
     Lines,
     comment_prefix,
@@ -27,16 +25,13 @@ from kohorte.data.lines import (
 from kohorte.data.missing import is_marker
 from kohorte.data.names import WHITESPACE
 from kohorte.data.numbers import NumberReader, Survey, not_numbers
-from kohorte.data.reading import ReadOptions, Source, check_expansion, damages, float_type
+from kohorte.data.reading import ReadOptions, Source
 from kohorte.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import _csv
-
-    import pyarrow
-    import pyarrow.parquet
 
 #: Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
@@ -102,6 +97,15 @@ class TextSource(Source):
         for low, high, block in self._chosen(rows):
             out[low:high] = [record[column] for record in block]
         return out
+
+    @property
+    def delimiter(self) -> str:
+        """The character between fields; a blank for any number of blanks and tabs."""
+        return self._delimiter
+
+    def records(self) -> AbstractContextManager[Iterator[list[str]]]:
+        """Give all records below the header, as they are."""
+        return self._records()
 
     def place(self, row: int) -> str:
         """Name the row and its line."""
@@ -349,111 +353,6 @@ def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:
     return not is_order or (len(found) < 3 and any(value % 1 for value in found))
 
 
-class ParquetSource(Source):
-    """A Parquet file, read one column at a time."""
-
-    def __init__(self, title: str, file: pyarrow.parquet.ParquetFile, options: ReadOptions) -> None:
-        self.title = title
-        self._file, self._options = file, options
-        self.names = tuple(file.schema_arrow.names)
-        self.n_rows = file.metadata.num_rows
-
-    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
-        """Read the chosen columns, one after the other."""
-        types = [self._number_type(column) for column in columns]
-        texts = [k for k, dtype in enumerate(types) if dtype is None]
-        floats = [np.dtype(np.float64) if dtype is None else dtype for dtype in types]
-        out = np.empty((len(rows), len(columns)), dtype=np.result_type(*floats))
-        # Numbers beyond the range of float64 become infinite, which is refused with their place.
-        with np.errstate(all="ignore"):
-            for k, (column, dtype) in enumerate(zip(columns, types, strict=True)):
-                if dtype is not None:
-                    out[:, k] = self._numbers(column, dtype)[rows]
-        if texts:
-            self._read_text(columns, texts, rows, out)
-        return out
-
-    def _read_text(
-        self, columns: Sequence[int], texts: list[int], rows: np.ndarray, out: np.ndarray
-    ) -> None:
-        """Read the columns of text among those chosen as a text file would be read."""
-        shared = NumberReader(0, self._options)
-        surveys = [Survey(self.names[column], shared, self._options) for column in columns]
-        for k in texts:
-            name, numbers = self.names[columns[k]], NumberReader(1, self._options)
-            tokens = [
-                "" if value is None else value if isinstance(value, str) else str(value)
-                for value in self.read_column(columns[k], rows).tolist()
-            ]
-            try:
-                out[:, k] = numbers.convert(tokens)
-                is_text = bool(numbers.find_mixed(out[:, [k]]))
-            except ValueError:
-                is_text = True
-            if is_text:
-                surveys[k].add(tokens, rows.tolist())
-            for note in [] if is_text else numbers.notes([name]):
-                _LOG.info("%s: %s", self.title, note)
-        if any(survey.row >= 0 for survey in surveys):
-            raise not_numbers(self.title, surveys, self._options, self.place)
-
-    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """Read one column: as numbers if its type is numeric, else as objects."""
-        import pyarrow
-
-        kind = self._file.schema_arrow.types[column]
-        data = self._load(column)
-        with damages(self.title):
-            if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
-                return data.to_numpy()[rows]
-            out = np.empty(self.n_rows, dtype=object)
-            out[:] = data.to_pylist()
-            return out[rows]
-
-    def _load(self, column: int) -> pyarrow.ChunkedArray:
-        name = self.names[column]
-        with damages(self.title):
-            # A name with a dot also matches fields inside a column, hence the choice after reading.
-            found = self._file.read(columns=[name]).column(name)
-        if len(found) != self.n_rows:
-            raise DataError(
-                f"{self.title}: is damaged: column {name!r} has {len(found)} of {self.n_rows} rows"
-            )
-        return found
-
-    def _number_type(self, column: int) -> np.dtype | None:
-        """Return the type of the numbers of a column; None for text, which may be numbers, too."""
-        import pyarrow
-
-        kind = self._file.schema_arrow.types[column]
-        types = pyarrow.types
-        if types.is_integer(kind) or types.is_floating(kind):
-            return float_type(kind.to_pandas_dtype())
-        if types.is_boolean(kind) or types.is_decimal(kind) or types.is_null(kind):
-            return np.dtype(np.float64)
-        if types.is_dictionary(kind):
-            kind = kind.value_type
-        if types.is_string(kind) or types.is_large_string(kind):
-            return None
-        raise DataError(
-            f"{self.title}: feature {self.names[column]!r} holds {kind} from data row 0 on, but "
-            "features must be numbers; leave it out of data.features, or convert it"
-        )
-
-    def _numbers(self, column: int, dtype: np.dtype) -> np.ndarray:
-        """Read the whole column as floats, with NaN where it is null."""
-        import pyarrow
-
-        data = self._load(column)
-        kind = data.type
-        with damages(self.title):
-            if pyarrow.types.is_boolean(kind):
-                data = data.cast(pyarrow.uint8())
-            elif pyarrow.types.is_decimal(kind) or pyarrow.types.is_null(kind):
-                data = data.cast(pyarrow.float64())
-            return data.to_numpy().astype(dtype, copy=False)
-
-
 @contextmanager
 def open_csv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open comma-separated text, or text with any other delimiter that the options name."""
@@ -472,21 +371,3 @@ def open_tsv(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
 def open_columns(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open text with blanks between columns, or with the delimiter that the options name."""
     yield TextSource(title, path, options.delimiter or WHITESPACE, options)
-
-
-@contextmanager
-def open_parquet(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
-    """Open a Parquet file with one column per feature."""
-    with extra("workflow"):
-        import pyarrow
-        import pyarrow.parquet
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{title}: is not a readable Parquet file ({reason})") from error
-    with file:
-        with damages(title):
-            source = ParquetSource(title, file, options)
-        check_expansion(title, source.n_rows, os.stat(path).st_size)
-        yield source

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._portable import log
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps
 
@@ -125,7 +126,7 @@ def _choose_two(n: npt.ArrayLike) -> np.ndarray:
 
 def _xlogx(n: npt.ArrayLike) -> np.ndarray:
     number = np.asarray(n, dtype=np.float64)
-    return number * np.log(np.maximum(number, 1.0))
+    return number * log(np.maximum(number, 1.0))
 
 
 def _sum_tables(overlaps: Overlaps, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

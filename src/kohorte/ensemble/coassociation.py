@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
@@ -210,7 +211,7 @@ class Level:
         most = float(self.lifts.max(initial=0.0))
         inner = np.array([self.lifts[node - k] if node >= k else most for node in nodes])
         order = np.argsort(-size, kind="stable")
-        return np.log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
+        return log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
 
 
 def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:

@@ -164,14 +164,46 @@ def _goodness(n: np.ndarray, union: np.ndarray, total: np.ndarray, floor: float)
 
 def _smooth(ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the smoothed curve and its slope per rank."""
-    from scipy.signal import savgol_filter
-
     window = max(ranked.size // 10 | 1, _ORDER + 1)
     if ranked.size < window:
         slope = np.gradient(ranked) if ranked.size > 1 else np.zeros(1)
         return ranked.copy(), slope
-    smoothed = savgol_filter(ranked, window, _ORDER)
-    return smoothed, savgol_filter(smoothed, window, _ORDER, deriv=1)
+    values, slopes = _savitzky_golay(window)
+    smoothed = _convolve(ranked, values)
+    return smoothed, _convolve(smoothed, slopes)
+
+
+def _savitzky_golay(window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the filters of value and slope of the quartic through a window, (window, window).
+
+    Row t has the weights of the window's values for place t in it. From orthogonal polynomials, for
+    a least-squares solver of LAPACK has other last digits on other processors.
+    """
+    x = np.arange(window) - window // 2.0
+    polynomials, slopes = [np.ones(window), x], [np.zeros(window), np.ones(window)]
+    for _ in range(2, _ORDER + 1):
+        last, before = polynomials[-1], polynomials[-2]
+        share = float((last * last).sum() / (before * before).sum())
+        slopes.append(last + x * slopes[-1] - share * slopes[-2])
+        polynomials.append(x * last - share * before)
+    filters = np.zeros((2, window, window))
+    for polynomial, slope in zip(polynomials, slopes, strict=True):
+        weights = polynomial / float((polynomial * polynomial).sum())
+        filters[0] += polynomial[:, None] * weights
+        filters[1] += slope[:, None] * weights
+    return filters[0], filters[1]
+
+
+def _convolve(values: np.ndarray, filters: np.ndarray) -> np.ndarray:
+    """Apply the middle filter in the middle, and those of the first and last window at the ends."""
+    from scipy.ndimage import correlate1d
+
+    window = len(filters)
+    half = window // 2
+    found = correlate1d(values, filters[half])
+    found[:half] = (filters[:half] * values[:window]).sum(axis=1)
+    found[-half:] = (filters[-half:] * values[-window:]).sum(axis=1)
+    return found
 
 
 def _find_minima(derivative: np.ndarray, threshold: float) -> np.ndarray:

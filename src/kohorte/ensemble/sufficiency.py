@@ -1,10 +1,12 @@
 """How many realizations are enough: the consensus of some beside that of as many others."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._portable import log
 from kohorte.ensemble.agreement import label_ari
 from kohorte.ensemble.coassociation import find_levels
 from kohorte.ensemble.consensus import choose_groups, limit_groups
@@ -107,13 +109,15 @@ def extrapolate_agreement(sizes: np.ndarray, mean: np.ndarray, n: int) -> float:
     taken to grow. 1 where the largest subsets agree exactly.
     """
     upper = slice(len(sizes) // 2, None)
-    size, missing = np.log(sizes[upper]), 1 - mean[upper]
+    size, missing = log(sizes[upper]), 1 - mean[upper]
     if missing[-1] <= 0:
         return 1.0
-    size, missing = size[missing > 0], np.log(missing[missing > 0])
+    size, missing = size[missing > 0], log(missing[missing > 0])
     spread = size - size.mean()
-    slope = float(spread @ missing / (spread @ spread)) if size.size > 1 else 0.0
-    return float(1 - np.exp(missing.mean() + min(slope, 0.0) * (np.log(n) - size.mean())))
+    across = float((spread**2).sum())
+    slope = float((spread * missing).sum()) / across if size.size > 1 else 0.0
+    further = math.log(n) - float(size.mean())
+    return 1 - math.exp(float(missing.mean()) + min(slope, 0.0) * further)
 
 
 def _shuffle(levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -93,7 +93,7 @@ def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
     table, weights = store.read_data(inputs["data"], mapped=True), stored.arrays["weights"]
     column = choose_feature(table.names, weights, parameters["feature"])
     values = weights[:, column] * table.scale[column] + table.offset[column]
-    return feature_map_figure(values, table.names[column], stored.lattice)
+    return feature_map_figure(values, table.describe(column), stored.lattice)
 
 
 def choose_feature(names: Sequence[str], weights: np.ndarray, feature: str | None) -> int:

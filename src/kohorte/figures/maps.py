@@ -54,6 +54,7 @@ MAX_CLASSES = 12
 """Classes of a hit map with a colour of their own; the rarest beyond them are shown together."""
 
 _JOINT = "#D55E00"
+_UNKNOWN = "#C8C8C8"  # points whose class is not known
 _ABOVE = 0.3  # inches above a component plane, for its title
 
 
@@ -213,7 +214,7 @@ def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
     table = store.read_data(inputs["data"], mapped=True)
     return component_planes_figure(
         stored.arrays["weights"],
-        table.names,
+        [table.describe(k) for k in range(len(table.names))],
         stored.lattice,
         offset=table.offset,
         scale=table.scale,
@@ -228,11 +229,13 @@ def hit_map_figure(
     *,
     class_counts: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
+    unknown: np.ndarray | None = None,
     node_clusters: np.ndarray | None = None,
 ) -> Figure:
     """Draw points per node; with known classes as pies, else as filled parts of the cells.
 
-    `hits` are (M,) points whose winner the node is, `class_counts` (M, C) the same by true class;
+    `hits` are (M,) points whose winner the node is, `class_counts` (M, C) the same by true class,
+    `unknown` (M,) those whose class is not known;
     `node_clusters` (M,) draws the boundaries of clusters. The area of a symbol is proportional to
     the number of points of its node. The 95th percentile of occupied nodes fills its cell; what
     lies above is drawn as large, and the key says so. ConfigError where an array does not have one
@@ -249,6 +252,10 @@ def hit_map_figure(
     if class_counts is not None:
         _check_nodes(lattice, class_counts=class_counts)
         counts, labels, class_colours = _fold_classes(np.asarray(class_counts), class_names)
+        if unknown is not None and np.any(unknown):
+            _check_nodes(lattice, unknown=unknown)
+            counts = np.hstack([counts, np.asarray(unknown)[:, None]])
+            labels, class_colours = [*labels, "class not known"], [*class_colours, _UNKNOWN]
         handles += [
             Patch(facecolor=colour, edgecolor=INK, lw=0.3, label=shorten(name, 22))
             for name, colour in zip(labels, class_colours, strict=True)
@@ -291,15 +298,17 @@ def draw_hits(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `hits` from the files of a study."""
     stored = read_map(inputs, parameters, "hits", "winners", "node_clusters")
     table = store.read_data(inputs["data"], mapped=True)
-    counts = None
+    counts = unknown = None
     if table.truth is not None and table.class_names is not None:
         sides = stored.lattice.n_nodes, len(table.class_names)
         counts = count_classes(stored.arrays["winners"], table.truth, *sides)
+        unknown = stored.arrays["hits"] - counts.sum(axis=1)
     return hit_map_figure(
         stored.arrays["hits"],
         stored.lattice,
         class_counts=counts,
         class_names=table.class_names,
+        unknown=unknown,
         node_clusters=stored.arrays["node_clusters"],
     )
 

@@ -167,12 +167,14 @@ def draw_groups(
     shown: np.ndarray,
     names: Sequence[str],
     colours: Sequence[int] | None = None,
+    none: str = "none",
 ) -> list[Line2D]:
     """Draw points with the colour and marker of their group, the largest group first.
 
     Of the (N,) places and `groups`, negative for none, those with the indices `shown` are drawn.
     `colours` gives the number of the colour of each group, its own by default. Returns legend
-    entries with the number of points of each group (all, not only those drawn).
+    entries with the number of points of each group (all, not only those drawn), and of points
+    without one, which are called `none`.
     """
     colours = range(len(names)) if colours is None else colours
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
@@ -196,7 +198,7 @@ def draw_groups(
         entries.append(marker_handle(text, MUTED, ".", markeredgewidth=0))
     n_without = int((groups < 0).sum())
     if n_without:
-        entries.append(marker_handle(f"none ({n_without})", MUTED, ".", markeredgewidth=0))
+        entries.append(marker_handle(f"{none} ({n_without})", MUTED, ".", markeredgewidth=0))
     return entries
 
 

@@ -155,10 +155,12 @@ def signal_figure(
             wrong = (truth >= 0) & (stands_for != truth)
             if n_wrong := int(wrong.sum()):
                 chosen = shown[wrong[shown]]
-                text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
+                n_known = (truth >= 0).sum()
+                of = "" if n_known == len(truth) else f" of {n_known} known"
+                text = f"misassigned ({n_wrong}, {100 * n_wrong / n_known:.1f} %{of})"
                 at, many = (x[chosen], y[chosen]), len(chosen) > 300
                 entries += mark_points(row.panels[1], *at, text, many=many)
-        row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes))
+        row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes, none="not known"))
     row.legend(1, entries)
     row.finish()
     return row.figure
@@ -175,7 +177,7 @@ def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
     columns = choose_features(table.features, table.names, labels, parameters["features"])
     return signal_figure(
         table.physical(columns),
-        [table.names[k] for k in columns],
+        [table.describe(k) for k in columns],
         signal=ensemble.points.signal,
         labels=labels,
         truth=table.truth,
@@ -261,7 +263,7 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
         node_confidence = np.where(hits > 0, total / np.maximum(hits, 1), np.nan)
     return confidence_figure(
         table.physical(columns),
-        [table.names[k] for k in columns],
+        [table.describe(k) for k in columns],
         confidence=confidence,
         node_confidence=node_confidence,
         lattice=lattice,

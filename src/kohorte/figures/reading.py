@@ -30,7 +30,9 @@ def read_map(inputs: Inputs, parameters: Parameters, *names: str) -> "StoredReal
 def known_classes(table: "PreparedData") -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the class of each point and the names of the classes; ResultError without any."""
     if table.truth is None or table.class_names is None:
-        raise ResultError("the points of the study have no known classes; set data.label")
+        raise ResultError(
+            "the points of the study have no known classes: data.label names none, or names rows"
+        )
     return table.truth, table.class_names
 
 

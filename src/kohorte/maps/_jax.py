@@ -6,7 +6,9 @@ What is the same
     The same call gives the same bits on the same device. Sums over points are exact, in integers:
     neither the order in which a device adds nor the size of blocks has any influence on them, where
     atomic additions of floating-point numbers on a GPU, or longer blocks, would change their
-    digits. What is left to rounding is the choice between two nodes that are equally near within
+    digits. A realization has the same bits alone and beside any others: all are trained in lanes
+    whose number follows from the sizes of table and map, the last filled up. What is left to
+    rounding is the choice between two nodes that are equally near within
     the rounding of float32, which may fall differently for another size of blocks, another device
     or another backend. Points and weights on a common grid of few digits (integers, say) are
     compared without rounding: of equal distances the lowest index wins.
@@ -50,6 +52,12 @@ CACHE_BYTES = 1 << 22
 
 #: Default size of a block on accelerators, large against what starting a computation costs.
 BLOCK_BYTES = 1 << 28
+
+#: Realizations that an accelerator trains side by side, where one does not keep it busy.
+LANES = 8
+
+#: Pairs of points and nodes that keep an accelerator busy.
+_BUSY = 1 << 26
 
 _GROUP = 64
 _SUM_BITS = 62
@@ -119,10 +127,9 @@ def train_stack(
     """Return weights after a batch epoch with each radius; float32, in the shape of `weights`.
 
     What an epoch does: see `kohorte.maps.batch.train_batch`. Several realizations, which share
-    points, lattice and kernel, train at once, each as it would alone: the same up to the rounding
-    that decides between equally near nodes. Features are summed as integers, in a unit that is the
-    largest magnitude of the feature over 2^42 for 1e6 points and over 2^35 for 1e8, where float32
-    has 2^24. Smoothing is in float64.
+    points, lattice and kernel, train at once, each to the bits that it has alone. Features are
+    summed as integers, in a unit that is the largest magnitude of the feature over 2^42 for 1e6
+    points and over 2^35 for 1e8, where float32 has 2^24. Smoothing is in float64.
 
     The device holds all `features` (N, F), NaN where a value is missing. `weights` are (M, F), or
     (R, M, F) for R realizations; `radii` those of each epoch, (E,), or (R, E) for each realization
@@ -136,26 +143,42 @@ def train_stack(
     points = as_points(features, missing=True)
     trained, radii = _realizations(weights, radii, lattice, points.shape[1])
     n_realizations, n_epochs = radii.shape
+    shape = np.shape(weights)
     missing = has_missing(points)
     offsets, strengths = _kernel_values(Neighbourhood(lattice, kernel, kernel_distance), radii)
     point_bytes = _point_bytes(trained.shape[1:], kind, missing) + 16 * points.shape[1]
+    lanes = _count_lanes(len(points) * lattice.n_nodes)
+    # Filled up with the last realization: what is compiled, and so the rounding, stays the same.
+    lane = np.minimum(np.arange(-(-n_realizations // lanes) * lanes), n_realizations - 1)
     run = partial(
         _run_epochs,
         scores=kind.scores,
         missing=missing,
         sides=(lattice.xdim, lattice.ydim),
-        rows=_rows_in(block_bytes, n_realizations * point_bytes, len(points)),
-        nodes=_rows_in(block_bytes, 8 * n_realizations * lattice.n_nodes, lattice.n_nodes),
+        rows=_rows_in(block_bytes, lanes * point_bytes, len(points)),
+        nodes=_rows_in(block_bytes, 8 * lanes * lattice.n_nodes, lattice.n_nodes),
     )
+    groups = lane.reshape(-1, lanes)
     with jax.enable_x64(True):
-        data = jax.device_put((points, _units(points), offsets, strengths))
+        table = jax.device_put((points, _units(points), offsets))
+        stacks = [jax.device_put((strengths[:, group], trained[group])) for group in groups]
+
+    def collect() -> np.ndarray:
+        weights = np.concatenate([np.asarray(weights) for _, weights in stacks])
+        return weights[:n_realizations].reshape(shape)
+
     parts = [(0, n_epochs)] if observer is None else [(e, e + 1) for e in range(n_epochs)]
     for first, stop in parts:
         with jax.enable_x64(True):
-            trained = run(*data, trained, first, stop)
-        if observer and observer(stop, np.asarray(trained).reshape(np.shape(weights))):
+            stacks = [(of_lane, run(*table, of_lane, w, first, stop)) for of_lane, w in stacks]
+        if observer and observer(stop, collect()):
             break
-    return np.array(trained).reshape(np.shape(weights))
+    return collect()
+
+
+def _count_lanes(pairs: int) -> int:
+    """Realizations that are trained side by side, from the pairs of points and nodes of one."""
+    return 1 if jax.default_backend() == "cpu" else max(1, min(LANES, _BUSY // max(pairs, 1)))
 
 
 def search_work(n_points: int, n_nodes: int, n_features: int, metric: str) -> tuple[int, int]:

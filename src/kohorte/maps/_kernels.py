@@ -799,6 +799,23 @@ def spread_product(
 
 
 @njit(nogil=True, cache=True)
+def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the product of (n, m) and (m, F) float64, each sum in the order of m.
+
+    Every processor gives the same bits, where BLAS has another order for each.
+    """
+    out = np.zeros((left.shape[0], right.shape[1]))
+    for i in range(left.shape[0]):
+        row = out[i]
+        for k in range(left.shape[1]):
+            factor = left[i, k]
+            if factor != 0.0:
+                for f in range(right.shape[1]):
+                    row[f] += factor * right[k, f]
+    return out
+
+
+@njit(nogil=True, cache=True)
 def _distance(a: np.ndarray, b: np.ndarray, kind: int, root: bool) -> float:
     """Return the distance of two rows, in float64, over the features that both have; else inf.
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kohorte._checks import as_number, choose, choose_name
+from kohorte._portable import exp
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.parameters import LATTICE_DISTANCES
 
@@ -38,12 +39,12 @@ _POINT = 1e-100
 #: n. triangle: 1 - d/n for d <= n, else 0.
 KERNELS: dict[str, Kernel] = {
     "truncated_gaussian": _with_point_limit(
-        lambda d, n: np.where(d <= n, np.exp(-(d**2) / (2 * (n / 3) ** 2)), 0.0)
+        lambda d, n: np.where(d <= n, exp(-(d**2) / (2 * (n / 3) ** 2)), 0.0)
     ),
-    "gaussian": _with_point_limit(lambda d, n: np.exp(-(d**2) / (2 * n**2))),
-    "gaussian_e": _with_point_limit(lambda d, n: np.exp(-(d**2) / n**2)),
+    "gaussian": _with_point_limit(lambda d, n: exp(-(d**2) / (2 * n**2))),
+    "gaussian_e": _with_point_limit(lambda d, n: exp(-(d**2) / n**2)),
     "bubble": _with_point_limit(lambda d, n: np.where(d <= n, 1.0, 0.0)),
-    "mexican_hat": _with_point_limit(lambda d, n: (1 - (d / n) ** 2) * np.exp(-((d / n) ** 2) / 2)),
+    "mexican_hat": _with_point_limit(lambda d, n: (1 - (d / n) ** 2) * exp(-((d / n) ** 2) / 2)),
     "triangle": _with_point_limit(lambda d, n: np.maximum(1 - d / n, 0.0)),
 }
 

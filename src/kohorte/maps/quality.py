@@ -16,7 +16,6 @@ from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte._checks import as_count
 from kohorte.errors import DataError
 from kohorte.maps import preservation
-from kohorte.maps._threads import single_threaded
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS, pairwise, rowwise
 from kohorte.maps.neighbourhood import Neighbourhood
@@ -82,7 +81,7 @@ def combined_error(
         lengths[searched] = _path_lengths(
             weights, lattice, metric, origins[searched], targets[searched]
         )
-    return quantization_error(distances) + float(lengths @ counts) / first.size
+    return quantization_error(distances) + float((lengths * counts).sum()) / first.size
 
 
 def _link_lengths(
@@ -168,6 +167,8 @@ def _energy_of_squares(
     strengths: np.ndarray,
 ) -> float:
     """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2; h by offset."""
+    from kohorte.maps import _kernels
+
     n_nodes, n_features = weights.shape
     weights = weights.astype(np.float64)
     # Sums by winner and feature of o = p - w_c, which are small numbers, so that no digits cancel,
@@ -192,14 +193,14 @@ def _energy_of_squares(
     squares = weights**2
     total = 0.0
     hit = np.flatnonzero(np.bincount(winners, minlength=n_nodes))
-    with single_threaded():
-        for nodes in _blocks(hit, n_nodes):
-            h = lattice.take_offsets(strengths, nodes)
-            own, of_h, of_weights = weights[nodes], h.sum(axis=1)[:, None], h @ weights
-            total += float(of_h[:, 0] @ scatter[nodes])
-            total += float((2 * sums[nodes] * (of_h * own - of_weights)).sum())
-            spread = of_h * own**2 - 2 * own * of_weights + h @ squares
-            total += float((present[nodes] * spread).sum())
+    for nodes in _blocks(hit, n_nodes):
+        h = lattice.take_offsets(strengths, nodes)
+        own, of_h = weights[nodes], h.sum(axis=1)[:, None]
+        of_weights, of_squares = _kernels.product(h, weights), _kernels.product(h, squares)
+        total += float((of_h[:, 0] * scatter[nodes]).sum())
+        total += float((2 * sums[nodes] * (of_h * own - of_weights)).sum())
+        spread = of_h * own**2 - 2 * own * of_weights + of_squares
+        total += float((present[nodes] * spread).sum())
     return total
 
 

@@ -173,7 +173,7 @@ def run_realizations(
     """Call ``done(k, realization)`` for each of `runs`, as soon as it is there.
 
     Maps of the backend ``jax`` that have everything but their starts and radii in common are
-    trained side by side on the device; such a result is that of run_realization up to rounding.
+    trained side by side on the device; each is that of run_realization, to the last bit.
     `runs` are parameters and seed of each map, of which `threads` are trained at a time, each by
     one thread; `done` is called in it. `factors` has those of each map. Other arguments, and
     errors, are as for run_realization.

@@ -4,12 +4,14 @@ A schedule is a function of step numbers, evaluated for a block of steps at a ti
 does not grow with the length of a run.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from kohorte._checks import as_alpha, as_count, as_number, choose_name
+from kohorte._portable import log, power
 from kohorte.maps.parameters import check_fall, radius_ends
 
 #: Final neighbourhood size of maps whose first one is larger.
@@ -80,12 +82,12 @@ def reference_radius(xdim: int, ydim: int, steps: int) -> RadiusSchedule:
 CURVES: dict[str, Callable[[np.ndarray, float, float, int], np.ndarray]] = {
     "constant": lambda progress, first, last, steps: np.full(progress.shape, first),
     "linear": lambda progress, first, last, steps: first + (last - first) * progress,
-    "exponential": lambda progress, first, last, steps: first * (last / first) ** progress,
+    "exponential": lambda progress, first, last, steps: first * power(last / first, progress),
     "inverse_time": lambda progress, first, last, steps: (
         first / (1 + (first / last - 1) * progress)
     ),
     "power": lambda progress, first, last, steps: (
-        first * (last / first) ** (np.log1p(progress * steps) / np.log1p(steps))
+        first * power(last / first, log(1 + progress * steps) / math.log(1 + steps))
     ),
 }
 

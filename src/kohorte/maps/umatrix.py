@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from kohorte._arrays import as_node_values, as_weights
 from kohorte._checks import as_number
+from kohorte._portable import exp
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
 from kohorte.maps.metrics import rowwise
 
@@ -70,7 +71,7 @@ def _kernel(steps: np.ndarray, period: float, length: float) -> np.ndarray:
     if period < math.inf:
         apart = np.minimum(apart, period - apart)
     with np.errstate(over="ignore"):  # a very short length squares to infinity: the kernel is 0
-        return np.exp(-((apart / length) ** 2))
+        return exp(-((apart / length) ** 2))
 
 
 def _product(over_y: np.ndarray, plane: np.ndarray, over_x: np.ndarray) -> np.ndarray:

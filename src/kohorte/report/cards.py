@@ -11,7 +11,8 @@ import pandas as pd
 
 from kohorte.analysis.profiles import telling_features
 from kohorte.figures.style import group_colour, group_marker
-from kohorte.report.facts import Facts, Members, find_members, number_of, percent, plain
+from kohorte.report.facts import Facts, Members, find_members, number_of, p_value, percent, plain
+from kohorte.report.words import LEVEL
 
 #: Groups with a card, the largest; all are in the table of groups.
 MOST_CARDS = 40
@@ -156,7 +157,7 @@ def _stability(row: pd.Series) -> Iterator[tuple[str, str, str]]:
     }
     for name, (title, meaning) in tests.items():
         if name in row and pd.notna(row[name]):
-            yield title, f"{float(row[name]):.2g}", meaning
+            yield title, p_value(float(row[name])).removeprefix("p = ").removeprefix("p "), meaning
 
 
 def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
@@ -165,8 +166,8 @@ def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
             continue
         other = int(row.neighbour if row.group == group else row.group)
         if pd.notna(row.p_gap):
-            gap = "a gap between them" if row.p_gap <= 0.05 else "no gap shown between them"
-            yield f"group {other}: {gap} (p = {float(row.p_gap):.2g})"
+            gap = "a gap between them" if row.p_gap <= LEVEL else "no gap shown between them"
+            yield f"group {other}: {gap} ({p_value(float(row.p_gap))})"
         else:
             yield f"group {other}: lift {plain(float(row.lift))}"
 

@@ -192,6 +192,11 @@ def percent(share: float) -> str:
     return f"{text.removesuffix('.0')} %"
 
 
+def p_value(p: float) -> str:
+    """Write a p-value: p = 0.02, p < 0.001."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def number_of(count: int, noun: str, plural: str = "") -> str:
     """Write a number of things: 1 point, 1,200 points."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

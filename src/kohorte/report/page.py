@@ -43,8 +43,13 @@ PARTS = {
     MAP: "What do the maps look like?",
 }
 
-#: Figures that come first in their part.
-_FIRST = ("profiles", "signal", "composition")
+#: Figures in the order of their part; others follow.
+_FIRST = (
+    *("profiles", "signal", "composition"),
+    *("evidence", "sufficiency", "confidence", "reliability", "stability"),
+    *("agreement", "effects", "quality"),
+    *("node_groups", "umatrix", "component_planes", "hits"),
+)
 
 #: Tables in the order in which they are read; others follow.
 _ORDER = (

@@ -12,10 +12,12 @@ import pandas as pd
 from kohorte.analysis.profiles import telling_features
 from kohorte.analysis.reliability import calibration_error
 from kohorte.ensemble.sufficiency import LEAST
-from kohorte.report.facts import Facts, number_of, percent, plain
+from kohorte.report.facts import Facts, number_of, p_value, percent, plain
 
 #: Of a p-value, below which a page speaks of a difference.
 LEVEL = 0.05
+
+_LISTED = 10  # columns named in a sentence
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _structure(facts: Facts) -> Finding:
     any_number = found[found["n_groups"].astype(str) == "any"] if len(found) else found
     text = (
         "Maps were trained in the same way on tables that have no groups. "
-        f"Such a table gives as much evidence for groups with a probability of p = {p:.2g}"
+        f"Such a table gives as much evidence for groups with a probability of {p_value(p)}"
     )
     if len(any_number):
         row = any_number.iloc[0]
@@ -145,7 +147,8 @@ def _agreement(facts: Facts) -> Finding | None:
     if copies:
         text += f" {number_of(int(copies), 'realization')} copied others and did not vote."
     tone = "good" if np.median(shares) >= 0.9 else "bad" if np.median(shares) < 0.6 else "neutral"
-    return Finding("Do the maps agree?", f"{percent(np.median(shares))} of the votes", text, tone)
+    answer = f"For {percent(np.median(shares))} of the points"
+    return Finding("Do the maps agree?", answer, text, tone)
 
 
 def _sufficiency(facts: Facts) -> Finding:
@@ -202,8 +205,13 @@ def _reading(facts: Facts) -> Finding | None:
             f"{number_of(table.n_missing, 'value')} ({percent(share)}) "
             f"{'is' if table.n_missing == 1 else 'are'} missing."
         )
+    if table.left_out:
+        names = ", ".join(table.left_out[:_LISTED])
+        more = len(table.left_out) - _LISTED
+        names += f" and {more} more" if more > 0 else ""
+        parts.append(f"Columns left out: {names}.")
     parts += [f"{note.rstrip('.')}." for note in table.notes]
-    answer = number_of(len(table.notes), "remark") if table.notes else "As it was"
+    answer = number_of(len(table.notes), "remark") if table.notes else "Without remarks"
     return Finding("How was the table read?", answer, " ".join(parts))
 
 
@@ -285,7 +293,7 @@ def _effects(facts: Facts) -> str:
         return ""
     first = found.drop_duplicates("parameter")
     matter = [
-        f"{row.parameter} (p = {float(row.p_value):.2g})"
+        f"{row.parameter} ({p_value(float(row.p_value))})"
         for row in first.itertuples()
         if float(row.p_value) <= LEVEL
     ]

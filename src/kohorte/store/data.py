@@ -14,6 +14,9 @@ from kohorte.data.table import Beside
 from kohorte.provenance import portable_path
 from kohorte.store.files import UNITS, create, put, read_json, read_result, read_text
 
+#: What is told of a table in words, as attributes.
+_TOLD = ("notes", "left_out")
+
 
 def write_data(
     path: str | Path,
@@ -36,8 +39,7 @@ def write_data(
     attributes = {"digest": data.digest, "n_missing": data.n_missing, **attributes}
     if data.shape is not None:
         attributes["shape"] = list(data.shape)
-    if data.notes:
-        attributes["notes"] = list(data.notes)
+    attributes |= {n: list(told) for n in _TOLD if (told := getattr(data, n))}
     with create(path, "data", options=options or None, **attributes) as file:
         put(
             file,
@@ -127,7 +129,7 @@ def read_data(path: str | Path, *, mapped: bool = False, beside: bool = False) -
             units=read_text(file["units"]) if "units" in file else (),
             titles=read_text(file["titles"]) if "titles" in file else (),
             beside=get_beside(file) if beside else Beside(),
-            notes=tuple(read_json(file, "notes")) if "notes" in file.attrs else (),
+            **{n: tuple(read_json(file, n)) for n in _TOLD if n in file.attrs},
         )
 
 

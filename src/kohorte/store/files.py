@@ -207,8 +207,11 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     try:
         state = path.stat()
         sealed = _is_sealed(path, state.st_ino, state.st_size, state.st_mtime_ns)
-        file = h5py.File(path, "r")
+        # The seal guards the content, and not every file system has the locks that HDF5 asks for.
+        file = h5py.File(path, "r", locking=False)
     except OSError as error:
+        if error.errno is not None:  # of the system, where what HDF5 finds wrong has no number
+            raise ResultError(f"{path}: cannot be read ({error})") from None
         raise _not_whole(path, error) from None
     with file:
         try:

@@ -110,6 +110,11 @@ CLASSES = _require(
     lambda config, study: has_classes(config["data"]),
     "data.label names no known classes; name the column or dataset that holds them",
 )
+SAMPLES = _require(
+    "`data.group`",
+    lambda config, study: config["data"]["source"] and config["data"]["group"] is not None,
+    "data.group names no column that says which sample points belong to",
+)
 TEST_POINTS = _require(
     "`classification.test`",
     lambda config, study: config["classification"]["test"] is not None,
@@ -298,6 +303,14 @@ FIGURES = (
         needs=[POINTS],
         inputs=["ensemble", "data", "maps"],
         parameters=["figures.features", "figures.realization"],
+    ),
+    _of_an_ensemble(
+        "composition",
+        "kohorte.figures.composition",
+        "Which groups does each sample consist of?",
+        needs=[POINTS, SAMPLES],
+        inputs=[],
+        tables=["composition"],
     ),
     _of_trust(
         "reliability",

@@ -31,7 +31,14 @@ _LOG = logging.getLogger(__name__)
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
 NOT_LISTED = (
     *("MANIFEST", "summary.txt", "logs/*", "benchmarks/*", "overlaps/*", "realizations/batches/*"),
-    *("imputed.h5", "group_signals.h5", "figures/manifest.csv", "prediction/*", "tables/jobs.csv"),
+    *(
+        "imputed.h5",
+        "group_signals.h5",
+        "figures/manifest.csv",
+        "prediction/*",
+        "labelled/*",
+        "tables/jobs.csv",
+    ),
     *("comparison/*", "*.crate.zip"),
 )
 

@@ -63,6 +63,8 @@ class Cost:
 COSTS: Mapping[str, Cost] = {
     # Text is read at 0.1 s/MB; Parquet, which is compressed, takes 3.2 times its size.
     "prepare_data": Cost(mb_per_mb=5, seconds_per_mb=0.2),
+    # Spreadsheets take most: some hundred bytes for each of their cells.
+    "label_table": Cost(mb_per_mb=30, seconds_per_mb=5),
     "predict_labels": Cost(mb_per_mb=5, seconds_per_mb=1),
     # The nearest of all points: 60000 x 784 for 10000 of them.
     "classify_points": Cost(base_mb=800, mb_per_mb=4, seconds_per_mb=3),

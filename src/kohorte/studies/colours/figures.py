@@ -112,7 +112,7 @@ def colours_figure(
 def draw_colours(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `colours` from the files of a study."""
     identifier = parameters["realization"] or store.read_representative(inputs["ensemble"])
-    table = store.read_data(inputs["data"])
+    table = store.read_data(inputs["data"], beside=True)
     values = table.features * table.scale + table.offset
     check_colours(values, table.names)
     files = store.listed_realizations(inputs["maps"])
@@ -123,13 +123,17 @@ def draw_colours(inputs: Inputs, parameters: Parameters) -> Figure:
         for r, weights in zip(stored, colours, strict=True)
     ]
     own = [file.stem for file in files].index(identifier)
-    names = table.rows if table.truth is None else np.array(table.class_names)[table.truth]
+    names = [str(row) for row in table.rows]
+    if table.beside.ids:
+        names = [table.beside.name_of(k) for k in range(len(names))]
+    elif table.truth is not None and table.class_names is not None:
+        names = [*map([*table.class_names, ""].__getitem__, table.truth)]  # the last is that of -1
     return colours_figure(
         colours[own],
         stored[own].lattice,
         table.names,
         winners=stored[own].arrays["winners"],
-        names=[str(name) for name in names],
+        names=names,
         distances=np.array(distances),
         highlight=own,
     )

@@ -108,7 +108,7 @@ def feature_pairs_figure(
         marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
-    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} cells are drawn"))
+    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} points are drawn"))
     legend_below(figure, entries, most=5)
     return figure
 
@@ -123,10 +123,14 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         raise ResultError(f"{inputs['data']}: has one feature only, so there are no pairs to draw")
     shown, columns = choose_points(len(labels)), list(range(len(table.names)))[:MOST_FEATURES]
     points = table.features[shown][:, columns].astype(np.float64)
-    names, units = [table.names[k] for k in columns], _read_units(inputs["fields"])
+    units = dict(zip(table.names, table.units, strict=False)) | _read_units(inputs["fields"])
+    texts = [
+        field_label(name, units.get(name, "")) if table.title(k) == name else table.describe(k)
+        for k, name in zip(columns, table.names, strict=False)
+    ]
     return feature_pairs_figure(
         fill_missing(points) * table.scale[columns] + table.offset[columns],
-        [field_label(name, units.get(name, "")) for name in names],
+        texts,
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
         n_points=len(labels),

@@ -1,0 +1,165 @@
+"""Sources that are a sheet of a workbook: Excel and OpenDocument."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kohorte._checks import extra, suggest
+from kohorte.data.numbers import convert_texts
+from kohorte.data.reading import ReadOptions, Source, check_expansion, check_memory, damages
+from kohorte.errors import DataError
+
+#: Bytes that a cell takes in memory, roughly, for each byte of the unpacked sheet.
+_BYTES_PER_BYTE = 4
+
+
+class SheetSource(Source):
+    """A sheet whose first row that is not empty names the columns; rows without entry are skipped.
+
+    Numbers are those that the program stored with a formula. Text is read as in a text file.
+    """
+
+    def __init__(
+        self, title: str, cells: Sequence[Sequence[Any]], sheet: str, options: ReadOptions
+    ) -> None:
+        self.title, self._options = title, options
+        filled = [row for row, record in enumerate(cells) if not all(map(_is_empty, record))]
+        if not filled:
+            raise DataError(f"{title}: is empty; a row with names and rows of values are needed")
+        header, self._rows = cells[filled[0]], filled[1:]
+        used = [
+            column
+            for column in range(len(header))
+            if not all(_is_empty(cells[row][column]) for row in filled)
+        ]
+        self.names = tuple("" if _is_empty(n) else _text(n) for n in (header[c] for c in used))
+        self._records = [[cells[row][column] for column in used] for row in self._rows]
+        self.n_rows = len(self._records)
+        self.header_row, self.last_column, self.sheet = filled[0], used[-1], sheet
+        if not self._records:
+            raise DataError(f"{title}: has a row of names, but no rows of values")
+        if sum(map(bool, self.names)) < len(used) / 2:
+            raise DataError(
+                f"{title}: row {filled[0] + 1} names {sum(map(bool, self.names))} of {len(used)} "
+                "columns; remove what stands above the row of names, which must come first"
+            )
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows of the sheet that are those of the table, from 0."""
+        return self._rows
+
+    def record(self, row: int) -> list[Any]:
+        """Return the cells of a row of the table."""
+        return list(self._records[row])
+
+    def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
+        """Read numbers; raise DataError for text that is none, and for dates."""
+        out = np.empty((len(rows), len(columns)))
+        texts = {
+            k: [
+                entry if isinstance(entry, Real) else None if _is_empty(entry) else _text(entry)
+                for entry in (self._records[row][column] for row in rows.tolist())
+            ]
+            for k, column in enumerate(columns)
+        }
+        names = [self.names[column] for column in columns]
+        convert_texts(self.title, names, texts, rows, out, self._options, self.place)
+        return out
+
+    def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column: as numbers where all are, with NaN for gaps, else as text."""
+        values = [self._records[row][column] for row in rows.tolist()]
+        if all(isinstance(value, Real) or _is_empty(value) for value in values):
+            numbers = [math.nan if _is_empty(value) else float(value) for value in values]
+            return np.array(numbers, dtype=np.float64)
+        out = np.empty(len(values), dtype=object)
+        out[:] = [None if _is_empty(value) else _text(value) for value in values]
+        return out
+
+    def place(self, row: int) -> str:
+        """Name the row and that of the sheet."""
+        return f"data row {row} (row {self._rows[row] + 1} of the sheet)"
+
+
+@contextmanager
+def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
+    """Open the sheet `table` of a workbook; it may be left out where one sheet alone is filled."""
+    with extra("formats"):
+        import pandas as pd
+
+        if Path(path).suffix.lower() == ".ods":
+            import odf  # noqa: F401
+        else:
+            import openpyxl  # noqa: F401
+    _check_size(title, path)
+    with damages(title):
+        book = pd.ExcelFile(path)
+    with book:
+        names = [str(name) for name in book.sheet_names]
+        chosen = _choose(title, names, options.table)
+        found = {name: _cells(title, book, name) for name in chosen}
+        filled = [name for name in chosen if found[name]]
+        if len(filled) > 1:
+            raise DataError(
+                f"{title}: has {len(filled)} sheets with entries, {', '.join(map(repr, filled))}; "
+                "set table to one of them"
+            )
+        name = filled[0] if filled else chosen[0]
+        where = title if len(names) == 1 else f"{title}: sheet {name!r}"
+        cells = found[name]
+    yield SheetSource(where, cells, name, options)
+
+
+def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[str]:
+    if table is None:
+        return list(names)
+    if isinstance(table, int) and str(table) not in names:
+        if not 0 <= table < len(names):
+            raise DataError(f"{title}: no sheet {table}; it has {len(names)}, counted from 0")
+        return [names[table]]
+    if str(table) not in names:
+        raise DataError(f"{title}: no sheet {table!r}; {suggest(table, names)}")
+    return [str(table)]
+
+
+def _cells(title: str, book: Any, name: str) -> list[list[Any]]:
+    import pandas as pd
+
+    with damages(title):
+        frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
+        return frame.to_numpy(dtype=object).tolist()
+
+
+def _check_size(title: str, path: str | Path) -> None:
+    if not zipfile.is_zipfile(path):
+        raise DataError(
+            f"{title}: is no workbook of that kind, or it is truncated or has a password"
+        )
+    with damages(title), zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    check_expansion(title, unpacked, os.stat(path).st_size)
+    check_memory(title, unpacked * _BYTES_PER_BYTE)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _text(value: Any) -> str:
+    """Write a cell as a person sees it: whole numbers without a point, dates without midnight."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        return str(value.date())
+    return str(value).strip()

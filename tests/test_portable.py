@@ -1,0 +1,120 @@
+"""The same bits on processors of several generations, which are emulated on this one."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.signal import savgol_filter
+
+from kohorte._portable import exp, log, power
+from kohorte.ensemble.significance import _convolve, _savitzky_golay
+
+#: What switches off the instructions of later processors in numba, NumPy and OpenBLAS.
+OLDER = {
+    "haswell": ("haswell", "X86_V4 AVX512_ICL", "Haswell"),
+    "nehalem": ("nehalem", "X86_V3 X86_V4 AVX512_ICL", "Nehalem"),
+}
+
+PROBE = """
+import hashlib, json
+import numpy as np
+from kohorte import SOM, combine, count_overlaps
+from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
+from kohorte.ensemble.significance import gsum, rank_clusters, separate
+from kohorte.ensemble.sufficiency import extrapolate_agreement
+from kohorte.maps.neighbourhood import KERNELS
+from kohorte.maps.schedules import CURVES, learning_rates
+
+def digest(*arrays):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+
+found = {}
+distances = np.sqrt(np.arange(500.0))
+for name, kernel in KERNELS.items():
+    found[name] = digest(*(kernel(distances, n) for n in (0.3, 1.0, 7.7)))
+for name in CURVES:
+    found[name] = digest(learning_rates(name, 0, 5000, 5000, 0.5, 0.01))
+rng = np.random.default_rng(0)
+points = (rng.normal(size=(900, 5)) + 3 * rng.integers(0, 2, 900)[:, None]).astype(np.float32)
+labels = []
+for trainer in ("online", "batch"):
+    for seed in range(12):
+        som = SOM(12, 9, trainer=trainer, random_state=seed, initial="sample").fit(points)
+        labels.append(som.labels_)
+    found[trainer] = digest(som.weights_, som.labels_)
+    for name, value in som.quality_.items():
+        found[f"{trainer} {name}"] = digest(value)
+overlaps = count_overlaps(labels)
+values = gsum(overlaps)
+separation = separate(values[rank_clusters(values)])
+found["agreement"] = digest(pairwise_ari(overlaps), pairwise_nmi(overlaps))
+found["separation"] = digest(separation.smoothed, separation.derivative, separation.boundaries)
+found["settled"] = digest(
+    extrapolate_agreement(np.arange(2, 12), 1 - 0.3 / np.arange(2.0, 12.0), 24)
+)
+ensemble = combine(overlaps)
+points = ensemble.label(labels)
+found["consensus"] = digest(points.groups, points.confidence)
+print(json.dumps(found))
+"""
+
+
+def run(code, older=None):
+    names = ("NUMBA_CPU_NAME", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE")
+    environment = os.environ | (dict(zip(names, OLDER[older], strict=True)) if older else {})
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def here():
+    return run(PROBE)
+
+
+@pytest.mark.parametrize("older", OLDER)
+def test_older_processors_give_the_same_bits(here, older):
+    """Kernels, schedules, maps, their quality, agreement, ranking and consensus."""
+    there = run(PROBE, older)
+    assert {name for name, digest in here.items() if there[name] != digest} == set()
+
+
+def test_functions_are_those_of_the_c_library():
+    rng = np.random.default_rng(0)
+    values = rng.uniform(-40, 5, (7, 11))
+    np.testing.assert_allclose(exp(values), np.exp(values), rtol=1e-15)
+    np.testing.assert_allclose(log(np.abs(values)), np.log(np.abs(values)), rtol=1e-15)
+    np.testing.assert_allclose(power(0.3, values), 0.3**values, rtol=1e-14)
+    assert exp(0.0).shape == ()
+    assert log(np.empty((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("size", [5, 12, 61, 400])
+def test_filter_is_that_of_savitzky_and_golay(size):
+    """As SciPy has it, whose solver loses digits for windows longer than these."""
+    values = np.sort(np.random.default_rng(size).gamma(0.5, 100, size))
+    window = max(size // 10 | 1, 5)
+    for order, filters in enumerate(_savitzky_golay(window)):
+        expected = savgol_filter(values, window, 4, deriv=order)
+        tolerance = 1e-10 * np.abs(expected).max()
+        np.testing.assert_allclose(_convolve(values, filters), expected, atol=tolerance)
+
+
+def test_long_filter_is_exact():
+    """A quartic goes through a window of a thousand unchanged, and its slope is its derivative."""
+    x = np.arange(1501) / 1500
+    quartic = np.polynomial.Polynomial([1, -2, 3, 5, -4])
+    value, slope = _savitzky_golay(999)
+    np.testing.assert_allclose(_convolve(quartic(x), value), quartic(x), rtol=1e-12)
+    np.testing.assert_allclose(
+        _convolve(quartic(x), slope) * 1500, quartic.deriv()(x), rtol=1e-9, atol=1e-9
+    )
