@@ -84,8 +84,8 @@ def standardize(profiles: pd.DataFrame) -> pd.DataFrame:
     middle = (count * mean).sum(axis=1) / total
     away = mean.sub(middle, axis=0)
     squares = ((count - 1).clip(lower=0) * sd.fillna(0.0) ** 2 + count * away**2).sum(axis=1)
-    spread = np.sqrt(squares / (total - 1).clip(lower=1))
-    scaled = away.div(spread.where(spread > 0, 1.0), axis=0)
+    variance = squares / (total - 1).clip(lower=1)
+    scaled = away.div(variance.where(variance > 0, 1.0) ** 0.5, axis=0)
     return scaled.reindex(pd.unique(profiles["feature"]))
 
 
@@ -178,16 +178,16 @@ def _font(row: float) -> float:
 def _head(axes: Axes, groups: np.ndarray, points: pd.Series, cell: float) -> None:
     """Write marker, number and size of each group above its column."""
     many = cell < 0.3
+    inch = 1 / (axes.get_position().height * float(axes.figure.bbox.height) / axes.figure.dpi)
     for k, group in enumerate(groups):
         style: Style = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        height = 1.0 + 0.09 / axes.get_position().height / axes.figure.get_figheight()
+        height = 1.0 + 0.09 * inch
         mark: Style = {"marker": group_marker(group), "color": group_colour(group)}
         size = min(5.0, 50 * cell)
         axes.plot(k, height, ls="", ms=size, mec=INK, mew=0.3, **mark, **style)
         text = f"{group}" if many else f"group {group}\n({points[group]:,})"
-        inches = 0.17 / axes.get_position().height / axes.figure.get_figheight()
         font: Style = {"fontsize": 5.5 if many else 6.5, "ha": "center", "va": "bottom"}
-        axes.text(k, 1.0 + inches, text, rotation=90 if cell < 0.14 else 0, **font, **style)
+        axes.text(k, 1.0 + 0.17 * inch, text, rotation=90 if cell < 0.14 else 0, **font, **style)
 
 
 def _mark(
@@ -217,7 +217,7 @@ def _mark(
 
 
 def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -> Figure:
-    names = pd.unique(profiles["feature"])
+    names = [str(name) for name in pd.unique(profiles["feature"])]
     units = profiles["unit"].unique()
     one_unit = len(units) == 1
     place, numbered = _positions(names)
@@ -227,7 +227,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
     scaled = None if one_unit else standardize(profiles)
     handles = []
     for group in np.sort(shown.to_numpy()):
-        own = profiles[profiles["group"] == group].set_index("feature").loc[names]
+        own = profiles[profiles["group"] == group].set_index("feature").reindex(names)
         colour, marker = group_colour(group), group_marker(group)
         if scaled is None:
             line = own["median"].to_numpy()
@@ -261,7 +261,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
     return figure
 
 
-def _positions(names: Sequence[str] | np.ndarray) -> tuple[np.ndarray, bool]:
+def _positions(names: Sequence[str]) -> tuple[np.ndarray, bool]:
     """Return where the features stand: at the numbers that they are called by, if these ascend."""
     try:
         numbers = np.array([float(name) for name in names])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,11 @@ class Strip:
     unit: str
     median: str
     quartiles: str
-    others: str  # Median of all other groups together, by their points
     difference: str
     begin: float
     end: float
     middle: float
-    ticks: Sequence[tuple[float, str, int]]  # Medians of the other groups: place, colour, group
+    ticks: Sequence[tuple[float, str]]  # Place and colour of the medians of other groups
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def make_cards(facts: Facts) -> list[Card]:
 
 
 def _make_card(facts: Facts, group: int, members: Members) -> Card:
-    row = facts.groups.loc[group]
+    row = facts.group(group)
     strips = list(_strips(facts.profiles, group))
     return Card(
         group=group,
@@ -76,7 +75,7 @@ def _make_card(facts: Facts, group: int, members: Members) -> Card:
         share=percent(row["points"] / facts.ensemble.n_points),
         headline=_headline(facts, group),
         strips=strips,
-        stability=list(_stability(row)),
+        stability=list(_stability(row, facts.ensemble.consensus.consensus)),
         neighbours=list(_neighbours(facts.rows("boundaries"), group)),
         composition=list(_composition(facts.rows("composition"), group)),
         members=list(_members(facts, members)),
@@ -111,20 +110,18 @@ def _strips(profiles: pd.DataFrame, group: int) -> Iterator[Strip]:
             return round(4 + 92 * (float(value) - low) / span, 2)
 
         others = of_feature[of_feature["group"] != group]
-        middle = np.average(others["mean"], weights=others["n"]) if len(others) else np.nan
         yield Strip(
             feature=str(row.feature),
             unit=row.unit if isinstance(row.unit, str) else "",
             median=plain(float(row.median)),
             quartiles=f"{plain(float(row.q25))} to {plain(float(row.q75))}",
-            others=plain(float(middle)),
             difference=_describe_effect(float(row.effect)),
             begin=place(row.q25),
             end=place(row.q75),
             middle=place(row.median),
             ticks=[
-                (place(other.median), group_colour(int(other.group)), int(other.group))
-                for other in others.sort_values("n").tail(12).itertuples()
+                (place(other["median"]), group_colour(int(other["group"])))
+                for other in others.sort_values("n", kind="stable").tail(12).to_dict("records")
             ],
         )
 
@@ -139,13 +136,15 @@ def _describe_effect(effect: float) -> str:
     return f"{'+' if effect > 0 else ''}{plain(round(effect, 2))} sd"
 
 
-def _stability(row: pd.Series) -> Iterator[tuple[str, str, str]]:
+def _stability(row: Mapping[Any, Any], consensus: str) -> Iterator[tuple[str, str, str]]:
     shares = {
         "found": ("found", "share of the realizations that have it"),
         "jaccard": ("Jaccard", "likeness of its clusters in two realizations"),
         "cohesion": ("cohesion", "share of its points that another realization leaves in it"),
         "mean_confidence": ("confidence", "mean share of the votes of its points"),
     }
+    if consensus != "jaccard":  # clusters of several finenesses are not meant to be alike
+        del shares["jaccard"]
     for name, (title, meaning) in shares.items():
         if name in row and pd.notna(row[name]):
             yield title, f"{float(row[name]):.2f}", meaning
@@ -161,15 +160,16 @@ def _stability(row: pd.Series) -> Iterator[tuple[str, str, str]]:
 
 
 def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
-    for row in boundaries.itertuples():
-        if group not in (row.group, row.neighbour):
+    for row in boundaries.to_dict("records"):
+        pair, p = [int(row["group"]), int(row["neighbour"])], row["p_gap"]
+        if group not in pair:
             continue
-        other = int(row.neighbour if row.group == group else row.group)
-        if pd.notna(row.p_gap):
-            gap = "a gap between them" if row.p_gap <= LEVEL else "no gap shown between them"
-            yield f"group {other}: {gap} ({p_value(float(row.p_gap))})"
+        other = pair[1] if pair[0] == group else pair[0]
+        if pd.isna(p):
+            yield f"group {other}"
         else:
-            yield f"group {other}: lift {plain(float(row.lift))}"
+            gap = "a gap between them" if p <= LEVEL else "no gap shown between them"
+            yield f"group {other}: {gap} ({p_value(p)})"
 
 
 def _composition(found: pd.DataFrame, group: int) -> Iterator[tuple[str, str]]:

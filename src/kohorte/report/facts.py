@@ -57,6 +57,10 @@ class Facts:
         """Points of each group, (G,), of all points."""
         return self.groups["points"].to_numpy()
 
+    def group(self, group: int) -> Mapping[Any, Any]:
+        """Return the row of a group in the table of groups."""
+        return self.groups[self.groups["group"] == group].to_dict("records")[0]
+
     def name_point(self, row: int) -> str:
         """Return what the point in a row of the arrays is called."""
         if self.table is None:

@@ -90,12 +90,11 @@ def _groups(facts: Facts) -> Finding:
         own = best[best["n_groups"] == consensus.n_groups]
         others = best[best["n_groups"] != consensus.n_groups]
         if len(own):
-            text += f"; its evidence is {plain(float(own['score'].iloc[0]))}"
+            text += f"; its evidence is {float(own['score'].iloc[0]):.2f}"
         if len(others):
             row = others.iloc[0]
             text += (
-                f"; the next best number is {int(row['n_groups'])}, with "
-                f"{plain(float(row['score']))}"
+                f"; the next best number is {int(row['n_groups'])}, with {float(row['score']):.2f}"
             )
     elif consensus.candidates:
         also = [f"{name}: {k}" for name, k in consensus.candidates.items()]
@@ -111,33 +110,46 @@ def _certainty(facts: Facts) -> Finding:
     share = points.doubtful / n
     text = (
         f"On average {percent(points.mean_confidence)} of the votes agree on the group of a point. "
-        f"{number_of(points.doubtful, 'point')} ({percent(share)}) "
-        f"{'is' if points.doubtful == 1 else 'are'} in doubt: no group has half of the votes, or a "
-        "second one has more than half as many as the first."
+        f"{_points(points.doubtful, n)} {'is' if points.doubtful <= 1 else 'are'} in doubt"
     )
-    if points.outliers is not None:
+    if points.doubtful:
         text += (
-            f" {number_of(points.outliers, 'point')} look{'s' * (points.outliers == 1)} foreign: "
-            f"farther from every map than is usual (novelty above {points.outlier_threshold:.3g})."
+            ": no group has half of the votes, or a second one has more than half as many as the "
+            "first"
+        )
+    text += "."
+    if points.outliers is not None:
+        verb = "looks" if points.outliers <= 1 else "look"
+        text += (
+            f" {_points(points.outliers, n)} {verb} foreign, farther from the maps than is usual "
+            f"(novelty above {points.outlier_threshold:.3g})."
         )
     tone = "good" if share < 0.05 else "bad" if share > 0.2 else "neutral"
     return Finding("How sure is the group of a point?", f"{percent(1 - share)} clear", text, tone)
+
+
+def _name_realizations(facts: Facts) -> str:
+    return "maps" if facts.has_maps else "clusterings"
+
+
+def _points(count: int, of: int) -> str:
+    return f"{number_of(count, 'point')} ({percent(count / of)})" if count else "No point"
 
 
 def _agreement(facts: Facts) -> Finding | None:
     realizations = facts.ensemble.realizations
     if len(realizations.ids) < 2:
         return Finding(
-            "Do the maps agree?",
+            f"Do the {_name_realizations(facts)} agree?",
             "There is only one",
             "An ensemble needs several realizations: nothing is known of how stable this is.",
             "bad",
         )
     shares = realizations.with_consensus
-    text = (
-        f"A realization votes as the consensus does for {percent(shares.min())} to "
-        f"{percent(shares.max())} of the points, {percent(np.median(shares))} in the median. "
-    )
+    low, high = percent(shares.min()), percent(shares.max())
+    between = low if low == high else f"{low} to {high}"
+    text = f"A realization votes as the consensus does for {between} of the points"
+    text += ". " if low == high else f", {percent(np.median(shares))} in the median. "
     found = facts.groups["found"].to_numpy(dtype=float)
     often = int((found >= 0.9).sum())
     text += f"{often} of {number_of(len(found), 'group')} are found by nine in ten of them."
@@ -148,11 +160,12 @@ def _agreement(facts: Facts) -> Finding | None:
         text += f" {number_of(int(copies), 'realization')} copied others and did not vote."
     tone = "good" if np.median(shares) >= 0.9 else "bad" if np.median(shares) < 0.6 else "neutral"
     answer = f"For {percent(np.median(shares))} of the points"
-    return Finding("Do the maps agree?", answer, text, tone)
+    return Finding(f"Do the {_name_realizations(facts)} agree?", answer, text, tone)
 
 
 def _sufficiency(facts: Facts) -> Finding:
-    question, found = "Are there enough maps?", facts.rows("sufficiency")
+    found = facts.rows("sufficiency")
+    question = f"Are there enough {_name_realizations(facts)}?"
     count = len(facts.ensemble.realizations.ids)
     if found.empty:
         text = f"Whether {count} are enough can be told from {LEAST} or more."
@@ -171,22 +184,26 @@ def _sufficiency(facts: Facts) -> Finding:
     )
     if not facts.has_maps:
         text = text.replace("Raise realizations.repeats.", "Add label files.")
-    return Finding(question, "Not settled: train more", text, "bad")
+    return Finding(
+        question, "Not settled: " + ("train more" if facts.has_maps else "add more"), text, "bad"
+    )
 
 
 def _classes(facts: Facts) -> Finding | None:
     found = facts.rows("evaluation")
     if found.empty:
         return None
-    scores = found.set_index("method")
+    scores = {row["method"]: row for row in found.to_dict("records")}
     votes = facts.ensemble.options.get("votes", "equal")
-    name = f"consensus_{votes}" if f"consensus_{votes}" in scores.index else "consensus_equal"
-    own, middle = scores.loc[name], scores.loc["single_median"]
+    own = scores.get(f"consensus_{votes}", scores["consensus_equal"])
+    middle = scores["single_median"]
     text = (
         "Matched with the known classes, the groups are right for "
-        f"{percent(own['accuracy'])} of the points (adjusted Rand index {own['ari']:.2f}); a single realization in the median for "
-        f"{percent(middle['accuracy'])} ({middle['ari']:.2f}). No map has seen the classes."
+        f"{percent(own['accuracy'])} of the points (adjusted Rand index "
+        f"{own['ari']:.2f}); a single realization in the median for "
+        f"{percent(middle['accuracy'])} ({middle['ari']:.2f}). "
     )
+    text = text.strip() + (" No map has seen the classes." if facts.has_maps else "")
     return Finding("Do they match the known classes?", percent(own["accuracy"]), text)
 
 
@@ -291,12 +308,8 @@ def _effects(facts: Facts) -> str:
     found = facts.rows("effects")
     if found.empty:
         return ""
-    first = found.drop_duplicates("parameter")
-    matter = [
-        f"{row.parameter} ({p_value(float(row.p_value))})"
-        for row in first.itertuples()
-        if float(row.p_value) <= LEVEL
-    ]
+    p_values = found.drop_duplicates("parameter").set_index("parameter")["p_value"].astype(float)
+    matter = [f"{name} ({p_value(p)})" for name, p in p_values.items() if p <= LEVEL]
     if not matter:
         return "None of the swept parameters changes the partition beyond chance."
     return f"The partition depends on {', '.join(matter)}."
@@ -311,22 +324,22 @@ def _agreement_numbers(facts: Facts) -> str:
 
 
 def _map(facts: Facts) -> str:
-    found = facts.rows("realizations").set_index("id")
-    best = facts.ensemble.realizations.representative
-    text = f"The map that agrees best with the consensus is {best}"
-    if best in found.index and "with_consensus" in found:
-        text += f" ({percent(float(found.loc[best, 'with_consensus']))} of the votes)"
-    return text + "."
+    realizations = facts.ensemble.realizations
+    share = percent(realizations.with_consensus.max())
+    return (
+        f"The map that agrees best with the consensus, for {share} of the points, is "
+        f"{realizations.representative}."
+    )
 
 
 def _stability(facts: Facts) -> str:
-    found = facts.groups
-    worst = found["cohesion"].astype(float).idxmin() if found["cohesion"].notna().any() else None
-    if worst is None:
+    cohesion = facts.groups["cohesion"].to_numpy(dtype=float)
+    if not np.isfinite(cohesion).any():
         return ""
+    worst = int(np.nanargmin(cohesion))
     return (
         f"The loosest group is group {worst}: another realization agrees for "
-        f"{percent(float(found.loc[worst, 'cohesion']))} of its points."
+        f"{percent(cohesion[worst])} of its points."
     )
 
 
