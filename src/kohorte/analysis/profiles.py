@@ -171,11 +171,11 @@ def _tell_apart(values: np.ndarray, codes: np.ndarray, n: np.ndarray) -> np.ndar
 
 
 def _rank(telling: np.ndarray, effect: np.ndarray) -> np.ndarray:
-    """Return the place of each feature in each group, (groups, features); -1 becomes missing."""
+    """Return the place of each feature in each group, (groups, features); NaN where it has none."""
     rank = np.full(telling.shape, np.nan)
     for k, (told, shift) in enumerate(zip(telling, effect, strict=True)):
         # ASSUME: rounding makes the order independent of the last bits
-        size = np.nan_to_num(np.abs(shift), nan=-1.0, posinf=1e300)
+        size = np.nan_to_num(np.abs(shift), nan=-1.0, posinf=1e30)
         order = np.lexsort([-size.round(9), -np.nan_to_num(told, nan=-1.0).round(9)])
         known = order[~np.isnan(told[order])]
         rank[k, known] = np.arange(1, len(known) + 1)

@@ -132,8 +132,7 @@ def _draw_cells(
     axes = place_axes(figure, page, room, page[1] - above - height, width, height)
     extreme = float(np.nanmax(np.abs(values.to_numpy()), initial=0.0))
     limit = min(max(extreme, 0.5), _LIMIT)
-    colours = sequential_map("RdBu_r", 0.06, 0.94)
-    colours.set_bad(EMPTY)
+    colours = sequential_map("RdBu_r", 0.06, 0.94).with_extremes(bad=EMPTY)
     drawn = axes.imshow(
         np.ma.masked_invalid(values.to_numpy()),
         cmap=colours,

@@ -36,7 +36,9 @@ def headline(facts: Facts) -> str:
     table = number_of(facts.ensemble.n_points, "point")
     several = number_of(len(facts.rows("realizations")), "map" if facts.has_maps else "clustering")
     if consensus.n_groups == 1:
-        text = f"The {table} form one group: {several} show no other that stands out"
+        text = f"The {table} form one group"
+        if consensus.rule != "given":
+            text += f": in {several} no other stands out"
     else:
         text = f"{several} together divide the {table} into {consensus.n_groups} groups"
         held = points.groups_with_points
