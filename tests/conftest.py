@@ -11,7 +11,7 @@ from planning import plan_config
 from kohorte.studies import load_modules
 from kohorte.study.config import load_schema
 
-# A shell ignores interrupts for what it starts in the background, and so would all that tests start.
+# A shell ignores interrupts for what it starts in the background, and so would all tests and runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -203,7 +203,7 @@ def write_astropy_hdf5(path):
 
 
 def write_parquet(path):
-    FRAME.set_index(np.arange(100, 220)).to_parquet(path)
+    FRAME.set_index(np.arange(120) ** 2).to_parquet(path)
 
 
 def write_feather(path):

@@ -135,14 +135,15 @@ def test_nulls_of_every_type(tmp_path, column, expected):
 
 
 class TestLabels:
-    def test_only_rows_that_are_used_need_one(self, tmp_path):
+    def test_some_rows_may_have_none(self, tmp_path):
         truth = np.array(["x", "", "y", "z", "z", "x"], dtype="S")
         write_h5(tmp_path / "t.h5", truth=truth)
         table = read_table(tmp_path / "t.h5", label="truth", missing="drop")
         assert table.label_names == ("x", "y")
         np.testing.assert_array_equal(table.labels, [0, 1, 0])
-        with pytest.raises(DataError, match="label 'truth', data row 1: missing label"):
-            read_table(tmp_path / "t.h5", label="truth", missing="skip")
+        table = read_table(tmp_path / "t.h5", label="truth", missing="skip")
+        assert table.label_names == ("x", "y", "z")
+        np.testing.assert_array_equal(table.labels, [0, -1, 1, 2, 2, 0])
 
     def test_a_label_file_may_have_gaps_in_other_columns_only(self, tmp_path):
         columns = [[1.0, GAP], [4.0, 2.0], [GAP, 0.0]]

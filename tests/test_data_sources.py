@@ -65,6 +65,9 @@ WRITERS = {
     "T.CSV": write_text,
     "t.tsv": lambda path: write_text(path, "\t"),
     "t.txt": lambda path: write_text(path, "\t"),
+    "t.tab": lambda path: write_text(path, "\t"),
+    "t.data": write_text,
+    "t.dat": lambda path: write_text(path, "  "),
     "t.parquet": write_parquet,
 }
 

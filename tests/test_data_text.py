@@ -69,6 +69,11 @@ class TestFiles:
             with pytest.raises(DataError, match=says):
                 read_table(tmp_path / "t.csv.zip")
 
+    def test_a_packed_line_that_fills_the_memory(self, write, monkeypatch):
+        monkeypatch.setattr("kohorte.data.lines._LONGEST", 5000)
+        with pytest.raises(DataError, match="has lines above 5000 characters"):
+            read_table(write(gzip.compress(b"a" * 100_000), "t.csv.gz"))
+
     def test_what_is_packed_must_be_text(self, write):
         with pytest.raises(DataError, match=r"unknown extension '\.(npy\.)?gz'.*as \.csv\.gz"):
             read_table(write(gzip.compress(b"x"), "t.npy.gz"))

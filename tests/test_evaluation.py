@@ -66,9 +66,9 @@ def test_whole_numbers_as_floats_and_booleans_are_classes():
         ([0.0, 1.0], [0, 1], "labels must be"),
         ([[0, 1]], [0, 1], "labels must be"),
         ([0, 1], [[0, 1]], "true classes"),
-        ([0, 1], [0, np.nan], "point 1 is nan"),
+        ([0, 1], [-1, np.nan], "none of 2 points is known"),
         ([0, 1], [0.5, 1], "point 0 is 0.5"),
-        ([0, 1], np.array(["a", None], dtype=object), "point 1 is None"),
+        ([0, 1], np.array(["a", 0.5], dtype=object), "point 1 is 0.5"),
     ],
 )
 def test_bad_input_is_named(labels, truth, message):

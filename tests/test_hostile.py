@@ -330,7 +330,7 @@ def read_everything(path):
 
 def read_labels(path):
     with open_labels(path) as labels:
-        return np.asarray(labels[: len(labels)])
+        return np.asarray(labels.array[: len(labels.array)])
 
 
 @pytest.mark.parametrize("suffix", ["h5", "npy", "npz", "csv", "tsv", "parquet"])
@@ -424,13 +424,13 @@ def test_places_that_are_no_files(tmp_path):
 
 
 def test_labels_that_are_no_labels(tmp_path):
-    for name, rows in {"huge": "1e300\n2", "half": "0.5\n2", "text": "a\nb"}.items():
+    for name, rows in {"huge": "1e300\n2", "half": "0.5\n2", "none": "NA\nNA"}.items():
         (tmp_path / f"{name}.csv").write_text(f"labels\n{rows}\n")
     np.save(tmp_path / "objects.npy", np.array([{}, 1]), allow_pickle=True)
     with h5py.File(tmp_path / "out.h5", "w") as file:
         file["labels"] = h5py.ExternalLink("huge.csv", "labels")
     with h5py.File(tmp_path / "text.h5", "w") as file:
-        file["labels"] = ["a", "b"]
+        file["labels"] = [b"a", b"\xff"]
     with h5py.File(tmp_path / "none.h5", "w") as file:
         file["labels"] = h5py.Empty("i4")
         file["features"], file["kind"] = VALUES, np.full(20, 1e300)
@@ -449,7 +449,8 @@ def test_damage_of_labels_shows_when_they_are_read(tmp_path):
     content = bytearray(path.read_bytes())
     content[start] ^= 1
     path.write_bytes(content)
-    with open_labels(path) as labels:
+    with open_labels(path) as opened:
+        labels = opened.array
         assert len(labels) == 5000
         with pytest.raises(DataError, match=r"labels\.h5: cannot be read"):
             labels[:10]

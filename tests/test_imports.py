@@ -27,7 +27,7 @@ def imports(root):
         ("kohorte.data", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", *LATER]),
         ("kohorte.store", ["kohorte.study", *LATER]),
         ("kohorte.analysis", [part for part in LATER if part != "kohorte.analysis"]),
-        ("kohorte.estimators", [part for part in LATER if part != "kohorte.estimators"]),
+        ("kohorte.estimators", ["kohorte.jobs", "kohorte.report"]),
         ("kohorte.study", ["kohorte.ensemble", "kohorte.report", *LATER]),
         ("kohorte.report", ["kohorte.jobs", "kohorte.estimators", "kohorte.maps", "matplotlib"]),
         (f"{PLASMA}.physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py"]),
@@ -39,6 +39,12 @@ def test_dependencies_point_one_way(imports, part, forbidden):
     found = [i for i in imports if is_in(i.module, part) and not is_in(i.target, part)]
     assert found or part == "kohorte"
     assert [i for i in found if any(is_in(i.target, name) for name in forbidden)] == []
+
+
+def test_estimators_load_tables_and_figures_only_where_they_are_asked_for(imports):
+    later = [i for i in imports if is_in(i.module, "kohorte.estimators")]
+    later = [i for i in later if is_in(i.target, "kohorte.analysis") or "figures" in i.target]
+    assert {i.kind for i in later} == {"lazy"}
 
 
 def test_the_core_knows_no_study_and_no_benchmark(imports):
@@ -56,7 +62,8 @@ def test_studies_do_not_know_each_other(imports):
 
 
 def test_only_figures_import_matplotlib(imports):
-    drawing = {i.module for i in imports if is_in(i.target, "matplotlib")}
+    loading = [i for i in imports if i.kind != "typing"]
+    drawing = {i.module for i in loading if is_in(i.target, "matplotlib")}
     assert [module for module in drawing if "figures" not in module.split(".")] == []
 
 

@@ -156,8 +156,9 @@ def test_weights_are_found_again_to_the_bit(seed):
 def test_means_of_nodes_by_hand():
     table = np.array([[1, 2, np.nan], [1, 4, np.nan], [1, 9, np.nan], [1, np.nan, np.nan]])
     of_nodes, of_all = node_means(table, np.array([0, 0, 2, 1]), 4, np.array([1.0, 0, 0]))
-    assert_array_equal(of_nodes, [[0, 3, 0], [0, 5, 0], [0, 9, 0], [0, 5, 0]])
-    assert_array_equal(of_all, [0, 5, 0])
+    absent = np.nan
+    assert_array_equal(of_nodes, [[0, 3, absent], [0, 5, absent], [0, 9, absent], [0, 5, absent]])
+    assert_array_equal(of_all, [0, 5, absent])
 
 
 def test_what_cannot_be_seen():

@@ -236,7 +236,7 @@ def test_columns_are_found_by_name_and_scaled_by_the_study(study, source, tmp_pa
     ("change", "reason"),
     [
         (lambda kind: None, "no label 'kind'"),
-        (lambda kind: kind.where(kind.index > 3), "missing label"),
+        (lambda kind: kind.where(kind.index > 99), "no class is known"),
     ],
 )
 def test_classes_that_cannot_be_used_are_left_out(study, source, tmp_path, caplog, change, reason):
@@ -267,6 +267,23 @@ def test_other_formats_and_types(schema, source, tmp_path):
     for name in ("new.parquet", "new.h5"):
         found = read_points(tmp_path / name, tmp_path / "data.h5").features
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_values_are_read_as_those_of_the_study(schema, source, tmp_path):
+    table = pd.read_csv(source)[NAMES]
+    options = {"decimal": ",", "missing_values": [-9999], "missing": "skip", "comment": "#"}
+    old = table.to_csv(sep=";", index=False, decimal=",")
+    (tmp_path / "old.csv").write_text(f"# old\n{old}")
+    write_data(tmp_path / "data.h5", schema, source=str(tmp_path / "old.csv"), **options)
+    table = table[:5].astype(float)
+    table.iloc[2, 1] = -9999
+    (tmp_path / "new.csv").write_text("# new\n" + table.to_csv(sep=";", index=False, decimal=","))
+    table.to_parquet(tmp_path / "new.parquet")
+    expected = read_points(tmp_path / "old.csv", tmp_path / "data.h5").features[:5]
+    expected[2, 1] = np.nan
+    for name in ("new.csv", "new.parquet"):
+        found = read_points(tmp_path / name, tmp_path / "data.h5").features
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +336,8 @@ def test_the_workflow_predicts_and_leaves_the_study_alone(root, tmp_path):
     with h5py.File(results) as file, h5py.File(project.results / "ensemble.h5") as ensemble:
         for name in ("label", "confidence", "signal"):
             np.testing.assert_array_equal(file[name][:], ensemble["points"][name][:])
-        for name in ("label", "signal", "novelty"):
+        np.testing.assert_array_equal(table["group"], file["label"][:])
+        for name in ("signal", "novelty"):
             np.testing.assert_array_equal(table[name], file[name][:])
         assert file.attrs["accuracy"] > 0.9
         assert file.attrs["ari"] > 0.8

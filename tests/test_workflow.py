@@ -78,7 +78,7 @@ def test_tables_hold_what_the_files_say(finished):
     tables = {p.stem: pd.read_csv(p) for p in (finished.results / "tables").glob("*.csv")}
     realizations = tables["realizations"].set_index("id")
     with h5py.File(finished.results / "ensemble.h5") as file:
-        np.testing.assert_array_equal(tables["points"]["label"], file["points/label"][:])
+        np.testing.assert_array_equal(tables["points"]["group"], file["points/label"][:])
         np.testing.assert_array_equal(tables["points"]["signal"], file["points/signal"][:])
         assert len(tables["clusters"]) == len(file["clusters/gsum"])
     for identifier, row in realizations.iterrows():
@@ -355,7 +355,7 @@ def test_label_files_of_other_clusterers(finished, make_project):
     assert realizations["id"].tolist() == ["one", "two", "three"]
     assert realizations["n_clusters"].tolist() == [3, 3, 3]
     points = pd.read_csv(project.results / "tables" / "points.csv")
-    assert points["label"].nunique() == 3
+    assert points["group"].nunique() == 3
     # Shifted by three points, a third of ninety keeps 27 of its 30.
     with h5py.File(project.results / "ensemble.h5") as file:
         assert file["overlaps/counts"][0, 3] == 27
@@ -378,7 +378,7 @@ def test_label_files_of_other_clusterers(finished, make_project):
 def test_label_files_that_leave_points_out(make_project):
     config = {
         **{name: TINY[name] for name in ("study", "data")},
-        "realizations": {"labels": ["a.npy", "b.csv", "c.h5"]},
+        "realizations": {"labels": ["a.npy", "b.csv", "c.h5"], "label_name": "cluster"},
         "execution": {"slabs": 2},
         "ensemble": {"consensus": "coassociation"},
     }
@@ -387,18 +387,22 @@ def test_label_files_that_leave_points_out(make_project):
     labels = np.tile(np.unique(kinds, return_inverse=True)[1], (3, 1))
     labels[0, 5:20], labels[1, 10:30], labels[2, 12:18], labels[2, 60:70] = -1, -1, -1, -1
     np.save(project.directory / "a.npy", labels[0].astype(np.int8))
-    pd.DataFrame({"cluster": labels[1]}).to_csv(project.directory / "b.csv", index=False)
+    # Missing labels are left out as well, and other columns are not looked at.
+    names = np.array([*"xyz", "not seen"])[labels[1]]
+    frame = pd.DataFrame({"cluster": names}, index=[f"sample {row}" for row in range(len(names))])
+    frame.to_csv(project.directory / "b.csv")
     with h5py.File(project.directory / "c.h5", "w") as file:
-        file["labels"] = labels[2]
-    says = "hold the negative id -1; where it marks points to leave out"
-    project.stop(says=[says, "realizations.noise of a study"])
+        file["cluster"] = np.where(labels[2] < 0, np.nan, labels[2])
+    config["realizations"]["label_options"] = {"missing_values": ["not seen"]}
+    project.configure(config)
+    project.stop(says=["a.npy: holds the negative id -1", "set realizations.noise: -1"])
 
     project.configure({**config, "realizations": config["realizations"] | {"noise": -1}})
     project.run()
     nowhere = (labels < 0).all(axis=0)
     assert nowhere.sum() == 6
     points = pd.read_csv(project.results / "tables" / "points.csv")
-    assert (points["label"] == -1).tolist() == nowhere.tolist()
+    assert (points["group"] == -1).tolist() == nowhere.tolist()
     assert (points["confidence"] == 0).tolist() == nowhere.tolist()
     assert points.loc[~nowhere, "confidence"].eq(1).all()
     sizes = pd.read_csv(project.results / "tables" / "clusters.csv")["size"]
@@ -406,7 +410,7 @@ def test_label_files_that_leave_points_out(make_project):
     assert pd.read_csv(project.results / "tables" / "agreement.csv")["ari"].tolist() == [1] * 3
     evidence = pd.read_csv(project.results / "tables" / "evidence.csv")
     assert evidence["score"].is_monotonic_decreasing
-    assert evidence["n_groups"].iloc[0] == points["label"].nunique() - 1 == np.ptp(labels)
+    assert evidence["n_groups"].iloc[0] == points["group"].nunique() - 1 == np.ptp(labels)
     drawn = {path.stem for path in (project.results / "figures").glob("*.pdf")}
     assert {"signal", "confidence", "stability", "evidence"} <= drawn
     project.run("results/tiny/group_signals.h5")

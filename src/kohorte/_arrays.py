@@ -1,5 +1,7 @@
 """Checks and conversions of the arrays that public functions take."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,80 @@ from kohorte.errors import DataError
 LARGEST_VALUE = 1e15
 _BLOCK_ENTRIES = 1 << 19
 
+#: Error of float32 beside the interquartile range of a feature up to which it is taken as it is.
+_RESOLUTION = 1e-4
+_ROUNDING = 2.0**-23
+_SAMPLED_ROWS = 10_000
+
+
+def unmask(values: Any) -> Any:
+    """Return an array with NaN for what `values` mark as missing beside the data; else `values`.
+
+    Masked arrays (of NumPy, astropy, netCDF4), alone or in a list, structured ones, tables of
+    astropy, and pandas objects with pd.NA.
+    """
+    plain: Any
+    if isinstance(values, list | tuple) and any(isinstance(v, np.ma.MaskedArray) for v in values):
+        values = np.ma.stack(values)
+    elif hasattr(values, "colnames") and hasattr(values, "to_pandas"):
+        values = values.to_pandas()
+    elif hasattr(values, "unmasked") and hasattr(values, "mask"):
+        values = np.ma.MaskedArray(np.asarray(values.unmasked), np.asarray(values.mask))
+    if isinstance(values, np.ndarray) and values.dtype.names and values.ndim == 1:
+        columns = [unmask(values[name]) for name in values.dtype.names]
+        return np.column_stack(columns) if len({c.dtype.kind for c in columns}) == 1 else values
+    if isinstance(values, np.ma.MaskedArray):
+        if not np.ma.is_masked(values):
+            return np.asarray(values)
+        if values.dtype.kind not in "fiub":
+            return values
+        kind = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+        plain = values.astype(kind)
+        return plain.filled(np.nan)
+    if hasattr(values, "to_numpy") and hasattr(values, "iloc"):
+        array = np.asarray(values)
+        if array.dtype == object:
+            try:
+                return values.to_numpy(dtype=np.float64, na_value=np.nan)
+            except (TypeError, ValueError):
+                return values
+    return values
+
+
+def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:
+    """Return what to subtract from each feature before it is rounded to float32, (F,).
+
+    The median of a feature of `values` (N, F) whose rounding would be more than a ten thousandth of
+    its interquartile range, such as times in Unix seconds and coordinates of a map; 0 for others,
+    which float32 holds as they are. At most 10,000 rows, evenly spaced, are looked at.
+    """
+    sampled = np.asarray(values[:: -(-len(values) // _SAMPLED_ROWS)], dtype=np.float64)
+    centers = np.zeros(sampled.shape[1])
+    for column, entries in enumerate(sampled.T):
+        present = entries[np.isfinite(entries)]
+        if present.size:
+            low, middle, high = np.quantile(present, (0.25, 0.5, 0.75))
+            spread = high - low or np.ptp(present) or 1.0
+            if abs(middle) * _ROUNDING > _RESOLUTION * spread:
+                centers[column] = middle
+    return centers
+
+
+def check_resolution(values: npt.ArrayLike, name: str = "features") -> None:
+    """Raise DataError where rounding to float32 would leave little of a feature of (N, F)."""
+    array = np.asarray(values)
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or array.dtype == np.float32:
+        return
+    if not array.size:
+        return
+    centers = find_centers(array)
+    if centers.any():
+        column = int(np.flatnonzero(centers)[0])
+        raise DataError(
+            f"{name}, column {column}: its values differ by too little beside their size, about "
+            f"{centers[column]:.10g}, for float32, which maps are trained in; subtract that first"
+        )
+
 
 def as_points(
     values: npt.ArrayLike, name: str = "features", *, missing: bool = False
@@ -17,9 +93,9 @@ def as_points(
 
     `missing`: whether NaN stands for a missing value; each row must have at least one value. Raises
     DataError: `values` is not a finite two-dimensional table of real numbers with at least one row
-    and one column; the message names row and column.
+    and one column; the message names row and column. What is masked is missing.
     """
-    array = np.asarray(values)
+    array = np.asarray(unmask(values))
     if array.ndim != 2:
         raise DataError(
             f"{name} must be a two-dimensional table (rows, features), got {array.ndim} "
@@ -73,6 +149,8 @@ def as_weights(
 
 def as_nodes(nodes: npt.ArrayLike, n_nodes: int, name: str) -> npt.NDArray[np.int32]:
     """Return an int32 array of node indices, checked to lie in 0..n_nodes-1."""
+    if np.ma.is_masked(nodes):
+        raise DataError(f"{name} has masked entries; every point needs a node")
     array = np.asarray(nodes)
     if array.dtype.kind not in "iu":
         raise DataError(f"{name} must hold integer node indices, got dtype {array.dtype}")
@@ -86,7 +164,7 @@ def as_nodes(nodes: npt.ArrayLike, n_nodes: int, name: str) -> npt.NDArray[np.in
 
 def as_node_values(values: npt.ArrayLike, n_nodes: int, name: str) -> npt.NDArray[np.float64]:
     """Return a float64 (M,) array, checked to hold one finite value for each node."""
-    array = np.asarray(values, dtype=np.float64)
+    array = np.asarray(unmask(values), dtype=np.float64)
     if array.shape != (n_nodes,):
         raise DataError(f"{name} must have shape ({n_nodes},), got {array.shape}")
     if not np.isfinite(array).all():

@@ -327,7 +327,7 @@ def test_tables_have_groups_or_not_as_they_say():
     for kinds, structured in ((null_tables.UNSTRUCTURED, False), (null_tables.STRUCTURED, True)):
         assert len(kinds) >= 10
         for kind, (name, options) in kinds.items():
-            table = generate(name, n_points=null_tables.N_POINTS, **options)
+            table = generate(name, **{"n_points": null_tables.N_POINTS, **options})
             assert (table.classes.max() > 0) == structured, kind
 
 

@@ -246,6 +246,7 @@ def figure_jobs(figures):
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)),
         }
+        | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
         for figure in figures
     }
 

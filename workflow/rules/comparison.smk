@@ -68,7 +68,7 @@ rule compare_groups:
         mem_mb=memory("compare_groups"),
         runtime=run_time("compare_groups"),
     params:
-        **step("kohorte.analysis.comparison:write_comparison", "data/prepared"),
+        **step("kohorte.analysis.comparison:write_comparison", "data/prepared", "data/table"),
         study=lambda wildcards, output: str(Path(output.moved).parents[2]),
         other=OTHER,
     script:

@@ -37,6 +37,6 @@ if COPY_NAME:
             mem_mb=memory("label_table"),
             runtime=run_time("label_table"),
         params:
-            **step("kohorte.analysis.copies:write_copy", "data/writing", *READING),
+            **step("kohorte.analysis.copies:write_copy", "data/writing", "ensemble/votes", *READING),
         script:
             RUN_STEP

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 #: Parameters that quantization errors are measured by.
-INCOMPARABLE = ("metric", "scaling", "features", "feature_share")
+INCOMPARABLE = ("metric", "scaling", "transform", "features", "feature_share")
 
 
 def pareto_front(qe: npt.ArrayLike, te: npt.ArrayLike) -> np.ndarray:

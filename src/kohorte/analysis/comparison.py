@@ -12,6 +12,7 @@ import numpy as np
 from kohorte import store
 from kohorte._checks import extra
 from kohorte.data.prepared import PreparedData
+from kohorte.data.table import free_name
 from kohorte.errors import DataError
 
 with extra("figures"):
@@ -77,7 +78,8 @@ def compare_studies(a: str | Path, b: str | Path) -> Comparison:
     )
     names = pd.DataFrame({"study": [here.name], "other": [there.name]})
     sizes = names.assign(study_points=len(here.rows), other_points=len(there.rows))
-    return Comparison(found.cross_table, pd.concat([sizes, found.scores], axis=1), found.moved)
+    moved = _with_names(found.moved, here if here.data is not None else there)
+    return Comparison(found.cross_table, pd.concat([sizes, found.scores], axis=1), moved)
 
 
 def compare_groups(
@@ -153,12 +155,22 @@ def write_comparison(
     store.write_csv(found.moved, moved)
 
 
+def _with_names(moved: pd.DataFrame, study: _Study) -> pd.DataFrame:
+    """Return the points that moved with what names them, where a study knows that."""
+    if study.data is None:
+        return moved
+    at = np.searchsorted(study.data.rows, moved["row"].to_numpy(dtype=np.int64))
+    for place, (name, values) in enumerate(study.data.beside.ids.items(), 1):
+        moved.insert(place, free_name(name, moved.columns), values[at])
+    return moved
+
+
 def _read_study(folder: str | Path) -> _Study:
     folder = Path(folder)
     with store.read_result(folder / "ensemble.h5", "ensemble") as file:
         groups, confidence = file["points/label"][:], file["points/confidence"][:]
     path = folder / "data.h5"
-    data = store.read_data(path, mapped=True) if path.exists() else None
+    data = store.read_data(path, mapped=True, beside=True) if path.exists() else None
     rows = np.arange(len(groups)) if data is None else data.rows
     return _Study(folder, data, rows, groups, confidence)
 
@@ -197,7 +209,9 @@ def _find_difference(a: PreparedData, b: PreparedData, i: np.ndarray, j: np.ndar
     Tables of one source differ in their digests where scaling, features or rows do, so that their
     values are compared, in the units of the source.
     """
-    shared = [name for name in a.names if name in b.names]
+    # What is transformed has other roundings, in the units of the source: the others tell.
+    shared = [name for name in a.names if name in b.names and _is_plain(a, name)]
+    shared = [name for name in shared if _is_plain(b, name)]
     p, q = [a.names.index(name) for name in shared], [b.names.index(name) for name in shared]
     size = max(1, _BLOCK_VALUES // max(1, len(a.names) + len(b.names)))
     for start in range(0, len(i), size):
@@ -211,6 +225,12 @@ def _find_difference(a: PreparedData, b: PreparedData, i: np.ndarray, j: np.ndar
             row = a.rows[i[start + k]]
             return f"{shared[f]!r} of row {row} is {x[k, f]:.7g} in one, {y[k, f]:.7g} in the other"
     return ""
+
+
+def _is_plain(data: PreparedData, name: str) -> bool:
+    """Whether a feature is that of the source."""
+    found = data.transformation
+    return found is None or found.columns[data.names.index(name)].method == "none"
 
 
 def _in_units(data: PreparedData, points: np.ndarray, columns: list[int]) -> tuple[Any, Any]:

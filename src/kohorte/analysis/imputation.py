@@ -42,7 +42,8 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
     with store.create(
         path, "imputed", n_realizations=len(files), n_missing=table.n_missing
     ) as file:
-        store.put(file, {"names": table.names, "rows": table.rows})
+        said = {n: v for n in ("units", "titles") if any(v := getattr(table, n))}
+        store.put(file, {"names": table.names, "rows": table.rows, **said})
         for name, (dtype, unit) in _DATASETS.items():
             file.create_dataset(name, table.features.shape, dtype).attrs["unit"] = unit
         step = max(1, BLOCK_ENTRIES // n_features)
@@ -50,8 +51,12 @@ def write_imputed(path: str | Path, *, data: str | Path, indexes: Sequence[str |
             rows = slice(start, start + step)
             points = table.features[rows]
             filled, spread = impute_ensemble(points, _read_maps(files, rows))
-            file["features"][rows] = filled * table.scale + table.offset
-            file["spread"][rows] = spread * table.scale
+            file["features"][rows] = table.in_units(filled)
+            if table.transformation is None:
+                file["spread"][rows] = spread * table.scale
+            else:  # half of what lies between one deviation below and one above
+                ends = (table.in_units(filled + sign * spread) for sign in (1, -1))
+                file["spread"][rows] = np.abs(np.subtract(*ends)) / 2
             file["missing"][rows] = np.isnan(points)
     _LOG.info("%d values filled in", table.n_missing)
 

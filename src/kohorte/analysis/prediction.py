@@ -75,13 +75,15 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         # Labels that only name the study's rows are no classes of others.
         label = options["label"] if "truth" in file else None
         columns = store.beside_names(file)
+        transformation = store.get_transformation(file)
     reader = find_reader(str(source))
     reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
     # How the text of the study's table was read says nothing of a file of another kind.
     reading += TEXT_KEYS if reader and reader.is_text else []
     reading += ["table"] if reader and reader.has_tables else []
     how = {name: options[name] for name in reading if name in options}
-    how |= {"features": names, "least_rows": 1, **columns, "lenient": True}
+    inputs = names if transformation is None else transformation.inputs
+    how |= {"features": inputs, "least_rows": 1, **columns, "lenient": True}
     how["label_missing"] = options.get("label_missing", ())
     try:
         table = read_table(source, label=label, **how)
@@ -91,7 +93,13 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         # What is wrong may be the classes alone, which a prediction does not need.
         table = read_table(source, **how)
         _log.info("no classes to compare with: %s", error)
-    features, classes = scaling.apply(table.values), table.label_names
+    values = table.values
+    if transformation is not None:
+        try:
+            values = transformation.apply(values, table.rows)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
+    features, classes = scaling.apply(values), table.label_names
     return NewPoints(features, table.rows, table.labels, classes, table.beside)
 
 

@@ -16,8 +16,7 @@ from kohorte.ensemble.sufficiency import LEAST
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kohorte.data.prepared import PreparedData
-    from kohorte.store import StoredEnsemble
+    from kohorte.store import PreparedData, StoredEnsemble
     from kohorte.store.ensembles import StoredConsensus, StoredPoints
 
 #: Columns that are named as left out, and points that are named.

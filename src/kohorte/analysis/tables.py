@@ -7,7 +7,7 @@ maps give the same as the files of a study.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from kohorte.analysis.composition import composition_table
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.reliability import reliability_table
-from kohorte.data.table import Beside
+from kohorte.data.table import Beside, free_name
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
@@ -135,13 +135,6 @@ def point_table(
     if len(rows) > MAX_ROWS:
         return pd.DataFrame(columns=list(found))
     return pd.DataFrame(found)
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """Return the name with underscores at its end, until it is none of those that are taken."""
-    while name in taken:
-        name += "_"
-    return name
 
 
 def notable_table(points: pd.DataFrame) -> pd.DataFrame:

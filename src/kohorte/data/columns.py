@@ -282,8 +282,9 @@ def choose_columns(
     numbers = {name: column.shape for name, column in flat.items() if column.is_numeric}
     if tables or not numbers:
         whole = " or ".join(place + name for name in tables[:3])
-        hint = f"; set feature_dataset to {whole}, which is N x F" if tables else ""
-        raise DataError(f"{title}: {missing}; {suggest(key, members)}{hint}")
+        key = f"{options.section}feature_dataset"
+        hint = f"; set {key} to {whole}, which is N x F" if tables else ""
+        raise DataError(f"{title}: {missing}; {suggest(options.feature_dataset, members)}{hint}")
     if len(set(numbers.values())) > 1:
         raise DataError(
             f"{title}: {missing}, and the columns have different lengths: {_lengths(numbers)}; "

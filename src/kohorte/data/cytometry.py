@@ -30,7 +30,7 @@ def open_fcs(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     linear: gain, logarithmic amplifiers and the time step of the file are applied, a compensation
     is not. The time of acquisition is no feature unless it is named.
     """
-    data = open_data_set(title, path, options.table)
+    data = open_data_set(title, path, options)
     with damages(title):
         events = data.as_array(preprocess=True)
         names = channel_names(data.pnn_labels, data.pns_labels)
@@ -47,8 +47,9 @@ def open_fcs(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     yield ColumnSource(title, columns, options, asides=asides)
 
 
-def open_data_set(title: str, path: str | Path, table: str | int | None) -> FlowData:
-    """Open the data set `table` of an FCS file; None where it has only one."""
+def open_data_set(title: str, path: str | Path, options: ReadOptions) -> FlowData:
+    """Open the data set `options.table` of an FCS file; None where it has only one."""
+    table = options.table
     with extra("formats"):
         import flowio
     with damages(title):
@@ -60,7 +61,9 @@ def open_data_set(title: str, path: str | Path, table: str | int | None) -> Flow
             # Many instruments count the last byte of the data wrongly, by one.
             sets = [flowio.FlowData(path, ignore_offset_error=True, ignore_offset_discrepancy=True)]
     if table is None and len(sets) > 1:
-        raise DataError(f"{title}: has {len(sets)} data sets; set table to one, counted from 0")
+        raise DataError(
+            f"{title}: has {len(sets)} data sets; set {options.section}table to one, from 0 on"
+        )
     if table is not None and (not isinstance(table, int) or not 0 <= table < len(sets)):
         raise DataError(f"{title}: no data set {table!r}; it has {len(sets)}, counted from 0")
     return sets[table or 0]

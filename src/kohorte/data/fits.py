@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -14,7 +16,14 @@ import numpy as np
 
 from kohorte._checks import extra, suggest
 from kohorte.data.columns import Column, ColumnSource, split_vectors
-from kohorte.data.reading import ReadOptions, Source, check_expansion, damages
+from kohorte.data.reading import (
+    ALWAYS_HELD,
+    MAX_EXPANSION,
+    ReadOptions,
+    Source,
+    check_expansion,
+    damages,
+)
 from kohorte.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,25 +37,40 @@ def open_fits(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
     Columns of vectors are those of their entries, name_0, name_1, ...; entries of TNULL are NaN.
     """
     with extra("formats"):
-        from astropy.io import fits
+        import astropy.io.fits  # noqa: F401
     # What is wrong with a file shows when it is read, or does no harm.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with damages(title):
-            file = fits.open(path, memmap=True)
+            file = open_hdus(title, path)
         with file:
             with damages(title):
-                hdu = choose_table(title, file, options.table)
+                hdu = choose_table(title, file, options)
                 size = os.stat(path).st_size
                 check_expansion(title, hdu.size, size)
-                columns = _columns(title, hdu)
+                columns = table_columns(title, hdu)
             yield ColumnSource(title, split_vectors(title, columns), options)
 
 
-def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTableHDU:
-    """Return the table of an open file that `table` names, None where there is only one."""
+def open_hdus(title: str, path: str | Path) -> HDUList:
+    """Open a FITS file, mapped; a packed one is unpacked first, so that its checksum is seen."""
     from astropy.io import fits
 
+    with open(path, "rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return fits.open(path, memmap=True)
+    limit = max(ALWAYS_HELD, MAX_EXPANSION * os.stat(path).st_size)
+    with gzip.open(path) as packed:
+        content = packed.read(limit + 1)
+    check_expansion(title, len(content), os.stat(path).st_size)
+    return fits.open(io.BytesIO(content), memmap=False)
+
+
+def choose_table(title: str, file: HDUList, options: ReadOptions) -> BinTableHDU:
+    """Return the table of an open file that `options.table` names, None where there is only one."""
+    from astropy.io import fits
+
+    table = options.table
     kinds = (fits.BinTableHDU, fits.TableHDU)
     tables = {number: hdu for number, hdu in enumerate(file) if isinstance(hdu, kinds)}
     there = ", ".join(f"{number} {hdu.name!r}" for number, hdu in tables.items())
@@ -57,7 +81,7 @@ def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTable
         )
     if table is None:
         if len(tables) > 1:
-            raise DataError(f"{title}: has the tables {there}; set table to one of them")
+            raise DataError(f"{title}: has the tables {there}; set {options.section}table to one")
         return next(iter(tables.values()))
     if isinstance(table, int):
         if table not in tables:
@@ -71,7 +95,8 @@ def choose_table(title: str, file: HDUList, table: str | int | None) -> BinTable
     return named[0]
 
 
-def _columns(title: str, hdu: BinTableHDU) -> dict[str, Column]:
+def table_columns(title: str, hdu: BinTableHDU) -> dict[str, Column]:
+    """Return the columns of a table, those of vectors whole."""
     data = hdu.data
     if data is None or len(data) == 0:
         raise DataError(f"{title}: the table {hdu.name!r} has no rows")

@@ -223,15 +223,16 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
         records = [name for name in _datasets(group) if _is_table(group[name])]
         if len(records) > 1:
             raise DataError(
-                f"{title}: has several tables, {', '.join(records)}; set feature_dataset to one"
+                f"{title}: has several tables, {', '.join(records)}; set "
+                f"{options.section}feature_dataset to one"
             )
         if records:
             group = group[records[0]]
         elif _datasets(group) or len(inner) != 1:
             if not _datasets(group) and inner:
                 raise DataError(
-                    f"{title}: no dataset {key!r}; set feature_dataset to one of the groups "
-                    f"{', '.join(inner)}"
+                    f"{title}: no dataset {key!r}; set {options.section}feature_dataset to one of "
+                    f"the groups {', '.join(inner)}"
                 )
             return _open_group(title, file, group, _plain_columns(title, file, group), options)
         else:
@@ -403,7 +404,7 @@ def _column_of_block(values: Column, position: int) -> np.ndarray:
 
 def _pickled_names(title: str, table: h5py.Dataset, name: str) -> list[str]:
     """Read names of columns that pandas pickled: plain text in a list, and nothing else."""
-    names = _PlainPickle(io.BytesIO(bytes(table.attrs[name]))).load()
+    names = _PlainPickle(title, bytes(table.attrs[name])).load()
     if not isinstance(names, list) or not all(isinstance(text, str) for text in names):
         raise DataError(f"{title}: the columns of {table.name!r} have names that are no text")
     return names
@@ -412,9 +413,13 @@ def _pickled_names(title: str, table: h5py.Dataset, name: str) -> list[str]:
 class _PlainPickle(pickle.Unpickler):
     """A reader of pickles of text, numbers and lists: it makes no objects and calls nothing."""
 
+    def __init__(self, title: str, content: bytes) -> None:
+        super().__init__(io.BytesIO(content))
+        self._title = title
+
     def find_class(self, module: str, name: str) -> Any:
         """Refuse whatever has to be imported."""
-        raise DataError(f"pickled {module}.{name}, which is never loaded")
+        raise DataError(f"{self._title}: holds pickled {module}.{name}, which is never loaded")
 
 
 def _read_names(title: str, file: h5py.File, key: str | None) -> tuple[str, ...] | None:

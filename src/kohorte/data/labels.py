@@ -64,17 +64,17 @@ def open_labels(
         Id of the points that a realization leaves out, also where it is text.
     options
         How text files are read, and what is missing: `delimiter`, `comment`, `header`, `encoding`,
-        `missing_values`, `not_missing`.
+        `missing_values`, `not_missing`; and which `table` of a file of several.
     """
     title, suffix = str(path), Path(path).suffix.lower()
     given = {key: value for key, value in (options or {}).items() if value is not None}
     given |= {k: tuple(v) for k, v in given.items() if isinstance(v, list | tuple)}
     rules = ReadOptions(section=_SECTION, **given).missing_rules
-    if suffix == ".npy":
+    if suffix == ".npy" and not _has_records(title):
         with damages(title):
             labels = open_npy_array(title, find_file(title))
         yield _take(title, "array", labels, noise, rules)
-    elif suffix in (".h5", ".hdf5"):
+    elif suffix in (".h5", ".hdf5") and _has_dataset(title, name):
         with open_file(title, find_file(title)) as file:
             found = _Dataset(title, find_dataset(title, file, name))
             yield _take(title, f"dataset {name!r}", found, noise, rules)
@@ -84,10 +84,26 @@ def open_labels(
         reader = find_reader(title)
         if reader is not None and not reader.is_text:
             given = {key: value for key, value in given.items() if key not in TEXT_KEYS}
+        if reader is not None and not reader.has_tables:
+            given.pop("table", None)
         with open_source(title, ReadOptions(section=_SECTION, label=name, **given)) as source:
-            column = _choose_column(title, source.names, name)
+            column = _choose_column(title, source.names, name, source.asides)
             values = source.read_column(column, np.arange(source.n_rows))
             yield _encode(title, f"column {source.names[column]!r}", values, noise)
+
+
+def _has_records(title: str) -> bool:
+    with damages(title):
+        return open_npy_array(title, find_file(title)).dtype.names is not None
+
+
+def _has_dataset(title: str, name: str) -> bool:
+    """Tell whether an HDF5 file has labels of that name, or else no table by column either."""
+    with open_file(title, find_file(title)) as file, damages(title):
+        found = file.get(name, getlink=True) is not None
+        if found and isinstance(file.get(name, getlink=True), h5py.HardLink):
+            return isinstance(file[name], h5py.Dataset) and file[name].dtype.names is None
+        return found or not len(file)
 
 
 class _Dataset:
@@ -205,10 +221,12 @@ def _number(text: str) -> float | None:
     return number
 
 
-def _choose_column(title: str, names: tuple[str, ...], name: str) -> int:
+def _choose_column(title: str, names: tuple[str, ...], name: str, asides: Mapping[str, str]) -> int:
     if name in names:
         return names.index(name)
-    named = [k for k, own in enumerate(names) if k > 0 or own not in _ROW_NAMES]
+    named = [
+        k for k, own in enumerate(names) if own not in asides and (k > 0 or own not in _ROW_NAMES)
+    ]
     left = named or list(range(len(names)))
     if len(left) == 1:
         return left[0]
@@ -227,5 +245,5 @@ def _array_of(title: str, name: str) -> np.ndarray | None:
         arrays = [key for key in archive.files if key == name] or archive.files
         if len(arrays) == 1:
             found = archive[arrays[0]]
-            return found if found.ndim == 1 else None
+            return found if found.ndim == 1 and not found.dtype.names else None
     return None

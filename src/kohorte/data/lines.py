@@ -31,8 +31,10 @@ _PACKED = {
 }
 _UNPACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
 
-#: Longest first line that is looked at.
-_LONGEST = 1 << 20
+#: Longest first line, in characters: a packed file could hold one that fills the memory. And how
+#: much is looked at after it.
+_LONGEST = 1 << 26
+_LOOKED_AT = 1 << 20
 
 #: Prefixes that lines of comments commonly have.
 _COMMENTS = ("#", "%", "//", "!", "*", '"#')
@@ -173,10 +175,17 @@ def comment_prefix(line: str) -> str | None:
     return next((mark.lstrip('"') for mark in _COMMENTS if line.startswith(mark)), None)
 
 
-def first_lines(stream: TextIO, count: int) -> list[str]:
-    """Read the first lines that are not blank, as far as they are of a sensible length."""
+def first_lines(title: str, stream: TextIO, count: int) -> list[str]:
+    """Read the first lines that are not blank, at least two and not much more than a megabyte."""
     lines: list[str] = []
-    while len(lines) < count and (line := stream.readline(_LONGEST)):
+    while len(lines) < 2 or (len(lines) < count and sum(map(len, lines)) < _LOOKED_AT):
+        line = stream.readline(_LONGEST)
+        if len(line) == _LONGEST:
+            raise DataError(
+                f"{title}: is no table of text: it has lines above {_LONGEST} characters"
+            )
+        if not line:
+            break
         if line.strip():
             lines.append(line)
     return lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ from kohorte.data.reading import (
 )
 from kohorte.errors import DataError
 
+_READ = "import scipy.io, sys; scipy.io.whosmat(sys.argv[1]); scipy.io.loadmat(sys.argv[1])"
+
 #: Bytes of the numbers of MATLAB; whosmat gives sizes and classes.
 _LARGEST_NUMBER = 8
 
@@ -46,6 +50,7 @@ def open_mat(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
                 source = _open(title, _read_hdf5(title, file), options)
             yield source
         return
+    _try_reading(title, path)
     with damages(title):
         for name, shape, _ in scipy.io.whosmat(path):
             claimed = int(np.prod(shape, dtype=float)) * _LARGEST_NUMBER
@@ -55,6 +60,15 @@ def open_mat(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
         members = {name: value for name, value in found.items() if not name.startswith("__")}
         source = _open(title, _flatten(members), options)
     yield source
+
+
+def _try_reading(title: str, path: str | Path) -> None:
+    """Read a file in another process first: a damaged one may end the process that reads it."""
+    command = [sys.executable, "-P", "-c", _READ, os.fspath(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it ends the process that reads it"])[-1]
+        raise DataError(f"{title}: is truncated or damaged ({said})")
 
 
 def _open(title: str, members: Mapping[str, Any], options: ReadOptions) -> Source:

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from kohorte._checks import suggest
+from kohorte.errors import ConfigError
+
 
 class Reader(NamedTuple):
     """What opens one kind of source: a function of a module of `kohorte.data`.
@@ -83,7 +86,10 @@ SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 STORES = (".zarr",)
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
-_ALWAYS = ("columns", "missing", "numbers", "reading", "roles", "scaling", "sources", "table")
+_ALWAYS = (
+    *("columns", "missing", "numbers", "reading", "roles", "scaling", "sources", "table"),
+    "transforms",
+)
 
 
 def copy_name(source: str) -> str | None:
@@ -138,7 +144,7 @@ def label_parts(files: Iterable[str]) -> tuple[str, ...]:
 
 
 #: Keys of the section `data` that can be swept: what maps see of the table.
-SEEN = ("scaling", "features")
+SEEN = ("scaling", "transform", "features")
 
 #: Name of the choice of all features.
 ALL_FEATURES = "all"
@@ -152,6 +158,53 @@ def scalings(options: Mapping[str, Any]) -> list[str]:
     """Return the scalings of a section `data`; the table is kept in the first."""
     chosen = options["scaling"]
     return list(chosen) if isinstance(chosen, list) else [chosen]
+
+
+#: Forms that features can be brought to, see `kohorte.data.transforms.fit_transforms`.
+TRANSFORMS = (
+    *("none", "log", "log10", "log1p", "asinh", "sqrt"),
+    *("rank", "rank_normal", "clr"),
+)
+
+
+def transform_of(value: Any) -> tuple[str, float] | None:
+    """Return method and parameter of a transform of one feature, or of all; None for any other."""
+    if value is None:
+        return "none", 1.0
+    if isinstance(value, str):
+        return value, 1.0
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((method, parameter),) = value.items()
+        if isinstance(parameter, int | float) and not isinstance(parameter, bool):
+            return method, float(parameter)
+    return None
+
+
+def transforms_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the transforms of a section `data` by name, the first of them first.
+
+    A name is that of the transform, with its parameter, or of a mapping by feature the number of
+    features and a digest. ConfigError for a transform that is not known.
+    """
+    chosen = options.get("transform")
+    for one in chosen if isinstance(chosen, list) else [chosen]:
+        of_all = transform_of(one)
+        for value in [one] if of_all or not isinstance(one, Mapping) else one.values():
+            found = transform_of(value)
+            known = found is not None and found[0] in TRANSFORMS
+            if not known or (found and found[1] != 1 and found[0] != "asinh"):
+                hint = "" if found is None else f"; {suggest(found[0], TRANSFORMS)}"
+                raise ConfigError(f"data.transform: {value!r} is no transform{hint}")
+    return {_name_transform(one): one for one in (chosen if isinstance(chosen, list) else [chosen])}
+
+
+def _name_transform(chosen: Any) -> str:
+    one = transform_of(chosen)
+    if one is not None:
+        method, parameter = one
+        return method if parameter == 1 else f"{method}{parameter:g}"
+    text = "\0".join(f"{name}\0{transform_of(of)}" for name, of in sorted(chosen.items()))
+    return f"{len(chosen)}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def feature_sets(options: Mapping[str, Any]) -> dict[str, list[str] | None]:

@@ -94,7 +94,7 @@ def open_zarr(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
         warnings.simplefilter("ignore")
         with damages(title):
             group = zarr.open(store=str(path), mode="r", path=str(options.table or ""))
-            arrays = dict(_arrays(title, group))
+            arrays = dict(sorted(_arrays(title, group)))
         named = [array.metadata.to_dict().get("dimension_names") for array in arrays.values()]
         named += [array.attrs.get("_ARRAY_DIMENSIONS") for array in arrays.values()]
         if any(named):
@@ -205,10 +205,11 @@ def _choose_axes(title: str, data: xr.Dataset, options: ReadOptions) -> tuple[st
     together: dict[frozenset[Hashable], list[str]] = {}
     order: dict[frozenset[Hashable], tuple[str, ...]] = {}
     wanted = options.features
-    for name, variable in data.data_vars.items():
-        if variable.ndim and variable.dtype.kind in NUMERIC_KINDS:
-            if wanted is not None and name not in wanted:
-                continue
+    for name in data.data_vars if wanted is None else wanted:
+        variable = data.data_vars.get(name)
+        if variable is None and name in data.coords and data.coords[name].ndim > 1:
+            variable = data.coords[name]
+        if variable is not None and variable.ndim and variable.dtype.kind in NUMERIC_KINDS:
             key = frozenset(variable.dims)
             together.setdefault(key, []).append(str(name))
             order.setdefault(key, tuple(map(str, variable.dims)))

@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 
 from kohorte._checks import suggest
-from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, feature_sets, named_features, scalings
+from kohorte.data.names import (
+    TEXT_KEYS,
+    VALUE_KEYS,
+    feature_sets,
+    named_features,
+    scalings,
+    transforms_of,
+)
 from kohorte.data.roles import names_rows
-from kohorte.data.scaling import fit_scaling
+from kohorte.data.scaling import check_weights, fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import Beside, Table, grid_shape
+from kohorte.data.transforms import Choices, Transformation, fit_transforms
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of, portable_path
 
@@ -38,8 +46,8 @@ class PreparedData:
 
     features: np.ndarray  # (N, F) float32. C order, scaled; NaN where a value is missing.
     names: tuple[str, ...]  # F feature names
-    #: `offset`, `scale`: (F,) float64. Physical value = features * scale + offset; weights of the
-    #: features are part of the scale.
+    #: `offset`, `scale`: (F,) float64. Physical value = features * scale + offset, of which the
+    #: inverse of `transformation` is taken; weights of the features are part of the scale.
     offset: np.ndarray
     scale: np.ndarray
     #: (N,) int64, class of each point, -1 where it is not known; None where none is
@@ -51,26 +59,19 @@ class PreparedData:
     #: Shape of the grid whose cells the points are, in C order; None where they are none
     shape: tuple[int, ...] | None = None
     #: Where scalings are swept, the scale of each but the first, (F,) float64; infinite where that
-    #: scaling leaves the feature out. Where features are, which ones each choice has, (F,) bool.
+    #: scaling leaves the feature out. Where features are, which ones each choice has, (F,) bool;
+    #: and where transforms are, which ones each transform has.
     scales: Mapping[str, np.ndarray] = field(default_factory=dict)
     choices: Mapping[str, np.ndarray] = field(default_factory=dict)
+    transforms: Mapping[str, np.ndarray] = field(default_factory=dict)
+    #: How the features were made of those of the source; None where they are these
+    transformation: Transformation | None = None
     #: Unit of each feature, and what it is in words, as axes have it; empty where nothing says
     units: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
     beside: Beside = field(default_factory=Beside)  # Names and samples of the points
     notes: tuple[str, ...] = ()  # What was warned of when the table was read and scaled
     left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
-
-    def title(self, column: int) -> str:
-        """Return what a feature is called in words, or its name."""
-        return (self.titles[column] if self.titles else "") or self.names[column]
-
-    def describe(self, column: int) -> str:
-        """Return what a feature is called where its values are in the units of the source."""
-        text, unit = self.title(column), self.units[column] if self.units else ""
-        return (
-            text if not unit or f"({unit})" in text or f"[{unit}]" in text else f"{text} ({unit})"
-        )
 
     def factors(self, parameters: Mapping[str, Any]) -> np.ndarray | None:
         """Return what a map with these parameters sees, as `kohorte.maps.draws.see` takes it.
@@ -81,6 +82,8 @@ class PreparedData:
         if parameters.get("scaling") in self.scales:
             # Another offset moves all points, and leaves their distances as they are.
             found *= self.scale / self.scales[parameters["scaling"]]
+        if parameters.get("transform") in self.transforms:
+            found *= self.transforms[parameters["transform"]]
         if parameters.get("features") in self.choices:
             found *= self.choices[parameters["features"]]
         if not found.any():
@@ -93,7 +96,31 @@ class PreparedData:
     def physical(self, columns: Sequence[int]) -> np.ndarray:
         """Return some features of all points in the units of the source, (N, columns) float64."""
         columns = list(columns)
-        return self.features[:, columns] * self.scale[columns] + self.offset[columns]
+        return self.in_units(self.features[:, columns], columns)
+
+    def in_units(self, values: np.ndarray, columns: Sequence[int] | None = None) -> np.ndarray:
+        """Return scaled values (..., F), or of some columns, in the units of the source.
+
+        Those of a transform that cannot be undone feature by feature stay transformed, as
+        `describe` says.
+        """
+        columns = list(range(len(self.names))) if columns is None else list(columns)
+        found = np.asarray(values) * self.scale[columns] + self.offset[columns]
+        return found if self.transformation is None else self.transformation.invert(found, columns)
+
+    def describe(self, column: int) -> str:
+        """Return what a feature is called, with its unit, where its values are of `in_units`."""
+        text, unit = self.title(column), self.units[column] if self.units else ""
+        made = None if self.transformation is None else self.transformation.columns[column]
+        if made is not None and not made.is_invertible:
+            return made.written.format(text)
+        if unit in ("", "1") or f"({unit})" in text or f"[{unit}]" in text:
+            return text
+        return f"{text} ({unit})"
+
+    def title(self, column: int) -> str:
+        """Return what a feature is called in words, or its name."""
+        return (self.titles[column] if self.titles else "") or self.names[column]
 
     def every(self, step: int) -> PreparedData:
         """Return every step-th point, in memory; the digest stays that of all."""
@@ -123,31 +150,52 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
 
 def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
     source = options["source"]
-    reading = {name: options[name] for name in _READING} | {"features": named_features(options)}
-    columns = {argument: options[key] for key, argument in BESIDE.items()}
-    table = read_table(source, seed=seed, **reading, **columns)
+    reading = {name: options[name] for name in _READING if name in options}
+    columns: dict[str, Any] = {argument: options.get(key) for key, argument in BESIDE.items()}
+    table = read_table(source, features=named_features(options), seed=seed, **reading, **columns)
     beside, labels, label_names = _judge_labels(table, source, options["label"])
+    values, names, weights = table.values, table.names, options["weights"]
+    chosen, transformation = Choices(transforms_of(options)), None
+    seen: dict[str, np.ndarray] = {}
+    if list(chosen) != ["none"]:
+        transformation, seen = fit_transforms(values, names, chosen)
+        try:
+            values = transformation.apply(values, table.rows)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
+        sources = [names[column.source] for column in transformation.columns]
+        check_weights(weights, names)
+        names = transformation.names
+        weights = {n: weights[s] for n, s in zip(names, sources, strict=True) if s in weights}
     fitted = {
-        method: fit_scaling(
-            table.values, table.names, method, options["constant_features"], options["weights"]
-        )
+        method: fit_scaling(values, names, method, options["constant_features"], weights)
         for method in scalings(options)
     }
     scaling = next(iter(fitted.values()))
-    features = scaling.apply(table.values)
+    features = scaling.apply(values)
+    kept_sources = scaling.names
+    if transformation is not None:
+        transformation = transformation.keep(scaling.kept)
+        inputs = transformation.inputs
+        kept_sources = tuple(inputs[column.source] for column in transformation.columns)
     scales = {}
     for method, other in list(fitted.items())[1:]:
-        scale = np.full(len(table.names), np.inf)
+        scale = np.full(len(names), np.inf)
         scale[other.kept] = other.scale
         scales[method] = scale[scaling.kept]
     sets = feature_sets(options)
     choices = {
-        name: np.array([chosen is None or n in chosen for n in scaling.names])
+        name: np.array([chosen is None or n in chosen for n in kept_sources])
         for name, chosen in (sets.items() if len(sets) > 1 else ())
     }
+    # Several forms of one feature have the unit in common, and are told apart by their names.
+    titled = [n if n == s else "" for n, s in zip(scaling.names, kept_sources, strict=True)]
     units, titles = (
-        _say_of_features(key, said, options[key], table.names, scaling.names)
-        for key, said in (("units", table.units), ("titles", table.titles))
+        _say_of_features(key, said, options.get(key, {}), table.names, of)
+        for key, said, of in (
+            ("units", table.units, kept_sources),
+            ("titles", table.titles, titled),
+        )
     )
     return PreparedData(
         features=features,
@@ -162,6 +210,8 @@ def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
         shape=grid_shape(table, options["shape"], source),
         scales=scales,
         choices=choices,
+        transforms={n: s[scaling.kept] for n, s in seen.items()} if len(seen) > 1 else {},
+        transformation=transformation,
         units=units,
         titles=titles,
         beside=beside,

@@ -49,7 +49,9 @@ def open_raster(title: str, path: str | Path, options: ReadOptions) -> Iterator[
             pages = len(raster.subdatasets)
         if pages and options.table is None:
             raster.close()
-            raise DataError(f"{title}: has {pages} pages; set table to one of them, counted from 0")
+            raise DataError(
+                f"{title}: has {pages} pages; set {options.section}table to one, from 0 on"
+            )
         if options.table is not None:
             raster.close()
             raster = _open_page(title, place, options.table, max(1, pages))

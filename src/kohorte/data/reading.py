@@ -226,7 +226,10 @@ class MarkedSource(Source):
     def _report(self, what: str, words: Counter[str]) -> None:
         found = ", ".join(f"{word!r} ({count})" for word, count in words.most_common(5))
         names = ", ".join(json.dumps(word) for word in words)
-        _LOG.warning(
+        # Of many label files, one line says what is missing: kohorte.jobs.counting.
+        level = logging.WARNING if self._section == ReadOptions.section else logging.INFO
+        _LOG.log(
+            level,
             "%s: %s: %s taken for a missing value; if it is a name, set %snot_missing: [%s]",
             *(self.title, what, found, self._section, names),
         )

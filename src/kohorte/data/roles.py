@@ -160,8 +160,8 @@ def encode_labels(
     codes, classes = _leave_out(codes, classes, unknown)
     if not classes:
         raise DataError(
-            f"{source.title}: {what}: no class is known, in none of {len(values)} rows; leave "
-            "data.label out"
+            f"{source.title}: {what}, all {len(values)} rows: no class is known; leave data.label "
+            "out"
         )
     if "-1" in classes and all(map(_is_whole, classes)):
         _LOG.warning(

@@ -9,6 +9,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._arrays import find_centers
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
@@ -77,7 +78,7 @@ def fit_scaling(
         standard   (x - mean) / std
         min_max    (x - min) / (max - min)
         robust     (x - median) / (75 % quantile - 25 % quantile), linear quantiles
-        none       x
+        none       x; where float32 would not hold its spread beside its size, x - median
 
     The scaled feature is multiplied by its weight w: the denominator above, divided by w, is the
     scale. So in squared Euclidean distances a squared difference counts w^2 times.
@@ -140,10 +141,8 @@ def fit_scaling(
     )
 
 
-def _weights_in_order(
-    weights: Mapping[str, float], names: Sequence[str]
-) -> npt.NDArray[np.float64]:
-    """Return the weight of each name, (F0,)."""
+def check_weights(weights: Mapping[str, float], names: Sequence[str]) -> None:
+    """Raise ConfigError unless weights are finite numbers above 0 of some of the names."""
     for name, weight in weights.items():
         if name not in names:
             raise ConfigError(f"weights: no feature {name!r}; {suggest(str(name), names)}")
@@ -152,6 +151,13 @@ def _weights_in_order(
             raise ConfigError(
                 f"weights: the weight of {name!r} must be a finite number above 0, got {weight!r}"
             )
+
+
+def _weights_in_order(
+    weights: Mapping[str, float], names: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return the weight of each name, (F0,)."""
+    check_weights(weights, names)
     return np.array([weights.get(name, 1.0) for name in names], dtype=np.float64)
 
 
@@ -171,9 +177,21 @@ def _fit_feature(
     with np.errstate(over="ignore"):
         spread = high - low
     if spread <= 4 * precision * max(abs(low), abs(high)):
+        if low < high and dtype == np.float32 and abs(low) > 1e5:
+            what = f"values from {low:.10g} to {high:.10g} are no more than roundings apart"
+            advice = "the source holds them in float32: subtract an offset before that"
+            return low, 0.0, f"feature {name!r}: {what}; {advice}"
         return low, 0.0, f"feature {name!r} is constant: all values are {low:.10g}"
     with np.errstate(over="ignore", invalid="ignore"):
         offset, scale = SCALINGS[method](present)
+    if method == "none" and (center := float(find_centers(column[:, None])[0])):
+        _LOG.warning(
+            "feature %r: its values differ by too little beside their size for float32; %.10g, "
+            "their median, is subtracted, which changes no distance (the metric cosine is then "
+            "about it)",
+            *(name, center),
+        )
+        offset = center
     if not (np.isfinite(offset) and np.isfinite(scale)):
         raise DataError(
             f"feature {name!r}: values from {low:.3g} to {high:.3g} are too large to scale; "

@@ -113,7 +113,7 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
         if len(filled) > 1:
             raise DataError(
                 f"{title}: has {len(filled)} sheets with entries, {', '.join(map(repr, filled))}; "
-                "set table to one of them"
+                f"set {options.section}table to one of them"
             )
         name = filled[0] if filled else chosen[0]
         where = title if len(names) == 1 else f"{title}: sheet {name!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -96,6 +96,13 @@ class Table:
     def n_features(self) -> int:
         """Number of features, F."""
         return self.values.shape[1]
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name with underscores at its end, until it is none of those that are taken."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def grid_shape(

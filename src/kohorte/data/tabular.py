@@ -115,7 +115,7 @@ class TextSource(Source):
         """Find a delimiter that the file names, and refuse lines that only another divides."""
         options = self._options
         with self._open() as stream:
-            lines = first_lines(stream, 50)
+            lines = first_lines(self.title, stream, 50)
         if lines and "\x00" in lines[0]:
             raise DataError(
                 f"{self.title}: has a zero byte in line 1, so it is no text in "

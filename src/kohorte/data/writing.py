@@ -118,13 +118,14 @@ def _spread(values: np.ndarray, entry: np.ndarray) -> np.ndarray:
     if not len(values):
         values = np.full(1, math.nan)
     out, absent = values[entry], entry < 0
+    if values.dtype.kind == "u":  # few formats know numbers without a sign, and none of them a gap
+        small = values.dtype.itemsize < 8
+        out = out.astype(np.promote_types(values.dtype, np.int8) if small else np.int64)
     if not absent.any():
         return out
     if values.dtype.kind == "b":
         out = out.astype(np.int8)
-    elif values.dtype.kind == "u":
-        out = out.astype(np.int64)
-    none: Any = {"f": math.nan, "U": "", "O": "", "S": b""}.get(values.dtype.kind, NONE)
+    none: Any = {"f": math.nan, "U": "", "O": "", "S": b""}.get(out.dtype.kind, NONE)
     out[absent] = none
     return out
 
@@ -279,12 +280,11 @@ def _write_fits(path: Path, options: ReadOptions, added: Added, destination: Pat
     """Copy a FITS file as it is, and add columns to the table that was read."""
     with extra("formats"):
         from astropy.io import fits
-        from astropy.table import Table
-    from kohorte.data.fits import choose_table
+    from kohorte.data.fits import choose_table, open_hdus, table_columns
 
-    with warnings.catch_warnings(), fits.open(path, memmap=True) as file:
+    with warnings.catch_warnings(), open_hdus(added.title, path) as file:
         warnings.simplefilter("ignore")
-        hdu = choose_table(added.title, file, options.table)
+        hdu = choose_table(added.title, file, options)
         n_rows = len(hdu.data)
         names = added.names(hdu.columns.names)
         has_gaps = bool((added.place(n_rows) < 0).any())
@@ -294,9 +294,17 @@ def _write_fits(path: Path, options: ReadOptions, added: Added, destination: Pat
         ]
         if isinstance(hdu, fits.TableHDU):
             # Text cannot hold numbers of any width: the copy is binary.
-            binary = fits.table_to_hdu(Table.read(hdu))
-            old, header = binary.columns, binary.header
-            header["EXTNAME"] = hdu.name
+            numbers = {n: column.read() for n, column in table_columns(added.title, hdu).items()}
+            filled = {
+                name: np.ma.filled(values.astype(float), math.nan)
+                if np.ma.isMaskedArray(values) and values.dtype.kind in NUMERIC_KINDS
+                else np.ma.getdata(values)
+                for name, values in numbers.items()
+            }
+            old = fits.ColDefs([_fits_column(name, v, False) for name, v in filled.items()])
+            for column in old:
+                column.unit = hdu.columns[column.name].unit
+            header = fits.Header({"EXTNAME": hdu.name})
         else:
             old, header = hdu.columns, hdu.header
         copy = fits.BinTableHDU.from_columns(old + fits.ColDefs(new), header=header)
@@ -327,7 +335,7 @@ def _write_fcs(path: Path, options: ReadOptions, added: Added, destination: Path
         import flowio
     from kohorte.data.cytometry import open_data_set
 
-    data = open_data_set(added.title, path, options.table)
+    data = open_data_set(added.title, path, options)
     events = data.as_array(preprocess=True)
     numbers = _only_numbers(added, len(events))
     names = added.names([*data.pnn_labels, *data.pns_labels])
@@ -449,6 +457,7 @@ def _write_geotiff(path: Path, options: ReadOptions, added: Added, destination: 
         shape, taken = source.shape, source.names
     numbers, names = _only_numbers(added, math.prod(shape)), added.names(taken)
     whole = all(values.dtype.kind in "iub" for values in numbers.values())
+    absent = added.place(math.prod(shape)) < 0
     with open_raster(added.title, path, options) as raster:
         how = {"crs": raster.crs, "transform": raster.transform}
         points, points_crs = raster.gcps
@@ -461,7 +470,10 @@ def _write_geotiff(path: Path, options: ReadOptions, added: Added, destination: 
             if points:
                 raster.gcps = points, points_crs
             for band, (name, values) in enumerate(numbers.items(), 1):
-                raster.write(values.reshape(shape).astype(how["dtype"]), band)
+                written = values.astype(how["dtype"])
+                if not whole:
+                    written[absent] = math.nan
+                raster.write(written.reshape(shape), band)
                 raster.set_band_description(band, names[name])
 
 

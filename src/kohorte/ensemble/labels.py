@@ -134,6 +134,11 @@ def check_labels(labels: Labels) -> LabelSet:
         sources = tuple(x if hasattr(x, "dtype") else np.asarray(x) for x in labels)
     seen: dict[int, int] = {}
     for r, source in enumerate(sources):
+        if np.ma.is_masked(source):
+            raise DataError(
+                f"labels of realization {r} have masked entries; fill them with a number that "
+                "marks points left out, such as labels.filled(-1) with noise=-1"
+            )
         if len(source.shape) != 1:
             raise DataError(f"labels of realization {r} have shape {source.shape}; expected (N,)")
         if source.shape[0] != sources[0].shape[0]:
@@ -192,6 +197,8 @@ def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarr
     count_overlaps(noise=-1) takes; and the label of each cluster, (C,), ascending. DataError where
     `values` is not one label for each point, or cannot be sorted, such as None among text.
     """
+    if np.ma.is_masked(values):
+        raise DataError("labels have masked entries; fill them with a label, and name it as noise")
     array = np.asarray(values)
     if array.ndim != 1:
         raise DataError(f"labels have shape {array.shape}; expected (N,), one for each point")

@@ -4,7 +4,8 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral
 from operator import methodcaller
 from typing import Any
@@ -15,8 +16,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from kohorte._arrays import find_centers, unmask
 from kohorte._checks import as_count, extra
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, DataError
+
+#: Parts of the least weight that weights may be multiples of, and rows that they may stand for.
+_MOST_PARTS = 10
+_MOST_ROWS = 10_000_000
+
+SCALES = 100.0
+"""Ratio of the deviations of two features beyond which a fit warns."""
 
 RandomState = int | np.random.RandomState | None
 """What scikit-learn takes as the parameter `random_state`."""
@@ -32,18 +41,144 @@ def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = Fal
     """Return X (N, F), NaN allowed, in float32 where it is that and else in float64.
 
     With `reset` X says how many features there are, and their names; else it must agree with the
-    fit.
+    fit. What X marks as missing beside its data, as masked arrays do, is NaN.
     """
     if not reset:
         check_is_fitted(estimator)
-    return validate_data(
-        estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-    )
+    X = _refuse_dates(_unmask(X))
+    try:
+        return validate_data(
+            estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+        )
+    except (TypeError, ValueError) as error:
+        fault = _find_text(X)
+        if fault is None:
+            raise
+        raise DataError(fault) from error
+
+
+def _unmask(X: Any) -> Any:
+    """Return X without masks, and a DataFrame where X has named columns."""
+    if hasattr(X, "colnames") and hasattr(X, "to_pandas"):
+        X = X.to_pandas()
+    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        objects = [k for k, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
+        columns = {X.columns[k]: unmask(X.iloc[:, k]) for k in objects}
+        return X.assign(**columns) if columns and X.columns.is_unique else X
+    return unmask(X)
+
+
+def _refuse_dates(X: Any) -> Any:
+    """Return X; DataError where it holds dates or durations, which would be taken for numbers."""
+    for name, column in _columns_of(X):
+        kind = getattr(getattr(column, "dtype", None), "kind", "")
+        if kind in "mM" and kind:
+            what = "dates" if kind == "M" else "durations"
+            raise DataError(
+                f"X: column {name!r} holds {what}; leave it out, or give a number in their place, "
+                "such as days since the first"
+            )
+    return X
+
+
+def _find_text(X: Any) -> str | None:
+    """Say which column of X holds something that is no number."""
+    for name, column in _columns_of(X):
+        entries = np.asarray(column, dtype=object)
+        for row, entry in enumerate(entries.tolist()):
+            try:
+                if entry is not None:
+                    float(entry)
+            except (TypeError, ValueError):
+                if isinstance(entry, complex | dict | list | set):
+                    return None  # scikit-learn has words for these
+                return (
+                    f"X: column {name!r} holds {entry!r} in row {row}, which is no number; leave "
+                    "the column out, or encode it as numbers"
+                )
+    return None
+
+
+def _columns_of(X: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield names, or numbers, of the columns of a table, and the columns."""
+    if hasattr(X, "columns") and hasattr(X, "iloc"):
+        yield from ((X.columns[k], X.iloc[:, k]) for k in range(X.shape[1]))
+    elif hasattr(X, "columns") and hasattr(X, "get_column"):  # polars
+        yield from ((name, X.get_column(name).to_numpy()) for name in X.columns)
+    elif isinstance(X, np.ndarray | list | tuple):
+        try:
+            array = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+        except ValueError:
+            return
+        if array.ndim == 2:
+            yield from ((k, array[:, k]) for k in range(array.shape[1]))
+
+
+def as_table(X: Any) -> tuple[np.ndarray, list[Any]]:
+    """Return any table of numbers as values (N, F) float64, and the names of its columns."""
+    X = _refuse_dates(_unmask(X))
+    named = hasattr(X, "columns")
+    try:
+        values = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(_find_text(X) or f"X holds something that is no number: {error}") from error
+    if values.ndim != 2:
+        raise DataError(f"X must be a table (points, features), got the shape {values.shape}")
+    return values, list(X.columns) if named else [f"feature {k}" for k in range(values.shape[1])]
+
+
+def centers_of(X: np.ndarray, metrics: Iterable[str], names: Sequence[Any]) -> np.ndarray:
+    """Return what is subtracted from X before it is rounded to float32, (F,) float64.
+
+    DataError where one of the metrics has a meaning for the origin.
+    """
+    centers = find_centers(X)
+    if centers.any() and "cosine" in metrics:
+        name = names[int(np.flatnonzero(centers)[0])]
+        raise DataError(
+            f"X: the values of feature {name!r} differ by too little beside their size for "
+            "float32; they would be centred, but the metric 'cosine' is about the origin: scale X "
+            "first"
+        )
+    return centers
+
+
+def names_of(estimator: BaseEstimator) -> list[Any]:
+    """Return the names of the features of the fit, or their numbers."""
+    known = getattr(estimator, "feature_names_in_", None)
+    return list(range(estimator.n_features_in_)) if known is None else list(known)
+
+
+def warn_of_features(X: np.ndarray, factors: np.ndarray, names: Sequence[Any]) -> None:
+    """Warn of features without a value, and of those that are lost beside others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        spread = np.nanstd(X, axis=0, dtype=np.float64) * factors
+    empty = [repr(names[k]) for k in np.flatnonzero(np.isnan(spread)).tolist()]
+    if empty:
+        warnings.warn(
+            f"X has no value of feature {', '.join(empty[:5])}"
+            f"{' and others' if len(empty) > 5 else ''}: maps do not see it, its weights are NaN, "
+            "and missing values in it stay missing",
+            stacklevel=3,
+        )
+    present = np.flatnonzero(spread > 0)
+    if present.size > 1:
+        most = present[spread[present].argmax()]
+        least = present[spread[present].argmin()]
+        ratio = spread[most] / spread[least]
+        if ratio > SCALES:
+            warnings.warn(
+                f"feature {names[most]!r} varies {ratio:.3g} times as much as {names[least]!r}, "
+                "which then hardly counts: bring features to one scale, such as by a "
+                "StandardScaler before the estimator in a Pipeline, or set feature_weights",
+                stacklevel=3,
+            )
 
 
 def copy_inputs(source: BaseEstimator, target: BaseEstimator) -> None:
     """Let `target` know the features that `source` was fitted to."""
-    for name in ("n_features_in_", "feature_names_in_", "feature_weights_"):
+    for name in ("n_features_in_", "feature_names_in_", "feature_weights_", "center_"):
         if hasattr(source, name):
             setattr(target, name, getattr(source, name))
 
@@ -59,6 +194,45 @@ def as_factors(weights: npt.ArrayLike | None, n_features: int) -> np.ndarray:
             f"of X, got {weights!r}"
         )
     return factors
+
+
+def as_repeats(weights: npt.ArrayLike | None, n_points: int) -> np.ndarray | None:
+    """Return how often each row counts, (N,) int64, in their smallest numbers; None for once each.
+
+    DataError unless `weights` are N numbers >= 0 that are multiples of one of them, or of a part of
+    it: a row counts as if the table had it so many times.
+    """
+    if weights is None:
+        return None
+    found = np.asarray(unmask(weights), dtype=np.float64)
+    if found.ndim == 0:
+        found = np.full(n_points, float(found))
+    if found.shape != (n_points,) or not (np.isfinite(found) & (found >= 0)).all():
+        raise DataError(
+            f"sample_weight must be {n_points} finite numbers >= 0, one for each row of X, got the "
+            f"shape {found.shape}"
+        )
+    if not found.any():
+        raise DataError("sample_weight is zero for every row; at least one must count")
+    unit = found[found > 0].min()
+    for parts in range(1, _MOST_PARTS + 1):
+        counts = np.round(found / unit * parts)
+        if np.allclose(counts, found / unit * parts, rtol=1e-6, atol=0):
+            break
+    else:
+        raise DataError(
+            "sample_weight: a row counts as if the table had it so many times, so weights must be "
+            "multiples of a common part; round them, such as by "
+            "np.maximum(1, np.round(10 * w / w.mean()))"
+        )
+    if counts.sum() > max(_MOST_ROWS, 20 * n_points):
+        raise DataError(
+            f"sample_weight: the rows would count as {counts.sum():.3g} rows; give smaller whole "
+            "numbers, such as np.maximum(1, np.round(10 * w / w.mean()))"
+        )
+    whole = counts.astype(np.int64)
+    whole //= np.gcd.reduce(whole)
+    return None if (whole == 1).all() else whole
 
 
 def as_seed(random_state: RandomState) -> int:
@@ -89,7 +263,9 @@ def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | 
         with extra("estimators"):
             from tqdm import tqdm
 
-        with tqdm(desc=what, disable=None) as bar:
+        # In a notebook standard error is no terminal, but what it gets is shown.
+        hidden = None if "ipykernel" not in sys.modules else False
+        with tqdm(desc=what, disable=hidden) as bar:
 
             def progress(done: int, total: int) -> None:
                 bar.total = total

@@ -6,6 +6,8 @@ import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +25,23 @@ from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
-from kohorte.ensemble.votes import VOTES
+from kohorte.ensemble.votes import VOTES, in_doubt
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
     RandomState,
     allow_nan,
     as_factors,
+    as_repeats,
     as_seed,
+    as_table,
+    centers_of,
     check_table,
     copy_inputs,
+    names_of,
     plain,
     plain_parameters,
     reporting,
+    warn_of_features,
 )
 from kohorte.estimators.som import SOM, complete_parameters
 from kohorte.maps.assign import Assignment, assign
@@ -45,6 +52,9 @@ from kohorte.provenance import digest_of
 from kohorte.recipes import LEFT_OPEN, fill_parameters, fill_sections
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from sklearn.pipeline import Pipeline
 
     from kohorte.ensemble.points import PointLabels
@@ -118,7 +128,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ensemble_, estimators_, ids_
         The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name. Maps
         that are copies of others, to the last bit, are left out.
-    seed_, feature_weights_, n_features_in_, feature_names_in_
+    seed_, feature_weights_, center_, n_features_in_, feature_names_in_
         As for SOM, and so are errors.
     """
 
@@ -154,27 +164,41 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> SOMEnsemble:
-        """Train the maps on X (N, F), combine them and label the points; y is not used."""
+    def fit(
+        self, X: npt.ArrayLike, y: object = None, sample_weight: npt.ArrayLike | None = None
+    ) -> SOMEnsemble:
+        """Train the maps on X (N, F), combine them and label the points; y is not used.
+
+        `sample_weight` is as for `SOM.fit`: a row counts so many times in each map, in the points
+        that clusters share, and in the test of structure.
+        """
         X = check_table(self, X, reset=True)
         base = SOM() if self.som is None else clone(self.som)
         base.recipe = self._recipe
         combining = self._combining()
         self.feature_weights_ = as_factors(base.feature_weights, X.shape[1])
+        plan = self._plan(base)
+        metrics = {str(chosen["metric"]) for chosen in plan.values()}
+        self.center_ = centers_of(X, metrics, names_of(self))
         copy_inputs(self, base)
         # Names are checked before the maps are trained, not after.
         choose(VOTES, combining["votes"], "votes")
         choose(IDENTICAL, combining["identical"], "treatment of identical clusters")
         check_choice(combining["groups"], combining["consensus"])
         points = base._scale(X)
+        warn_of_features(X, self.feature_weights_, names_of(self))
+        repeats = as_repeats(sample_weight, len(points))
         self.seed_ = as_seed(self.random_state)
-        plan = self._plan(base)
 
         def train(identifier: str) -> SOM:
             seed = realization_seed(self.seed_, identifier)
             member = clone(base).set_params(**plan[identifier], random_state=seed)
             copy_inputs(self, member)
-            member._train(points, seed)
+            member._train(points, seed, repeats=repeats)
+            if repeats is not None and not repeats.all():
+                # As new points: such a row may lie in a cluster that holds none that counts.
+                left = repeats == 0
+                member.labels_[left] = self._assign_on(member, points[left]).labels
             _log.info("%s: trained in %.2f s", identifier, sum(member.seconds_.values()))
             return member
 
@@ -196,7 +220,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 metric=member.parameters_.metric,
                 quantization_error=member.quantization_error_,
             )
-        self.structure_ = self._compare(points, plan)
+        if repeats is None:
+            self.structure_ = self._compare(points, plan)
+        else:
+            rows = np.repeat(np.arange(len(points)), repeats)
+            found = self._compare(points[rows], plan)
+            self.structure_ = found and replace(found, rows=rows[found.rows])
         single = self.structure_ is not None and self.structure_.p > self.level
         return self._adopt(members, ids, novelty / len(members), single)
 
@@ -296,8 +325,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         combining = self._combining()
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
+        repeats = getattr(members[0], "sample_weight_", None)
+        counted = labels
+        if repeats is not None:
+            counted = [np.repeat(own, repeats) for own in labels]
         self.ensemble_ = combine(
-            count_overlaps(labels, backend="numba", threads=threads),
+            count_overlaps(counted, backend="numba", threads=threads),
             **{name: value for name, value in combining.items() if name != "votes"},
             single=single,
         )
@@ -318,14 +351,17 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         X = check_table(self, X)
         points = self.estimators_[0]._scale(X)  # the same for all
         for member in self.estimators_:
-            yield assign(
-                see(points, member.factors_),
-                member._codebook,
-                member.node_clusters_,
-                member.hits_,
-                metric=member.parameters_.metric,
-                threads=effective_n_jobs(self.n_jobs),
-            )
+            yield self._assign_on(member, points)
+
+    def _assign_on(self, member: SOM, points: np.ndarray) -> Assignment:
+        return assign(
+            see(points, member.factors_),
+            member._codebook,
+            member.node_clusters_,
+            member.hits_,
+            metric=member.parameters_.metric,
+            threads=effective_n_jobs(self.n_jobs),
+        )
 
     def _vote(self, X: npt.ArrayLike) -> PointLabels:
         labels = [found.labels for found in self._assign(X)]
@@ -345,6 +381,119 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def predict_confidence(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes that the group of each point won, (N,) float64."""
         return self._vote(X).confidence
+
+    def score(self, X: npt.ArrayLike, y: object = None) -> float:
+        """Return how well the maps represent X, higher is better; y is not used.
+
+        The mean over the maps of the negative quantization error, `SOM.score`: what a search over
+        parameters of the maps needs, as `KMeans.score` is its sum of squares. It is in the units of
+        X, so that it compares no metrics, scalings or features, and it says nothing of the groups:
+        `groups`, `consensus` and `votes` leave it as it is.
+        """
+        points = self.estimators_[0]._scale(check_table(self, X))
+        errors = [np.mean(-member._errors_of(points)) for member in self.estimators_]
+        return float(np.mean(errors))
+
+    def profile(self, X: npt.ArrayLike) -> pd.DataFrame:
+        """Return what the groups are like: one row a group and feature of X, which may be unscaled.
+
+        X (N, F') are the points of the fit, in their order, with any features and in any units, as
+        a DataFrame or an array. Columns are those of `kohorte.analysis.profiles.profile_table`:
+        count, mean, deviation, median and quartiles, the effect size against all other points, and
+        its rank among the features of the group. DataError for another number of points, and for a
+        column that is no number.
+        """
+        from kohorte.analysis.profiles import profile_table
+
+        check_is_fitted(self)
+        values, names = as_table(X)
+        return profile_table(values, names, self.labels_)
+
+    def summary(self) -> str:
+        """Return what was found, as text: points and maps, groups, and how far to trust them."""
+        check_is_fitted(self)
+        rows = [f"  {name:11s}  {text}" for name, text in self._findings()]
+        sizes = self._group_rows()
+        head = (
+            f"  {'group':>5s}  {'points':>7s}  {'share':>6s}  {'confidence':>10s}  {'in doubt':>8s}"
+        )
+        table = [
+            f"  {group:5d}  {points:7d}  {share:6.1%}  {confidence:10.3f}  {doubt:8d}"
+            for group, points, share, confidence, doubt in sizes
+        ]
+        return "\n".join(["SOMEnsemble", *rows, head, *table])
+
+    def _findings(self) -> list[tuple[str, str]]:
+        """Return what `summary` says, by the name of the line."""
+        held, n_points = len(self._group_rows()), len(self.labels_)
+        rule = self.ensemble_.grouping.rule
+        text = f"{held}, as asked for" if rule == "given" else f"{held} (rule: {rule})"
+        if held < self.n_groups_:
+            text += f"; {self.n_groups_ - held} more win no point"
+        if self.structure_ is None:
+            structure = "not tested"
+        else:
+            p = self.structure_.p
+            word = "there are groups" if p <= self.level else "no groups beyond chance"
+            structure = f"{word}: a table without any gives as much evidence with p = {p:.2g}"
+        doubtful = int(in_doubt(self.confidence_, self.second_share_).sum())
+        return [
+            ("points", f"{n_points}, {self.n_features_in_} features"),
+            ("maps", f"{len(self.estimators_)}, {len(self.gsum_)} clusters"),
+            ("groups", text),
+            ("structure", structure),
+            ("confidence", f"{self.confidence_.mean():.3f} on average (share of the votes)"),
+            (
+                "in doubt",
+                f"{doubtful} (no majority, or over half as many votes for a second group)",
+            ),
+            ("foreign", f"{int(self.outliers_.sum())} (outliers_)"),
+        ]
+
+    def _group_rows(self) -> list[tuple[int, int, float, float, int]]:
+        """Return number, points, share, mean confidence and doubtful points of each group."""
+        doubtful = in_doubt(self.confidence_, self.second_share_)
+        rows = []
+        for group in np.unique(self.labels_[self.labels_ >= 0]).tolist():
+            own = self.labels_ == group
+            mean = float(self.confidence_[own].mean())
+            rows.append((group, int(own.sum()), float(own.mean()), mean, int(doubtful[own].sum())))
+        return rows
+
+    def plot(self, name: str, ax: Axes | None = None, *, X: npt.ArrayLike | None = None) -> Figure:
+        """Draw a figure of the ensemble, and return it.
+
+        Names are those of a study (docs/library.md lists them): what is found as ``similarity``,
+        ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``, ``splits``,
+        ``overlap_matrices``; of the points of the fit, X, ``signal`` and ``confidence``; of the map
+        that agrees best with the consensus ``umatrix``, ``component_planes`` and ``hits``. With
+        `ax` it is drawn into these axes, as a picture. ConfigError for another name, or without X
+        where it is needed.
+        """
+        from kohorte.figures.library import draw_ensemble
+
+        check_is_fitted(self)
+        return draw_ensemble(self, name, None if X is None else check_table(self, X), ax)
+
+    def _html_repr(self) -> str:
+        """Return the answer above the box of parameters."""
+        box: str = super()._html_repr()
+        if not hasattr(self, "labels_"):
+            return box
+        lines = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in self._findings()
+        )
+        head = "".join(
+            f"<th>{n}</th>" for n in ("group", "points", "share", "confidence", "in doubt")
+        )
+        groups = "".join(
+            f"<tr><td>{group}</td><td>{points}</td><td>{share:.1%}</td><td>{mean:.3f}</td>"
+            f"<td>{doubt}</td></tr>"
+            for group, points, share, mean, doubt in self._group_rows()
+        )
+        return f"<table>{lines}</table><table><tr>{head}</tr>{groups}</table>{box}"
 
     def novelty(self, X: npt.ArrayLike) -> np.ndarray:
         """How far the points are from the maps, (N,) float64.
@@ -416,20 +565,24 @@ def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tupl
 def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
     """Load a finished study as a fitted Pipeline for features as the study's source has them.
 
-    Its steps are ``scale``, the scaling of the study, and ``som``: the map with the id
-    `realization`, or a SOMEnsemble of all.
+    Its steps are ``transform``, where the study transforms features, ``scale``, the scaling of the
+    study, and ``som``: the map with the id `realization`, or a SOMEnsemble of all.
     """
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_, scaler.var_ = data.offset, data.scale, data.scale**2
     scaler.n_samples_seen_, scaler.n_features_in_ = len(data.features), len(data.names)
-    scaler.feature_names_in_ = np.array(data.names, dtype=object)
+    steps: list[tuple[str, Any]] = [("scale", scaler)]
+    if data.transformation is None:
+        scaler.feature_names_in_ = np.array(data.names, dtype=object)
+    else:
+        steps.insert(0, ("transform", FunctionTransformer(data.transformation.apply_to)))
     if realization is None:
         som = SOMEnsemble.load(folder)
     else:
         som = SOM.load(folder / "realizations" / f"{realization}.h5")
-    return Pipeline([("scale", scaler), ("som", som)])
+    return Pipeline([*steps, ("som", som)])

@@ -24,16 +24,21 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
-from kohorte._arrays import as_points, as_weights
+from kohorte._arrays import as_points, as_weights, unmask
+from kohorte._principal import feature_means
 from kohorte.errors import ConfigError
 from kohorte.estimators._common import (
     allow_nan,
     as_factors,
+    as_repeats,
     as_seed,
+    centers_of,
     check_table,
+    names_of,
     plain,
     plain_parameters,
     reporting,
+    warn_of_features,
 )
 from kohorte.maps.batch import MiniBatches
 from kohorte.maps.draws import see
@@ -71,6 +76,7 @@ _TRANSIENT = (
     "n_iter_",
     "seconds_",
     "u_matrix_",
+    "sample_weight_",
     "_segments",
     "_stream",
     "n_samples_seen_",
@@ -155,9 +161,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     ----------
     weights_ : (M, F) float64
         In the units of X; `feature_weights_` are (F,) float64. In features that the map does not
-        see, the means of the points of each node.
+        see, the means of the points of each node; NaN where X has no value of the feature.
     factors_ : (F,) float64 or None
-        0 for a feature that the map does not see (`feature_share`); None where it sees all.
+        0 for a feature that the map does not see (`feature_share`, or no row has it that the map is
+        trained on); None where it sees all.
+    center_ : (F,) float64
+        What is subtracted from X before it is rounded to float32; 0 but for features whose offset
+        is so large beside their spread that float32 would not hold them.
     parameters_, lattice_, seed_
         All that was automatic is resolved, `random_state` too.
     labels_, winners_ : (N,) int32
@@ -171,6 +181,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     history_, n_iter_, seconds_
         A `kohorte.maps.history.History`; steps, epochs or parts of training, where it was recorded;
         and the time of each stage.
+    sample_weight_ : (N,) int64
+        How often each row counts, in their smallest numbers; there where rows count differently.
     n_samples_seen_ : int
         Points of a stream. partial_fit leaves this, and no labels_, winners_, hits_, quality_,
         errors, history_ or seconds_.
@@ -185,6 +197,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     verbose: int
     initial: Any
     recipe: str
+    factors_: np.ndarray | None
 
     @_signed
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -216,20 +229,33 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     @property
     def _codebook(self) -> np.ndarray:
         """Weights (M, f) float32 of what the map sees: to the bit as they were trained."""
-        weights = self.weights_ * self.feature_weights_
-        return weights.astype(np.float32) if self.factors_ is None else see(weights, self.factors_)
+        return see(self._trained, self.factors_)
 
     @property
     def _n_features_out(self) -> int:
         return 2
 
-    def fit(self, X: ArrayLike, y: object = None) -> SOM:
-        """Train the map on X (N, F), cluster its nodes and label the points; y is not used."""
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> SOM:
+        """Train the map on X (N, F), cluster its nodes and label the points; y is not used.
+
+        A row counts `sample_weight` times, as if X had it so often: (N,) numbers >= 0 that are
+        multiples of a common part; only their ratios matter. So do hits_, quality_ and errors;
+        automatic parameters follow from N.
+        """
         resume = self.warm_start and hasattr(self, "weights_")
         X = check_table(self, X, reset=not resume)
-        self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
+        self._look_at(X)
+        warn_of_features(X, self.feature_weights_, names_of(self))
         with reporting(self.verbose, "map") as progress:
-            return self._train(self._scale(X), as_seed(self.random_state), progress, resume)
+            points, seed = self._scale(X), as_seed(self.random_state)
+            repeats = as_repeats(sample_weight, len(points))
+            return self._train(points, seed, progress, resume, repeats)
+
+    def _look_at(self, X: np.ndarray) -> None:
+        """Take from X, and from the parameters, how features are brought to what maps see."""
+        self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
+        metric = complete_parameters(self.recipe, self._given())["metric"]
+        self.center_ = centers_of(X, [metric], names_of(self))
 
     def _train(
         self,
@@ -237,18 +263,26 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         seed: int,
         progress: Callable[[int, int], None] | None = None,
         resume: bool = False,
+        repeats: np.ndarray | None = None,
     ) -> SOM:
         parameters, given = self._resolve(points, resume)
         realization = run_realization(
-            points,
+            points if repeats is None else np.repeat(points, repeats, axis=0),
             parameters,
             seed,
-            given=given,
+            factors=None if given is None else self._factors_without(points, given),
+            given=None if given is None else _fill_weights(given, points),
             recording=Recording(self.history, self.snapshots),
             threads=effective_n_jobs(self.n_jobs),
             progress=progress,
         )
-        return self._adopt(realization, parameters, seed)
+        self._adopt(realization, parameters, seed)
+        if repeats is not None:
+            self.sample_weight_ = repeats
+            seen = see(points, self.factors_)
+            self.winners_ = find_winners(seen, self._codebook, **self._search())
+            self.labels_ = self.node_clusters_[self.winners_].astype(np.int32)
+        return self
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> SOM:
         """Learn from a part (n, F) of a stream, one call a part; y is not used.
@@ -273,24 +307,33 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         )
         self.n_samples_seen_ += len(points)
         self.n_iter_ += 1
-        self.weights_ = self._stream.weights / self.feature_weights_
+        known = self._stream.known
+        self.factors_ = None if known.all() else known.astype(np.float64)
+        self._take_weights(np.where(known, self._stream.weights, np.float32(np.nan)))
         for name in ("u_matrix_", "_segments"):
             self.__dict__.pop(name, None)
         return self
 
     def _begin_stream(self, X: np.ndarray, resume: bool) -> None:
-        self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
+        if resume:
+            self.feature_weights_ = as_factors(self.feature_weights, X.shape[1])
+        else:
+            self._look_at(X)
         points = self._scale(X)
         p, start = self._resolve(points, resume, trainer="minibatch")
         self._forget()
-        self.factors_: np.ndarray | None = None
+        self.factors_ = None
         self.parameters_, self.lattice_ = p, p.lattice
         self.seed_ = as_seed(self.random_state)
-        if start is None:
+        known = None
+        if start is not None:
+            known = ~np.isnan(start).any(axis=0)
+            start = _fill_weights(start, points)
+        else:
             rng = np.random.default_rng(spawn_seeds(self.seed_)[0])
             start = initial_weights(points, p.lattice, p.initial, rng)
         self._stream = MiniBatches(
-            p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric
+            p.lattice, start, points.shape[1], p.kernel, p.kernel_distance, p.metric, known
         )
         self.n_samples_seen_ = self.n_iter_ = 0
 
@@ -317,9 +360,15 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
                 if chosen[side] == "auto":
                     chosen[side] = getattr(self.lattice_, side)
         elif not isinstance(self.initial, str):
-            given = as_weights(self.initial, n_features=points.shape[1])
+            # Of any offset: it is the difference that float32 has to hold.
+            given = np.asarray(unmask(self.initial), dtype=np.float64)
+            if given.ndim == 2 and given.shape[1] == points.shape[1]:
+                as_weights(given - self.center_)
+            else:
+                as_weights(given, n_features=points.shape[1])
         if given is not None:
-            chosen["initial"], given = "given", given * self.feature_weights_
+            chosen["initial"] = "given"
+            given = (given - self.center_) * self.feature_weights_
         return resolve_parameters(chosen, points), given
 
     def _adopt(
@@ -328,7 +377,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self._forget()
         self.parameters_, self.lattice_, self.seed_ = parameters, parameters.lattice, seed
         self.factors_ = trained.factors
-        self.weights_ = trained.weights / self.feature_weights_
+        self._take_weights(trained.weights)
         self.u_matrix_ = trained.u_matrix
         self._segments = Segments(*(getattr(trained, field.name) for field in fields(Segments)))
         if trained.labels is None:
@@ -342,12 +391,26 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             self.n_iter_ = int(self.history_.step[-1])
         return self
 
+    def _take_weights(self, trained: np.ndarray) -> None:
+        """Keep weights as they were trained, and in the units of X."""
+        self._trained = trained
+        self.weights_ = trained / self.feature_weights_
+        if self.center_.any():
+            self.weights_ += self.center_
+
+    def _factors_without(self, points: np.ndarray, given: np.ndarray) -> np.ndarray | None:
+        """Return factors that leave out what neither first weights nor points have; else None."""
+        empty = np.isnan(given).any(axis=0) & np.isnan(points).all(axis=0)
+        return np.where(empty, 0.0, 1.0) if empty.any() else None
+
     def _forget(self) -> None:
         for name in _TRANSIENT:
             self.__dict__.pop(name, None)
 
     def _scale(self, X: np.ndarray) -> np.ndarray:
-        """Points (N, F) float32 in weighted units."""
+        """Points (N, F) float32 in weighted units, centred where float32 needs it."""
+        if self.center_.any():
+            X = X - self.center_
         factors = self.feature_weights_
         return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
 
@@ -378,16 +441,23 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return the negative distance of each point to its winner, (N,) float64."""
-        points = self._see(check_table(self, X))
-        _, lengths = find_two_winners(points, self._codebook, **self._search())
-        return -lengths[:, 0].astype(np.float64)
+        return -self._errors_of(self._scale(check_table(self, X)))
+
+    def _errors_of(self, points: np.ndarray) -> np.ndarray:
+        """Return the distance of each of some scaled points to its winner, (N,) float64."""
+        seen = see(points, self.factors_)
+        _, lengths = find_two_winners(seen, self._codebook, **self._search())
+        return lengths[:, 0].astype(np.float64)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Return the negative quantization error of X; y is not used."""
         return float(np.mean(self.score_samples(X)))
 
     def impute(self, X: ArrayLike) -> np.ndarray:
-        """Return X (N, F) with each missing value replaced by the weight of the point's winner."""
+        """Return X (N, F) with each missing value replaced by the weight of the point's winner.
+
+        A value of a feature that no point of the fit has stays missing.
+        """
         filled = check_table(self, X).copy()
         winners = find_winners(self._see(filled), self._codebook, **self._search())
         rows, columns = np.nonzero(np.isnan(filled))
@@ -404,9 +474,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _write(self, path: Path, repeat: int) -> None:
         arrays: dict[str, Any] = {n: getattr(self, f"{n}_", None) for n in store.REALIZATION_ARRAYS}
-        weights = self.weights_ * self.feature_weights_
-        scaled = self.factors_ is not None and not np.isin(self.factors_, (0, 1)).all()
-        arrays["weights"] = weights if scaled else weights.astype(np.float32)
+        arrays["weights"] = self._trained
         if arrays["labels"] is not None:
             last_id = self.cluster_centroids_.size - 1
             arrays["labels"] = self.labels_.astype(np.min_scalar_type(last_id))
@@ -420,6 +488,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         factors = self.feature_weights_
         further = {
             "names": list(getattr(self, "feature_names_in_", ())) or None,
+            "sample_weight": getattr(self, "sample_weight_", None),
+            "scaling/offset": self.center_ if self.center_.any() else None,
             "scaling/weights": factors if (factors != 1).any() else None,
             "initial/weights": None if isinstance(self.initial, str) else np.asarray(self.initial),
         }
@@ -460,13 +530,27 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             if "scaling/weights" in file:
                 som.feature_weights = file["scaling/weights"][:]
             som.feature_weights_ = as_factors(som.feature_weights, som.n_features_in_)
+            has_centers = "scaling/offset" in file
+            som.center_ = file["scaling/offset"][:] if has_centers else np.zeros(som.n_features_in_)
             trained = store.MapArrays(
                 **arrays,
                 history=_read_history(file) if "history" in file else None,
                 quality={k: float(v) for k, v in file["quality"].attrs.items()},
                 seconds={k: float(v) for k, v in file["seconds"].attrs.items() if k != "unit"},
             )
-        return som._adopt(trained, MapParameters(**resolved), seed)
+            repeats = file["sample_weight"][:] if "sample_weight" in file else None
+        som._adopt(trained, MapParameters(**resolved), seed)
+        if repeats is not None:
+            som.sample_weight_ = repeats
+        return som
+
+
+def _fill_weights(given: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return first weights (M, F) with the mean of the points where they are missing."""
+    missing = np.isnan(given)
+    if not missing.any():
+        return given
+    return np.where(missing, feature_means(points), given)
 
 
 def _read_history(file: h5py.File) -> History:

@@ -92,7 +92,7 @@ def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
     stored = read_map(inputs, parameters, "weights")
     table, weights = store.read_data(inputs["data"], mapped=True), stored.arrays["weights"]
     column = choose_feature(table.names, weights, parameters["feature"])
-    values = weights[:, column] * table.scale[column] + table.offset[column]
+    values = table.in_units(weights[:, [column]], [column])[:, 0]
     return feature_map_figure(values, table.describe(column), stored.lattice)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from kohorte import provenance
 from kohorte._files import replacing
 from kohorte.errors import KohorteError
+from kohorte.figures.fonts import chosen_font, complete_fonts, lacking_note
 from kohorte.figures.style import save_figure
 from kohorte.store.files import read_seal
 
@@ -36,13 +37,14 @@ def draw_figures(
 
     What a figure was drawn from is kept beside it in `folder`, as `.<name>.json`. The bytes of a
     figure do not depend on the number of `processes`. A KohorteError names the figure that cannot
-    be drawn.
+    be drawn. Characters that no font has are told of on standard error, once.
 
     Parameters
     ----------
     figures
         For each name its `module` with a function `draw_<name>(inputs, parameters)`, the names of
-        its `inputs`, its `parameters`, and what else its picture depends on.
+        its `inputs`, its `parameters`, its `font`, where that is not the usual one, and what else
+        its picture depends on.
     inputs
         Paths of the inputs by name: one, or several.
     """
@@ -59,15 +61,16 @@ def draw_figures(
     for _, figure, *_ in jobs:
         importlib.import_module(figure["module"])  # once, for all processes
     if processes == 1 or len(jobs) < 2:
-        for job in jobs:
-            _draw(*job)
+        lacking = [_draw(*job) for job in jobs]
     else:
-        _draw_at_once(jobs, processes)
+        lacking = _draw_at_once(jobs, processes)
+    if characters := "".join(sorted(set().union(*lacking))):
+        print(f"\nkohorte: {lacking_note(characters)}\n", file=sys.stderr, flush=True)
     _LOG.info("%d figures drawn, %d kept", len(jobs), len(figures) - len(jobs))
     return [job[0] for job in jobs]
 
 
-def _draw_at_once(jobs: list[tuple[Any, ...]], processes: int) -> None:
+def _draw_at_once(jobs: list[tuple[Any, ...]], processes: int) -> list[str]:
     # A fork has all imports at once, but would hang in the threads of JAX.
     start = "spawn" if "jax" in sys.modules else "fork"
     with ProcessPoolExecutor(
@@ -78,24 +81,27 @@ def _draw_at_once(jobs: list[tuple[Any, ...]], processes: int) -> None:
     ) as pool:
         futures = [pool.submit(_draw, *job) for job in jobs]
     try:
-        for future in futures:
-            future.result()
+        return [future.result() for future in futures]
     except BrokenProcessPool:
         raise MemoryError("a process that drew figures was killed") from None
 
 
 def _draw(
     name: str, figure: Mapping[str, Any], inputs: Mapping[str, Any], target: Path, fingerprint: str
-) -> None:
+) -> str:
+    """Draw a figure into its files; return the characters that no font has."""
     function = getattr(importlib.import_module(figure["module"]), f"draw_{name}")
-    try:
-        picture = function(inputs, figure["parameters"])
-    except KohorteError as error:
-        raise type(error)(f"figure {name}: {error}") from error
-    for suffix in FORMATS:
-        save_figure(picture, target.with_suffix(f".{suffix}"))
+    with chosen_font(figure.get("font")):
+        try:
+            picture = function(inputs, figure["parameters"])
+        except KohorteError as error:
+            raise type(error)(f"figure {name}: {error}") from error
+        for suffix in FORMATS:
+            save_figure(picture, target.with_suffix(f".{suffix}"))
+        lacking = complete_fonts(picture)
     with replacing(_record(target)) as temporary:
         temporary.write_text(json.dumps(_state(target, fingerprint)), encoding="utf-8")
+    return lacking
 
 
 def _is_drawn(target: Path, fingerprint: str) -> bool:

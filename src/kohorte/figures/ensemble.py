@@ -26,6 +26,7 @@ from kohorte.figures.style import (
     MAX_GROUPS,
     MUTED,
     SMALL,
+    Powers,
     Style,
     add_lines,
     colour_bar,
@@ -263,6 +264,8 @@ def overlap_matrices_figure(
             axes.tick_params(labelleft=False)
         bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.03, aspect=22)
         bar.set_label(label)
+        if isinstance(norm, LogNorm):
+            bar.ax.xaxis.set_major_formatter(Powers())
         bar.outline.set_linewidth(0.4)
     entry = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="clusters of one realization")
     legend_below(figure, [entry])

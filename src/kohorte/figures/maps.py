@@ -131,6 +131,7 @@ def component_planes_figure(
     *,
     offset: np.ndarray | None = None,
     scale: np.ndarray | None = None,
+    values: np.ndarray | None = None,
     node_clusters: np.ndarray | None = None,
     max_planes: int = 30,
 ) -> Figure:
@@ -146,6 +147,8 @@ def component_planes_figure(
         (M, F) weights, scaled as the map was trained.
     offset, scale
         (F,) of the scaling: data = weights * scale + offset. None leaves the weights as they are.
+    values
+        (M, F) weights in the units of the data, where another scaling or a transform made them.
     node_clusters
         (M,) integers; draws the boundaries of clusters, unless they would cover the planes.
     """
@@ -163,7 +166,7 @@ def component_planes_figure(
     offset = np.zeros(n_features) if offset is None else np.asarray(offset)
 
     heading = 0.26 if n_features > len(shown) else 0.0
-    values = weights[:, shown] * scale[shown] + offset[shown]
+    values = (weights * scale + offset if values is None else np.asarray(values))[:, shown]
     beside = _bar_room(values)
     columns, plane = _plane_grid(lattice, len(shown), beside)
     panel = (plane.width + beside, plane.height + _ABOVE)
@@ -216,8 +219,7 @@ def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
         stored.arrays["weights"],
         [table.describe(k) for k in range(len(table.names))],
         stored.lattice,
-        offset=table.offset,
-        scale=table.scale,
+        values=table.in_units(stored.arrays["weights"]),
         node_clusters=stored.arrays["node_clusters"],
     )
 

@@ -15,6 +15,7 @@ from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
     MUTED,
+    Powers,
     Style,
     fitting_legend,
     group_colour,
@@ -102,7 +103,9 @@ class PanelRow:
         """Put a colour bar under a panel."""
         self._bars[panel] = axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03))
         self.figure.colorbar(artist, cax=axes, orientation="horizontal").set_label(label)
-        if not isinstance(artist.norm, LogNorm):
+        if isinstance(artist.norm, LogNorm):
+            axes.xaxis.set_major_formatter(Powers())
+        else:
             plain_numbers(axes.xaxis, 4)
         axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -155,9 +155,7 @@ def signal_figure(
             wrong = (truth >= 0) & (stands_for != truth)
             if n_wrong := int(wrong.sum()):
                 chosen = shown[wrong[shown]]
-                n_known = (truth >= 0).sum()
-                of = "" if n_known == len(truth) else f" of {n_known} known"
-                text = f"misassigned ({n_wrong}, {100 * n_wrong / n_known:.1f} %{of})"
+                text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
                 at, many = (x[chosen], y[chosen]), len(chosen) > 300
                 entries += mark_points(row.panels[1], *at, text, many=many)
         row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes, none="not known"))

@@ -2,10 +2,13 @@
 
 Nothing here touches pyplot or its global state: figures are `matplotlib.figure.Figure` objects,
 built and saved inside `paper_style()`, so that neither a user's matplotlibrc nor another figure
-can change how they look.
+can change how they look. Text is drawn as it is written, since names may have dollars in them: what
+is a formula says so (`parse_math=True`), with `literal` around names in it.
 """
 
 import io
+import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +23,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.legend import Legend
@@ -29,6 +32,7 @@ from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, N
 
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
+from kohorte.figures.fonts import complete_fonts, font_families, lacking_note
 
 SINGLE_COLUMN = 3.5
 """Width of a figure that fills one column of a two-column page, in inches (89 mm)."""
@@ -75,8 +79,7 @@ Style = dict[str, Any]
 """Arguments of what matplotlib draws, such as colour and width of a line."""
 
 _RC = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
+    "text.parse_math": False,
     "figure.titlesize": 9,
     **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
     **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 7),
@@ -108,16 +111,28 @@ def paper_style() -> Iterator[None]:
 
     Also a decorator: every figure function is wrapped in it.
     """
-    with matplotlib.style.context(["default", _RC]):
+    families = {"font.family": list(font_families())}
+    with matplotlib.style.context(["default", _RC | families]), warnings.catch_warnings():
+        # Of all that is missing, save_figure tells once.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
+
+
+def literal(text: str) -> str:
+    """Return a name such that it is drawn as it is in a text with formulas."""
+    return text.replace("$", r"\$")
+
+
+FORMULA = "formula"
+"""The gid of an entry of a legend whose label has formulas in it."""
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
     """Write a figure as `.pdf` or `.png`; the same figure gives the same bytes on every run.
 
     The file is complete or absent. `dpi` also holds for rasterized parts of a PDF (points, map
-    cells). ConfigError for another ending. ResultError where disk or permissions do not allow to
-    write there.
+    cells). Letters that no installed font has are warned of. ConfigError for another ending.
+    ResultError where disk or permissions do not allow to write there.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -127,6 +142,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
         )
     buffer = io.BytesIO()
     with paper_style():
+        if lacking := complete_fonts(figure):
+            warnings.warn(lacking_note(lacking), stacklevel=2)
         figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
@@ -195,8 +212,11 @@ def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) 
 
 
 def shorten(text: str, length: int = 28) -> str:
-    """Replace the middle of a text by an ellipsis where it is longer than `length`."""
-    text = str(text)
+    """Replace the middle of a text by an ellipsis where it is longer than `length`.
+
+    Whatever separates its words is a space.
+    """
+    text = " ".join(str(text).split())
     if len(text) <= length:
         return text
     head = (length - 1) * 2 // 3
@@ -227,6 +247,19 @@ class ShortNumbers(Formatter):
             f"{value:.{digits}f}{suffix}".replace("-", "\N{MINUS SIGN}") if value else "0"
             for value in scaled
         ]
+
+
+class Powers(LogFormatterSciNotation):
+    """Tick labels of a logarithmic axis, 10², without a formula."""
+
+    _HIGH = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        """Return the label of one tick."""
+        text = super().__call__(value, pos)
+        text = re.sub(r"\$|\\mathdefault|^\s+", "", text).replace(r"\times", "×")
+        text = re.sub(r"\^\{([^}]*)\}", lambda found: found[1].translate(self._HIGH), text)
+        return re.sub("[{}]", "", text).replace("-", "−")
 
 
 def value_label(value: object) -> str:
@@ -265,7 +298,9 @@ def colour_bar(
     """Add an upright colour bar with a label; `options` are for `Figure.colorbar`."""
     bar = figure.colorbar(drawn, **options)
     bar.set_label(label)
-    if bins is not None:
+    if isinstance(drawn.norm, LogNorm):
+        bar.ax.yaxis.set_major_formatter(Powers())
+    elif bins is not None:
         plain_numbers(bar.ax.yaxis, bins)
 
 
@@ -327,13 +362,14 @@ def log_axis(axes: Axes, which: str) -> None:
     """Make the axis `which` ("x" or "y") logarithmic, with labels at powers of ten only."""
     getattr(axes, f"set_{which}scale")("log", nonpositive="mask")
     axis = getattr(axes, f"{which}axis")
-    axis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
+    axis.set_major_formatter(Powers(labelOnlyBase=True))
     axis.set_minor_formatter(NullFormatter())
 
 
-def panel_title(axes: Axes, letter: str, text: str) -> None:
-    """Title of a panel, flush left, with its bold letter."""
-    axes.set_title(f"$\\mathbf{{{letter}}}$  {text}", loc="left")
+def panel_title(axes: Axes, letter: str, text: str, *, formula: bool = False) -> None:
+    """Title of a panel, flush left, with its bold letter; `formula` if the text may have some."""
+    text = text if formula else literal(text)
+    axes.set_title(f"$\\mathbf{{{letter}}}$  {text}", loc="left", parse_math=True)
 
 
 def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs: Any) -> Line2D:
@@ -342,6 +378,15 @@ def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwa
     return Line2D(
         [], [], linestyle="", marker=marker, color=colour, markersize=size, label=label, **options
     )
+
+
+def add_legend(figure: Figure, entries: Sequence[Artist], **options: Any) -> Legend:
+    """Add a legend, whose labels are formulas where the entry has the gid FORMULA."""
+    legend = figure.legend(handles=list(entries), **options)
+    for text, entry in zip(legend.get_texts(), entries, strict=True):
+        if entry.get_gid() == FORMULA:
+            text.set_parse_math(True)
+    return legend
 
 
 def fitting_legend(
@@ -357,7 +402,7 @@ def fitting_legend(
     for limit in range(min(most, len(entries)), 0, -1):
         rows = -(-len(entries) // limit)
         columns = -(-len(entries) // rows)  # as even as can be
-        legend = figure.legend(handles=list(entries), ncols=columns, **options)
+        legend = add_legend(figure, entries, ncols=columns, **options)
         box = legend.get_window_extent(find_renderer(figure))
         if columns == 1 or box.width / figure.dpi <= width:
             break
@@ -371,7 +416,7 @@ def legend_below(figure: Figure, entries: Sequence[Artist], most: int = 4) -> fl
         return 0.0
     legend, columns, height = fitting_legend(figure, entries, most=most)
     legend.remove()
-    figure.legend(handles=list(entries), loc="outside lower center", ncols=columns)
+    add_legend(figure, entries, loc="outside lower center", ncols=columns)
     return height
 
 

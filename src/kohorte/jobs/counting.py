@@ -48,6 +48,13 @@ def count_slab(
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
     n_points = next(iter(windows.values())).shape[0]
+    if slab == 0 and labels.gaps:
+        _LOG.warning(
+            "%d of %d realizations have no label for some points, at most %d of %d, and no vote on "
+            "them; what was taken for a missing label is in this log, and what is the name of a "
+            "cluster can be listed in realizations.label_options.not_missing",
+            *(len(labels.gaps), len(labels.ids), max(labels.gaps.values()), len(labels.arrays[0])),
+        )
     overlaps, known = _kept_counts(path, contents, noise, n_points)
     added = [identifier for identifier in labels.ids if identifier not in known]
     _LOG.info("%d realizations counted before, %d to count", len(known), len(added))

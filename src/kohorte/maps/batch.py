@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_alpha, as_count, choose, choose_name
+from kohorte._principal import feature_means
 from kohorte.errors import ConfigError
 from kohorte.maps._threads import kept_pool
 from kohorte.maps.history import Observer
@@ -156,7 +157,9 @@ class MiniBatches:
     """A map that learns from a stream of parts; see train_minibatch.
 
     The first part replaces what the running means begin with, whatever its rate: there is nothing
-    to remember yet. `weights` (M, F) float32 are those of the moment.
+    to remember yet. `weights` (M, F) float32 are those of the moment, and `known` (F,) says in
+    which features: those that a part had a value of, or that the first weights are known in. A
+    feature that comes later begins with its mean in that part.
     """
 
     def __init__(
@@ -167,8 +170,10 @@ class MiniBatches:
         kernel: str = "gaussian",
         kernel_distance: str = "euclidean",
         metric: str = "euclidean",
+        known: np.ndarray | None = None,
     ) -> None:
         check_averaging(kernel)
+        self.known = np.zeros(n_features, dtype=bool) if known is None else known.copy()
         self._neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
         self._metric = metric
         self._means: NodeSums | None = None
@@ -177,6 +182,10 @@ class MiniBatches:
     def learn(self, points: ArrayLike, *, radius: float, rate: float, threads: int = 1) -> None:
         """Take in a part (n, F), with the learning rate `rate` in (0, 1]."""
         points = as_points(points, missing=True)
+        fresh = ~self.known & ~np.isnan(points).all(axis=0)
+        if self._means is not None and fresh.any():
+            self.weights[:, fresh] = feature_means(points)[fresh]
+        self.known |= fresh
         nodes = WinnerSearch(self.weights, self._metric).winners(points, threads=threads)
         lattice = self._neighbourhood.lattice
         # Counts per feature throughout: a later part may have missing values.

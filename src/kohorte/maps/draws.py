@@ -92,7 +92,7 @@ def see(table: np.ndarray, factors: np.ndarray | None) -> np.ndarray:
             raise DataError(
                 f"row {int(empty.argmax())} has no value in the {seen.size} of {factors.size} "
                 "features that the map sees; remove the row, fill it in, or let maps see more "
-                "features (feature_share)"
+                "features or rows (feature_share, row_share)"
             )
     return found
 
@@ -119,7 +119,7 @@ def node_means(
     """Return means of the features that a map does not see, of the nodes (M, F) and of all (F,).
 
     Means are float64, over the values of `table` (N, F) that are present. A node without any has
-    the mean of all points, and all points without any have 0. Features that are seen stay 0.
+    the mean of all points, and all points without any have NaN. Features that are seen stay 0.
     """
     of_nodes, of_all = np.zeros((n_nodes, factors.size)), np.zeros(factors.size)
     for column in np.flatnonzero(factors == 0):
@@ -127,7 +127,7 @@ def node_means(
         present = ~np.isnan(values)
         counts = np.bincount(winners[present], minlength=n_nodes)
         sums = np.bincount(winners[present], values[present], minlength=n_nodes)
-        of_all[column] = sums.sum() / max(counts.sum(), 1)
+        of_all[column] = sums.sum() / counts.sum() if counts.any() else np.nan
         means = sums / np.maximum(counts, 1)
         of_nodes[:, column] = np.where(counts > 0, means, of_all[column])
     return of_nodes, of_all

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kohorte._arrays import as_points, as_weights
+from kohorte._arrays import as_points, as_weights, check_resolution
 from kohorte._checks import as_count
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps.batch import train_batch, train_minibatch
@@ -147,10 +147,12 @@ def run_realization(
     history with it; winners, labels and quality are of all rows. Everything is of the features that
     it draws of those with a factor above 0. `seed`, >= 0, is the only source of randomness: start,
     sample order, segmentation, rows and features have generators of their own, its SeedSequence
-    children in that order. The result depends, but for `seconds`, on the other arguments alone, and
+    children in that order. A feature that no row has which the map was trained on is one that it
+    does not see. The result depends, but for `seconds`, on the other arguments alone, and
     not on `threads`. ConfigError for arguments out of range, DataError for features or weights that
     cannot be used.
     """
+    check_resolution(features)
     points = as_points(features, missing=True)
     run = _Run(points, parameters, seed, factors, given, recording, progress)
     clock = _Clock()
@@ -178,6 +180,7 @@ def run_realizations(
     one thread; `done` is called in it. `factors` has those of each map. Other arguments, and
     errors, are as for run_realization.
     """
+    check_resolution(features)
     points = as_points(features, missing=True)
     seen = [None] * len(runs) if factors is None else factors
 
@@ -262,8 +265,10 @@ class _Run:
     """A map about to be trained: what it sees, its start, its generators and its observer.
 
     `points` are all rows, of the features that it sees and on its scale; `table` those that it is
-    trained on.
+    trained on. `kept` says which of these features remain, where some were never moved.
     """
+
+    kept: np.ndarray | None = None
 
     def __init__(
         self,
@@ -318,10 +323,32 @@ class _Run:
         return np.concatenate([radii.at(0, p.moves), np.full(p.fine_epochs, radii.final)])
 
 
+def _leave_out_unmoved(run: _Run, weights: np.ndarray) -> np.ndarray:
+    """Take the features that no row has moved from what the map sees; return the other weights.
+
+    They have the values of their start, which say nothing of the points: no row that the map was
+    trained on has the feature.
+    """
+    absent = np.isnan(run.table.sum(axis=0))
+    unmoved = np.zeros(absent.size, dtype=bool)
+    if run.parameters.initial != "given":
+        unmoved[absent] = (weights[:, absent] == run.start[:, absent]).all(axis=0)
+    if not unmoved.any():
+        return weights
+    if unmoved.all():
+        raise DataError("the rows that the map is trained on have no value in any feature")
+    seen = np.ones(run.whole.shape[1]) if run.factors is None else run.factors.copy()
+    seen[np.flatnonzero(seen)[unmoved]] = 0
+    run.factors, run.kept = seen, ~unmoved
+    run.points = see(run.whole, seen)
+    return np.ascontiguousarray(weights[:, ~unmoved])
+
+
 def _finish(
     run: _Run, weights: np.ndarray, clock: _Clock, threads: int, quality_rows: int
 ) -> Realization:
     """Winners, clusters and quality of a trained map."""
+    weights = _leave_out_unmoved(run, weights)
     points, parameters, lattice = run.points, run.parameters, run.lattice
     threads = as_count(threads, "threads", 1)
     nodes, distances = find_two_winners(points, weights, metric=parameters.metric, threads=threads)
@@ -350,6 +377,8 @@ def _finish(
         )
     clock.stop("quality")
     history = run.observer.history()
+    if run.kept is not None:
+        history = replace(history, snapshots=history.snapshots[..., run.kept])
     if run.factors is not None:
         of_nodes, of_all = node_means(run.whole, winners, lattice.n_nodes, run.factors)
         weights = unsee(weights, run.factors, of_nodes)

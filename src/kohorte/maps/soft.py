@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kohorte._arrays import as_points
+from kohorte._arrays import as_points, unmask
 from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps._jax_metrics import soft_distances
@@ -176,13 +176,14 @@ class SoftMap(eqx.Module):
     def from_som(cls, som: Any, beta: Any, *, learns_weights: bool = False) -> SoftMap:
         """Return the layer of a trained `kohorte.SOM`, for points in the units it was fitted to.
 
-        On a periodic lattice the output is on circles, as `places_of` has them. Raises ConfigError
-        for a map that is not trained, or a beta out of range.
+        On a periodic lattice the output is on circles, as `places_of` has them. From the points of
+        a map that centres features (`center_`), that is subtracted first, in float64. Raises
+        ConfigError for a map that is not trained, or a beta out of range.
         """
         if not hasattr(som, "weights_"):
             raise ConfigError("this map is not trained; call fit(X) first")
         return cls(
-            som.weights_,
+            som.weights_ - som.center_ if som.center_.any() else som.weights_,
             places_of(som.lattice_),
             beta,
             factors=som.feature_weights_ * (1.0 if som.factors_ is None else som.factors_),
@@ -251,8 +252,11 @@ def soft_coordinates(
     cannot be used.
     """
     layer = SoftMap.from_som(som, beta)
-    points = as_points(X, "X", missing=True)
     n_nodes, n_features = layer.weights.shape
+    table = np.asarray(unmask(X))
+    if table.shape[1:] == (n_features,) and som.center_.any():
+        table = table - som.center_
+    points = as_points(table, "X", missing=True)
     if points.shape[1] != n_features:
         raise DataError(f"X has {points.shape[1]} columns, but the map has {n_features} features")
     rows = max(1, BLOCK_ENTRIES // (n_nodes * n_features))

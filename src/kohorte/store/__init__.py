@@ -16,12 +16,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "data": [
-        "PreparedData",
-        "beside_names",
-        "put_beside",
-        "read_beside",
-        "read_data",
-        "write_data",
+        *("PreparedData", "beside_names", "get_transformation", "put_beside", "read_beside"),
+        *("read_data", "write_data"),
     ],
     "ensembles": [
         *("StoredEnsemble", "read_ensemble", "read_overlaps", "read_representative"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from kohorte.data.prepared import BESIDE, PreparedData
 from kohorte.data.table import Beside
+from kohorte.data.transforms import Column, Transformation
 from kohorte.provenance import portable_path
 from kohorte.store.files import UNITS, create, put, read_json, read_result, read_text
 
@@ -53,12 +54,19 @@ def write_data(
                 "scaling/weights": weights,
                 **{f"scaling/others/{name}": scale for name, scale in data.scales.items()},
                 **{f"choices/{name}": seen for name, seen in data.choices.items()},
+                **{f"transforms/{name}": seen for name, seen in data.transforms.items()},
+                **_transformation_arrays(data.transformation),
                 "truth": data.truth,
                 "class_names": data.class_names,
                 "rows": data.rows,
             },
             {f"scaling/others/{name}": UNITS["scale"] for name in data.scales}
-            | {f"choices/{name}": "true where the choice has the feature" for name in data.choices},
+            | {f"choices/{name}": "true where the choice has the feature" for name in data.choices}
+            | {
+                f"transforms/{n}": "true where the transform has the feature"
+                for n in data.transforms
+            }
+            | {f"transformation/{name}": unit for name, unit in _TRANSFORMATION.items()},
         )
         put_beside(file, data.beside)
 
@@ -126,6 +134,8 @@ def read_data(path: str | Path, *, mapped: bool = False, beside: bool = False) -
             shape=tuple(read_json(file, "shape")) if "shape" in file.attrs else None,
             scales={name: scale[:] for name, scale in file.get("scaling/others", {}).items()},
             choices={name: seen[:] for name, seen in file.get("choices", {}).items()},
+            transforms={name: seen[:] for name, seen in file.get("transforms", {}).items()},
+            transformation=get_transformation(file),
             units=read_text(file["units"]) if "units" in file else (),
             titles=read_text(file["titles"]) if "titles" in file else (),
             beside=get_beside(file) if beside else Beside(),
@@ -137,6 +147,53 @@ def _read_column(dataset: h5py.Dataset) -> np.ndarray:
     if h5py.check_string_dtype(dataset.dtype):
         return np.array(dataset.asstr()[:], dtype=object)
     return dataset[:]
+
+
+#: Datasets of a transformation, with their units.
+_TRANSFORMATION = {
+    "inputs": "text",
+    "source": "place among the inputs",
+    "method": "text",
+    "parameter": "physical unit of the feature",
+    "parts": "place among the inputs",
+    "knots": "physical unit of the feature; rank",
+    "knots_of": "column",
+}
+
+
+def _transformation_arrays(found: Transformation | None) -> dict[str, Any]:
+    """Return a transformation as datasets; knots of all columns one after the other."""
+    if found is None:
+        return {}
+    ranked = [(k, c.knots) for k, c in enumerate(found.columns) if c.knots is not None]
+    arrays = {
+        "inputs": found.inputs,
+        "source": np.array([column.source for column in found.columns]),
+        "method": tuple(column.method for column in found.columns),
+        "parameter": np.array([column.parameter for column in found.columns]),
+        "parts": np.array(found.parts, dtype=np.int64) if found.parts else None,
+        "knots": np.hstack([knots for _, knots in ranked]) if ranked else None,
+        "knots_of": np.repeat([k for k, _ in ranked], [len(v.T) for _, v in ranked])
+        if ranked
+        else None,
+    }
+    return {f"transformation/{name}": values for name, values in arrays.items()}
+
+
+def get_transformation(file: h5py.File) -> Transformation | None:
+    """Read how the features of an open `data.h5` were made of those of the source."""
+    if "transformation" not in file:
+        return None
+    group = file["transformation"]
+    source, parameter = group["source"][:].tolist(), group["parameter"][:].tolist()
+    names, methods = read_text(file["names"]), read_text(group["method"])
+    knots, of = (group[n][:] if n in group else np.empty((2, 0)) for n in ("knots", "knots_of"))
+    columns = []
+    for k, fields in enumerate(zip(names, source, methods, parameter, strict=True)):
+        own = knots[:, of == k] if of.ndim == 1 and (of == k).any() else None
+        columns.append(Column(*fields, own))
+    parts = tuple(group["parts"][:].tolist()) if "parts" in group else ()
+    return Transformation(read_text(group["inputs"]), tuple(columns), parts)
 
 
 def _map(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:

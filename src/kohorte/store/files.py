@@ -63,6 +63,7 @@ _BY_UNIT = {
     "node index": ("centroids", "cluster_centroids", "winners"),
     "cluster index": ("node_clusters", "labels", "cluster"),
     "points": ("hits", "counts", "size"),
+    "times that a row counts": ("sample_weight",),
     "steps or epochs": ("step",),
     "share of points": ("topographic_error", "with_consensus"),
     "lattice spacings": ("radius",),

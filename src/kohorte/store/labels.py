@@ -37,6 +37,8 @@ class LabelArrays:
     copies: Mapping[str, str] = field(default_factory=dict)
     #: Id of the points that a realization leaves out, or did not see; None where there is none
     noise: int | None = None
+    #: Id of a realization whose labels are partly missing, and of how many points
+    gaps: Mapping[str, int] = field(default_factory=dict)
 
     def distinct(self, first: Sequence[int] | np.ndarray) -> "LabelArrays":
         """Leave out copies, given the first realization that each is equal to, (R,)."""
@@ -55,6 +57,7 @@ class LabelArrays:
             tuple(self.contents[r] for r in kept),
             copies,
             self.noise,
+            self.gaps,
         )
 
 
@@ -81,8 +84,12 @@ def open_label_arrays(
             how: Any = {"noise": noise, "options": options}
             opened = [stack.enter_context(open_labels(path, name, **how)) for path in paths]
             arrays = [labels.array for labels in opened]
-            has_gaps = _report_gaps(paths, opened)
-            if has_gaps and noise is None:
+            gaps = {
+                identifier: labels.n_missing
+                for identifier, labels in zip(files, opened, strict=True)
+                if labels.n_missing
+            }
+            if gaps and noise is None:
                 noise = UNSEEN
                 _refuse_negative(paths, opened)
             # Reading all of a large file for its digest would cost more than counting it.
@@ -90,7 +97,9 @@ def open_label_arrays(
             code = library_digest(*label_parts(files.values()))
             read = json.dumps([name, noise, options, code], sort_keys=True)
             contents = [f"{s.st_size} bytes of {s.st_mtime_ns}, {read}" for s in stats]
-            found = LabelArrays(tuple(files), tuple(arrays), tuple(contents), noise=noise)
+            found = LabelArrays(
+                tuple(files), tuple(arrays), tuple(contents), noise=noise, gaps=gaps
+            )
             yield found.distinct(find_copies(arrays))
             return
         paths = listed_realizations(inputs, verify=verify)
@@ -102,17 +111,6 @@ def open_label_arrays(
         )
         # Different maps may well agree on all points, so labels alone do not tell.
         yield found.distinct([found.contents.index(content) for content in found.contents])
-
-
-def _report_gaps(paths: Sequence[Path], opened: Sequence[OpenedLabels]) -> bool:
-    """Log how many points have no label; tell whether there are any."""
-    for path, labels in zip(paths, opened, strict=True):
-        if labels.n_missing:
-            _LOG.info(
-                "%s: %d of %d points have no label, so this realization has no vote on them",
-                *(path, labels.n_missing, len(labels.array)),
-            )
-    return any(labels.n_missing for labels in opened)
 
 
 def _refuse_negative(paths: Sequence[Path], opened: Sequence[OpenedLabels]) -> None:

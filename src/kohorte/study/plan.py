@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any
 
 from kohorte._checks import suggest
-from kohorte.data.names import SEEN, feature_sets, named_features, scalings
+from kohorte.data.names import SEEN, feature_sets, named_features, scalings, transforms_of
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import (
     METRICS,
@@ -133,7 +133,11 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
 
 def _seen_values(data: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the values of the swept keys of the section `data`, choices of features by name."""
-    values = {"scaling": scalings(data), "features": list(feature_sets(data))}
+    values = {
+        "scaling": scalings(data),
+        "transform": list(transforms_of(data)),
+        "features": list(feature_sets(data)),
+    }
     return {name: found for name, found in values.items() if len(found) > 1}
 
 
@@ -142,6 +146,9 @@ def _seen_parts(parameters: Mapping[str, Any], data: Mapping[str, Any]) -> list[
     parts = []
     if parameters.get("scaling", scalings(data)[0]) != scalings(data)[0]:
         parts.append(parameters["scaling"].replace("_", "-"))
+    first = next(iter(transforms_of(data)))
+    if parameters.get("transform", first) != first:
+        parts.append(parameters["transform"].replace("_", "-"))
     chosen = parameters.get("features")
     if chosen is not None and feature_sets(data)[chosen] != named_features(data):
         parts.append(f"of-{chosen}")
@@ -232,6 +239,8 @@ def _named(
         for name, found in feature_sets(data).items():
             if (found and set(found)) == wanted:
                 named["features"] = name
+    if "transform" in entry:
+        named["transform"] = next(iter(transforms_of(entry)))
     for name in SEEN:
         if name in entry and named[name] not in values.get(name, ()):
             raise ConfigError(

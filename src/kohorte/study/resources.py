@@ -156,7 +156,7 @@ def training_mb(
         needed = 24e-6 * n_points + (8 + snapshots) * weights
         if parameters["method"] not in ("basins", "segments"):
             needed += 8e-6 * nodes**2  # distances of all pairs of nodes
-        if "scaling" in parameters or "features" in parameters:
+        if {"scaling", "transform", "features"} & set(parameters):
             needed += table
         if has_draw(parameters):
             needed += table * (parameters["row_share"] + (parameters["feature_share"] < 1))

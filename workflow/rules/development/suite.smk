@@ -18,7 +18,8 @@ if "genie" in COMPARED_METHODS and not GENIE.exists():
 
 UNSTRUCTURED = (
     "gaussian gaussian_6d gaussian_correlated uniform uniform_6d uniform_disc sphere exponential "
-    "student_t line gradient ring banana"
+    "student_t line gradient ring banana gaussian_150_points exponential_150_points gaussian_20d "
+    "uniform_5000_points"
 ).split()
 STRUCTURED = (
     "two_gaussians_at_2 two_gaussians_at_3 two_gaussians_at_4 two_gaussians_at_5 linked_rings "

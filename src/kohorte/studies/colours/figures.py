@@ -113,11 +113,11 @@ def draw_colours(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `colours` from the files of a study."""
     identifier = parameters["realization"] or store.read_representative(inputs["ensemble"])
     table = store.read_data(inputs["data"], beside=True)
-    values = table.features * table.scale + table.offset
+    values = table.in_units(table.features)
     check_colours(values, table.names)
     files = store.listed_realizations(inputs["maps"])
     stored = [store.read_realization(file, "weights", "winners") for file in files]
-    colours = [r.arrays["weights"] * table.scale + table.offset for r in stored]
+    colours = [table.in_units(r.arrays["weights"]) for r in stored]
     distances = [
         np.linalg.norm(values - weights[r.arrays["winners"]], axis=1)
         for r, weights in zip(stored, colours, strict=True)

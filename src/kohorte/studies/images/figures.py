@@ -73,8 +73,7 @@ def images_of_means(
     classes, _ = known_classes(data)
     means, winners = winners_of_means(data.features, classes, weights, metric, factors)
     one, other = (
-        as_images(values * data.scale + data.offset, data.names)
-        for values in (means, weights[winners])
+        as_images(data.in_units(values), data.names) for values in (means, weights[winners])
     )
     return one, other, winners
 

@@ -76,7 +76,7 @@ def colour_magnitude_figure(
     for letter, axes, title in zip("abc", panels, TITLES, strict=True):
         _diagram(axes, x[known], y[known])
         panel_title(axes, letter, title)
-    panels[0].set_ylabel("Absolute magnitude $M_{Hp}$ / mag")
+    panels[0].set_ylabel("Absolute magnitude $M_{Hp}$ / mag", parse_math=True)
     groups = [f"group {k}" for k in range(int(labels.max()) + 1)]
     entries = draw_groups(panels[0], x, y, labels, shown, groups)
     entries.append(Line2D([], [], color=INK, lw=0.9, label="mean main sequence"))

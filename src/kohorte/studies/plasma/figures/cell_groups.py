@@ -26,6 +26,7 @@ from kohorte.figures.style import (
     Style,
     group_colour,
     legend_below,
+    literal,
     log_axis,
     marker_handle,
     new_figure,
@@ -62,10 +63,11 @@ def feature_pairs_figure(
     *,
     shares: np.ndarray,
     n_points: int,
+    what: str = "points",
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
-    Of `n_points` points S are drawn: their (S, F) features, F >= 2, are in physical units, with
+    Of `n_points` points, which the figure calls `what`, S are drawn: their (S, F) features, F >= 2, are in physical units, with
     names and units in `labels`, and (S,) `groups`. `shares` (G,) are those of the groups in all
     points. ConfigError where the arrays do not fit, or there is one feature only.
     """
@@ -99,16 +101,16 @@ def feature_pairs_figure(
             axes.set_ylim(limits[row])
             plain_numbers(axes.yaxis, 4)
         if row == n_features - 1:
-            axes.set_xlabel(labels[column])
+            axes.set_xlabel(labels[column], parse_math=True)
         if column == 0 and row:
-            axes.set_ylabel(labels[row])
+            axes.set_ylabel(labels[row], parse_math=True)
         elif row != column:
             axes.tick_params(labelleft=False)
     entries = [
         marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
-    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} points are drawn"))
+    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} {what} are drawn"))
     legend_below(figure, entries, most=5)
     return figure
 
@@ -123,17 +125,19 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         raise ResultError(f"{inputs['data']}: has one feature only, so there are no pairs to draw")
     shown, columns = choose_points(len(labels)), list(range(len(table.names)))[:MOST_FEATURES]
     points = table.features[shown][:, columns].astype(np.float64)
-    units = dict(zip(table.names, table.units, strict=False)) | _read_units(inputs["fields"])
+    units = _read_units(inputs["fields"])
+    said = {table.names[k]: table.describe(k) for k in columns}
     texts = [
-        field_label(name, units.get(name, "")) if table.title(k) == name else table.describe(k)
-        for k, name in zip(columns, table.names, strict=False)
+        field_label(name, units.get(name, "")) if name in (*units, text) else literal(text)
+        for name, text in said.items()
     ]
     return feature_pairs_figure(
-        fill_missing(points) * table.scale[columns] + table.offset[columns],
+        table.in_units(fill_missing(points), columns),
         texts,
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
         n_points=len(labels),
+        what="points" if table.shape is None else "cells",
     )
 
 

@@ -151,7 +151,7 @@ def _draw_radar(
         axes.plot(angle, r, "o", ms=3.4, mfc=face, mec=INK, mew=0.5, clip_on=False, zorder=4)
     axes.set_ylim(0, 1.02 * reach)
     axes.set_yticks([reach / 2, reach], ["", ""])
-    axes.set_xticks(angles, [field_label(name) for name in names], fontsize=7)
+    axes.set_xticks(angles, [field_label(name) for name in names], fontsize=7, parse_math=True)
     axes.tick_params(pad=-1.5)
     axes.grid(True, lw=0.4)
     axes.spines["polar"].set_linewidth(0.4)

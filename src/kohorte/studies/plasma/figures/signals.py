@@ -8,12 +8,13 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogFormatterSciNotation, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
+    Powers,
     group_colour,
     is_wide,
     legend_below,
@@ -84,7 +85,7 @@ def signal_histogram_figure(
     if len(cuts):
         handles.append(Line2D([], [], color="#D55E00", lw=0.9, ls="--", label="cut-off"))
     axes.set_yscale("log", nonpositive="clip")  # lines of the steps go down to empty bins
-    axes.yaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
+    axes.yaxis.set_major_formatter(Powers(labelOnlyBase=True))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(0.7, 2.0 * max(counts.max(), 1))
     steps = np.diff(edges)

@@ -21,13 +21,16 @@ from kohorte.errors import ConfigError
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
+    FORMULA,
     INK,
     MAX_GROUPS,
     PAGE_HEIGHT,
+    Powers,
     Style,
     fitting_legend,
     group_colour,
     is_wide,
+    literal,
     new_figure,
     panel_title,
     paper_style,
@@ -71,13 +74,14 @@ SYMBOLS = {
 
 
 def field_label(name: str, unit: str = "") -> str:
-    """Write a field with its unit, for the axes of a figure."""
-    text = SYMBOLS.get(name, name)
+    """Write a field with its unit, for the axes of a figure (`parse_math=True`)."""
+    text = SYMBOLS.get(name) or literal(name)
     return f"{text} ({unit_text(unit)})" if unit and unit != "1" else text
 
 
 def unit_text(text: str) -> str:
     """Write a unit, or what holds one, with its letters as in formulas."""
+    text = literal(text)
     for plain, symbol in (("omega_p", r"$\omega_p$"), ("B0", "$B_0$"), ("n0", "$n_0$")):
         escaped = symbol.replace("\\", r"\\")
         text = re.sub(rf"(?<![A-Za-z0-9]){plain}(?![A-Za-z0-9])", escaped, text)
@@ -120,12 +124,13 @@ class SlicePage:
         for k, (axes, title) in enumerate(zip(self.panels, titles, strict=True)):
             if len(titles) > 1:
                 text = shorten(title, int((self._pitch - _GAP) / 0.062))
-                panel_title(axes, chr(ord("a") + k), text)
+                panel_title(axes, chr(ord("a") + k), text, formula=True)
             elif title:
-                axes.set_title(title, loc="left")
+                axes.set_title(title, loc="left", parse_math=True)
             self._label(axes, k)
         if len(titles) > 1 and cut.title:
-            self.panels[self.columns - 1].set_title(unit_text(cut.title), loc="right", fontsize=7)
+            last = self.panels[self.columns - 1]
+            last.set_title(unit_text(cut.title), loc="right", fontsize=7, parse_math=True)
         self._bars: dict[int, Axes] = {}
         self._legends: dict[int, Sequence[Artist]] = {}
 
@@ -168,9 +173,11 @@ class SlicePage:
         """Put a colour bar under a panel."""
         axes = self.figure.add_axes((0.1, 0.1, 0.2, 0.03), label=f"bar {panel}")
         bar = self.figure.colorbar(image, cax=axes, orientation="horizontal", extend=ends)
-        bar.set_label(label)
+        bar.set_label(label, parse_math=True)
         bar.outline.set_linewidth(0.4)
-        if not isinstance(image.norm, LogNorm):
+        if isinstance(image.norm, LogNorm):
+            axes.xaxis.set_major_formatter(Powers())
+        else:
             plain_numbers(axes.xaxis, 4)
         axes.xaxis.set_minor_locator(NullLocator())
         self._bars[panel] = axes
@@ -222,11 +229,11 @@ class SlicePage:
         unit = f" ({unit_text(self.cut.unit)})" if self.cut.unit else ""
         plain_axes(axes, 5, 5)
         if self._lowest(panel):
-            axes.set_xlabel(f"{self.cut.across}{unit}", labelpad=1.5)
+            axes.set_xlabel(f"{self.cut.across}{unit}", labelpad=1.5, parse_math=True)
         else:
             axes.tick_params(labelbottom=False)
         if panel % self.columns == 0:
-            axes.set_ylabel(f"{self.cut.up}{unit}")
+            axes.set_ylabel(f"{self.cut.up}{unit}", parse_math=True)
         else:
             axes.tick_params(labelleft=False)
 
@@ -377,7 +384,7 @@ def cluster_slice_figure(
         page.groups(k, content)
         if current is not None and limit is not None:
             page.contours(k, current, limit)
-            page.note(k, Line2D([], [], color=INK, lw=0.8, label=note))
+            page.note(k, Line2D([], [], color=INK, lw=0.8, label=note, gid=FORMULA))
     return page.finish()
 
 

@@ -22,6 +22,7 @@ from kohorte.errors import ResultError
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
+    FORMULA,
     INK,
     MUTED,
     Style,
@@ -232,7 +233,9 @@ def surfaces_figure(
     figure = new_figure(total_width, tall + 1.2, layout=None)
     drawn = []
     for _, surfaces in panels:
-        entries: list[Artist] = [Patch(facecolor=s.colour, label=s.label) for s in surfaces]
+        entries: list[Artist] = [
+            Patch(facecolor=s.colour, label=s.label, gid=FORMULA) for s in surfaces
+        ]
         drawn.append(fitting_legend(figure, entries, width + 0.1, most=3) if entries else None)
     below = max([item[2] for item in drawn if item], default=0.0) + 0.16
     page = tall + 0.3 + below
@@ -328,4 +331,4 @@ def _label_box(axes: Axes, view: View, unit: str) -> None:
         place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
         text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
         style: Style = {"ha": "center", "va": "center", "rotation_mode": "anchor"}
-        axes.text(place[0], place[1], text, rotation=angle, fontsize=6.5, **style)
+        axes.text(place[0], place[1], text, rotation=angle, fontsize=6.5, parse_math=True, **style)

@@ -208,10 +208,11 @@ class _Feature:
     def __init__(self, data: PreparedData, column: int, shape: tuple[int, ...]) -> None:
         self.shape, self.dtype = shape, np.dtype(np.float32)
         self._values = data.features.reshape(*shape, -1)[..., column]
-        self._scale, self._offset = data.scale[column], data.offset[column]
+        self._data, self._column = data, column
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        return (self._values[key] * self._scale + self._offset).astype(np.float32)
+        found = self._data.in_units(self._values[key][..., None], [self._column])
+        return found[..., 0].astype(np.float32)
 
 
 @contextlib.contextmanager

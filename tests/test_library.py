@@ -1,0 +1,108 @@
+"""What a fitted ensemble says of itself: score, summary, profile, figures, HTML."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+from oracles_figures import text_faults
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+from kohorte import SOM, SOMEnsemble
+from kohorte.analysis.profiles import profile_table
+from kohorte.errors import ConfigError, DataError
+from kohorte.figures.library import FIGURES
+
+IRIS = load_iris(as_frame=True)
+X = StandardScaler().set_output(transform="pandas").fit_transform(IRIS.data)
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    return SOMEnsemble(n_realizations=8, references=4, random_state=0).fit(X)
+
+
+def test_score_is_that_of_the_maps(ensemble):
+    expected = np.mean([som.score(X) for som in ensemble.estimators_])
+    assert ensemble.score(X) == pytest.approx(expected)
+    assert ensemble.score(X + 1) < ensemble.score(X)
+    other = clone(ensemble).set_params(groups=2, references=0).fit(X)
+    assert other.score(X) == ensemble.score(X)
+    small = SOMEnsemble(SOM(4, 3, steps=200), n_realizations=2, references=0, random_state=0)
+    search = GridSearchCV(small, {"som__alpha": [0.1, 0.3]}, cv=2).fit(X)
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+
+
+def test_summary_and_html_have_the_answer(ensemble):
+    text = ensemble.summary()
+    sizes = np.bincount(ensemble.labels_)
+    assert "points       150, 4 features" in text
+    assert f"p = {ensemble.structure_.p:.2g}" in text
+    for group in np.flatnonzero(sizes):
+        mean = ensemble.confidence_[ensemble.labels_ == group].mean()
+        assert f"{group:5d}  {sizes[group]:7d}  {sizes[group] / 150:6.1%}  {mean:10.3f}" in text
+    html = ensemble._repr_html_()
+    assert f"<td>{sizes.max()}</td>" in html
+    assert "p = " in html
+    assert "p = " in ensemble._repr_mimebundle_()["text/html"]
+    assert "in doubt" not in SOMEnsemble(n_realizations=3)._repr_html_()
+    given = clone(ensemble).set_params(groups=2, references=0).fit(X).summary()
+    assert "groups       2, as asked for" in given
+    assert "structure    not tested" in given
+
+
+def test_a_profile_by_hand():
+    values = np.array([[1, 5], [2, 5], [3, np.nan], [7, 5], [9, 5], [100, 5]])
+    table = profile_table(values, ["a", "b"], np.array([0, 0, 0, 1, 1, -1]))
+    first = table.iloc[0]
+    assert [*first[["group", "feature", "n", "mean", "sd"]]] == [0, "a", 3, 2, 1]
+    assert [*first[["median", "q25", "q75"]]] == [2, 1.5, 2.5]
+    others = np.array([7, 9, 100])
+    pooled = np.sqrt((2 * 1 + np.square(others - others.mean()).sum()) / 4)
+    assert first["effect"] == pytest.approx((2 - others.mean()) / pooled)
+    assert table["rank"].tolist() == [1, 2, 1, 2]
+    assert table.loc[1, "n"] == 2
+    assert table.loc[1, "effect"] == 0
+    alone = profile_table(np.array([[1.0], [1], [2]]), ["a"], np.array([0, 0, 1]))
+    assert alone["effect"].tolist() == [-np.inf, np.inf]
+    assert np.isnan(alone["sd"][1])
+    with pytest.raises(DataError, match=r"2 labels and 1 names need \(2, 1\)"):
+        profile_table(np.zeros((3, 1)), ["a"], np.array([0, 1]))
+
+
+def test_a_profile_of_the_unscaled_table(ensemble):
+    table = ensemble.profile(IRIS.data)
+    assert set(table["feature"]) == set(IRIS.data.columns)
+    expected = IRIS.data.groupby(ensemble.labels_).agg(["mean", "std", "median"])
+    found = table.pivot(index="group", columns="feature", values="mean")[IRIS.data.columns]
+    assert_allclose(found, expected.xs("mean", axis=1, level=1))
+    assert list(ensemble.profile(IRIS.data.to_numpy())["feature"][:2]) == ["feature 0", "feature 1"]
+    with pytest.raises(DataError, match="column 'kind' holds 'x'"):
+        ensemble.profile(IRIS.data.assign(kind="x"))
+    with pytest.raises(DataError, match="150 labels"):
+        ensemble.profile(IRIS.data[:10])
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_every_figure_is_drawn(ensemble, name):
+    figure = ensemble.plot(name, X=X)
+    assert isinstance(figure, Figure)
+    assert not text_faults(figure)
+
+
+def test_figures_in_axes_and_what_they_need(ensemble):
+    whole = Figure()
+    axes = whole.subplots(1, 2)
+    assert ensemble.plot("hits", axes[1]) is whole
+    assert len(axes[1].images) == 1
+    with pytest.raises(ConfigError, match="unknown figure 'hit'; choose one of agreement"):
+        ensemble.plot("hit")
+    with pytest.raises(ConfigError, match="give X, that of the fit"):
+        ensemble.plot("signal")
+    with pytest.raises(ConfigError, match="the fit had 150 points"):
+        ensemble.plot("signal", X=X[:9])
+    loaded = pd.DataFrame(X.to_numpy())
+    assert SOMEnsemble(SOM(4, 3, steps=90), n_realizations=2).fit(loaded.to_numpy()).plot("umatrix")
