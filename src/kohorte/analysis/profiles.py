@@ -84,7 +84,10 @@ def profile_study(table: PreparedData | None, labels: np.ndarray, n_groups: int)
     width = len(table.names)
     blocks = (table.physical(range(k, min(k + _BLOCK, width))) for k in range(0, width, _BLOCK))
     columns = (column for block in blocks for column in block.T)
-    return _tabulate(columns, labels, table.names, np.arange(n_groups), table.units)
+    units = list(table.units or [""] * width)
+    for k, column in enumerate(table.transformation.columns if table.transformation else ()):
+        units[k] = units[k] if column is None or column.is_invertible else "transformed"
+    return _tabulate(columns, labels, table.names, np.arange(n_groups), units)
 
 
 def _tabulate(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.cluster import hierarchy
 
+from kohorte import store
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -68,6 +69,10 @@ def draw_profiles(inputs: Inputs, parameters: Parameters) -> Figure:
     table = pd.read_csv(inputs["group_features"], dtype={"feature": str}, keep_default_na=False)
     numbers = [name for name in table.columns if name not in ("feature", "unit")]
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
+    data = store.read_data(inputs["data"], mapped=True)
+    titles = [data.title(k) for k in range(len(data.names))]
+    if len(set(titles)) == len(titles):
+        table["feature"] = table["feature"].map(dict(zip(data.names, titles, strict=True)))
     return profiles_figure(table, parameters["profiles"])
 
 

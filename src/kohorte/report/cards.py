@@ -66,7 +66,7 @@ def make_cards(facts: Facts) -> list[Card]:
 
 def _make_card(facts: Facts, group: int, members: Members) -> Card:
     row = facts.group(group)
-    strips = list(_strips(facts.profiles, group))
+    strips = list(_strips(facts, group))
     return Card(
         group=group,
         colour=group_colour(group),
@@ -90,13 +90,14 @@ def _headline(facts: Facts, group: int) -> str:
         if float(row.telling) < 0.3:
             continue
         word = "high" if effect > 0.5 else "low" if effect < -0.5 else "intermediate"
-        words.append(f"{word} {row.feature}")
+        words.append(f"{word} {facts.title(row.feature)}")
     if not words:
         return ""
     return words[0][0].upper() + ", ".join(words)[1:]
 
 
-def _strips(profiles: pd.DataFrame, group: int) -> Iterator[Strip]:
+def _strips(facts: Facts, group: int) -> Iterator[Strip]:
+    profiles = facts.profiles
     if profiles.empty:
         return
     ranked = bool(profiles["rank"].notna().any())
@@ -111,7 +112,7 @@ def _strips(profiles: pd.DataFrame, group: int) -> Iterator[Strip]:
 
         others = of_feature[of_feature["group"] != group]
         yield Strip(
-            feature=str(row.feature),
+            feature=facts.title(row.feature),
             unit=row.unit if isinstance(row.unit, str) else "",
             median=plain(float(row.median)),
             quartiles=f"{plain(float(row.q25))} to {plain(float(row.q75))}",

@@ -57,6 +57,12 @@ class Facts:
         """Points of each group, (G,), of all points."""
         return self.groups["points"].to_numpy()
 
+    def title(self, feature: object) -> str:
+        """Return what a feature is called in words, or its name."""
+        if self.table is None or str(feature) not in self.table.names:
+            return str(feature)
+        return self.table.title(self.table.names.index(str(feature)))
+
     def group(self, group: int) -> Mapping[Any, Any]:
         """Return the row of a group in the table of groups."""
         return self.groups[self.groups["group"] == group].to_dict("records")[0]

@@ -244,7 +244,7 @@ def _profiles(facts: Facts) -> str:
     parts = []
     for group in facts.groups.index[:4]:
         for row in telling_features(facts.profiles, group, 1):
-            parts.append(f"group {group} by {row.feature} ({_telling(row)})")
+            parts.append(f"group {group} by {facts.title(row.feature)} ({_telling(row)})")
     return f"What tells them apart most: {'; '.join(parts)}." if parts else ""
 
 

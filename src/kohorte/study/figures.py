@@ -284,7 +284,7 @@ FIGURES = (
         "kohorte.figures.profiles",
         "What are the consensus groups like, and which features tell them apart?",
         needs=[POINTS],
-        inputs=[],
+        inputs=["data"],
         tables=["group_features"],
         parameters=["figures.profiles"],
     ),
