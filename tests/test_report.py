@@ -148,7 +148,7 @@ def test_the_page_answers_what_is_asked_first(text):
         assert question in said
     assert "5 maps together divide the 60 points into 3 groups." in said
     assert "3 groups" in said
-    assert "1 point (1.7 %) looks foreign" in said
+    assert "1 point (1.7\N{NO-BREAK SPACE}%) looks foreign" in said
     assert "60 rows with 4 features were used." in said
 
 

@@ -197,9 +197,11 @@ def percent(share: float) -> str:
     """Write a share in percent, with a digit after the point where that says something."""
     value = 100 * float(share)
     if 0 < value < 0.1:
-        return "<0.1 %"
+        return "<0.1\N{NO-BREAK SPACE}%"
+    if 99.95 <= value < 100:
+        return ">99.9\N{NO-BREAK SPACE}%"
     text = f"{value:.1f}"
-    return f"{text.removesuffix('.0')} %"
+    return f"{text.removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
 def p_value(p: float) -> str:
