@@ -24,9 +24,11 @@ env: $(STAMP) ## build the locked environment in .venv
 $(STAMP): envs/requirements.txt pyproject.toml
 	@case "$(abspath $(VENV))" in *" "*) echo "Snakemake cannot start Python from a path with a space: make VENV=/path/without/space" >&2; exit 1;; esac
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and f"kohorte needs Python 3.11 or newer, {sys.executable} is {v[0]}.{v[1]}: make PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Building the environment in $(VENV): a few minutes, about 2 GB, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "The environment is ready"
 	@touch $@
 
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml

@@ -14,7 +14,7 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 
 
-if workflow.modifier.is_main_snakefile():
+if IS_MAIN:
 
     # It tells of this study; the report of a workflow with this one as a module tells of its own.
     report: "workflow/report/workflow.rst"
@@ -66,5 +66,14 @@ rule all:
         "<results>/MANIFEST",
 
 
+if IS_MAIN and workflow.is_main_process:
+    check_study()
+    look_at_data()
+
+
+onstart:
+    start_run(log[0] if log else "")
+
+
 onsuccess:
-    show_summary()
+    end_run()

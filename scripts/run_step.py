@@ -14,7 +14,8 @@ if __name__ == "__main__":
         params = dict(snakemake.params.items())
         module, _, name = params.pop("step").partition(":")
         function = getattr(import_module(module), name)
-        del params["library"]  # which only makes results stale
+        for name in ("library", "content"):
+            params.pop(name, None)  # which only make results stale
         if "threads" in signature(function).parameters:
             params["threads"] = snakemake.threads
         # A name of both an input and an output is an error, as in any call.

@@ -5,5 +5,8 @@ from kohorte.study.manifest import verify
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        verify(snakemake.params.manifest, unlisted=snakemake.params.unlisted)
-        print(f"\nAll results are as {snakemake.params.manifest} lists them.\n", flush=True)
+        verify(
+            snakemake.params.manifest,
+            unlisted=snakemake.params.unlisted,
+            sources=snakemake.params.sources,
+        )

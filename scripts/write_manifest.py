@@ -15,6 +15,7 @@ if __name__ == "__main__":
             snakemake.output.table,
             snakemake.output.config,
             config=snakemake.params.config,
+            sources=snakemake.params.sources,
             files={
                 **{kind: [file] for kind, file in origins},
                 "data": [inputs.data] if inputs.get("data") else [],

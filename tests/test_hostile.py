@@ -189,7 +189,7 @@ BOMB = "\n".join(
         ("study: [", "cannot be read as plain YAML"),
         ("study: !!timestamp x", "cannot be read as plain YAML"),
         ("seed: " + "9" * 5000, "cannot be read as plain YAML"),
-        (b"study: \xff\xfe", "cannot be read as plain YAML"),
+        (b"study: \xff\xfe", "is no UTF-8 text"),
     ],
 )
 def test_configuration_files_hold_plain_data(tmp_path, text, says):

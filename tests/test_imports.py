@@ -7,6 +7,7 @@ import pytest
 from import_graph import find_circle, find_imports, find_modules, is_in, loaded_with
 
 STUDIES = ["kohorte.studies", "kohorte_benchmarks"]
+COMMAND = ["kohorte.command", "kohorte.__main__"]
 RESULTS = ["kohorte.store", "kohorte.study", "kohorte._files", "h5py"]
 LATER = ["kohorte.jobs", "kohorte.analysis", "kohorte.estimators", "kohorte.figures", "matplotlib"]
 PLASMA = "kohorte.studies.plasma"
@@ -48,7 +49,8 @@ def test_estimators_load_tables_and_figures_only_where_they_are_asked_for(import
 
 
 def test_the_core_knows_no_study_and_no_benchmark(imports):
-    core = [i for i in imports if not any(is_in(i.module, part) for part in STUDIES)]
+    beside = [*STUDIES, *COMMAND]  # The command checks studies, as the workflow does.
+    core = [i for i in imports if not any(is_in(i.module, part) for part in beside)]
     assert len(core) > 500
     assert [i for i in core if any(is_in(i.target, part) for part in STUDIES)] == []
 
@@ -67,8 +69,18 @@ def test_only_figures_import_matplotlib(imports):
     assert [module for module in drawing if "figures" not in module.split(".")] == []
 
 
+def test_nothing_knows_the_command(imports):
+    rest = [i for i in imports if not any(is_in(i.module, part) for part in COMMAND)]
+    assert [i for i in rest if any(is_in(i.target, part) for part in COMMAND)] == []
+
+
+def test_the_help_of_the_command_loads_the_standard_library_alone(imports):
+    loaded = {name.partition(".")[0] for name in loaded_with("kohorte.command.main", imports)}
+    assert loaded - {"kohorte"} <= sys.stdlib_module_names
+
+
 def test_planning_needs_the_standard_library_alone(imports, root):
-    names = ["config", "figures", "modules", "plan", "resources"]
+    names = ["config", "figures", "modules", "outside", "plan", "reading", "resources", "runs"]
     planning = [
         "kohorte.data.names",
         "kohorte.recipes",

@@ -4,10 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 
+import pandas as pd
 import pytest
+from workflow_project import write_points
+
+from kohorte.study.crate import _code_files
 
 LEFT_OUT = shutil.ignore_patterns(".*", "results", "__pycache__", "*.egg-info", "build")
 
@@ -118,6 +123,63 @@ def test_the_wheel_holds_what_the_library_needs_and_no_benchmarks(copy, tmp_path
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"kohorte"}
     for name in ("py.typed", "study/config.schema.yaml", "studies/plasma/schema.yaml"):
         assert f"kohorte/{name}" in names
+
+
+@pytest.fixture(scope="module")
+def installed(copy, tmp_path_factory):
+    """The command of the wheel, in an environment that has all else from this one."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", "--without-pip", "venv", cwd=folder)
+    (library,) = folder.glob("venv/lib/python3*/site-packages")
+    # Packages are found there, and links to a library under development are not followed.
+    (library / "others.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n")
+    wheel = built(copy, "build_wheel", folder)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(library)
+    for path in sorted(library.glob("kohorte/**/*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield folder / "venv" / "bin" / "python"
+    for path in sorted(library.glob("kohorte/**/*")):
+        path.chmod(0o755)
+
+
+def test_the_wheel_holds_the_workflow_as_it_is_in_the_repository(root, installed):
+    (home,) = installed.parents[1].glob("lib/python3*/site-packages/kohorte/_workflow")
+    held = {path.relative_to(home) for path in home.rglob("*") if path.is_file()}
+    folders = ["config", "envs", "scripts", "workflow"]
+    wanted = [p for name in folders for p in (root / name).rglob("*") if p.is_file()]
+    wanted += [p for kind in ("*.smk", "*.rst") for p in (root / "src" / "kohorte").rglob(kind)]
+    wanted += [root / "Snakefile", root / "Makefile", root / "pyproject.toml"]
+    wanted = {p.relative_to(root) for p in wanted if "__pycache__" not in p.parts}
+    assert len(wanted) > 100
+    assert wanted - held == set()
+    for path in wanted:
+        assert (home / path).read_bytes() == (root / path).read_bytes()
+
+
+@pytest.mark.workflow
+def test_an_installed_kohorte_goes_from_a_table_to_results(installed, tmp_path):
+    """In an empty folder, with nothing but a table."""
+    write_points(tmp_path / "My points.csv")
+    kohorte = [installed, "-m", "kohorte"]
+    assert "0.1.0" in run(*kohorte, "--version", cwd=tmp_path)
+    run(*kohorte, "init", "My points.csv", cwd=tmp_path)
+    # Few maps in place of the recipe.
+    small = "recipe: published\nlattice: {xdim: [6, 7], ydim: 5}\ntraining: {steps: 400}\n"
+    with open(tmp_path / "My_points.yaml", "a") as stream:
+        stream.write(small)
+    output = run(*kohorte, "run", "My points.csv", "--cores", "2", "--", "tables", cwd=tmp_path)
+    assert "My_points.yaml: is the study of My points.csv, and is used as it is" in output
+    assert "$ snakemake --snakefile" in output
+    table = pd.read_csv(tmp_path / "results" / "My_points" / "tables" / "points.csv")
+    assert len(table) == 90
+
+
+def test_a_bundle_of_an_installed_kohorte_holds_a_repository(root, installed):
+    (home,) = installed.parents[1].glob("lib/python3*/site-packages/kohorte/_workflow")
+    assert dict(_code_files(home)).keys() == {
+        name for name in dict(_code_files(root)) if not name.startswith("src/kohorte_benchmarks")
+    }
 
 
 @pytest.mark.workflow

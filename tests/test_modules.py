@@ -143,7 +143,7 @@ def test_nothing_of_the_default_study_is_below_one_that_is_given(root, tmp_path)
     # Two lattices, five finenesses and five repeats, fifteen maps a job.
     assert pending(output)["train_realizations"] == "4"
     output = snakemake(root, *planned, "--configfile", tmp_path / "more.yaml", check=False)
-    assert "study: this key is required" in output
+    assert "data.source: this key is required" in output
     output = snakemake(root, *planned, "--config", "seed=4", check=False)
     assert "sed: unknown key" in output
 

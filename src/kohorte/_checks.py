@@ -36,7 +36,10 @@ def suggest(name: object, options: Iterable[str]) -> str:
     """Help someone who asked for `name`: with close names, or with what there is."""
     options = list(options)
     by_lower = {option.lower(): option for option in options}
-    close = difflib.get_close_matches(str(name).lower(), by_lower, n=3, cutoff=0.65)
+    asked = str(name).lower()
+    close = difflib.get_close_matches(asked, by_lower, n=3, cutoff=0.65)
+    if not close and asked:  # such as a column without its unit
+        close = [option for option in by_lower if option.startswith(asked)][:3]
     if close:
         return "did you mean " + " or ".join(repr(by_lower[match]) for match in close) + "?"
     if not options:

@@ -5,7 +5,7 @@ names test points.
 
 rule classify_points:
     input:
-        test=input_file(config["classification"]["test"]),
+        test=given("classification.test", config["classification"]["test"]),
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
@@ -27,7 +27,8 @@ rule classify_points:
         mem_mb=memory("classify_points"),
         runtime=run_time("classify_points"),
     params:
-        test=config["classification"]["test"],
+        test=as_it_is(config["classification"]["test"]),
+        content=content_of("classification.test"),
         neighbours=config["classification"]["neighbours"],
         library=library_digest(
             "analysis/classification", "data", "ensemble", "maps", "analysis/prediction"

@@ -3,36 +3,54 @@
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
-from snakemake.io import flag
+from snakemake.io import ancient, flag
+from snakemake.logging import logger
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
+from snakemake.settings.types import RerunTrigger
+from snakemake.utils import update_config
 
 # The library beside this workflow, also for scripts in an environment that holds only its
-# dependencies (--sdm conda). A workflow that is read from a repository uses the installed one.
+# dependencies (--sdm conda). A workflow that is read from a repository, or from the package that
+# `kohorte run` belongs to, uses the installed one.
 LIBRARY = Path(str(workflow.current_basedir)).parents[1] / "src"
-if LIBRARY.is_dir():
+if (LIBRARY / "kohorte" / "__init__.py").is_file():
     sys.path.insert(0, str(LIBRARY))
     os.environ.update(
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
     )
 
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
-from kohorte.data.names import copy_name, is_file, label_parts, reading_parts
-from kohorte.errors import ConfigError
+from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
+from kohorte.errors import ConfigError, KohorteError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import (
     check_config,
     load_schema,
     map_paths,
+    path_keys,
     portable_config,
-    read_config,
 )
 from kohorte.study.figures import all_figures, choose_figures
 from kohorte.study.modules import prepare_config
+from kohorte.study.outside import content_digest, named_files, plain_name, plain_path
 from kohorte.study.plan import batches, plan_study
+from kohorte.study.reading import read_study
+from kohorte.study.runs import (
+    check_content,
+    check_owner,
+    read_record,
+    run_record,
+    study_origin,
+    write_owner,
+    write_record,
+)
+from kohorte.study.terminal import is_shown_from_logs, show_stages
 
 # What rules in folders of several depths have in common.
 ENVIRONMENT = workflow.current_basedir.join("../../envs/kohorte.yaml")
@@ -55,17 +73,51 @@ located = workflow.modifier.path_modifier.replace_prefix
 def locate_made(path):
     """Where a file of the configuration lies: moved where this workflow makes it, else as given."""
     made = path.startswith((f"results/{config['study']}/", "results/resources/"))
-    return located(path) if made else path
+    return located(path) if made else locate(path)
+
+
+# Here this workflow is the one that runs; else another one uses it as a module, and has read its files.
+IS_MAIN = workflow.modifier.is_main_snakefile()
+RECORD = run_record(workflow.configfiles, workflow.config_settings.config_args or [])
+
+# A run is shown stage by stage, and what is none (a dry run) as Snakemake does.
+SHOWS_STAGES = False
+if IS_MAIN and workflow.is_main_process:
+    settings = workflow.output_settings
+    SHOWS_STAGES = show_stages(
+        logger,
+        sys.stdout if settings.stdout else sys.stderr,
+        color=not settings.nocolor,
+        runs=not (settings.dryrun or settings.verbose or settings.quiet or settings.debug_dag),
+    )
+elif is_shown_from_logs():
+    # The run says in its own words that a script has failed.
+    logger.addFilter(lambda record: "CalledProcessError" not in str(record.msg))
+
+
+def read_again():
+    """The configuration as kohorte reads it, and the digests that a run started with."""
+    if not IS_MAIN:
+        return config, {}
+    if not workflow.is_main_process:
+        # What a file says by now is for the next run.
+        started_with, content = read_record(RECORD)
+        if started_with is not None:
+            return started_with, content
+    read = read_study(workflow.configfiles, workflow.config_settings.config_args or [])
+    as_snakemake_did = {}
+    for file in workflow.configfiles:
+        update_config(as_snakemake_did, load_configfile(file) or {})
+    update_config(as_snakemake_did, workflow.config_settings.config)
+    # A Snakefile that includes this one may have changed what was read.
+    return (read if config == as_snakemake_did else config), {}
 
 
 try:
-    if workflow.modifier.is_main_snakefile():
-        # Snakemake has read these files in its own way; here they are held to plain data.
-        for configuration in workflow.configfiles:
-            read_config(configuration)
     SCHEMA = load_schema(MODULES)
+    as_read, STARTED_WITH = read_again()
     # A new one: that of a workflow that uses this one as a module stays as it is.
-    config = prepare_config(check_config(config, SCHEMA), MODULES)
+    config = prepare_config(check_config(as_read, SCHEMA), MODULES)
     config = map_paths(config, MODULES, locate_made)
     STUDY = plan_study(config, MODULES)
 except ConfigError as error:
@@ -121,14 +173,30 @@ def step(function, *parts):
     return {"step": function, "library": library_digest(function, *parts)}
 
 
-def source_file(wildcards):
-    """The file that the table is read from; nothing for sources that are installed packages."""
-    return input_file(config["data"]["source"])
+@cache
+def is_made(path):
+    """Whether a rule makes a file, of this workflow or of one that uses it as a module."""
+    return any(rule.is_producer(path) for rule in workflow.rules)
 
 
-def input_file(source):
-    """A source as input of a rule: nothing where it is null or no file."""
-    return [] if source is None or not is_file(source) else as_given(source)
+def given(key, paths):
+    """Files that a key of the configuration names, as input of a rule that has their content_of.
+
+    Which content they have decides, so their dates count only where a rule makes them, or where
+    parameters are no reason to run a rule again.
+    """
+
+    def as_input(path):
+        file = as_given(plain_path(path, key))
+        by_content = RerunTrigger.PARAMS in workflow.rerun_triggers
+        return ancient(file) if by_content and not is_made(path) else file
+
+    def files(wildcards):
+        if isinstance(paths, str):
+            return as_input(paths) if is_file(paths) else []
+        return [as_input(path) for path in paths or []]
+
+    return files
 
 
 def as_given(path):
@@ -139,7 +207,7 @@ def as_given(path):
 # Name of the copy of the table with the group of each row, and whether it is part of the study: not
 # where the table is large, or made by another rule.
 LARGEST_COPY = 200_000_000
-COPY_NAME = copy_name(config["data"]["source"]) if HAS_DATA else None
+COPY_NAME = copy_name(plain_name(config["data"]["source"])) if HAS_DATA else None
 
 
 def is_copied(source):
@@ -150,6 +218,38 @@ def is_copied(source):
 
 
 IS_COPIED = COPY_NAME is not None and is_copied(config["data"]["source"])
+
+
+def as_it_is(value):
+    """A text of the user as a parameter of a rule, in which braces are no pattern."""
+    return lambda wildcards: value
+
+
+# What the study reads from outside: the files, by key, that its results come from.
+SOURCES = named_files(config, path_keys(MODULES))
+
+
+digest_once = cache(content_digest)
+
+
+def content_of(key, paths=None):
+    """Digests of the files of a key of the configuration, as a parameter of the rule that reads them.
+
+    Named, since Snakemake compares the parameters of a job as a set of values.
+    """
+    paths = SOURCES.get(key, []) if paths is None else paths
+
+    def digests(wildcards):
+        found = [digest_once(path) for path in paths if not is_made(path)]
+        check_content(key, found, STARTED_WITH)
+        return {key: found}
+
+    return digests
+
+
+def contents(wildcards):
+    """Digests of all files that results come from, by key, as they are now."""
+    return {key: digest for name in SOURCES for key, digest in content_of(name)(wildcards).items()}
 
 
 # How label files are read, and what of the library does it.
@@ -165,7 +265,7 @@ def label_sources():
     """What holds the labels: the indexes of trained maps, or the given label files."""
     if HAS_MAPS:
         return expand("<results>/realizations/batches/{batch}.json", batch=BATCHES)
-    return [as_given(file) for file in STUDY.labels.values()]
+    return given("realizations.labels", list(STUDY.labels.values()))
 
 
 # The table of figures, those that this study has, where the captions of modules are, and inputs that
@@ -264,8 +364,57 @@ def figure_origins(wildcards):
     }
 
 
-def show_summary():
-    """Print the summary of the study, if this run came as far."""
-    summary = RESULTS / "summary.txt"
-    if summary.exists():
-        print(f"\n{summary.read_text(encoding='utf-8')}", flush=True)
+def tell(**told):
+    """Say what the terminal shows of this run; True where it is kohorte's own that shows it."""
+    if SHOWS_STAGES:
+        logger.info("", extra={"kohorte": told})
+    return SHOWS_STAGES
+
+
+def start_run(log):
+    """Leave for the jobs of this run what it started with, and say in the results what they are of."""
+    content = contents(None)
+    write_record(RECORD, as_read, content)
+    tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
+    if HAS_DATA or STUDY.labels:
+        write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
+
+
+def check_study():
+    """Refuse to mix two studies of one name, before anything is planned."""
+    try:
+        origin = study_origin(config, workflow.configfiles, contents(None))
+        notice = check_owner(RESULTS, origin)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+    if notice:
+        logger.warning(f"kohorte: {notice}")
+
+
+def look_at_data():
+    """In a dry run: refuse a table that the job would refuse, before any job."""
+    if not workflow.output_settings.dryrun or not HAS_DATA or is_made(config["data"]["source"]):
+        return
+    from kohorte.data import prepared  # takes a second, which other runs do without
+
+    try:
+        prepared.look_at_data(config["data"], seed=config["seed"])
+    except KohorteError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def end_run():
+    """Show what the run was for: the summary of the study, or what else was asked for."""
+    targets = set(workflow.dag_settings.targets)
+    summary, ensemble, ends = RESULTS / "summary.txt", RESULTS / "ensemble.h5", []
+    if not targets or targets - {"verify", "bundle_study"}:
+        both = summary.exists() and ensemble.exists()
+        if both and summary.stat().st_mtime >= ensemble.stat().st_mtime:
+            ends.append(summary.read_text(encoding="utf-8"))
+    if "bundle_study" in targets:
+        ends.append(f"{RESULTS / STUDY.name}.crate.zip")
+    if "verify" in targets:
+        ends.append(f"All results are as {RESULTS / 'MANIFEST'} lists them.")
+    for text in ends:
+        if not tell(end=text):
+            print(f"\n{text}", flush=True)

@@ -7,13 +7,17 @@ import re
 
 OTHER = config["comparison"]["with"]
 # Results are named after the folder of the other study.
-OTHER_NAME = Path(OTHER or "").name
+OTHER_NAME = plain_name(OTHER or "")
 COMPARISON = "<results>/comparison/{other}/"
 if OTHER and OTHER_NAME in ("", ".."):
     raise WorkflowError(f"comparison.with: name the folder of a study, not {OTHER!r}")
 
 # A study of label files may have no table.
-OTHER_FILES = ["ensemble.h5", *(["data.h5"] if Path(OTHER or "", "data.h5").exists() else [])]
+OTHER_FILES = [
+    str(Path(OTHER or "", name))
+    for name in ["ensemble.h5", "data.h5"]
+    if name == "ensemble.h5" or Path(OTHER or "", name).exists()
+]
 
 # Without a study the target `compare_studies` asks for this, which Snakemake then reports as missing.
 NO_OTHER = "comparison.with, as in --config 'comparison={with: results/other}'"
@@ -40,7 +44,7 @@ rule compare_groups:
     input:
         data_file(),
         "<results>/ensemble.h5",
-        [as_given(str(Path(OTHER or "", file))) for file in OTHER_FILES],
+        given("comparison.with", OTHER_FILES),
     output:
         cross_table=report(
             f"{COMPARISON}cross_table.csv",
@@ -70,7 +74,8 @@ rule compare_groups:
     params:
         **step("kohorte.analysis.comparison:write_comparison", "data/prepared", "data/table"),
         study=lambda wildcards, output: str(Path(output.moved).parents[2]),
-        other=OTHER,
+        other=as_it_is(OTHER),
+        content=content_of("comparison.with", OTHER_FILES),
     script:
         RUN_STEP
 

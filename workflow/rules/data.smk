@@ -3,7 +3,7 @@
 
 rule prepare_data:
     input:
-        source=source_file,
+        source=given("data.source", config["data"]["source"]),
     output:
         data="<results>/data.h5",
     log:
@@ -19,6 +19,7 @@ rule prepare_data:
     params:
         options=config["data"],
         seed=config["seed"],
+        content=content_of("data.source"),
         library=library_digest("data/names", "data/prepared", *READING),
     script:
         "../../scripts/prepare_data.py"

@@ -28,6 +28,7 @@ rule count_overlaps:
         files=STUDY.labels,
         reading=LABEL_READING,
         slabs=len(SLABS),
+        content=content_of("realizations.labels"),
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
         losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
@@ -85,6 +86,7 @@ rule combine_realizations:
         reading=LABEL_READING,
         options=COMBINING,
         level=config["structure"]["level"],
+        content=content_of("realizations.labels"),
         memory_mb=config["execution"]["memory_mb"],
         library=library_digest(
             "structure",

@@ -6,7 +6,7 @@ rules made, are copied on demand, by the target `labelled`.
 
 import re
 
-COPY = expand("<results>/labelled/{name}", name=COPY_NAME) if COPY_NAME else []
+COPY = [f"<results>/labelled/{COPY_NAME}"] if COPY_NAME else []
 COPIED = COPY if IS_COPIED else []
 
 
@@ -19,7 +19,7 @@ if COPY_NAME:
 
     rule label_table:
         input:
-            source=source_file,
+            source=given("data.source", config["data"]["source"]),
             data="<results>/data.h5",
             ensemble="<results>/ensemble.h5",
         output:
@@ -38,5 +38,6 @@ if COPY_NAME:
             runtime=run_time("label_table"),
         params:
             **step("kohorte.analysis.copies:write_copy", "data/writing", "ensemble/votes", *READING),
+            content=content_of("data.source"),
         script:
             RUN_STEP

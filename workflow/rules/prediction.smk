@@ -7,7 +7,8 @@ import re
 
 NEW_POINTS = config["prediction"]["source"]
 # Results are named after the file, without folder, scheme and extension.
-NEW_POINTS_NAME = Path(input_file(NEW_POINTS) or (NEW_POINTS or "").rpartition(":")[2]).stem
+NEW_FILES = [NEW_POINTS] if NEW_POINTS and is_file(NEW_POINTS) else []
+NEW_POINTS_NAME = Path(plain_name(*NEW_FILES or [(NEW_POINTS or "").rpartition(":")[2]])).stem
 
 if NEW_POINTS and not HAS_MAPS:
     raise WorkflowError(
@@ -30,7 +31,7 @@ rule predict:
 
 rule predict_labels:
     input:
-        source=input_file(NEW_POINTS),
+        source=given("prediction.source", NEW_POINTS),
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
@@ -50,7 +51,8 @@ rule predict_labels:
         mem_mb=memory("predict_labels"),
         runtime=run_time("predict_labels"),
     params:
-        source=NEW_POINTS,
+        source=as_it_is(NEW_POINTS),
+        content=content_of("prediction.source", NEW_FILES),
         library=library_digest("analysis", "data", "ensemble", "maps"),
     script:
         "../../scripts/predict_labels.py"

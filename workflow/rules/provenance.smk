@@ -39,6 +39,7 @@ rule write_manifest:
         runtime=60,
     params:
         config=portable_config(config, MODULES),
+        sources=contents,
         origins=list(ORIGINS),
         library=library_digest("study/manifest", "provenance"),
     script:
@@ -79,6 +80,7 @@ rule verify:
         runtime=60,
     params:
         manifest=str(RESULTS / "MANIFEST"),
+        sources=contents,
         unlisted=[pattern for module in MODULES for pattern in module.unlisted],
     script:
         "../../scripts/verify_manifest.py"
@@ -86,7 +88,7 @@ rule verify:
 
 rule bundle_study:
     input:
-        source=source_file,
+        source=given("data.source", config["data"]["source"]),
         summary="<results>/summary.txt",
         report="<results>/report.html",
         manifest="<results>/MANIFEST",

@@ -10,7 +10,7 @@ trains only the new maps, however the batches are cut.
 rule train_realizations:
     input:
         data="<results>/data.h5",
-        weights=as_given(config["training"]["weights"]) if config["training"]["weights"] else [],
+        weights=given("training.weights", config["training"]["weights"]),
     output:
         index="<results>/realizations/batches/{batch}.json",
     log:
@@ -30,6 +30,7 @@ rule train_realizations:
         losses=lambda wildcards: count_losses(
             RESULTS / f"realizations/batches/{wildcards.batch}.json"
         ),
+        content=content_of("training.weights"),
         library=library_digest("maps"),
         job=library_digest("jobs/training"),
     script:

@@ -4,6 +4,7 @@ Only the standard library is imported, so that a workflow can tell while it plan
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
@@ -111,6 +112,14 @@ def is_file(source: str) -> bool:
     if source.startswith(SCHEMES):
         return False
     return ":" not in source or PurePath(source).suffix != ""
+
+
+def locate(path: str) -> str:
+    """Return a path with `~` or `~user` at its start as that home folder.
+
+    A file that has just this name counts first, as `~backup.csv`; what is no user stays, too.
+    """
+    return path if os.path.lexists(path) else os.path.expanduser(path)
 
 
 def find_reader(source: str) -> Reader | None:

@@ -15,13 +15,14 @@ from kohorte.data.names import (
     TEXT_KEYS,
     VALUE_KEYS,
     feature_sets,
+    is_file,
     named_features,
     scalings,
     transforms_of,
 )
 from kohorte.data.roles import names_rows
 from kohorte.data.scaling import check_weights, fit_scaling
-from kohorte.data.sources import read_table
+from kohorte.data.sources import find_file, read_table
 from kohorte.data.table import Beside, Table, grid_shape
 from kohorte.data.transforms import Choices, Transformation, fit_transforms
 from kohorte.errors import ConfigError, DataError
@@ -38,6 +39,10 @@ _READING = [
 
 #: Arguments of `read_table` by the key of the section `data` that names columns for them.
 BESIDE = {"id": "ids", "group": "groups", "carry": "carried"}
+
+
+#: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
+LOOKED_AT = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -271,6 +276,16 @@ def _collected_warnings() -> Iterator[list[str]]:
         yield found
     finally:
         logger.removeHandler(collector)
+
+
+def look_at_data(options: Mapping[str, Any], *, seed: int) -> None:
+    """Raise what `prepare_data` would raise of a table that is no larger than `LOOKED_AT`."""
+    size = options["generate"]["points"] or 0
+    if is_file(options["source"]):
+        path = find_file(options["source"])
+        size = path.stat().st_size
+    if size <= LOOKED_AT:
+        prepare_data(options, seed=seed)
 
 
 def _count_missing(features: np.ndarray, rows: np.ndarray, source: str) -> int:

@@ -27,6 +27,7 @@ from kohorte.data.names import (
     Reader,
     extension,
     find_reader,
+    locate,
 )
 from kohorte.data.reading import (
     MarkedSource,
@@ -216,7 +217,7 @@ def _open(title: str, reader: Reader, place: str, options: ReadOptions) -> Itera
         raise DataError(f"{title}: cannot be read ({error})") from error
 
 
-def _choose_rows(
+def choose_rows(
     title: str, n_rows: int, stride: int, sample: int | None, seed: int, least: int
 ) -> npt.NDArray[np.int64]:
     """Choose every stride-th row, and `sample` of those without replacement; ascending, 0-based."""
@@ -252,7 +253,7 @@ def _find_reader(title: str) -> tuple[Reader, str]:
 def find_file(title: str) -> Path:
     """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
     try:
-        path = Path(title).expanduser()
+        path = Path(locate(title))
         if not path.exists():
             scheme, colon, _ = title.partition(":")
             if colon and not path.suffix and len(scheme) > 1:
@@ -265,7 +266,9 @@ def find_file(title: str) -> Path:
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
-    except (OSError, RuntimeError) as error:  # RuntimeError: ~name of nobody
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise DataError(f"{title}: cannot be read ({error})") from error
     return path
 
@@ -352,7 +355,7 @@ def _read(
     kept = len(range(0, source.n_rows, stride))
     n_values = min(kept, sample or kept) * len(columns)
     check_memory(source.title, np.dtype(np.int64).itemsize * kept + n_values * _LEAST_BYTES)
-    rows = _choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
+    rows = choose_rows(source.title, source.n_rows, stride, sample, seed, least_rows)
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)

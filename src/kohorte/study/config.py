@@ -1,9 +1,4 @@
-"""Check a study's configuration against the schema, in words that a person can act on.
-
-Snakemake reads configuration files by itself, and not as plain data: it takes the last value of a
-key that is given twice, YAML tags may name objects of Python, and a file with the key `__use_yte__`
-is a template whose expressions it runs. `read_config` refuses all of that.
-"""
+"""Check a study's configuration against the schema, in words that a person can act on."""
 
 import copy
 import functools
@@ -23,6 +18,9 @@ from kohorte.provenance import portable_path
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES, fill_sections
 from kohorte.study.figures import all_figures
 from kohorte.study.modules import StudyModule, merge_schema
+from kohorte.study.reading import read_config, text_or_value
+
+__all__ = ["read_config"]
 
 Schema = Mapping[str, Any]
 
@@ -34,66 +32,12 @@ _MAX_KEY = 200
 _MAX_SHOWN = 80
 _MAX_INTEGER = 2**63 - 1
 
+#: Sections and keys that name a file; the first ones results of a study come from.
+_FILES = (("data", "source"), ("training", "weights"), ("classification", "test"))
+ON_DEMAND = (("prediction", "source"), ("comparison", "with"))
+
 #: Characters that no name or path needs, and that fool terminals, file names and reports.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def read_config(path: str | Path) -> Any:
-    """Read a YAML or JSON file as plain data; ConfigError says where it is none, or a key twice."""
-    with extra("workflow"):
-        import yaml
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        try:
-            found = json.loads(text, object_pairs_hook=functools.partial(_distinct, path))
-        except json.JSONDecodeError:
-            loader = yaml.SafeLoader(text)
-            node = loader.get_single_node()
-            _refuse_second_keys(path, node)
-            found = None if node is None else loader.construct_document(node)
-        if isinstance(found, dict) and "__use_yte__" in found:
-            raise ConfigError(
-                f"{path}: is a template (__use_yte__), which could run any command; write values"
-            )
-        return found
-    except ConfigError:
-        raise
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    # PyYAML raises errors of any type where a tag does not fit its value.
-    except Exception as error:
-        raise ConfigError(f"{path}: cannot be read as plain YAML or JSON: {error}") from error
-
-
-def _distinct(path: str | Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ConfigError(f"{path}: key {key!r} is given twice; leave one")
-        found[key] = value
-    return found
-
-
-def _refuse_second_keys(path: str | Path, top: Any) -> None:
-    pending, visited = [top], set()
-    while pending:
-        node = pending.pop()
-        if node is None or isinstance(node.value, str) or id(node) in visited:
-            continue
-        visited.add(id(node))
-        lines: dict[str, int] = {}
-        for item in node.value:
-            key, value = item if isinstance(item, tuple) else (None, item)
-            pending.append(value)
-            if key is None or not isinstance(key.value, str):
-                continue
-            line = key.start_mark.line + 1
-            if key.value in lines:
-                raise ConfigError(
-                    f"{path}, line {line}: key {key.value!r} is given twice, first in line "
-                    f"{lines[key.value]}; leave one"
-                )
-            lines[key.value] = line
 
 
 def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
@@ -145,6 +89,10 @@ def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         # It may hold itself, which repr is ready for.
         shown = _shortened(repr(config))
         raise ConfigError(f"the configuration must be a mapping of keys, not {shown}")
+    # What is too large or holds itself could not even be looked through.
+    for _ in _not_plain(config, (), itertools.count(1)):
+        pass
+    config = text_or_value(config, schema)
     # What is not plain data could not even be shown.
     _refuse(_not_plain(config, (), itertools.count(1)))
     found = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
@@ -268,8 +216,16 @@ def _explain(error: Any) -> list[str]:
         telling = [e for e in context if e.path or e.validator in ("uniqueItems", "minItems")]
         if telling:
             return _explain(telling[0])
-        return [f"{where}: {_show(error.instance)} is not allowed; {_allowed(error.schema)}"]
-    return [f"{where}: {_show(error.instance)} is not allowed; {_allowed(error.schema)}"]
+        return [_not_allowed(where, error.instance, error.schema)]
+    return [_not_allowed(where, error.instance, error.schema)]
+
+
+def _not_allowed(where: str, value: Any, schema: Schema) -> str:
+    """Say that a value is not allowed; of one that may have been meant as text, what to do."""
+    text = f"{where}: {_show(value)} is not allowed; {_allowed(schema)}"
+    if isinstance(value, (bool, int, float)) and "string" in str(schema):
+        text += "; write text in quotes: YAML reads NO, on and 400 as other values"
+    return text
 
 
 def _branch_type(error: Any, inner: Any) -> str | None:
@@ -386,15 +342,17 @@ def portable_config(
     return map_paths(portable, modules, portable_path)
 
 
+def path_keys(modules: Iterable[StudyModule]) -> list[tuple[str, str]]:
+    """Return the sections and keys that name one file each, which results of a study come from."""
+    return [*_FILES, *(key for module in modules for key in module.files)]
+
+
 def map_paths(
     config: Mapping[str, Any], modules: Iterable[StudyModule], change: Callable[[str], str]
 ) -> dict[str, Any]:
     """Return a configuration with every path in it changed."""
     mapped = dict(config)
-    keys = [("data", "source"), ("training", "weights"), ("classification", "test")]
-    keys += [("prediction", "source"), ("comparison", "with")]
-    keys += [key for module in modules for key in module.files]
-    for section, key in keys:
+    for section, key in (*path_keys(modules), *ON_DEMAND):
         if section in mapped and mapped[section][key] is not None:
             mapped[section] = {**mapped[section], key: change(mapped[section][key])}
     if labels := mapped["realizations"]["labels"]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import kohorte
 from kohorte._checks import extra
 from kohorte._files import replacing
 from kohorte.errors import ResultError
@@ -30,7 +31,10 @@ with extra("workflow"):
 
 #: Results that stay behind: large, and made again by a run; the table may not be for all eyes.
 LEFT_OUT = ("data.h5", "realizations/")
-_CODE = ("Snakefile", "Makefile", "pyproject.toml", "LICENSE", "README.md", "CITATION.cff")
+_CODE = (
+    *("Snakefile", "Makefile", "setup.py", "pyproject.toml", "MANIFEST.in"),
+    *("LICENSE", "README.md", "CITATION.cff"),
+)
 _CODE_FOLDERS = ("config", "envs", "scripts", "src", "workflow")
 _CODE_SUFFIXES = {".csv", ".in", ".py", ".rst", ".smk", ".txt", ".yaml"}
 _RO_CRATE = "https://w3id.org/ro/crate/1.1"
@@ -101,7 +105,7 @@ def bundle_study(
     if wrong:
         raise ResultError(f"{folder}: is not as its MANIFEST lists it: {', '.join(wrong[:10])}")
     members: dict[str, Path | bytes] = {name: folder / name for name in results}
-    members |= {f"code/{name}": Path(code) / name for name in _code_files(Path(code))}
+    members |= {f"code/{name}": file for name, file in _code_files(Path(code))}
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     releases = _read_releases(folder / "tables" / "provenance.csv")
     where = _describe_source(config, source)
@@ -116,17 +120,26 @@ def bundle_study(
             _add(archive, name, members[name])
 
 
-def _code_files(code: Path) -> Iterator[str]:
-    yield from (name for name in _CODE if (code / name).is_file())
-    for folder in _CODE_FOLDERS:
-        for file in (code / folder).rglob("*"):
-            name = file.relative_to(code)
-            if file.is_file() and file.suffix in _CODE_SUFFIXES and not _is_hidden(name):
-                yield name.as_posix()
+def _code_files(code: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the names and paths of the files that make a repository of kohorte."""
+    yield from ((name, code / name) for name in _CODE if (code / name).is_file())
+    folders = {name: code / name for name in _CODE_FOLDERS}
+    if not (code / "src" / "kohorte" / "__init__.py").is_file():
+        # The workflow of an installed kohorte lies within the library.
+        del folders["src"]
+        folders["src/kohorte"] = Path(kohorte.__file__).parent
+    for name, folder in folders.items():
+        for file in folder.rglob("*"):
+            inner = file.relative_to(folder)
+            if file.is_file() and file.suffix in _CODE_SUFFIXES and not _is_left_out(inner):
+                yield f"{name}/{inner.as_posix()}", file
 
 
-def _is_hidden(name: Path) -> bool:
-    return any(part.startswith(".") or part.endswith(".egg-info") for part in name.parts)
+def _is_left_out(name: Path) -> bool:
+    return any(
+        part.startswith(".") or part.endswith(".egg-info") or part == "_workflow"
+        for part in name.parts
+    )
 
 
 def _read_releases(table: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from kohorte.errors import KohorteError
+from kohorte.study.terminal import is_shown_from_logs
 
 
 @contextlib.contextmanager
@@ -27,28 +28,36 @@ def job_log(path: str) -> Iterator[logging.Logger]:
         force=True,
     )
     logging.captureWarnings(True)
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(logging.Formatter("kohorte: warning: %(message)s"))
-    shown.addFilter(lambda record: record.levelno == logging.WARNING)
-    shown.addFilter(logging.Filter("kohorte"))
-    logging.getLogger().addHandler(shown)
+    if not is_shown_from_logs():
+        shown = logging.StreamHandler(sys.stderr)
+        shown.setFormatter(logging.Formatter("kohorte: warning: %(message)s"))
+        shown.addFilter(lambda record: record.levelno == logging.WARNING)
+        shown.addFilter(logging.Filter("kohorte"))
+        logging.getLogger().addHandler(shown)
     logger = logging.getLogger("kohorte")
     try:
         yield logger
     except KohorteError as error:
         logger.error("%s", error)
-        print(f"\nkohorte: {error}\n", file=sys.stderr, flush=True)
+        _tell(str(error))
         raise SystemExit(1) from None
     except MemoryError as error:
         text = f"out of memory ({error}); give the job more, or make it smaller"
         logger.exception("%s", text)
-        print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)
+        _tell(text)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         text = "interrupted; what is finished is kept, run again to go on"
         logger.error("%s", text)
-        print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)
+        _tell(text)
         raise SystemExit(130) from None
     except Exception:
         logger.exception("this is a fault of kohorte or of its environment")
+        if is_shown_from_logs():
+            raise SystemExit(1) from None
         raise
+
+
+def _tell(text: str) -> None:
+    if not is_shown_from_logs():
+        print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)

@@ -39,19 +39,25 @@ NOT_LISTED = (
         "labelled/*",
         "tables/jobs.csv",
     ),
-    *("comparison/*", "*.crate.zip"),
+    *("structure/*", "comparison/*", "*.crate.zip", "report.html"),
 )
 
 _LINE = re.compile(r"(#content |)([0-9a-f]{64})  (.+)")
+_SOURCE = re.compile(r"^# source ([0-9a-f]{64})  (.+)$", re.MULTILINE)
+_NO_SOURCES: Mapping[str, Sequence[str]] = {}
 
 
 def write_manifest(
-    path: str | Path, files: Iterable[str | Path], config: Mapping[str, Any]
+    path: str | Path,
+    files: Iterable[str | Path],
+    config: Mapping[str, Any],
+    sources: Mapping[str, Sequence[str]] = _NO_SOURCES,
 ) -> None:
     """Write the manifest of a study.
 
     `path`: `results/<study>/MANIFEST`; the paths in it start in its folder. `files`: the results,
-    all in that folder. `config`: what `kohorte.study.config.portable_config` gives. Raises
+    all in that folder. `config`: what `kohorte.study.config.portable_config` gives. `sources`:
+    digests of the files from outside that they come from, by key of the configuration. Raises
     ResultError: a file is missing or damaged.
     """
     folder = Path(path).parent
@@ -61,6 +67,7 @@ def write_manifest(
         f"# study {config['study']}",
         f"# kohorte {kohorte.__version__}",
         f"# config {provenance.digest_of(config)}",
+        *(f"# source {digest}  {key}" for key, digest in _numbered(sources)),
     ]
     lines += [f"{mark}{digest}  {name}" for name in names for mark, digest in [_line(folder, name)]]
     with replacing(path) as temporary:
@@ -76,12 +83,13 @@ def record_study(
     files: Mapping[str, Sequence[str | Path]],
     results: Iterable[str | Path],
     releases: Mapping[str, str],
+    sources: Mapping[str, Sequence[str]] = _NO_SOURCES,
 ) -> None:
     """Write the record of a study: configuration, provenance and manifest.
 
     `manifest`, `table`, `copy`: where `MANIFEST`, `tables/provenance.csv` and `config.yaml` will
     lie; `config`: what `kohorte.study.config.portable_config` gives; `files`, `releases`: as for
-    `provenance_rows`; `results`: the other results.
+    `provenance_rows`; `results`: the other results; `sources`: as for `write_manifest`.
     """
     with replacing(copy) as temporary:
         text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
@@ -90,7 +98,7 @@ def record_study(
     _write_rows(table, [dict(zip(("topic", "name", "value"), row, strict=True)) for row in rows])
     listed = {Path(path) for paths in files.values() for path in paths}
     listed |= {Path(path) for path in (*results, table, copy)}
-    write_manifest(manifest, listed, config)
+    write_manifest(manifest, listed, config, sources)
     _LOG.info("%d results listed", len(listed))
 
 
@@ -103,9 +111,19 @@ def list_figures(
     _LOG.info("%d figures listed", len(rows))
 
 
-def verify(path: str | Path, *, unlisted: Sequence[str] = ()) -> None:
-    """Raise ResultError where the files of a study differ from its manifest; see `compare`."""
-    if differences := compare(path, unlisted=unlisted):
+def verify(
+    path: str | Path,
+    *,
+    unlisted: Sequence[str] = (),
+    sources: Mapping[str, Sequence[str]] = _NO_SOURCES,
+) -> None:
+    """Raise ResultError where a study differs from its manifest; see `compare`.
+
+    `sources`: digests of the files from outside as they are now, as for `write_manifest`. One that
+    is not there is no difference: a finished study does without.
+    """
+    differences = [*compare(path, unlisted=unlisted), *changed_sources(path, sources)]
+    if differences:
         lines = "".join(f"\n  {line}" for line in differences)
         raise ResultError(f"{path}: the results are not as it lists them:{lines}")
     _LOG.info("all results are as %s lists them", path)
@@ -155,6 +173,26 @@ def compare(path: str | Path, *, partial: bool = False, unlisted: Sequence[str] 
             f"extra: {name}" for name in _results_in(folder, unlisted) if name not in entries
         ]
     return differences
+
+
+def changed_sources(path: str | Path, sources: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield a line for each file from outside that is not the one that results were made from."""
+    text = Path(path).read_text(encoding="utf-8")
+    recorded = {key: digest for digest, key in _SOURCE.findall(text)}
+    for key, digest in _numbered(sources):
+        if digest == "missing":
+            _LOG.warning("the file of %s is not there any more", key)
+        elif recorded.get(key, digest) != digest:
+            yield (
+                f"another source: the file of {key} is not the one that these results were made "
+                "from; run the workflow again to use it, or put the former one back"
+            )
+
+
+def _numbered(sources: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    for key, digests in sorted(sources.items()):
+        for number, digest in enumerate(digests):
+            yield (f"{key}[{number}]" if len(digests) > 1 else key), digest
 
 
 def provenance_rows(

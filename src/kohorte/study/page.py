@@ -38,7 +38,14 @@ used: the study has a realization for each combination, times `realizations.repe
 realization's id and seed depend on its own parameters only, so adding values to a list leaves the
 existing realizations as they are.
 
-YAML reads `1e4` as text: write `10000` or `1.0e+4`.
+Names are taken as they are written, also those that YAML reads as something else:
+`features: [CO, NO, O3]`, `[400, 410]`, `label: off`, dates. Where a number is wanted, `010` (8 to
+YAML) and `1:30` (90) are refused, and YAML reads `1e4` as text: write `10000` or `1.0e+4`. After
+`--config` sections are mappings, which are merged into those of the file:
+`--config study=wide 'lattice={xdim: [40, 42]}'`.
+
+Paths are taken as they are, with blanks, braces or `#` in them (in quotes, where YAML wants them);
+`~/` is your home folder. What is in a file decides whether results are made anew, not its date.
 
 This page is generated from `src/kohorte/study/config.schema.yaml`, the `schema.yaml` of each study
 that adds to it, and `config/config.yaml` by `make docs`.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -108,9 +109,10 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
     defaults = parameter_defaults()
     plans: list[RealizationPlan] = []
     first_with: dict[str, int] = {}
-    for number, chosen in enumerate(combinations):
+    for chosen in combinations:
         chosen |= {name: defaults[name] for name in without_effect(chosen)}
-        _check_map(chosen, config["training"])
+    _refuse_all(partial(_check_map, chosen, config["training"]) for chosen in combinations)
+    for number, chosen in enumerate(combinations):
         seen = _seen_parts(chosen, config["data"])
         for repeat in range(1, repeats + 1):
             identifier = realization_id(chosen, repeat, *seen)
@@ -172,14 +174,32 @@ def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> S
 
 
 def _checked(study: Study, config: Mapping[str, Any], modules: Sequence[StudyModule]) -> Study:
+    checks: list[Callable[[], None]] = [
+        lambda: _check_figures(config, study, modules),
+        lambda: _check_per(config["ensemble"]["per"], study),
+        lambda: _check_groups(config["ensemble"]),
+        lambda: _check_structure(config, study),
+        lambda: _check_test(config, study),
+    ]
     if config["data"]["shape"] is not None:
-        check_whole_grid(config["data"])
-    _check_figures(config, study, modules)
-    _check_per(config["ensemble"]["per"], study)
-    _check_groups(config["ensemble"])
-    _check_structure(config, study)
-    _check_test(config, study)
+        checks.insert(0, lambda: check_whole_grid(config["data"]))
+    _refuse_all(checks)
     return study
+
+
+def _refuse_all(checks: Iterable[Callable[[], None]]) -> None:
+    """Make all checks, and say what each has found: ConfigError."""
+    faults: dict[str, None] = {}
+    for check in checks:
+        try:
+            check()
+        except ConfigError as error:
+            faults[str(error)] = None
+    if len(faults) > 1:
+        lines = "".join(f"\n  - {fault}" for fault in faults)
+        raise ConfigError(f"the configuration cannot be used:{lines}")
+    if faults:
+        raise ConfigError(*faults)
 
 
 def batches(plans: Sequence[RealizationPlan], size: int) -> dict[str, tuple[str, ...]]:

@@ -12,6 +12,9 @@ from kohorte.studies.plasma.fields.names import source_files
 HAS_FIELDS = config["fields"]["source"] is not None
 HAS_SIMULATION = config["fields"]["source"] == str(RESULTS / "simulation.h5")
 HAS_GRID = HAS_FIELDS or config["data"]["shape"] is not None
+FIELD_FILES = (
+    source_files(config["fields"]["source"], config["fields"]["datasets"]) if HAS_FIELDS else []
+)
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 FIGURE_INPUTS["fields"] = FIELDS
 TABLES_OF_GRIDS = ["physics", "structures", "threshold"]
@@ -60,10 +63,7 @@ rule simulate_plasma:
 
 rule derive_fields:
     input:
-        lambda wildcards: [
-            as_given(file)
-            for file in source_files(config["fields"]["source"], config["fields"]["datasets"])
-        ],
+        given("fields.source", FIELD_FILES),
     output:
         fields="<results>/fields.h5",
         table=report(
@@ -93,6 +93,7 @@ rule derive_fields:
         ),
         options=config["fields"],
         simulated=HAS_SIMULATION,
+        content=content_of("fields.source", FIELD_FILES),
     script:
         RUN_STEP
 

@@ -10,7 +10,7 @@ if "star_regions" in config["figures"]["extra"]:
 
 rule measure_star_groups:
     input:
-        source_file,
+        given("data.source", config["data"]["source"]),
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
@@ -45,6 +45,7 @@ rule measure_star_groups:
         runtime=run_time("prepare_data"),
     params:
         **step("kohorte.studies.stars.steps:measure_groups", "studies/stars/regions", *READING),
-        source=config["data"]["source"],
+        source=as_it_is(config["data"]["source"]),
+        content=content_of("data.source"),
     script:
         RUN_STEP

@@ -67,9 +67,10 @@ def feature_pairs_figure(
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
-    Of `n_points` points, which the figure calls `what`, S are drawn: their (S, F) features, F >= 2, are in physical units, with
-    names and units in `labels`, and (S,) `groups`. `shares` (G,) are those of the groups in all
-    points. ConfigError where the arrays do not fit, or there is one feature only.
+    Of `n_points` points, which the figure calls `what`, S are drawn: their (S, F) features, F >= 2,
+    are in physical units, with names and units in `labels`, and (S,) `groups`. `shares` (G,) are
+    those of the groups in all points. ConfigError where the arrays do not fit, or there is one
+    feature only.
     """
     features, groups = np.asarray(features, dtype=np.float64), np.asarray(groups)
     n_drawn, n_features = features.shape

@@ -1,0 +1,374 @@
+"""All that can be wrong with a study, found before any job of it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kohorte._checks import suggest
+from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
+from kohorte.command.proposal import quote
+from kohorte.data.labels import open_labels
+from kohorte.data.names import feature_sets, is_file, named_features
+from kohorte.data.prepared import prepare_data
+from kohorte.data.reading import ReadOptions, Source
+from kohorte.data.sources import choose_rows, find_file, open_source
+from kohorte.errors import KohorteError
+from kohorte.studies import load_modules
+from kohorte.study.config import check_config, load_schema, map_paths
+from kohorte.study.modules import prepare_config
+from kohorte.study.plan import Study, batches, plan_study
+from kohorte.study.resources import (
+    combining_mb,
+    combining_seconds,
+    counting_mb,
+    counting_seconds,
+    counts_mb,
+    training_mb,
+    training_seconds,
+)
+
+#: Columns of one kind of fault that are named one by one.
+_SHOWN = 20
+
+
+#: Keys of the section `data` that name columns beside features and label.
+_BESIDE = ("id", "group", "carry")
+
+#: Values of the section `data` that make nothing a fault.
+_LENIENT = {"missing": "skip", "constant_features": "drop"}
+
+
+@dataclass
+class Findings:
+    """What a check found."""
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    plan: list[str] = field(default_factory=list)
+
+    def collect(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Return what a function returns; None, and its error among the faults, where it fails."""
+        try:
+            return function(*arguments, **named)
+        except KohorteError as error:
+            lines = str(error).splitlines()
+            found = [line.removeprefix("  - ") for line in lines if line.startswith("  - ")]
+            self.add(found or [str(error)])
+            return None
+
+    def add(self, faults: Iterable[str]) -> None:
+        """Add faults that are not known yet."""
+        self.faults += [fault for fault in faults if fault not in self.faults]
+
+
+def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
+    """Find all faults of a configuration and of the files that it names.
+
+    `config`: as read from YAML; `read`: whether the table is read, too.
+    """
+    found = Findings()
+    modules = load_modules()
+    schema = load_schema(modules)
+    whole = found.collect(check_config, config, schema)
+    # What is left of a faulty one is checked as well, so that all is said at once.
+    checked = whole or _usable(config, schema)
+    if checked is None:
+        return found
+    study = None
+    prepared = found.collect(prepare_config, checked, modules)
+    if prepared is not None:
+        study = found.collect(plan_study, prepared, modules)
+        _check_files(found, prepared)
+    n_rows, n_features = 0, 0
+    data = checked["data"]
+    if data["source"] is not None and not _is_made(data["source"]):
+        shape = _check_table(found, data, checked["seed"], read=read)
+        n_rows, n_features = shape or (0, 0)
+    if prepared is not None:
+        n_rows = _check_labels(found, prepared, n_rows) or n_rows
+    if study is not None and prepared is not None and not found.faults:
+        found.plan += _describe_plan(study, prepared, n_rows, n_features)
+    return found
+
+
+def _usable(config: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a configuration leaves when what is at fault is taken out.
+
+    Of the table a key, so that its columns are still checked; else a section, whose keys belong
+    together.
+    """
+    if not isinstance(config, Mapping):
+        return None
+
+    def stands(part: Mapping[str, Any]) -> bool:
+        try:
+            check_config({"study": "a", **part}, schema)
+        except KohorteError:
+            return False
+        return True
+
+    left: dict[str, Any] = {}
+    for name, value in config.items():
+        if stands({name: value}):
+            left[name] = value
+        elif name == "data" and isinstance(value, Mapping):
+            left[name] = {k: v for k, v in value.items() if stands({name: {k: v}})}
+    if isinstance(config.get("data"), Mapping) and isinstance(left.get("data"), Mapping):
+        # What cannot be understood must not count as its default.
+        left["data"] = {k: v for k, v in _LENIENT.items() if k in config["data"]} | left["data"]
+    try:
+        return check_config({"study": "a", **left}, schema)
+    except KohorteError:
+        return None
+
+
+def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
+    """Look for the files that a configuration names, beside its table and labels."""
+    seen: list[str] = []
+
+    def see(path: str) -> str:
+        seen.append(path)
+        return path
+
+    map_paths(config, load_modules(), see)
+    known = {config["data"]["source"], *(config["realizations"]["labels"] or ())}
+    for path in seen:
+        is_folder = path == config["comparison"]["with"]
+        if path not in known and is_file(path) and not is_folder and not _is_made(path):
+            found.collect(find_file, path)
+
+
+def _is_made(path: str) -> bool:
+    """Tell whether the workflow makes a file, or what stands for one."""
+    return path.startswith("results/") or path in ("fields", "simulation")
+
+
+def _options_of(data: Mapping[str, Any]) -> ReadOptions:
+    """Return how a section `data` says that its source is read."""
+    known = {one.name for one in dataclasses.fields(ReadOptions)}
+    options: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in data.items()
+        if key in known
+    }
+    named = named_features(data)
+    options["features"] = None if named is None else tuple(named)
+    if "beside" in known:
+        options["beside"] = tuple(name for key in _BESIDE for name in _names_in(data, key))
+    options["generate"] = {k: v for k, v in data["generate"].items() if v is not None}
+    return ReadOptions(**options)
+
+
+def _check_table(
+    found: Findings, data: Mapping[str, Any], seed: int, *, read: bool
+) -> tuple[int, int] | None:
+    """Check the table; returns its numbers of rows and features, None where it cannot be read."""
+    if not is_file(data["source"]) or not read:
+        table = found.collect(prepare_data, data, seed=seed) if read else None
+        return None if table is None else table.features.shape
+    before = len(found.faults)
+
+    def look() -> Look:
+        with open_source(data["source"], _options_of(data)) as source:
+            chosen = choose_rows(
+                source.title, source.n_rows, data["stride"], data["sample"], seed, 2
+            )
+            _check_names(found, data, source)
+            return look_at(source, chosen)
+
+    with listen() as said:
+        seen = found.collect(look)
+        if seen is not None:
+            _check_columns(found, data, seen)
+        # The word of whoever reads the table for the maps is the last.
+        table = (
+            found.collect(prepare_data, data, seed=seed) if len(found.faults) == before else None
+        )
+    found.notes += said
+    return None if table is None else table.features.shape
+
+
+def _check_names(found: Findings, data: Mapping[str, Any], source: Source) -> None:
+    """Look for all columns that a study names."""
+    for chosen in feature_sets(data).values():
+        for name in chosen or ():
+            if name not in source.names:
+                found.add([f"{source.title}: no feature {name!r}; {suggest(name, source.names)}"])
+    for name in data["weights"]:
+        if name not in source.names:
+            found.add([f"data.weights: no feature {name!r}; {suggest(name, source.names)}"])
+    label = data["label"]
+    if label is not None and not source.has_labels and label not in source.names:
+        found.add([f"{source.title}: no label {label!r}; {suggest(label, source.names)}"])
+    for key in _BESIDE:
+        for name in _names_in(data, key):
+            if name not in source.names:
+                hint = suggest(name, source.names)
+                found.add([f"{source.title}: no column {name!r} (data.{key}); {hint}"])
+
+
+def _beside(data: Mapping[str, Any]) -> list[str]:
+    """Return the columns that a study names for something other than features."""
+    return [name for key in ("label", *_BESIDE) for name in _names_in(data, key)]
+
+
+def _names_in(data: Mapping[str, Any], key: str) -> list[str]:
+    """Return the columns that a key names: none, one or several."""
+    named = data.get(key)
+    return [] if named is None else [named] if isinstance(named, str) else list(named)
+
+
+def _features_of(data: Mapping[str, Any], look: Look) -> list[Column]:
+    named = named_features(data)
+    if named is None:
+        others = _beside(data)
+        return [c for c in look.columns if c.name not in others and c.aside is None]
+    return [column for column in look.columns if column.name in named]
+
+
+def _check_columns(found: Findings, data: Mapping[str, Any], look: Look) -> None:
+    """Look for what keeps the columns of the features from being features, all of it at once."""
+    features = _features_of(data, look)
+    numeric = [column for column in features if column.kind in ("number", "empty")]
+    found.add(_find_text(look, features))
+    if data["missing"] == "error":
+        found.add(_find_gaps(look, numeric))
+    for column in numeric:
+        if column.n_infinite:
+            row = look.rows[column.first_infinite or 0]
+            found.add([_about(look, column, column.n_infinite, "infinite", row)])
+    constant = [repr(column.name) for column in numeric if column.is_constant]
+    if constant and data["constant_features"] == "error":
+        found.add(
+            [
+                f"{look.title}: {', '.join(constant[:_SHOWN])}: one value only, or none; leave out "
+                "of data.features, or set data.constant_features to drop"
+            ]
+        )
+    found.notes += _find_doubts(look, features, _beside(data))
+
+
+def _find_text(look: Look, features: Sequence[Column]) -> Iterator[str]:
+    text = [column for column in features if column.kind in ("text", "mixed", "date")]
+    yield from (_no_numbers(look, column) for column in text[:_SHOWN])
+    if text:
+        numbers = [quote(c.name) for c in look.columns if c.kind == "number" and _is_feature(c)]
+        yield (
+            f"data.features: {len(text)} of {len(features)} features are no numbers; columns of "
+            f"numbers are [{', '.join(numbers)}]"
+        )
+
+
+def _find_gaps(look: Look, features: Sequence[Column]) -> Iterator[str]:
+    gaps = [column for column in features if column.n_missing]
+    for column in gaps[:_SHOWN]:
+        row = look.rows[column.first_missing or 0]
+        yield _about(look, column, column.n_missing, "missing", row)
+    if gaps:
+        count, of = look.count_incomplete([column.name for column in features])[0], len(look.rows)
+        yield (
+            f"data.missing: {count} of {of} rows miss a value; set it to drop, which leaves "
+            f"{of - count} rows, or to skip, which keeps all"
+        )
+
+
+def _find_doubts(look: Look, features: Sequence[Column], others: Sequence[str]) -> Iterator[str]:
+    """Yield what may be meant otherwise."""
+    for column in features:
+        role, reason = find_role(column)
+        if column.kind == "number" and role not in ("feature", "constant"):
+            article, why = "an" if role[0] in "aeiou" else "a", f" ({reason})" if reason else ""
+            yield f"feature {column.name!r} looks like {article} {role}{why}"
+    used = {column.name for column in features} | {*others}
+    unused = [c.name or "(no name)" for c in look.columns if c.name not in used and not c.aside]
+    if unused:
+        more = ", ..." if len(unused) > _SHOWN else ""
+        yield f"columns that are not used: {', '.join(unused[:_SHOWN])}{more}"
+
+
+def _is_feature(column: Column) -> bool:
+    return find_role(column)[0] == "feature"
+
+
+def _about(look: Look, column: Column, count: int, what: str, row: int) -> str:
+    return (
+        f"{look.title}: feature {column.name!r}: {count} of {column.n_rows} values {what}, the "
+        f"first in data row {row}"
+    )
+
+
+def _no_numbers(look: Look, column: Column) -> str:
+    where = f"{look.title}: feature {column.name!r}"
+    if column.kind == "mixed":
+        advice = column.advice or "correct these, or leave it out"
+        return f"{where}: {describe_mixture(column)}; {advice}"
+    return f"{where}: {'dates' if column.kind == 'date' else 'text'} such as {column.example!r}"
+
+
+def _check_labels(found: Findings, config: Mapping[str, Any], n_rows: int) -> int:
+    """Open the label files, and compare their lengths with each other and with the table."""
+    first: tuple[str, int] | None = (config["data"]["source"], n_rows) if n_rows else None
+    section = config["realizations"]
+
+    def count(path: str) -> int:
+        options = section["label_options"]
+        with open_labels(
+            path, section["label_name"], noise=section["noise"], options=options
+        ) as labels:
+            return len(labels.array)
+
+    for path in section["labels"] or ():
+        length = found.collect(count, path)
+        if length is None:
+            continue
+        first = first or (path, length)
+        if length != first[1]:
+            found.add([f"{path}: {length} labels, but {first[0]} has {first[1]} points"])
+    return first[1] if first else 0
+
+
+def _describe_plan(
+    study: Study, config: Mapping[str, Any], n_rows: int, n_features: int
+) -> Iterator[str]:
+    """Yield what a study would train, and what that takes at most."""
+    if n_rows:
+        of = f", {n_features} features" if n_features else ""
+        yield f"points    {n_rows}{of}"
+    count = len(study.realizations) or len(study.labels)
+    held, memory = config["execution"]["memory_mb"], 0.0
+    seconds = counting_seconds(n_rows, count) + combining_seconds(
+        n_rows, count, counts_mb(count), n_features
+    )
+    jax = config["ensemble"]["backend"] == "jax"
+    memory = max(counting_mb(count, held, jax=jax), combining_mb(n_rows, counts_mb(count), held))
+    if not study.realizations:
+        yield f"labels    {count} files"
+    else:
+        jobs = batches(study.realizations, config["execution"]["realizations_per_job"])
+        plans = {plan.id: plan.parameters for plan in study.realizations}
+        swept = f"; varied: {', '.join(study.swept)}" if study.swept else ""
+        yield f"maps      {count}, in {len(jobs)} job{'s' * (len(jobs) != 1)} of training{swept}"
+        if config["structure"]["references"]:
+            tables = config["structure"]["references"] * len(config["structure"]["kinds"]) + 1
+            yield f"test      {tables} tables, to tell whether there are groups"
+        if n_rows:
+            members = [[plans[i] for i in ids] for ids in jobs.values()]
+            training = sum(training_seconds(maps, n_rows, n_features) for maps in members)
+            memory = max([memory, *(training_mb(maps, n_rows, n_features) for maps in members)])
+            seconds += training
+    if n_rows:
+        yield f"time      at most {_duration(seconds)} on one core, beside the test and figures"
+        yield f"memory    at most {memory / 1000:.1f} GB for one job"
+    yield f"results   {Path('results', study.name)}/"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,241 @@
+"""The configuration that a table suggests, with comments."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kohorte.command.columns import (
+    Column,
+    Look,
+    describe_mixture,
+    describe_values,
+    find_role,
+    shorten,
+)
+from kohorte.data.names import is_file
+from kohorte.errors import DataError
+from kohorte.recipes import DEFAULT_RECIPE, RECIPES
+
+#: Most columns whose values are counted in the groups that are found.
+_MOST_GROUPS = 3
+
+#: Longest name of a study, and what it is made of.
+_LONGEST = 80
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+#: Features of which more rows than this miss a value are left out.
+_MOSTLY_MISSING = 0.5
+
+#: Share of incomplete rows up to which they are dropped.
+_FEW_ROWS = 0.05
+
+_PLAIN = re.compile(r"[^\W\d]\w*([.-]\w+)*")
+#: What YAML 1.1 takes for something other than text.
+_TAKEN = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a study of a table could take from it."""
+
+    features: tuple[str, ...]
+    left_out: Mapping[str, str]  # By column: why it is no feature
+    missing: str  # error, skip or drop
+    n_incomplete: int  # rows that miss a value of a feature
+
+
+def name_study(source: str) -> str:
+    """Return a name of a study for a source: that of its file, as far as a name can hold it."""
+    stem = Path(source).name if is_file(source) else source.rpartition(":")[2]
+    stem = stem.lstrip(".").partition(".")[0]
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    name = _NOT_PLAIN.sub("_", plain).strip("._-")
+    return name[:_LONGEST] or "study"
+
+
+def propose(look: Look) -> Proposal:
+    """Choose features and what to do about missing values; DataError where nothing is numeric."""
+    numbers = {column.name: column for column in look.columns if column.kind == "number"}
+    left_out: dict[str, str] = {}
+    for column in look.columns:
+        role, reason = find_role(column)
+        if role == "feature" and column.n_infinite:
+            left_out[column.name] = reason
+        elif role == "feature" and column.missing_share > _MOSTLY_MISSING:
+            left_out[column.name] = f"{column.missing_share:.0%} missing"
+        elif role != "feature":
+            left_out[column.name] = ": ".join(filter(None, [role, reason]))
+    chosen = [name for name in numbers if name and name not in left_out]
+    if not chosen:  # better all numbers than none
+        chosen = [
+            c.name for c in numbers.values() if c.name and not (c.is_constant or c.n_infinite)
+        ]
+    if not chosen:
+        found = ", ".join(f"{c.name!r} ({find_role(c)[0]})" for c in look.columns[:20])
+        raise DataError(f"{look.title}: no column of numbers that differ; it has {found}")
+    missing, incomplete = _choose_missing(look, chosen, left_out)
+    return Proposal(
+        tuple(chosen), {n: r for n, r in left_out.items() if n not in chosen}, missing, incomplete
+    )
+
+
+def _choose_missing(look: Look, chosen: list[str], left_out: dict[str, str]) -> tuple[str, int]:
+    """Say how to deal with gaps; where rows would run out, features with most gaps are left out."""
+    n_rows = len(look.rows)
+    while True:
+        some, every = look.count_incomplete(chosen)
+        if not some:
+            return "error", 0
+        if not every and (look.shape is not None or some > _FEW_ROWS * n_rows):
+            return "skip", some
+        # Rows without any value, such as the sea in a map of the land, cannot be kept.
+        if some <= n_rows / 2 or len(chosen) == 1:
+            return "drop", some
+        worst = max(chosen, key=lambda name: look[name].n_missing)
+        chosen.remove(worst)
+        left_out[worst] = f"{look[worst].missing_share:.0%} missing"
+
+
+def write_proposal(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> str:
+    """Return the text of a configuration for a table, which runs as it is.
+
+    `reading`: keys of the section `data` that the table is read with.
+    """
+    return "\n".join(_lines(look, source, study, reading)) + "\n"
+
+
+def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> Iterator[str]:
+    proposal = propose(look)
+    yield f"# A study of {source}: {look.n_rows} rows, {len(look.columns)} columns."
+    yield f"#     kohorte check {study}.yaml    all that could be wrong, before any work"
+    yield f"#     kohorte run {study}.yaml      results go to results/{study}/"
+    yield "# Every key, with its default: docs/configuration.md of kohorte."
+    yield ""
+    yield f"study: {quote(study)}"
+    yield ""
+    yield "data:"
+    yield f"  source: {quote(source)}"
+    for key, value in reading.items():
+        why = "    # far from all others" if key == "missing_values" else ""
+        yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
+    yield "  features:"
+    columns = [c for c in look.columns if c.name in proposal.features]
+    yield from _align([(f"    - {quote(c.name)}", _comment(c)) for c in columns])
+    numbers = [
+        c for c in look.columns if c.name in proposal.left_out and c.kind == "number" and c.name
+    ]
+    yield from _align(
+        [
+            (f"    # - {quote(c.name)}", f"{proposal.left_out[c.name]}; {describe_values(c)}")
+            for c in numbers
+        ]
+    )
+    others = [c for c in look.columns if c.kind != "number"]
+    if others:
+        yield "  # No numbers:"
+        yield from _align(
+            [(f"  #   {quote(c.name)}", f"{find_role(c)[0]}; {_values(c)}") for c in others]
+        )
+    yield from _roles(look)
+    yield from _missing(look, proposal)
+    skewed = [f"{quote(c.name)}: {c.transform}" for c in columns if c.transform]
+    if skewed:
+        yield "  # Heavily skewed: few points are far from all others. This makes them even:"
+        yield f"  # transform: {{{', '.join(skewed)}}}"
+    yield "  # scaling: two_sigma    # (x - mean) / (2 std)"
+    if look.n_rows > 1_000_000:
+        yield "  # sample: 100000        # rows drawn at random, for a first look"
+    yield ""
+    yield from _recipe()
+
+
+def _roles(look: Look) -> Iterator[str]:
+    found: dict[str, list[Column]] = {}
+    for column in look.columns:
+        found.setdefault(find_role(column)[0], []).append(column)
+    named = [c for c in found.get("identifier", ()) if c.name and c.aside is None]
+    if named:
+        # Words name rows better than numbers.
+        best = min(named, key=lambda column: (column.kind == "number", column.is_counted))
+        yield f"  id: {quote(best.name)}    # names the rows in results"
+    groups = found.get("group", []) + found.get("class or group", [])
+    if groups:
+        names = ", ".join(quote(column.name) for column in groups[:_MOST_GROUPS])
+        yield f"  group: [{names}]    # counted in the groups that are found, and no part of them"
+    if look.has_labels:
+        yield "  # The source brings its classes; they are for evaluation alone."
+    else:
+        for column in found.get("class", []) + found.get("class or group", []):
+            count = f"{column.n_distinct} classes, for evaluation alone"
+            yield f"  # label: {quote(column.name)}    # {count}"
+    carried = found.get("date", []) + found.get("coordinate", [])
+    if carried:
+        names = ", ".join(quote(column.name) for column in carried)
+        yield f"  # carry: [{names}]    # kept beside the results of each row"
+
+
+def _missing(look: Look, proposal: Proposal) -> Iterator[str]:
+    n, of = proposal.n_incomplete, len(look.rows)
+    if proposal.missing == "error":
+        yield "  # missing: error        # no value of a feature is missing"
+        return
+    other = {
+        "drop": "skip: measure distances over what is there",
+        "skip": "drop: leave such rows out",
+    }
+    share = f"{n} of {of} rows ({n / of:.1%}) miss a value of a feature"
+    yield f"  # {share}; or {other[proposal.missing]}"
+    yield f"  missing: {proposal.missing}"
+
+
+def _recipe() -> Iterator[str]:
+    yield "# What is not given follows the recipe, which says:"
+    yield f"# recipe: {DEFAULT_RECIPE}"
+    yield "# seed: 42"
+    for section, said in RECIPES[DEFAULT_RECIPE].items():
+        yield f"# {section}:"
+        for key, value in said.items():
+            yield f"#   {key}: {json.dumps(value)}".replace('"', "")
+
+
+def _comment(column: Column) -> str:
+    parts = [describe_values(column)]
+    if column.title and column.title != column.name:
+        parts.append(shorten(column.title, 60))
+    if column.n_missing:
+        parts.append(f"{column.n_missing} missing")
+    if column.n_distinct == 2:
+        parts.append("two values")
+    return ", ".join(parts)
+
+
+def _values(column: Column) -> str:
+    missing = f", {column.n_missing} missing" if column.n_missing else ""
+    if column.kind == "empty":
+        return "no value at all"
+    if column.kind == "mixed":
+        said = f"; {column.advice}" if column.advice else ""
+        return describe_mixture(column) + said + missing
+    more = f"{column.n_distinct} values, such as " if column.kind == "text" else ""
+    return more + describe_values(column) + missing
+
+
+def _align(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
+    width = min(40, max((len(text) for text, _ in lines), default=0))
+    for text, comment in lines:
+        comment = " ".join(comment.split())
+        yield f"{text.ljust(width)}    # {comment}" if comment else text
+
+
+def quote(text: str) -> str:
+    """Write text as YAML takes it for text, and for nothing else."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _TAKEN:
+        return text
+    marked = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in marked) + '"'

@@ -1,0 +1,117 @@
+"""What a run started with, and which study a folder of results belongs to.
+
+Jobs in processes of their own, here or on a cluster, would read the files of a study anew. So that
+one that is edited while a run goes on changes nothing of it, the run leaves a record that its jobs
+take instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kohorte._files import replacing
+from kohorte.errors import ConfigError
+from kohorte.study.outside import MEMORY
+
+#: Where a study says what it was made from, in its folder.
+OWNER = ".study.json"
+
+Content = Mapping[str, Sequence[str]]  # Digests of files from outside, by key of the configuration
+
+
+def run_record(
+    files: Iterable[str | Path], arguments: Iterable[str], memory: Path = MEMORY
+) -> Path:
+    """Return where a run has its record that is called with these files and `--config`."""
+    called = [[os.path.abspath(file) for file in files], list(map(str, arguments))]
+    name = hashlib.sha256(json.dumps(called).encode(errors="surrogateescape")).hexdigest()
+    return memory / "runs" / f"{name[:20]}.json"
+
+
+def write_record(record: Path, config: Mapping[str, Any], content: Content) -> None:
+    """Write what a run starts with: its configuration, and digests of the files from outside."""
+    with replacing(record) as temporary:
+        text = json.dumps({"config": config, "content": content}, ensure_ascii=False)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_record(record: Path) -> tuple[dict[str, Any] | None, dict[str, list[str]]]:
+    """Return configuration and digests of a record; None and no digests where there is none."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(record.read_text(encoding="utf-8"))
+        return found["config"], found["content"]
+    return None, {}
+
+
+def check_content(key: str, now: Sequence[str], started_with: Content) -> None:
+    """Refuse to read a file that was changed since the run started: ConfigError."""
+    if key in started_with and list(started_with[key]) != list(now):
+        raise ConfigError(
+            f"{key}: the file was changed while this run goes on; run again to use it as it is now"
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the results of a study were made from."""
+
+    files: list[str]  # The configuration
+    source: str  # As the configuration names it
+    content: list[str]  # Digests of the files of the source
+
+
+def study_origin(
+    config: Mapping[str, Any], files: Iterable[str | Path], content: Content
+) -> Origin:
+    """Return what a study is made from. `content`: digests of the files that it names, by key."""
+    source = config["data"]["source"]
+    keys = ["data.source", "fields.source"]
+    if source is None:
+        source, keys = ", ".join(config["realizations"]["labels"] or ()), ["realizations.labels"]
+    digests = [digest for key in keys for digest in content.get(key, ())]
+    return Origin([_nearby(file) for file in files], source, digests)
+
+
+def write_owner(results: Path, origin: Origin) -> None:
+    """Note what a study is made from, in its folder."""
+    with replacing(results / OWNER) as temporary:
+        text = json.dumps(asdict(origin), indent=1, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def check_owner(results: Path, now: Origin) -> str:
+    """Refuse to go on with the finished study of another table under the same name: ConfigError.
+
+    Returns what a person should know of how it goes on, "" for nothing.
+    """
+    if not (results / "MANIFEST").exists():
+        return ""
+    try:
+        former = Origin(**json.loads((results / OWNER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return ""
+    names = " and ".join(now.files) or "this configuration"
+    if former.source == now.source or (former.content and former.content == now.content):
+        made = " and ".join(former.files)
+        same = former.files == now.files or not former.files
+        return "" if same else f"{results} was last made with {made}; it goes on with {names}"
+    said = f"{results} was made from {former.source}, and {names} names {now.source}"
+    if former.files == now.files:
+        return f"{said}; the study is made anew from it"
+    raise ConfigError(
+        f"study: {said}. Give the new study a name of its own (study: in its file, or --config "
+        f"study=...), or remove {results} to make it anew"
+    )
+
+
+def _nearby(path: str | Path) -> str:
+    """Return a path as seen from the directory of the run, where it lies in it."""
+    path, here = os.path.abspath(path), os.getcwd()
+    return os.path.relpath(path) if path.startswith(here + os.sep) else path

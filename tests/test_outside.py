@@ -1,0 +1,202 @@
+"""Files from outside: what is in them decides, whatever their names and dates."""
+
+import hashlib
+import json
+import os
+
+import pytest
+from workflow_project import TINY, Project, write_points
+
+from kohorte import store
+from kohorte.data.names import locate
+from kohorte.data.sources import read_table
+from kohorte.errors import ConfigError, DataError, ResultError
+from kohorte.study.manifest import verify, write_manifest
+from kohorte.study.outside import content_digest, named_files, plain_name, plain_path
+from kohorte.study.runs import (
+    Origin,
+    check_content,
+    check_owner,
+    read_record,
+    run_record,
+    write_owner,
+    write_record,
+)
+
+OLD = 1_500_000_000
+
+
+def put(path, text, date=OLD):
+    path.write_text(text)
+    os.utime(path, (date, date))
+    return path
+
+
+def test_content_decides_and_no_date(tmp_path, monkeypatch):
+    memory = tmp_path / "memory"
+    monkeypatch.setattr("kohorte.study.outside._FRESH", 0)
+    table = put(tmp_path / "a.csv", "x\n1\n")
+    first = content_digest(table, memory)
+    assert first == hashlib.sha256(b"x\n1\n").hexdigest()
+    os.utime(table)
+    assert content_digest(table, memory) == first
+    # Equal in size and date of its content, which `cp -p` and `rsync -a` set.
+    other = put(tmp_path / "b.csv", "x\n2\n")
+    os.replace(other, table)
+    assert content_digest(table, memory) == hashlib.sha256(b"x\n2\n").hexdigest()
+    put(table, "x\n3\n")
+    assert content_digest(table, memory) == hashlib.sha256(b"x\n3\n").hexdigest()
+
+
+def test_a_file_is_read_once(tmp_path, monkeypatch):
+    memory = tmp_path / "memory"
+    monkeypatch.setattr("kohorte.study.outside._FRESH", 0)
+    table = put(tmp_path / "a.csv", "x\n1\n")
+    first = content_digest(table, memory)
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))
+    assert content_digest(table, memory) == first
+    note = next(memory.rglob("*.json"))
+    note.write_text("damaged")
+    with pytest.raises(pytest.fail.Exception):
+        content_digest(table, memory)
+
+
+def test_a_file_that_was_just_written_is_not_remembered(tmp_path):
+    memory = tmp_path / "memory"
+    content_digest(put(tmp_path / "a.csv", "x\n1\n"), memory)
+    assert not memory.exists()
+
+
+def test_what_is_no_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert content_digest(tmp_path / "pipe", None) == "no file"
+    assert content_digest(tmp_path / "none", None) == "missing"
+    folder = tmp_path / "cube.zarr"
+    (folder / "a").mkdir(parents=True)
+    put(folder / "a" / "0.0", "1")
+    first = content_digest(folder, None)
+    os.rename(folder / "a" / "0.0", folder / "a" / "0.1")
+    assert content_digest(folder, None) != first
+
+
+def test_paths_hold_no_pattern_of_snakemake(tmp_path):
+    odd = tmp_path / "run {3}"
+    odd.mkdir()
+    table = put(odd / "-a {b,c} #1 %20*'\".csv", "x\n1\n")
+    link = plain_path(str(table), "data.source", tmp_path / "memory")
+    assert not {"{", "}"} & set(link)
+    with open(link) as stream:
+        assert stream.read() == "x\n1\n"
+    assert plain_path(str(table), "data.source", tmp_path / "memory") == link
+    assert plain_path("a b.csv", "data.source", tmp_path / "memory") == "a b.csv"
+    assert plain_name(str(table)) == "-a _b,c_ #1 %20*'\".csv"
+    put(tmp_path / "file", "")
+    with pytest.raises(ConfigError, match=r"prediction\.source: .* rename the file"):
+        plain_path(str(table), "prediction.source", tmp_path / "file")
+
+
+def test_a_tilde_is_a_home_folder_or_a_letter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert locate("~/a.csv") == str(tmp_path / "home" / "a.csv")
+    put(tmp_path / "~backup.csv", "x,y\n1,2\n3,4\n")
+    assert locate("~backup.csv") == "~backup.csv"
+    assert read_table("~backup.csv").names == ("x", "y")
+    with pytest.raises(DataError, match="no such file"):
+        read_table("~nobody/a.csv")
+
+
+def test_files_that_a_configuration_names():
+    config = {
+        "data": {"source": "sklearn:iris"},
+        "training": {"weights": "w.npy"},
+        "classification": {"test": None},
+        "realizations": {"labels": ["a.npy", "b.npy"]},
+    }
+    keys = [("data", "source"), ("training", "weights"), ("classification", "test")]
+    assert named_files(config, keys) == {
+        "training.weights": ["w.npy"],
+        "realizations.labels": ["a.npy", "b.npy"],
+    }
+
+
+def test_a_manifest_knows_its_sources(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    result = put(folder / "groups.csv", "1\n")
+    made = {"data.source": ["1" * 64], "realizations.labels": ["2" * 64, "3" * 64]}
+    write_manifest(folder / "MANIFEST", [result], {"study": "a"}, made)
+    verify(folder / "MANIFEST", sources=made)
+    verify(folder / "MANIFEST", sources={"data.source": ["missing"]})
+    verify(folder / "MANIFEST")
+    with pytest.raises(ResultError, match=r"data\.source is not the one"):
+        verify(folder / "MANIFEST", sources={"data.source": ["4" * 64]})
+    swapped = {"realizations.labels": made["realizations.labels"][::-1]}
+    with pytest.raises(ResultError, match=r"realizations\.labels\[0\] is not the one"):
+        verify(folder / "MANIFEST", sources=swapped)
+
+
+def test_jobs_take_what_the_run_started_with(tmp_path):
+    record = run_record(["a.yaml"], ["seed=1"], tmp_path)
+    assert record != run_record(["a.yaml"], [], tmp_path)
+    assert read_record(record) == (None, {})
+    write_record(record, {"study": "µ"}, {"data.source": ["1"]})
+    assert read_record(record) == ({"study": "µ"}, {"data.source": ["1"]})
+    check_content("data.source", ["1"], {"data.source": ["1"]})
+    check_content("training.weights", ["1"], {"data.source": ["1"]})
+    with pytest.raises(ConfigError, match=r"data\.source: the file was changed while"):
+        check_content("data.source", ["2"], {"data.source": ["1"]})
+    record.write_text(json.dumps([]))
+    assert read_record(record) == (None, {})
+
+
+def test_a_finished_study_is_not_continued_with_another_table(tmp_path):
+    first = Origin(["config/a.yaml"], "a.csv", ["1"])
+    other = Origin(["config/b.yaml"], "b.csv", ["2"])
+    write_owner(tmp_path, first)
+    assert check_owner(tmp_path, other) == ""  # nothing is finished
+    (tmp_path / "MANIFEST").touch()
+    assert check_owner(tmp_path, first) == ""
+    # Edited: another content of the same file, another table in the same study file.
+    assert check_owner(tmp_path, Origin(first.files, "a.csv", ["3"])) == ""
+    assert "made anew" in check_owner(tmp_path, Origin(first.files, "b.csv", ["3"]))
+    # The same table under another name, and from another study file.
+    assert "goes on with" in check_owner(tmp_path, Origin(other.files, "moved.csv", ["1"]))
+    with pytest.raises(ConfigError, match=r"was made from a\.csv, and config/b\.yaml names b\.csv"):
+        check_owner(tmp_path, other)
+    (tmp_path / ".study.json").write_text("{")
+    assert check_owner(tmp_path, other) == ""
+
+
+@pytest.mark.workflow
+def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path):
+    source, target = "run {3}/~a {b,c} #1 %2*'.csv", "results/study/data.h5"
+    config = {**TINY, "data": {"source": source, "label": "kind"}}
+    project = Project(root, tmp_path / "a study", config)
+    table = project.directory / source
+    table.parent.mkdir()
+    write_points(table)
+    # Without a name it has that of its file; an edit while the run goes on is for the next one.
+    del config["study"]
+    project.configure(config)
+    with project.start(target) as run:
+        for line in run.stdout:
+            if line.startswith("Study study; log: "):
+                project.configure(config, data={**config["data"], "stride": 2})
+        assert run.wait() == 0
+    assert len(store.read_data(project.directory / target).rows) == 90
+    assert project.pending(target) == {"prepare_data": 1}
+    project.configure(config)
+    os.utime(table)
+    assert project.pending(target) == {}
+    lines = table.read_text().splitlines()
+    put(table, "\n".join(lines[:61]))
+    output = project.run(target)
+    assert "data       60 points, 3 features" in output
+    # Here the table is looked at before any job, in the words of the job.
+    says = ["kohorte: ", "no feature 'widht'"]
+    extra = ["--config", "data={features: [widht]}"]
+    project.stop(target, "--dry-run", *extra, says=says)
+    *_, log, error = project.stop(target, *extra, says=says).splitlines()
+    assert log == "prepare_data failed; log: results/study/logs/prepare_data.log"
+    assert error.startswith(f"kohorte: {source}: no feature 'widht'")
