@@ -236,7 +236,7 @@ def test_table_without_truth_and_explicit_realizations(make_project):
     project.run()
     assert len(pd.read_csv(project.results / "tables" / "realizations.csv")) == 4
     evaluation = (project.results / "tables" / "evaluation.csv").read_text()
-    assert evaluation == "method,ari,ami,accuracy,n_groups\n"
+    assert evaluation == "method,ari,ami,accuracy,n_groups,points\n"
     assert json.loads((project.results / "realizations/batches/000.json").read_text())
 
 
