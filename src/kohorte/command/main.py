@@ -286,7 +286,7 @@ def _run(parsed: argparse.Namespace) -> int:
         return _say(f"{study.path}: {count} fault{'s' * (count != 1)}, listed above", 1)
     status = _snakemake(study, parsed, (["--dry-run"] if parsed.dry_run else []) + parsed.passed)
     if status == 0 and not parsed.dry_run and (study.results / "summary.txt").exists():
-        print(f"Results: {study.results}/; `kohorte open {study.name}` shows the page of the study.")
+        print(f"Results: {study.results}/; `kohorte open {study.name}` shows the page of it.")
     return status
 
 
