@@ -72,15 +72,12 @@ def summarize_study(
         f"  structure    {_describe_structure(ensemble)}",
         f"  consensus    {count_of(consensus.n_groups, 'group')}{empty} (rule: {consensus.rule}"
         f"{_describe_runner_up(consensus)}), mean confidence {points.mean_confidence:.3f}",
+        *_describe_agreement(ensemble),
         f"  points       {_describe_points(points)}",
         *(_describe_notable(notable, data) if notable is not None else ()),
         *(_describe_composition(composition) if composition is not None else ()),
         f"  enough       {_describe_sufficiency(sufficiency, count - copies)}",
     ]
-    if consensus.consensus == "jaccard":  # cuts of several finenesses are not meant to agree
-        mean = ensemble.realizations.mean_ari
-        text = f"two realizations: adjusted Rand index {mean:.3f} on average"
-        lines.insert(-2, f"  agreement    {text}")
     if len(evaluation):
         judged, of = evaluation["points"].iloc[0], ensemble.n_points
         some = f" of the {judged} points whose class is known" if judged < of else ""
@@ -171,6 +168,12 @@ def _describe_runner_up(consensus: StoredConsensus) -> str:
         best.setdefault(k, score)
     ranked = list(best.items())[:2]
     return "; evidence for " + ", ".join(f"{k}: {score:.2f}" for k, score in ranked)
+
+
+def _describe_agreement(ensemble: StoredEnsemble) -> Iterator[str]:
+    if ensemble.consensus.consensus == "jaccard":  # cuts of several finenesses need not agree
+        mean = ensemble.realizations.mean_ari
+        yield f"  agreement    two realizations: adjusted Rand index {mean:.3f} on average"
 
 
 def _describe_sufficiency(sufficiency: pd.DataFrame, count: int) -> str:
