@@ -354,8 +354,8 @@ def figure_jobs(figures):
 def read_captions(wildcards):
     """Captions of figures and tables, as `figures/<name>` and `tables/<name>`."""
     found = {}
-    for rule in workflow.rules:
-        for file in rule.output:
+    for one in workflow.rules:
+        for file in one.output:
             told = get_flag_value(file, "report")
             if told and told.caption:
                 path = Path(str(file))
