@@ -47,6 +47,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/classes.smk"
 include: "workflow/rules/sweep.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/development/jobs.smk"
 include: "workflow/rules/development/gallery.smk"
@@ -56,6 +57,7 @@ rule all:
     default_target: True
     input:
         "<results>/summary.txt",
+        "<results>/report.html",
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,

@@ -620,7 +620,7 @@ def test_targets_of_a_finished_study(calls, folder, capsys):
     (folder / "results" / "other" / "ensemble.h5").touch()
     (folder / "other.yaml").write_text("study: other\n")
     ends = {
-        "report mine": ["--report", "results/mine/report.html"],
+        "report mine": ["--", "results/mine/report.html"],
         "verify mine": ["--", "verify"],
         "bundle mine": ["--", "bundle_study"],
         "compare mine results/other": ["--", "compare_studies"],

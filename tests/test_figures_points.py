@@ -12,11 +12,13 @@ from kohorte.analysis.evaluation import evaluate
 from kohorte.errors import ConfigError
 from kohorte.figures.panels import MAX_POINTS, MOST_READ, choose_points, choose_step, fill_missing
 from kohorte.figures.points import (
+    class_colours,
     classes_of_groups,
     confidence_figure,
     most_telling_features,
     signal_figure,
 )
+from kohorte.figures.style import group_colour
 from kohorte.maps.lattice import Lattice
 
 
@@ -84,6 +86,23 @@ def test_misassigned_points_are_counted_by_the_matching():
     figure = signal_figure(features, ["x", "y"], signal=signal, labels=labels, **known)
     # point 2 is a cat in the dogs' group, point 4 in a group that stands for nothing
     assert "misassigned (2, 40.0 %)" in page.texts(figure)
+
+
+def test_groups_keep_their_colours_and_classes_take_them():
+    assert class_colours(np.array([1, 0, -1]), 3) == [1, 0, 3]
+    assert class_colours(np.array([2, 2]), 3) == [2, 3, 0]
+    features = np.arange(8.0).reshape(4, 2)
+    labels, truth = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 0])
+    known = {"truth": truth, "class_names": ["cat", "dog"], "matching": np.array([1, 0])}
+    figure = signal_figure(features, ["x", "y"], signal=np.ones(4), labels=labels, **known)
+    entries = [
+        (text.get_text(), handle.get_color())
+        for legend in figure.legends
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+    ]
+    colours = {text.split(" (")[0]: colour for text, colour in entries}
+    assert colours["group 0"] == colours["dog"] == group_colour(0)
+    assert colours["group 1"] == colours["cat"] == group_colour(1)
 
 
 def test_classes_of_groups_invert_the_matching_of_an_evaluation():

@@ -48,7 +48,7 @@ def test_stable_names(finished):
     assert ids == sorted(f"x{x}_y5_steps400_alpha{a}_r1" for x in (6, 7) for a in (0.1, 0.3))
     pdf = {path.stem for path in (results / "figures").glob("*.pdf")}
     assert pdf == {path.stem for path in (results / "figures").glob("*.png")}
-    assert len(pdf) == 16
+    assert len(pdf) == 18
 
 
 def test_every_rule_that_ran_left_a_log_and_a_benchmark(finished):
@@ -120,9 +120,9 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     assert not {"prepare_data", "train_realizations", "count_overlaps"} & set(jobs)
 
     project.configure(TINY, figures={"color_by": "xdim"})
-    assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
+    assert set(project.pending()) == {"all", "draw_figures", "write_report", "write_manifest"}
     project.run("draw_figures")
-    assert "2 figures drawn, 14 kept" in (project.results / "logs" / "draw_figures.log").read_text()
+    assert "2 figures drawn, 16 kept" in (project.results / "logs" / "draw_figures.log").read_text()
 
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "draw_figures"} <= set(project.pending())
@@ -141,9 +141,9 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     module = source / "kohorte" / "figures" / "stability.py"
     text = module.read_text()
     module.write_text(text + "# edited\n")
-    assert set(project.pending()) == {"all", "draw_figures", "write_manifest"}
+    assert set(project.pending()) == {"all", "draw_figures", "write_report", "write_manifest"}
     project.run()
-    assert "2 figures drawn, 14 kept" in log.read_text()
+    assert "2 figures drawn, 16 kept" in log.read_text()
     assert project.pending() == {}
     assert_same(before, content(project.results))
 
@@ -157,7 +157,7 @@ def test_an_edited_module_changes_its_figures_alone(finished, make_project):
     project.run("draw_figures")
     (project.results / "figures" / "hits.png").unlink()
     project.run()
-    assert "1 figures drawn, 15 kept" in log.read_text()
+    assert "1 figures drawn, 17 kept" in log.read_text()
     (project.results / "figures" / "signal.pdf").unlink()
     assert project.pending("plot_signal") == {"plot_signal": 1}
     project.run("plot_signal", cores=1)
@@ -418,7 +418,18 @@ def test_label_files_that_leave_points_out(make_project):
         assert file["signals"][:].sum(axis=0).tolist() == (labels >= 0).sum(axis=0).tolist()
 
 
-def test_report(finished, tmp_path):
+def test_the_page_of_a_study(finished):
+    text = (finished.results / "report.html").read_text()
+    groups = pd.read_csv(finished.results / "tables" / "groups.csv")
+    assert text.count('<article class="card"') == len(groups)
+    for picture in (finished.results / "figures").glob("*.png"):
+        assert f'id="figure-{picture.stem}"' in text
+    assert "Valleys are clusters, ridges separate them" in text  # the caption of the U-matrix
+    assert "<code>training.steps</code>" in text
+    assert "report.html" in (finished.results / "MANIFEST").read_text()
+
+
+def test_report_of_snakemake(finished, tmp_path):
     report = tmp_path / "report.html"
     finished.run("--report", str(report))
     text = report.read_text()

@@ -23,6 +23,10 @@ import kohorte
 NUMERIC_LIBRARIES = ("numpy", "scipy", "numba", "jax", "scikit-learn", "pandas", "h5py")
 
 
+#: Endings of what a part of the library consists of: code, and templates of pages.
+_SOURCES = (".py", ".html", ".css", ".js", ".bib")
+
+
 @functools.cache
 def library_digest(*parts: str) -> str:
     """Return a digest, sixteen hexadecimal digits, of the source of parts of the library.
@@ -42,7 +46,9 @@ def library_digest(*parts: str) -> str:
         # The benchmarks lie beside the library.
         base = root.parent if part.startswith("kohorte_benchmarks") else root
         folder, module = base / part, base / f"{part}.py"
-        files = sorted(folder.rglob("*.py")) if folder.is_dir() else [module]
+        files = [module]
+        if folder.is_dir():
+            files = sorted(f for f in folder.rglob("*") if f.suffix in _SOURCES)
         for file in files:
             digest.update(file.relative_to(base).as_posix().encode())
             source = file.read_bytes().replace(b"\r\n", b"\n")

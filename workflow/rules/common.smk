@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
-from snakemake.io import ancient, flag
+from snakemake.io import ancient, flag, get_flag_value
 from snakemake.logging import logger
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.settings.types import RerunTrigger
@@ -355,6 +355,32 @@ def figure_jobs(figures):
         | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
         for figure in figures
     }
+
+
+def read_captions(wildcards):
+    """Captions of figures and tables, as `figures/<name>` and `tables/<name>`."""
+    found = {}
+    for one in workflow.rules:
+        for file in one.output:
+            told = get_flag_value(file, "report")
+            if told and told.caption:
+                path = Path(str(file))
+                found[f"{path.parent.name}/{path.stem}"] = told.caption
+    return {name: workflow.sourcecache.open(caption).read() for name, caption in found.items()}
+
+
+def changed_settings():
+    """What the configuration says beyond the defaults of its recipe, by dotted key."""
+    given = {name: config[name] for name in ("study", "recipe")}
+    default = portable_config(prepare_config(check_config(given, SCHEMA), MODULES), MODULES)
+    changed = {}
+    for name, value in portable_config(config, MODULES).items():
+        if not isinstance(value, dict):
+            changed |= {} if name != "study" and value == default.get(name) else {name: value}
+            continue
+        usual = default.get(name) or {}
+        changed |= {f"{name}.{k}": v for k, v in value.items() if k not in usual or v != usual[k]}
+    return changed
 
 
 def figure_origins(wildcards):

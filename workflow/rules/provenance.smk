@@ -16,6 +16,7 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *MODULE_RESULTS,
+            "<results>/report.html",
         ],
     output:
         config="<results>/config.yaml",
@@ -89,6 +90,7 @@ rule bundle_study:
     input:
         source=given("data.source", config["data"]["source"]),
         summary="<results>/summary.txt",
+        report="<results>/report.html",
         manifest="<results>/MANIFEST",
     output:
         crate=f"<results>/{STUDY.name}.crate.zip",

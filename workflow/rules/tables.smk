@@ -15,6 +15,7 @@ TABLES = [
     "reliability",
     "stability",
     "groups",
+    "group_features",
     "boundaries",
     "sufficiency",
     "splits",
@@ -96,6 +97,12 @@ rule tabulate_results:
             category="Tables",
             labels={"table": "groups"},
         ),
+        group_features=report(
+            "<results>/tables/group_features.csv",
+            caption="../report/group_features.rst",
+            category="Tables",
+            labels={"table": "group_features"},
+        ),
         boundaries=report(
             "<results>/tables/boundaries.csv",
             caption="../report/boundaries_table.rst",
@@ -168,6 +175,7 @@ rule tabulate_results:
             "analysis/choice",
             "analysis/composition",
             "analysis/evaluation",
+            "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",
             "data/table",

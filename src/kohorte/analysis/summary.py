@@ -54,6 +54,7 @@ def summarize_study(
     count, n_sce = len(realizations), len(set(ensemble.clusters.sce_group))
     lines = [
         f"Study {study}: {ensemble.n_points} points, {count} realizations",
+        f"  report       {results}/report.html: open this first",
         *(_describe_data(data) if data is not None else ()),
         f"  realizations {_describe_realizations(realizations)}",
     ]

@@ -19,6 +19,7 @@ from kohorte.analysis.boundaries import boundary_table
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.composition import composition_table
 from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
+from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.reliability import reliability_table
 from kohorte.data.table import Beside, free_name
 from kohorte.ensemble.consensus import Candidates
@@ -378,6 +379,7 @@ def tabulate_study(
         "reliability": reliability_table(points.label, points.confidence, truth),
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,
+        "group_features": profile_study(table, points.label, stored.consensus.n_groups),
         "boundaries": boundary_table(
             overlaps, groups, points.label, None if table is None else table.features, seed=seed
         ),

@@ -25,7 +25,7 @@ examples:
   kohorte check penguins.yaml           all that is wrong, before any work
   kohorte run penguins.yaml --cores 4
   kohorte predict penguins new.csv      groups of new points, from the finished study
-  kohorte report penguins               one page of figures and tables; kohorte open shows it
+  kohorte open penguins                 the page of the study: result, groups, figures, tables
 
 STUDY is the file of a study, its name, the folder of its results, or its table. Results go to
 results/STUDY of the folder that kohorte is run in. `kohorte COMMAND --help` says more.
@@ -167,7 +167,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add_cores(compare)
 
     for name, function, words in (
-        ("report", _report, "write one page with the figures and tables of a study"),
+        ("report", _report, "write the page of a study, where it is not as its results are"),
         ("verify", _verify, "compare the results of a study with their checksums"),
         ("bundle", _bundle, "pack a study for others, with the code that made it"),
     ):
@@ -286,7 +286,7 @@ def _run(parsed: argparse.Namespace) -> int:
         return _say(f"{study.path}: {count} fault{'s' * (count != 1)}, listed above", 1)
     status = _snakemake(study, parsed, (["--dry-run"] if parsed.dry_run else []) + parsed.passed)
     if status == 0 and not parsed.dry_run and (study.results / "summary.txt").exists():
-        print(f"Results: {study.results}/; `kohorte report {study.name}` makes one page of them.")
+        print(f"Results: {study.results}/; `kohorte open {study.name}` shows the page of it.")
     return status
 
 
@@ -372,7 +372,7 @@ def _compare(parsed: argparse.Namespace) -> int:
 def _report(parsed: argparse.Namespace) -> int:
     study = _finished(parsed.study)
     report = study.results / "report.html"
-    status = _snakemake(study, parsed, ["--report", str(report)])
+    status = _snakemake(study, parsed, ["--", str(report)])
     if status == 0:
         print(report)
     return status

@@ -23,11 +23,13 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
+from kohorte.figures.panels import choose_step
 from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
     INK,
+    MAX_GROUPS,
     PAGE_HEIGHT,
     SINGLE_COLUMN,
     Style,
@@ -205,25 +207,57 @@ def node_classes_figure(counts: np.ndarray, class_names: Sequence[str], lattice:
     classes than colours, or the counts do not fit.
     """
     _check_count(class_names)
+    return _draw_majorities(counts, class_names, lattice, range(len(class_names)))
+
+
+@paper_style()
+def node_groups_figure(counts: np.ndarray, lattice: Lattice) -> Figure:
+    """Draw the group of most points of each node, paler the fewer of its points are in it.
+
+    `counts` are (M, G) integers, points of each node by group. The largest groups are named.
+    """
+    sizes = np.asarray(counts).sum(axis=0)
+    largest = np.argsort(-sizes, kind="stable")[:MAX_GROUPS]
+    named = [int(group) for group in np.sort(largest) if sizes[group]]
+    return _draw_majorities(counts, [f"group {k}" for k in range(len(sizes))], lattice, named)
+
+
+def draw_node_groups(inputs: Inputs, parameters: Parameters) -> Figure:
+    """Draw `node_groups` from the files of a study."""
+    stored = read_map(inputs, parameters, "winners")
+    winners = stored.arrays["winners"]
+    step = choose_step(len(winners))
+    ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
+    labels = np.asarray(ensemble.points.label, dtype=np.int64)
+    sides = stored.lattice.n_nodes, ensemble.consensus.n_groups
+    return node_groups_figure(count_classes(winners[::step], labels, *sides), stored.lattice)
+
+
+def _draw_majorities(
+    counts: np.ndarray, names: Sequence[str], lattice: Lattice, named: Sequence[int]
+) -> Figure:
+    """Draw the commonest of the columns in each node; the legend has those that are named."""
     counts = np.asarray(counts, dtype=np.int64)
-    if counts.shape != (lattice.n_nodes, len(class_names)):
+    if counts.shape != (lattice.n_nodes, len(names)):
         raise ConfigError(
-            f"counts of shape {counts.shape} for {lattice.n_nodes} nodes and "
-            f"{len(class_names)} classes"
+            f"counts of shape {counts.shape} for {lattice.n_nodes} nodes and {len(names)} classes"
         )
     hits, best = counts.sum(axis=1), counts.max(axis=1)
     commonest, occupied = counts.argmax(axis=1), hits > 0
     share = np.where(occupied, best / np.maximum(hits, 1), 0.0)
-    colours = np.array([to_rgb(group_colour(c)) for c in range(len(class_names))])
+    colours = np.array([to_rgb(group_colour(c)) for c in range(len(names))])
     filled = 1 - share[:, None] * (1 - colours[commonest])
     filled[~occupied] = to_rgb(EMPTY)
     page = MapPage(lattice)
     fill_cells(page.axes, cell_polygons(lattice), lattice.n_nodes > MANY_CELLS, facecolors=filled)
     draw_boundaries(page.axes, lattice, np.where(occupied, commonest, -1), 0.5)
     entries = [
-        Patch(facecolor=group_colour(c), edgecolor=INK, lw=0.3, label=shorten(name, 20))
-        for c, name in enumerate(class_names)
+        Patch(facecolor=group_colour(c), edgecolor=INK, lw=0.3, label=shorten(names[c], 20))
+        for c in named
     ]
+    unnamed = np.setdiff1d(np.unique(commonest[occupied]), named)
+    if len(unnamed):
+        entries.append(Patch(facecolor="none", edgecolor="none", label=f"{len(unnamed)} smaller"))
     if not occupied.all():
         entries.append(Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points"))
     page.finish(entries)

@@ -121,7 +121,7 @@ def signal_figure(
         (N,) integers, consensus group and true class, an index into `class_names`; negative: none.
     matching
         For each group the class that it stands for, or -1, as `classes_of_groups` gives it: the
-        group takes the colour of the class, and points of other classes are marked. Needs `truth`.
+        class takes the colour of the group, and points of other classes are marked. Needs `truth`.
     step
         The points are every step-th of the study, which the figure then says.
     """
@@ -143,10 +143,7 @@ def signal_figure(
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
     groups = [f"group {k}" for k in range(int(labels.max(initial=-1)) + 1)]
-    colours = None
-    if truth is not None and matching is not None:
-        colours = _matched_colours(matching, truth)
-    entries = draw_groups(row.panels[1], x, y, labels, shown, groups, colours)
+    entries = draw_groups(row.panels[1], x, y, labels, shown, groups)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
         classes = classes if class_names is None else list(class_names)
@@ -158,7 +155,10 @@ def signal_figure(
                 text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
                 at, many = (x[chosen], y[chosen]), len(chosen) > 300
                 entries += mark_points(row.panels[1], *at, text, many=many)
-        row.legend(2, draw_groups(row.panels[2], x, y, truth, shown, classes, none="not known"))
+        colours = None if matching is None else class_colours(matching, len(classes))
+        row.legend(
+            2, draw_groups(row.panels[2], x, y, truth, shown, classes, colours, none="not known")
+        )
     row.legend(1, entries)
     row.finish()
     return row.figure
@@ -299,11 +299,18 @@ def _coordinates(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return features[:, 0], np.random.default_rng(len(features)).random(len(features))
 
 
-def _matched_colours(matching: np.ndarray, truth: np.ndarray) -> list[int]:
-    """Colour numbers of the groups: that of the class each stands for, else one of its own."""
-    unused = int(max(matching.max(initial=-1), truth.max(initial=-1))) + 1
-    spare = unused + np.cumsum(matching < 0) - 1
-    return np.where(matching >= 0, matching, spare).tolist()
+def class_colours(matching: np.ndarray, n_classes: int) -> list[int]:
+    """Colour numbers of the classes: that of the group that stands for each, else one of its own.
+
+    `matching`, as for `signal_figure`; groups have the same colours in all figures of a study.
+    """
+    colours = np.full(n_classes, -1)
+    for group in range(len(matching) - 1, -1, -1):
+        if 0 <= matching[group] < n_classes:
+            colours[matching[group]] = group
+    without = colours < 0
+    colours[without] = len(matching) + np.arange(without.sum())
+    return colours.tolist()
 
 
 def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:

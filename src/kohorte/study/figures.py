@@ -42,7 +42,7 @@ class Figure:
     #: module or one that it imports is edited.
     module: str
     question: str  # What it answers, in one sentence
-    section: str  # Of the report
+    section: str  # Of the report: one of SECTIONS, or one of a study's own
     needs: Sequence[Need] = ()  # What a study must have
     #: Files of the study that it is drawn from: `maps`, and HDF5 files by their names
     inputs: Sequence[str] = ()
@@ -157,16 +157,20 @@ STAGES = _require(
     "no weights are kept; set training.snapshots to 6",
 )
 
+#: Sections of the report in the order that they are read.
+SECTIONS = RESULT, TRUST, PARAMETERS, MAP = ("1 Result", "2 Trust", "3 Parameters", "4 Map")
+
 _of_a_map = partial(
     Figure,
-    section="Map",
+    section=MAP,
     needs=[MAPS],
     inputs=["maps", "ensemble", "data"],
     parameters=["figures.realization"],
 )
 _map_on_request = partial(_of_a_map, needs=[MAPS, CLASSES], on_request=True)
-_of_realizations = partial(Figure, section="Realizations", tables=["realizations"])
-_of_an_ensemble = partial(Figure, section="Ensemble", inputs=["ensemble"])
+_of_realizations = partial(Figure, section=PARAMETERS, tables=["realizations"])
+_of_an_ensemble = partial(Figure, section=RESULT, inputs=["ensemble"])
+_of_trust = partial(_of_an_ensemble, section=TRUST)
 _COLOURED = ["swept", "figures.color_by"]
 
 #: Figures of the core.
@@ -235,12 +239,12 @@ FIGURES = (
         tables=["sweep"],
         parameters=["ensemble.per"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "ranking",
         "kohorte.figures.ensemble",
         "How significant are the clusters, and into which groups does that separate them?",
     ),
-    _of_an_ensemble(
+    _of_trust(
         "stability",
         "kohorte.figures.stability",
         "How certain is the significance of each cluster?",
@@ -253,13 +257,13 @@ FIGURES = (
         "kohorte.figures.ensemble",
         "Which clusters of all realizations are alike, and which consensus groups do they form?",
     ),
-    _of_an_ensemble(
+    _of_trust(
         "evidence",
         "kohorte.figures.evidence",
         "What speaks for which number of groups, in which level of fineness?",
         needs=[CANDIDATES, SEVERAL],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "sufficiency",
         "kohorte.figures.stability",
         "How many realizations give the same consensus as as many others?",
@@ -268,12 +272,21 @@ FIGURES = (
         tables=["sufficiency"],
         parameters=["ensemble.enough"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "splits",
         "kohorte.figures.splits",
         "Which consensus groups split into which as more of them are asked for?",
         needs=[SEVERAL],
         tables=["splits"],
+    ),
+    _of_an_ensemble(
+        "profiles",
+        "kohorte.figures.profiles",
+        "What are the consensus groups like, and which features tell them apart?",
+        needs=[POINTS],
+        inputs=["data"],
+        tables=["group_features"],
+        parameters=["figures.profiles"],
     ),
     _of_an_ensemble(
         "signal",
@@ -283,7 +296,7 @@ FIGURES = (
         inputs=["ensemble", "data"],
         parameters=["figures.features"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "confidence",
         "kohorte.figures.points",
         "How sure is the consensus of each point?",
@@ -299,13 +312,19 @@ FIGURES = (
         inputs=[],
         tables=["composition"],
     ),
-    _of_an_ensemble(
+    _of_trust(
         "reliability",
         "kohorte.figures.reliability",
         "Is the confidence of the points what it says: how many of them are right?",
         needs=[POINTS, CLASSES],
         inputs=[],
         tables=["reliability"],
+    ),
+    _of_a_map(
+        "node_groups",
+        "kohorte.figures.classes",
+        "Where on a map do the consensus groups lie, and how pure are its nodes?",
+        inputs=["maps", "ensemble"],
     ),
     _map_on_request(
         "node_difference",
@@ -353,7 +372,7 @@ FIGURES = (
         parameters=_COLOURED,
         on_request=True,
     ),
-    _of_an_ensemble(
+    _of_trust(
         "overlap_matrices",
         "kohorte.figures.ensemble",
         "How do overlap, disagreement and significance of all pairs of clusters compare?",

@@ -39,7 +39,7 @@ NOT_LISTED = (
         "labelled/*",
         "tables/jobs.csv",
     ),
-    *("structure/*", "comparison/*", "*.crate.zip", "report.html"),
+    *("structure/*", "comparison/*", "*.crate.zip", "snakemake-report.html"),
 )
 
 _LINE = re.compile(r"(#content |)([0-9a-f]{64})  (.+)")

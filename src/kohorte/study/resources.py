@@ -77,6 +77,8 @@ COSTS: Mapping[str, Cost] = {
     "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
     "tabulate_splits": Cost(mb_per_mb=9, seconds_per_mb=2),
     "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
+    # Distances of all points to the means of their groups.
+    "write_report": Cost(base_mb=500, mb_per_mb=6, seconds_per_mb=0.5),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte.data.names import named_features
-from kohorte.study.figures import MAPS, Figure, Need
+from kohorte.study.figures import MAP, MAPS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study
 
@@ -24,7 +24,7 @@ MODULE = StudyModule(
             "colours",
             "kohorte.studies.colours.figures",
             "What does a map of three features (or slices of more) look like as an image?",
-            section="Map",
+            section=MAP,
             needs=[MAPS, Need("three features, from 0 to 1", _three_features)],
             inputs=["maps", "ensemble", "data"],
             parameters=["figures.realization"],

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from kohorte.study.figures import CLASSES, MAPS, Figure, Need
+from kohorte.study.figures import CLASSES, MAP, MAPS, Figure, Need
 from kohorte.study.modules import Package, StudyModule
 
 # Whether features are pixels shows only in the table itself.
@@ -12,7 +12,7 @@ _PIXELS = Need("features named `pixel_<row>_<column>`", lambda config, study: ""
 _of_images = partial(
     Figure,
     module="kohorte.studies.images.figures",
-    section="Map",
+    section=MAP,
     needs=[MAPS, CLASSES, _PIXELS],
     inputs=["maps", "ensemble", "data"],
     parameters=["figures.realization"],

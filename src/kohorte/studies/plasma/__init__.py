@@ -8,7 +8,7 @@ from typing import Any
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma.costs import COSTS
 from kohorte.studies.plasma.fields.names import check_fields, check_simulation
-from kohorte.study.figures import MAPS, POINTS, Figure, Need
+from kohorte.study.figures import MAP, MAPS, POINTS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study, check_whole_grid
 
@@ -158,7 +158,7 @@ MODULE = StudyModule(
             "cluster_radars",
             "kohorte.studies.plasma.figures.radars",
             "In which features do the clusters of a map differ from the mean of the table?",
-            section="Map",
+            section=MAP,
             needs=[MAPS],
             inputs=["maps", "ensemble", "data"],
             parameters=["figures.realization"],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte.data.names import named_features
-from kohorte.study.figures import MAPS, POINTS, Figure, Need
+from kohorte.study.figures import MAPS, POINTS, RESULT, Figure, Need
 from kohorte.study.modules import Package, StudyModule
 from kohorte.study.plan import Study
 
@@ -25,9 +25,7 @@ def _star_features(config: Mapping[str, Any], study: Study) -> str:
 
 _DIAGRAM = Need("features `b_v` and `absolute_magnitude`", _star_features)
 
-_of_stars = partial(
-    Figure, module="kohorte.studies.stars.figures", section="Ensemble", on_request=True
-)
+_of_stars = partial(Figure, module="kohorte.studies.stars.figures", section=RESULT, on_request=True)
 
 MODULE = StudyModule(
     folder=Path(__file__).parent,

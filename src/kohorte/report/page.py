@@ -1,0 +1,264 @@
+"""`report.html` from the files of a study: pictures and tables in one file, by a template."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import kohorte
+from kohorte._checks import extra
+from kohorte._files import replacing
+from kohorte.figures.style import MARKERS
+from kohorte.report.cards import Card, describe_more, make_cards
+from kohorte.report.facts import Facts, plain, read_facts
+from kohorte.report.words import describe_figure, headline, verdict
+from kohorte.study.figures import MAP, PARAMETERS, RESULT, TRUST
+
+with extra("workflow"):
+    import jinja2
+    from markupsafe import Markup, escape
+
+_FOLDER = Path(__file__).parent
+
+#: Pixels that a picture is made narrower to where it is a large file.
+WIDEST = 1500
+_LARGE_PICTURE = 400_000  # bytes
+
+#: Rows of a table on the page; the file has all.
+MOST_ROWS = 100
+
+#: Parts of the page that figures are in, in their order; other sections follow as they come.
+PARTS = {
+    RESULT: "What are the groups?",
+    TRUST: "Can I trust it?",
+    PARAMETERS: "Which parameters matter?",
+    MAP: "What do the maps look like?",
+}
+
+#: Figures in the order of their part; others follow.
+_FIRST = (
+    *("profiles", "signal", "composition"),
+    *("evidence", "sufficiency", "confidence", "reliability", "stability"),
+    *("agreement", "effects", "quality"),
+    *("node_groups", "umatrix", "component_planes", "hits"),
+)
+
+#: Tables in the order in which they are read; others follow.
+_ORDER = (
+    *("groups", "group_features", "composition", "notable", "boundaries", "structure", "evidence"),
+    *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
+    *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
+)
+
+#: Places of the corners of a marker in a square of 20, by its name in matplotlib.
+_SHAPES = {
+    "o": '<circle cx="10" cy="10" r="8"/>',
+    "s": '<rect x="3" y="3" width="14" height="14"/>',
+    "^": '<path d="M10 2 18 17H2z"/>',
+    "D": '<path d="M10 1 19 10 10 19 1 10z"/>',
+    "v": '<path d="M10 18 2 3h16z"/>',
+    "P": '<path d="M7 2h6v5h5v6h-5v5H7v-5H2V7h5z"/>',
+    "X": '<path d="M2 6 6 2l4 4 4-4 4 4-4 4 4 4-4 4-4-4-4 4-4-4 4-4z"/>',
+    "<": '<path d="M2 10 17 2v16z"/>',
+    "p": '<path d="M10 1 19 8l-3 10H4L1 8z"/>',
+    ">": '<path d="M18 10 3 18V2z"/>',
+    "h": '<path d="M10 1 18 5.5v9L10 19l-8-4.5v-9z"/>',
+}
+assert set(_SHAPES) == set(MARKERS)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the study on the page."""
+
+    name: str
+    question: str
+    reading: Markup  # How to read it
+    shown: str  # What this study shows, in numbers
+    data: str  # As a data URI
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of the study on the page; cells are the text shown and the value itself."""
+
+    name: str
+    reading: Markup
+    columns: Sequence[str]
+    numeric: Sequence[bool]
+    rows: Sequence[Sequence[tuple[str, str]]]
+    total: int
+
+
+def write_report(
+    path: str | Path,
+    *,
+    study: str,
+    ensemble: str | Path,
+    data: str | Path | None,
+    tables: Sequence[str | Path],
+    figures: Sequence[Mapping[str, str]],
+    captions: Mapping[str, str],
+    has_maps: bool,
+    settings: Mapping[str, Any],
+    provenance: Iterable[tuple[str, str, str]],
+) -> None:
+    """Write the page of a study.
+
+    Parameters
+    ----------
+    path
+        `results/<study>/report.html`; links on the page start in its folder.
+    ensemble, data, tables
+        `ensemble.h5`, `data.h5` where there is a table, and the CSV files of the study.
+    figures
+        Of each its `name`, `question`, `section`, and the path `file` of its PNG.
+    captions
+        How to read figures and tables, in reStructuredText, by `figures/<name>`, `tables/<name>`.
+    settings
+        What the configuration says beyond its defaults, by dotted key.
+    provenance
+        Rows of topic, name and value.
+    """
+    facts = read_facts(study, ensemble=ensemble, data=data, tables=tables, has_maps=has_maps)
+    text = render_report(facts, figures, captions, settings, list(provenance))
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def render_report(
+    facts: Facts,
+    figures: Sequence[Mapping[str, str]],
+    captions: Mapping[str, str],
+    settings: Mapping[str, Any],
+    provenance: Sequence[tuple[str, str, str]],
+) -> str:
+    """Return the page as text; arguments as for `write_report`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    cards = make_cards(facts)
+    parts: dict[str, list[Picture]] = {section: [] for section in PARTS}
+    first = {name: number for number, name in enumerate(_FIRST)}
+    for figure in sorted(figures, key=lambda figure: first.get(figure["name"], len(first))):
+        picture = _show_figure(facts, figure, captions)
+        parts.setdefault(figure["section"], []).append(picture)
+    return environment.get_template("page.html").render(
+        study=facts.study,
+        version=kohorte.__version__,
+        headline=headline(facts),
+        findings=verdict(facts),
+        cards=cards,
+        more=describe_more(facts, cards),
+        id_title=facts.id_title,
+        step=facts.step,
+        parts=[
+            {
+                "id": f"part-{number}",
+                "title": PARTS.get(section, section),
+                "pictures": pictures,
+            }
+            for number, (section, pictures) in enumerate(parts.items(), start=1)
+            if pictures
+        ],
+        sheets=list(_show_tables(facts, captions)),
+        most_rows=MOST_ROWS,
+        settings=[(key, json.dumps(value, ensure_ascii=False)) for key, value in settings.items()],
+        provenance=[row for row in provenance if row[0] != "configuration"],
+        bibtex=_bibtex(),
+        marker=draw_marker,
+        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
+        script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
+    )
+
+
+def draw_marker(card: Card) -> Markup:
+    """Return the marker of a group, in its colour, as a picture of vectors."""
+    shape = Markup(_SHAPES[card.symbol])
+    return Markup(
+        '<svg class="marker" viewBox="0 0 20 20" aria-hidden="true" fill="{}" '
+        'stroke="currentColor" stroke-width="0.8">{}</svg>'
+    ).format(card.colour, shape)
+
+
+def read_caption(text: str) -> Markup:
+    """Return a caption in reStructuredText, of one or more paragraphs, as HTML."""
+    html = str(escape(" ".join(text.split())))
+    html = re.sub(r"``(.+?)``", r"<code>\1</code>", html)
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html))
+
+
+def _show_figure(facts: Facts, figure: Mapping[str, str], captions: Mapping[str, str]) -> Picture:
+    name = figure["name"]
+    content, width, height = fit_picture(Path(figure["file"]).read_bytes())
+    return Picture(
+        name=name,
+        question=figure["question"].replace("`", ""),
+        reading=read_caption(captions.get(f"figures/{name}", "")),
+        shown=describe_figure(facts, name),
+        data=f"data:image/png;base64,{base64.b64encode(content).decode()}",
+        width=width,
+        height=height,
+    )
+
+
+def fit_picture(content: bytes) -> tuple[bytes, int, int]:
+    """Return a PNG, made narrower where it is a large file, with its width and height in pixels."""
+    with extra("figures"):
+        from PIL import Image
+    with Image.open(io.BytesIO(content)) as picture:
+        width, height = picture.size
+        if len(content) <= _LARGE_PICTURE or width <= WIDEST:
+            return content, width, height
+        size = WIDEST, round(height * WIDEST / width)
+        buffer = io.BytesIO()
+        picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(
+            buffer, "PNG", optimize=True
+        )
+    return min(content, buffer.getvalue(), key=len), *size
+
+
+def _show_tables(facts: Facts, captions: Mapping[str, str]) -> Iterator[Sheet]:
+    known = [name for name in _ORDER if name in facts.tables]
+    for name in [*known, *sorted(set(facts.tables) - set(known))]:
+        table = facts.tables[name]
+        if not len(table):
+            continue
+        shown = table.head(MOST_ROWS)
+        columns = [[(plain(v), _whole(v)) for v in shown[c].tolist()] for c in shown.columns]
+        yield Sheet(
+            name=name,
+            reading=read_caption(captions.get(f"tables/{name}", "")),
+            columns=[str(column) for column in table.columns],
+            numeric=[pd.api.types.is_numeric_dtype(table[column]) for column in table.columns],
+            rows=list(zip(*columns, strict=True)),
+            total=len(table),
+        )
+
+
+def _whole(value: Any) -> str:
+    """Return a value as its file has it, where the page shows it otherwise."""
+    text = "" if pd.isna(value) else str(value)
+    return "" if text == plain(value) else text
+
+
+def _bibtex() -> str:
+    own = (
+        "@software{kohorte,\n  title = {kohorte},\n  author = {{The kohorte developers}},\n"
+        f"  version = {{{kohorte.__version__}}}\n}}\n"
+    )
+    return f"{own}\n{(_FOLDER / 'references.bib').read_text(encoding='utf-8')}"

@@ -1,0 +1,372 @@
+"""What a study shows, in sentences: the verdict, and a few numbers for each figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kohorte.analysis.profiles import telling_features
+from kohorte.analysis.reliability import calibration_error
+from kohorte.ensemble.sufficiency import LEAST
+from kohorte.report.facts import Facts, number_of, p_value, percent, plain
+
+#: Of a p-value, below which a page speaks of a difference.
+LEVEL = 0.05
+
+_LISTED = 10  # columns named in a sentence
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the verdict."""
+
+    question: str
+    answer: str  # A few words
+    evidence: str  # Sentences
+    tone: str = "neutral"  # good, bad, neutral
+
+
+def headline(facts: Facts) -> str:
+    """Return the answer of the study in one sentence."""
+    consensus, points = facts.ensemble.consensus, facts.ensemble.points
+    table = number_of(facts.ensemble.n_points, "point")
+    several = number_of(len(facts.rows("realizations")), "map" if facts.has_maps else "clustering")
+    if consensus.n_groups == 1:
+        text = f"The {table} form one group"
+        if consensus.rule != "given":
+            text += f": in {several} no other stands out"
+    else:
+        text = f"{several} together divide the {table} into {consensus.n_groups} groups"
+        held = points.groups_with_points
+        if held < consensus.n_groups:
+            text += f", {held} of them with points"
+    p = facts.ensemble.p_structure
+    if p is not None and consensus.n_groups > 1:
+        text += ", which is more structure than chance gives" if p <= LEVEL else ""
+    return text + "."
+
+
+def verdict(facts: Facts) -> list[Finding]:
+    """Return what a reader asks first, with answers and evidence."""
+    findings = [_structure(facts), _groups(facts), _certainty(facts), _agreement(facts)]
+    findings += [_sufficiency(facts), _classes(facts), _reading(facts)]
+    return [finding for finding in findings if finding is not None]
+
+
+def _structure(facts: Facts) -> Finding:
+    question = "Are there groups at all?"
+    p, found = facts.ensemble.p_structure, facts.rows("structure")
+    if p is None:
+        asked = "set structure.references to 10" if facts.has_maps else "only maps can be tested"
+        if facts.has_maps and facts.ensemble.consensus.consensus == "jaccard":
+            asked = "the consensus of this recipe has no test; recipe: resolved has one"
+        text = "Nothing says whether a table without any groups would give as many"
+        return Finding(question, "Not tested", f"{text} ({asked}).", "neutral")
+    any_number = found[found["n_groups"].astype(str) == "any"] if len(found) else found
+    text = (
+        "Maps were trained in the same way on tables that have no groups. "
+        f"Such a table gives as much evidence for groups with a probability of {p_value(p)}"
+    )
+    if len(any_number):
+        row = any_number.iloc[0]
+        text += f" (score {plain(row['score'])}, where {plain(row['expected'])} is usual)"
+    good = p <= LEVEL
+    return Finding(question, "Yes" if good else "Not shown", text + ".", "good" if good else "bad")
+
+
+def _groups(facts: Facts) -> Finding:
+    consensus = facts.ensemble.consensus
+    answer = number_of(consensus.n_groups, "group")
+    text = f"The number was chosen by the rule “{consensus.rule}”"
+    if consensus.rule == "given":
+        text = "The number was given in the configuration"
+    elif consensus.n_groups == 1 and (facts.ensemble.p_structure or 0.0) > LEVEL:
+        text = "There is one group where the test finds no more than chance gives"
+    evidence = facts.rows("evidence")
+    if len(evidence):
+        best = evidence.drop_duplicates("n_groups").head(3)
+        own = best[best["n_groups"] == consensus.n_groups]
+        others = best[best["n_groups"] != consensus.n_groups]
+        if len(own):
+            text += f"; its evidence is {float(own['score'].iloc[0]):.2f}"
+        if len(others):
+            row = others.iloc[0]
+            text += (
+                f"; the next best number is {int(row['n_groups'])}, with {float(row['score']):.2f}"
+            )
+    elif consensus.candidates:
+        also = [f"{name}: {k}" for name, k in consensus.candidates.items()]
+        text += f"; each rule on its own gives {', '.join(also)}"
+    sizes = np.sort(facts.points_by_group[facts.points_by_group > 0])
+    if len(sizes) > 1:
+        text += f". They hold {sizes[0]:,} to {number_of(int(sizes[-1]), 'point')}"
+    return Finding("How many groups?", answer, text + ".")
+
+
+def _certainty(facts: Facts) -> Finding:
+    points, n = facts.ensemble.points, facts.ensemble.n_points
+    share = points.doubtful / n
+    text = (
+        f"On average {percent(points.mean_confidence)} of the votes agree on the group of a point. "
+        f"{_points(points.doubtful, n)} {'is' if points.doubtful <= 1 else 'are'} in doubt"
+    )
+    if points.doubtful:
+        text += (
+            ": no group has half of the votes, or a second one has more than half as many as the "
+            "first"
+        )
+    text += "."
+    if points.outliers is not None:
+        verb = "looks" if points.outliers <= 1 else "look"
+        text += (
+            f" {_points(points.outliers, n)} {verb} foreign, farther from the maps than is usual "
+            f"(novelty above {points.outlier_threshold:.3g})."
+        )
+    tone = "good" if share < 0.05 else "bad" if share > 0.2 else "neutral"
+    return Finding("How sure is the group of a point?", f"{percent(1 - share)} clear", text, tone)
+
+
+def _name_realizations(facts: Facts) -> str:
+    return "maps" if facts.has_maps else "clusterings"
+
+
+def _points(count: int, of: int) -> str:
+    return f"{number_of(count, 'point')} ({percent(count / of)})" if count else "No point"
+
+
+def _agreement(facts: Facts) -> Finding | None:
+    realizations = facts.ensemble.realizations
+    if len(realizations.ids) < 2:
+        return Finding(
+            f"Do the {_name_realizations(facts)} agree?",
+            "There is only one",
+            "An ensemble needs several realizations: nothing is known of how stable this is.",
+            "bad",
+        )
+    shares = realizations.with_consensus
+    low, high = percent(shares.min()), percent(shares.max())
+    between = low if low == high else f"{low} to {high}"
+    text = f"A realization votes as the consensus does for {between} of the points"
+    text += ". " if low == high else f", {percent(np.median(shares))} in the median. "
+    found = facts.groups["found"].to_numpy(dtype=float)
+    often = int((found >= 0.9).sum())
+    text += f"{often} of {number_of(len(found), 'group')} are found by nine in ten of them."
+    if facts.ensemble.consensus.consensus == "jaccard":
+        text += f" Two realizations have an adjusted Rand index of {realizations.mean_ari:.2f}."
+    copies = facts.rows("realizations").get("same_as", pd.Series(dtype=object)).notna().sum()
+    if copies:
+        text += f" {number_of(int(copies), 'realization')} copied others and did not vote."
+    tone = "good" if np.median(shares) >= 0.9 else "bad" if np.median(shares) < 0.6 else "neutral"
+    answer = f"For {percent(np.median(shares))} of the points"
+    return Finding(f"Do the {_name_realizations(facts)} agree?", answer, text, tone)
+
+
+def _sufficiency(facts: Facts) -> Finding:
+    found = facts.rows("sufficiency")
+    question = f"Are there enough {_name_realizations(facts)}?"
+    count = len(facts.ensemble.realizations.ids)
+    if found.empty:
+        text = f"Whether {count} are enough can be told from {LEAST} or more."
+        return Finding(question, "Cannot be told", text)
+    measured = found[~found["extrapolated"].astype(bool)]
+    reached = measured.loc[measured["enough"].astype(bool), "realizations"]
+    if len(reached):
+        n = int(reached.iloc[0])
+        text = f"{n} of the {count} already give nearly the same groups as {n} others."
+        return Finding(question, "Yes, settled", text, "good")
+    half, whole = measured.iloc[-1], found.iloc[-1]
+    text = (
+        f"The groups of {int(half['realizations'])} realizations and of as many others have an "
+        f"adjusted Rand index of {half['mean']:.2f}; for all {count} and as many new ones "
+        f"{whole['mean']:.2f} is to be expected. Raise realizations.repeats."
+    )
+    if not facts.has_maps:
+        text = text.replace("Raise realizations.repeats.", "Add label files.")
+    return Finding(
+        question, "Not settled: " + ("train more" if facts.has_maps else "add more"), text, "bad"
+    )
+
+
+def _classes(facts: Facts) -> Finding | None:
+    found = facts.rows("evaluation")
+    if found.empty:
+        return None
+    scores = {row["method"]: row for row in found.to_dict("records")}
+    votes = facts.ensemble.options.get("votes", "equal")
+    own = scores.get(f"consensus_{votes}", scores["consensus_equal"])
+    middle = scores["single_median"]
+    text = (
+        "Matched with the known classes, the groups are right for "
+        f"{percent(own['accuracy'])} of the points (adjusted Rand index "
+        f"{own['ari']:.2f}); a single realization in the median for "
+        f"{percent(middle['accuracy'])} ({middle['ari']:.2f}). "
+    )
+    text = text.strip() + (" No map has seen the classes." if facts.has_maps else "")
+    return Finding("Do they match the known classes?", percent(own["accuracy"]), text)
+
+
+def _reading(facts: Facts) -> Finding | None:
+    table = facts.table
+    if table is None:
+        return None
+    n_features = len(table.names)
+    parts = [
+        f"{number_of(facts.ensemble.n_points, 'row')} with {number_of(n_features, 'feature')} were "
+        "used."
+    ]
+    if table.n_missing:
+        share = table.n_missing / (facts.ensemble.n_points * n_features)
+        parts.append(
+            f"{number_of(table.n_missing, 'value')} ({percent(share)}) "
+            f"{'is' if table.n_missing == 1 else 'are'} missing."
+        )
+    if table.left_out:
+        names = ", ".join(table.left_out[:_LISTED])
+        more = len(table.left_out) - _LISTED
+        names += f" and {more} more" if more > 0 else ""
+        parts.append(f"Columns left out: {names}.")
+    parts += [f"{note.rstrip('.')}." for note in table.notes]
+    answer = number_of(len(table.notes), "remark") if table.notes else "Without remarks"
+    return Finding("How was the table read?", answer, " ".join(parts))
+
+
+def describe_figure(facts: Facts, name: str) -> str:
+    """Return what this study shows in a figure, in numbers; empty where nothing is to be said."""
+    describe = _FIGURES.get(name)
+    return describe(facts) if describe else ""
+
+
+def _profiles(facts: Facts) -> str:
+    parts = []
+    for group in facts.groups.index[:4]:
+        for row in telling_features(facts.profiles, group, 1):
+            parts.append(f"group {group} by {facts.title(row.feature)} ({_telling(row)})")
+    return f"What tells them apart most: {'; '.join(parts)}." if parts else ""
+
+
+def _telling(row: Any) -> str:
+    unit = f" {row.unit}" if isinstance(row.unit, str) and row.unit else ""
+    return f"median {plain(float(row.median))}{unit}"
+
+
+def _signal(facts: Facts) -> str:
+    signal = facts.ensemble.points.signal
+    return (
+        f"The stacked signal of the points goes from {plain(float(signal.min()))} to "
+        f"{plain(float(signal.max()))}."
+    )
+
+
+def _similarity(facts: Facts) -> str:
+    clusters, consensus = len(facts.ensemble.clusters.gsum), facts.ensemble.consensus
+    return f"{clusters:,} clusters form {number_of(consensus.n_groups, 'consensus group')}."
+
+
+def _ranking(facts: Facts) -> str:
+    gsum = facts.ensemble.clusters.gsum
+    n_sce = len(set(facts.ensemble.clusters.sce_group.tolist()))
+    return (
+        f"{number_of(len(gsum), 'cluster')} with Gsum {plain(float(gsum.min()))} to "
+        f"{plain(float(gsum.max()))}, in {number_of(n_sce, 'SCE group')}."
+    )
+
+
+def _confidence(facts: Facts) -> str:
+    points = facts.ensemble.points
+    sure = float((points.confidence > 0.999).mean())
+    return f"{percent(sure)} of the points have all votes; {points.doubtful:,} are in doubt."
+
+
+def _reliability(facts: Facts) -> str:
+    gap = calibration_error(facts.rows("reliability"))
+    return f"The confidence is off by {percent(gap)} on average."
+
+
+def _clusters(facts: Facts) -> str:
+    n = facts.rows("realizations")["n_clusters"]
+    return (
+        f"{int(n.min())} to {int(n.max())} clusters in a realization, {n.median():g} in the median."
+    )
+
+
+def _quality(facts: Facts) -> str:
+    found, choice = facts.rows("realizations"), facts.rows("choice")
+    text = f"Quantization errors {_range(found['qe'])}, topographic errors {_range(found['te'])}."
+    chosen = choice[choice["recommended"].astype(bool)] if "recommended" in choice else choice[:0]
+    if len(chosen):
+        text += f" Recommended: {chosen['realization'].iloc[0]}."
+    return text
+
+
+def _range(values: Any) -> str:
+    return f"{plain(float(np.nanmin(values)))} to {plain(float(np.nanmax(values)))}"
+
+
+def _effects(facts: Facts) -> str:
+    found = facts.rows("effects")
+    if found.empty:
+        return ""
+    p_values = found.drop_duplicates("parameter").set_index("parameter")["p_value"].astype(float)
+    matter = [f"{name} ({p_value(p)})" for name, p in p_values.items() if p <= LEVEL]
+    if not matter:
+        return "None of the swept parameters changes the partition beyond chance."
+    return f"The partition depends on {', '.join(matter)}."
+
+
+def _agreement_numbers(facts: Facts) -> str:
+    ari = facts.ensemble.realizations.ari
+    pairs = ari[np.triu_indices(len(ari), 1)]
+    return (
+        f"Adjusted Rand index of a pair: {_range(pairs)}, {plain(float(pairs.mean()))} on average."
+    )
+
+
+def _map(facts: Facts) -> str:
+    realizations = facts.ensemble.realizations
+    share = percent(realizations.with_consensus.max())
+    return (
+        f"The map that agrees best with the consensus, for {share} of the points, is "
+        f"{realizations.representative}."
+    )
+
+
+def _stability(facts: Facts) -> str:
+    cohesion = facts.groups["cohesion"].to_numpy(dtype=float)
+    if not np.isfinite(cohesion).any():
+        return ""
+    worst = int(np.nanargmin(cohesion))
+    return (
+        f"The loosest group is group {worst}: another realization agrees for "
+        f"{percent(cohesion[worst])} of its points."
+    )
+
+
+def _from_verdict(find: Callable[[Facts], Finding | None]) -> Callable[[Facts], str]:
+    def describe(facts: Facts) -> str:
+        finding = find(facts)
+        return "" if finding is None else finding.evidence
+
+    return describe
+
+
+_FIGURES: Mapping[str, Callable[[Facts], str]] = {
+    "profiles": _profiles,
+    "signal": _signal,
+    "similarity": _similarity,
+    "ranking": _ranking,
+    "confidence": _confidence,
+    "reliability": _reliability,
+    "clusters": _clusters,
+    "quality": _quality,
+    "effects": _effects,
+    "agreement": _agreement_numbers,
+    "stability": _stability,
+    "evidence": _from_verdict(_groups),
+    "sufficiency": _from_verdict(_sufficiency),
+    "umatrix": _map,
+    "node_groups": _map,
+}

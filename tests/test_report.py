@@ -1,0 +1,316 @@
+"""The page of a study: what is on it, whatever features, samples and points are called."""
+
+import html
+import io
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from planning import plain_data
+
+from kohorte import store
+from kohorte.analysis import tables
+from kohorte.analysis.boundaries import boundary_table
+from kohorte.analysis.profiles import profile_study
+from kohorte.analysis.sufficiency import sufficiency_table
+from kohorte.data.table import Beside
+from kohorte.ensemble.combination import combine
+from kohorte.ensemble.overlaps import count_overlaps
+from kohorte.report import page
+from kohorte.report.facts import find_members, plain, read_facts
+from kohorte.report.words import verdict
+
+NAMES = ("</script><script>alert(1)</script>", "cost ($) & <b>", "质量 (kg)", "e\"quote'")
+SIZES = [30, 20, 10]
+IDS = [f"maps/{k} & <i>" for k in range(5)]
+
+
+def write_study(folder, *, groups=None, with_table=True, **changes):
+    """The files that a page is made from, of three groups; returns the arguments of read_facts."""
+    rng = np.random.default_rng(4)
+    truth = np.repeat(np.arange(3), SIZES)
+    centres = rng.normal(size=(3, 4)) * 8
+    features = (centres[truth] + rng.normal(size=(60, 4))).astype(np.float32)
+    features[0] += 40  # foreign
+    labels = [np.where(rng.random(60) < 0.03 * k, (truth + 1) % 3, truth) for k in range(5)]
+    labels[1][:3] = labels[2][:3] = labels[3][:3] = 1  # in doubt
+    found = combine(count_overlaps(labels), groups=groups or "auto", consensus="jaccard")
+    novelty = np.where(np.arange(60) == 0, 9.0, 1.0) + rng.random(60) / 10
+    options = {"votes": "equal", "identical": "resolved"}
+    how = {"ids": IDS, "options": options, "novelty": novelty}
+    store.write_ensemble(folder / "ensemble.h5", found, labels, **how, **changes)
+    table = None
+    if with_table:
+        ids = np.array([f"S<{k}>" for k in range(60)], dtype=object)
+        site = np.array(["<north>", "süd & west"], dtype=object)[truth % 2]
+        table = plain_data(
+            features, names=NAMES, units=("m", "", "", "s"), beside=Beside({"id": ids}, {"s": site})
+        )
+        store.write_data(folder / "data.h5", table)
+    ensemble = store.read_ensemble(folder / "ensemble.h5", points=True)
+    points, count = ensemble.points, ensemble.consensus.n_groups
+    grouping = found.grouping.groups
+    shares = points.confidence, points.second_share
+    made = {
+        "groups": tables.group_table(found.overlaps, grouping, points.label, *shares),
+        "group_features": profile_study(table, points.label, count),
+        "boundaries": boundary_table(found.overlaps, grouping, points.label, None, seed=1),
+        "realizations": pd.DataFrame({"id": IDS, "n_clusters": 3, "seconds": rng.random(5)}),
+        "sufficiency": sufficiency_table(labels, found.overlaps, seed=1, subsets=5),
+        "evidence": tables.evidence_table(None),
+        "long": pd.DataFrame({"number": np.arange(250) / 7, "text": ['a,"b"\n<c>'] * 250}),
+    }
+    if table is not None:
+        groups_of = table.beside.groups
+        made["composition"] = tables.composition_table(groups_of, points.label, count)
+    (folder / "tables").mkdir()
+    for name, content in made.items():
+        store.write_csv(content, folder / "tables" / f"{name}.csv")
+    return {
+        "ensemble": folder / "ensemble.h5",
+        "data": folder / "data.h5" if with_table else None,
+        "tables": [folder / "tables" / f"{name}.csv" for name in made],
+        "has_maps": with_table,
+    }
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    return folder, write_study(folder)
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("figures") / "profiles.png"
+    Image.new("RGB", (40, 30), "red").save(path)
+    return path
+
+
+def write_page(folder, made, picture, **changes):
+    question = "What are the groups & what <not>?"
+    figure = {"name": "profiles", "question": question, "section": "1 Result", "file": picture}
+    arguments = {
+        "study": "a <study> & more",
+        "figures": [figure, figure | {"name": "own", "section": "Grid"}],
+        "captions": {"figures/profiles": "See ``a < b`` and **this**.", "tables/groups": "All."},
+        "settings": {"training.steps": [1, 2], "data.label": "<kind>"},
+        "provenance": [("study", "seed", "7"), ("configuration", "data.x", "kept out")],
+    }
+    page.write_report(folder / "report.html", **made, **(arguments | changes))
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def text(study, picture):
+    return write_page(*study, picture)
+
+
+class _Page(HTMLParser):
+    """Elements and text of a page; every element must be closed in its order."""
+
+    EMPTY = ("meta", "img", "link", "br", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.said = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.said.append(text)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_the_page_answers_what_is_asked_first(text):
+    said = " ".join(_Page(text).said)
+    for question in ("Are there groups at all?", "How many groups?", "How sure", "Do the maps"):
+        assert question in said
+    assert "5 maps together divide the 60 points into 3 groups." in said
+    assert "3 groups" in said
+    assert "1 point (1.7\N{NO-BREAK SPACE}%) looks foreign" in said
+    assert "60 rows with 4 features were used." in said
+
+
+def test_cards_have_features_members_and_samples(text, study):
+    cards = re.findall(r"<article.*?</article>", text, flags=re.DOTALL)
+    groups = pd.read_csv(study[0] / "tables" / "groups.csv")
+    assert len(cards) == 3
+    for card, points in zip(cards, groups["points"], strict=True):
+        said = " ".join(_Page(card).said)
+        assert f"{points} point" in said
+        assert all(name in said for name in NAMES)
+        assert "Most typical" in said
+        assert "S<" in said
+        assert "<north>" in said or "süd & west" in said
+        assert said.count(" sd") >= 4
+    foreign = [card for card in cards if "Foreign" in card]
+    assert len(foreign) == 1
+    assert "S&lt;0&gt;" in foreign[0].split("Foreign")[1]
+
+
+def test_members_are_those_of_the_group(study):
+    facts = read_facts("a", **study[1])
+    points, members = facts.ensemble.points, find_members(facts)
+    for group, found in enumerate(members):
+        chosen = [*found.typical, *found.doubtful, *found.foreign]
+        assert (points.label[chosen] == group).all()
+        assert (
+            points.confidence[list(found.typical)] == points.confidence[points.label == group].max()
+        ).all()
+        assert not set(found.typical) & set(found.doubtful)
+    assert sum(len(found.doubtful) for found in members) >= 3
+    assert [found.foreign for found in members if found.foreign] == [[0]]
+
+
+def test_whatever_names_hold_is_text(text):
+    parsed = _Page(text)
+    assert len(parsed.all("script")) == 1
+    assert parsed.all("b") == parsed.all("i") == []
+    assert "<b>" not in text
+    said = " ".join(parsed.said)
+    assert "a <study> & more" in said
+    assert "What are the groups & what <not>?" in said
+    assert "a < b" in said
+
+
+def test_the_page_needs_nothing_else(text):
+    parsed = _Page(text)
+    assert not re.search(r"(src|href)=\"(?:https?:)?//", text)
+    assert parsed.all("link") == []
+    assert all(image["src"].startswith("data:image/png;base64,") for image in parsed.all("img"))
+    assert any("default-src 'none'" in meta.get("content", "") for meta in parsed.all("meta"))
+    assert "@import" not in text
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in parsed.all("a"):
+        target = link["href"]
+        assert target[1:] in ids if target.startswith("#") else not target.startswith("/")
+
+
+def test_pictures_have_words_and_headings_no_gaps(text):
+    parsed = _Page(text)
+    assert all(image["alt"].startswith("Figure ") for image in parsed.all("img"))
+    levels = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert max(np.diff(levels)) <= 1
+    assert all(attributes.get("scope") for attributes in parsed.all("th"))
+    assert parsed.all("html") == [{"lang": "en"}]
+    order = [text.index(f'id="{name}"') for name in ("result", "groups", "figure-profiles")]
+    order += [text.index(f'id="{name}"') for name in ("figure-own", "tables", "settings", "cite")]
+    assert order == sorted(order)
+
+
+def test_tables_are_cut_and_keep_all_digits(text):
+    sheet = re.search(r'<table class="sheet" id="sheet-long">.*?</table>', text, flags=re.DOTALL)[0]
+    assert sheet.count("<tr>") == 1 + page.MOST_ROWS
+    assert "The first 100 of 250 rows" in text
+    assert f'data-v="{1 / 7}"' in sheet
+    assert ">0.1429<" in sheet
+    assert "seconds" not in re.search(r'id="sheet-realizations".*?</table>', text, re.DOTALL)[0]
+    assert 'id="sheet-evidence"' not in text  # without rows
+
+
+def test_settings_provenance_and_references(text, root):
+    said = html.unescape(text)
+    assert "training.steps" in said
+    assert '"<kind>"' in said
+    assert "kept out" not in said
+    cited = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert f"version = {{{cited['version']}}}" in said
+    dois = re.findall(r"doi = \{(.*?)\}", said)
+    known = {entry["doi"]: entry for entry in cited["references"]}
+    assert len(dois) == 2
+    assert all(known[doi]["year"] for doi in dois)
+
+
+def test_equal_studies_have_equal_pages(text, picture, tmp_path):
+    # Times of training, which differ from run to run, are not on the page.
+    made = write_study(tmp_path)
+    path = tmp_path / "tables" / "realizations.csv"
+    pd.read_csv(path).assign(seconds=123.0).to_csv(path, index=False)
+    assert write_page(tmp_path, made, picture) == text
+
+
+def test_labels_without_a_table(tmp_path, picture):
+    made = write_study(tmp_path, with_table=False)
+    text = write_page(tmp_path, made, picture)
+    said = " ".join(_Page(text).said)
+    assert "5 clusterings together divide the 60 points into 3 groups." in said
+    assert "only maps can be tested" in said
+    assert "Most typical" not in said
+    assert "row 0" in said
+
+
+def test_one_group_and_a_test(tmp_path, picture):
+    made = write_study(tmp_path, groups=1, p_structure=0.4)
+    findings = {f.question: f for f in verdict(read_facts("a", **made))}
+    assert findings["Are there groups at all?"].answer == "Not shown"
+    assert "p = 0.4" in findings["Are there groups at all?"].evidence
+    assert findings["How many groups?"].answer == "1 group"
+    text = write_page(tmp_path, made, picture)
+    assert "The 60 points form one group." in " ".join(_Page(text).said)
+
+
+def test_large_pictures_are_made_narrower():
+    from PIL import Image
+
+    def encode(size):
+        noise = np.random.default_rng(0).integers(0, 255, (*size[::-1], 3), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(noise).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    small = encode((300, 200))
+    assert page.fit_picture(small) == (small, 300, 200)
+    content, width, height = page.fit_picture(encode((3000, 100)))
+    assert (width, height) == (1500, 50)
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.size == (1500, 50)
+
+
+def test_markers_are_whole_pictures(study):
+    from kohorte.report.cards import make_cards
+
+    for card in make_cards(read_facts("a", **study[1])):
+        picture = ElementTree.fromstring(page.draw_marker(card))
+        assert picture.attrib["fill"] == card.colour
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *((1, "1"), (123456, "123,456"), (0.123456, "0.1235"), (np.nan, ""), (None, "")),
+        *((12345.6, "12,346"), (1e-9, "1e−09"), (-2.5, "−2.5"), (np.inf, "∞"), (True, "yes")),
+        *((3.0, "3"), (np.float32(0.5), "0.5"), ("a<b", "a<b")),
+    ],
+)
+def test_numbers_are_written_for_readers(value, shown):
+    assert plain(value) == shown
+
+
+def test_captions_are_escaped():
+    assert page.read_caption("A ``x<1``\nand **b** & <i>") == (
+        "A <code>x&lt;1</code> and <strong>b</strong> &amp; &lt;i&gt;"
+    )
