@@ -20,7 +20,7 @@ from kohorte.command import workflow
 from kohorte.command.checking import check_study
 from kohorte.command.columns import find_role, look_at
 from kohorte.command.main import _make_parser, _split, main
-from kohorte.command.proposal import _HAS_ROLES, name_study, quote
+from kohorte.command.proposal import name_study, quote
 from kohorte.command.studies import find_default, find_study
 from kohorte.command.tables import propose_study, study_of_table
 from kohorte.data.names import find_reader
@@ -116,7 +116,7 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
     assert "14 columns" in shown
     assert "numbers, but for '<0.5' (1)" in shown
     config = yaml.safe_load(Path("rocks.yaml").read_text())
-    beside = {"id": "specimen", "group": ["site"]} if _HAS_ROLES else {}
+    beside = {"id": "specimen", "group": ["site"]}
     assert config == {
         "study": "rocks",
         "data": {
@@ -133,7 +133,7 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
     # What is commented out has its reason, and can be put in.
     assert "# - F           # 83% missing" in text
     assert "# label: lithology    # 3 classes" in text
-    assert ("# carry: [year, taken, latitude]" in text) == _HAS_ROLES
+    assert "# carry: [year, taken, latitude]" in text
     advice = "numbers, but for '<0.5' (1); it is below a limit of detection: set data.below"
     assert re.search(rf"#   Cr +# text; {re.escape(advice)}", text)
     for key in ("label", "carry", "transform"):
