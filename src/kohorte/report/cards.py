@@ -181,8 +181,10 @@ def _composition(found: pd.DataFrame, group: int) -> Iterator[tuple[str, str]]:
     for column, rows in of_group.groupby("column", sort=False):
         top = rows.sort_values("points", ascending=False, kind="stable").head(_VALUES)
         words = [
-            f"{value} {percent(share)}"
-            for value, share in zip(top["value"].astype(str), top["share_of_group"], strict=True)
+            f"{value or 'not said'} {percent(share)}"
+            for value, share in zip(
+                top["value"].fillna("").astype(str), top["share_of_group"], strict=True
+            )
         ]
         if len(rows) > len(top):
             words.append(f"{len(rows) - len(top)} more")
