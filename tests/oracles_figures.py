@@ -53,6 +53,8 @@ def text_faults(figure, slack=1.5):
         for text, (x0, y0, x1, y1) in zip((text for text, _ in found), boxes, strict=True)
         if min(x0, y0, width - x1, height - y1) < -slack
     ]
+    # What matplotlib writes for a formula, on a page that draws text as it is.
+    faults += [f"{text!r} is no text" for text, _ in found if "mathdefault" in text]
     for k, (x0, y0, x1, y1) in enumerate(boxes):
         across = np.minimum(x1, boxes[:k, 2]) - np.maximum(x0, boxes[:k, 0])
         down = np.minimum(y1, boxes[:k, 3]) - np.maximum(y0, boxes[:k, 1])

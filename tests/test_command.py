@@ -650,8 +650,6 @@ def test_an_interrupt_reaches_snakemake(calls, folder, number):
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts what runs in the background with interrupts ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while not (folder / "called.json").exists():
         time.sleep(0.05)

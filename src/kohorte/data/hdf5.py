@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 
 from kohorte._checks import suggest
+from kohorte._hdf5 import open_for_reading
 from kohorte.data.columns import Column, ColumnSource, choose_columns, split_fields
 from kohorte.data.reading import (
     MAX_COLUMNS,
@@ -78,8 +79,7 @@ def open_file(title: str, path: str | Path) -> Iterator[h5py.File]:
     if not h5py.is_hdf5(path):
         raise DataError(f"{title}: is not an HDF5 file")
     with damages(title):
-        # Not every file system has locks, and none keeps out a program that does not ask for them.
-        file = h5py.File(path, "r", locking=False)
+        file = open_for_reading(path)
     with file:
         yield file
 

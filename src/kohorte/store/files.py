@@ -24,6 +24,7 @@ import numpy as np
 
 from kohorte import provenance
 from kohorte._files import replacing
+from kohorte._hdf5 import open_for_reading
 from kohorte.errors import KohorteError, ResultError
 
 if TYPE_CHECKING:
@@ -208,8 +209,7 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     try:
         state = path.stat()
         sealed = _is_sealed(path, state.st_ino, state.st_size, state.st_mtime_ns)
-        # The seal guards the content, and not every file system has the locks that HDF5 asks for.
-        file = h5py.File(path, "r", locking=False)
+        file = open_for_reading(path)
     except OSError as error:
         if error.errno is not None:  # of the system, where what HDF5 finds wrong has no number
             raise ResultError(f"{path}: cannot be read ({error})") from None

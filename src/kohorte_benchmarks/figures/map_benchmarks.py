@@ -16,6 +16,7 @@ from kohorte.figures.style import (
     group_colour,
     legend_below,
     line_style,
+    log_axis,
     new_figure,
     panel_title,
     paper_style,
@@ -119,7 +120,7 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
             largest = max(largest, ratio)
         position += 1.3
     axes.axvline(1, color=INK, lw=0.6, zorder=0)
-    axes.set_xscale("log")
+    log_axis(axes, "x")
     axes.set_xlim(_LEAST, largest * 4)
     axes.set_ylim(position - 0.5, -0.7)
     axes.set_yticks([])

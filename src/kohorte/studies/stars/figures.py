@@ -19,6 +19,7 @@ from kohorte.figures.style import (
     INK,
     SINGLE_COLUMN,
     SMALL,
+    Powers,
     Style,
     is_wide,
     legend_below,
@@ -154,7 +155,9 @@ def draw_star_regions(inputs: Inputs, parameters: Parameters) -> Figure:
 def _colour_bar(drawn: PathCollection, axes: Axes, label: str, logarithmic: bool = False) -> None:
     bar = axes.figure.colorbar(drawn, ax=axes, location="bottom", pad=0.02, aspect=30)
     bar.set_label(label)
-    if not logarithmic:
+    if logarithmic:
+        bar.ax.xaxis.set_major_formatter(Powers())
+    else:
         plain_numbers(bar.ax.xaxis, 4)
 
 
