@@ -6,8 +6,6 @@ those of the C library, value by value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -16,23 +14,18 @@ def exp(values: ArrayLike) -> np.ndarray:
     """Return e to the power of each value; float64 in their shape."""
     from kohorte import _portable_kernels
 
-    return _over(_portable_kernels.exp, values)
+    return _portable_kernels.exp(np.asarray(values, dtype=np.float64))
 
 
 def log(values: ArrayLike) -> np.ndarray:
     """Return the natural logarithm of each value > 0; float64 in their shape."""
     from kohorte import _portable_kernels
 
-    return _over(_portable_kernels.log, values)
+    return _portable_kernels.log(np.asarray(values, dtype=np.float64))
 
 
 def power(base: float, exponents: ArrayLike) -> np.ndarray:
     """Return a base > 0 to the power of each exponent; float64 in their shape."""
     from kohorte import _portable_kernels
 
-    return _over(lambda flat: _portable_kernels.power(float(base), flat), exponents)
-
-
-def _over(kernel: Callable[[np.ndarray], np.ndarray], values: ArrayLike) -> np.ndarray:
-    array = np.ascontiguousarray(values, dtype=np.float64)
-    return kernel(array.reshape(-1)).reshape(np.shape(values))
+    return _portable_kernels.power(float(base), np.asarray(exponents, dtype=np.float64))

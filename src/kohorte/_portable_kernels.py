@@ -1,33 +1,23 @@
-"""Compiled loops of kohorte._portable; importing this module imports numba."""
+"""Compiled functions of kohorte._portable; importing this module imports numba."""
 
 import math
 
-import numpy as np
-from numba import njit
+from numba import vectorize
 
 
-@njit(nogil=True, cache=True)
-def exp(values: np.ndarray) -> np.ndarray:
-    """Return e to the power of each value."""
-    found = np.empty_like(values)
-    for k in range(values.size):
-        found[k] = math.exp(values[k])
-    return found
+@vectorize(["float64(float64)"], cache=True)
+def exp(value: float) -> float:
+    """Return e to the power of a value."""
+    return math.exp(value)
 
 
-@njit(nogil=True, cache=True)
-def log(values: np.ndarray) -> np.ndarray:
-    """Return the natural logarithm of each value."""
-    found = np.empty_like(values)
-    for k in range(values.size):
-        found[k] = math.log(values[k])
-    return found
+@vectorize(["float64(float64)"], cache=True)
+def log(value: float) -> float:
+    """Return the natural logarithm of a value."""
+    return math.log(value)
 
 
-@njit(nogil=True, cache=True)
-def power(base: float, exponents: np.ndarray) -> np.ndarray:
-    """Return the base to the power of each exponent."""
-    found = np.empty_like(exponents)
-    for k in range(exponents.size):
-        found[k] = math.pow(base, exponents[k])
-    return found
+@vectorize(["float64(float64, float64)"], cache=True)
+def power(base: float, exponent: float) -> float:
+    """Return the base to the power of the exponent."""
+    return math.pow(base, exponent)

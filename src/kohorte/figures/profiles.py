@@ -40,7 +40,6 @@ MOST_GROUPS = 60
 
 _LIMIT = 2.5  # standard deviations, beyond which colours do not change
 _TELLING = 3  # features marked in each group
-_AS_WRITTEN: Style = {"parse_math": False}  # a dollar in a name begins no formula
 _BESIDE = 1.1  # inches for the colour bar and its text
 
 
@@ -146,7 +145,7 @@ def _draw_cells(
         aspect="auto",
         interpolation="nearest",
     )
-    axes.set_yticks(range(len(names)), names, fontsize=_font(row), **_AS_WRITTEN)
+    axes.set_yticks(range(len(names)), names, fontsize=_font(row))
     axes.set_xticks([])
     axes.tick_params(length=0, pad=3)
     axes.spines[:].set_visible(False)
@@ -252,7 +251,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
         handles.append(Line2D([], [], ls="", color=MUTED, label=text))
     unit = str(units[0]) if one_unit else ""
     value = "Median and quartiles" + (f" ({unit})" if unit else "")
-    axes.set_ylabel(value if one_unit else "Mean − mean of all (sd)", **_AS_WRITTEN)
+    axes.set_ylabel(value if one_unit else "Mean − mean of all (sd)")
     axes.margins(x=0.02)
     plain_numbers(axes.yaxis, 6)
     if numbered:
@@ -262,7 +261,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
         step = -(-len(names) // 40)
         ticks = place[::step]
         texts = [shorten(str(name), 20) for name in names[::step]]
-        axes.set_xticks(ticks, texts, rotation=90 if len(names) > 6 else 0, **_AS_WRITTEN)
+        axes.set_xticks(ticks, texts, rotation=90 if len(names) > 6 else 0)
     legend_below(figure, handles, most=5)
     return figure
 
