@@ -125,10 +125,7 @@ def _has_terminal() -> bool:
 
 def shows_errors() -> bool:
     """Tell whether the workflow itself ends with the reason of a failure."""
-    return (
-        find_spec("kohorte.study.terminal") is not None
-        and os.environ.get("KOHORTE_TERMINAL") != "snakemake"
-    )
+    return os.environ.get("KOHORTE_TERMINAL") != "snakemake"
 
 
 def logged_errors(results: Path, since: float) -> Iterator[str]:
