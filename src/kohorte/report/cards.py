@@ -181,7 +181,7 @@ def _composition(found: pd.DataFrame, group: int) -> Iterator[tuple[str, str]]:
     for column, rows in of_group.groupby("column", sort=False):
         top = rows.sort_values("points", ascending=False, kind="stable").head(_VALUES)
         words = [
-            f"{value or 'not said'} {percent(share)}"
+            f"{value or '(none)'} {percent(share)}"
             for value, share in zip(
                 top["value"].fillna("").astype(str), top["share_of_group"], strict=True
             )
