@@ -32,7 +32,7 @@ $(STAMP): envs/requirements.txt pyproject.toml
 	@touch $@
 
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(BIN)/kohorte run $(or $(CONFIG),config/config.yaml) --cores $(CORES)
 
 report: $(STAMP) ## write snakemake-report.html: files, jobs and times of the finished study
 	$(BIN)/snakemake --report snakemake-report.html $(if $(CONFIG),--configfile $(CONFIG))

@@ -1,5 +1,6 @@
 """The study that this run is about, and the functions that rules use."""
 
+import atexit
 import json
 import os
 import sys
@@ -25,11 +26,13 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
     )
 
+from kohorte._processes import heed_interrupts
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
+from kohorte.study import claims
 from kohorte.study.config import (
     check_config,
     load_schema,
@@ -84,6 +87,7 @@ RECORD = run_record(workflow.configfiles, workflow.config_settings.config_args o
 # A run is shown stage by stage, and what is none (a dry run) as Snakemake does.
 SHOWS_STAGES = False
 if IS_MAIN and workflow.is_main_process:
+    heed_interrupts()
     settings = workflow.output_settings
     SHOWS_STAGES = show_stages(
         logger,
@@ -404,7 +408,13 @@ def tell(**told):
 
 
 def start_run(log):
-    """Leave for the jobs of this run what it started with, and say in the results what they are of."""
+    """Say that this run goes on, leave for its jobs what it started with, say what results are of."""
+    try:
+        targets = set(workflow.dag_settings.targets)
+        claim = claims.join(STUDY.name, whole=targets <= {"all"})
+    except KohorteError as error:
+        raise WorkflowError(str(error)) from None
+    atexit.register(claims.leave, claim)
     content = contents(None)
     write_record(RECORD, as_read, content)
     tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
@@ -421,8 +431,9 @@ def check_study():
         notice = check_owner(RESULTS, origin)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    if notice:
-        logger.warning(f"kohorte: {notice}")
+    former = "" if "--unlock" in sys.argv else claims.describe_claims(STUDY.name)
+    for text in filter(None, [notice, former]):
+        logger.warning(f"kohorte: {text}")
 
 
 def look_at_data():
