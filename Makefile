@@ -12,7 +12,7 @@ GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
+.PHONY: help env results test test-slurm fuzz check-kills lint format docs report benchmark-ensemble benchmark-maps \
   figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
   paper-plasma lock clean
 
@@ -48,6 +48,11 @@ EXAMPLES ?= 1000
 
 fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
 	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
+
+KILLS ?= 50
+
+check-kills: $(STAMP) ## kill runs of a small study, or of CONFIG, KILLS times; they must go on
+	KOHORTE_KILLS=$(KILLS) KOHORTE_KILLS_CONFIG=$(CONFIG) $(BIN)/python -m pytest -s tests/test_kills.py
 
 lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
