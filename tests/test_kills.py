@@ -29,7 +29,7 @@ PARTS = ["--", "results/tiny/ensemble.h5"]
 SMALL = {
     **TINY,
     "structure": {"references": 5},
-    "ensemble": {"per": ["alpha"]},
+    "ensemble": {"per": ["alpha"], "consensus": "coassociation"},
     "execution": {"realizations_per_job": 2, "slabs": 2},
 }
 
