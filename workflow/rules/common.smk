@@ -54,6 +54,7 @@ from kohorte.study.runs import (
     write_owner,
     write_record,
 )
+from kohorte.study.slurm import outlast_controller
 from kohorte.study.terminal import is_shown_from_logs, show_stages
 
 # What rules in folders of several depths have in common.
@@ -415,6 +416,8 @@ def start_run(log):
     except KohorteError as error:
         raise WorkflowError(str(error)) from None
     atexit.register(claims.leave, claim)
+    if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
+        outlast_controller(plugin)
     content = contents(None)
     write_record(RECORD, as_read, content)
     tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
