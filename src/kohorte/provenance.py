@@ -150,6 +150,11 @@ def digest_of(*values: Any) -> str:
     return digest.hexdigest()
 
 
+def plan_digest(member: Mapping[str, Any]) -> str:
+    """Return a digest of what a map is planned with, twelve hexadecimal digits."""
+    return digest_of(member)[:12]
+
+
 def file_digest(path: str | Path) -> str:
     """Return the SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as stream:

@@ -30,7 +30,7 @@ from kohorte._processes import heed_interrupts
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError
-from kohorte.provenance import imported_parts, library_digest
+from kohorte.provenance import imported_parts, library_digest, plan_digest
 from kohorte.studies import load_modules
 from kohorte.study import claims
 from kohorte.study.config import (
@@ -145,12 +145,20 @@ wildcard_constraints:
     slab=r"\d+",
 
 
+def map_plan(identifier):
+    """What one map is trained with: id, seed and parameters."""
+    plan = PLANS[identifier]
+    return {"id": plan.id, "seed": plan.seed, "repeat": plan.repeat, "parameters": plan.parameters}
+
+
 def batch_members(wildcards):
-    """The realizations of one training job: id, seed and parameters of each."""
-    return [
-        {"id": p.id, "seed": p.seed, "repeat": p.repeat, "parameters": p.parameters}
-        for p in map(PLANS.get, BATCHES[wildcards.batch])
-    ]
+    """The realizations of one training job."""
+    return [map_plan(identifier) for identifier in BATCHES[wildcards.batch]]
+
+
+def planned_maps(wildcards):
+    """Digests of all plans by id, which the maps that are combined must have."""
+    return {identifier: plan_digest(map_plan(identifier)) for identifier in PLANS}
 
 
 def count_losses(index):

@@ -13,7 +13,7 @@ from kohorte.maps.draws import see
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Realization, Recording, run_realizations
 from kohorte.maps.resolve import resolve_parameters
-from kohorte.provenance import digest_of
+from kohorte.provenance import digest_of, plan_digest
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,5 +75,7 @@ def train_batch(
         recording=Recording(**recording),
         threads=threads,
     )
-    files = list(paths.values())
-    store.write_index(index, files, [store.list_realization(f) for f in files], **losses)
+    entries = [
+        store.list_realization(paths[member["id"]], plan_digest(member)) for member in members
+    ]
+    store.write_index(index, list(paths.values()), entries, **losses)

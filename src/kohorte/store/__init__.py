@@ -30,7 +30,8 @@ _NAMES = {
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
     "realizations": [
         *("REALIZATION_ARRAYS", "MapArrays", "StoredRealization", "content_digest"),
-        *("find_realization", "has_fingerprint", "list_realization", "listed_realizations"),
+        *("check_planned", "find_realization", "has_fingerprint", "list_realization"),
+        "listed_realizations",
         *("read_chosen_map", "read_realization", "read_weights", "write_realization"),
     ],
     "resources": ["write_resource"],
