@@ -16,9 +16,13 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]) as log:
         source, ensemble = snakemake.params.source, Path(snakemake.input.ensemble)
         points = read_points(source, snakemake.input.data)
+        combined, maps = store.read_ensemble(ensemble), ensemble.parent / "realizations"
+        used = [maps / f"{identifier}.h5" for identifier in combined.realizations.ids]
+        if other := store.other_versions([ensemble, snakemake.input.data, *used]):
+            log.warning("%s; run the study again to make anew what has changed", other)
         prediction = predict(
-            store.read_ensemble(ensemble),
-            ensemble.parent / "realizations",
+            combined,
+            maps,
             points.features,
             threads=snakemake.threads,
         )

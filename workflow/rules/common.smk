@@ -48,6 +48,7 @@ from kohorte.study.reading import read_study
 from kohorte.study.runs import (
     check_content,
     check_owner,
+    describe_version,
     read_record,
     run_record,
     study_origin,
@@ -419,8 +420,8 @@ def tell(**told):
 def start_run(log):
     """Say that this run goes on, leave for its jobs what it started with, say what results are of."""
     try:
-        targets = set(workflow.dag_settings.targets)
-        claim = claims.join(STUDY.name, whole=targets <= {"all"})
+        whole = set(workflow.dag_settings.targets) <= {"all"}
+        claim = claims.join(STUDY.name, whole=whole)
     except KohorteError as error:
         raise WorkflowError(str(error)) from None
     atexit.register(claims.leave, claim)
@@ -432,7 +433,8 @@ def start_run(log):
     if HAS_DATA or STUDY.labels:
         # Where nothing can be written, the first job says so, and what to do.
         with suppress(OSError, KohorteError):
-            write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
+            origin = study_origin(config, workflow.configfiles, content)
+            write_owner(RESULTS, origin, whole=whole)
 
 
 def check_study():
@@ -442,8 +444,9 @@ def check_study():
         notice = check_owner(RESULTS, origin)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
+    version = describe_version(RESULTS, origin)
     former = "" if "--unlock" in sys.argv else claims.describe_claims(STUDY.name)
-    for text in filter(None, [notice, former]):
+    for text in filter(None, [notice, version, former]):
         logger.warning(f"kohorte: {text}")
 
 

@@ -58,6 +58,9 @@ def train_batch(
             own = {name: member["parameters"][name] for name in PARAMETERS}
             missing.append((member, resolve_parameters(own, see(table.features, views[-1]))))
     _LOG.info("%d of %d maps to train", len(missing), len(members))
+    trained = {member["id"] for member, _ in missing}
+    if other := store.other_versions(p for i, p in paths.items() if i not in trained):
+        _LOG.info("kept: %s, whose code for maps is the same", other)
 
     def write(k: int, realization: Realization) -> None:
         member, parameters = missing[k]

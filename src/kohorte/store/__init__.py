@@ -24,7 +24,8 @@ _NAMES = {
         *("write_ensemble", "write_overlaps"),
     ],
     "files": [
-        *("create", "open_result", "put", "put_attributes", "read_json", "read_result"),
+        *("create", "open_result", "other_versions", "put", "put_attributes", "read_json"),
+        "read_result",
         *("read_text", "write_csv", "write_index"),
     ],
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
