@@ -1,4 +1,4 @@
-"""Write docs/reference/configuration.md from the schema and config/config.yaml, and the table of figures."""
+"""Write the pages of docs/reference that follow from the schema and the table of figures."""
 
 from pathlib import Path
 

@@ -300,8 +300,9 @@ def _describe_kind(kind: str, schema: Schema) -> str:
 
 
 def _show_bound(bound: float) -> str:
-    is_power = isinstance(bound, int) and bound > 10**9 and (bound + 1).bit_count() == 1
-    return f"2^{bound.bit_length()} - 1" if is_power else str(bound)
+    if isinstance(bound, int) and bound > 10**9 and (bound + 1).bit_count() == 1:
+        return f"2^{bound.bit_length()} - 1"
+    return str(bound)
 
 
 def _show(value: Any) -> str:
