@@ -467,8 +467,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         ``similarity``, ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``,
         ``splits``, ``overlap_matrices``; of the points of the fit, X, ``signal`` and
         ``confidence``; of the map that agrees best with the consensus ``umatrix``,
-        ``component_planes`` and ``hits``. With `ax` it is drawn into these axes, as a picture. ConfigError for another name, or without X
-        where it is needed.
+        ``component_planes`` and ``hits``. With `ax` it is drawn into these axes, as a picture.
+        ConfigError for another name, or without X where it is needed.
         """
         from kohorte.figures.library import draw_ensemble
 
