@@ -44,9 +44,9 @@ MIN_LEVEL = 8
 class Joined:
     """Groups of all K clusters of an ensemble.
 
-    `groups` (K,) int64, by size; `levels` (R,) int64 as of `find_levels`; `linkage` (L - 1, 4) is the
-    tree of the chosen level in SciPy's form, of heights 1 / (1 + lift), and
-    `leaves` (L,) int64 are its clusters.
+    `groups` (K,) int64, by size; `levels` (R,) int64 as of `find_levels`; `linkage` (L - 1, 4) is
+    the tree of the chosen level in SciPy's form, of heights 1 / (1 + lift), and `leaves` (L,) int64
+    are its clusters.
     """
 
     groups: np.ndarray
