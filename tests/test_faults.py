@@ -190,7 +190,11 @@ def test_job_killed_while_it_adds_counts(copy, fault):
 
 
 def test_interrupt(begun, finished, fault):
-    with begun.start(MAPS, **fault("train_realizations", "SIGSTOP", after=1)) as run:
+    # As a shell without job control starts what is followed by `&`.
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run = begun.start(MAPS, **fault("train_realizations", "SIGSTOP", after=1))
+    signal.signal(signal.SIGINT, former)
+    with run:
         wait_for_stopped_job(begun)
         os.killpg(run.pid, signal.SIGINT)
         os.killpg(run.pid, signal.SIGCONT)
