@@ -15,6 +15,7 @@ from planning import plain_data
 from kohorte import store
 from kohorte.analysis import tables
 from kohorte.analysis.boundaries import boundary_table
+from kohorte.analysis.exchange import exchange_table
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.sufficiency import sufficiency_table
 from kohorte.data.table import Beside
@@ -58,6 +59,7 @@ def write_study(folder, *, groups=None, with_table=True, **changes):
     made = {
         "groups": tables.group_table(found.overlaps, grouping, points.label, *shares),
         "group_features": profile_study(table, points.label, count),
+        "exchange": exchange_table(points.label, points.second, *shares),
         "boundaries": boundary_table(found.overlaps, grouping, points.label, None, seed=1),
         "realizations": pd.DataFrame({"id": IDS, "n_clusters": 3, "seconds": rng.random(5)}),
         "sufficiency": sufficiency_table(labels, found.overlaps, seed=1, subsets=5),

@@ -226,7 +226,7 @@ def test_a_study_has_the_figures_that_it_can_have(schema):
     assert {"umatrix", "hits", "quality", "history", "clusters", "ranking", "signal"} <= one
     assert not {"agreement", "effects", "snapshots", "sweep", "projections"} & one
     swept = drawn(training={"snapshots": 1, "history": 0, "alpha": [0.1, 0.2, 0.3, 0.4]})
-    several = {"agreement", "stability", "splits"}
+    several = {"agreement", "stability", "splits", "exchange"}
     assert swept - one == {"snapshots", "effects", "sufficiency"} | several
     assert one - swept == {"history"}
     assert drawn(ensemble={"per": ["alpha"]}) - one == {"sweep"}

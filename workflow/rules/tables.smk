@@ -16,6 +16,7 @@ TABLES = [
     "stability",
     "groups",
     "group_features",
+    "exchange",
     "boundaries",
     "sufficiency",
     "splits",
@@ -103,6 +104,12 @@ rule tabulate_results:
             category="Tables",
             labels={"table": "group_features"},
         ),
+        exchange=report(
+            "<results>/tables/exchange.csv",
+            caption="../report/exchange_table.rst",
+            category="Tables",
+            labels={"table": "exchange"},
+        ),
         boundaries=report(
             "<results>/tables/boundaries.csv",
             caption="../report/boundaries_table.rst",
@@ -175,6 +182,7 @@ rule tabulate_results:
             "analysis/choice",
             "analysis/composition",
             "analysis/evaluation",
+            "analysis/exchange",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",

@@ -46,14 +46,15 @@ PARTS = {
 #: Figures in the order of their part; others follow.
 _FIRST = (
     *("profiles", "signal", "composition"),
-    *("evidence", "sufficiency", "confidence", "reliability", "stability"),
+    *("evidence", "sufficiency", "confidence", "exchange", "reliability", "stability"),
     *("agreement", "effects", "quality"),
     *("node_groups", "umatrix", "component_planes", "hits"),
 )
 
 #: Tables in the order in which they are read; others follow.
 _ORDER = (
-    *("groups", "group_features", "composition", "notable", "boundaries", "structure", "evidence"),
+    *("groups", "group_features", "composition", "notable"),
+    *("exchange", "boundaries", "structure", "evidence"),
     *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
     *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
 )

@@ -304,6 +304,14 @@ FIGURES = (
         inputs=["ensemble", "data", "maps"],
         parameters=["figures.features", "figures.realization"],
     ),
+    _of_trust(
+        "exchange",
+        "kohorte.figures.exchange",
+        "Which groups exchange points: which one is second choice of the votes for which?",
+        needs=[SEVERAL],
+        inputs=[],
+        tables=["exchange"],
+    ),
     _of_an_ensemble(
         "composition",
         "kohorte.figures.composition",
