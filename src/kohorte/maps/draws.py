@@ -25,7 +25,10 @@ def draw_rows(
     n = max(2, round(`share` N)), at most `limit`; a ``subset`` is drawn without replacement, and so
     has at most N, a ``bootstrap`` with. ConfigError for arguments out of range.
     """
-    asked = {"row_share": as_share(share, "row_share", positive=True), "row_limit": limit}
+    asked: dict[str, object] = {
+        "row_share": as_share(share, "row_share", positive=True),
+        "row_limit": limit,
+    }
     if limit is not None:
         as_count(limit, "row_limit", 1)
     asked["row_draw"] = choose_name(DRAW_NAMES, draw, "row_draw")
