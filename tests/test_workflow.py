@@ -334,6 +334,11 @@ def test_signal_maps_of_groups_on_demand(finished, make_project):
     with h5py.File(project.results / "group_signals.h5") as file:
         # A cluster of n points adds one at each of them.
         assert file["signals"][:].sum(axis=1).tolist() == groups["size"].sum().tolist()
+        weighted = file["weighted"][:]
+    clusters = groups.apply(lambda of: (of["gsum"] * of["size"]).sum(), include_groups=False)
+    np.testing.assert_allclose(weighted.sum(axis=1), clusters)
+    signal = pd.read_csv(project.results / "tables" / "points.csv")["signal"]
+    np.testing.assert_allclose(weighted.sum(axis=0), signal)
 
 
 def test_label_files_of_other_clusterers(finished, make_project):

@@ -174,6 +174,7 @@ rule tabulate_results:
         swept=STUDY.swept,
         seed=STUDY.seed,
         resamples=config["ensemble"]["resamples"],
+        signal_cuts=config["ensemble"]["signal_cuts"],
         library=library_digest(
             "structure",
             "_references",

@@ -240,6 +240,12 @@ def _classes(facts: Facts) -> Finding | None:
         f"{own['ari']:.2f}); a single realization in the median for "
         f"{percent(middle['accuracy'])} ({middle['ari']:.2f}). "
     )
+    if "signal_cuts" in scores:
+        cut = scores["signal_cuts"]
+        text += (
+            f"Classes of the stacked signal, cut by hand, are right for {percent(cut['accuracy'])} "
+            f"({cut['ari']:.2f}). "
+        )
     text = text.strip() + (" No map has seen the classes." if facts.has_maps else "")
     return Finding("Do they match the known classes?", percent(own["accuracy"]), text)
 

@@ -53,11 +53,19 @@ class Figure:
     #: Whether it is drawn only where `figures.extra` names it, and not for every study that has
     #: what it needs
     on_request: bool = False
+    #: Key of the configuration, with its section, that is a request, too, where it has a value
+    wanted_by: str = ""
     cost: str = "plot"  # What drawing takes: a key of the costs of rules
 
     def find_lack(self, config: Config, study: Study) -> str:
         """Say what a study lacks of the needs, in words; nothing where it lacks nothing."""
         return next(filter(None, (need.find_lack(config, study) for need in self.needs)), "")
+
+    def is_wanted(self, config: Config) -> bool:
+        """Whether a study asks for it, or it needs no request."""
+        section, _, name = self.wanted_by.rpartition(".")
+        with_key = bool(name and config[section][name])
+        return not self.on_request or self.name in config["figures"]["extra"] or with_key
 
     def choose_parameters(self, config: Config, study: Study) -> dict[str, Any]:
         """Return the values of the parameters, by the last part of their names."""
@@ -75,10 +83,10 @@ def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> l
     """
     chosen, extra = [], config["figures"]["extra"]
     for figure in figures:
-        if figure.on_request and figure.name not in extra:
+        if not figure.is_wanted(config):
             continue
         lack = figure.find_lack(config, study)
-        if lack and figure.on_request:
+        if lack and figure.name in extra:
             raise ConfigError(f"figures.extra: {figure.name!r} cannot be drawn: {lack}")
         if not lack:
             chosen.append(figure)
@@ -295,6 +303,16 @@ FIGURES = (
         needs=[POINTS],
         inputs=["ensemble", "data"],
         parameters=["figures.features"],
+    ),
+    _of_an_ensemble(
+        "signal_cuts",
+        "kohorte.figures.signal_cuts",
+        "How is the stacked signal distributed, and which points do its cut-offs separate?",
+        needs=[POINTS],
+        inputs=["ensemble", "data"],
+        parameters=["figures.features", "ensemble.signal_cuts"],
+        on_request=True,
+        wanted_by="ensemble.signal_cuts",
     ),
     _of_trust(
         "confidence",
