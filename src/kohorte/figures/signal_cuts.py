@@ -136,7 +136,7 @@ def _draw_distribution(
     limits = [ends[0], *cuts, ends[1]]
     for (begin, end), shade in zip(pairwise(limits), shades, strict=True):
         inside = (at >= begin) & (at < end)
-        first = level[max(np.searchsorted(at, begin) - 1, 0)]
+        first = level[max(int(np.searchsorted(at, begin)) - 1, 0)]
         x = np.concatenate([[begin], at[inside], [end]])
         y = np.concatenate([[first], level[inside], [0.0]])
         y[-1] = y[-2]

@@ -76,6 +76,21 @@ class Figure:
         return values
 
 
+#: Tables in the order in which they are read; others follow.
+TABLE_ORDER = (
+    *("groups", "group_features", "composition", "notable"),
+    *("exchange", "boundaries", "structure", "evidence"),
+    *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
+    *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
+)
+
+
+def in_reading_order(names: Iterable[str]) -> list[str]:
+    """Return names of figures, those of READ_FIRST first."""
+    first = {name: number for number, name in enumerate(READ_FIRST)}
+    return sorted(names, key=lambda name: first.get(name, len(first)))
+
+
 def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> list[Figure]:
     """Return the figures that a study has: those without request that it can have, and its extra.
 
@@ -166,7 +181,18 @@ STAGES = _require(
 )
 
 #: Sections of the report in the order that they are read.
-SECTIONS = RESULT, TRUST, PARAMETERS, MAP = ("1 Result", "2 Trust", "3 Parameters", "4 Map")
+SECTIONS = RESULT, TRUST, PARAMETERS, MAP, GRID, TABLES, PROVENANCE = (
+    *("1 Result", "2 Trust", "3 Parameters", "4 Map", "5 Grid"),
+    *("6 Tables", "7 Provenance"),
+)
+
+#: Figures in the order that they are read in their section; others follow.
+READ_FIRST = (
+    *("profiles", "signal", "composition"),
+    *("evidence", "sufficiency", "confidence", "exchange", "reliability", "stability"),
+    *("agreement", "effects", "quality"),
+    *("node_groups", "umatrix", "component_planes", "hits"),
+)
 
 _of_a_map = partial(
     Figure,

@@ -8,7 +8,7 @@ from typing import Any
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma.costs import COSTS
 from kohorte.studies.plasma.fields.names import check_fields, check_simulation
-from kohorte.study.figures import MAP, MAPS, POINTS, Figure, Need
+from kohorte.study.figures import GRID, MAP, MAPS, POINTS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study, check_whole_grid
 
@@ -71,7 +71,7 @@ _SLICE = ["figures.slice_axis", "figures.slice_index"]
 
 _of_cells = partial(
     Figure,
-    section="Grid",
+    section=GRID,
     needs=[_GRID],
     inputs=["data", "fields", "grid"],
     on_request=True,

@@ -69,8 +69,8 @@ rule derive_fields:
         table=report(
             "<results>/tables/fields.csv",
             caption="captions/fields.rst",
-            category="Tables",
-            labels={"table": "fields"},
+            category=TABLES_SECTION,
+            labels=table_labels("fields"),
         ),
     log:
         "<logs>/derive_fields.log",
@@ -171,20 +171,20 @@ rule measure_physics:
         physics=report(
             "<results>/tables/physics.csv",
             caption="captions/physics.rst",
-            category="Tables",
-            labels={"table": "physics"},
+            category=TABLES_SECTION,
+            labels=table_labels("physics"),
         ),
         structures=report(
             "<results>/tables/structures.csv",
             caption="captions/structures.rst",
-            category="Tables",
-            labels={"table": "structures"},
+            category=TABLES_SECTION,
+            labels=table_labels("structures"),
         ),
         threshold=report(
             "<results>/tables/threshold.csv",
             caption="captions/threshold.rst",
-            category="Tables",
-            labels={"table": "threshold"},
+            category=TABLES_SECTION,
+            labels=table_labels("threshold"),
         ),
     log:
         "<logs>/measure_physics.log",

@@ -18,20 +18,20 @@ rule measure_star_groups:
         groups=report(
             "<results>/tables/stars.csv",
             caption="captions/stars_table.rst",
-            category="Tables",
-            labels={"table": "stars"},
+            category=TABLES_SECTION,
+            labels=table_labels("stars"),
         ),
         regions=report(
             "<results>/tables/star_regions.csv",
             caption="captions/star_regions_table.rst",
-            category="Tables",
-            labels={"table": "star regions"},
+            category=TABLES_SECTION,
+            labels=table_labels("star regions"),
         ),
         maps=report(
             "<results>/tables/star_maps.csv",
             caption="captions/star_maps_table.rst",
-            category="Tables",
-            labels={"table": "star maps"},
+            category=TABLES_SECTION,
+            labels=table_labels("star maps"),
         ),
     log:
         "<logs>/measure_star_groups.log",
