@@ -322,7 +322,7 @@ def test_captions_are_escaped():
 
 
 def test_words_of_a_study_are_no_template_of_snakemake(study):
-    folder, made = study
+    _, made = study
     facts = read_facts("x", **made)
     strange = replace(facts, study="{{ 7 * 7 }} *of* `mine`_ | {% raw %}")
     template = parts.render_overview(strange, ["1 Result", "6 Tables"])
@@ -333,14 +333,14 @@ def test_words_of_a_study_are_no_template_of_snakemake(study):
         assert finding.question.replace("?", "") in text
     links = "\n\n.. _1 Result: x\n.. _6 Tables: y\n.. _Workflow: z\n.. _Statistics: z\n"
     settings = {"report_level": 2, "halt_level": 2, "warning_stream": False}
-    html = publish_parts(text + links, writer="html", settings_overrides=settings)["body"]
+    html = publish_parts(text + links, writer="html", settings_overrides=settings)["html_body"]
     assert 'href="y"' in html
     assert "{{ 7 * 7 }} *of* `mine`_ | {% raw %}" in html
     assert "3 Parameters" not in html  # which the report does not have
 
 
 def test_tables_are_pages_of_their_own(study, tmp_path):
-    folder, made = study
+    _, made = study
     facts = read_facts("a <study>", **made)
     rows = [("topic", "<name>", "value")]
     names = ["groups", "long", "configuration", "provenance"]
