@@ -16,6 +16,7 @@ TABLES = [
     "stability",
     "groups",
     "group_features",
+    "features",
     "exchange",
     "boundaries",
     "sufficiency",
@@ -104,6 +105,12 @@ rule tabulate_results:
             category=TABLES_SECTION,
             labels=table_labels("group_features"),
         ),
+        features=report(
+            "<results>/tables/features.csv",
+            caption="../report/features_table.rst",
+            category=TABLES_SECTION,
+            labels=table_labels("features"),
+        ),
         exchange=report(
             "<results>/tables/exchange.csv",
             caption="../report/exchange_table.rst",
@@ -184,6 +191,7 @@ rule tabulate_results:
             "analysis/composition",
             "analysis/evaluation",
             "analysis/exchange",
+            "analysis/features",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",

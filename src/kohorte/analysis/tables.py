@@ -20,6 +20,7 @@ from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.composition import composition_table
 from kohorte.analysis.evaluation import Evaluation, evaluate, evaluate_ensemble
 from kohorte.analysis.exchange import exchange_table
+from kohorte.analysis.features import feature_table
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.reliability import reliability_table
 from kohorte.data.table import Beside, free_name
@@ -388,6 +389,9 @@ def tabulate_study(
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,
         "group_features": profile_study(table, points.label, stored.consensus.n_groups),
+        "features": feature_table(
+            table, points.label, () if files else store.listed_realizations(indexes)
+        ),
         "exchange": exchange_table(
             points.label, points.second, points.confidence, points.second_share
         ),

@@ -78,7 +78,7 @@ class Figure:
 
 #: Tables in the order in which they are read; others follow.
 TABLE_ORDER = (
-    *("groups", "group_features", "composition", "notable"),
+    *("groups", "group_features", "features", "composition", "notable"),
     *("exchange", "boundaries", "structure", "evidence"),
     *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
     *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
