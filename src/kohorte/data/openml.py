@@ -62,7 +62,7 @@ def open_openml(title: str, name: str, options: ReadOptions) -> Iterator[Source]
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{title}: cannot be fetched ({reason}); OpenML needs internet the first time: where "
-            "there is none, fetch the set elsewhere, save it as a file, and name that in data.source"
+            "there is none, fetch the set elsewhere, save it as a file, and name it in data.source"
         ) from error
     if bunch.target is None or getattr(bunch.target, "ndim", 1) != 1:
         raise DataError(

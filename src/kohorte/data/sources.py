@@ -1,7 +1,7 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>`, `openml:<name>`, `generated:<name>` or a file whose extension tells its format;
-`kohorte.data.names.READERS` lists all.
+A source is `sklearn:<name>`, `openml:<name>`, `generated:<name>` or a file whose extension tells
+its format; `kohorte.data.names.READERS` lists all.
 """
 
 import logging

@@ -17,7 +17,7 @@ FIELD_FILES = (
 )
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 FIGURE_INPUTS["fields"] = FIELDS
-TABLES_OF_GRIDS = ["physics", "structures", "threshold"]
+TABLES_OF_GRIDS = ["physics", "field_features", "structures", "threshold"]
 
 if HAS_SIMULATION:
     ORIGINS["simulation"] = "<results>/simulation.h5"
@@ -174,6 +174,12 @@ rule measure_physics:
             category=TABLES_SECTION,
             labels=table_labels("physics"),
         ),
+        field_features=report(
+            "<results>/tables/field_features.csv",
+            caption="captions/field_features.rst",
+            category=TABLES_SECTION,
+            labels=table_labels("field_features"),
+        ),
         structures=report(
             "<results>/tables/structures.csv",
             caption="captions/structures.rst",
@@ -199,6 +205,7 @@ rule measure_physics:
     params:
         **step(
             "kohorte.studies.plasma.steps:measure_physics",
+            "analysis/profiles",
             "studies/plasma/fields",
             "studies/plasma/physics",
             "studies/plasma/store/grids",

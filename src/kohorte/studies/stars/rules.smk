@@ -44,7 +44,12 @@ rule measure_star_groups:
         mem_mb=memory("prepare_data"),
         runtime=run_time("prepare_data"),
     params:
-        **step("kohorte.studies.stars.steps:measure_groups", "studies/stars/regions", *READING),
+        **step(
+            "kohorte.studies.stars.steps:measure_groups",
+            "analysis/profiles",
+            "studies/stars/regions",
+            *READING,
+        ),
         source=as_it_is(config["data"]["source"]),
         content=content_of("data.source"),
     script:
