@@ -213,7 +213,6 @@ FIGURES = (
         "umatrix",
         "kohorte.figures.maps",
         "Which clusters does a map have, and which basins were merged into them?",
-        inputs=["maps", "ensemble"],
     ),
     _of_a_map("component_planes", "kohorte.figures.maps", "How does each feature vary over a map?"),
     _of_a_map(
