@@ -363,6 +363,30 @@ def table_labels(name):
     return {"no.": f"{order + 1:02}", "table": name, "viewable": "no"}
 
 
+def find_reported(tables):
+    """Title and category of those tables that Snakemake's report has as files, and so as pages."""
+    told = {
+        Path(str(file)).stem: get_flag_value(file, "report")
+        for one in workflow.rules
+        for file in one.output
+        if Path(str(file)).suffix == ".csv" and is_flagged(file, "report")
+    }
+    names = [Path(str(file)).stem for file in tables]
+    found = {n: (told[n].labels["table"], told[n].category) for n in names if n in told}
+    return found | {n: (n, PROVENANCE) for n in ("configuration", "provenance")}
+
+
+def show_sheet(name, title, category):
+    """A table as a page, for the report."""
+    page = report(
+        f"<results>/report/{name}.html",
+        caption="../report/sheet.rst",
+        category=category,
+        labels=table_labels(title) | {"viewable": "yes"},
+    )
+    return page
+
+
 # The font of figures is the name of one that is installed, or a file.
 FONT_FILE = Path(config["figures"]["font"] or "")
 FONT_CONTENT = f" {content_digest(FONT_FILE)[:16]}" if FONT_FILE.is_file() else ""

@@ -7,31 +7,7 @@ is what it begins with, and report/<table>.html are tables that can be looked at
 ALL_TABLES = [*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input
 
 
-def find_reported():
-    """Title and category of the tables that Snakemake's report has as files, and so as pages."""
-    told = {
-        Path(str(file)).stem: get_flag_value(file, "report")
-        for one in workflow.rules
-        for file in one.output
-        if Path(str(file)).suffix == ".csv" and is_flagged(file, "report")
-    }
-    names = [Path(str(file)).stem for file in ALL_TABLES]
-    found = {n: (told[n].labels["table"], told[n].category) for n in names if n in told}
-    return found | {n: (n, PROVENANCE) for n in ("configuration", "provenance")}
-
-
-def show_sheet(name, title, category):
-    """A table as a page, for the report."""
-    page = report(
-        f"<results>/report/{name}.html",
-        caption="../report/sheet.rst",
-        category=category,
-        labels=table_labels(title) | {"viewable": "yes"},
-    )
-    return page
-
-
-REPORTED = find_reported()
+REPORTED = find_reported(ALL_TABLES)
 
 
 rule write_report:
