@@ -67,7 +67,7 @@ def open_npy_array(title: str, path: str | Path) -> np.ndarray:
 def read_member(title: str, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     """Read an array of a .npz file whose size can be; DataError for any other."""
     with _pickles(f"{title}: array {key!r}"):
-        packed = archive.zip.getinfo(f"{key}.npy")
+        packed = archive.zip.getinfo(f"{key}.npy")  # type: ignore[union-attr]
         check_expansion(title, packed.file_size, packed.compress_size)
         check_memory(title, packed.file_size)
         return archive[key]
