@@ -344,7 +344,7 @@ def _predict(parsed: argparse.Namespace) -> int:
 
     study = _find(parsed.study)
     if is_file(parsed.table):
-        from kohorte.data.sources import find_file
+        from kohorte.data.names import find_file
 
         find_file(parsed.table)
     status = _snakemake(study, parsed, ["--", "predict"], {"prediction": {"source": parsed.table}})

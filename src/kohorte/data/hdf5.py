@@ -118,7 +118,7 @@ def check_parts(
     would call itself until the process ends. `above`: addresses of the virtual datasets that this
     one is part of.
     """
-    name = dataset.name
+    name = str(dataset.name).strip("/")
     if dataset.external is not None:
         raise DataError(f"{title}: the data of {name!r} lie in another file, which is refused")
     if not dataset.is_virtual:

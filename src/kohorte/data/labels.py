@@ -14,9 +14,9 @@ import numpy as np
 
 from kohorte.data.arrays import open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, has_member, open_file
-from kohorte.data.names import TEXT_KEYS, find_reader
+from kohorte.data.names import TEXT_KEYS, find_file, find_reader
 from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, damages
-from kohorte.data.sources import find_file, open_source
+from kohorte.data.sources import open_source
 from kohorte.errors import DataError
 
 _LOG = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ import numpy as np
 
 from kohorte._checks import extra
 from kohorte._files import replacing
-from kohorte.data.names import COPIES, GRIDS, extension
+from kohorte.data.names import COPIES, GRIDS, extension, find_file
 from kohorte.data.reading import NUMERIC_KINDS, ReadOptions
-from kohorte.data.sources import find_file, open_source
+from kohorte.data.sources import open_source
 from kohorte.errors import DataError
 
 _LOG = logging.getLogger(__name__)

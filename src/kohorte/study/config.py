@@ -347,6 +347,18 @@ def path_keys(modules: Iterable[StudyModule]) -> list[tuple[str, str]]:
     return [*_FILES, *(key for module in modules for key in module.files)]
 
 
+def named_paths(
+    config: Mapping[str, Any], modules: Iterable[StudyModule]
+) -> Iterator[tuple[str, str]]:
+    """Yield key and path of every file or folder that a configuration names."""
+    for section, key in (*path_keys(modules), *_OTHER_FILES):
+        path = config.get(section, {}).get(key)
+        if path is not None:
+            yield f"{section}.{key}", path
+    for path in config["realizations"]["labels"] or ():
+        yield "realizations.labels", path
+
+
 def map_paths(
     config: Mapping[str, Any], modules: Iterable[StudyModule], change: Callable[[str], str]
 ) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import numpy as np
 from kohorte._checks import suggest
 from kohorte.data.arrays import open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, open_file
+from kohorte.data.names import find_file
 from kohorte.data.reading import NUMERIC_KINDS, check_memory, damages
-from kohorte.data.sources import find_file
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.plasma.fields.features import needed_fields
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Fields, Grid, shape_hint
