@@ -442,7 +442,9 @@ def check_study():
     """Refuse to mix two studies of one name, and files that are none, before anything is planned."""
     logger.addFilter(explain)
     try:
-        if "verify" not in sys.argv:  # it reads results alone, and says what became of their sources
+        if (
+            "verify" not in sys.argv
+        ):  # it reads results alone, and says what became of their sources
             for key, path in NAMED.values():
                 if is_file(path) and not is_made(path):
                     check_named(key, path, RESULTS)
