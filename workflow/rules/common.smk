@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
@@ -26,6 +27,7 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
     )
 
 from kohorte._checks import check_slabs
+from kohorte._text import dump_for_script
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError, MissingFileError
@@ -410,6 +412,16 @@ def figure_origins(wildcards):
         for name, rule in made.items()
         for file in rule.output
     }
+
+
+def escape_reports():
+    """Keep texts of users from ending the scripts of Snakemake's report, in which they are data."""
+    from snakemake.report import html_reporter
+
+    escaping = SimpleNamespace(**(vars(json) | {"dumps": dump_for_script}))
+    for name, part in list(sys.modules.items()):
+        if name.startswith(html_reporter.__name__) and hasattr(part, "json"):
+            part.json = escaping
 
 
 def tell(**told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from kohorte import __version__
+from kohorte._text import visible
 from kohorte.errors import ConfigError, KohorteError
 
 # What takes time to load is imported by the commands that use it.
@@ -50,6 +52,8 @@ _LARGE = 200 << 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 1 for a fault, 2 for a wrong call, 130."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     given, passed = _split(given)
     parser = _make_parser()
     parsed = parser.parse_args(given)
@@ -79,7 +83,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _say(message: str, status: int) -> int:
     """Write a message as the last line, or its lines before, and return the exit status."""
     sys.stdout.flush()
-    print(f"kohorte: {message}", file=sys.stderr, flush=True)
+    print(f"kohorte: {visible(message)}", file=sys.stderr, flush=True)
     return status
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
+from kohorte._text import visible
 from kohorte.data.missing import describe_codes, find_codes
 from kohorte.data.names import (
     PACKED,
@@ -459,9 +460,9 @@ def _feature_columns(
 
 
 def _find_column(source: Source, role: str, name: str) -> int:
-    if name not in source.names:
+    if visible(name) not in source.names:
         raise DataError(f"{source.title}: no {role} {name!r}; {suggest(name, source.names)}")
-    return source.names.index(name)
+    return source.names.index(visible(name))
 
 
 def _check_values(

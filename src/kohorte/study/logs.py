@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 
+from kohorte._text import VisibleFormatter, visible
 from kohorte.errors import KohorteError
 from kohorte.study.terminal import is_shown_from_logs
 
@@ -20,17 +21,13 @@ def job_log(path: str) -> Iterator[logging.Logger]:
     traceback, to standard error, and end the process with status 1 (130 for an interrupt). Any
     other error is written with its traceback and raised again.
     """
-    logging.basicConfig(
-        filename=path,
-        filemode="w",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
+    logging.basicConfig(filename=path, filemode="w", level=logging.INFO, force=True)
+    form = VisibleFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger().handlers[0].setFormatter(form)
     logging.captureWarnings(True)
     if not is_shown_from_logs():
         shown = logging.StreamHandler(sys.stderr)
-        shown.setFormatter(logging.Formatter("kohorte: warning: %(message)s"))
+        shown.setFormatter(VisibleFormatter("kohorte: warning: %(message)s"))
         shown.addFilter(lambda record: record.levelno == logging.WARNING)
         shown.addFilter(logging.Filter("kohorte"))
         logging.getLogger().addHandler(shown)
@@ -60,4 +57,4 @@ def job_log(path: str) -> Iterator[logging.Logger]:
 
 def _tell(text: str) -> None:
     if not is_shown_from_logs():
-        print(f"\nkohorte: {text}\n", file=sys.stderr, flush=True)
+        print(f"\nkohorte: {visible(text)}\n", file=sys.stderr, flush=True)

@@ -27,6 +27,9 @@ MEMORY = Path(".snakemake", "kohorte")
 
 #: A file that was written within so many seconds may be written again with the same dates.
 _FRESH = 2.0
+
+#: What Snakemake reads as wildcards, and as names of folders, in paths.
+_PATTERN = "{}<>"
 _LARGE = 4 << 30  # bytes whose reading is announced
 
 
@@ -82,18 +85,18 @@ def _short(text: str) -> str:
 
 def plain_name(path: str) -> str:
     """Return the name of a file without what Snakemake reads as a pattern."""
-    return Path(path).name.translate({ord("{"): "_", ord("}"): "_"})
+    return Path(path).name.translate(dict.fromkeys(map(ord, _PATTERN), "_"))
 
 
 def plain_path(path: str, key: str, memory: Path = MEMORY) -> str:
-    """Return a path to a file that holds no braces, which Snakemake reads as a pattern.
+    """Return a path to a file without braces, which Snakemake reads as a pattern.
 
-    A path without braces is returned as it is, but for a home folder at its start (`~`). For one
-    with braces it is that of a link in `memory`. `key`: who names the file. Raises ConfigError
-    where no link can be made.
+    A path without `_PATTERN` is returned as it is, but for a home folder at its start (`~`). For
+    one with such letters it is that of a link in `memory`. `key`: who names the file. Raises
+    ConfigError where no link can be made.
     """
     path = locate(path)
-    if not {"{", "}"} & set(path):
+    if not set(_PATTERN) & set(path):
         return path
     target = os.path.abspath(path)
     link = memory / "links" / _short(target) / plain_name(path)
@@ -107,7 +110,7 @@ def plain_path(path: str, key: str, memory: Path = MEMORY) -> str:
         os.replace(temporary, link)
     except OSError as error:
         raise ConfigError(
-            f"{key}: Snakemake reads braces as a pattern, and no link to {path} can be made "
+            f"{key}: Snakemake reads these letters as a pattern, and no link to {path} can be made "
             f"({error.strerror}); rename the file"
         ) from error
     return str(link)
