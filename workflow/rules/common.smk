@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +41,8 @@ from kohorte.study.config import (
     portable_config,
 )
 from kohorte.study.figures import all_figures, choose_figures
+from kohorte.study.limits import check_limits
+from kohorte.study.logs import unwritten_once
 from kohorte.study.modules import prepare_config
 from kohorte.study.outside import (
     check_named,
@@ -450,10 +452,16 @@ def explain(record):
     return True
 
 
+QUIET = ExitStack()
+
+
 def check_study():
     """Refuse to mix two studies of one name, and files that are none, before anything is planned."""
     logger.addFilter(explain)
+    # Of a full disk the log of Snakemake itself says so once, and not for each of its lines.
+    QUIET.enter_context(unwritten_once())
     try:
+        check_limits(workflow.cores or 1)
         if (
             "verify" not in sys.argv
         ):  # it reads results alone, and says what became of their sources

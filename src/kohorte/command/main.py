@@ -274,6 +274,7 @@ def _run(parsed: argparse.Namespace) -> int:
     from kohorte.command.studies import is_config, is_table
     from kohorte.command.tables import study_of_table
 
+    _check_passed(parsed.passed)
     name = parsed.study
     if name is not None and is_table(name) and not is_config(name):
         study = study_of_table(name, parsed.name, _read_data(parsed.data))
@@ -293,6 +294,23 @@ def _run(parsed: argparse.Namespace) -> int:
     if status == 0 and not parsed.dry_run and (study.results / "summary.txt").exists():
         print(f"Results: {study.results}/; `kohorte open {study.name}` shows the page of it.")
     return status
+
+
+def _check_passed(arguments: Sequence[str]) -> None:
+    """Read the configurations that Snakemake is handed, which would evaluate a template."""
+    from kohorte.study.reading import read_config
+
+    follows = False
+    for argument in arguments:
+        option, _, value = argument.partition("=")
+        if option in ("--configfile", "--configfiles"):
+            follows = True
+        elif argument.startswith("-"):
+            follows = False
+        else:
+            value = argument if follows else ""
+        if follows and value:
+            read_config(value)
 
 
 def _is_read(study: StudyFile) -> bool:
