@@ -234,6 +234,7 @@ def rename_members(path, names):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npz", ".parquet", ".h5"])
+@examples(4)
 @given(names=st.lists(LETTERS, min_size=5, max_size=5, unique_by=str.strip), texts=TEXTS)
 @example(
     names=["a\0", "\ud800", "=1", "<b>", "\u202e"], texts=["=1", "\0", "\udcff", "x", "-1", ""]
@@ -246,7 +247,7 @@ def test_texts_of_any_letters(tmp_path, suffix, names, texts):
         return
     shown = [visible(name) for name in names]
     options = {"source": str(path), "features": [n.strip() for n in shown[:3]]}
-    options |= {"id": shown[3].strip(), "carry": [shown[4].strip()], "names_dataset": None}
+    options |= {"id": shown[3].strip(), "carry": [shown[4].strip()]}
     configuration = {"study": "a", "data": options}
     checked, message = outcome_of(prepare, configuration, SCHEMA)
     if checked is None:
@@ -259,7 +260,7 @@ def test_texts_of_any_letters(tmp_path, suffix, names, texts):
     assert len(data.features) == 6  # no row is lost
     file = tmp_path / "data.h5"
     store.write_data(file, data, options=checked["data"], seed=1)
-    again = store.read_data(file)
+    again = store.read_data(file, beside=True)
     assert again.names == data.names
     kept = pd.DataFrame(again.beside.columns())
     store.write_csv(kept, tmp_path / "t_out.csv")
@@ -469,7 +470,7 @@ def test_tiny_studies_of_odd_tables(project, drawn):
     if not write_table(path, names, dict(enumerate(values.T))):
         return
     config = {"study": f"tiny{recipe}", "recipe": recipe, "data": {"source": path.name}}
-    config["data"] |= {"missing": "skip", "constant_features": "drop", "names_dataset": None}
+    config["data"] |= {"missing": "skip", "constant_features": "drop"}
     if recipe == "published":
         config |= {"lattice": {"xdim": 4, "ydim": 3}, "training": {"steps": 50}}
     else:

@@ -8,6 +8,11 @@ import sys
 
 import h5py
 import numpy as np
+import pytest
+
+from kohorte.data import reading
+from kohorte.data.labels import open_labels
+from kohorte.errors import DataError
 
 N, F = 20, 3
 VALUES = np.random.default_rng(0).normal(size=(N, F))
@@ -188,3 +193,22 @@ def test_files_that_say_they_are_fields(tmp_path):
     for path, message, (*_, says) in zip(paths, found, OF_FIELDS, strict=True):
         assert message == says if says == "read" else message.startswith(str(path)), message
         assert says in message
+
+
+def test_sizes_that_no_archive_has(tmp_path, monkeypatch):
+    from kohorte.studies.plasma.fields.snapshots import read_snapshot
+
+    path = tmp_path / "bomb.npz"
+    names = ("bx", "by", "bz", "jx", "jy", "jz")
+    np.savez_compressed(path, **{name: np.zeros((1000, 1000)) for name in names})
+    np.savez_compressed(tmp_path / "labels.npz", labels=np.zeros(10**6, int))
+    options = {"source": str(path), "datasets": {}, "features": ["bx"], "units": {}, "axes": None}
+    options |= {"spacing": 1, "periodic": True, "time": 0, "time_unit": "1"}
+    assert read_snapshot(options).grid.n_cells == 10**6
+    monkeypatch.setattr(reading, "ALWAYS_HELD", 1 << 20)
+    monkeypatch.setattr(reading, "MAX_EXPANSION", 100)
+    with pytest.raises(DataError, match=r"bomb\.npz: claims to hold 0\.00745 GiB"):
+        read_snapshot(options)
+    match = r"labels\.npz: claims to hold"
+    with pytest.raises(DataError, match=match), open_labels(tmp_path / "labels.npz"):
+        pass
