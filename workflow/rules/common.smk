@@ -1,5 +1,6 @@
 """The study that this run is about, and the functions that rules use."""
 
+import atexit
 import json
 import os
 import sys
@@ -460,6 +461,7 @@ def check_study():
     logger.addFilter(explain)
     # Of a full disk the log of Snakemake itself says so once, and not for each of its lines.
     QUIET.enter_context(unwritten_once())
+    atexit.register(QUIET.close)
     try:
         check_limits(workflow.cores or 1)
         if (
