@@ -70,6 +70,7 @@ rule all:
 if IS_MAIN and workflow.is_main_process:
     check_study()
     look_at_data()
+    escape_reports()
 
 
 onstart:

@@ -65,7 +65,7 @@ def profiles_figure(profiles: pd.DataFrame, form: str = "clustered") -> Figure:
 
 def draw_profiles(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `profiles` from the files of a study."""
-    table = pd.read_csv(inputs["group_features"], dtype={"feature": str}, keep_default_na=False)
+    table = store.read_csv(inputs["group_features"], dtype={"feature": str}, keep_default_na=False)
     numbers = [name for name in table.columns if name not in ("feature", "unit")]
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
     data = store.read_data(inputs["data"], mapped=True)

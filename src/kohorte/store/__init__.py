@@ -25,7 +25,7 @@ _NAMES = {
     ],
     "files": [
         *("create", "open_result", "put", "put_attributes", "read_json", "read_result"),
-        *("read_text", "write_csv", "write_index"),
+        *("read_csv", "read_text", "write_csv", "write_index"),
     ],
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
     "realizations": [
