@@ -27,6 +27,7 @@ if __name__ == "__main__":
             figures=[{**figure, "file": pictures[figure["name"]]} for figure in params.figures],
             captions=params.captions,
             has_maps=params.has_maps,
+            names=inputs.get("names") or None,
             settings=params.settings,
             provenance=provenance_rows(
                 params.config, files, {"snakemake": metadata.version("snakemake")}

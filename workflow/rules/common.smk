@@ -38,6 +38,7 @@ from kohorte.study.config import (
     portable_config,
 )
 from kohorte.study.figures import all_figures, choose_figures
+from kohorte.study.groups import check_group_names
 from kohorte.study.modules import prepare_config
 from kohorte.study.outside import content_digest, named_files, plain_name, plain_path
 from kohorte.study.plan import batches, plan_study
@@ -121,6 +122,7 @@ try:
     config = prepare_config(check_config(as_read, SCHEMA), MODULES)
     config = map_paths(config, MODULES, locate_made)
     STUDY = plan_study(config, MODULES)
+    check_group_names(config["groups"]["file"])
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -293,6 +295,10 @@ STRUCTURE_MEMBERS = [
 ]
 
 
+# What groups are called, where a file says so; nothing where none does.
+GROUP_NAMES = "<results>/groups.json" if config["groups"]["file"] else []
+
+
 # How realizations are combined, and points labelled by vote.
 COMBINING = {
     name: config["ensemble"][name]
@@ -323,6 +329,7 @@ def figure_inputs(figures):
     inputs = {
         name: FIGURE_INPUTS.get(name, f"<results>/{name}.h5") for f in figures for name in f.inputs
     }
+    inputs |= {"names": GROUP_NAMES} if GROUP_NAMES else {}
     return inputs | {name: f"<results>/tables/{name}.csv" for f in figures for name in f.tables}
 
 
@@ -348,7 +355,7 @@ def figure_jobs(figures):
     return {
         figure.name: {
             "module": figure.module,
-            "inputs": [*figure.inputs, *figure.tables],
+            "inputs": [*figure.inputs, *figure.tables, *(["names"] if GROUP_NAMES else [])],
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }

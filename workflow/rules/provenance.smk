@@ -16,7 +16,9 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *MODULE_RESULTS,
+            GROUP_NAMES,
             "<results>/report.html",
+            "<results>/explorer.html",
         ],
     output:
         config="<results>/config.yaml",
@@ -91,6 +93,7 @@ rule bundle_study:
         source=given("data.source", config["data"]["source"]),
         summary="<results>/summary.txt",
         report="<results>/report.html",
+        explorer="<results>/explorer.html",
         manifest="<results>/MANIFEST",
     output:
         crate=f"<results>/{STUDY.name}.crate.zip",

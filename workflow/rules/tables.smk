@@ -52,6 +52,7 @@ rule tabulate_results:
         data=data_file(),
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        names=GROUP_NAMES,
         structure=STRUCTURE_FILES,
     output:
         realizations=report(
@@ -175,6 +176,7 @@ rule tabulate_results:
             "analysis/choice",
             "analysis/composition",
             "analysis/evaluation",
+            "analysis/naming",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",

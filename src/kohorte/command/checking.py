@@ -19,6 +19,7 @@ from kohorte.data.sources import choose_rows, find_file, open_source
 from kohorte.errors import KohorteError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, map_paths
+from kohorte.study.groups import check_group_names
 from kohorte.study.modules import prepare_config
 from kohorte.study.plan import Study, batches, plan_study
 from kohorte.study.resources import (
@@ -140,6 +141,8 @@ def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
         is_folder = path == config["comparison"]["with"]
         if path not in known and is_file(path) and not is_folder and not _is_made(path):
             found.collect(find_file, path)
+    if whole := config["groups"]["file"]:
+        found.collect(check_group_names, whole)
 
 
 def _is_made(path: str) -> bool:

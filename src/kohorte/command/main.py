@@ -176,7 +176,12 @@ def _make_parser() -> argparse.ArgumentParser:
             "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
         )
         add_cores(one)
-    shown = add("open", _open, "open the report of a study, or its figures; prints the path")
+    shown = add("open", _open, "open the report or explorer of a study; prints the path")
+    shown.add_argument(
+        "--explorer",
+        action="store_true",
+        help="the page to ask the ensemble on: maps, points and votes",
+    )
     shown.add_argument(
         "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
     )
@@ -403,7 +408,8 @@ def _open(parsed: argparse.Namespace) -> int:
     from kohorte.command.display import open_path
 
     study = _find(parsed.study)
-    for path in (study.results / "report.html", study.results / "figures"):
+    pages = [study.results / "explorer.html"] if parsed.explorer else []
+    for path in [*pages, study.results / "report.html", study.results / "figures"]:
         if path.exists():
             print(path)
             open_path(path)
