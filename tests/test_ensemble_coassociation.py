@@ -423,7 +423,8 @@ def test_groups_by_number_are_those_of_the_candidates():
 
 
 def test_documented_examples(root, capsys):
-    text = (root / "docs" / "ensemble.md").read_text(encoding="utf-8")
+    pages = ["how-to/combine-labels.md", "explanation/ensemble.md"]
+    text = "".join((root / "docs" / page).read_text(encoding="utf-8") for page in pages)
     names = {}
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, names)

@@ -463,12 +463,12 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def plot(self, name: str, ax: Axes | None = None, *, X: npt.ArrayLike | None = None) -> Figure:
         """Draw a figure of the ensemble, and return it.
 
-        Names are those of a study (docs/library.md lists them): what is found as ``similarity``,
-        ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``, ``splits``,
-        ``overlap_matrices``; of the points of the fit, X, ``signal`` and ``confidence``; of the map
-        that agrees best with the consensus ``umatrix``, ``component_planes`` and ``hits``. With
-        `ax` it is drawn into these axes, as a picture. ConfigError for another name, or without X
-        where it is needed.
+        Names are those of a study (docs/how-to/library.md lists them): what is found as
+        ``similarity``, ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``,
+        ``splits``, ``overlap_matrices``; of the points of the fit, X, ``signal`` and
+        ``confidence``; of the map that agrees best with the consensus ``umatrix``,
+        ``component_planes`` and ``hits``. With `ax` it is drawn into these axes, as a picture.
+        ConfigError for another name, or without X where it is needed.
         """
         from kohorte.figures.library import draw_ensemble
 
