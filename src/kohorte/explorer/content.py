@@ -7,7 +7,7 @@ page stays a file that a browser opens at once; the page says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ class Content:
     similarity: np.ndarray  # (L, L) float: of clusters, or of groups
     order: np.ndarray  # (L,) the clusters, in the order of the tree; empty where it is of groups
     outlier_threshold: float | None
+    report: bool  # Whether `report.html` lies beside the page
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,15 @@ class Files:
     maps: Sequence[Path]
     #: The table to show instead of the features of the maps: values (N, F) and names
     shown: tuple[np.ndarray, Sequence[str]] | None = None
-    varying: Sequence[str] = field(default_factory=tuple)  # Parameters that differ among the maps
+    varying: Sequence[str] = ()  # Parameters that differ among the maps
+    has_report: bool = False  # Whether `report.html` lies beside the page
+
+    @property
+    def width(self) -> int:
+        """Features of the table that is shown."""
+        if self.shown is not None:
+            return len(self.shown[1])
+        return 0 if self.table is None else len(self.table.names)
 
     @cached_property
     def stored(self) -> store.StoredEnsemble:
@@ -153,8 +162,7 @@ def gather(files: Files, limits: Limits) -> Content:
     sizes = np.bincount(label[label >= 0], minlength=n_groups)
     features, values, scores, explained, kept = _features(files, chosen, points["group"], limits)
     overlaps = stored.overlaps
-    order = np.argsort(-stored.realizations.with_consensus, kind="stable")
-    names, maps, words = _maps(files, chosen, order, kept)
+    names, maps, words = _maps(files, chosen, kept, limits)
     rows = chosen if table is None else table.rows[chosen]
     similarity, leaves = _similarity(stored, limits)
     small, cells = None, None
@@ -173,7 +181,7 @@ def gather(files: Files, limits: Limits) -> Content:
         ids={} if table is None else {n: v[chosen] for n, v in table.beside.ids.items()},
         columns=dict(_columns(table, chosen)),
         features=features,
-        n_features=0 if table is None else len(table.names),
+        n_features=files.width,
         values=values,
         scores=scores,
         explained=explained,
@@ -194,6 +202,7 @@ def gather(files: Files, limits: Limits) -> Content:
         similarity=similarity,
         order=leaves,
         outlier_threshold=stored.points.outlier_threshold,
+        report=files.has_report,
     )
 
 
@@ -272,14 +281,15 @@ def _columns(
 
 
 def _maps(
-    files: Files, chosen: np.ndarray, order: np.ndarray, kept: np.ndarray
+    files: Files, chosen: np.ndarray, kept: np.ndarray, limits: Limits
 ) -> tuple[list[str], list[MapShown], list[dict[str, str]]]:
     ids = files.stored.realizations.ids
     if not files.maps:
         return [], [], [{} for _ in ids]
     table = files.table
     assert table is not None  # maps are trained on one
-    columns = kept if files.shown is None else np.arange(min(len(table.names), len(kept)))
+    columns = kept if files.width == len(table.names) else np.arange(len(table.names))
+    columns = columns[: limits.features]
     names = [table.describe(int(k)) for k in columns]
     paths, maps, words = {Path(path).stem: path for path in files.maps}, [], []
     first = store.read_realization

@@ -198,14 +198,22 @@ function update(...what) {
     if (name === "selection" || name === "all") Object.keys(UPDATES).forEach((k) => pending.add(k));
     else pending.add(name);
   }
-  if (!frame) frame = requestAnimationFrame(flush);
+  if (!frame) frame = requestAnimationFrame(() => work(FIRST_DRAWN, () => setTimeout(flush)));
+}
+// What the eye is on is drawn at once, and what takes longer after it.
+const FIRST_DRAWN = ["points", "map"];
+function work(names, then) {
+  const wanted = names.filter((name) => pending.has(name));
+  if (["votes", "similarity", "tables"].some((name) => wanted.includes(name))) countVotes();
+  for (const name of wanted) {
+    pending.delete(name);
+    UPDATES[name]();
+  }
+  then?.();
 }
 function flush() {
   frame = 0;
-  const names = Object.keys(UPDATES).filter((name) => pending.has(name));
-  pending.clear();
-  if (names.includes("votes") || names.includes("similarity") || names.includes("tables")) countVotes();
-  for (const name of names) UPDATES[name]();
+  work(Object.keys(UPDATES));
 }
 function keepState() {
   const told = new URLSearchParams({ r: realizations[state.r].id, x: state.x, y: state.y, colour: state.colour, shade: state.fill, order: state.order });
@@ -975,32 +983,18 @@ async function openNames(file) {
     $("names-words").textContent = `${file.name} is no file of names as this page saves it.`;
   }
 }
-function quartiles(k, mask, total) {
-  const { order } = sorted(k), values = data.features.get(k).values;
-  const inside = [], outside = [], at = (size) => [0.25, 0.5, 0.75].map((p) => (size - 1) * p);
-  const numbers = [0, 0];
-  for (const i of order) numbers[mask[i]]++;
-  const wanted = [at(numbers[0]), at(numbers[1])], found = [outside, inside];
-  const seen = [0, 0], previous = [NaN, NaN];
-  for (const i of order) {
-    const side = mask[i], place = seen[side]++;
-    while (found[side].length < 3 && wanted[side][found[side].length] <= place) {
-      const spot = wanted[side][found[side].length], part = spot - (place - 1);
-      found[side].push(place === 0 || part === 1 ? values[i] : previous[side] + (values[i] - previous[side]) * part);
-    }
-    previous[side] = values[i];
-  }
+function quartiles(k) {
+  const values = data.features.get(k).values, parts = [new Float32Array(n - count), new Float32Array(count)], sizes = [0, 0];
+  for (let i = 0; i < n; i++) if (!Number.isNaN(values[i])) parts[chosen[i]][sizes[chosen[i]]++] = values[i];
+  const [outside, inside] = parts.map((part, side) => {
+    const sorted = part.subarray(0, sizes[side]).sort(), last = sizes[side] - 1;
+    if (last < 0) return [];
+    return [0.25, 0.5, 0.75].map((p) => {
+      const low = Math.floor(last * p), step = last * p - low;
+      return sorted[low] + (sorted[Math.min(low + 1, last)] - sorted[low]) * step;
+    });
+  });
   return { inside, outside };
-}
-const orders = new Map();
-function sorted(k) {
-  if (!orders.has(k)) {
-    const values = data.features.get(k).values;
-    const order = Uint32Array.from(Array.from({ length: n }, (_, i) => i).filter((i) => !Number.isNaN(values[i])));
-    order.sort((a, b) => values[a] - values[b]);
-    orders.set(k, { order });
-  }
-  return orders.get(k);
 }
 // Cohen's d of the selection against the rest, as in tables/group_features.csv.
 function effectOf(values) {
@@ -1054,9 +1048,9 @@ function fillDifferences() {
   const size = (d) => (Number.isNaN(d.effect) ? -1 : Math.abs(d.effect));
   differences.sort((a, b) => size(b) - size(a) || a.k - b.k);
   const rows = differences.slice(0, showAll ? differences.length : FIRST).map((d) => {
-    Object.assign(d, quartiles(d.k, chosen));
-    const text = (q) => (q.length ? `${plain(q[1])}` : "");
-    const range = (q) => make("span", {}, text(q), make("span", { class: "soft" }, q.length ? ` (${plain(q[0])}–${plain(q[2])})` : ""));
+    Object.assign(d, quartiles(d.k));
+    const short = (v) => plain(Number(v.toPrecision(3))), text = (q) => (q.length ? short(q[1]) : "");
+    const range = (q) => make("span", {}, text(q), make("span", { class: "soft" }, q.length ? `${short(q[0])} to ${short(q[2])}` : ""));
     return [d.title, range(d.inside), range(d.outside), between(d), `${d.effect > 0 ? "+" : ""}${plain(Number(d.effect.toFixed(2)))}`];
   });
   fillTable($("differs"), [["feature"], ["selection"], ["rest"], [make("span", { class: "hidden" }, "picture"), "between"], ["sd", "number"]], rows,
@@ -1295,7 +1289,7 @@ function keyboard() {
     else return;
     event.preventDefault();
   });
-  $("map-view").addEventListener("keydown", (event) => {
+  $("map-view")?.addEventListener("keydown", (event) => {
     const real = realizations[state.r], arrow = ARROWS[event.key];
     if (!hasMaps || event.ctrlKey || event.metaKey) return;
     if (arrow) {
@@ -1416,6 +1410,7 @@ function choices() {
   $("realization").value = String(state.r);
   $("realization").addEventListener("change", () => chooseRealization(Number($("realization").value)));
   if (!hasMaps) $("fill").parentElement.hidden = true;
+  colourPoints();
   if (facts.shape) gridChoices();
 }
 function gridChoices() {
@@ -1490,7 +1485,7 @@ function describe() {
   $("about").textContent = `${n < facts.all ? `${thousands(n)} of ` : ""}${some(facts.all, "point")} · ${some(realizations.length, noun)} · ${some(held, "group")}`;
   for (const note of facts.notes) $("notes").append(make("p", { class: "notice" }, note));
   for (const element of document.querySelectorAll(".noun")) element.textContent = noun;
-  if (window.location.protocol === "about:") $("report").hidden = true; // inside a notebook
+  $("report").hidden = !facts.report;
   if (!hasMaps) {
     $("map").querySelector(".stage").replaceChildren(make("p", { class: "sentence" }, "The realizations of this study are label files, without a map. Choose here which one the tables speak of."));
     $("map-title").textContent = "Clustering";
@@ -1513,7 +1508,6 @@ async function start() {
   buttons();
   keyboard();
   pointers();
-  colourPoints();
   choose(chosen, false);
   flush();
   say("");

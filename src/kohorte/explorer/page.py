@@ -36,7 +36,7 @@ _FOLDER = Path(__file__).parent
 
 #: Shares of the limit of a page: points with their labels, features of points, planes of maps. The
 #: rest is for which node each point is in.
-_POINTS, _VALUES, _PLANES = 0.55, 0.25, 0.08
+_POINTS, _VALUES, _PLANES = 0.5, 0.3, 0.08
 
 #: Points beyond which numbers are rounded to some four digits.
 _EXACT = 20_000
@@ -116,7 +116,9 @@ def write_explorer(
     maps = [] if files else store.listed_realizations(indexes)
     limits = Limits(points=points, bytes=round(megabytes * 1e6), seed=seed)
     with named_groups(names) as named, store.open_label_arrays(indexes, files, **reading) as labels:
-        shown = Files(study, Path(ensemble), table, labels, maps, varying=swept)
+        shown = Files(
+            study, Path(ensemble), table, labels, maps, varying=swept, has_report=True
+        )
         page = render_explorer(shown, limits, named)
     page.save(path)
 
@@ -132,12 +134,18 @@ def render_explorer(files: Files, limits: Limits, named: GroupNames | None = Non
             break
         share = 0.97 * allowed / taken
         limits = replace(limits, points=max(1_000, int(len(content.rows) * share)))
-    values, kept = _pack_values(content, _VALUES * limits.bytes)
-    arrays += values
+    values = _pack_values(content)
+    first = _take(values, _VALUES * limits.bytes, least=2)
+    arrays += [values[k] for k in first]
     order = np.argsort(-content.with_consensus, kind="stable").tolist()
     left = limits.bytes - sum(array.size for array in arrays)
     of_maps, planes, winners = _pack_maps(content, order, left, _PLANES * limits.bytes)
     arrays += of_maps
+    left = limits.bytes - sum(array.size for array in arrays)
+    rest = [k for k in range(len(values)) if k not in first]
+    more = [rest[k] for k in _take([values[k] for k in rest], left)]
+    arrays += [values[k] for k in more]
+    kept = sorted([*first, *more])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -173,7 +181,7 @@ def pack(name: str, array: Any) -> Packed:
         kind = array.dtype.kind + str(array.dtype.itemsize)
         planes = array.astype(array.dtype.newbyteorder("<")).ravel().view(np.uint8)
         content = planes.reshape(-1, array.dtype.itemsize).T.tobytes()
-    return Packed(name, kind, base64.b64encode(zlib.compress(content, 9)).decode("ascii"))
+    return Packed(name, kind, base64.b64encode(zlib.compress(content, 6)).decode("ascii"))
 
 
 def _rounded(values: np.ndarray, n: int) -> np.ndarray:
@@ -220,16 +228,21 @@ def _pack_points(content: Content) -> Iterator[Packed]:
         yield pack(f"labels-{r}", _small(labels))
 
 
-def _pack_values(content: Content, allowed: float) -> tuple[list[Packed], list[int]]:
-    """Pack features while there is room, two at least; return which."""
-    n, found, kept, taken = len(content.rows), [], [], 0
-    for k in range(len(content.features)):
-        packed = pack(f"feature-{k}", _rounded(content.values[:, k], n))
-        if k < 2 or taken + packed.size <= allowed:
-            found.append(packed)
-            kept.append(k)
-            taken += packed.size
-    return found, kept
+def _pack_values(content: Content) -> list[Packed]:
+    n = len(content.rows)
+    return [
+        pack(f"feature-{k}", _rounded(content.values[:, k], n)) for k in range(len(content.features))
+    ]
+
+
+def _take(arrays: Sequence[Packed], allowed: float, least: int = 0) -> list[int]:
+    """Return the places of arrays that there is room for, one after the other."""
+    found: list[int] = []
+    for k, array in enumerate(arrays):
+        if len(found) < least or array.size <= allowed:
+            found.append(k)
+            allowed -= array.size
+    return found
 
 
 def _pack_maps(
@@ -305,6 +318,7 @@ def _describe(
         "all": content.n_points,
         "n": len(content.rows),
         "seed": limits.seed,
+        "report": content.report,
         "groups": [
             {
                 "size": int(size),
