@@ -300,8 +300,9 @@ def test_names_are_used_for_the_groups_that_they_were_given_to(files, tmp_path, 
 
 def test_tables_have_the_names_beside_the_numbers():
     table = pd.DataFrame({"group": [0, 1, -1], "neighbour": [1, 0, 0], "p": [0.1, 0.2, 0.3]})
+    table["second"] = "an id"  # of the table of agreement
     named = name_groups(table, {0: "a", 1: "b"})
-    assert list(named) == ["group", "group_name", "neighbour", "neighbour_name", "p"]
+    assert list(named) == ["group", "group_name", "neighbour", "neighbour_name", "p", "second"]
     assert named["group_name"].tolist() == ["a", "b", ""]
     assert named["neighbour_name"].tolist() == ["b", "a", "a"]
     assert name_groups(table, {}) is table

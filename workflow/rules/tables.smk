@@ -182,6 +182,7 @@ rule tabulate_results:
             "analysis/tables",
             "data/table",
             "ensemble",
+            "study/groups",
         ),
     script:
         "../../scripts/tabulate_results.py"

@@ -51,9 +51,9 @@ def write_group_names(names: str | Path, groups: str | Path, *, ensemble: str | 
             kept.append(row | {"points": int(sizes[group])})
     if notes:
         _LOG.warning(
-            "%s was saved for other groups and is not used for %s; look at explorer.html, name the "
-            "groups and save them anew",
-            *(names, "; ".join(notes)),
+            "groups.file was saved for other groups and is not used for %s; look at explorer.html, "
+            "name the groups and save them anew",
+            "; ".join(notes),
         )
     with replacing(groups) as temporary:
         text = json.dumps({"groups": kept, "notes": notes}, ensure_ascii=False, indent=1)
@@ -70,7 +70,7 @@ def name_groups(table: pd.DataFrame, names: Mapping[int, str]) -> pd.DataFrame:
         return table
     table = table.copy()
     for column in ("group", "neighbour", "second"):
-        if column in table:
+        if column in table and table[column].dtype.kind in "iu":
             called = np.array([names.get(int(k), "") for k in table[column]], dtype=object)
             place = int(np.flatnonzero(table.columns == column)[0]) + 1
             table.insert(place, free_name(f"{column}_name", table.columns), called)

@@ -289,7 +289,7 @@ function listVariables() {
   for (const [k, f] of data.features) variables.set(`f${k}`, { title: f.title, values: f.values });
   if (data.scores) {
     for (const axis of facts.explained.length > 1 && facts.explained[1] > 0 ? [0, 1] : [0]) {
-      variables.set(`p${axis}`, { title: `component ${axis + 1} (${percent(facts.explained[axis])} of the variance)`, short: `component ${axis + 1} (${percent(facts.explained[axis])})`, values: data.scores.subarray(axis * n, (axis + 1) * n) });
+      variables.set(`p${axis}`, { title: `component ${axis + 1} (${percent(facts.explained[axis])} of the variance)`, short: `component ${axis + 1}`, values: data.scores.subarray(axis * n, (axis + 1) * n) });
     }
   }
   variables.set("confidence", { title: "confidence", values: data.confidence });

@@ -116,9 +116,7 @@ def write_explorer(
     maps = [] if files else store.listed_realizations(indexes)
     limits = Limits(points=points, bytes=round(megabytes * 1e6), seed=seed)
     with named_groups(names) as named, store.open_label_arrays(indexes, files, **reading) as labels:
-        shown = Files(
-            study, Path(ensemble), table, labels, maps, varying=swept, has_report=True
-        )
+        shown = Files(study, Path(ensemble), table, labels, maps, varying=swept, has_report=True)
         page = render_explorer(shown, limits, named)
     page.save(path)
 
@@ -229,10 +227,8 @@ def _pack_points(content: Content) -> Iterator[Packed]:
 
 
 def _pack_values(content: Content) -> list[Packed]:
-    n = len(content.rows)
-    return [
-        pack(f"feature-{k}", _rounded(content.values[:, k], n)) for k in range(len(content.features))
-    ]
+    n, count = len(content.rows), len(content.features)
+    return [pack(f"feature-{k}", _rounded(content.values[:, k], n)) for k in range(count)]
 
 
 def _take(arrays: Sequence[Packed], allowed: float, least: int = 0) -> list[int]:
