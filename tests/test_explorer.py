@@ -206,6 +206,24 @@ def open_large(ensemble, values, folder):
     return Files("large", folder / "ensemble.h5", plain_data(values, names=names), labels, maps)
 
 
+def test_of_many_clusters_the_similarity_of_groups_is_shown(files):
+    overlaps, groups = files.stored.overlaps, files.stored.clusters.consensus_group
+    whole, sizes = gather(files, Limits()), overlaps.sizes
+    found = gather(files, Limits(clusters=1))
+    assert (len(whole.order), len(found.order)) == (overlaps.n_clusters, 0)
+    count = files.stored.consensus.n_groups
+    expected = [[[] for _ in range(count)] for _ in range(count)]
+    for a, b in np.ndindex(overlaps.counts.shape):
+        if overlaps.realization[a] != overlaps.realization[b]:
+            shared = overlaps.counts[a, b]
+            share = shared / (sizes[a] + sizes[b] - shared)
+            expected[groups[a]][groups[b]].append(share)
+            at = [int(np.flatnonzero(whole.order == k)[0]) for k in (a, b)]
+            assert whole.similarity[tuple(at)] == pytest.approx(share)
+    means = [[np.mean(cell) if cell else 0 for cell in row] for row in expected]
+    assert np.allclose(found.similarity, means)
+
+
 def test_explore_shows_what_it_is_given(fitted, points, tmp_path):
     frame = pd.DataFrame({"double": points[:, 0] * 2, "age": points[:, 2]})
     ids = [f"id {k}" for k in range(90)]

@@ -27,6 +27,7 @@ FEWEST_OF_GROUP = 100
 _JUDGED = 5_000
 
 _BLOCK_ROWS = 1 << 18
+_BLOCK_CLUSTERS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,9 +345,17 @@ def _similarity(stored: store.StoredEnsemble, limits: Limits) -> tuple[np.ndarra
 
 
 def _between_groups(overlaps: Overlaps, groups: np.ndarray, count: int) -> np.ndarray:
-    sums, pairs = np.zeros((count, count)), np.zeros((count, count))
-    found, own = overlap(overlaps), np.eye(count)[groups]
-    apart = overlaps.realization[:, None] != overlaps.realization[None, :]
-    sums = own.T @ np.where(apart, found, 0.0) @ own
-    pairs = own.T @ apart.astype(np.float64) @ own
+    """Return the mean S of two clusters of different realizations, by their groups, (G, G)."""
+    own, sizes = np.eye(count)[groups], overlaps.sizes
+    sums = np.zeros((count, count))
+    for start in range(0, len(groups), _BLOCK_CLUSTERS):  # memory for a block of rows
+        rows = slice(start, start + _BLOCK_CLUSTERS)
+        shared = overlaps.counts[rows]  # none within a realization, but with itself
+        share = shared / np.maximum(sizes[rows, None] + sizes - shared, 1)
+        share[overlaps.realization[rows, None] == overlaps.realization] = 0.0
+        sums += own[rows].T @ share @ own
+    of_realizations = np.zeros((overlaps.n_realizations, count))
+    np.add.at(of_realizations, (overlaps.realization, groups), 1)
+    total = of_realizations.sum(axis=0)
+    pairs = np.outer(total, total) - of_realizations.T @ of_realizations
     return np.divide(sums, pairs, out=np.zeros_like(sums), where=pairs > 0)

@@ -1476,7 +1476,8 @@ function buttons() {
     $("find").setAttribute("aria-invalid", String(!found.length));
     $("find").title = found.length ? "" : "No point of that name or row";
   });
-  window.addEventListener("resize", () => update("points", "map", "votes", "similarity"));
+  const sizes = new ResizeObserver(() => update("points", "map", "votes", "similarity"));
+  for (const stage of document.querySelectorAll(".stage")) sizes.observe(stage);
   window.addEventListener("beforeprint", flush);
   window.addEventListener("beforeunload", (event) => { if (edited) event.preventDefault(); });
 }
