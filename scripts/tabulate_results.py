@@ -22,6 +22,7 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             resamples=snakemake.params.resamples,
             structure=snakemake.input.structure,
+            signal_cuts=snakemake.params.signal_cuts,
         )
         names = read_names(snakemake.input.get("names"))
         for name, table in tables.items():

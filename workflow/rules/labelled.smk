@@ -42,10 +42,12 @@ if COPY_NAME:
                 "kohorte.analysis.copies:write_copy",
                 "analysis/naming",
                 "data/writing",
+                "ensemble/points",
                 "ensemble/votes",
                 "study/groups",
                 *READING,
             ),
+            signal_cuts=config["ensemble"]["signal_cuts"],
             content=content_of("data.source"),
         script:
             RUN_STEP

@@ -17,16 +17,21 @@ rule write_manifest:
             *rules.sweep.input,
             *MODULE_RESULTS,
             GROUP_NAMES,
-            "<results>/report.html",
             "<results>/explorer.html",
+            rules.write_report.output,
         ],
     output:
-        config="<results>/config.yaml",
+        config=report(
+            "<results>/config.yaml",
+            caption="../report/configuration.rst",
+            category=PROVENANCE,
+            labels=table_labels("configuration"),
+        ),
         table=report(
             "<results>/tables/provenance.csv",
             caption="../report/provenance.rst",
-            category="Tables",
-            labels={"table": "provenance"},
+            category=PROVENANCE,
+            labels=table_labels("provenance"),
         ),
         manifest="<results>/MANIFEST",
     log:

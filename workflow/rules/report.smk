@@ -1,8 +1,15 @@
 """The pages of a study -> results/<study>/report.html and explorer.html.
 
 The report tells what was found, whether to trust it, and has figures and tables; the explorer is to
-ask the ensemble on. The words of the report are those of Snakemake's own report: the captions of the files.
+ask the ensemble on. The words of the report are those of Snakemake's own report: the captions of the
+files. For that, report/overview.rst is what it begins with, and report/<table>.html are tables that
+can be looked at in it.
 """
+
+ALL_TABLES = [*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input
+
+
+REPORTED = find_reported(ALL_TABLES)
 
 
 rule write_report:
@@ -12,10 +19,12 @@ rule write_report:
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",
         names=GROUP_NAMES,
-        tables=[*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input,
+        tables=ALL_TABLES,
         figures=rules.figures.input,
     output:
         page="<results>/report.html",
+        overview="<results>/report/overview.rst",
+        sheets=[show_sheet(name, *told) for name, told in REPORTED.items()],
     log:
         "<logs>/write_report.log",
     benchmark:
@@ -31,6 +40,7 @@ rule write_report:
         figures=[{k: getattr(f, k) for k in ("name", "question", "section")} for f in DRAWN_FIGURES],
         captions=read_captions,
         has_maps=HAS_MAPS,
+        sections=sorted({f.section for f in DRAWN_FIGURES} | {c for _, c in REPORTED.values()}),
         settings=changed_settings(),
         config=portable_config(config, MODULES),
         origins=list(ORIGINS),
