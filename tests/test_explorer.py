@@ -379,6 +379,7 @@ class TestInABrowser:
         assert "</script>" in view.locator("#colour").inner_text()
         view.fill("#find", "S30")
         view.press("#find", "Enter")
+        view.evaluate("kohorte.flush()")
         assert selected(view) == [30]
         assert f"S30 {EVIL}" in view.locator("#members").inner_text()
         assert EVIL in view.locator("#differs").inner_text()

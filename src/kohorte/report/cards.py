@@ -190,8 +190,9 @@ def _exchanges(table: pd.DataFrame, group: int) -> Iterator[str]:
     rows = own[own["second"] >= 0].head(_VALUES).to_dict("records")
     for row in rows:
         doubtful = int(row["doubtful"])
+        other = consensus_title(int(row["second"]))
         yield (
-            f"{consensus_title(int(row['second']))}: {number_of(int(row['points']), 'point')}, with "
+            f"{other}: {number_of(int(row['points']), 'point')}, with "
             f"{percent(row['mean_second_share'])} of their votes"
             + (f"; {doubtful:,} in doubt" if doubtful else "")
         )
