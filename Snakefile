@@ -59,6 +59,7 @@ rule all:
     input:
         "<results>/summary.txt",
         "<results>/report.html",
+        "<results>/explorer.html",
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,

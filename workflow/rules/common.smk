@@ -49,6 +49,7 @@ from kohorte.study.figures import (
     choose_figures,
     in_reading_order,
 )
+from kohorte.study.groups import check_group_names
 from kohorte.study.limits import check_limits
 from kohorte.study.logs import unwritten_once
 from kohorte.study.modules import prepare_config
@@ -141,6 +142,7 @@ try:
     config = prepare_config(check_config(as_read, SCHEMA), MODULES)
     config = map_paths(config, MODULES, locate_made)
     STUDY = plan_study(config, MODULES)
+    check_group_names(config["groups"]["file"])
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -322,6 +324,10 @@ STRUCTURE_MEMBERS = [
 ]
 
 
+# What groups are called, where a file says so; nothing where none does.
+GROUP_NAMES = "<results>/groups.json" if config["groups"]["file"] else []
+
+
 # How realizations are combined, and points labelled by vote.
 COMBINING = {
     name: config["ensemble"][name]
@@ -352,6 +358,7 @@ def figure_inputs(figures):
     inputs = {
         name: FIGURE_INPUTS.get(name, f"<results>/{name}.h5") for f in figures for name in f.inputs
     }
+    inputs |= {"names": GROUP_NAMES} if GROUP_NAMES else {}
     return inputs | {name: f"<results>/tables/{name}.csv" for f in figures for name in f.tables}
 
 
@@ -418,7 +425,7 @@ def figure_jobs(figures):
     return {
         figure.name: {
             "module": figure.module,
-            "inputs": [*figure.inputs, *figure.tables],
+            "inputs": [*figure.inputs, *figure.tables, *(["names"] if GROUP_NAMES else [])],
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }

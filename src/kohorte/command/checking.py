@@ -19,6 +19,7 @@ from kohorte.data.sources import choose_rows, open_source
 from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, named_paths
+from kohorte.study.groups import check_group_names
 from kohorte.study.modules import prepare_config
 from kohorte.study.outside import check_named
 from kohorte.study.plan import Study, batches, plan_study
@@ -143,6 +144,8 @@ def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
             found.collect(check_named, key, path, own)
             if key not in read:
                 found.collect(_find, key, path)
+    if whole := config["groups"]["file"]:
+        found.collect(check_group_names, whole)
 
 
 def _find(key: str, path: str) -> None:

@@ -187,7 +187,12 @@ def _make_parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="also Snakemake's report: the same as a workflow, with its jobs and times",
             )
-    shown = add("open", _open, "open the report of a study, or its figures; prints the path")
+    shown = add("open", _open, "open the report or explorer of a study; prints the path")
+    shown.add_argument(
+        "--explorer",
+        action="store_true",
+        help="the page to ask the ensemble on: maps, points and votes",
+    )
     shown.add_argument(
         "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
     )
@@ -435,7 +440,8 @@ def _open(parsed: argparse.Namespace) -> int:
     from kohorte.command.display import open_path
 
     study = _find(parsed.study)
-    for path in (study.results / "report.html", study.results / "figures"):
+    pages = [study.results / "explorer.html"] if parsed.explorer else []
+    for path in [*pages, study.results / "report.html", study.results / "figures"]:
         if path.exists():
             print(path)
             open_path(path)

@@ -20,7 +20,13 @@ _NAMES = {
         *("read_data", "write_data"),
     ],
     "ensembles": [
-        *("StoredEnsemble", "read_ensemble", "read_overlaps", "read_representative"),
+        *(
+            "StoredEnsemble",
+            "count_groups",
+            "read_ensemble",
+            "read_overlaps",
+            "read_representative",
+        ),
         *("write_ensemble", "write_overlaps"),
     ],
     "files": [

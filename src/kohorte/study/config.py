@@ -34,7 +34,10 @@ _MAX_SHOWN = 80
 _MAX_INTEGER = 2**63 - 1
 
 #: Sections and keys that name a file; the points of a study come from the first ones.
-_FILES = (("data", "source"), ("training", "weights"), ("classification", "test"))
+_FILES = (
+    *(("data", "source"), ("training", "weights"), ("classification", "test")),
+    ("groups", "file"),
+)
 _OTHER_FILES = (("prediction", "source"), ("comparison", "with"), ("figures", "font"))
 
 #: Characters that no name or path needs, and that fool terminals, file names and reports.
