@@ -29,7 +29,7 @@ Schema = Mapping[str, Any]
 TAKEN = (
     *("results", "resources", "logs", "benchmarks"),
     *("data", "lattice", "training", "segmentation", "realizations", "structure", "ensemble"),
-    *("figures", "classification", "prediction", "comparison", "execution"),
+    *("figures", "groups", "explorer", "classification", "prediction", "comparison", "execution"),
 )
 
 
