@@ -35,8 +35,8 @@ $(STAMP): envs/requirements.txt pyproject.toml
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	@$(BIN)/kohorte run $(or $(CONFIG),config/config.yaml) --cores $(CORES)
 
-report: $(STAMP) ## write snakemake-report.html: files, jobs and times of the finished study
-	$(BIN)/snakemake --report snakemake-report.html $(if $(CONFIG),--configfile $(CONFIG))
+report: $(STAMP) ## write results/<study>/snakemake-report.html: result, tables, jobs and times of the finished study
+	$(BIN)/kohorte report --snakemake $(or $(CONFIG),config/config.yaml)
 
 test: lint ## lint, then unit, property and workflow tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -47,8 +47,8 @@ test-slurm: $(STAMP) ## test on a real Slurm, installed and started here (as roo
 
 EXAMPLES ?= 1000
 
-fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
-	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
+fuzz: $(STAMP) ## damage configurations and data files at random, up to the workflow; EXAMPLES of each kind
+	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py tests/test_hostile_study.py
 
 KILLS ?= 50
 
@@ -183,5 +183,5 @@ licences: $(STAMP) ## list the licences of the packages that kohorte is locked t
 	@$(BIN)/python scripts/list_licences.py
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .audit dist .peers .map_peers .simpsom .genie .simulation .snakemake snakemake-report.html
+	rm -rf $(VENV) .audit dist .peers .map_peers .simpsom .genie .simulation .snakemake
 	find results -mindepth 1 ! -name README.md -delete

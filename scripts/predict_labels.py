@@ -15,8 +15,10 @@ from kohorte.study.logs import job_log
 if __name__ == "__main__":
     with job_log(snakemake.log[0]) as log:
         source, ensemble = snakemake.params.source, Path(snakemake.input.ensemble)
+        study = store.read_data(snakemake.input.data, mapped=True)
         points = read_points(source, snakemake.input.data)
-        combined, maps = store.read_ensemble(ensemble), ensemble.parent / "realizations"
+        combined = store.read_ensemble(ensemble, points=study.truth is not None)
+        maps = ensemble.parent / "realizations"
         used = [maps / f"{identifier}.h5" for identifier in combined.realizations.ids]
         if other := store.other_versions([ensemble, snakemake.input.data, *used]):
             log.warning("%s; run the study again to make anew what has changed", other)
@@ -24,6 +26,7 @@ if __name__ == "__main__":
             combined,
             maps,
             points.features,
+            truth=study.truth,
             threads=snakemake.threads,
         )
         log.info(
@@ -32,5 +35,10 @@ if __name__ == "__main__":
             prediction.novelty.mean(),
         )
         scores = compare_prediction(prediction, points)
-        write_prediction(snakemake.output.hdf5, prediction, points, source=source, **scores)
-        store.write_csv(prediction_table(prediction, points), snakemake.output.csv)
+        how = {
+            "study_classes": study.class_names,
+            "signal_cuts": snakemake.params.signal_cuts,
+        }
+        hdf5 = snakemake.output.hdf5
+        write_prediction(hdf5, prediction, points, source=source, **how, **scores)
+        store.write_csv(prediction_table(prediction, points, **how), snakemake.output.csv)

@@ -19,6 +19,7 @@ import kohorte
 from kohorte._processes import heed_interrupts
 from kohorte.errors import ConfigError, MissingExtraError
 from kohorte.study import claims
+from kohorte.study.limits import check_limits
 
 #: Where the wheel has its copy of the workflow, in the package.
 PACKAGED = "_workflow"
@@ -105,6 +106,7 @@ def run_snakemake(arguments: Sequence[str], claim: claims.Claim | None = None) -
     """
     if find_spec("snakemake") is None:
         raise MissingExtraError("Snakemake is not installed: pip install 'kohorte[workflow]'")
+    check_limits(1)
     print(f"$ {shlex.join(['snakemake', *arguments])}\n", file=sys.stderr, flush=True)
     # A file called random.py in the folder of a study is not that of Python.
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
