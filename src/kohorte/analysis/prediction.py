@@ -195,7 +195,7 @@ def write_prediction(
 
 
 def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:
-    """Return one row a point, with its class where that is known, as `point_table` does."""
+    """Return one row per point, with its class where that is known, as `point_table` does."""
     from kohorte.analysis.tables import point_table
 
     known = {"group" if n == "label" else n: values for n, values in vars(prediction).items()}

@@ -67,7 +67,7 @@ DEFAULT_EPOCHS = 20
 
 KERNEL_NAMES = ("truncated_gaussian", "gaussian", "gaussian_e", "bubble", "mexican_hat", "triangle")
 
-#: Kernels with negative values: means weighed by them are not defined, so no batch training.
+#: Kernels with negative values: means weighted by them are not defined, so no batch training.
 NEGATIVE_KERNELS = ("mexican_hat",)
 
 LATTICE_DISTANCES = ("links", "euclidean")
@@ -415,11 +415,11 @@ def check_rows(topology: str, periodic: bool, ydim: int) -> None:
 
 
 def check_averaging(kernel: str, trainer: str = "batch") -> None:
-    """Raise ParameterError for a kernel that means cannot be weighed by."""
+    """Raise ParameterError for a kernel that means cannot be weighted by."""
     if kernel in NEGATIVE_KERNELS:
         raise ParameterError(
             "kernel",
-            f": {kernel!r} has negative values, and the trainer {trainer!r} takes means weighed by "
+            f": {kernel!r} has negative values, and the trainer {trainer!r} takes means weighted by "
             "the kernel; use the trainer 'online', or another kernel",
         )
 

@@ -1,4 +1,4 @@
-"""Small tables that packages bring along, to try the formats of one's own tables with."""
+"""Small tables that packages bring along, to try the formats of your own tables with."""
 
 from pathlib import Path
 
