@@ -247,7 +247,7 @@ def structure_table(structure: Structure | None) -> pd.DataFrame:
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:
-    """Return one row per pair of R realizations, from (R, R) floats; a header only above MAX_ROWS."""
+    """Return one row per pair of R realizations, from (R, R); a header only above MAX_ROWS."""
     first, second = np.triu_indices(len(ids), k=1)
     if len(first) > MAX_ROWS:
         first, second = first[:0], second[:0]
@@ -283,7 +283,7 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
 
 
 def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """Return one row per method of `evaluate_ensemble`: how well its labels reproduce the classes."""
+    """Return one row per method of `evaluate_ensemble`: how its labels reproduce the classes."""
     rows = [
         (name, e.ari, e.ami, e.accuracy, len(e.clusters), int(e.confusion.sum()))
         for name, e in evaluations.items()

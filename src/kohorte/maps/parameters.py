@@ -419,8 +419,8 @@ def check_averaging(kernel: str, trainer: str = "batch") -> None:
     if kernel in NEGATIVE_KERNELS:
         raise ParameterError(
             "kernel",
-            f": {kernel!r} has negative values, and the trainer {trainer!r} takes means weighted by "
-            "the kernel; use the trainer 'online', or another kernel",
+            f": {kernel!r} has negative values, and the trainer {trainer!r} takes means weighted "
+            "by the kernel; use the trainer 'online', or another kernel",
         )
 
 
