@@ -45,7 +45,7 @@ PARTS = {
 
 #: Figures in the order of their part; others follow.
 _FIRST = (
-    *("profiles", "signal", "composition"),
+    *("profiles", "group_map", "signal", "composition"),
     *("evidence", "sufficiency", "confidence", "reliability", "stability"),
     *("agreement", "effects", "quality"),
     *("node_groups", "umatrix", "component_planes", "hits"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kohorte.data.names import SCHEMES
+from kohorte.data.names import GRIDS, SCHEMES, extension
 from kohorte.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -114,6 +114,13 @@ SAMPLES = _require(
     "`data.group`",
     lambda config, study: config["data"]["source"] and config["data"]["group"] is not None,
     "data.group names no column that says which sample points belong to",
+)
+CELLS = _require(
+    "a grid",
+    lambda config, study: (
+        config["data"]["shape"] is not None or extension(config["data"]["source"] or "") in GRIDS
+    ),
+    "the points are no cells of a grid; give data.shape",
 )
 TEST_POINTS = _require(
     "`classification.test`",
@@ -295,6 +302,13 @@ FIGURES = (
         needs=[POINTS],
         inputs=["ensemble", "data"],
         parameters=["figures.features"],
+    ),
+    _of_an_ensemble(
+        "group_map",
+        "kohorte.figures.grids",
+        "Where on the grid are the consensus groups, and how sure are they?",
+        needs=[POINTS, CELLS],
+        inputs=["ensemble", "data"],
     ),
     _of_trust(
         "confidence",
