@@ -14,6 +14,7 @@ PICTURES = {
     "penguins-evidence": "results/penguins/figures/evidence.png",
     "penguins-splits": "results/penguins/figures/splits.png",
     "bacteria-profiles": "results/bacteria/figures/profiles.png",
+    "landsat-map": "results/landsat/figures/group_map.png",
     "stars-foreign": "results/stars/figures/signal.png",
     "colours": "results/colours/figures/colours.png",
     "colours6d": "results/colours6d/figures/colours.png",
