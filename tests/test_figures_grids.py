@@ -28,7 +28,7 @@ def colours_at(figure, x, y):
 
 @pytest.mark.parametrize("cells", [RISING, FALLING])
 def test_cells_lie_at_their_coordinates(cells):
-    labels, rows = np.array([0, 1, 2, 0]), np.array([0, 1, 3, 5])
+    labels, rows = np.array([0, 1, 2, 0], dtype=np.uint8), np.array([0, 1, 3, 5])
     figure = group_map_figure(labels, rows, cells, np.ones(4))
     first, second = cells.coordinates[cells.axes[0]]
     expected = {(0, first): 0, (1, first): 1, (0, second): 2, (2, second): 0}

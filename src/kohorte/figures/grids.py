@@ -61,7 +61,8 @@ def group_map_figure(
         return figure
     if len(rows) and int(rows[-1]) >= math.prod(cells.shape):
         raise ConfigError(f"a grid of shape {list(cells.shape)} has no cell {int(rows[-1])}")
-    groups = _on_grid(np.asarray(labels), rows, cells.shape, -1)
+    labels = np.asarray(labels, dtype=np.int64)
+    groups = _on_grid(labels, rows, cells.shape, -1)
     sure = _on_grid(np.asarray(confidence, dtype=np.float64), rows, cells.shape, np.nan)
     shows_sure = bool(np.nanmin(sure, initial=1.0) < 1.0)
     tall, wide = groups.shape
@@ -82,7 +83,7 @@ def group_map_figure(
         bar.set_label("Share of votes for the group")
         axes[0].set_title("a", loc="left", fontweight="bold")
         axes[1].set_title("b", loc="left", fontweight="bold")
-    figure.legend(handles=_entries(np.asarray(labels), groups), loc="outside lower center", ncols=4)
+    figure.legend(handles=_entries(labels, groups), loc="outside lower center", ncols=4)
     return figure
 
 
