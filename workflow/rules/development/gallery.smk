@@ -78,7 +78,7 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        widths=[1400, 1200, 1000],
+        widths=[1400, 1200, 1000, 800],
         palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
         most_bytes=200_000,
         library=library_digest("figures/pictures"),
