@@ -34,8 +34,8 @@ $(STAMP): envs/requirements.txt pyproject.toml
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
-report: $(STAMP) ## write snakemake-report.html: files, jobs and times of the finished study
-	$(BIN)/snakemake --report snakemake-report.html $(if $(CONFIG),--configfile $(CONFIG))
+report: $(STAMP) ## write results/<study>/snakemake-report.html: result, tables, jobs and times of the finished study
+	$(BIN)/kohorte report --snakemake $(or $(CONFIG),config/config.yaml)
 
 test: lint ## lint, then unit, property and workflow tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -160,5 +160,5 @@ lock: ## make the locks in envs/ again, with uv
 	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake snakemake-report.html
+	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake
 	find results -mindepth 1 ! -name README.md -delete

@@ -17,7 +17,8 @@ include: "workflow/rules/common.smk"
 if IS_MAIN:
 
     # It tells of this study; the report of a workflow with this one as a module tells of its own.
-    report: "workflow/report/workflow.rst"
+    # A finished one has its result there.
+    report: OVERVIEW if Path(OVERVIEW).exists() else "workflow/report/workflow.rst"
 
 
 pathvars:

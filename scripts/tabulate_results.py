@@ -21,6 +21,7 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             resamples=snakemake.params.resamples,
             structure=snakemake.input.structure,
+            signal_cuts=snakemake.params.signal_cuts,
         )
         for name, table in tables.items():
             store.write_csv(table, snakemake.output[name])

@@ -64,7 +64,7 @@ def files(tmp_path_factory):
 
 
 def test_every_format_is_tried():
-    tried = {extension(name) for name in WRITERS} | {"sklearn:", "generated:"}
+    tried = {extension(name) for name in WRITERS} | {"sklearn:", "openml:", "generated:"}
     # Other names of formats that are tried.
     others = {".xlsm", ".fit", ".fts", ".nc4", ".tiff", ".txt", ".tab", ".data", ".dat"}
     assert set(READERS) - tried == others

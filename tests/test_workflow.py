@@ -334,6 +334,11 @@ def test_signal_maps_of_groups_on_demand(finished, make_project):
     with h5py.File(project.results / "group_signals.h5") as file:
         # A cluster of n points adds one at each of them.
         assert file["signals"][:].sum(axis=1).tolist() == groups["size"].sum().tolist()
+        weighted = file["weighted"][:]
+    clusters = groups.apply(lambda of: (of["gsum"] * of["size"]).sum(), include_groups=False)
+    np.testing.assert_allclose(weighted.sum(axis=1), clusters)
+    signal = pd.read_csv(project.results / "tables" / "points.csv")["signal"]
+    np.testing.assert_allclose(weighted.sum(axis=0), signal)
 
 
 def test_label_files_of_other_clusterers(finished, make_project):
@@ -433,8 +438,15 @@ def test_report_of_snakemake(finished, tmp_path):
     report = tmp_path / "report.html"
     finished.run("--report", str(report))
     text = report.read_text()
-    assert "tiny" in text
-    assert "evaluation" in text
+    assert "Study tiny" in text  # the overview, whose numbers are those of the page
+    assert "3 groups" in (finished.results / "report" / "overview.rst").read_text()
+    assert "showCategory('6%20Tables')" in text
+    for name in ("evaluation", "exchange", "configuration", "provenance"):
+        page = finished.results / "report" / f"{name}.html"
+        assert f"<h1>{name}</h1>" in page.read_text()
+        assert f'"name": "{name}.html"' in text
+    assert set(re.findall(r'"viewable": "(\w+)"', text)) == {"yes", "no"}
+    assert "report/groups.html" in (finished.results / "MANIFEST").read_text()
 
 
 def test_paths_in_a_study_stay_below_results(finished):

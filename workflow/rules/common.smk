@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
-from snakemake.io import ancient, flag, get_flag_value
+from snakemake.io import ancient, flag, get_flag_value, is_flagged
 from snakemake.logging import logger
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.settings.types import RerunTrigger
@@ -37,7 +37,14 @@ from kohorte.study.config import (
     path_keys,
     portable_config,
 )
-from kohorte.study.figures import all_figures, choose_figures
+from kohorte.study.figures import (
+    PROVENANCE,
+    TABLES as TABLES_SECTION,
+    TABLE_ORDER,
+    all_figures,
+    choose_figures,
+    in_reading_order,
+)
 from kohorte.study.modules import prepare_config
 from kohorte.study.outside import content_digest, named_files, plain_name, plain_path
 from kohorte.study.plan import batches, plan_study
@@ -125,6 +132,7 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = Path(located(f"results/{STUDY.name}/"))
+OVERVIEW = str((RESULTS / "report" / "overview.rst").absolute())
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
 HAS_SAMPLES = config["data"]["group"] is not None
@@ -328,14 +336,55 @@ def figure_inputs(figures):
 
 def figure_files(figure, mark=lambda file: file):
     """The files of a figure, for the report, too."""
-    path = f"<results>/figures/{figure.name}"
-    picture = report(
-        f"{path}.png",
-        caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
-        category=figure.section,
-        labels={"figure": figure.name.replace("_", " ")},
+    shown = {drawn.name for drawn in DRAWN_FIGURES} | {figure.name}
+    others = [other.name for other in ALL_FIGURES if other.section == figure.section]
+    order = in_reading_order(name for name in others if name in shown).index(figure.name)
+    named = {
+        "no.": f"{order + 1:02}",
+        "question": figure.question.replace("`", ""),
+        "figure": figure.name.replace("_", " "),
+    }
+    files = []
+    # Snakemake's report shows the form that is called yes first.
+    for form, as_picture in {".pdf": "no", ".png": "yes"}.items():
+        file = report(
+            f"<results>/figures/{figure.name}{form}",
+            caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
+            category=figure.section,
+            labels=named | {"as picture": as_picture},
+        )
+        files.append(mark(file))
+    return files
+
+
+def table_labels(name):
+    """Labels of a table in Snakemake's report, where it lies beside its page."""
+    order = TABLE_ORDER.index(name) if name in TABLE_ORDER else len(TABLE_ORDER)
+    return {"no.": f"{order + 1:02}", "table": name, "viewable": "no"}
+
+
+def find_reported(tables):
+    """Title and category of those tables that Snakemake's report has as files, and so as pages."""
+    told = {
+        Path(str(file)).stem: get_flag_value(file, "report")
+        for one in workflow.rules
+        for file in one.output
+        if Path(str(file)).suffix == ".csv" and is_flagged(file, "report")
+    }
+    names = [Path(str(file)).stem for file in tables]
+    found = {n: (told[n].labels["table"], told[n].category) for n in names if n in told}
+    return found | {n: (n, PROVENANCE) for n in ("configuration", "provenance")}
+
+
+def show_sheet(name, title, category):
+    """A table as a page, for the report."""
+    page = report(
+        f"<results>/report/{name}.html",
+        caption="../report/sheet.rst",
+        category=category,
+        labels=table_labels(title) | {"viewable": "yes"},
     )
-    return [mark(f"{path}.pdf"), mark(picture)]
+    return page
 
 
 # The font of figures is the name of one that is installed, or a file.

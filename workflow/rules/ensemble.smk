@@ -110,8 +110,8 @@ rule measure_sufficiency:
         sufficiency=report(
             "<results>/tables/sufficiency.csv",
             caption="../report/sufficiency_table.rst",
-            category="Tables",
-            labels={"table": "sufficiency"},
+            category=TABLES_SECTION,
+            labels=table_labels("sufficiency"),
         ),
     log:
         "<logs>/measure_sufficiency.log",
@@ -143,8 +143,8 @@ rule tabulate_splits:
         splits=report(
             "<results>/tables/splits.csv",
             caption="../report/splits_table.rst",
-            category="Tables",
-            labels={"table": "splits"},
+            category=TABLES_SECTION,
+            labels=table_labels("splits"),
         ),
     log:
         "<logs>/tabulate_splits.log",

@@ -37,7 +37,14 @@ if COPY_NAME:
             mem_mb=memory("label_table"),
             runtime=run_time("label_table"),
         params:
-            **step("kohorte.analysis.copies:write_copy", "data/writing", "ensemble/votes", *READING),
+            **step(
+                "kohorte.analysis.copies:write_copy",
+                "data/writing",
+                "ensemble/points",
+                "ensemble/votes",
+                *READING,
+            ),
+            signal_cuts=config["ensemble"]["signal_cuts"],
             content=content_of("data.source"),
         script:
             RUN_STEP

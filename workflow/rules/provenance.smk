@@ -17,14 +17,20 @@ rule write_manifest:
             *rules.sweep.input,
             *MODULE_RESULTS,
             "<results>/report.html",
+            rules.write_report.output,
         ],
     output:
-        config="<results>/config.yaml",
+        config=report(
+            "<results>/config.yaml",
+            caption="../report/configuration.rst",
+            category=PROVENANCE,
+            labels=table_labels("configuration"),
+        ),
         table=report(
             "<results>/tables/provenance.csv",
             caption="../report/provenance.rst",
-            category="Tables",
-            labels={"table": "provenance"},
+            category=PROVENANCE,
+            labels=table_labels("provenance"),
         ),
         manifest="<results>/MANIFEST",
     log:

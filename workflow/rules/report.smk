@@ -1,7 +1,13 @@
 """The page of a study: what was found, whether to trust it, figures and tables -> results/<study>/report.html.
 
-Its words are those of Snakemake's own report: the captions of the files.
+Its words are those of Snakemake's own report: the captions of the files. For that, report/overview.rst
+is what it begins with, and report/<table>.html are tables that can be looked at in it.
 """
+
+ALL_TABLES = [*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input
+
+
+REPORTED = find_reported(ALL_TABLES)
 
 
 rule write_report:
@@ -10,10 +16,12 @@ rule write_report:
         data=data_file(),
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",
-        tables=[*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input,
+        tables=ALL_TABLES,
         figures=rules.figures.input,
     output:
         page="<results>/report.html",
+        overview="<results>/report/overview.rst",
+        sheets=[show_sheet(name, *told) for name, told in REPORTED.items()],
     log:
         "<logs>/write_report.log",
     benchmark:
@@ -29,6 +37,7 @@ rule write_report:
         figures=[{k: getattr(f, k) for k in ("name", "question", "section")} for f in DRAWN_FIGURES],
         captions=read_captions,
         has_maps=HAS_MAPS,
+        sections=sorted({f.section for f in DRAWN_FIGURES} | {c for _, c in REPORTED.values()}),
         settings=changed_settings(),
         config=portable_config(config, MODULES),
         origins=list(ORIGINS),

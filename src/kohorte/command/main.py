@@ -177,6 +177,12 @@ def _make_parser() -> argparse.ArgumentParser:
             "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
         )
         add_cores(one)
+        if name == "report":
+            one.add_argument(
+                "--snakemake",
+                action="store_true",
+                help="also Snakemake's report: the same as a workflow, with its jobs and times",
+            )
     shown = add("open", _open, "open the report of a study, or its figures; prints the path")
     shown.add_argument(
         "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
@@ -374,6 +380,9 @@ def _report(parsed: argparse.Namespace) -> int:
     study = _finished(parsed.study)
     report = study.results / "report.html"
     status = _snakemake(study, parsed, ["--", str(report)])
+    if status == 0 and parsed.snakemake:
+        report = study.results / "snakemake-report.html"
+        status = _snakemake(study, parsed, ["--report", str(report)])
     if status == 0:
         print(report)
     return status

@@ -31,6 +31,7 @@ class Reader(NamedTuple):
 #: By scheme, which ends in a colon, or by file extension, lower case.
 READERS = {
     "sklearn:": Reader("arrays", "open_sklearn"),
+    "openml:": Reader("openml", "open_openml"),
     "generated:": Reader("generated", "open_generated"),
     ".h5": Reader("hdf5", "open_hdf5"),
     ".hdf5": Reader("hdf5", "open_hdf5"),

@@ -1,7 +1,7 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format;
-`kohorte.data.names.READERS` lists all.
+A source is `sklearn:<name>`, `openml:<name>`, `generated:<name>` or a file whose extension tells
+its format; `kohorte.data.names.READERS` lists all.
 """
 
 import logging
@@ -97,7 +97,8 @@ def read_table(
     Parameters
     ----------
     source
-        `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<name>` with a name of
+        `sklearn:<iris|wine|breast_cancer|digits>`, `openml:<name>`, `openml:<name>/<version>` or
+        `openml:<number>`, `generated:<name>` with a name of
         `kohorte.data.generated.GENERATED_SETS`, or a file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz),
         text with a header (.csv, .tsv, .txt), Parquet, Feather and Arrow, spreadsheets (.xlsx,
         .ods), FITS, FCS, NetCDF (.nc), Zarr, GeoTIFF (.tif), .h5ad and .mat;

@@ -159,7 +159,7 @@ def draw_scale(
 ) -> PathCollection:
     """Points coloured by a number between limits; the artist is for a colour bar."""
     norm = (LogNorm if logarithmic else Normalize)(*widen(*limits))
-    return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **_point_style(len(x)))
+    return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **point_style(len(x)))
 
 
 def draw_groups(
@@ -183,7 +183,7 @@ def draw_groups(
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
     order = np.argsort(-sizes, kind="stable")
     named = order if len(names) <= MAX_GROUPS else order[: MAX_GROUPS - 1]
-    style = _point_style(len(shown))
+    style = point_style(len(shown))
     drawn = groups[shown]
     others = shown[~np.isin(drawn, named)]
     axes.scatter(x[others], y[others], c=MUTED, marker=".", **style)
@@ -218,7 +218,8 @@ def mark_points(
     return [Line2D([], [], label=label, **style)]
 
 
-def _point_style(n_points: int) -> Style:
+def point_style(n_points: int) -> Style:
+    """Return size and edges of so many points, as arguments of a scatter."""
     return {
         "s": 16.0 if n_points <= 500 else 7.0 if n_points <= 4000 else 2.5,
         "linewidths": 0.2 if n_points <= 500 else 0.0,

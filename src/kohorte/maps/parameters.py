@@ -65,7 +65,10 @@ AUTOMATIC: dict[str, dict[str, str]] = {
 #: Passes of batch and mini-batch training where `epochs` is None.
 DEFAULT_EPOCHS = 20
 
-KERNEL_NAMES = ("truncated_gaussian", "gaussian", "gaussian_e", "bubble", "mexican_hat", "triangle")
+KERNEL_NAMES = (
+    *("truncated_gaussian", "gaussian", "gaussian_e", "exponential"),
+    *("bubble", "mexican_hat", "triangle"),
+)
 
 #: Kernels with negative values: means weighted by them are not defined, so no batch training.
 NEGATIVE_KERNELS = ("mexican_hat",)
@@ -210,6 +213,7 @@ class ResolvedParameters:
     steps: int = _training(
         "steps",
         100_000,
+        ("auto",),
         bounds={"minimum": 1, "maximum": 1_000_000_000_000},
         always=True,
         matters=lambda p: p["trainer"] == "online" and p["epochs"] is None,
@@ -404,6 +408,13 @@ def has_draw(p: Values) -> bool:
     return bool(shares or p["row_limit"] is not None or p["row_draw"] != "subset")
 
 
+def count_rows(p: Values, n_points: int) -> int:
+    """Return how many of N rows a map with these parameters is trained on, repeats counted."""
+    count = max(2, round(p["row_share"] * n_points))
+    count = count if p["row_limit"] is None else min(count, p["row_limit"])
+    return count if p["row_draw"] == "bootstrap" else min(count, n_points)
+
+
 def check_rows(topology: str, periodic: bool, ydim: int) -> None:
     """Raise ParameterError for an odd number of rows in a periodic hexagonal lattice."""
     if periodic and topology == "hexagonal" and ydim > 1 and ydim % 2:
@@ -490,8 +501,8 @@ def _resolve(values: Values) -> dict[str, Any]:
     """Check the parameters of a map with given sides, and replace what is automatic."""
     for name, row in PARAMETERS.items():
         row.check(name, values[name])
-    for side in ("xdim", "ydim"):
-        as_count(values[side], side, 1)
+    for name in ("xdim", "ydim", "steps"):
+        as_count(values[name], name, 1)
     check_map(values)
     found = dict(values)
     for name, value in AUTOMATIC[values["trainer"]].items():

@@ -51,6 +51,7 @@ class Card:
     strips: Sequence[Strip]
     stability: Sequence[tuple[str, str, str]]  # Measure, value, what it is
     neighbours: Sequence[str]
+    exchanges: Sequence[str]  # Second choices of its points, the commonest first
     composition: Sequence[tuple[str, str]]
     members: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]  # Kind, note, (point, numbers)
 
@@ -77,6 +78,7 @@ def _make_card(facts: Facts, group: int, members: Members) -> Card:
         strips=strips,
         stability=list(_stability(row, facts.ensemble.consensus.consensus)),
         neighbours=list(_neighbours(facts.rows("boundaries"), group)),
+        exchanges=list(_exchanges(facts.rows("exchange"), group)),
         composition=list(_composition(facts.rows("composition"), group)),
         members=list(_members(facts, members)),
     )
@@ -171,6 +173,24 @@ def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
         else:
             gap = "a gap between them" if p <= LEVEL else "no gap shown between them"
             yield f"group {other}: {gap} ({p_value(p)})"
+
+
+def _exchanges(table: pd.DataFrame, group: int) -> Iterator[str]:
+    """Say which groups the points of a group would be in otherwise."""
+    if table.empty:
+        return
+    own = table[table["group"] == group]
+    rows = own[own["second"] >= 0].head(_VALUES).to_dict("records")
+    for row in rows:
+        doubtful = int(row["doubtful"])
+        yield (
+            f"group {int(row['second'])}: {number_of(int(row['points']), 'point')}, with "
+            f"{percent(row['mean_second_share'])} of their votes"
+            + (f"; {doubtful:,} in doubt" if doubtful else "")
+        )
+    sure = own.loc[own["second"] < 0, "points"].sum()
+    if sure:
+        yield f"no other: {number_of(int(sure), 'point')} with all votes"
 
 
 def _composition(found: pd.DataFrame, group: int) -> Iterator[tuple[str, str]]:

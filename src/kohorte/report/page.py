@@ -20,13 +20,21 @@ from kohorte.figures.style import MARKERS
 from kohorte.report.cards import Card, describe_more, make_cards
 from kohorte.report.facts import Facts, plain, read_facts
 from kohorte.report.words import describe_figure, headline, verdict
-from kohorte.study.figures import MAP, PARAMETERS, RESULT, TRUST
+from kohorte.study.figures import (
+    GRID,
+    MAP,
+    PARAMETERS,
+    RESULT,
+    TABLE_ORDER,
+    TRUST,
+    in_reading_order,
+)
 
 with extra("workflow"):
     import jinja2
     from markupsafe import Markup, escape
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 #: Pixels that a picture is made narrower to where it is a large file.
 WIDEST = 1500
@@ -41,22 +49,8 @@ PARTS = {
     TRUST: "Can I trust it?",
     PARAMETERS: "Which parameters matter?",
     MAP: "What do the maps look like?",
+    GRID: "What lies where on the grid?",
 }
-
-#: Figures in the order of their part; others follow.
-_FIRST = (
-    *("profiles", "group_map", "signal", "composition"),
-    *("evidence", "sufficiency", "confidence", "reliability", "stability"),
-    *("agreement", "effects", "quality"),
-    *("node_groups", "umatrix", "component_planes", "hits"),
-)
-
-#: Tables in the order in which they are read; others follow.
-_ORDER = (
-    *("groups", "group_features", "composition", "notable", "boundaries", "structure", "evidence"),
-    *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
-    *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
-)
 
 #: Places of the corners of a marker in a square of 20, by its name in matplotlib.
 _SHAPES = {
@@ -112,8 +106,8 @@ def write_report(
     has_maps: bool,
     settings: Mapping[str, Any],
     provenance: Iterable[tuple[str, str, str]],
-) -> None:
-    """Write the page of a study.
+) -> Facts:
+    """Write the page of a study; return what it was made from.
 
     Parameters
     ----------
@@ -134,6 +128,7 @@ def write_report(
     text = render_report(facts, figures, captions, settings, list(provenance))
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+    return facts
 
 
 def render_report(
@@ -144,45 +139,55 @@ def render_report(
     provenance: Sequence[tuple[str, str, str]],
 ) -> str:
     """Return the page as text; arguments as for `write_report`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+    cards = make_cards(facts)
+    parts: dict[str, list[Picture]] = {section: [] for section in PARTS}
+    by_name = {figure["name"]: figure for figure in figures}
+    for figure in map(by_name.__getitem__, in_reading_order(by_name)):
+        picture = _show_figure(facts, figure, captions)
+        parts.setdefault(figure["section"], []).append(picture)
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            study=facts.study,
+            version=kohorte.__version__,
+            headline=headline(facts),
+            findings=verdict(facts),
+            cards=cards,
+            more=describe_more(facts, cards),
+            id_title=facts.id_title,
+            step=facts.step,
+            parts=[
+                {
+                    "id": f"part-{number}",
+                    "title": PARTS.get(section, section),
+                    "pictures": pictures,
+                }
+                for number, (section, pictures) in enumerate(parts.items(), start=1)
+                if pictures
+            ],
+            sheets=list(_show_tables(facts, captions)),
+            most_rows=MOST_ROWS,
+            settings=[
+                (key, json.dumps(value, ensure_ascii=False)) for key, value in settings.items()
+            ],
+            provenance=[row for row in provenance if row[0] != "configuration"],
+            bibtex=_bibtex(),
+            marker=draw_marker,
+            style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+            script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Return the environment of the templates beside this module."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-    )
-    cards = make_cards(facts)
-    parts: dict[str, list[Picture]] = {section: [] for section in PARTS}
-    first = {name: number for number, name in enumerate(_FIRST)}
-    for figure in sorted(figures, key=lambda figure: first.get(figure["name"], len(first))):
-        picture = _show_figure(facts, figure, captions)
-        parts.setdefault(figure["section"], []).append(picture)
-    return environment.get_template("page.html").render(
-        study=facts.study,
-        version=kohorte.__version__,
-        headline=headline(facts),
-        findings=verdict(facts),
-        cards=cards,
-        more=describe_more(facts, cards),
-        id_title=facts.id_title,
-        step=facts.step,
-        parts=[
-            {
-                "id": f"part-{number}",
-                "title": PARTS.get(section, section),
-                "pictures": pictures,
-            }
-            for number, (section, pictures) in enumerate(parts.items(), start=1)
-            if pictures
-        ],
-        sheets=list(_show_tables(facts, captions)),
-        most_rows=MOST_ROWS,
-        settings=[(key, json.dumps(value, ensure_ascii=False)) for key, value in settings.items()],
-        provenance=[row for row in provenance if row[0] != "configuration"],
-        bibtex=_bibtex(),
-        marker=draw_marker,
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
-        script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
     )
 
 
@@ -233,21 +238,24 @@ def fit_picture(content: bytes) -> tuple[bytes, int, int]:
 
 
 def _show_tables(facts: Facts, captions: Mapping[str, str]) -> Iterator[Sheet]:
-    known = [name for name in _ORDER if name in facts.tables]
+    known = [name for name in TABLE_ORDER if name in facts.tables]
     for name in [*known, *sorted(set(facts.tables) - set(known))]:
-        table = facts.tables[name]
-        if not len(table):
-            continue
-        shown = table.head(MOST_ROWS)
-        columns = [[(plain(v), _whole(v)) for v in shown[c].tolist()] for c in shown.columns]
-        yield Sheet(
-            name=name,
-            reading=read_caption(captions.get(f"tables/{name}", "")),
-            columns=[str(column) for column in table.columns],
-            numeric=[pd.api.types.is_numeric_dtype(table[column]) for column in table.columns],
-            rows=list(zip(*columns, strict=True)),
-            total=len(table),
-        )
+        if len(facts.tables[name]):
+            yield show_table(name, facts.tables[name], captions)
+
+
+def show_table(name: str, table: pd.DataFrame, captions: Mapping[str, str]) -> Sheet:
+    """Return a table as it is shown on a page."""
+    shown = table.head(MOST_ROWS)
+    columns = [[(plain(v), _whole(v)) for v in shown[c].tolist()] for c in shown.columns]
+    return Sheet(
+        name=name,
+        reading=read_caption(captions.get(f"tables/{name}", "")),
+        columns=[str(column) for column in table.columns],
+        numeric=[pd.api.types.is_numeric_dtype(table[column]) for column in table.columns],
+        rows=list(zip(*columns, strict=True)),
+        total=len(table),
+    )
 
 
 def _whole(value: Any) -> str:
@@ -261,4 +269,4 @@ def _bibtex() -> str:
         "@software{kohorte,\n  title = {kohorte},\n  author = {{The kohorte developers}},\n"
         f"  version = {{{kohorte.__version__}}}\n}}\n"
     )
-    return f"{own}\n{(_FOLDER / 'references.bib').read_text(encoding='utf-8')}"
+    return f"{own}\n{(FOLDER / 'references.bib').read_text(encoding='utf-8')}"

@@ -49,7 +49,7 @@ _MADE_BY: dict[str, Sequence[str]] = {
 
 # Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
 _BY_UNIT = {
-    "text": ("units", "titles", "names", "class_names", "ids"),
+    "text": ("units", "titles", "names", "class_names", "study_classes", "ids"),
     "scaled": ("features", "weights"),
     "physical unit of the feature": ("offset",),
     "physical unit of the feature per scaled unit": ("scale",),
@@ -57,7 +57,7 @@ _BY_UNIT = {
         *("scaling/weights", "factors", "alpha"),
         *("gsum", "ranked", "smoothed", "signal"),
     ),
-    "class index, -1 where it is not known": ("truth",),
+    "class index, -1 where it is not known": ("truth", "group_class", "winner_class"),
     "row of the source, from 0": ("rows",),
     "scaled distance": ("u_matrix", "quantization_error"),
     "basin index": ("basins",),
@@ -81,9 +81,10 @@ _BY_UNIT = {
     "logarithm of a ratio": ("separation", "support", "score"),
     "adjusted Rand index": ("ari",),
     "normalized mutual information": ("nmi",),
-    "share of realizations": ("confidence", "second_share"),
+    "share of realizations": ("confidence", "second_share", "winner_share"),
     "quantization errors": ("novelty",),
     "yes or no": ("is_outlier",),
+    "class of the signal, 0 the lowest": ("signal_class",),
 }
 
 #: Unit of the datasets of every study, by the last part of the name; the files of a single study

@@ -87,6 +87,9 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
             f"study: results/{config['study']} holds results that belong to no study; take another "
             "name"
         )
+    cuts = config["ensemble"]["signal_cuts"]
+    if cuts is not None and cuts != sorted(cuts):
+        raise ConfigError(f"ensemble.signal_cuts: {cuts} are not ascending")
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config, modules)
     if config["data"]["source"] is None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kohorte._limits import MAX_CLUSTERS
-from kohorte.maps.parameters import DEFAULT_EPOCHS, has_draw, suggest_nodes
+from kohorte.maps.parameters import DEFAULT_EPOCHS, count_rows, has_draw, suggest_nodes
 
 #: What a job asks for over what was measured.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
@@ -111,6 +111,7 @@ def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -
     updates = 0  # of all nodes by all others
     if online and parameters["epochs"] is None:
         visits = parameters["steps"]
+        visits = count_rows(parameters, n_points) if visits == "auto" else visits
     elif parameters["trainer"] == "batch":
         updates = epochs
     elif parameters["trainer"] == "minibatch":
