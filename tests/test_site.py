@@ -88,7 +88,7 @@ def test_a_page_that_is_opened_as_a_file_can_be_searched(site):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
         page = browser.new_context(offline=True, viewport={"width": 1200, "height": 800}).new_page()
         faults = []
-        page.on("pageerror", faults.append)
+        page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("requestfailed", lambda request: faults.append(request.url))
         page.goto((site / "index.html").as_uri())
         page.click("input.md-search__input")
