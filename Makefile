@@ -46,8 +46,8 @@ test-slurm: $(STAMP) ## test on a real Slurm, installed and started here (as roo
 
 EXAMPLES ?= 1000
 
-fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
-	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
+fuzz: $(STAMP) ## damage configurations and data files at random, up to the workflow; EXAMPLES of each kind
+	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py tests/test_hostile_study.py
 
 lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .

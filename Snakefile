@@ -59,6 +59,7 @@ rule all:
     input:
         "<results>/summary.txt",
         "<results>/report.html",
+        "<results>/explorer.html",
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,
@@ -70,6 +71,7 @@ rule all:
 if IS_MAIN and workflow.is_main_process:
     check_study()
     look_at_data()
+    escape_reports()
 
 
 onstart:

@@ -31,6 +31,7 @@ if __name__ == "__main__":
             tables=inputs.tables,
             figures=[{**figure, "file": pictures[figure["name"]]} for figure in params.figures],
             has_maps=params.has_maps,
+            names=inputs.get("names") or None,
             provenance=provenance,
             **described,
         )

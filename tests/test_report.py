@@ -2,6 +2,7 @@
 
 import html
 import io
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from browser import launch, opened, serious_faults
 from docutils.core import publish_parts
 from planning import plain_data
 
@@ -319,6 +321,30 @@ def test_captions_are_escaped():
     assert page.read_caption("A ``x<1``\nand **b** & <i>") == (
         "A <code>x&lt;1</code> and <strong>b</strong> &amp; &lt;i&gt;"
     )
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+def test_the_page_keeps_nobody_out_and_asks_for_nothing(study, picture, tmp_path):
+    text = write_page(*study, picture)
+    path = tmp_path / "report.html"
+    path.write_text(text, encoding="utf-8")
+    with launch() as browser, opened(browser, path) as view:
+        for part in view.locator("details:not(#table-long)").all():
+            part.evaluate("(part) => { part.open = true; }")
+        assert serious_faults(view) == []
+
+
+def test_groups_have_their_names(study, picture, tmp_path):
+    named = tmp_path / "groups.json"
+    rows = [{"group": 1, "name": "grün <b>", "colour": "#123ABC"}]
+    named.write_text(json.dumps({"groups": rows, "notes": ["group 9: gone"]}), encoding="utf-8")
+    text = write_page(*study, picture, names=named)
+    assert "Group 1: grün &lt;b&gt;" in text
+    assert "--group: #123ABC" in text
+    assert "Group 0 <span" in text
+    assert "not used, since they were saved for other groups: group 9: gone" in text
+    assert "grün" not in write_page(*study, picture)
 
 
 def test_words_of_a_study_are_no_template_of_snakemake(study):

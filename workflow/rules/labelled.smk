@@ -22,6 +22,7 @@ if COPY_NAME:
             source=given("data.source", config["data"]["source"]),
             data="<results>/data.h5",
             ensemble="<results>/ensemble.h5",
+            names=GROUP_NAMES,
         output:
             table="<results>/labelled/{name}",
         log:
@@ -39,9 +40,11 @@ if COPY_NAME:
         params:
             **step(
                 "kohorte.analysis.copies:write_copy",
+                "analysis/naming",
                 "data/writing",
                 "ensemble/points",
                 "ensemble/votes",
+                "study/groups",
                 *READING,
             ),
             signal_cuts=config["ensemble"]["signal_cuts"],

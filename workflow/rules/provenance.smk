@@ -16,7 +16,8 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *MODULE_RESULTS,
-            "<results>/report.html",
+            GROUP_NAMES,
+            "<results>/explorer.html",
             rules.write_report.output,
         ],
     output:
@@ -97,6 +98,7 @@ rule bundle_study:
         source=given("data.source", config["data"]["source"]),
         summary="<results>/summary.txt",
         report="<results>/report.html",
+        explorer="<results>/explorer.html",
         manifest="<results>/MANIFEST",
     output:
         crate=f"<results>/{STUDY.name}.crate.zip",

@@ -54,6 +54,7 @@ rule tabulate_results:
         data=data_file(),
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        names=GROUP_NAMES,
         structure=STRUCTURE_FILES,
     output:
         realizations=report(
@@ -192,11 +193,13 @@ rule tabulate_results:
             "analysis/evaluation",
             "analysis/exchange",
             "analysis/features",
+            "analysis/naming",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",
             "data/table",
             "ensemble",
+            "study/groups",
         ),
     script:
         "../../scripts/tabulate_results.py"

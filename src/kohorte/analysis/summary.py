@@ -55,6 +55,7 @@ def summarize_study(
     lines = [
         f"Study {study}: {ensemble.n_points} points, {count} realizations",
         f"  report       {results}/report.html: open this first",
+        f"  explorer     {results}/explorer.html: ask the ensemble",
         *(_describe_data(data) if data is not None else ()),
         f"  realizations {_describe_realizations(realizations)}",
     ]

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kohorte.analysis.exchange import exchange_matrix, read_exchange
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -13,13 +14,13 @@ from kohorte.figures.style import (
     INK,
     Style,
     colour_bar,
-    group_colour,
     group_marker,
     new_figure,
     paper_style,
     place_axes,
     plain_numbers,
     sequential_map,
+    shorten,
 )
 
 MOST_GROUPS = 40
@@ -110,12 +111,12 @@ def _name_groups(axes: Axes, groups: np.ndarray, sizes: np.ndarray, cell: float)
     font: Style = {"fontsize": 6.5 if few else 5.0, "clip_on": False}
     mark: Style = {"ls": "", "ms": min(5.0, 40 * cell), "mec": INK, "mew": 0.3, "clip_on": False}
     for k, group in enumerate(groups):
-        mark |= {"marker": group_marker(group), "color": group_colour(group)}
+        mark |= {"marker": group_marker(group), "color": consensus_colour(group)}
         axes.plot(-0.5 - 0.08 * inch, k, **mark)
         axes.plot(k, -0.5 - 0.08 * inch, **mark)
-        name = f"group {group}\n({int(sizes[k]):,})" if few else f"{group}"
+        name = f"{shorten(consensus_title(group), 12)}\n({int(sizes[k]):,})" if few else f"{group}"
         axes.text(-0.5 - 0.17 * inch, k, name, ha="right", va="center", **font)
-        above = f"group {group}" if cell > 0.5 else f"{group}"
+        above = shorten(consensus_title(group), 12) if cell > 0.5 else f"{group}"
         axes.text(k, -0.5 - 0.17 * inch, above, ha="center", va="bottom", **font)
     last = "none:\nall votes" if few else "all votes"
     turned = 0 if few else 90

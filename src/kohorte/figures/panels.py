@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
+from kohorte.figures.groups import consensus_colour
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -18,7 +19,6 @@ from kohorte.figures.style import (
     Powers,
     Style,
     fitting_legend,
-    group_colour,
     group_marker,
     marker_handle,
     new_figure,
@@ -189,12 +189,12 @@ def draw_groups(
     axes.scatter(x[others], y[others], c=MUTED, marker=".", **style)
     for k in named:
         chosen = shown[drawn == k]
-        colour, marker = group_colour(colours[k]), group_marker(colours[k])
+        colour, marker = consensus_colour(colours[k]), group_marker(colours[k])
         axes.scatter(x[chosen], y[chosen], c=colour, marker=marker, **style)
     entries = []
     for k in np.sort(named[sizes[named] > 0]):
         text, colour = f"{shorten(names[k], 18)} ({sizes[k]})", colours[k]
-        entries.append(marker_handle(text, group_colour(colour), group_marker(colour)))
+        entries.append(marker_handle(text, consensus_colour(colour), group_marker(colour)))
     rest = int(sizes.sum() - sizes[named].sum())
     if rest:
         text = f"{len(names) - len(named)} smaller groups ({rest})"

@@ -12,6 +12,7 @@ from kohorte import store
 from kohorte.analysis.evaluation import Matching, match_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.groups import consensus_title
 from kohorte.figures.panels import (
     PanelRow,
     choose_points,
@@ -142,7 +143,7 @@ def signal_figure(
     row.colour_bar(0, points, "Stacked signal (sum of Gsum)")
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
-    groups = [f"group {k}" for k in range(int(labels.max(initial=-1)) + 1)]
+    groups = [consensus_title(k) for k in range(int(labels.max(initial=-1)) + 1)]
     entries = draw_groups(row.panels[1], x, y, labels, shown, groups)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]

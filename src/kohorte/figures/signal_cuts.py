@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from kohorte.analysis.evaluation import match_classes
 from kohorte.ensemble.points import signal_classes
+from kohorte.figures.groups import consensus_title
 from kohorte.figures.panels import PanelRow, choose_points, draw_groups, point_style
 from kohorte.figures.points import (
     choose_features,
@@ -95,7 +96,7 @@ def draw_signal_cuts(inputs: Inputs, parameters: Parameters) -> Figure:
     groups, count = ensemble.points.label, ensemble.consensus.n_groups
     columns = choose_features(table.features, table.names, groups, parameters["features"])
     beside: dict[str, Any] = {"labels": np.asarray(groups, dtype=np.int64)}
-    beside |= {"label_names": [f"group {k}" for k in range(count)]}
+    beside |= {"label_names": [consensus_title(k) for k in range(count)]}
     if table.truth is not None and table.class_names is not None:
         matching = classes_of_groups(match_classes(groups, table.truth), count)
         beside = {"labels": np.asarray(table.truth, dtype=np.int64)}

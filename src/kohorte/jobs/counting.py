@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kohorte import store
+from kohorte._checks import check_slabs
 from kohorte.ensemble.combination import COMBINED_WITH, Ensemble, combine
 from kohorte.ensemble.overlaps import (
     Overlaps,
@@ -47,6 +48,7 @@ def count_slab(
     """
     how: Any = {"backend": backend, "max_bytes": memory_mb << 20, "threads": threads}
     path = Path(index).with_suffix(".h5")
+    check_slabs(slabs, len(labels.arrays[0]))
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
     n_points = next(iter(windows.values())).shape[0]

@@ -142,6 +142,8 @@ class Parameter:
             as_count(value, name, int(self.bounds["minimum"]))
         elif self.kind is float:
             as_number(value, name)
+            if value > self.bounds.get("maximum", math.inf):
+                raise ConfigError(f"{name} must be at most {self.bounds['maximum']}, got {value}")
         elif type(value).__name__ not in ("bool", "bool_"):
             raise ConfigError(f"{name} must be true or false, got {value!r}")
 
@@ -172,6 +174,7 @@ _COUNT = {"minimum": 1, "maximum": 1_000_000_000}
 _SHARE = {"minimum": 0, "maximum": 1}
 _SOME_SHARE = {"exclusiveMinimum": 0, "maximum": 1}
 _NUMBER = {"minimum": 0}
+_RADIUS = {"minimum": 0, "maximum": 1_000_000}
 
 
 def _has_rate(p: Values) -> bool:
@@ -235,8 +238,8 @@ class ResolvedParameters:
         matters=lambda p: _has_rate(p) and p["learning_rate"] not in ("decay", "constant"),
     )
     learning_rate: str = _training("rate-", "decay", ("decay", *CURVE_NAMES), matters=_has_rate)
-    radius: float | None = _training("radius", "auto", ("auto",), _NUMBER)
-    final_radius: float | None = _training("until", "auto", ("auto",), _NUMBER)
+    radius: float | None = _training("radius", "auto", ("auto",), _RADIUS)
+    final_radius: float | None = _training("until", "auto", ("auto",), _RADIUS)
     radius_schedule: str = _training("radius-", "auto", ("auto", "reference", *CURVE_NAMES))
     kernel: str = _training("", "auto", ("auto", *KERNEL_NAMES))
     kernel_distance: str = _training("over-", "auto", ("auto", *LATTICE_DISTANCES))
@@ -271,7 +274,7 @@ class ResolvedParameters:
         "k-",
         "silhouette",
         ("silhouette", "davies_bouldin"),
-        {"minimum": 1},
+        {"minimum": 1, "maximum": 100_000_000},
         matters=lambda p: p["method"] in SCORED or _has_number(p),
     )
     fineness: float = _segmentation(
@@ -371,6 +374,13 @@ def check_map(p: Values) -> None:
             "backend",
             f": 'jax' trains in batches only, and the trainer is {p['trainer']!r}; "
             "choose the trainer 'batch' or the backend 'numba'",
+        )
+    n_nodes = math.inf if automatic else p["xdim"] * p["ydim"]
+    if _has_number(p) and p["clusters"] > n_nodes:
+        raise ParameterError(
+            "clusters",
+            f" is {p['clusters']}, but a lattice of {p['xdim']} x {p['ydim']} has {n_nodes} nodes "
+            "to be clustered; ask for fewer",
         )
     if _has_rate(p) and p["learning_rate"] != "decay" and p["final_alpha"] is not None:
         check_fall("alpha", p["learning_rate"], p["alpha"], p["final_alpha"])

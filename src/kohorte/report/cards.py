@@ -10,7 +10,12 @@ import numpy as np
 import pandas as pd
 
 from kohorte.analysis.profiles import telling_features
-from kohorte.figures.style import group_colour, group_marker
+from kohorte.figures.groups import (
+    consensus_colour,
+    consensus_marker,
+    consensus_name,
+    consensus_title,
+)
 from kohorte.report.facts import Facts, Members, find_members, number_of, p_value, percent, plain
 from kohorte.report.words import LEVEL
 
@@ -45,6 +50,7 @@ class Card:
     group: int
     colour: str
     symbol: str  # Name of its marker
+    name: str  # Given by the user; empty for none
     points: int
     share: str
     headline: str
@@ -70,8 +76,9 @@ def _make_card(facts: Facts, group: int, members: Members) -> Card:
     strips = list(_strips(facts, group))
     return Card(
         group=group,
-        colour=group_colour(group),
-        symbol=group_marker(group),
+        colour=consensus_colour(group),
+        symbol=consensus_marker(group),
+        name=consensus_name(group),
         points=int(row["points"]),
         share=percent(row["points"] / facts.ensemble.n_points),
         headline=_headline(facts, group),
@@ -123,7 +130,7 @@ def _strips(facts: Facts, group: int) -> Iterator[Strip]:
             end=place(row.q75),
             middle=place(row.median),
             ticks=[
-                (place(other["median"]), group_colour(int(other["group"])))
+                (place(other["median"]), consensus_colour(int(other["group"])))
                 for other in others.sort_values("n", kind="stable").tail(12).to_dict("records")
             ],
         )
@@ -169,10 +176,10 @@ def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
             continue
         other = pair[1] if pair[0] == group else pair[0]
         if pd.isna(p):
-            yield f"group {other}"
+            yield consensus_title(other)
         else:
             gap = "a gap between them" if p <= LEVEL else "no gap shown between them"
-            yield f"group {other}: {gap} ({p_value(p)})"
+            yield f"{consensus_title(other)}: {gap} ({p_value(p)})"
 
 
 def _exchanges(table: pd.DataFrame, group: int) -> Iterator[str]:
@@ -183,8 +190,9 @@ def _exchanges(table: pd.DataFrame, group: int) -> Iterator[str]:
     rows = own[own["second"] >= 0].head(_VALUES).to_dict("records")
     for row in rows:
         doubtful = int(row["doubtful"])
+        other = consensus_title(int(row["second"]))
         yield (
-            f"group {int(row['second'])}: {number_of(int(row['points']), 'point')}, with "
+            f"{other}: {number_of(int(row['points']), 'point')}, with "
             f"{percent(row['mean_second_share'])} of their votes"
             + (f"; {doubtful:,} in doubt" if doubtful else "")
         )
@@ -221,7 +229,11 @@ def _members(
 
     def doubt(row: int) -> str:
         second = int(points.second[row])
-        other = f", group {second} {percent(points.second_share[row])}" if second >= 0 else ""
+        other = (
+            f", {consensus_title(second)} {percent(points.second_share[row])}"
+            if second >= 0
+            else ""
+        )
         return votes(row) + other
 
     kinds = [

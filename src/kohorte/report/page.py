@@ -16,7 +16,7 @@ import pandas as pd
 import kohorte
 from kohorte._checks import extra
 from kohorte._files import replacing
-from kohorte.figures.style import MARKERS
+from kohorte.figures.groups import MARKER_PATHS, named_groups
 from kohorte.report.cards import Card, describe_more, make_cards
 from kohorte.report.facts import Facts, plain, read_facts
 from kohorte.report.words import describe_figure, headline, verdict
@@ -51,22 +51,6 @@ PARTS = {
     MAP: "What do the maps look like?",
     GRID: "What lies where on the grid?",
 }
-
-#: Places of the corners of a marker in a square of 20, by its name in matplotlib.
-_SHAPES = {
-    "o": '<circle cx="10" cy="10" r="8"/>',
-    "s": '<rect x="3" y="3" width="14" height="14"/>',
-    "^": '<path d="M10 2 18 17H2z"/>',
-    "D": '<path d="M10 1 19 10 10 19 1 10z"/>',
-    "v": '<path d="M10 18 2 3h16z"/>',
-    "P": '<path d="M7 2h6v5h5v6h-5v5H7v-5H2V7h5z"/>',
-    "X": '<path d="M2 6 6 2l4 4 4-4 4 4-4 4 4 4-4 4-4-4-4 4-4-4 4-4z"/>',
-    "<": '<path d="M2 10 17 2v16z"/>',
-    "p": '<path d="M10 1 19 8l-3 10H4L1 8z"/>',
-    ">": '<path d="M18 10 3 18V2z"/>',
-    "h": '<path d="M10 1 18 5.5v9L10 19l-8-4.5v-9z"/>',
-}
-assert set(_SHAPES) == set(MARKERS)
 
 
 @dataclass(frozen=True)
@@ -106,6 +90,7 @@ def write_report(
     has_maps: bool,
     settings: Mapping[str, Any],
     provenance: Iterable[tuple[str, str, str]],
+    names: str | Path | None = None,
 ) -> Facts:
     """Write the page of a study; return what it was made from.
 
@@ -123,9 +108,12 @@ def write_report(
         What the configuration says beyond its defaults, by dotted key.
     provenance
         Rows of topic, name and value.
+    names
+        `groups.json`, where groups were named.
     """
     facts = read_facts(study, ensemble=ensemble, data=data, tables=tables, has_maps=has_maps)
-    text = render_report(facts, figures, captions, settings, list(provenance))
+    with named_groups(names) as named:
+        text = render_report(facts, figures, captions, settings, list(provenance), named.notes)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     return facts
@@ -137,6 +125,7 @@ def render_report(
     captions: Mapping[str, str],
     settings: Mapping[str, Any],
     provenance: Sequence[tuple[str, str, str]],
+    unused_names: Sequence[str] = (),
 ) -> str:
     """Return the page as text; arguments as for `write_report`."""
     cards = make_cards(facts)
@@ -155,6 +144,7 @@ def render_report(
             findings=verdict(facts),
             cards=cards,
             more=describe_more(facts, cards),
+            unused_names=unused_names,
             id_title=facts.id_title,
             step=facts.step,
             parts=[
@@ -193,11 +183,10 @@ def environment() -> jinja2.Environment:
 
 def draw_marker(card: Card) -> Markup:
     """Return the marker of a group, in its colour, as a picture of vectors."""
-    shape = Markup(_SHAPES[card.symbol])
     return Markup(
         '<svg class="marker" viewBox="0 0 20 20" aria-hidden="true" fill="{}" '
-        'stroke="currentColor" stroke-width="0.8">{}</svg>'
-    ).format(card.colour, shape)
+        'stroke="currentColor" stroke-width="0.8"><path d="{}"/></svg>'
+    ).format(card.colour, MARKER_PATHS[card.symbol])
 
 
 def read_caption(text: str) -> Markup:

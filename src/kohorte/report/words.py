@@ -13,6 +13,7 @@ from kohorte.analysis.exchange import exchanging_pairs
 from kohorte.analysis.profiles import telling_features
 from kohorte.analysis.reliability import calibration_error
 from kohorte.ensemble.sufficiency import LEAST
+from kohorte.figures.groups import consensus_title
 from kohorte.report.facts import Facts, number_of, p_value, percent, plain
 
 #: Of a p-value, below which a page speaks of a difference.
@@ -285,7 +286,9 @@ def _profiles(facts: Facts) -> str:
     parts = []
     for group in facts.groups.index[:4]:
         for row in telling_features(facts.profiles, group, 1):
-            parts.append(f"group {group} by {facts.title(row.feature)} ({_telling(row)})")
+            parts.append(
+                f"{consensus_title(group)} by {facts.title(row.feature)} ({_telling(row)})"
+            )
     return f"What tells them apart most: {'; '.join(parts)}." if parts else ""
 
 
@@ -381,7 +384,7 @@ def _stability(facts: Facts) -> str:
         return ""
     worst = int(np.nanargmin(cohesion))
     return (
-        f"The loosest group is group {worst}: another realization agrees for "
+        f"The loosest group is {consensus_title(worst)}: another realization agrees for "
         f"{percent(cohesion[worst])} of its points."
     )
 

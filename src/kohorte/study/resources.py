@@ -79,6 +79,8 @@ COSTS: Mapping[str, Cost] = {
     "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
     # Distances of all points to the means of their groups.
     "write_report": Cost(base_mb=500, mb_per_mb=6, seconds_per_mb=0.5),
+    # Labels, winners and the shown features of the points, as they are and packed.
+    "write_explorer": Cost(base_mb=900, mb_per_mb=3, base_seconds=30, seconds_per_mb=0.2),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
