@@ -30,6 +30,7 @@ from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.points import signal_classes
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.votes import in_doubt
+from kohorte.provenance import portable_path
 from kohorte.structure import Structure, match_groups, read_structure
 
 with extra("figures"):
@@ -91,7 +92,8 @@ def file_table(
     of = {identifier: (copies or {}).get(identifier, identifier) for identifier in files}
     counts = dict(zip(dict.fromkeys(of.values()), np.diff(overlaps.offsets), strict=True))
     clusters = [counts[original] for original in of.values()]
-    return pd.DataFrame({"id": list(files), "file": list(files.values()), "n_clusters": clusters})
+    names = [portable_path(file) for file in files.values()]
+    return pd.DataFrame({"id": list(files), "file": names, "n_clusters": clusters})
 
 
 def cluster_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -608,6 +609,9 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
 
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
+    result = f"realizations/{realization}.h5" if realization else "ensemble.h5"
+    if other := store.other_versions([folder / "data.h5", folder / result]):
+        warnings.warn(f"{folder}: {other}", stacklevel=2)
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_, scaler.var_ = data.offset, data.scale, data.scale**2
     scaler.n_samples_seen_, scaler.n_features_in_ = len(data.features), len(data.names)
