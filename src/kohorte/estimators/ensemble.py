@@ -397,7 +397,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         return float(np.mean(errors))
 
     def profile(self, X: npt.ArrayLike) -> pd.DataFrame:
-        """Return what the groups are like: one row a group and feature of X, which may be unscaled.
+        """Return what the groups are like: one row per group and feature of X, scaled or not.
 
         X (N, F') are the points of the fit, in their order, with any features and in any units, as
         a DataFrame or an array. Columns are those of `kohorte.analysis.profiles.profile_table`:
