@@ -253,7 +253,8 @@ def _classify_on_map(
     nearest = find_winners(tests, weights[occupied], metric=metric, threads=threads)
     found = classes[occupied[nearest]]
     near = map_neighbours(counts, stored.lattice, neighbours)
-    near = near[:, find_winners(tests, weights, metric=metric, threads=threads)]
+    on_map = find_winners(tests, weights, metric=metric, lattice=stored.lattice, threads=threads)
+    near = near[:, on_map]
     where = {"realization": stored.id, "metric": metric}
     rows = [
         *accuracy_rows("node_class", [classes[winners]], truth, points="study", **where),

@@ -175,8 +175,8 @@ def _look_up(
         raise ResultError(
             f"{path}: is not the map that the ensemble was combined from; run the workflow again"
         )
-    options = {"metric": stored.parameters["metric"], "threads": threads}
     points, weights = (see(table, stored.factors) for table in (points, weights))
+    options = {"metric": stored.parameters["metric"], "lattice": stored.lattice, "threads": threads}
     found = assign(points, weights, node_clusters, hits, **options)
     # Small labels: those of all maps are held at once.
     labels = found.labels.astype(np.min_scalar_type(ids[-1]))

@@ -1,5 +1,6 @@
 """Lattices of nodes: coordinates, neighbours, distances, and heuristics for their size."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,6 +132,28 @@ class Lattice:
     def neighbours(self) -> np.ndarray:
         """Return every node's neighbours, (M, D) int32, in the descent's tie order; -1 for none."""
         return self._neighbours
+
+    def blocks(self, size: int) -> npt.NDArray[np.int64]:
+        """Return nodes that lie close together, (blocks, size), -1 where a block has fewer.
+
+        Blocks are nearly square and share no node. In each column of the table nodes fall from
+        block to block.
+        """
+        width = -(-self.xdim // -(-self.xdim // math.isqrt(size)))
+        count = -(-self.ydim // (size // width))
+        edges = [self.ydim * k // count for k in range(count + 1)]
+        nodes = np.arange(self.n_nodes).reshape(self.ydim, self.xdim)
+        strips = []
+        for first, last in itertools.pairwise(edges):
+            width = size // (last - first)
+            n_blocks = -(-self.xdim // width)
+            wide = np.full((last - first, n_blocks * width), -1)
+            wide[:, : self.xdim] = nodes[first:last]
+            parts = wide.reshape(last - first, n_blocks, width).swapaxes(0, 1)
+            blocks = np.full((n_blocks, size), -1)
+            blocks[:, : (last - first) * width] = parts.reshape(n_blocks, -1)
+            strips.append(blocks)
+        return np.concatenate(strips)[::-1]
 
     def are_neighbours(self, a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell whether nodes a and b are lattice neighbours, elementwise; a node is not its own."""
