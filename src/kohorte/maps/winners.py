@@ -156,16 +156,17 @@ class WinnerSearch:
     def _search_block(self, points: np.ndarray, masked: bool, n_best: int) -> np.ndarray:
         from kohorte.maps import _kernels
 
-        pack = self._pack(masked)
+        by_product = self._metric.by_product and not masked
         # Only products have a kernel that keeps nothing but the best.
-        found = np.empty((points.shape[0], n_best if pack.kind == _kernels.DOT else 2), np.int32)
+        found = np.empty((points.shape[0], n_best if by_product else 2), np.int32)
         done = 0
-        if self._blocks and pack.kind == _kernels.DOT and points.shape[0] >= BLOCK_POINTS:
+        if self._blocks and by_product and points.shape[0] >= BLOCK_POINTS:
             done = TRIED_POINTS
             looks = look_at_blocks(points[:done], self._blocks, found[:done])
             if looks <= WORTH_SHARE * done * self._blocks.filled:
                 look_at_blocks(points[done:], self._blocks, found[done:])
                 return found
+        pack = self._pack(by_product)
         _kernels.search(points[done:], *pack[:4], masked, *pack[4:], found[done:])
         return found[:, :n_best]
 
@@ -177,8 +178,7 @@ class WinnerSearch:
         if self._blocks is None and self._lattice and usable and large:
             self._blocks = make_blocks(self.weights, self._kind, self._lattice)
 
-    def _pack(self, masked: bool) -> _Pack:
-        by_product = self._metric.by_product and not masked
+    def _pack(self, by_product: bool) -> _Pack:
         if by_product not in self._packs:
             self._packs[by_product] = _pack(self.weights, self._kind, by_product)
         return self._packs[by_product]
@@ -223,14 +223,16 @@ def _pack(weights: np.ndarray, kind: int, by_product: bool) -> _Pack:
     n_panels = -(-n_nodes // line)
     padded = np.zeros((n_panels * line, n_features), np.float32)
     padded[:n_nodes] = nodes
-    bias = np.full(n_panels * line, np.inf, np.float32)
+    panels = aligned(padded.size, 0).reshape(n_panels, n_features, line)
+    panels[:] = padded.reshape(n_panels, line, n_features).transpose(0, 2, 1)
+    bias = aligned(n_panels * line, np.inf)
     bias[:n_nodes] = values
     panel_bytes = 4 * line * n_features
     fits = panel_bytes * n_panels <= _CACHE_BYTES
     rows = min(_LARGEST_BLOCK, _BLOCK_BYTES // (4 * n_features))
     tiles = max(1, rows // _kernels.TILE_POINTS)
     return _Pack(
-        panels=np.ascontiguousarray(padded.reshape(n_panels, line, n_features).transpose(0, 2, 1)),
+        panels=panels,
         bias=bias,
         centre=centre,
         kind=kind,
@@ -240,7 +242,7 @@ def _pack(weights: np.ndarray, kind: int, by_product: bool) -> _Pack:
     )
 
 
-def _aligned(size: int, value: float, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
+def aligned(size: int, value: float, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
     """Return (size,) of one value, in lines of the cache, which vectors then do not cross."""
     room = np.empty(size + 15, dtype)
     first = -(room.ctypes.data // 4) % 16
@@ -294,19 +296,36 @@ def make_blocks(weights: np.ndarray, kind: int, lattice: Lattice) -> _Blocks:
     n_blocks = -(-filled // _kernels.WORD) * _kernels.WORD
     n_rooms = n_blocks + 1
     blocks = _Blocks(
-        weights=_aligned(n_rooms * n_features * size, 0).reshape(n_rooms, n_features, size),
-        bias=_aligned(n_rooms * size, np.inf),
-        ids=_aligned(n_rooms * size, _kernels.NO_NODE, np.int32),
+        weights=aligned(n_rooms * n_features * size, 0).reshape(n_rooms, n_features, size),
+        bias=aligned(n_rooms * size, np.inf),
+        ids=aligned(n_rooms * size, _kernels.NO_NODE, np.int32),
         centre=centre,
-        centres=_aligned(n_panels * n_features * line, 0).reshape(n_panels, n_features, line),
-        offsets=_aligned(n_blocks, _kernels.NOWHERE),
-        radii=_aligned(n_blocks, 0),
+        centres=aligned(n_panels * n_features * line, 0).reshape(n_panels, n_features, line),
+        offsets=aligned(n_blocks, _kernels.NOWHERE),
+        radii=aligned(n_blocks, 0),
         longest=0.0,
         shift=0.0,
     )
     tables = blocks.weights, blocks.bias, blocks.ids, blocks.centres, blocks.offsets, blocks.radii
     longest, shift = _kernels.fill_blocks(nodes, values, order, *tables)
     return blocks._replace(longest=longest, shift=shift)
+
+
+def count_looks(
+    features: ArrayLike, weights: ArrayLike, lattice: Lattice, *, metric: str = "euclidean"
+) -> tuple[float, int]:
+    """Return how many nodes find_winners looks at on average, and how many balls around blocks.
+
+    For rows without missing values, and metrics that blocks serve; nodes (M, F) are those of
+    `lattice`.
+    """
+    from kohorte.maps import _kernels
+
+    points = as_points(features)
+    kind = _kernels.KINDS[choose(METRICS, metric, "metric").kind]
+    blocks = make_blocks(as_weights(weights, lattice.n_nodes, points.shape[1]), kind, lattice)
+    looks = look_at_blocks(points, blocks, np.empty((points.shape[0], 1), np.int32))
+    return looks * _kernels.BLOCK_NODES / points.shape[0], blocks.filled
 
 
 def look_at_blocks(points: np.ndarray, blocks: _Blocks, nodes: np.ndarray) -> int:
