@@ -223,7 +223,8 @@ def test_blocks_have_the_winners_of_all_nodes(kind, sides, n_features, metric, s
     blocks = winners.make_blocks(weights, _kernels.KINDS[METRICS[metric].kind], lattice)
     for n_best in (1, 2):
         found = np.empty((len(points), n_best), np.int32)
-        looks = winners.look_at_blocks(points, blocks, found)
+        done, looks = winners.look_at_blocks(points, blocks, found)
+        assert done == len(points)
         assert len(points) <= looks <= len(points) * blocks.filled
         np.testing.assert_array_equal(found, product_winners(points, blocks, n_best))
 
@@ -262,10 +263,13 @@ def test_few_blocks_are_looked_at():
         for name, weights in (("sheet", sheet), ("none", rng.permutation(sheet))):
             blocks = winners.make_blocks(weights, _kernels.SQUARE, lattice)
             found = np.empty((2000, 1), np.int32)
-            looks[name, side] = winners.look_at_blocks(points, blocks, found) / 2000 / blocks.filled
+            _, seen = winners.look_at_blocks(points, blocks, found)
+            looks[name, side] = seen / 2000 / blocks.filled
     assert looks["sheet", 24] < 0.2
     assert looks["sheet", 48] < looks["sheet", 24] / 2
     assert looks["none", 48] > 0.9
+    done, _ = winners.look_at_blocks(points, blocks, found, 0.5 * blocks.filled)
+    assert done == _kernels.BLOCK_POINTS
 
 
 @given(xdim=st.integers(1, 70), ydim=st.integers(1, 70))

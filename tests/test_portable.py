@@ -71,6 +71,8 @@ print(json.dumps(found))
 def run(code, older=None):
     names = ("NUMBA_CPU_NAME", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE")
     environment = os.environ | (dict(zip(names, OLDER[older], strict=True)) if older else {})
+    if older:  # those of the processor's name, and not what this one has besides
+        environment["NUMBA_CPU_FEATURES"] = ""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
         env=environment,

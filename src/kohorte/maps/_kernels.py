@@ -788,13 +788,16 @@ def search_blocks(
     radii: np.ndarray,
     longest: float,
     shift: float,
+    most: float,
     nodes: np.ndarray,
     features: tuple[int, ...],
     ranks: tuple[int, ...],
-) -> int:
-    """Do as `search` for DOT, without looking at all nodes; return how many blocks it looked at.
+) -> tuple[int, int]:
+    """Do as `search` for DOT, without looking at all nodes.
 
-    The result is the same, in ties, too. Nodes that no value falls to get NO_NODE.
+    Returns how many points it is done with, and how many blocks it looked at. It ends before all
+    are done where more than `most` blocks for each of the first BLOCK_POINTS were looked at. The
+    result is the same as that of `search`, in ties, too.
 
     With y = centre - point = -x, a node's value is s(w) = bias + w.x = e + (|y - w|^2 - |y|^2) / 2,
     where e = bias - |w|^2 / 2 is at least `shift`: 0 but for rounding, or -1/2 for unit vectors
@@ -849,7 +852,7 @@ def search_blocks(
     start = np.empty(BLOCK_POINTS, np.int32)
     value, square, reach, limit = np.empty((4, BLOCK_POINTS), np.float32)
     share = np.float32((SLACK[0] * n_features + SLACK[1]) * 2.0**-24)
-    most, least = np.float32(longest), np.float32(shift)
+    largest, lowest = np.float32(longest), np.float32(shift)
     looks = 0
     for first in range(0, n_points, BLOCK_POINTS):
         count = min(BLOCK_POINTS, n_points - first)
@@ -865,9 +868,9 @@ def search_blocks(
         for r in range(count):
             _first_values((x, flat, bias, ids, start, value), (r,), features, ranks)
         for r in range(BLOCK_POINTS):
-            size = most + np.sqrt(square[r])
+            size = largest + np.sqrt(square[r])
             slack = share * size * size + np.float32(2.0**-140)
-            above = value[r] - least + slack
+            above = value[r] - lowest + slack
             reach[r] = np.sqrt(max(np.float32(0), square[r] + above + above))
             limit[r] = above + slack
         for r in range(count):
@@ -877,7 +880,9 @@ def search_blocks(
                 features,
                 ranks,
             )
-    return looks
+        if first == 0 and looks > most * count:
+            return count, looks
+    return n_points, looks
 
 
 @njit(nogil=True, cache=True)

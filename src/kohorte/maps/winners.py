@@ -19,7 +19,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.parameters import METRICS
 
 #: Points that one task of a thread pool takes.
-BLOCK_ROWS = 1 << 12
+BLOCK_ROWS = 1 << 14
 
 #: Nodes are looked at in blocks where there are at most so many features, from so many nodes to so
 #: many, and at least so many points, of a search and for the nodes.
@@ -28,9 +28,8 @@ BLOCK_NODES = 256
 MOST_NODES = 1 << 15
 BLOCK_POINTS = 1 << 10
 
-#: Points of a task that tell whether blocks are worth while, and the share of them looked at above
-#: which they are not: looking at all nodes in turn is three times as fast, for each.
-TRIED_POINTS = 128
+#: Share of blocks looked at, by the first points of a task, above which they are not worth while:
+#: looking at all nodes in turn is three times as fast, for each.
 WORTH_SHARE = 0.25
 
 _CACHE_BYTES = 1 << 18
@@ -161,10 +160,8 @@ class WinnerSearch:
         found = np.empty((points.shape[0], n_best if by_product else 2), np.int32)
         done = 0
         if self._blocks and by_product and points.shape[0] >= BLOCK_POINTS:
-            done = TRIED_POINTS
-            looks = look_at_blocks(points[:done], self._blocks, found[:done])
-            if looks <= WORTH_SHARE * done * self._blocks.filled:
-                look_at_blocks(points[done:], self._blocks, found[done:])
+            done, _ = look_at_blocks(points, self._blocks, found, WORTH_SHARE * self._blocks.filled)
+            if done == points.shape[0]:
                 return found
         pack = self._pack(by_product)
         _kernels.search(points[done:], *pack[:4], masked, *pack[4:], found[done:])
@@ -324,16 +321,18 @@ def count_looks(
     points = as_points(features)
     kind = _kernels.KINDS[choose(METRICS, metric, "metric").kind]
     blocks = make_blocks(as_weights(weights, lattice.n_nodes, points.shape[1]), kind, lattice)
-    looks = look_at_blocks(points, blocks, np.empty((points.shape[0], 1), np.int32))
+    _, looks = look_at_blocks(points, blocks, np.empty((points.shape[0], 1), np.int32))
     return looks * _kernels.BLOCK_NODES / points.shape[0], blocks.filled
 
 
-def look_at_blocks(points: np.ndarray, blocks: _Blocks, nodes: np.ndarray) -> int:
-    """Fill `nodes` (N, n_best), see search_blocks; return how many blocks were looked at."""
+def look_at_blocks(
+    points: np.ndarray, blocks: _Blocks, nodes: np.ndarray, most: float = np.inf
+) -> tuple[int, int]:
+    """Fill `nodes` (N, n_best); return how many are, and what was looked at: see search_blocks."""
     from kohorte.maps import _kernels
 
     features, ranks = (0,) * points.shape[1], (0,) * nodes.shape[1]
-    return _kernels.search_blocks(points, *blocks, nodes, features, ranks)
+    return _kernels.search_blocks(points, *blocks, most, nodes, features, ranks)
 
 
 def _common_offset(weights: np.ndarray) -> np.ndarray:
