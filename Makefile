@@ -12,9 +12,9 @@ GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
-  benchmark-searches figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
-  paper-plasma lock clean
+.PHONY: help env results test test-slurm fuzz lint format docs site report benchmark-ensemble \
+  benchmark-maps benchmark-searches figure-joss compare-consensus compare-clusterings check-null compare-simpsom \
+  simulation-env paper-plasma lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -34,8 +34,8 @@ $(STAMP): envs/requirements.txt pyproject.toml
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
-report: $(STAMP) ## write snakemake-report.html: files, jobs and times of the finished study
-	$(BIN)/snakemake --report snakemake-report.html $(if $(CONFIG),--configfile $(CONFIG))
+report: $(STAMP) ## write results/<study>/snakemake-report.html: result, tables, jobs and times of the finished study
+	$(BIN)/kohorte report --snakemake $(or $(CONFIG),config/config.yaml)
 
 test: lint ## lint, then unit, property and workflow tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -46,8 +46,8 @@ test-slurm: $(STAMP) ## test on a real Slurm, installed and started here (as roo
 
 EXAMPLES ?= 1000
 
-fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
-	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
+fuzz: $(STAMP) ## damage configurations and data files at random, up to the workflow; EXAMPLES of each kind
+	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py tests/test_hostile_study.py
 
 lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
@@ -61,8 +61,11 @@ format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow src
 
-docs: $(STAMP) ## write docs/configuration.md, and the table of figures in docs/results.md
+docs: $(STAMP) ## write docs/reference/configuration.md, and the table of figures in docs/reference/results.md
 	$(BIN)/python scripts/write_configuration_page.py
+
+site: $(STAMP) ## build the pages of docs/ into results/site: open results/site/index.html
+	NO_MKDOCS_2_WARNING=1 SOURCE_DATE_EPOCH=0 $(BIN)/mkdocs build --strict
 
 POINTS ?= 10000000
 
@@ -162,5 +165,5 @@ lock: ## make the locks in envs/ again, with uv
 	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake snakemake-report.html
+	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake
 	find results -mindepth 1 ! -name README.md -delete

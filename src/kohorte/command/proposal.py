@@ -21,6 +21,7 @@ from kohorte.command.columns import (
 from kohorte.data.names import is_file
 from kohorte.errors import DataError
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES
+from kohorte.study.reading import TAKEN
 
 #: Most columns whose values are counted in the groups that are found.
 _MOST_GROUPS = 3
@@ -55,8 +56,8 @@ def name_study(source: str) -> str:
     stem = Path(source).name if is_file(source) else source.rpartition(":")[2]
     stem = stem.lstrip(".").partition(".")[0]
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    name = _NOT_PLAIN.sub("_", plain).strip("._-")
-    return name[:_LONGEST] or "study"
+    name = _NOT_PLAIN.sub("_", plain).strip("._-")[:_LONGEST] or "study"
+    return f"{name}_study" if name in TAKEN else name
 
 
 def propose(look: Look) -> Proposal:
@@ -115,7 +116,7 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield f"# A study of {source}: {look.n_rows} rows, {len(look.columns)} columns."
     yield f"#     kohorte check {study}.yaml    all that could be wrong, before any work"
     yield f"#     kohorte run {study}.yaml      results go to results/{study}/"
-    yield "# Every key, with its default: docs/configuration.md of kohorte."
+    yield "# Every key, with its default: docs/reference/configuration.md of kohorte."
     yield ""
     yield f"study: {quote(study)}"
     yield ""

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -123,7 +122,7 @@ def agreement_figure(
 
 def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `agreement` from the files of a study."""
-    realizations = pd.read_csv(inputs["realizations"])
+    realizations = store.read_csv(inputs["realizations"])
     realizations = realizations[realizations["same_as"].isna()]
     ensemble = store.read_ensemble(inputs["ensemble"])
     return agreement_figure(ensemble.realizations.ari, read_swept(realizations, parameters))
@@ -186,7 +185,7 @@ def parameter_effects_figure(
 
 def draw_effects(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `effects` from the files of a study."""
-    effects = pd.read_csv(inputs["effects"])
+    effects = store.read_csv(inputs["effects"])
     columns = ("parameter", "first", "second", "agreement")
     return parameter_effects_figure(*(effects[name].tolist() for name in columns))
 

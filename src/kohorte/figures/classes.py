@@ -23,6 +23,7 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.panels import choose_step
 from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
@@ -219,7 +220,8 @@ def node_groups_figure(counts: np.ndarray, lattice: Lattice) -> Figure:
     sizes = np.asarray(counts).sum(axis=0)
     largest = np.argsort(-sizes, kind="stable")[:MAX_GROUPS]
     named = [int(group) for group in np.sort(largest) if sizes[group]]
-    return _draw_majorities(counts, [f"group {k}" for k in range(len(sizes))], lattice, named)
+    names = [consensus_title(k) for k in range(len(sizes))]
+    return _draw_majorities(counts, names, lattice, named, consensus_colour)
 
 
 def draw_node_groups(inputs: Inputs, parameters: Parameters) -> Figure:
@@ -234,7 +236,11 @@ def draw_node_groups(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 def _draw_majorities(
-    counts: np.ndarray, names: Sequence[str], lattice: Lattice, named: Sequence[int]
+    counts: np.ndarray,
+    names: Sequence[str],
+    lattice: Lattice,
+    named: Sequence[int],
+    colour_of: Callable[[int], str] = group_colour,
 ) -> Figure:
     """Draw the commonest of the columns in each node; the legend has those that are named."""
     counts = np.asarray(counts, dtype=np.int64)
@@ -245,14 +251,14 @@ def _draw_majorities(
     hits, best = counts.sum(axis=1), counts.max(axis=1)
     commonest, occupied = counts.argmax(axis=1), hits > 0
     share = np.where(occupied, best / np.maximum(hits, 1), 0.0)
-    colours = np.array([to_rgb(group_colour(c)) for c in range(len(names))])
+    colours = np.array([to_rgb(colour_of(c)) for c in range(len(names))])
     filled = 1 - share[:, None] * (1 - colours[commonest])
     filled[~occupied] = to_rgb(EMPTY)
     page = MapPage(lattice)
     fill_cells(page.axes, cell_polygons(lattice), lattice.n_nodes > MANY_CELLS, facecolors=filled)
     draw_boundaries(page.axes, lattice, np.where(occupied, commonest, -1), 0.5)
     entries = [
-        Patch(facecolor=group_colour(c), edgecolor=INK, lw=0.3, label=shorten(names[c], 20))
+        Patch(facecolor=colour_of(c), edgecolor=INK, lw=0.3, label=shorten(names[c], 20))
         for c in named
     ]
     unnamed = np.setdiff1d(np.unique(commonest[occupied]), named)

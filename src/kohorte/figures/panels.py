@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
+from kohorte.figures.groups import consensus_colour
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -18,7 +19,6 @@ from kohorte.figures.style import (
     Powers,
     Style,
     fitting_legend,
-    group_colour,
     group_marker,
     marker_handle,
     new_figure,
@@ -159,7 +159,7 @@ def draw_scale(
 ) -> PathCollection:
     """Points coloured by a number between limits; the artist is for a colour bar."""
     norm = (LogNorm if logarithmic else Normalize)(*widen(*limits))
-    return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **_point_style(len(x)))
+    return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **point_style(len(x)))
 
 
 def draw_groups(
@@ -183,18 +183,18 @@ def draw_groups(
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
     order = np.argsort(-sizes, kind="stable")
     named = order if len(names) <= MAX_GROUPS else order[: MAX_GROUPS - 1]
-    style = _point_style(len(shown))
+    style = point_style(len(shown))
     drawn = groups[shown]
     others = shown[~np.isin(drawn, named)]
     axes.scatter(x[others], y[others], c=MUTED, marker=".", **style)
     for k in named:
         chosen = shown[drawn == k]
-        colour, marker = group_colour(colours[k]), group_marker(colours[k])
+        colour, marker = consensus_colour(colours[k]), group_marker(colours[k])
         axes.scatter(x[chosen], y[chosen], c=colour, marker=marker, **style)
     entries = []
     for k in np.sort(named[sizes[named] > 0]):
         text, colour = f"{shorten(names[k], 18)} ({sizes[k]})", colours[k]
-        entries.append(marker_handle(text, group_colour(colour), group_marker(colour)))
+        entries.append(marker_handle(text, consensus_colour(colour), group_marker(colour)))
     rest = int(sizes.sum() - sizes[named].sum())
     if rest:
         text = f"{len(names) - len(named)} smaller groups ({rest})"
@@ -218,7 +218,8 @@ def mark_points(
     return [Line2D([], [], label=label, **style)]
 
 
-def _point_style(n_points: int) -> Style:
+def point_style(n_points: int) -> Style:
+    """Return size and edges of so many points, as arguments of a scatter."""
     return {
         "s": 16.0 if n_points <= 500 else 7.0 if n_points <= 4000 else 2.5,
         "linewidths": 0.2 if n_points <= 500 else 0.0,

@@ -12,6 +12,7 @@ from kohorte import store
 from kohorte.analysis.evaluation import Matching, match_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.groups import consensus_title
 from kohorte.figures.panels import (
     PanelRow,
     choose_points,
@@ -130,7 +131,7 @@ def signal_figure(
     labels = np.asarray(labels, dtype=np.int64)
     truth = None if truth is None else np.asarray(truth, dtype=np.int64)
     shown = choose_points(len(features))
-    x, y = _coordinates(features)
+    x, y = spread_points(features)
     row = PanelRow(["stacked signal", "consensus", "truth"][: 2 if truth is None else 3], gap=0.14)
     row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
     for k in range(len(row.panels)):
@@ -142,7 +143,7 @@ def signal_figure(
     row.colour_bar(0, points, "Stacked signal (sum of Gsum)")
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
-    groups = [f"group {k}" for k in range(int(labels.max(initial=-1)) + 1)]
+    groups = [consensus_title(k) for k in range(int(labels.max(initial=-1)) + 1)]
     entries = draw_groups(row.panels[1], x, y, labels, shown, groups)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
@@ -166,7 +167,7 @@ def signal_figure(
 
 def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `signal` from the files of a study."""
-    table, ensemble, step = _read_points(inputs)
+    table, ensemble, step = read_points(inputs)
     labels, matching = ensemble.points.label, None
     if table.truth is not None:
         matching = classes_of_groups(
@@ -220,7 +221,7 @@ def confidence_figure(
         )
     low = min(np.floor(confidence.min() * 10) / 10, 0.9)
     shown = choose_points(len(features))
-    x, y = _coordinates(features)
+    x, y = spread_points(features)
     titles = ["confidence of the points", "mean of each node", "distribution"]
     row = PanelRow(titles if lattice is not None else [titles[0], titles[2]], gap=0.62)
     row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
@@ -247,7 +248,7 @@ def confidence_figure(
 
 def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `confidence` from the files of a study; on a map where it has maps."""
-    table, ensemble, step = _read_points(inputs)
+    table, ensemble, step = read_points(inputs)
     confidence = ensemble.points.confidence
     columns = choose_features(
         table.features, table.names, ensemble.points.label, parameters["features"]
@@ -269,8 +270,8 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _read_points(inputs: Inputs) -> tuple["store.PreparedData", "store.StoredEnsemble", int]:
-    """Table and ensemble of every n-th point, and n."""
+def read_points(inputs: Inputs) -> tuple["store.PreparedData", "store.StoredEnsemble", int]:
+    """Return table and ensemble of every n-th point, and n."""
     table = store.read_data(inputs["data"], mapped=True)
     step = choose_step(len(table.features))
     ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
@@ -293,7 +294,8 @@ def _as_points(
     return features
 
 
-def _coordinates(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def spread_points(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return places across and up of points with two features, or one: then spread at random."""
     if features.shape[1] == 2:
         return features[:, 0], features[:, 1]
     return features[:, 0], np.random.default_rng(len(features)).random(len(features))

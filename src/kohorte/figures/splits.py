@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from kohorte import store
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_name
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -18,7 +19,6 @@ from kohorte.figures.style import (
     SMALL,
     Style,
     add_lines,
-    group_colour,
     legend_below,
     marker_handle,
     new_figure,
@@ -59,7 +59,7 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
 
     ranked = np.unique(final).tolist()
     named = ranked[:MAX_GROUPS]
-    colours = [group_colour(g) if g in named else MUTED for g in final.tolist()]
+    colours = [consensus_colour(g) if g in named else MUTED for g in final.tolist()]
     edges = np.flatnonzero(parents >= 0)
     edges = edges[np.argsort(-points[edges], kind="stable")]
     ends = [((numbers[e] - 1, parents[e]), (numbers[e], groups[e])) for e in edges]
@@ -93,7 +93,8 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     axes.spines["bottom"].set_visible(False)
     axes.set_ylabel("Number of groups asked for")
     handles: list[Artist] = [
-        marker_handle(f"group {g} of the study", group_colour(g), "o") for g in named
+        marker_handle(consensus_name(g) or f"group {g} of the study", consensus_colour(g), "o")
+        for g in named
     ]
     if len(ranked) > len(named):
         handles.append(marker_handle("further groups", MUTED, "o"))

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     INK,
@@ -71,10 +72,14 @@ def stability_figure(
     axes.scatter(rank[others], gsum[others], c=MUTED, marker=".", **style)
     for k in named:
         chosen = groups == k
-        axes.scatter(rank[chosen], gsum[chosen], c=group_colour(k), marker=group_marker(k), **style)
+        axes.scatter(
+            rank[chosen], gsum[chosen], c=consensus_colour(k), marker=group_marker(k), **style
+        )
     if len(counts) > 1:
         present = named[counts[named] > 0]
-        handles += [marker_handle(f"group {k}", group_colour(k), group_marker(k)) for k in present]
+        handles += [
+            marker_handle(consensus_title(k), consensus_colour(k), group_marker(k)) for k in present
+        ]
         if others.any():
             text = f"{int((counts > 0).sum()) - len(named)} smaller groups"
             handles.append(marker_handle(text, MUTED, ".", markeredgewidth=0))

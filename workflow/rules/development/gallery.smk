@@ -7,6 +7,7 @@ study are targets of their own name.
 # Picture -> the figure that it shows.
 PICTURES = {
     "iris-signal": "results/iris/figures/signal.png",
+    "explorer": "results/pictures/explorer.png",
     "iris-1000-sweep": "results/iris-1000/figures/sweep.png",
     "wine": "results/wine/figures/similarity.png",
     "colours": "results/colours/figures/colours.png",
@@ -38,7 +39,7 @@ PICTURES = {
     "consensus_rules": "results/benchmarks/consensus_rules.png",
 }
 # Pictures that 256 colours would spoil.
-OF_ALL_COLOURS = {"colours", "colours6d"}
+OF_ALL_COLOURS = {"colours", "colours6d", "explorer"}
 
 
 rule gallery:
@@ -70,7 +71,8 @@ rule shrink_picture:
     params:
         widths=[1400, 1200, 1000],
         palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
-        most_bytes=200_000,
+        # Text of a page on the screen is not to be made smaller.
+        most_bytes=lambda wildcards: 400_000 if wildcards.picture == "explorer" else 200_000,
         library=library_digest("figures/pictures"),
     script:
         "../../../scripts/shrink_picture.py"
@@ -95,3 +97,26 @@ rule plot_generated:
         ),
     script:
         "../../../scripts/plot_generated.py"
+
+
+# The versicolor flowers of Iris; needs chromium.
+rule show_explorer:
+    input:
+        page="results/iris/explorer.html",
+    output:
+        picture="results/pictures/explorer.png",
+    log:
+        "results/pictures/logs/show_explorer.log",
+    benchmark:
+        "results/pictures/benchmarks/show_explorer.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        shown="shade=group&order=by:alpha",
+        rows=list(range(50, 100)),
+    script:
+        "../../../scripts/show_explorer.py"

@@ -15,6 +15,7 @@ from matplotlib.ticker import NullLocator
 
 from kohorte import store
 from kohorte.errors import ConfigError, ResultError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.panels import choose_points, fill_missing
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
@@ -24,7 +25,6 @@ from kohorte.figures.style import (
     MAX_GROUPS,
     MUTED,
     Style,
-    group_colour,
     legend_below,
     literal,
     log_axis,
@@ -108,7 +108,9 @@ def feature_pairs_figure(
         elif row != column:
             axes.tick_params(labelleft=False)
     entries = [
-        marker_handle(f"group {k} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
+        marker_handle(
+            f"{consensus_title(k)} ({100 * shares[k]:.1f} %)", consensus_colour(k), "o", size=4
+        )
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
     entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} {what} are drawn"))
@@ -161,7 +163,7 @@ def _draw_histograms(
         chosen = column[groups == k]
         if len(chosen) > 1:
             density = np.histogram(chosen, edges)[0] / (len(chosen) * width)
-            axes.stairs(density, edges, color=group_colour(k), lw=1.0, baseline=None)
+            axes.stairs(density, edges, color=consensus_colour(k), lw=1.0, baseline=None)
             top = max(top, density.max())
     axes.set(yscale="log", ylim=(top * 10**-3.5, top * 2))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -173,7 +175,7 @@ def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndar
     for k in order:
         chosen = pair[groups == k]
         style: Style = {"s": 1.6, "linewidths": 0, "alpha": 0.7, "rasterized": True}
-        axes.scatter(chosen[:, 0], chosen[:, 1], color=group_colour(k), **style)
+        axes.scatter(chosen[:, 0], chosen[:, 1], color=consensus_colour(k), **style)
 
 
 @paper_style()

@@ -1,9 +1,9 @@
 """Figures of plane cuts through a grid: fields, features, groups, signal, confidence."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from matplotlib.ticker import NullLocator
 
 from kohorte import store
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -102,6 +103,7 @@ class GroupMap:
     shares: np.ndarray | None = None
     name: str = "group"
     names: Sequence[str] | None = None
+    colour_of: Callable[[int], str] = group_colour
 
 
 class SlicePage:
@@ -151,7 +153,7 @@ class SlicePage:
 
     def groups(self, panel: int, content: GroupMap) -> None:
         """Draw groups in their colours, with a legend."""
-        colours = ListedColormap([group_colour(k) for k in range(content.n_groups)])
+        colours = ListedColormap([content.colour_of(k) for k in range(content.n_groups)])
         norm = BoundaryNorm(np.arange(content.n_groups + 1) - 0.5, content.n_groups)
         self.image(panel, content.groups, colours, norm)
         self._legends[panel] = group_entries(content)
@@ -265,7 +267,8 @@ def group_entries(content: GroupMap) -> list[Artist]:
     named = known if len(known) <= MAX_GROUPS else known[: MAX_GROUPS - 1]
     names = content.names or [f"{content.name} {k}" for k in range(content.n_groups)]
     entries: list[Artist] = [
-        Patch(facecolor=group_colour(k), label=f"{names[k]} ({percent(weights[k])})") for k in named
+        Patch(facecolor=content.colour_of(k), label=f"{names[k]} ({percent(weights[k])})")
+        for k in named
     ]
     if len(named) < len(known):
         text = f"and {len(known) - len(named)} more {content.name}s"
@@ -419,7 +422,11 @@ def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str
     names = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}
     name, title = names[kind]
     shares = physics[physics["kind"] == kind]["volume_fraction"].to_numpy()
-    return GroupMap(title, cut.read(cells[name]), len(shares), shares)
+    found = GroupMap(title, cut.read(cells[name]), len(shares), shares)
+    if kind != "consensus":
+        return found
+    titles = [consensus_title(k) for k in range(len(shares))]
+    return replace(found, names=titles, colour_of=consensus_colour)
 
 
 @paper_style()
