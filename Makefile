@@ -13,7 +13,7 @@ SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results test test-slurm fuzz check-kills check-processors lint format docs site \
-  report benchmark-ensemble benchmark-maps \
+  report benchmark-ensemble benchmark-maps benchmark-searches \
   figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
   paper-plasma lock dist audit licences clean
 
@@ -104,6 +104,11 @@ $(MAP_PEERS): envs/map_peers.txt envs/somoclu.txt
 benchmark-maps: $(STAMP) ## time maps against other packages; SIZE=small tries if it runs
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
 	KOHORTE_BENCHMARK_SIZE=$(SIZE) $(BIN)/snakemake --cores 2 --forcerun benchmark_maps -- map_benchmarks
+
+benchmark-searches: $(STAMP) ## time searches for winners, and count the nodes that they look at; SIZE=small
+	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
+	KOHORTE_BENCHMARK_SIZE=$(SIZE) $(BIN)/snakemake --cores 2 --forcerun benchmark_searches \
+	  -- results/benchmarks/searches.csv
 
 figure-joss: $(STAMP) ## draw the published figure of times from both benchmarks, run where missing
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers

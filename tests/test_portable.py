@@ -44,8 +44,10 @@ from kohorte import SOM, combine, count_overlaps
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
 from kohorte.ensemble.significance import gsum, rank_clusters, separate
 from kohorte.ensemble.sufficiency import extrapolate_agreement
+from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.schedules import CURVES, learning_rates
+from kohorte.maps.winners import find_two_winners
 
 def digest(*arrays):
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
@@ -66,6 +68,10 @@ for trainer in ("online", "batch"):
     found[trainer] = digest(som.weights_, som.labels_)
     for name, value in som.quality_.items():
         found[f"{trainer} {name}"] = digest(value)
+lattice = Lattice(20, 16)
+sheet = lattice.coordinates() @ rng.normal(size=(2, 5)) / 8
+near = sheet[rng.integers(320, size=2000)] + rng.normal(size=(2000, 5))
+found["blocks"] = digest(*find_two_winners(near, sheet, lattice=lattice))
 overlaps = count_overlaps(labels)
 values = gsum(overlaps)
 separation = separate(values[rank_clusters(values)])
@@ -90,7 +96,10 @@ print(json.dumps(found))
 
 
 def emulate(older):
-    return dict(zip(NAMES, OLDER[older], strict=True)) if older else {}
+    if not older:
+        return {}
+    # With the features of that processor's name, and not what this one has besides.
+    return dict(zip(NAMES, OLDER[older], strict=True)) | {"NUMBA_CPU_FEATURES": ""}
 
 
 def run(code, older=None):

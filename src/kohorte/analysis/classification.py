@@ -272,7 +272,7 @@ def _classify_on_map(
     options: Any = {"metric": metric, "threads": threads}
     found = classify_by_nodes(tests, weights, winners, truth, n_classes, **options)
     near = map_neighbours(counts, stored.lattice, neighbours)
-    near = near[:, find_winners(tests, weights, **options)]
+    near = near[:, find_winners(tests, weights, lattice=stored.lattice, **options)]
     where = {"realization": stored.id, "metric": metric}
     rows = [
         *accuracy_rows("node_class", [classes[winners]], truth, points="study", **where),

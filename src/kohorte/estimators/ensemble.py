@@ -362,6 +362,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             member.node_clusters_,
             member.hits_,
             metric=member.parameters_.metric,
+            lattice=member.lattice_,
             threads=effective_n_jobs(self.n_jobs),
         )
 
