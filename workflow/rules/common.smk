@@ -335,8 +335,12 @@ def figure_files(figure, mark=lambda file: file):
         category=figure.section,
         labels={"figure": figure.name.replace("_", " ")},
     )
-    return [mark(f"{path}.pdf"), mark(picture)]
+    others = [f"{path}.{suffix}" for suffix in FORMATS if suffix != "png"]
+    return [mark(file) for file in [*others, picture]]
 
+
+# PNG is always among the formats: the reports show it.
+FORMATS = list(dict.fromkeys([*config["figures"]["format"], "png"]))
 
 # The font of figures is the name of one that is installed, or a file.
 FONT_FILE = Path(config["figures"]["font"] or "")
@@ -352,7 +356,8 @@ def figure_jobs(figures):
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }
-        | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
+        | {k: config["figures"][k] for k in ("font", "width") if config["figures"][k]}
+        | ({"formats": FORMATS} if set(FORMATS) != {"pdf", "png"} else {})
         for figure in figures
     }
 

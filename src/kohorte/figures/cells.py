@@ -183,9 +183,9 @@ def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
         axis.set_ticks([])
         if labels and count > 1:
             axis.set_label_text(f"{name} (periodic)" if lattice.periodic else name)
-            ticks = MaxNLocator(
-                bins, integer=True, min_n_ticks=1, steps=TICK_STEPS
-            ).tick_values(0, count - 1)
+            ticks = MaxNLocator(bins, integer=True, min_n_ticks=1, steps=TICK_STEPS).tick_values(
+                0, count - 1
+            )
             ticks = [round(tick) for tick in ticks if 0 <= tick < count]
             axis.set_ticks([tick * spacing for tick in ticks], [str(tick) for tick in ticks])
 

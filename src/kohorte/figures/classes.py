@@ -329,8 +329,7 @@ def _draw_majorities(
     fill_cells(page.axes, cell_polygons(lattice), lattice.n_nodes > MANY_CELLS, facecolors=filled)
     draw_boundaries(page.axes, lattice, np.where(occupied, commonest, -1), 0.5)
     entries = [
-        Patch(facecolor=looks[c], edgecolor=INK, lw=0.3, label=shorten(names[c], 20))
-        for c in named
+        Patch(facecolor=looks[c], edgecolor=INK, lw=0.3, label=shorten(names[c], 20)) for c in named
     ]
     unnamed = np.setdiff1d(np.unique(commonest[occupied]), named)
     if len(unnamed):
@@ -372,7 +371,8 @@ def classification_figure(table: pd.DataFrame) -> Figure:
         k, style = of_k.mean().index.to_numpy(int), line_style(number)
         axes.plot(k, 100 * of_k.mean(), **style)
         if of_k.size().max() > 1:
-            axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), color=style["color"], alpha=0.2, lw=0)
+            band: Style = {"color": style["color"], "alpha": 0.2, "lw": 0}
+            axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), **band)
             banded = True
         best = f"best {100 * of_k.mean().max():.1f} %"
         entries.append(Line2D([], [], label=f"{_METHODS[str(method)]}, {metric}: {best}", **style))

@@ -229,7 +229,7 @@ def component_planes_figure(
     y = 0.05 + 0.15 * len(lines)
     if lines:
         figure.text(0.1 / page[0], y / page[1], "\n".join(lines), va="top", fontsize=SMALL)
-    if bounded and len(np.unique(node_clusters)) > 1:
+    if bounded and node_clusters is not None and len(np.unique(node_clusters)) > 1:
         anchor: Style = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], y / page[1])}
         entry = Line2D([], [], color=INK, lw=1.0, label="boundary of clusters")
         figure.legend(handles=[entry], borderpad=0, **anchor)
@@ -269,8 +269,8 @@ def hit_map_figure(
     whose colours are `class_looks`, `unknown` (M,) those whose class is not known;
     `node_clusters` (M,) draws the boundaries of clusters; `realization` is the id of the map. The
     area of a symbol is proportional to the number of points of its node; the fullest node fills
-    its cell. Nodes with few beside it have a dot that is larger than that. ConfigError where an array does not have one
-    row per node, or the classes do not fit their names.
+    its cell, and the smallest dots are larger than that. ConfigError where an array does not have
+    one row per node, or the classes do not fit their names.
     """
     hits = np.asarray(hits, dtype=np.int64)
     _check_nodes(lattice, hits=hits)

@@ -17,6 +17,7 @@ from kohorte.figures.style import (
     MAX_GROUPS,
     MUTED,
     NAME_ROOM,
+    PAGE_HEIGHT,
     SMALL,
     Powers,
     Style,
@@ -105,8 +106,7 @@ class PanelRows:
 
     def side(self) -> float:
         """Return the width in inches of the panels of the first row."""
-        n = len(self._rows[0])
-        return min((self.row_room() - self._gap * (n - 1)) / n, self._LARGEST)
+        return self._side_of(self._rows[0])
 
     def feature_axes(self, panel: int, names: Sequence[str]) -> None:
         """Label the axes of a panel with one or two features; labels of y at the left end only."""
@@ -154,47 +154,59 @@ class PanelRows:
 
     def finish(self) -> None:
         """Place everything, once the legends are measured."""
+        legends = {}
+        for row in self._rows:
+            side = self._side_of(row)
+            room = side + 0.5 * self._gap if len(row) > 1 else self._width - 0.1
+            for k in self._legends.keys() & set(row):
+                legends[k] = fitting_legend(self.figure, self._legends[k], room, most=3)
+        below = [
+            max(
+                [self._BAR * any(k in self._bars for k in row)]
+                + [legends[k][2] for k in row if k in legends]
+            )
+            for row in self._rows
+        ]
+        talls = [
+            max(self._shapes[k].height if k in self._shapes else self._side_of(row) for k in row)
+            for row in self._rows
+        ]
         note = 0.18 if self._note else 0.02
         top = NAME_ROOM if self._realization else 0.0
-        placed: list[tuple[list[int], float, float, float]] = []
-        legends = {}
-        at = top
-        for row in self._rows:
-            n = len(row)
-            room = self.row_room() - self._gap * (n - 1)
-            side = min(room / n, self._LARGEST)
-            sizes = [self._shapes.get(k) for k in row]
-            tall = max(side if size is None else size.height for size in sizes)
-            deepest = self._BAR * any(k in self._bars for k in row)
-            for k in row:
-                if k in self._legends:
-                    width = side + 0.5 * self._gap if n > 1 else self._width - 0.1
-                    legends[k] = fitting_legend(self.figure, self._legends[k], width, most=3)
-                    deepest = max(deepest, legends[k][2])
-            placed.append((row, side, at + self._TOP, tall))
-            at += self._TOP + tall + self._LABELS + deepest + 0.06
-        width, height = self._width, at + note
+        around = top + note + sum(self._TOP + self._LABELS + room + 0.06 for room in below)
+        shrink = min(1.0, (PAGE_HEIGHT - around) / sum(talls))  # so that all is on one page
+        width, height = self._width, around + shrink * sum(talls)
         self.figure.set_size_inches(width, height)
-        for row, side, down, tall in placed:
-            n = len(row)
-            spare = self.row_room() - n * side - self._gap * (n - 1)
+        at = top
+        for row, tall, room in zip(self._rows, talls, below, strict=True):
+            n, side = len(row), self._side_of(row) * shrink
+            start = self._LEFT + (self.row_room() - n * side - self._gap * (n - 1)) / 2
             for place, k in enumerate(row):
                 size = self._shapes.get(k)
-                across, up = (side, side) if size is None else (size.width, size.height)
-                x = self._LEFT + max(spare, 0.0) / 2 + place * (side + self._gap)
-                x = x if size is None or n > 1 else self._LEFT + (self.row_room() - across) / 2
-                y = height - down - up
+                across, up = (side, side)
+                if size is not None:
+                    across, up = size.width * shrink, size.height * shrink
+                x = start + place * (side + self._gap)
+                if n == 1:
+                    x = self._LEFT + (self.row_room() - across) / 2
+                y = height - at - self._TOP - up
                 self.panels[k].set_position((x / width, y / height, across / width, up / height))
-                top = (y - self._LABELS) / height
+                below_it = (y - self._LABELS) / height
                 if k in self._bars:
-                    box = (x / width, top - 0.08 / height, across / width, 0.08 / height)
+                    box = (x / width, below_it - 0.08 / height, across / width, 0.08 / height)
                     self._bars[k].set_position(box)
                 if k in legends:
-                    anchor = ((x + across / 2) / width, top)
+                    anchor = ((x + across / 2) / width, below_it)
                     legends[k][0].set_bbox_to_anchor(anchor, self.figure.transFigure)
+            at += self._TOP + shrink * tall + self._LABELS + room + 0.06
         if self._note:
             self.figure.text(0.08 / width, 0.06 / height, self._note, fontsize=SMALL, va="bottom")
         name_map(self.figure, self._realization)
+
+    def _side_of(self, row: Sequence[int]) -> float:
+        """Width in inches of the square panels of a row."""
+        n = len(row)
+        return min((self.row_room() - self._gap * (n - 1)) / n, self._LARGEST)
 
 
 def draw_scale(
@@ -211,12 +223,13 @@ def draw_scale(
     """
     norm = (LogNorm if logarithmic else Normalize)(*widen(*limits))
     if len(x) <= MAX_POINTS:
-        return axes.scatter(x, y, c=values, cmap=sequential_map(), norm=norm, **_point_style(len(x)))
+        style = _point_style(len(x)) | {"cmap": sequential_map(), "norm": norm}
+        return axes.scatter(x, y, c=values, **style)
     cells, extent, size = _grid_cells(x, y)
     counts = np.bincount(cells, minlength=size)
     sums = np.bincount(cells, weights=values[np.isfinite(x) & np.isfinite(y)], minlength=size)
     means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
-    style: Style = {"extent": extent, "aspect": "auto", "origin": "lower", "zorder": 1}
+    style = {"extent": extent, "aspect": "auto", "origin": "lower", "zorder": 1}
     style |= {"interpolation": "nearest"}
     image = np.ma.masked_invalid(means).reshape(GRID, GRID)
     return axes.imshow(image, cmap=sequential_map(), norm=norm, **style)

@@ -18,11 +18,15 @@ from kohorte.figures.style import (
     SMALL,
     Style,
     add_lines,
+    further,
     group_colour,
+    group_name,
     legend_below,
+    line_colour,
     marker_handle,
     new_figure,
     paper_style,
+    plural,
 )
 
 _COLUMNS = ["groups", "group", "points", "final"]
@@ -66,7 +70,7 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     add_lines(
         axes,
         [[(x[above], above[0]), (x[below], below[0])] for above, below in ends],
-        colors=[colours[e] for e in edges],
+        colors=[line_colour(colours[e]) for e in edges],
         linewidths=np.maximum(_WIDEST * points[edges] / total, 0.4),
         alpha=0.45,
         zorder=1,
@@ -93,12 +97,13 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     axes.spines["bottom"].set_visible(False)
     axes.set_ylabel("Number of groups asked for")
     handles: list[Artist] = [
-        marker_handle(f"group {g} of the study", group_colour(g), "o") for g in named
+        marker_handle(f"{group_name(g)} of the study", group_colour(g), "o") for g in named
     ]
     if len(ranked) > len(named):
-        handles.append(marker_handle("further groups", MUTED, "o"))
+        text = further(len(ranked) - len(named), "group")
+        handles.append(marker_handle(text, MUTED, "o"))
     if chosen is not None and chosen <= most:
-        text = f"{chosen} groups, as the study has"
+        text = f"{plural(chosen, 'group')}, as the study has"
         handles.append(Line2D([], [], color=EMPTY, lw=6, label=text))
     legend_below(figure, handles, most=4)
     return figure

@@ -79,7 +79,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h")
 
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
 
-MAX_GROUPS = 14
+MAX_GROUPS = 16
 """Groups with an entry in a legend; the smallest beyond them are shown alike."""
 
 EMPTY = "#E8E8E8"
@@ -303,7 +303,7 @@ def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) 
 
 def line_map() -> Colormap:
     """Return a colour map of which each colour shows as a thin line."""
-    return sequential_map("inferno", 0.1, 0.66)
+    return sequential_map("inferno", 0.2, 0.66)
 
 
 def height_map(low: float = 0.02, high: float = 0.95) -> Colormap:
@@ -313,7 +313,7 @@ def height_map(low: float = 0.02, high: float = 0.95) -> Colormap:
 
 def similarity_map() -> Colormap:
     """Return the colours of matrices of similarities: none is pale, all is dark."""
-    return sequential_map("viridis_r", 0.0, 1.0)
+    return sequential_map("magma_r", 0.0, 0.95)
 
 
 def plural(count: float, what: str) -> str:
