@@ -27,7 +27,7 @@ def study(tmp_path):
         "stability": {
             "gsum": gsum, "gsum_low": gsum - 1, "gsum_high": gsum + 1, "consensus_group": [0, 1] * 6
         },
-        "effects": {name: [] for name in ("parameter", "first", "second", "agreement")},
+        "effects": {name: [] for name in ("parameter", "within", "between", "p_value")},
     }  # fmt: skip
     inputs = {name: str(tmp_path / f"{name}.csv") for name in tables}
     for name, table in tables.items():

@@ -210,7 +210,7 @@ def parameter_effects_figure(effects: pd.DataFrame) -> Figure:
     beside: Style = {"transform": axes.get_yaxis_transform(), "fontsize": SMALL, "va": "center"}
     for place, k in enumerate(order):
         p = p_value[k]
-        said = "" if np.isnan(p) else f"   p = {p:.3f}" if p > 0.001 else "   p ≤ 0.001"
+        said = "" if np.isnan(p) else f"   p = {p:.3f}"
         axes.text(1.02, place, f"{within[k]:.2f} against {between[k]:.2f}{said}", **beside)
     words = [shorten(parameter_word(str(table["parameter"].iloc[k])), 26) for k in order]
     axes.set_yticks(y, words)

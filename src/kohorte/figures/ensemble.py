@@ -112,7 +112,7 @@ def ranked_gsum_figure(
     else:
         low, high = float(ranked.min()), float(ranked.max())
         margin = 0.05 * (high - low)
-        if high - low < 0.01 * abs(high):  # rounding must not look like a plateau
+        if high - low <= 0.01 * abs(high):  # rounding must not look like a plateau
             margin = max(0.05 * abs(high), 1e-9)
         top.set_ylim(low - margin, high + margin)
         plain_numbers(top.yaxis, 6)

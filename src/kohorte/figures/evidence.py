@@ -38,7 +38,7 @@ def evidence_figure(evidence: Candidates | None, chosen: int) -> Figure:
         for level in np.unique(evidence.level).tolist():
             of_level = np.flatnonzero(evidence.level == level)
             of_level = of_level[np.argsort(evidence.n_groups[of_level])]
-            line: Style = line_style(level) | {"markersize": 3, "lw": 1.2}
+            line: Style = line_style(level) | {"ms": 3, "lw": 1.2}
             axes.plot(evidence.n_groups[of_level], evidence.score[of_level], **line)
             handles.append(Line2D([], [], label=f"level {level}", **line))
         if chosen in evidence.n_groups:

@@ -116,7 +116,7 @@ def umatrix_figure(
     if draw_boundaries(axes, lattice, node_clusters):
         handles.append(Line2D([], [], color=INK, lw=1.8, label="boundary of clusters"))
     handles += _draw_basins(axes, lattice, basins, node_clusters)
-    handles.append(Line2D([], [], label="lowest node of a cluster", **_disc("white", 7)))
+    handles.append(Line2D([], [], label="centroid of a cluster", **_disc("white", 7)))
     page.finish(handles)
     at, texts = positions[cluster_centroids], [str(k) for k in range(len(cluster_centroids))]
     order = np.argsort(-np.bincount(node_clusters), kind="stable")

@@ -42,17 +42,14 @@ from kohorte.maps.lattice import Lattice
 _CONFIDENCE = "Share of votes for the label"
 
 
-def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """Find the two columns, or the only one, in which the groups of points lie farthest apart.
+def explained_shares(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Share of the variance of each column that lies between the groups; -1 without variance.
 
-    The first has the largest ratio F of the variance between groups to that within them (one-way
-    analysis of variance); the second the next largest among those that do not repeat the first,
-    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. `features` are (N, F),
-    of which a missing value (NaN) counts as the mean of its feature, `labels` (N,) integers.
+    The F of a one-way analysis of variance grows with it, in the same way for all features.
+    `features` are (N, F), of which a missing value (NaN) counts as the mean of its feature,
+    `labels` (N,) integers.
     """
     features = fill_missing(np.asarray(features, dtype=np.float64))
-    if features.shape[1] == 1:
-        return (0,)
     _, group = np.unique(np.asarray(labels), return_inverse=True)
     sizes = np.bincount(group)
     centred = features - features.mean(axis=0)
@@ -60,11 +57,25 @@ def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int
     sums = np.stack([np.bincount(group, weights=column) for column in centred.T], axis=1)
     between = np.square(sums / np.sqrt(sizes)[:, None]).sum(axis=0)
     varies = total > 1e-12 * np.maximum(np.square(features).sum(axis=0), 1e-300)
-    # F grows with the explained share between / total, the same for all features: rank by that.
     share = np.where(varies, between / np.where(varies, total, 1.0), -1.0)
-    order = np.argsort(-np.round(share, 9), kind="stable")
-    first = int(order[0])
-    norms = np.sqrt(np.where(varies, total, 1.0))
+    return np.round(share, 9)
+
+
+def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
+    """Find the two columns, or the only one, in which the groups of points lie farthest apart.
+
+    The first has the largest of the `explained_shares`; the second the next largest among those
+    that do not repeat the first, correlation |r| <= 0.98, if there is one. Ties go to the earlier
+    column. Arguments are those of `explained_shares`.
+    """
+    features = fill_missing(np.asarray(features, dtype=np.float64))
+    if features.shape[1] == 1:
+        return (0,)
+    share = explained_shares(features, labels)
+    order = np.argsort(-share, kind="stable")
+    first, varies = int(order[0]), share >= 0
+    centred = features - features.mean(axis=0)
+    norms = np.sqrt(np.where(varies, np.square(centred).sum(axis=0), 1.0))
     correlation = np.abs(centred.T @ centred[:, first]) / (norms * norms[first])
     fresh = [int(k) for k in order[1:] if correlation[k] <= 0.98 and varies[k]]
     return first, fresh[0] if fresh else int(order[1])
@@ -314,5 +325,6 @@ def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
     unanimous = 100 * float((confidence >= 1.0 - 1e-12).mean())
     axes.set(xlim=(low, 1.0 + 0.02 * (1 - low)), ylim=(0, 103))
     plain_axes(axes, 5, 5)
-    axes.set_xlabel(f"{_CONFIDENCE}\n({unanimous:.1f} % of the points at 1)")
+    said = f"{unanimous:.1f} %" if not 99.95 <= unanimous < 100 else "more than 99.9 %"
+    axes.set_xlabel(f"{_CONFIDENCE}\n({said} of the points at 1)")
     axes.set_ylabel("Points at most so sure (%)")

@@ -182,6 +182,9 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+TITLE = "title"
+"""The gid of the title of a panel behind its letter."""
+
 FORMULA = "formula"
 """The gid of an entry of a legend whose label has formulas in it."""
 
@@ -508,13 +511,27 @@ def log_axis(axes: Axes, which: str, whole: bool = False) -> None:
 def panel_title(
     axes: Axes, letter: str, text: str, *, formula: bool = False, **options: Any
 ) -> None:
-    """Title of a panel, flush left, with its bold letter, if any; `formula` if it may have some.
+    """Title of a panel, flush left, behind its bold letter, if any; `formula` if it has some.
 
     `options` are for `Axes.set_title`.
     """
-    text = text if formula else literal(text)
-    bold = f"$\\mathbf{{{letter}}}$  " if letter else ""
-    axes.set_title(bold + text, loc="left", parse_math=True, **options)
+    for old in [text for text in axes.texts if text.get_gid() == TITLE]:
+        old.remove()
+    if not letter:
+        axes.set_title(text, loc="left", parse_math=formula, **options)
+        return
+    # Apart from each other: no formula is drawn in fonts that have the letters of all names.
+    head = axes.set_title(letter + "\n " * text.count("\n"), loc="left", weight="bold", **options)
+    if text:
+        style: Style = {"fontsize": head.get_fontsize(), "annotation_clip": False}
+        place: Style = {"xycoords": head, "textcoords": "offset points", "va": "bottom"}
+        axes.annotate(text, (1, 0), (5, 0), parse_math=formula, gid=TITLE, **style, **place)
+
+
+def title_of(axes: Axes) -> str:
+    """Return the title of a panel without its letter."""
+    titles = [text.get_text() for text in axes.texts if text.get_gid() == TITLE]
+    return titles[0] if titles else axes.get_title(loc="left")
 
 
 def name_map(figure: Figure, realization: str | None) -> None:

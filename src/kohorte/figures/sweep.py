@@ -35,6 +35,7 @@ from kohorte.figures.style import (
     plain_numbers,
     sequential_map,
     shorten,
+    title_of,
     widen,
 )
 from kohorte.figures.words import parameter_title, parameter_word
@@ -235,7 +236,9 @@ def _draw_heat_maps(
         axes.tick_params(labelleft=axes is panels[0])
         axes.set_xlabel(parameter_title("xdim"))
         if text:
-            axes.set_title(f"{axes.get_title(loc='left')}\n{text}", loc="left")
+            # The first of them has the letter and the name of the measure, too.
+            letter = axes.get_title(loc="left").strip()
+            panel_title(axes, letter, f"{title_of(axes)}\n{text}" if letter else text)
         here = np.intersect1d(stars, rows)
         axes.plot(x.index[here], y.index[here], **_STAR)
     panels[0].set_ylabel(parameter_title("ydim"))
