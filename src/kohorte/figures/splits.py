@@ -95,7 +95,7 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
         )
     axes.set(xlim=(0, 1), ylim=(most + 0.6, 0.4), xticks=[], yticks=range(1, most + 1))
     axes.spines["bottom"].set_visible(False)
-    axes.set_ylabel("Number of groups asked for")
+    axes.set_ylabel("Number of groups asked for" if most > 3 else "Groups")
     handles: list[Artist] = [
         marker_handle(f"{group_name(g)} of the study", group_colour(g), "o") for g in named
     ]

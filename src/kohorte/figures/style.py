@@ -273,16 +273,16 @@ def group_name(group: int) -> str:
 
 def line_colour(colour: str) -> str:
     """Return a colour, darker where a thin line of it would have less contrast to paper than 3."""
+    while contrast(colour) < 3.0:
+        colour = to_hex(tuple(0.98 * np.asarray(to_rgb(colour))))
+    return colour
+
+
+def contrast(colour: str) -> float:
+    """Contrast of a colour to white paper (WCAG 2.2), 1 to 21."""
     rgb = np.asarray(to_rgb(colour))
-    while 1.05 / (_luminance(rgb) + 0.05) < 3.0:
-        rgb = 0.98 * rgb
-    return to_hex(tuple(rgb))
-
-
-def _luminance(rgb: np.ndarray) -> float:
-    """Relative luminance (WCAG 2.2) of a colour, 0 to 1."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))
 
 
 def line_style(number: int) -> Style:
