@@ -12,7 +12,7 @@ GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
+.PHONY: help env results gallery test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
   figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
   paper-plasma lock clean
 
@@ -33,6 +33,9 @@ $(STAMP): envs/requirements.txt pyproject.toml
 
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+gallery: $(STAMP) ## draw the pictures of docs/images that the study of CONFIG has
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- gallery
 
 report: $(STAMP) ## write snakemake-report.html: files, jobs and times of the finished study
 	$(BIN)/snakemake --report snakemake-report.html $(if $(CONFIG),--configfile $(CONFIG))

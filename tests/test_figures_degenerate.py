@@ -325,5 +325,11 @@ def test_figures_of_odd_studies_are_on_their_page(study):
             figure = draw(arrays)
             faults = text_faults(figure)
         assert not faults, (name, faults)
+        for part in [*figure.axes, *figure.legends]:
+            box = part.get_window_extent()
+            assert box.x0 > -2, name
+            assert box.y0 > -2, name
+            assert box.x1 < figure.bbox.x1 + 2, name
+            assert box.y1 < figure.bbox.y1 + 2, name
         assert figure.get_figwidth() in columns, name
         assert figure.get_figheight() <= style.PAGE_HEIGHT + 1e-9, name

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from kohorte.figures.pictures import shrink_picture
+from kohorte.figures.points import signal_figure
+from kohorte.figures.style import save_figure
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def figure(tmp_path):
 
 
 def test_a_small_figure_keeps_its_pixels(figure, tmp_path):
-    shrink_picture(figure, tmp_path / "p.png", widths=[900], palette=False, most_bytes=10**7)
+    shrink_picture(figure, tmp_path / "p.png", widths=[900], most_bytes=10**7)
     with Image.open(figure) as before, Image.open(tmp_path / "p.png") as after:
         np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
 
@@ -30,17 +32,30 @@ def test_a_figure_is_made_as_small_as_it_must_be(figure, tmp_path):
             figure,
             tmp_path / "p.png",
             widths=[500, 300, 200],
-            palette=False,
             most_bytes=most_bytes,
         )
         with Image.open(tmp_path / "p.png") as picture:
             assert picture.size == (width, width // 2)
 
 
-def test_a_palette_has_256_colours_at_most(figure, tmp_path):
-    shrink_picture(figure, tmp_path / "p.png", widths=[600], palette=True, most_bytes=10**7)
-    with Image.open(tmp_path / "p.png") as picture:
-        assert len(picture.convert("RGB").getcolors(10**6)) <= 256
+def test_a_colour_bar_keeps_its_colours(tmp_path):
+    rng = np.random.default_rng(0)
+    points, labels = rng.normal(size=(600, 2)), np.arange(600) % 3
+    drawn = signal_figure(points, ["x", "y"], signal=1 + rng.random(600), labels=labels)
+    save_figure(drawn, tmp_path / "figure.png")
+    shrink_picture(tmp_path / "figure.png", tmp_path / "p.png", widths=[1400], most_bytes=400_000)
+    assert (tmp_path / "p.png").stat().st_size <= 400_000
+    bar = drawn.axes[-1].get_position()
+    counts = []
+    for name in ("figure.png", "p.png"):
+        with Image.open(tmp_path / name) as picture:
+            width, height = picture.size
+            y = round(height * (1 - (bar.y0 + bar.y1) / 2))
+            row = np.asarray(picture.convert("RGB"))[
+                y, round(width * bar.x0) : round(width * bar.x1)
+            ]
+        counts.append(len(np.unique(row, axis=0)))
+    assert min(counts) > 200  # 256 colours of the whole picture left it 9
 
 
 def test_every_picture_of_the_documentation_is_of_a_figure(root):
@@ -49,3 +64,8 @@ def test_every_picture_of_the_documentation_is_of_a_figure(root):
     names = set(re.findall(r'^    "([^"]+)": "results/.+\.png",$', listed, re.M))
     files = {path.name for path in (root / "docs" / "images").iterdir()}
     assert files <= {f"{name}.png" for name in names}
+    for path in (root / "docs" / "images").iterdir():
+        assert path.stat().st_size <= 400_000, path.name
+        with Image.open(path) as picture:
+            assert picture.mode == "RGB", path.name  # not 256 colours
+            assert picture.width <= 1400, path.name

@@ -37,9 +37,6 @@ PICTURES = {
     "consensus": "results/benchmarks/consensus.png",
     "consensus_rules": "results/benchmarks/consensus_rules.png",
 }
-# Pictures that 256 colours would spoil.
-OF_ALL_COLOURS = {"colours", "colours6d"}
-
 
 rule gallery:
     input:
@@ -69,8 +66,7 @@ rule shrink_picture:
         runtime=10,
     params:
         widths=[1400, 1200, 1000],
-        palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
-        most_bytes=200_000,
+        most_bytes=400_000,
         library=library_digest("figures/pictures"),
     script:
         "../../../scripts/shrink_picture.py"
