@@ -420,9 +420,9 @@ def _plane_grid(lattice: Lattice, planes: int, beside: float) -> tuple[int, MapS
     if not grids:
         raise ConfigError(f"{planes} component planes do not fit on a page; lower max_planes")
     largest = max(size.width for _, _, size in grids)
-    good = [grid for grid in grids if grid[2].width >= 0.7 * largest]
+    good = [grid for grid in grids if grid[2].width >= 0.6 * largest]
     # A lonely plane in the last row looks like a mistake.
-    columns, _, size = min(good, key=lambda g: (g[1] * g[0] - planes > g[0] // 2, -g[0]))
+    columns, _, size = min(good, key=lambda g: (g[1] > 1 and planes % g[0] == 1, -g[0]))
     return columns, size
 
 

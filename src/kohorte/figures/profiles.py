@@ -186,7 +186,7 @@ def _font(row: float) -> float:
 
 def _head(axes: Axes, groups: np.ndarray, points: pd.Series, cell: float) -> None:
     """Write marker, number and size of each group above its column."""
-    many = cell < 0.3
+    many = cell < 0.5
     inch = 1 / (axes.get_position().height * float(axes.figure.bbox.height) / axes.figure.dpi)
     for k, group in enumerate(groups):
         style: Style = {"transform": axes.get_xaxis_transform(), "clip_on": False}
