@@ -12,7 +12,7 @@ GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results gallery test test-slurm fuzz lint format docs report benchmark-ensemble benchmark-maps \
+.PHONY: help env results gallery test test-slurm fuzz lint format docs site report benchmark-ensemble benchmark-maps \
   figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
   paper-plasma lock clean
 
@@ -64,8 +64,11 @@ format: $(STAMP) ## put code into the common format
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow src
 
-docs: $(STAMP) ## write docs/configuration.md, and the table of figures in docs/results.md
+docs: $(STAMP) ## write docs/reference/configuration.md, and the table of figures in docs/reference/results.md
 	$(BIN)/python scripts/write_configuration_page.py
+
+site: $(STAMP) ## build the pages of docs/ into results/site: open results/site/index.html
+	NO_MKDOCS_2_WARNING=1 SOURCE_DATE_EPOCH=0 $(BIN)/mkdocs build --strict
 
 POINTS ?= 10000000
 

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from the schema and config/config.yaml, and the table of figures."""
+"""Write the pages of docs/reference that follow from the schema and the table of figures."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ if __name__ == "__main__":
     root = Path(__file__).resolve().parent.parent
     first = (root / "config" / "config.yaml").read_text(encoding="utf-8")
     page = configuration_page(load_schema(load_modules()), first)
-    (root / "docs" / "configuration.md").write_text(page, encoding="utf-8")
-    results = root / "docs" / "results.md"
+    (root / "docs" / "reference" / "configuration.md").write_text(page, encoding="utf-8")
+    results = root / "docs" / "reference" / "results.md"
     page = results_page(results.read_text(encoding="utf-8"), all_figures(load_modules()))
     results.write_text(page, encoding="utf-8")

@@ -88,11 +88,11 @@ def test_every_map_parameter_takes_a_list(schema):
 
 def test_documentation_page_is_the_schema(root, schema):
     page = configuration_page(schema, (root / "config" / "config.yaml").read_text())
-    assert (root / "docs" / "configuration.md").read_text() == page, "run make docs"
+    assert (root / "docs" / "reference" / "configuration.md").read_text() == page, "run make docs"
 
 
 def test_documentation_has_the_table_of_figures(root):
-    page = (root / "docs" / "results.md").read_text()
+    page = (root / "docs" / "reference" / "results.md").read_text()
     assert page == results_page(page, all_figures(load_modules())), "run make docs"
     assert page.count(" | always |") + page.count(" | on request |") > 40
 

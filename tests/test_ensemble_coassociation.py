@@ -150,15 +150,16 @@ def test_added_counts_give_the_same_tree():
     ("widths", "levels"),
     [
         ([8, 8, 8], [0, 0, 0]),
-        ([10, 11, 12, 13, 14], [0] * 5),  # less than half an octave
-        ([8] * 4 + [32] * 4, [0] * 4 + [1] * 4),
-        ([32, 8] * 4, [1, 0] * 4),
-        ([8] * 4 + [16] * 4 + [32] * 4, [0] * 4 + [1] * 8),  # edge at 16
-        ([8] * 3 + [32] * 5, [0] * 8),  # three are too few
-        ([8] * 5 + [32] * 3, [0] * 8),
-        ([8] * 4 + [16] + [64] * 4, [0] * 4 + [1] * 5),  # the one between joins the finer
-        ([4] * 4 + [8] * 4 + [16] * 4 + [32] * 4, [0] * 4 + [1] * 4 + [2] * 8),
-        ([1, 64], [0, 0]),
+        ([8, 1, 8, 2, 8, 8], [0, -1, 0, -1, 0, 0]),  # 0.35 sqrt(64) = 2.8
+        ([1] * 3 + [2] * 3, [-1] * 3 + [0] * 3),  # but half are kept
+        (list(range(3, 18)), [0] * 15),
+        (list(range(3, 19)), [0] * 8 + [1] * 8),
+        (list(range(50, 0, -1)), [3] * 12 + [2] * 12 + [1] * 12 + [0] * 12 + [-1] * 2),
+        ([8] * 40, [0] * 40),  # equal numbers stay together
+        ([32, 8] * 20, [1, 0] * 20),
+        ([3] * 8 + [4] * 5 + [5] * 27, [0] * 8 + [1] * 5 + [2] * 27),
+        ([3] * 8 + [4] * 4 + [5] * 28, [0] * 12 + [1] * 28),  # four of a share of ten
+        ([3] * 4 + [4] * 36, [0] * 40),
     ],
 )
 def test_levels_by_hand(widths, levels):
@@ -226,10 +227,10 @@ def test_chance_makes_lift_1():
 def test_evidence_by_hand():
     # Halves that all find; coarse realizations cut each at random in two, others in eight.
     half, rng = np.arange(80) // 40, np.random.default_rng(0)
-    halves = [half * 2 + rng.integers(0, 2, 80) for _ in range(4)]
-    fine = [half * 8 + rng.integers(0, 8, 80) for _ in range(4)]
+    halves = [half * 2 + rng.integers(0, 2, 80) for _ in range(8)]
+    fine = [half * 8 + rng.integers(0, 8, 80) for _ in range(8)]
     found = join_clusters(count(halves + fine))
-    assert found.levels.tolist() == [0] * 4 + [1] * 4
+    assert found.levels.tolist() == [0] * 8 + [1] * 8
     evidence = found.candidates
     rows = {
         (n, k): i for i, (n, k) in enumerate(zip(evidence.level, evidence.n_groups, strict=True))
@@ -249,8 +250,8 @@ def test_evidence_by_hand():
 def test_support_is_the_index_of_tables_summed_over_all_pairs_of_realizations():
     rng = np.random.default_rng(5)
     truth = np.repeat([0, 1, 2], [60, 50, 40])
-    coarse = noisy_ensemble(truth, 4, 0.1, 1)
-    fine = [4 * x + rng.integers(0, 4, 150) for x in noisy_ensemble(truth, 5, 0.2, 2)]
+    coarse = [2 * x + rng.integers(0, 2, 150) for x in noisy_ensemble(truth, 8, 0.1, 1)]
+    fine = [4 * x + rng.integers(0, 4, 150) for x in noisy_ensemble(truth, 9, 0.2, 2)]
     overlaps = count(coarse + fine)
     found = join_clusters(overlaps, 3)
     evidence = found.candidates
@@ -265,7 +266,7 @@ def test_support_is_the_index_of_tables_summed_over_all_pairs_of_realizations():
     for a, g in zip(*members[0], strict=True):
         for b, h in zip(*members[1], strict=True):
             if g >= 0 and h >= 0:
-                table[g, h] += overlaps.counts[a, b] / (4 * 5)
+                table[g, h] += overlaps.counts[a, b] / (8 * 9)
     ari = adjusted_rand(table)
     assert 0.3 < ari < 1
     np.testing.assert_allclose(evidence.support, ari * evidence.separation[::-1], rtol=1e-12)
@@ -337,7 +338,8 @@ def test_any_number_of_groups_of_tiny_tables(seed, n_points, n_realizations, noi
         assert found.groups.shape == (k,)
         assert sorted(set(found.groups.tolist())) == list(range(found.n_groups))
         if wanted != "auto":
-            widest = max(np.bincount(find_levels(overlaps)[overlaps.realization]))
+            level = find_levels(overlaps)[overlaps.realization]
+            widest = max(np.bincount(level[level >= 0]))
             assert found.n_groups == (wanted if n_realizations == 1 else min(wanted, widest))
         assert sorted(found.leaf_order) == sorted(found.leaves)
         assert found.linkage.shape == (found.leaves.size - 1, 4)
@@ -361,10 +363,10 @@ def test_a_given_number_of_groups_of_points():
 
 
 def test_more_groups_than_a_level_has_clusters():
-    labels = [np.arange(40) % 2] * 4 + [np.arange(40) % 8] * 4
+    labels = [np.arange(40) % 3] * 8 + [np.arange(40) % 8] * 8
     overlaps = count(labels)
     assert find_levels(overlaps).max() == 1
-    assert group_clusters(overlaps, 40).n_groups == 32
+    assert group_clusters(overlaps, 80).n_groups == 64
 
 
 def test_points_left_out_belong_to_no_cluster():
@@ -423,7 +425,8 @@ def test_groups_by_number_are_those_of_the_candidates():
 
 
 def test_documented_examples(root, capsys):
-    text = (root / "docs" / "ensemble.md").read_text(encoding="utf-8")
+    pages = ["how-to/combine-labels.md", "explanation/ensemble.md"]
+    text = "".join((root / "docs" / page).read_text(encoding="utf-8") for page in pages)
     names = {}
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, names)

@@ -280,7 +280,7 @@ def test_what_cannot_be_left_out_is_named():
 
 
 def test_the_first_lines_of_the_documentation_run(root, capsys):
-    text = (root / "docs" / "ensemble.md").read_text(encoding="utf-8")
+    text = (root / "docs" / "how-to" / "combine-labels.md").read_text(encoding="utf-8")
     names = {}
     exec(text.partition("```python\n")[2].partition("```")[0], names)
     assert capsys.readouterr().out.startswith(f"{names['ensemble'].grouping.n_groups} [")

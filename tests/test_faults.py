@@ -1,6 +1,6 @@
 """Faults, each really made: nothing finished is lost, nothing half-written is taken as finished.
 
-docs/faults.md has a row for each of these tests.
+docs/how-to/faults.md has a row for each of these tests.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """The benchmark of the ensemble step: cases, and the table that they make.
 
-All ratios are of times of one run. See docs/benchmarks.md for what a row means.
+All ratios are of times of one run. See docs/benchmarks/ensemble-step.md for what a row means.
 """
 
 import tempfile

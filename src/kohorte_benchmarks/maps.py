@@ -1,6 +1,6 @@
 """The benchmark of the maps: cases, and the table that they make.
 
-All ratios are of times of one run. See docs/benchmarks.md for what a row means.
+All ratios are of times of one run. See docs/benchmarks/maps.md for what a row means.
 """
 
 import json

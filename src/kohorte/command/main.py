@@ -122,7 +122,8 @@ def _make_parser() -> argparse.ArgumentParser:
             metavar="KEY=VALUE",
             action="append",
             default=[],
-            help="how to read the table, such as table=Sheet2 or decimal=, (docs/configuration.md)",
+            help="how to read the table, such as table=Sheet2 or decimal=, "
+            "(docs/reference/configuration.md)",
         )
 
     init = add("init", _init, "look at a table, and write the file of a study of it")

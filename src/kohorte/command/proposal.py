@@ -115,7 +115,7 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield f"# A study of {source}: {look.n_rows} rows, {len(look.columns)} columns."
     yield f"#     kohorte check {study}.yaml    all that could be wrong, before any work"
     yield f"#     kohorte run {study}.yaml      results go to results/{study}/"
-    yield "# Every key, with its default: docs/configuration.md of kohorte."
+    yield "# Every key, with its default: docs/reference/configuration.md of kohorte."
     yield ""
     yield f"study: {quote(study)}"
     yield ""

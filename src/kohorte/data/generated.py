@@ -2,8 +2,8 @@
 
 Every table but those of colours is drawn at random, from its own seed alone, in any number of
 points. Groups of the shapes that clustering is tried on resemble those of the Fundamental
-Clustering Problems Suite (Thrun & Ultsch, Data in Brief 30 (2020) 105501); docs/generated.md shows
-all of them.
+Clustering Problems Suite (Thrun & Ultsch, Data in Brief 30 (2020) 105501);
+docs/reference/generated.md shows all of them.
 """
 
 import inspect

@@ -100,7 +100,8 @@ def read_table(
         `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<name>` with a name of
         `kohorte.data.generated.GENERATED_SETS`, or a file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz),
         text with a header (.csv, .tsv, .txt), Parquet, Feather and Arrow, spreadsheets (.xlsx,
-        .ods), FITS, FCS, NetCDF (.nc), Zarr, GeoTIFF (.tif), .h5ad and .mat; docs/tables.md.
+        .ods), FITS, FCS, NetCDF (.nc), Zarr, GeoTIFF (.tif), .h5ad and .mat;
+        docs/reference/tables.md.
     features
         Names of the feature columns, whose order is kept; None takes all but those of the next
         four.

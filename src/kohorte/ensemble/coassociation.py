@@ -6,7 +6,7 @@ a tree, as in evidence accumulation (Fred & Jain, IEEE TPAMI 27 (2005) 835), wit
 points by points. Segments that are small and pure let it follow groups of any shape; how small they
 must be depends on the table. So realizations of like fineness make a level each, with a tree of its
 own, and a number of groups is judged in all levels: by how clearly its groups stand apart and by
-how far the other levels agree.
+how far the other levels agree. The coarsest realizations only vote.
 """
 
 from __future__ import annotations
@@ -33,17 +33,20 @@ SUPPORT = 0.5
 MAX_GROUPS = 100
 """Most groups that are considered where none are asked for."""
 
-MIN_LEVEL = 4
-"""Fewest realizations of a level."""
+MOST_LEVELS = 4
+"""Most levels of fineness."""
+
+MIN_LEVEL = 8
+"""About the fewest realizations of a level, if there is more than one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Joined:
     """Groups of all K clusters of an ensemble.
 
-    `groups` (K,) int64, by size; `levels` (R,) int64 of the realizations, 0 the coarsest; `linkage`
-    (L - 1, 4) is the tree of the chosen level in SciPy's form, of heights 1 / (1 + lift), and
-    `leaves` (L,) int64 are its clusters.
+    `groups` (K,) int64, by size; `levels` (R,) int64 as of `find_levels`; `linkage` (L - 1, 4) is
+    the tree of the chosen level in SciPy's form, of heights 1 / (1 + lift), and `leaves` (L,) int64
+    are its clusters.
     """
 
     groups: np.ndarray
@@ -53,27 +56,33 @@ class Joined:
     candidates: Candidates
 
 
+def fewest_clusters(n_points: int) -> float:
+    """Return how many clusters make a realization fine: 0.35 sqrt(N), and no more than 25."""
+    return min(0.35 * math.sqrt(n_points), 25.0)
+
+
 def find_levels(overlaps: Overlaps) -> np.ndarray:
     """Return the level (R,) int64 of each realization, by its number of clusters, 0 the coarsest.
 
-    Levels are about an octave wide, equal in the logarithm; a level of fewer than MIN_LEVEL
-    realizations joins the finer one, or the last the coarser.
+    Realizations coarser than `fewest_clusters`, but not more than half of all, are of no level, -1:
+    their tree would tell more of where few large clusters happen to meet than of the points. The
+    others are parted at the quantiles of their numbers of clusters into MOST_LEVELS, or as many as
+    have MIN_LEVEL realizations. Equal numbers stay together, and a level that this leaves with less
+    than half of its share joins the coarser, or the finer if it is the coarsest.
     """
     n_clusters = np.bincount(overlaps.realization, minlength=overlaps.n_realizations)
-    least, most = max(1, int(n_clusters.min())), max(1, int(n_clusters.max()))
-    octaves = math.log2(most / least)
-    n_levels = max(1, round(octaves))
-    if n_levels == 1:
-        return np.zeros(n_clusters.size, np.int64)
-    edges = least * 2.0 ** (octaves * np.arange(1, n_levels) / n_levels)
-    level = np.searchsorted(edges, n_clusters, side="right")
-    for thin in range(n_levels - 1):
-        if 0 < (level == thin).sum() < MIN_LEVEL:
-            level[level == thin] = thin + 1
-    last = level.max()
-    if (level == last).sum() < MIN_LEVEL and (level < last).any():
-        level[level == last] = level[level < last].max()
-    return np.unique(level, return_inverse=True)[1].astype(np.int64)
+    ranked, n = np.sort(n_clusters), n_clusters.size
+    coarse = np.searchsorted(ranked, min(fewest_clusters(overlaps.n_points), ranked[n // 2]))
+    used = n - int(coarse)
+    n_levels = max(1, min(MOST_LEVELS, used // MIN_LEVEL))
+    starts, end = [], n
+    for rank in (coarse + np.arange(1, n_levels) * used // n_levels)[::-1]:
+        start = int(np.searchsorted(ranked, ranked[rank]))
+        if 2 * n_levels * min(end - start, start - coarse) >= used:
+            starts.append(start)
+            end = start
+    edges = ranked[[coarse, *starts[::-1]]]
+    return np.searchsorted(edges, n_clusters, side="right") - 1
 
 
 @njit(cache=True, nogil=True)
@@ -234,7 +243,7 @@ def smallest_group(n_points: int) -> float:
 def _grow(overlaps: Overlaps) -> tuple[np.ndarray, list[Level]]:
     """Return the level of each realization, and the tree of each level."""
     levels = find_levels(overlaps)
-    per_level = np.bincount(levels)
+    per_level = np.bincount(levels[levels >= 0])
     return levels, [
         Level(overlaps, np.flatnonzero(levels[overlaps.realization] == n), int(per_level[n]))
         for n in range(per_level.size)

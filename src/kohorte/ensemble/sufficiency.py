@@ -123,7 +123,7 @@ def extrapolate_agreement(sizes: np.ndarray, mean: np.ndarray, n: int) -> float:
 def _shuffle(levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return all realizations in random order, any part of which has its share of every level."""
     place = np.empty(levels.size)
-    for level in range(int(levels.max()) + 1):
+    for level in np.unique(levels):
         members = np.flatnonzero(levels == level)
         place[members] = (rng.permutation(members.size) + rng.random()) / members.size
     return np.argsort(place, kind="stable")

@@ -471,8 +471,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ) -> Figure:
         """Draw a figure of the ensemble, and return it.
 
-        Names are those of a study (docs/library.md lists them): what is found as ``similarity``,
-        ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``, ``splits``,
+        Names are those of a study (docs/how-to/library.md lists them): what is found as
+        ``similarity``, ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``, ``splits``,
         ``overlap_matrices``; of the points of the fit, X, ``signal`` and ``confidence``; of the map
         that agrees best with the consensus ``umatrix``, ``component_planes`` and ``hits``. With
         `ax` it is drawn into these axes, as a picture. `width` is ``"single"`` (89 mm),

@@ -136,8 +136,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Sides of the lattice; automatic ones follow from the size of the table.
     **parameters
         The other parameters of a map: names, defaults and meaning are those of the sections
-        lattice, training and segmentation of a study's configuration (docs/configuration.md). A
-        number of `clusters` needs a method that takes one.
+        lattice, training and segmentation of a study's configuration
+        (docs/reference/configuration.md). A number of `clusters` needs a method that takes one.
     recipe : {"resolved", "published"}
         What the parameters are that are ``"recipe"``. A map has the first of the values that a
         study sweeps.

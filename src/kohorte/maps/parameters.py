@@ -185,11 +185,11 @@ class ResolvedParameters:
     """The parameters of one map, checked, and what was automatic replaced by numbers and names.
 
     The fields are the table: to `PARAMETERS` they give their names and types. What they mean is in
-    the schema of the configuration (docs/configuration.md). `ratio` and `nodes` say how the sides
-    were found, where they were automatic; `radius` and `final_radius` are None for the schedule
-    ``reference``, which sets them; `clusters` is None for a method that finds the number itself. Of
-    those not `chosen` by name defaults are those of the table, ``"auto"`` among them. ConfigError
-    for a value out of range, or values that exclude each other.
+    the schema of the configuration (docs/reference/configuration.md). `ratio` and `nodes` say how
+    the sides were found, where they were automatic; `radius` and `final_radius` are None for the
+    schedule ``reference``, which sets them; `clusters` is None for a method that finds the number
+    itself. Of those not `chosen` by name defaults are those of the table, ``"auto"`` among them.
+    ConfigError for a value out of range, or values that exclude each other.
     """
 
     xdim: int = _lattice("x", "auto", ("auto",), _SIDE, always=True)

@@ -295,8 +295,14 @@ def _describe_kind(kind: str, schema: Schema) -> str:
         "maximum": "at most",
         "exclusiveMaximum": "below",
     }
-    bounds = [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
+    bounds = [f"{word} {_show_bound(schema[key])}" for key, word in words.items() if key in schema]
     return " ".join([name, " and ".join(bounds)]).strip()
+
+
+def _show_bound(bound: float) -> str:
+    if isinstance(bound, int) and bound > 10**9 and (bound + 1).bit_count() == 1:
+        return f"2^{bound.bit_length()} - 1"
+    return str(bound)
 
 
 def _show(value: Any) -> str:

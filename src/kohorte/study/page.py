@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -47,8 +48,9 @@ YAML) and `1:30` (90) are refused, and YAML reads `1e4` as text: write `10000` o
 Paths are taken as they are, with blanks, braces or `#` in them (in quotes, where YAML wants them);
 `~/` is your home folder. What is in a file decides whether results are made anew, not its date.
 
-This page is generated from `src/kohorte/study/config.schema.yaml`, the `schema.yaml` of each study
-that adds to it, and `config/config.yaml` by `make docs`.
+Each key has a heading to link to, as `configuration.md#trainingalpha`. This page is generated from
+`src/kohorte/study/config.schema.yaml`, the `schema.yaml` of each study that adds to it, and
+`config/config.yaml` by `make docs`.
 """
 
 
@@ -59,14 +61,14 @@ def configuration_page(schema: Mapping[str, Any], first: str) -> str:
     lines = [line for line in first.splitlines() if not line.startswith("#")]
     parts = [
         _HEAD.replace("{first}", "\n".join(lines).strip()),
-        "\n## Top level\n",
-        *_table("", top, schema.get("required", [])),
+        "## Top level\n",
+        *_keys("", top, schema.get("required", [])),
     ]
     for name, entry in properties.items():
         if "properties" in entry:
-            parts += [f"\n## {name}\n", f"{entry['description']}\n"]
-            parts += _table(name, entry["properties"], entry.get("required", []))
-    return "\n".join(parts) + "\n"
+            parts += [f"## {name}\n", f"{_with_links(entry['description'])}\n"]
+            parts += _keys(name, entry["properties"], entry.get("required", []))
+    return "\n".join(parts)
 
 
 def results_page(page: str, figures: Iterable[Figure]) -> str:
@@ -80,21 +82,29 @@ def results_page(page: str, figures: Iterable[Figure]) -> str:
     return "\n".join([before + _FIRST.strip(), *table, _LAST + rest.partition(_LAST)[2]])
 
 
-def _table(
+def _keys(
     section: str, entries: Mapping[str, Mapping[str, Any]], required: Collection[str]
 ) -> Iterator[str]:
-    yield "| key | default | values | unit | meaning |"
-    yield "|---|---|---|---|---|"
+    """Yield a heading for each key, to link to, with what there is to say of it."""
     for name, entry in iter_keys({"properties": entries}):
+        yield f"### `{section}.{name}`\n" if section else f"### `{name}`\n"
+        yield f"{_with_links(entry['description'])}\n"
         default = "required" if name in required else _defaults(section, name, entry["default"])
-        cells = [
-            f"`{name}`",
-            default,
-            describe_values(entry),
-            entry.get("unit", ""),
-            entry["description"],
-        ]
-        yield "| " + " | ".join(cell.replace("|", "\\|").strip() for cell in cells) + " |"
+        yield f"- Default: {default}"
+        values = re.sub(r"(?<=that matches )\S+", r"`\g<0>`", describe_values(entry))
+        yield f"- Values: {values}"
+        if entry.get("unit"):
+            yield f"- Unit: {entry['unit']}"
+        yield ""
+
+
+def _with_links(description: str) -> str:
+    """Return a text in which pages of the documentation are links, and <name> is no tag."""
+    parts = description.strip().split("`")
+    parts[::2] = [re.sub(r"[\w/.]*<\w+>(?:[\w/.]*\w)?", r"`\g<0>`", part) for part in parts[::2]]
+    text = "`".join(parts)
+    text = re.sub(r"docs/reference/([\w-]+)\.md", r"[\1](\1.md)", text)
+    return re.sub(r"docs/([\w-]+)/([\w-]+)\.md", r"[\2](../\1/\2.md)", text)
 
 
 def _defaults(section: str, name: str, default: Any) -> str:

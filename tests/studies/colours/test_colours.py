@@ -33,7 +33,7 @@ def planned(root, schema):
 
 @pytest.fixture(scope="module")
 def parameters():
-    """The tutorial's map, as docs/maps.md says it."""
+    """The tutorial's map, as docs/explanation/maps.md says it."""
     rates = {"alpha": 0.3, "final_alpha": 0.0, "learning_rate": "linear"}
     radii = {"radius": 15.0, "final_radius": 0.0, "radius_schedule": "linear"}
     kernel = {"kernel": "gaussian_e", "kernel_distance": "euclidean"}
