@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import rgb_to_hsv, to_rgb
 from oracles_figures import drawn_texts, text_faults
 
 from kohorte.errors import ConfigError, ResultError

@@ -66,11 +66,11 @@ def test_every_picture_of_the_documentation_is_of_a_figure(root):
     assert files <= {f"{name}.png" for name in names}
 
 
-# Drawn before pictures kept their colours, from data or machines that are not everywhere; one leaves
-# the list when it is drawn again.
+# Drawn before pictures kept their colours, from data or machines that are not everywhere: a picture
+# leaves the list when it is drawn again.
 OLD = {
     "bank", "benchmark-ensemble", "benchmark-maps", "consensus", "consensus_rules", "gaia-groups",
-    "gaia-scaling", "generated", "iris-1000-sweep", "joss", "mnist", "mnist-classification",
+    "gaia-scaling", "iris-1000-sweep", "joss", "mnist", "mnist-classification",
     "mnist-digits", "plasma2d-clusters", "plasma2d-current", "plasma2d-shares",
     "plasma3d-paper-sheets", "plasma3d-sheets", "spirals-courses", "spirals-decisions",
     "spirals-layers", "spirals-sweep", "spirals-unwinding", "stars", "stars-regions",

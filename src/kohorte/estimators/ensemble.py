@@ -472,13 +472,13 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         """Draw a figure of the ensemble, and return it.
 
         Names are those of a study (docs/how-to/library.md lists them): what is found as
-        ``similarity``, ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``, ``splits``,
-        ``overlap_matrices``; of the points of the fit, X, ``signal`` and ``confidence``; of the map
-        that agrees best with the consensus ``umatrix``, ``component_planes`` and ``hits``. With
-        `ax` it is drawn into these axes, as a picture. `width` is ``"single"`` (89 mm),
-        ``"double"`` (183 mm) or millimetres, by default the narrowest column that the figure fits
-        into; `font` is an installed family or a font file. ConfigError for another name, or without
-        X where it is needed.
+        ``similarity``, ``ranking``, ``evidence``, ``agreement``, ``stability``, ``sufficiency``,
+        ``splits``, ``overlap_matrices``; of the points of the fit, X, ``signal`` and
+        ``confidence``; of the map that agrees best with the consensus ``umatrix``,
+        ``component_planes`` and ``hits``. With `ax` it is drawn into these axes, as a picture.
+        `width` is ``"single"`` (89 mm), ``"double"`` (183 mm) or millimetres, by default the
+        narrowest column that the figure fits into; `font` is an installed family or a font file.
+        ConfigError for another name, or without X where it is needed.
         """
         from kohorte.figures.library import draw_ensemble
 
