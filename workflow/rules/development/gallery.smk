@@ -65,7 +65,7 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        widths=[1400, 1200, 1000],
+        widths=[1400, 1200, 1000, 850],
         most_bytes=400_000,
         library=library_digest("figures/pictures"),
     script:
