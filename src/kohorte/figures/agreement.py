@@ -114,7 +114,7 @@ def agreement_figure(
         options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "ncols": columns}
         options |= {"borderaxespad": 0.0, "columnspacing": 1.2}
         legend = figure.legend(handles=entries, **options)
-        below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi
+        below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi + 0.06
     page = below + side + 0.12
     figure.set_size_inches(width, page)
     place = partial(place_axes, figure, (width, page))

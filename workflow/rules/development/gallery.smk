@@ -38,6 +38,7 @@ PICTURES = {
     "consensus_rules": "results/benchmarks/consensus_rules.png",
 }
 
+
 rule gallery:
     input:
         [
