@@ -37,8 +37,8 @@ results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 gallery: $(STAMP) ## draw the pictures of docs/images that the study of CONFIG has
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- gallery
 
-report: $(STAMP) ## write snakemake-report.html: files, jobs and times of the finished study
-	$(BIN)/snakemake --report snakemake-report.html $(if $(CONFIG),--configfile $(CONFIG))
+report: $(STAMP) ## write results/<study>/snakemake-report.html: result, tables, jobs and times of the finished study
+	$(BIN)/kohorte report --snakemake $(or $(CONFIG),config/config.yaml)
 
 test: lint ## lint, then unit, property and workflow tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -49,8 +49,8 @@ test-slurm: $(STAMP) ## test on a real Slurm, installed and started here (as roo
 
 EXAMPLES ?= 1000
 
-fuzz: $(STAMP) ## damage configurations and data files at random; EXAMPLES of each kind
-	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py
+fuzz: $(STAMP) ## damage configurations and data files at random, up to the workflow; EXAMPLES of each kind
+	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py tests/test_hostile_study.py
 
 lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
@@ -163,5 +163,5 @@ lock: ## make the locks in envs/ again, with uv
 	done
 
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake snakemake-report.html
+	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake
 	find results -mindepth 1 ! -name README.md -delete

@@ -17,7 +17,8 @@ include: "workflow/rules/common.smk"
 if IS_MAIN:
 
     # It tells of this study; the report of a workflow with this one as a module tells of its own.
-    report: "workflow/report/workflow.rst"
+    # A finished one has its result there.
+    report: OVERVIEW if Path(OVERVIEW).exists() else "workflow/report/workflow.rst"
 
 
 pathvars:
@@ -58,6 +59,7 @@ rule all:
     input:
         "<results>/summary.txt",
         "<results>/report.html",
+        "<results>/explorer.html",
         rules.tables.input,
         rules.figures.input,
         rules.sweep.input,
@@ -69,6 +71,7 @@ rule all:
 if IS_MAIN and workflow.is_main_process:
     check_study()
     look_at_data()
+    escape_reports()
 
 
 onstart:

@@ -15,11 +15,13 @@ from kohorte.study.logs import job_log
 if __name__ == "__main__":
     with job_log(snakemake.log[0]) as log:
         source, ensemble = snakemake.params.source, Path(snakemake.input.ensemble)
+        study = store.read_data(snakemake.input.data, mapped=True)
         points = read_points(source, snakemake.input.data)
         prediction = predict(
-            store.read_ensemble(ensemble),
+            store.read_ensemble(ensemble, points=study.truth is not None),
             ensemble.parent / "realizations",
             points.features,
+            truth=study.truth,
             threads=snakemake.threads,
         )
         log.info(
@@ -28,5 +30,10 @@ if __name__ == "__main__":
             prediction.novelty.mean(),
         )
         scores = compare_prediction(prediction, points)
-        write_prediction(snakemake.output.hdf5, prediction, points, source=source, **scores)
-        store.write_csv(prediction_table(prediction, points), snakemake.output.csv)
+        how = {
+            "study_classes": study.class_names,
+            "signal_cuts": snakemake.params.signal_cuts,
+        }
+        hdf5 = snakemake.output.hdf5
+        write_prediction(hdf5, prediction, points, source=source, **how, **scores)
+        store.write_csv(prediction_table(prediction, points, **how), snakemake.output.csv)

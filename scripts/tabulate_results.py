@@ -1,6 +1,7 @@
 """Write the tables of realizations, clusters, groups and points, and what they are worth."""
 
 from kohorte import store
+from kohorte.analysis.naming import name_groups, read_names
 from kohorte.analysis.tables import tabulate_study
 from kohorte.study.logs import job_log
 
@@ -21,6 +22,8 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             resamples=snakemake.params.resamples,
             structure=snakemake.input.structure,
+            signal_cuts=snakemake.params.signal_cuts,
         )
+        names = read_names(snakemake.input.get("names"))
         for name, table in tables.items():
-            store.write_csv(table, snakemake.output[name])
+            store.write_csv(name_groups(table, names), snakemake.output[name])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kohorte import store
 from kohorte.report.page import write_report
+from kohorte.report.parts import write_parts
 from kohorte.study.logs import job_log
 from kohorte.study.manifest import provenance_rows
 
@@ -18,17 +19,27 @@ if __name__ == "__main__":
             "ensemble": [inputs.ensemble],
         }
         pictures = {Path(f).stem: f for f in inputs.figures if f.endswith(".png")}
-        write_report(
+        provenance = provenance_rows(
+            params.config, files, {"snakemake": metadata.version("snakemake")}
+        )
+        described = {"captions": params.captions, "settings": params.settings}
+        facts = write_report(
             snakemake.output.page,
             study=params.study,
             ensemble=inputs.ensemble,
             data=inputs.get("data") or None,
             tables=inputs.tables,
             figures=[{**figure, "file": pictures[figure["name"]]} for figure in params.figures],
-            captions=params.captions,
             has_maps=params.has_maps,
-            settings=params.settings,
-            provenance=provenance_rows(
-                params.config, files, {"snakemake": metadata.version("snakemake")}
-            ),
+            names=inputs.get("names") or None,
+            provenance=provenance,
+            **described,
+        )
+        write_parts(
+            facts,
+            overview=snakemake.output.overview,
+            sheets={Path(path).stem: path for path in snakemake.output.sheets},
+            sections=params.sections,
+            provenance=provenance,
+            **described,
         )

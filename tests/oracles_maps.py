@@ -82,6 +82,7 @@ KERNELS = {
     "truncated_gaussian": lambda d, n: math.exp(-(d**2) / (2 * (n / 3) ** 2)) if d <= n else 0.0,
     "gaussian": lambda d, n: math.exp(-(d**2) / (2 * n**2)),
     "gaussian_e": lambda d, n: math.exp(-(d**2) / n**2),
+    "exponential": lambda d, n: math.exp(-d / n),
     "bubble": lambda d, n: 1.0 if d <= n else 0.0,
     "mexican_hat": lambda d, n: (1 - (d / n) ** 2) * math.exp(-((d / n) ** 2) / 2),
     "triangle": lambda d, n: max(0.0, 1 - d / n),

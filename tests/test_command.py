@@ -633,6 +633,9 @@ def test_targets_of_a_finished_study(calls, folder, capsys):
     capsys.readouterr()
     assert main(["open", "mine"]) == 0
     assert capsys.readouterr().out == "results/mine/report.html\n"
+    (folder / "results" / "mine" / "explorer.html").touch()
+    assert main(["open", "mine", "--explorer"]) == 0
+    assert capsys.readouterr().out == "results/mine/explorer.html\n"
 
 
 def test_the_reason_of_a_failure_is_the_last_line(calls, folder, capsys, monkeypatch):

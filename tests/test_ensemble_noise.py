@@ -31,6 +31,7 @@ from kohorte.ensemble import (
     measure_sufficiency,
     select_realizations,
 )
+from kohorte.ensemble.coassociation import find_levels
 from kohorte.ensemble.consensus import CONSENSUS
 from kohorte.ensemble.significance import overlap
 from kohorte.ensemble.stability import cluster_recovery
@@ -212,10 +213,13 @@ def test_sufficiency_and_settings_count_points_without_a_label_as_one_group(name
         labels, overlaps, np.random.default_rng(7), sizes=[2, 3], draws=4, groups=3, consensus=name
     )
     generator, missing = np.random.default_rng(7), 0
+    levels = find_levels(overlaps) if name == "coassociation" else np.zeros(6)
     for s, size in enumerate((2, 3)):
         for d in range(4):
-            places = generator.permutation(6)
-            generator.random()
+            places = np.empty(6)
+            for level in sorted(set(levels)):
+                own = np.flatnonzero(levels == level)
+                places[own] = (generator.permutation(own.size) + generator.random()) / own.size
             drawn = np.argsort(places)[: 2 * size]
             parts = [consensus(np.sort(own)) for own in (drawn[::2], drawn[1::2])]
             missing += (np.array(parts) < 0).sum()

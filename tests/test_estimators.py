@@ -202,6 +202,16 @@ def test_the_schedule_of_a_stream_counts_points_and_then_stays(X):
     assert_array_equal(som.weights_, stream.weights)
 
 
+def test_a_stream_has_no_automatic_number_of_steps(X):
+    automatic = SOM(3, 3, recipe="published", steps="auto", random_state=0)
+    with pytest.raises(ConfigError, match="how many a stream will have is not known"):
+        automatic.partial_fit(X)
+    som = automatic.fit(X)
+    assert som.parameters_.steps == len(X)
+    same = SOM(3, 3, recipe="published", steps=len(X), random_state=0).fit(X)
+    np.testing.assert_array_equal(som.weights_, same.weights_)
+
+
 def test_a_stream_after_a_fit_begins_from_its_weights(X):
     som = SOM(**SMALL, feature_weights=FACTORS, random_state=0).fit(X)
     start = run_realization(X * FACTORS, MapParameters(**MAP), 0).weights

@@ -12,6 +12,7 @@ from oracles_figures import text_faults
 
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.composition import composition_table
+from kohorte.analysis.exchange import exchange_table
 from kohorte.analysis.profiles import profile_table
 from kohorte.analysis.reliability import reliability_table
 from kohorte.ensemble.consensus import Candidates
@@ -34,6 +35,7 @@ from kohorte.figures.ensemble import (
     similarity_figure,
 )
 from kohorte.figures.evidence import evidence_figure
+from kohorte.figures.exchange import exchange_figure
 from kohorte.figures.maps import component_planes_figure, hit_map_figure, umatrix_figure
 from kohorte.figures.points import confidence_figure, signal_figure
 from kohorte.figures.profiles import profiles_figure
@@ -41,6 +43,7 @@ from kohorte.figures.quality import quality_figure
 from kohorte.figures.realizations import clusters_figure
 from kohorte.figures.reliability import reliability_figure
 from kohorte.figures.schedules import schedule_figure
+from kohorte.figures.signal_cuts import signal_cuts_figure
 from kohorte.figures.splits import splits_figure
 from kohorte.figures.stability import stability_figure, sufficiency_figure
 from kohorte.figures.sweep import MEASURES, sweep_figure
@@ -97,6 +100,18 @@ def draw_signal(s):
     known["matching"] = np.arange(s.groups)
     signal = 1.0 + s.labels
     return signal_figure(s.plane, s.names[:2], signal=signal, labels=s.labels, **known)
+
+
+def draw_signal_cuts(s):
+    known = {"labels": s.labels, "label_names": [f"group {k}" for k in range(s.groups)]}
+    signal = 1.0 + np.arange(s.points) % 50
+    return signal_cuts_figure(s.plane, s.names[:2], signal=signal, cuts=[2.5, 30.0], **known)
+
+
+def draw_exchange(s):
+    second = np.where(np.arange(s.points) % 3 == 0, (s.labels + 1) % s.groups, -1)
+    share = np.where(second >= 0, 0.25, 0.0)
+    return exchange_figure(exchange_table(s.labels, second, s.confidence, share))
 
 
 def draw_umatrix(s):
@@ -272,6 +287,8 @@ FORMS = {
     "profiles, lines": lambda s: draw_profiles("lines", s),
     "signal": draw_signal,
     "confidence": draw_confidence,
+    "signal_cuts": draw_signal_cuts,
+    "exchange": draw_exchange,
     "composition": draw_composition,
     "reliability": lambda s: reliability_figure(
         reliability_table(s.labels, s.confidence, s.labels)

@@ -1,5 +1,7 @@
 """Figures of one map."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import oracles_figures as page
 import pytest
@@ -14,6 +16,7 @@ from kohorte.figures.maps import (
     MAX_CLASSES,
     component_planes_figure,
     hit_map_figure,
+    name_clusters,
     umatrix_figure,
 )
 from kohorte.figures.points import confidence_figure
@@ -43,6 +46,22 @@ def make_map(xdim, ydim, n_basins, share=0.6, topology="rectangular", periodic=F
         "node_clusters": merged[basins],
         "cluster_centroids": centroids[kept],
     }
+
+
+def test_clusters_carry_the_class_of_most_of_their_points():
+    lattice = Lattice(6, 5)
+    node_clusters = np.repeat([0, 1, 2], 10)
+    arrays = {"node_clusters": node_clusters, "winners": np.array([0, 1, 2, 12, 13, 14, 5])}
+    stored = SimpleNamespace(arrays=arrays, n_clusters=3)
+    truth = np.array([1, 1, 0, 0, 0, -1, -1])
+    table = SimpleNamespace(truth=truth, class_names=("setosa", "virginica"))
+    names = name_clusters(stored, table)
+    assert names == ["virginica", "setosa", ""]
+    assert name_clusters(stored, SimpleNamespace(truth=None, class_names=None)) == []
+    how = {"basins": node_clusters, "centroids": np.array([2, 12, 27]), "class_names": names}
+    how |= {"node_clusters": node_clusters, "cluster_centroids": np.array([2, 12, 27])}
+    text = page.texts(umatrix_figure(np.arange(30.0), lattice, **how))
+    assert {"0 virginica", "1 setosa", "2"} <= set(text.split(" | "))
 
 
 @pytest.mark.parametrize(("xdim", "ydim", "n_basins"), SHAPES)

@@ -29,8 +29,9 @@ def imports(root):
         ("kohorte.store", ["kohorte.study", *LATER]),
         ("kohorte.analysis", [part for part in LATER if part != "kohorte.analysis"]),
         ("kohorte.estimators", ["kohorte.jobs", "kohorte.report"]),
-        ("kohorte.study", ["kohorte.ensemble", "kohorte.report", *LATER]),
+        ("kohorte.study", ["kohorte.ensemble", "kohorte.report", "kohorte.explorer", *LATER]),
         ("kohorte.report", ["kohorte.jobs", "kohorte.estimators", "kohorte.maps", "matplotlib"]),
+        ("kohorte.explorer", ["kohorte.jobs", "kohorte.report", "kohorte.study", "matplotlib"]),
         (f"{PLASMA}.physics", ["kohorte.maps", "kohorte.ensemble", "kohorte.store", "h5py"]),
         (f"{PLASMA}.fields", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),
         (f"{PLASMA}.simulation", ["kohorte.maps", "kohorte.ensemble", "kohorte.store"]),
@@ -80,7 +81,17 @@ def test_the_help_of_the_command_loads_the_standard_library_alone(imports):
 
 
 def test_planning_needs_the_standard_library_alone(imports, root):
-    names = ["config", "figures", "modules", "outside", "plan", "reading", "resources", "runs"]
+    names = [
+        "config",
+        "figures",
+        "groups",
+        "modules",
+        "outside",
+        "plan",
+        "reading",
+        "resources",
+        "runs",
+    ]
     planning = [
         "kohorte.data.names",
         "kohorte.recipes",

@@ -67,6 +67,7 @@ def test_factors_multiply_to_the_table(xdim, ydim, periodic, radius, kernel):
         ("hexagonal", "gaussian", "euclidean"),
         ("rectangular", "gaussian", "links"),
         ("rectangular", "bubble", "euclidean"),
+        ("rectangular", "exponential", "euclidean"),
         ("rectangular", "truncated_gaussian", "links"),
     ],
 )

@@ -23,6 +23,7 @@ from kohorte.maps.preservation import (
 )
 from kohorte.maps.quality import (
     combined_error,
+    convergence,
     dead_node_share,
     distortion,
     measure_quality,
@@ -41,6 +42,7 @@ MEASURES = {
     "neighbourhood_preservation",
     "embedding_ks",
     "embedding_variance",
+    "convergence",
     "dead_node_share",
 }
 
@@ -70,6 +72,7 @@ def test_errors_by_hand():
     # On 3 x 3: 0-1 and 0-4 are neighbours, 0-2 and 3-5 are not.
     assert topographic_error([[0, 1], [0, 2], [4, 0], [3, 5]], Lattice(3, 3)) == 0.5
     assert dead_node_share([0, 3, 0, 1]) == 0.5
+    assert convergence(0.8, 0.1) == pytest.approx(0.85)
 
 
 @every_lattice
@@ -318,6 +321,8 @@ def test_all_measures_of_a_map(kind, metric, missing):
     assert (found["trustworthiness"], found["neighbourhood_preservation"]) == rank_preservation(
         points, nodes[:, 0], lattice, metric=metric
     )
+    accuracies = found["embedding_variance"], 1 - found["topographic_error"]
+    assert found["convergence"] == pytest.approx(np.mean(accuracies))
     assert found["dead_node_share"] == pytest.approx(1 - np.unique(nodes[:, 0]).size / 20)
 
 
@@ -333,7 +338,7 @@ def test_tiny_maps_and_tables(size, n_points):
     if n_points < 3:
         expected |= {"trustworthiness", "neighbourhood_preservation"}
     if n_points < 2 or size == (1, 1):
-        expected |= {"embedding_variance"}
+        expected |= {"embedding_variance", "convergence"}
     assert undefined == expected
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from kohorte.errors import ConfigError
+from kohorte.maps.draws import draw_rows
 from kohorte.maps.parameters import PARAMETERS, parameter_defaults
+from kohorte.maps.realization import MapParameters
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.maps.segments import SEGMENTATIONS
 
@@ -48,6 +50,35 @@ def test_automatic_size_of_so_many_nodes(n_points, nodes, sides):
     found = resolve_parameters(CHOSEN | {"nodes": nodes}, features(n_points))
     assert (found.xdim, found.ydim) == sides
     assert found.nodes == nodes
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [
+        ({}, 150),
+        ({"row_share": 0.5}, 75),
+        ({"row_share": 0.5, "row_limit": 40}, 40),
+        ({"row_limit": 1000}, 150),
+        ({"row_share": 0.001}, 2),
+        ({"row_share": 0.5, "row_draw": "bootstrap"}, 75),
+    ],
+)
+def test_automatic_steps_are_one_for_each_point_that_is_seen(rows, steps):
+    found = resolve_parameters(CHOSEN | {"steps": "auto"} | rows, features())
+    assert found.steps == steps
+    drawn = draw_rows(
+        150,
+        np.random.default_rng(1),
+        share=found.row_share,
+        limit=found.row_limit,
+        draw=found.row_draw,
+    )
+    assert steps == (150 if drawn is None else len(drawn))
+
+
+def test_automatic_steps_are_resolved_by_the_data_alone():
+    with pytest.raises(ConfigError, match="steps must be"):
+        MapParameters(3, 3, steps="auto")
 
 
 def test_given_size_is_kept():

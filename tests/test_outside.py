@@ -4,14 +4,16 @@ import hashlib
 import json
 import os
 
+import numpy as np
 import pytest
 from workflow_project import TINY, Project, write_points
 
 from kohorte import store
-from kohorte.data import prepared
+from kohorte.data import prepared, sources
 from kohorte.data.names import locate
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError, ResultError
+from kohorte.study.config import check_config
 from kohorte.study.manifest import verify, write_manifest
 from kohorte.study.outside import content_digest, named_files, plain_name, plain_path
 from kohorte.study.runs import (
@@ -203,17 +205,50 @@ def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path)
     assert error.startswith(f"kohorte: {source}: no feature 'widht'")
 
 
-def test_a_dry_run_looks_at_small_tables_alone(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(prepared, "prepare_data", lambda options, seed: seen.append(options))
-    monkeypatch.setattr(prepared, "LOOKED_AT", 100)
-    small = {"source": str(put(tmp_path / "a.csv", "x\n1\n")), "generate": {"points": None}}
-    large = {"source": str(put(tmp_path / "b.csv", "x\n" * 60)), "generate": {"points": None}}
-    store_folder = tmp_path / "c.zarr"
-    (store_folder / "x").mkdir(parents=True)
-    put(store_folder / "x" / "0.0", "1" * 5000)
-    folder = {"source": str(store_folder), "generate": {"points": None}}
-    generated = {"source": "generated:rings", "generate": {"points": 5000}}
-    for options in (small, large, folder, generated):
-        prepared.look_at_data(options, seed=0)
-    assert seen == [small]
+def test_a_dry_run_reads_small_tables_and_the_start_of_large_ones(tmp_path, monkeypatch, schema):
+    monkeypatch.setattr(prepared, "LOOKED_AT", 5_000)
+    monkeypatch.setattr(prepared, "HEAD", 20)
+    monkeypatch.setattr(sources, "_HEAD_BYTES", 2_000)
+    values = np.random.default_rng(0).normal(size=(500, 3)).round(3)
+
+    def look(name, *lines, **data):
+        lines = lines or [",".join(map(str, row)) for row in values]
+        path = put(tmp_path / name, "\n".join(["a,b,c", *lines]))
+        options = check_config({"study": "x", "data": {"source": str(path), **data}}, schema)[
+            "data"
+        ]
+        return prepared.look_at_data(options, seed=0)
+
+    assert look("small.csv", "1,2,3", "4,5,6", "7,8,1") == 3
+    with pytest.raises(DataError, match="'1x'"):
+        look("small.csv", "1,2,3", "4,5,1x", "7,8,1")
+    assert look("large.csv") is None
+    with pytest.raises(DataError, match=r"large.csv: no feature 'd'"):
+        look("large.csv", features=["a", "d"])
+    with pytest.raises(DataError, match=r"large.csv: no label 'kind'"):
+        look("large.csv", label="kind")
+    lines = ["1,2,3", "4,5,x", *["7,8,9"] * 2_000]
+    with pytest.raises(DataError, match=r"feature 'c'.*'x'"):
+        look("text.csv", *lines)
+    lines[1] = "4,5,"
+    with pytest.raises(DataError, match=r"feature 'c', .*missing value"):
+        look("gap.csv", *lines)
+    assert look("gap.csv", *lines, missing="drop") is None
+    assert look("gap.csv", *lines, stride=2) is None  # which leaves that row out
+    # Quoted lines that the start of the file would cut, and what only the end of it holds.
+    quoted = ['1,2,"a long name\n of two lines"'] * 300
+    assert look("quoted.csv", *quoted, features=["a", "b"], label="c") is None
+    assert look("late.csv", *["1,2,3"] * 2_000, "x,y,z") is None
+
+    np.save(tmp_path / "a.npy", np.where(np.arange(1500).reshape(500, 3) == 7, np.nan, 1.5))
+    found = {"source": str(tmp_path / "a.npy")}
+    for data, says in (
+        (found, "feature 'feature_1', data row 2: missing value"),
+        (found | {"missing": "skip", "features": ["b"]}, "no feature 'b'"),
+        (found | {"missing": "skip", "sample": 501}, "too few rows for a sample of 501"),
+    ):
+        options = check_config({"study": "x", "data": data}, schema)["data"]
+        with pytest.raises(DataError, match=says):
+            prepared.look_at_data(options, seed=0)
+    options = check_config({"study": "x", "data": found | {"stride": 3}}, schema)["data"]
+    assert prepared.look_at_data(options, seed=0) is None

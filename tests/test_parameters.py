@@ -44,7 +44,7 @@ LATTICES = {
 }
 TRAINERS = {
     "trainer": ["online", "batch", "minibatch"],
-    "kernel": ["auto", "truncated_gaussian", "gaussian", "mexican_hat", "bubble"],
+    "kernel": ["auto", "truncated_gaussian", "gaussian", "mexican_hat", "exponential"],
     "backend": ["numba", "jax"],
     "epochs": [None, 3],
 }

@@ -130,6 +130,59 @@ def test_new_points_against_loops(study, monkeypatch, missing):
         np.testing.assert_array_equal(getattr(again, name), value, strict=True)
 
 
+def plain_classes(study, features, truth):
+    """Class of the group's points, and the vote of the maps by their winners, in loops."""
+    labels = study.ensemble.points.label
+    of_group = [np.bincount(truth[(labels == g) & (truth >= 0)], minlength=3) for g in range(3)]
+    votes = np.zeros((len(features), 3))
+    for identifier in study.ids:
+        with h5py.File(study.folder / "realizations" / f"{identifier}.h5") as file:
+            nodes, winners = file["weights"][:], file["winners"][:]
+        held = [
+            np.bincount(truth[(winners == m) & (truth >= 0)], minlength=3)
+            for m in range(len(nodes))
+        ]
+        for p, point in enumerate(np.asarray(features, dtype=np.float64)):
+            away = [
+                np.sum((point - node) ** 2) if held[m].any() else np.inf
+                for m, node in enumerate(nodes)
+            ]
+            votes[p, np.argmax(held[int(np.argmin(away))])] += 1
+    found = study.predict(features).label
+    return np.array([np.argmax(of_group[g]) for g in found]), votes
+
+
+def test_classes_of_groups_and_of_winners_against_loops(study, monkeypatch, tmp_path):
+    features = np.random.default_rng(3).uniform(-2, 2, size=(40, 3)).astype(np.float32)
+    stored = store.read_data(study.folder / "data.h5")
+    truth = stored.truth.copy()
+    truth[::7] = -1
+    found = study.predict(features, truth=truth)
+    of_group, votes = plain_classes(study, features, truth)
+    np.testing.assert_array_equal(found.group_class, of_group)
+    np.testing.assert_array_equal(found.winner_class, votes.argmax(axis=1))
+    np.testing.assert_allclose(found.winner_share, votes.max(axis=1) / 5, rtol=1e-6)
+    assert len(set(found.winner_class.tolist())) > 1
+    monkeypatch.setattr(prediction, "_BLOCK_ROWS", 7)
+    again = study.predict(features, truth=truth)
+    np.testing.assert_array_equal(again.winner_class, found.winner_class, strict=True)
+
+    points = prediction.NewPoints(features, np.arange(40), None, None)
+    cuts = sorted({float(np.median(found.signal)), float(found.signal.max())})
+    how = {"study_classes": stored.class_names, "signal_cuts": cuts}
+    table = prediction.prediction_table(found, points, **how)
+    assert table["group_class"].tolist() == [stored.class_names[k] for k in of_group]
+    assert table["signal_class"].tolist() == [sum(c <= s for c in cuts) for s in found.signal]
+    prediction.write_prediction(tmp_path / "p.h5", found, points, **how)
+    with h5py.File(tmp_path / "p.h5") as file:
+        np.testing.assert_array_equal(file["winner_class"][:], found.winner_class)
+        np.testing.assert_array_equal(file["signal_class"][:], table["signal_class"])
+        assert [name.decode() for name in file["study_classes"]] == list(stored.class_names)
+    without = study.predict(features, truth=np.full_like(truth, -1))
+    assert without.group_class is None
+    assert "group_class" not in prediction.prediction_table(without, points)
+
+
 def test_far_points_are_novel(study):
     near, far = study.predict(np.array([[0.0, 0.0, 0.0], [50.0, -50.0, 50.0]])).novelty
     assert near < 10 < far
@@ -137,14 +190,15 @@ def test_far_points_are_novel(study):
 
 def test_one_point_and_other_layouts(study, tmp_path):
     features = np.random.default_rng(2).integers(-2, 2, size=(9, 3))
-    whole = study.predict(features.astype(np.float32))
+    truth = {"truth": store.read_data(study.folder / "data.h5").truth}
+    whole = study.predict(features.astype(np.float32), **truth)
     with h5py.File(tmp_path / "new.h5", "w") as file:
         file["features"] = features
         fortran = np.asfortranarray(features, dtype=np.float64)
         for same in (features, fortran, pd.DataFrame(features), file["features"]):
-            for name, value in vars(study.predict(same)).items():
+            for name, value in vars(study.predict(same, **truth)).items():
                 np.testing.assert_array_equal(getattr(whole, name), value, strict=True)
-    one = study.predict(features[:1])
+    one = study.predict(features[:1], **truth)
     for name, value in vars(one).items():
         np.testing.assert_array_equal(value, getattr(whole, name)[:1], strict=True)
 

@@ -408,7 +408,7 @@ def parts_in(root, statements):
 # Checks refuse what cannot be used, files of results have a seal of their own, and a message
 # changes no number.
 EXEMPT = re.compile(
-    r"(kohorte|_checks|_files|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
+    r"(kohorte|_checks|_files|_text|(studies/\w+/)?store|study/logs|errors|provenance)\b(?!_)"
 )
 
 

@@ -2,25 +2,31 @@
 
 import html
 import io
+import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from browser import launch, opened, serious_faults
+from docutils.core import publish_parts
 from planning import plain_data
 
 from kohorte import store
 from kohorte.analysis import tables
 from kohorte.analysis.boundaries import boundary_table
+from kohorte.analysis.exchange import exchange_table
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.sufficiency import sufficiency_table
 from kohorte.data.table import Beside
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.report import page
+from kohorte.report import page, parts
 from kohorte.report.facts import find_members, plain, read_facts
 from kohorte.report.words import verdict
 
@@ -58,6 +64,7 @@ def write_study(folder, *, groups=None, with_table=True, **changes):
     made = {
         "groups": tables.group_table(found.overlaps, grouping, points.label, *shares),
         "group_features": profile_study(table, points.label, count),
+        "exchange": exchange_table(points.label, points.second, *shares),
         "boundaries": boundary_table(found.overlaps, grouping, points.label, None, seed=1),
         "realizations": pd.DataFrame({"id": IDS, "n_clusters": 3, "seconds": rng.random(5)}),
         "sufficiency": sufficiency_table(labels, found.overlaps, seed=1, subsets=5),
@@ -314,3 +321,70 @@ def test_captions_are_escaped():
     assert page.read_caption("A ``x<1``\nand **b** & <i>") == (
         "A <code>x&lt;1</code> and <strong>b</strong> &amp; &lt;i&gt;"
     )
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+def test_the_page_keeps_nobody_out_and_asks_for_nothing(study, picture, tmp_path):
+    text = write_page(*study, picture)
+    path = tmp_path / "report.html"
+    path.write_text(text, encoding="utf-8")
+    with launch() as browser, opened(browser, path) as view:
+        for part in view.locator("details:not(#table-long)").all():
+            part.evaluate("(part) => { part.open = true; }")
+        assert serious_faults(view) == []
+
+
+def test_groups_have_their_names(study, picture, tmp_path):
+    named = tmp_path / "groups.json"
+    rows = [{"group": 1, "name": "grün <b>", "colour": "#123ABC"}]
+    named.write_text(json.dumps({"groups": rows, "notes": ["group 9: gone"]}), encoding="utf-8")
+    text = write_page(*study, picture, names=named)
+    assert "Group 1: grün &lt;b&gt;" in text
+    assert "--group: #123ABC" in text
+    assert "Group 0 <span" in text
+    assert "not used, since they were saved for other groups: group 9: gone" in text
+    assert "grün" not in write_page(*study, picture)
+
+
+def test_words_of_a_study_are_no_template_of_snakemake(study):
+    _, made = study
+    facts = read_facts("x", **made)
+    strange = replace(facts, study="{{ 7 * 7 }} *of* `mine`_ | {% raw %}")
+    template = parts.render_overview(strange, ["1 Result", "6 Tables"])
+    text = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(template).render()
+    assert text.startswith("Study {{ 7 \\* 7 }}")
+    assert "49" not in text.split("\n")[0]
+    for finding in verdict(facts):
+        assert finding.question.replace("?", "") in text
+    links = "\n\n.. _1 Result: x\n.. _6 Tables: y\n.. _Workflow: z\n.. _Statistics: z\n"
+    settings = {"report_level": 2, "halt_level": 2, "warning_stream": False}
+    html = publish_parts(text + links, writer="html", settings_overrides=settings)["html_body"]
+    assert 'href="y"' in html
+    assert "{{ 7 * 7 }} *of* `mine`_ | {% raw %}" in html
+    assert "3 Parameters" not in html  # which the report does not have
+
+
+def test_tables_are_pages_of_their_own(study, tmp_path):
+    _, made = study
+    facts = read_facts("a <study>", **made)
+    rows = [("topic", "<name>", "value")]
+    names = ["groups", "long", "configuration", "provenance"]
+    parts.write_parts(
+        facts,
+        overview=tmp_path / "o.rst",
+        sheets={name: tmp_path / f"{name}.html" for name in names},
+        sections=["1 Result"],
+        captions={"tables/groups": "All ``groups``."},
+        settings={"data.label": "<kind>"},
+        provenance=rows,
+    )
+    pages = {name: (tmp_path / f"{name}.html").read_text(encoding="utf-8") for name in names}
+    for text in pages.values():
+        _Page(text)
+        assert "http" not in text
+    assert "<code>groups</code>" in pages["groups"]
+    assert pages["groups"].count("<tr>") == 1 + len(facts.tables["groups"])
+    assert "The first 100 of 250 rows" in pages["long"]
+    assert "&lt;kind&gt;" in pages["configuration"]
+    assert "&lt;name&gt;" in pages["provenance"]

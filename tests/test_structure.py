@@ -171,7 +171,7 @@ def test_structure_is_found_where_it_is_and_nowhere_else(members):
     balls = generate("seven_balls", n_points=200, seed=1).points.astype(np.float32)
     found = compare(balls, members)
     assert found.p < 0.01
-    assert min(found.by_number, key=found.by_number.get) == 7
+    assert max(found.scores, key=found.scores.get) == 7
     assert set(np.unique(found.labels[7])) == set(range(7))
     assert max(found.groups[7]) < 0.05
     nothing = generate("gaussian", n_points=200, seed=1).points.astype(np.float32)

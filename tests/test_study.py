@@ -118,7 +118,7 @@ TEST = {"classification": {"test": "b.csv"}}
         ({"realizations": {"noise": -1}}, r"realizations\.noise marks .* maps leave no point out"),
         ({"figures": {"color_by": "alfa"}}, r"color_by: 'alfa' is not a parameter"),
         ({"figures": {"realization": "x"}}, r"figures\.realization: .*no map 'x'"),
-        ({"figures": {"signal_cuts": [9, 3]}}, r"figures.signal_cuts: \[9, 3\] are not ascending"),
+        ({"ensemble": {"signal_cuts": [9, 3]}}, r"ensemble.signal_cuts: \[9, 3\] are not asc"),
         ({"data": {}, "realizations": LABELS} | TEST,
          r"classification\.test: .*label files has none"),
         ({"data": {"source": "a.csv"}} | TEST,
@@ -226,10 +226,14 @@ def test_a_study_has_the_figures_that_it_can_have(schema):
     assert {"umatrix", "hits", "quality", "history", "clusters", "ranking", "signal"} <= one
     assert not {"agreement", "effects", "snapshots", "sweep", "projections"} & one
     swept = drawn(training={"snapshots": 1, "history": 0, "alpha": [0.1, 0.2, 0.3, 0.4]})
-    several = {"agreement", "stability", "splits"}
+    several = {"agreement", "stability", "splits", "exchange"}
     assert swept - one == {"snapshots", "effects", "sufficiency"} | several
     assert one - swept == {"history"}
     assert drawn(ensemble={"per": ["alpha"]}) - one == {"sweep"}
+    assert drawn(ensemble={"signal_cuts": [3, 4]}) - one == {"signal_cuts"}
+    assert drawn(figures={"extra": ["signal_cuts"]}) - one == {"signal_cuts"}
+    without_points = {"data": {"source": None}, "realizations": {"labels": ["a.npy", "b.npy"]}}
+    assert "signal_cuts" not in drawn(ensemble={"signal_cuts": [3]}, **without_points)
     labels = drawn(data={"source": None}, realizations={"labels": ["a.npy", "b.npy"]})
     assert labels == {"clusters", "ranking", "similarity"} | several
     on_request = [figure.name for figure in ALL if figure.on_request]

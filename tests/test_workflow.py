@@ -334,6 +334,11 @@ def test_signal_maps_of_groups_on_demand(finished, make_project):
     with h5py.File(project.results / "group_signals.h5") as file:
         # A cluster of n points adds one at each of them.
         assert file["signals"][:].sum(axis=1).tolist() == groups["size"].sum().tolist()
+        weighted = file["weighted"][:]
+    clusters = groups.apply(lambda of: (of["gsum"] * of["size"]).sum(), include_groups=False)
+    np.testing.assert_allclose(weighted.sum(axis=1), clusters)
+    signal = pd.read_csv(project.results / "tables" / "points.csv")["signal"]
+    np.testing.assert_allclose(weighted.sum(axis=0), signal)
 
 
 def test_label_files_of_other_clusterers(finished, make_project):
@@ -426,15 +431,61 @@ def test_the_page_of_a_study(finished):
         assert f'id="figure-{picture.stem}"' in text
     assert "Valleys are clusters, ridges separate them" in text  # the caption of the U-matrix
     assert "<code>training.steps</code>" in text
-    assert "report.html" in (finished.results / "MANIFEST").read_text()
+    listed = (finished.results / "MANIFEST").read_text()
+    assert "report.html" in listed
+    assert "explorer.html" in listed
+    assert 'href="explorer.html"' in text
+
+
+def test_groups_have_the_names_of_a_file(finished, make_project):
+    """Names that the explorer saved are in figures, tables, report and explorer of the next run."""
+    project = make_project(name="named", copy_of=finished)
+    before = content(project.results)
+    sizes = pd.read_csv(project.results / "tables" / "groups.csv")["points"].tolist()
+    names = project.directory / "names {of} groups.json"
+    rows = [{"group": 0, "name": "big {a} & <b>", "colour": "#102030", "points": sizes[0]}]
+    rows.append({"group": 1, "name": "another", "points": sizes[1] + 1})
+    names.write_text('{"groups": [{"group": 0, "name": " "}]}')
+    project.configure(TINY, groups={"file": names.name})
+    project.stop("--dry-run", says=["groups.file: names {of} groups.json", "name must be text"])
+    names.write_text(json.dumps({"groups": rows}))
+    jobs = set(project.pending())
+    assert {"name_groups", "tabulate_results", "draw_figures", "write_explorer"} <= jobs
+    assert not {"prepare_data", "train_realizations", "combine_realizations"} & jobs
+    project.run()
+    assert project.pending() == {}
+    tables = project.results / "tables"
+    for table in ("groups", "group_features", "points"):
+        found = pd.read_csv(tables / f"{table}.csv", keep_default_na=False)
+        assert set(found.loc[found["group"] == 0, "group_name"]) == {"big {a} & <b>"}
+        assert set(found.loc[found["group"] != 0, "group_name"]) == {""}
+    copy = pd.read_csv(project.results / "labelled" / "points of mine.csv", keep_default_na=False)
+    assert set(copy["group_name"]) == {"big {a} & <b>", ""}
+    report = (project.results / "report.html").read_text()
+    assert "Group 0: big {a} &amp; &lt;b&gt;" in report
+    assert "group 1 (another): it had" in report
+    assert '"colour":"#102030"' in (project.results / "explorer.html").read_text()
+    after = content(project.results)
+    kept = {name for name in before if str(name).endswith("png") and before[name] == after[name]}
+    changed = {name for name in before if str(name).endswith("png")} - kept
+    assert {"signal.png", "similarity.png", "profiles.png", "node_groups.png"} <= changed
+    assert "history.png" in kept
+    assert "groups.json" in (project.results / "MANIFEST").read_text()
 
 
 def test_report_of_snakemake(finished, tmp_path):
     report = tmp_path / "report.html"
     finished.run("--report", str(report))
     text = report.read_text()
-    assert "tiny" in text
-    assert "evaluation" in text
+    assert "Study tiny" in text  # the overview, whose numbers are those of the page
+    assert "3 groups" in (finished.results / "report" / "overview.rst").read_text()
+    assert "showCategory('6%20Tables')" in text
+    for name in ("evaluation", "exchange", "configuration", "provenance"):
+        page = finished.results / "report" / f"{name}.html"
+        assert f"<h1>{name}</h1>" in page.read_text()
+        assert f'"name": "{name}.html"' in text
+    assert set(re.findall(r'"viewable": "(\w+)"', text)) == {"yes", "no"}
+    assert "report/groups.html" in (finished.results / "MANIFEST").read_text()
 
 
 def test_paths_in_a_study_stay_below_results(finished):

@@ -132,7 +132,7 @@ def content(results):
     for path in sorted(results.glob("tables/*.csv")):
         table = pd.read_csv(path, dtype=str).drop(columns="seconds", errors="ignore")
         found[path.name] = table.to_csv()
-    for path in [*sorted(results.glob("figures/[!.]*")), *results.glob("report.html")]:
+    for path in [*sorted(results.glob("figures/[!.]*")), *results.glob("*.html")]:
         found[path.name] = file_digest(path)
     return found
 

@@ -73,6 +73,15 @@ def as_count(value: Any, name: str, minimum: int) -> int:
     return count
 
 
+def check_slabs(slabs: int | str, n_points: int) -> None:
+    """Raise ConfigError for more jobs of counting than there are points."""
+    if isinstance(slabs, int) and slabs > n_points:
+        raise ConfigError(
+            f"execution.slabs is {slabs}, but there are {n_points} points to be cut into so many "
+            "parts; leave it out"
+        )
+
+
 def as_number(value: Any, name: str, *, positive: bool = False) -> float:
     """Return `value` as a float; ConfigError unless it is finite and >= 0, or > 0 if `positive`."""
     try:

@@ -17,5 +17,9 @@ class DataError(KohorteError, ValueError):
     """An input table cannot be used; the message names file, column and first row."""
 
 
+class MissingFileError(DataError):
+    """A file that is named is not there."""
+
+
 class ResultError(KohorteError):
     """A result file is missing, unfinished, corrupt or of another study."""

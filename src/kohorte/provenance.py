@@ -102,7 +102,7 @@ _IMPORT = re.compile(r"^ *from (kohorte[\w.]*) import (\([^)]*\)|.*)$", re.MULTI
 #: Modules that no figure and no number comes from: files have checks of their own, and a message
 #: changes nothing.
 _WITHOUT_EFFECT = re.compile(
-    r"kohorte(/studies/\w+)?(/store|/study|/errors|/provenance|/_checks|/_files)\b"
+    r"kohorte(/studies/\w+)?(/store|/study|/errors|/provenance|/_checks|/_files|/_text)\b"
 )
 
 

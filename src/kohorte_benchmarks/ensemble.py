@@ -38,11 +38,12 @@ class Sizes:
     published: tuple[int, int] = (20_000, 80_000)
     published_realizations: int = 4
     end_to_end: int = 10_000_000  # points of the case that begins and ends on disk
-    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)  # points at which it is timed as well
+    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000, 10_000_000)  # fewer, timed as well
     throughput: int = 10_000_000  # points beside the machine's limits: labels exceed its caches
     # Over which the growth of the cost is fitted; realizations at `counting` points.
     points: tuple[int, ...] = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
     realizations: tuple[int, ...] = (5, 10, 20, 30, 40)
+    jax_points: tuple[int, ...] = (10_000, 100_000, 10_000_000)  # counted by JAX on the CPU
     accelerator: int = 100_000_000  # points counted where JAX sees an accelerator
     accelerator_realizations: tuple[int, ...] = (20, 36)
     threads: int = 2  # of all tasks
@@ -65,7 +66,7 @@ def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
     Raises ResultError if two implementations disagree, or one fails.
     """
     rows: list[dict] = []
-    for case in (_count, _throughput, _points, _realizations, _accelerator):
+    for case in (_count, _throughput, _points, _realizations, _jax_growth, _accelerator):
         rows += case(sizes)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
         rows += _end_to_end(sizes, Path(folder))
@@ -150,6 +151,18 @@ def _realizations(sizes: Sizes) -> Iterator[dict]:
         yield _row(sizes, "realizations", name, n, m, ratio=ratio, n_realizations=np.nan)
 
 
+def _jax_growth(sizes: Sizes) -> Iterator[dict]:
+    """Measure growth of counting by JAX on the CPU; ratio: times the smallest.
+
+    The number of points of the comparison is in `counting` already.
+    """
+    tasks = {n: _task(sizes, n, backend="jax") for n in sizes.jax_points}
+    found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+    for n, m in found.items():
+        ratio = m.seconds / found[sizes.jax_points[0]].seconds
+        yield _row(sizes, "jax_growth", "kohorte, jax", n, m, ratio=ratio)
+
+
 def _accelerator(sizes: Sizes) -> Iterator[dict]:
     """Time JAX on an accelerator, if there is one; ratio: times faster than numba on the CPU."""
     find = {"": Task("find_accelerator", {})}
@@ -191,14 +204,14 @@ def _end_to_end(sizes: Sizes, folder: Path) -> Iterator[dict]:
 
 def _growth(sizes: Sizes, folder: Path) -> Iterator[dict]:
     """Measure growth from label files to results on disk; ratio: times the smallest."""
-    tasks = {}
-    for n in sizes.growth:
+    tasks, growth = {}, [n for n in sizes.growth if n < sizes.end_to_end]
+    for n in growth:
         place = folder / str(n)
         place.mkdir()
         write_labels(place, **sizes.of(n))
         tasks[n] = Task("end_to_end", {"folder": str(place), "threads": sizes.threads})
     found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
-    base = found[sizes.growth[0]].seconds
+    base = found[growth[0]].seconds if growth else np.nan
     for n, m in found.items():
         yield _row(sizes, "end_to_end_growth", "kohorte", n, m, ratio=m.seconds / base)
 

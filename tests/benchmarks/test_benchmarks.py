@@ -30,6 +30,7 @@ TINY = Sizes(
     throughput=800,
     points=(300, 900),
     realizations=(2, 5),
+    jax_points=(150, 300),
     accelerator=500,
     accelerator_realizations=(3,),
     repeats=1,
@@ -108,7 +109,7 @@ def test_end_to_end_writes_what_plain_loops_give(tmp_path):
 def test_table_has_every_case(table, tmp_path):
     assert tuple(table.columns) == COLUMNS
     cases = {"counting", "counting_published", "throughput", "points", "realizations", "end_to_end"}
-    cases.add("end_to_end_growth")
+    cases |= {"end_to_end_growth", "jax_growth"}
     assert set(table["case"]) - {"accelerator"} == cases
     assert not list(tmp_path.iterdir())
     plain = table[~table["implementation"].str.contains("fitted|scaled")]

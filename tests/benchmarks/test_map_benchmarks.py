@@ -14,7 +14,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
 from kohorte.maps.schedules import learning_rates, reference_radius
 from kohorte_benchmarks import map_quality, map_tasks, maps, online_steps, tasks, worker
-from kohorte_benchmarks.figures.joss import joss_figure
+from kohorte_benchmarks.figures.joss import Curve, joss_figure
 from kohorte_benchmarks.figures.map_benchmarks import map_benchmark_figure
 from kohorte_benchmarks.map_limits import least_work
 from kohorte_benchmarks.maps import COLUMNS, PEER_NAMES, PEERS, benchmark_maps, find_peers
@@ -313,6 +313,8 @@ def test_published_figure_has_all_times_and_their_ratios(table, published):
             ("counting_published", "NumPy, number masks and map", 2e4, 20, 2.4),
             ("counting_published", "NumPy, number masks and map, scaled by pairs", 1e6, 20, 353),
             ("accelerator", "kohorte, jax on a GPU", 1e8, 20, 0.3),
+            ("counting", "kohorte, jax", 1e6, 20, 1.27),
+            ("jax_growth", "kohorte, jax", 1e5, 20, 0.1),
         ],
         columns=["case", "implementation", "n_points", "n_realizations", "seconds"],
     )
@@ -331,3 +333,17 @@ def test_published_figure_has_all_times_and_their_ratios(table, published):
     blue = [line for line in sce_ratios.lines if line.get_color() == "#0072B2"]
     assert blue[0].get_ydata()[0] == pytest.approx(46.9343 / 0.02)  # at 100,000 points
     assert [0.3] in [line.get_ydata().tolist() for line in sce.lines]
+    assert [0.1, 1.27] in [line.get_ydata().tolist() for line in sce.lines]
+    # Published times on the GPU are over those of the legacy program on the same node.
+    own = published[(published["task"] == "sce") & (published["device"] == "gpu")]
+    legacy, fast = (
+        own[own["implementation"] == name].set_index("n_points")["seconds"]
+        for name in ("legacy SCE", "aweSOM")
+    )
+    both = sorted(set(legacy.index) & set(fast.index))
+    assert len(both) > 10
+    gpu = Curve("", 5).style()["color"]
+    (line,) = [one for one in sce_ratios.lines if one.get_color() == gpu]
+    ratios = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    for n in both:
+        assert ratios[n] == pytest.approx(legacy[n] / fast[n])

@@ -13,8 +13,8 @@ rule classify_points:
         table=report(
             "<results>/tables/classification.csv",
             caption="../report/classification_table.rst",
-            category="Tables",
-            labels={"table": "classification"},
+            category=TABLES_SECTION,
+            labels=table_labels("classification"),
         ),
     log:
         "<logs>/classify_points.log",

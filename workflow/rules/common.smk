@@ -1,15 +1,17 @@
 """The study that this run is about, and the functions that rules use."""
 
+import atexit
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
-from snakemake.io import ancient, flag, get_flag_value
+from snakemake.io import ancient, flag, get_flag_value, is_flagged
 from snakemake.logging import logger
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.settings.types import RerunTrigger
@@ -25,9 +27,11 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
         PYTHONPATH=os.pathsep.join([str(LIBRARY), *filter(None, [os.getenv("PYTHONPATH")])])
     )
 
+from kohorte._checks import check_slabs
+from kohorte._text import dump_for_script
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
-from kohorte.errors import ConfigError, KohorteError
+from kohorte.errors import ConfigError, KohorteError, MissingFileError
 from kohorte.provenance import imported_parts, library_digest
 from kohorte.studies import load_modules
 from kohorte.study.config import (
@@ -37,9 +41,26 @@ from kohorte.study.config import (
     path_keys,
     portable_config,
 )
-from kohorte.study.figures import all_figures, choose_figures
+from kohorte.study.figures import (
+    PROVENANCE,
+    TABLES as TABLES_SECTION,
+    TABLE_ORDER,
+    all_figures,
+    choose_figures,
+    in_reading_order,
+)
+from kohorte.study.groups import check_group_names
+from kohorte.study.limits import check_limits
+from kohorte.study.logs import unwritten_once
 from kohorte.study.modules import prepare_config
-from kohorte.study.outside import content_digest, named_files, plain_name, plain_path
+from kohorte.study.outside import (
+    check_named,
+    content_digest,
+    explain_missing,
+    named_files,
+    plain_name,
+    plain_path,
+)
 from kohorte.study.plan import batches, plan_study
 from kohorte.study.reading import read_study
 from kohorte.study.runs import (
@@ -121,10 +142,12 @@ try:
     config = prepare_config(check_config(as_read, SCHEMA), MODULES)
     config = map_paths(config, MODULES, locate_made)
     STUDY = plan_study(config, MODULES)
+    check_group_names(config["groups"]["file"])
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = Path(located(f"results/{STUDY.name}/"))
+OVERVIEW = str((RESULTS / "report" / "overview.rst").absolute())
 HAS_MAPS = not STUDY.labels
 HAS_DATA = config["data"]["source"] is not None
 HAS_SAMPLES = config["data"]["group"] is not None
@@ -180,6 +203,10 @@ def is_made(path):
     return any(rule.is_producer(path) for rule in workflow.rules)
 
 
+# Files that the configuration names, by input: key and path.
+NAMED = {}
+
+
 def given(key, paths):
     """Files that a key of the configuration names, as input of a rule that has their content_of.
 
@@ -191,6 +218,10 @@ def given(key, paths):
         file = as_given(plain_path(path, key))
         by_content = RerunTrigger.PARAMS in workflow.rerun_triggers
         return ancient(file) if by_content and not is_made(path) else file
+
+    for path in [paths] if isinstance(paths, str) else paths or []:
+        with suppress(ConfigError):  # of which the input says more
+            NAMED[plain_path(path, key)] = (key, path)
 
     def files(wildcards):
         if isinstance(paths, str):
@@ -293,6 +324,10 @@ STRUCTURE_MEMBERS = [
 ]
 
 
+# What groups are called, where a file says so; nothing where none does.
+GROUP_NAMES = "<results>/groups.json" if config["groups"]["file"] else []
+
+
 # How realizations are combined, and points labelled by vote.
 COMBINING = {
     name: config["ensemble"][name]
@@ -323,20 +358,62 @@ def figure_inputs(figures):
     inputs = {
         name: FIGURE_INPUTS.get(name, f"<results>/{name}.h5") for f in figures for name in f.inputs
     }
+    inputs |= {"names": GROUP_NAMES} if GROUP_NAMES else {}
     return inputs | {name: f"<results>/tables/{name}.csv" for f in figures for name in f.tables}
 
 
 def figure_files(figure, mark=lambda file: file):
     """The files of a figure, for the report, too."""
-    path = f"<results>/figures/{figure.name}"
-    picture = report(
-        f"{path}.png",
-        caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
-        category=figure.section,
-        labels={"figure": figure.name.replace("_", " ")},
+    shown = {drawn.name for drawn in DRAWN_FIGURES} | {figure.name}
+    others = [other.name for other in ALL_FIGURES if other.section == figure.section]
+    order = in_reading_order(name for name in others if name in shown).index(figure.name)
+    named = {
+        "no.": f"{order + 1:02}",
+        "question": figure.question.replace("`", ""),
+        "figure": figure.name.replace("_", " "),
+    }
+    files = []
+    # Snakemake's report shows the form that is called yes first.
+    for suffix in [*(s for s in FORMATS if s != "png"), "png"]:
+        form, as_picture = f".{suffix}", "yes" if suffix == "png" else "no"
+        file = report(
+            f"<results>/figures/{figure.name}{form}",
+            caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
+            category=figure.section,
+            labels=named | {"as picture": as_picture},
+        )
+        files.append(mark(file))
+    return files
+
+
+def table_labels(name):
+    """Labels of a table in Snakemake's report, where it lies beside its page."""
+    order = TABLE_ORDER.index(name) if name in TABLE_ORDER else len(TABLE_ORDER)
+    return {"no.": f"{order + 1:02}", "table": name, "viewable": "no"}
+
+
+def find_reported(tables):
+    """Title and category of those tables that Snakemake's report has as files, and so as pages."""
+    told = {
+        Path(str(file)).stem: get_flag_value(file, "report")
+        for one in workflow.rules
+        for file in one.output
+        if Path(str(file)).suffix == ".csv" and is_flagged(file, "report")
+    }
+    names = [Path(str(file)).stem for file in tables]
+    found = {n: (told[n].labels["table"], told[n].category) for n in names if n in told}
+    return found | {n: (n, PROVENANCE) for n in ("configuration", "provenance")}
+
+
+def show_sheet(name, title, category):
+    """A table as a page, for the report."""
+    page = report(
+        f"<results>/report/{name}.html",
+        caption="../report/sheet.rst",
+        category=category,
+        labels=table_labels(title) | {"viewable": "yes"},
     )
-    others = [f"{path}.{suffix}" for suffix in FORMATS if suffix != "png"]
-    return [mark(file) for file in [*others, picture]]
+    return page
 
 
 # PNG is always among the formats: the reports show it.
@@ -352,7 +429,7 @@ def figure_jobs(figures):
     return {
         figure.name: {
             "module": figure.module,
-            "inputs": [*figure.inputs, *figure.tables],
+            "inputs": [*figure.inputs, *figure.tables, *(["names"] if GROUP_NAMES else [])],
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }
@@ -401,6 +478,16 @@ def figure_origins(wildcards):
     }
 
 
+def escape_reports():
+    """Keep texts of users from ending the scripts of Snakemake's report, in which they are data."""
+    from snakemake.report import html_reporter
+
+    escaping = SimpleNamespace(**(vars(json) | {"dumps": dump_for_script}))
+    for name, part in list(sys.modules.items()):
+        if name.startswith(html_reporter.__name__) and hasattr(part, "json"):
+            part.json = escaping
+
+
 def tell(**told):
     """Say what the terminal shows of this run; True where it is kohorte's own that shows it."""
     if SHOWS_STAGES:
@@ -419,9 +506,31 @@ def start_run(log):
             write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
 
 
+def explain(record):
+    """Say of a missing file which key names it, and where it was looked for."""
+    text = explain_missing(str(record.msg), NAMED)
+    if text:
+        record.msg, record.args = text, None
+    return True
+
+
+QUIET = ExitStack()
+
+
 def check_study():
-    """Refuse to mix two studies of one name, before anything is planned."""
+    """Refuse to mix two studies of one name, and files that are none, before anything is planned."""
+    logger.addFilter(explain)
+    # Of a full disk the log of Snakemake itself says so once, and not for each of its lines.
+    QUIET.enter_context(unwritten_once())
+    atexit.register(QUIET.close)
     try:
+        check_limits(workflow.cores or 1)
+        if (
+            "verify" not in sys.argv
+        ):  # it reads results alone, and says what became of their sources
+            for key, path in NAMED.values():
+                if is_file(path) and not is_made(path):
+                    check_named(key, path, RESULTS)
         origin = study_origin(config, workflow.configfiles, contents(None))
         notice = check_owner(RESULTS, origin)
     except ConfigError as error:
@@ -437,7 +546,11 @@ def look_at_data():
     from kohorte.data import prepared  # takes a second, which other runs do without
 
     try:
-        prepared.look_at_data(config["data"], seed=config["seed"])
+        n_points = prepared.look_at_data(config["data"], seed=config["seed"])
+        if n_points is not None:
+            check_slabs(config["execution"]["slabs"], n_points)
+    except MissingFileError:
+        pass  # Snakemake finds out whether it is needed
     except KohorteError as error:
         raise WorkflowError(str(error)) from None
 

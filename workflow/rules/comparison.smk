@@ -49,13 +49,13 @@ rule compare_groups:
         cross_table=report(
             f"{COMPARISON}cross_table.csv",
             caption="../report/cross_table.rst",
-            category="Comparison",
+            category="8 Comparison",
             labels={"table": "groups of {other}"},
         ),
         scores=report(
             f"{COMPARISON}scores.csv",
             caption="../report/comparison_scores.rst",
-            category="Comparison",
+            category="8 Comparison",
             labels={"table": "agreement with {other}"},
         ),
         moved=f"{COMPARISON}moved.csv",
@@ -89,7 +89,7 @@ rule plot_compared_groups:
         report(
             f"{COMPARISON}comparison.png",
             caption="../report/comparison.rst",
-            category="Comparison",
+            category="8 Comparison",
             labels={"figure": "groups of {other}"},
         ),
     log:

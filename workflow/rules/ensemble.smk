@@ -62,6 +62,31 @@ rule collect_evidence:
         "../../scripts/collect_evidence.py"
 
 
+if GROUP_NAMES:
+
+    rule name_groups:
+        input:
+            names=given("groups.file", config["groups"]["file"]),
+            ensemble="<results>/ensemble.h5",
+        output:
+            groups="<results>/groups.json",
+        log:
+            "<logs>/name_groups.log",
+        benchmark:
+            "<benchmarks>/name_groups.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory("tabulate"),
+            runtime=run_time("tabulate"),
+        params:
+            **step("kohorte.analysis.naming:write_group_names", "study/groups"),
+            content=content_of("groups.file"),
+        script:
+            RUN_STEP
+
+
 rule combine_realizations:
     input:
         structure=STRUCTURE_FILES,
@@ -110,8 +135,8 @@ rule measure_sufficiency:
         sufficiency=report(
             "<results>/tables/sufficiency.csv",
             caption="../report/sufficiency_table.rst",
-            category="Tables",
-            labels={"table": "sufficiency"},
+            category=TABLES_SECTION,
+            labels=table_labels("sufficiency"),
         ),
     log:
         "<logs>/measure_sufficiency.log",
@@ -143,8 +168,8 @@ rule tabulate_splits:
         splits=report(
             "<results>/tables/splits.csv",
             caption="../report/splits_table.rst",
-            category="Tables",
-            labels={"table": "splits"},
+            category=TABLES_SECTION,
+            labels=table_labels("splits"),
         ),
     log:
         "<logs>/tabulate_splits.log",

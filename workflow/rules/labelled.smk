@@ -22,6 +22,7 @@ if COPY_NAME:
             source=given("data.source", config["data"]["source"]),
             data="<results>/data.h5",
             ensemble="<results>/ensemble.h5",
+            names=GROUP_NAMES,
         output:
             table="<results>/labelled/{name}",
         log:
@@ -37,7 +38,16 @@ if COPY_NAME:
             mem_mb=memory("label_table"),
             runtime=run_time("label_table"),
         params:
-            **step("kohorte.analysis.copies:write_copy", "data/writing", "ensemble/votes", *READING),
+            **step(
+                "kohorte.analysis.copies:write_copy",
+                "analysis/naming",
+                "data/writing",
+                "ensemble/points",
+                "ensemble/votes",
+                "study/groups",
+                *READING,
+            ),
+            signal_cuts=config["ensemble"]["signal_cuts"],
             content=content_of("data.source"),
         script:
             RUN_STEP

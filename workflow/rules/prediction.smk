@@ -52,6 +52,7 @@ rule predict_labels:
         runtime=run_time("predict_labels"),
     params:
         source=as_it_is(NEW_POINTS),
+        signal_cuts=config["ensemble"]["signal_cuts"],
         content=content_of("prediction.source", NEW_FILES),
         library=library_digest("analysis", "data", "ensemble", "maps"),
     script:

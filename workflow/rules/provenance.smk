@@ -16,15 +16,22 @@ rule write_manifest:
             *rules.figures.input,
             *rules.sweep.input,
             *MODULE_RESULTS,
-            "<results>/report.html",
+            GROUP_NAMES,
+            "<results>/explorer.html",
+            rules.write_report.output,
         ],
     output:
-        config="<results>/config.yaml",
+        config=report(
+            "<results>/config.yaml",
+            caption="../report/configuration.rst",
+            category=PROVENANCE,
+            labels=table_labels("configuration"),
+        ),
         table=report(
             "<results>/tables/provenance.csv",
             caption="../report/provenance.rst",
-            category="Tables",
-            labels={"table": "provenance"},
+            category=PROVENANCE,
+            labels=table_labels("provenance"),
         ),
         manifest="<results>/MANIFEST",
     log:
@@ -91,6 +98,7 @@ rule bundle_study:
         source=given("data.source", config["data"]["source"]),
         summary="<results>/summary.txt",
         report="<results>/report.html",
+        explorer="<results>/explorer.html",
         manifest="<results>/MANIFEST",
     output:
         crate=f"<results>/{STUDY.name}.crate.zip",

@@ -1,7 +1,15 @@
-"""The page of a study: what was found, whether to trust it, figures and tables -> results/<study>/report.html.
+"""The pages of a study -> results/<study>/report.html and explorer.html.
 
-Its words are those of Snakemake's own report: the captions of the files.
+The report tells what was found, whether to trust it, and has figures and tables; the explorer is to
+ask the ensemble on. The words of the report are those of Snakemake's own report: the captions of the
+files. For that, report/overview.rst is what it begins with, and report/<table>.html are tables that
+can be looked at in it.
 """
+
+ALL_TABLES = [*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input
+
+
+REPORTED = find_reported(ALL_TABLES)
 
 
 rule write_report:
@@ -10,10 +18,13 @@ rule write_report:
         data=data_file(),
         maps=label_sources() if HAS_MAPS else [],
         ensemble="<results>/ensemble.h5",
-        tables=[*rules.tables.input, "<results>/tables/sweep.csv"] if PER else rules.tables.input,
+        names=GROUP_NAMES,
+        tables=ALL_TABLES,
         figures=rules.figures.input,
     output:
         page="<results>/report.html",
+        overview="<results>/report/overview.rst",
+        sheets=[show_sheet(name, *told) for name, told in REPORTED.items()],
     log:
         "<logs>/write_report.log",
     benchmark:
@@ -29,6 +40,7 @@ rule write_report:
         figures=[{k: getattr(f, k) for k in ("name", "question", "section")} for f in DRAWN_FIGURES],
         captions=read_captions,
         has_maps=HAS_MAPS,
+        sections=sorted({f.section for f in DRAWN_FIGURES} | {c for _, c in REPORTED.values()}),
         settings=changed_settings(),
         config=portable_config(config, MODULES),
         origins=list(ORIGINS),
@@ -37,3 +49,35 @@ rule write_report:
         ),
     script:
         "../../scripts/write_report.py"
+
+
+rule write_explorer:
+    input:
+        data=data_file(),
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+        names=GROUP_NAMES,
+    output:
+        page="<results>/explorer.html",
+    log:
+        "<logs>/write_explorer.log",
+    benchmark:
+        "<benchmarks>/write_explorer.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("write_explorer"),
+        runtime=run_time("write_explorer"),
+    params:
+        study=STUDY.name,
+        files=STUDY.labels,
+        reading=LABEL_READING,
+        swept=STUDY.swept,
+        points=config["explorer"]["points"],
+        megabytes=config["explorer"]["megabytes"],
+        seed=STUDY.seed,
+        content=content_of("realizations.labels"),
+        library=library_digest("explorer", *imported_parts("kohorte.explorer.page"), *LABEL_PARTS),
+    script:
+        "../../scripts/write_explorer.py"

@@ -26,8 +26,8 @@ if PER:
             table=report(
                 "<results>/tables/sweep.csv",
                 caption="../report/sweep_table.rst",
-                category="Tables",
-                labels={"table": "sweep"},
+                category=TABLES_SECTION,
+                labels=table_labels("sweep"),
             ),
         log:
             "<logs>/compare_sweep.log",

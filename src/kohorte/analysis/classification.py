@@ -54,6 +54,25 @@ def commonest(counts: np.ndarray) -> np.ndarray:
     return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
 
 
+def classify_by_nodes(
+    points: np.ndarray,
+    weights: np.ndarray,
+    winners: np.ndarray,
+    truth: np.ndarray,
+    n_classes: int,
+    **options: Any,
+) -> np.ndarray:
+    """Return the commonest class of the winner of each point, (n,) int64.
+
+    Winners are sought among the nodes that hold points of known class. `points` (n, f), `weights`
+    (M, f): what the map sees; `winners`, `truth` (N,): nodes and classes, -1 for none, of the
+    points that are known, some of them; `options`: as for `find_winners`.
+    """
+    counts = count_classes(winners, truth, len(weights), n_classes)
+    occupied = np.flatnonzero(counts.any(axis=1))
+    return commonest(counts)[occupied[find_winners(points, weights[occupied], **options)]]
+
+
 def purity(counts: np.ndarray) -> float:
     """Return the share of the points whose class is the commonest of their row of (M, C) counts.
 
@@ -249,11 +268,11 @@ def _classify_on_map(
     metric = stored.parameters["metric"]
     tests, weights = (see(table, stored.factors) for table in (tests, weights))
     counts = count_classes(winners, truth, len(weights), n_classes)
-    classes, occupied = commonest(counts), np.flatnonzero(counts.any(axis=1))
-    nearest = find_winners(tests, weights[occupied], metric=metric, threads=threads)
-    found = classes[occupied[nearest]]
+    classes = commonest(counts)
+    options: Any = {"metric": metric, "threads": threads}
+    found = classify_by_nodes(tests, weights, winners, truth, n_classes, **options)
     near = map_neighbours(counts, stored.lattice, neighbours)
-    near = near[:, find_winners(tests, weights, metric=metric, threads=threads)]
+    near = near[:, find_winners(tests, weights, **options)]
     where = {"realization": stored.id, "metric": metric}
     rows = [
         *accuracy_rows("node_class", [classes[winners]], truth, points="study", **where),

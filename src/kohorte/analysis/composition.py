@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kohorte import store
 from kohorte._checks import extra
 
 with extra("figures"):
@@ -54,7 +55,9 @@ def composition_table(
 def read_composition(path: str | Path) -> pd.DataFrame:
     """Read a table of `composition_table` from its file; names of samples stay text."""
     names = {"column": str, "value": str}
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values={"share_of_group": [""]})
+    return store.read_csv(
+        path, dtype=names, keep_default_na=False, na_values={"share_of_group": [""]}
+    )
 
 
 def count_samples(rows: pd.DataFrame) -> pd.DataFrame:

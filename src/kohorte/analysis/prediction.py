@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import Beside
+from kohorte.ensemble.points import signal_classes
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.assign import assign
 from kohorte.maps.draws import see
@@ -53,6 +55,12 @@ class Prediction:
     #: much is unlike them, and its label means little.
     novelty: np.ndarray
     is_outlier: np.ndarray  # (N,) bool. Whether that is above the study's `outlier_threshold`.
+    #: (N,) signed, places in the names of the study's classes, where it knows some: the commonest
+    #: class of the study's points in the group, -1 where none has one; the one that most maps give
+    #: by the winner, of the nodes that hold points of known class; the share of maps that do
+    group_class: np.ndarray | None = None
+    winner_class: np.ndarray | None = None
+    winner_share: np.ndarray | None = None
 
 
 def read_points(source: str | Path, data: str | Path) -> NewPoints:
@@ -104,7 +112,12 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
 
 
 def predict(
-    ensemble: store.StoredEnsemble, realizations: str | Path, features: Any, *, threads: int = 1
+    ensemble: store.StoredEnsemble,
+    realizations: str | Path,
+    features: Any,
+    *,
+    truth: np.ndarray | None = None,
+    threads: int = 1,
 ) -> Prediction:
     """Label points by the vote of a study's maps.
 
@@ -116,9 +129,11 @@ def predict(
     `ensemble`: what `kohorte.store.read_ensemble` read of the study; `realizations`: the study's
     folder of that name, with one file for each map; `features` (N, F) real numbers, N >= 1: on the
     scale of the study (`read_points`): an array or anything else with a shape and slices of rows,
-    of which one block is read at a time; `threads`: threads of the search and of the vote, without
-    effect on the result. Raises DataError: features are not an N x F table that the maps can take;
-    ResultError: a map is missing, or is not the one that the ensemble was combined from.
+    of which one block is read at a time; `truth` (n,) integers: classes of the study's own points,
+    -1 where one is not known; then `ensemble` was read with its points; `threads`: threads of the
+    search and of the vote, without effect on the result. Raises DataError: features are not an
+    N x F table that the maps can take; ResultError: a map is missing, or is not the one that the
+    ensemble was combined from.
     """
     if len(features.shape) != 2 or features.shape[0] == 0:
         raise DataError(
@@ -133,16 +148,25 @@ def predict(
     sizes = np.split(ensemble.clusters.size, splits)
     _log.info("%d points, %d maps", features.shape[0], len(paths))
     parts = []
+    n_classes = 0 if truth is None else int(truth.max(initial=-1)) + 1
+    of_groups = None
+    if truth is not None and n_classes:
+        of_groups = _classes_of_groups(ensemble, truth, n_classes)
     for start in range(0, features.shape[0], _BLOCK_ROWS):
         points = features[start : start + _BLOCK_ROWS]
         labels, novelty = [], np.zeros(len(points))
+        votes = np.zeros((len(points), n_classes), dtype=np.int32)
         for path, own, held in zip(paths, ids, sizes, strict=True):
             try:
-                found, distances = _look_up(points, path, own, held, threads)
+                found, distances, classes = _look_up(
+                    points, path, own, held, threads, truth, n_classes
+                )
             except DataError as error:
                 raise DataError(f"of the points from {start} on, {error}") from None
             labels.append(found)
             novelty += distances
+            if classes is not None:
+                votes[np.arange(len(points)), classes] += 1
         voted = ensemble.label(labels, ensemble.options["votes"], threads=threads)
         novelty /= len(paths)
         threshold = ensemble.points.outlier_threshold
@@ -155,50 +179,112 @@ def predict(
                 voted.signal,
                 novelty,
                 novelty > (np.inf if threshold is None else threshold),
+                *_class_votes(of_groups, voted.groups, votes, len(paths)),
             )
         )
     return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _look_up(
-    points: np.ndarray, path: Path, ids: np.ndarray, sizes: np.ndarray, threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster of each point in one map, and the distance to its winner in quantization errors.
+def _classes_of_groups(
+    ensemble: store.StoredEnsemble, truth: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Return the commonest class of the study's points in each group, (G,); -1 for none."""
+    from kohorte.analysis.classification import commonest, count_classes
 
-    `ids` and `sizes` are the clusters that hold points of the study, and how many, as the ensemble
-    has them.
+    count = ensemble.consensus.n_groups
+    return commonest(count_classes(ensemble.points.label, truth, count, n_classes))
+
+
+def _class_votes(
+    of_groups: np.ndarray | None, groups: np.ndarray, votes: np.ndarray, n_maps: int
+) -> tuple[np.ndarray, ...]:
+    """Return what classes group and winners say of a block of points; nothing without classes."""
+    if of_groups is None:
+        return ()
+    chosen = votes.argmax(axis=1)
+    return of_groups[groups], chosen, (votes.max(axis=1) / n_maps).astype(np.float32)
+
+
+def _look_up(
+    points: np.ndarray,
+    path: Path,
+    ids: np.ndarray,
+    sizes: np.ndarray,
+    threads: int,
+    truth: np.ndarray | None,
+    n_classes: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return the cluster of each point in one map, and how far and of which class its winner is.
+
+    The distance is in quantization errors. `ids` and `sizes` are the clusters that hold points of
+    the study, and how many, as the ensemble has them. `truth` are classes of these points; there is
+    no class of the winners where none is known.
     """
-    stored = store.read_realization(path, "weights", "node_clusters", "hits")
-    weights, node_clusters, hits = stored.arrays.values()
+    from kohorte.analysis.classification import classify_by_nodes
+
+    wanted = ["weights", "node_clusters", "hits"] + ["winners"] * (n_classes > 0)
+    stored = store.read_realization(path, *wanted)
+    weights, node_clusters, hits = (stored.arrays[name] for name in wanted[:3])
     counts = np.bincount(node_clusters, hits)
     if not (np.array_equal(np.flatnonzero(counts), ids) and np.array_equal(counts[ids], sizes)):
         raise ResultError(
             f"{path}: is not the map that the ensemble was combined from; run the workflow again"
         )
-    options = {"metric": stored.parameters["metric"], "threads": threads}
+    options: Any = {"metric": stored.parameters["metric"], "threads": threads}
     points, weights = (see(table, stored.factors) for table in (points, weights))
     found = assign(points, weights, node_clusters, hits, **options)
+    classes = None
+    if truth is not None and n_classes:
+        winners = stored.arrays["winners"]
+        classes = classify_by_nodes(points, weights, winners, truth, n_classes, **options)
     # Small labels: those of all maps are held at once.
     labels = found.labels.astype(np.min_scalar_type(ids[-1]))
-    return labels, found.novelty(stored.quality["quantization_error"])
+    return labels, found.novelty(stored.quality["quantization_error"]), classes
 
 
 def write_prediction(
-    path: str | Path, prediction: Prediction, points: NewPoints, **attributes: Any
+    path: str | Path,
+    prediction: Prediction,
+    points: NewPoints,
+    *,
+    study_classes: Sequence[str] | None = None,
+    signal_cuts: Sequence[float] | None = None,
+    **attributes: Any,
 ) -> None:
-    """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them."""
-    arrays = vars(prediction)
+    """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them.
+
+    `study_classes`: names of the study's classes, where it has some; `signal_cuts`: where given,
+    the class of the signal is written, too.
+    """
+    arrays = {name: array for name, array in vars(prediction).items() if array is not None}
     known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
     with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
-        store.put(file, arrays | known)
+        store.put(file, arrays | known | {"study_classes": study_classes})
+        if signal_cuts:
+            store.put(file, {"signal_class": signal_classes(prediction.signal, signal_cuts)})
         store.put_beside(file, points.beside)
 
 
-def prediction_table(prediction: Prediction, points: NewPoints) -> pd.DataFrame:
-    """Return one row a point, with its class where that is known, as `point_table` does."""
+def prediction_table(
+    prediction: Prediction,
+    points: NewPoints,
+    *,
+    study_classes: Sequence[str] | None = None,
+    signal_cuts: Sequence[float] | None = None,
+) -> pd.DataFrame:
+    """Return one row per point, with its class where that is known, as `point_table` does.
+
+    `study_classes`, `signal_cuts`: as for `write_prediction`.
+    """
     from kohorte.analysis.tables import point_table
 
-    known = {"group" if n == "label" else n: values for n, values in vars(prediction).items()}
+    found = {name: values for name, values in vars(prediction).items() if values is not None}
+    known = {"group" if name == "label" else name: values for name, values in found.items()}
+    for name in ("group_class", "winner_class"):
+        if name in known and study_classes is not None:
+            known[name] = np.array([*study_classes, ""], dtype=object)[known[name]]
+    if signal_cuts:
+        known["signal_class"] = signal_classes(prediction.signal, signal_cuts)
     if points.truth is not None and points.class_names is not None:
         # The last name is that of -1.
         known["class"] = np.array([*points.class_names, ""], dtype=object)[points.truth]

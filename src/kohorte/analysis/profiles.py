@@ -74,7 +74,7 @@ def profile_table(
             f"need ({len(labels)}, {len(names)})"
         )
     groups = np.unique(labels[labels >= 0]) if n_groups is None else np.arange(n_groups)
-    return _tabulate(values.T, labels, names, groups, units)
+    return profile_columns(values.T, labels, names, groups, units)
 
 
 def profile_study(table: PreparedData | None, labels: np.ndarray, n_groups: int) -> pd.DataFrame:
@@ -87,16 +87,20 @@ def profile_study(table: PreparedData | None, labels: np.ndarray, n_groups: int)
     units = list(table.units or [""] * width)
     for k, column in enumerate(table.transformation.columns if table.transformation else ()):
         units[k] = units[k] if column is None or column.is_invertible else "transformed"
-    return _tabulate(columns, labels, table.names, np.arange(n_groups), units)
+    return profile_columns(columns, labels, table.names, np.arange(n_groups), units)
 
 
-def _tabulate(
+def profile_columns(
     columns: Iterable[np.ndarray],
     labels: np.ndarray,
     names: Sequence[object],
     groups: np.ndarray,
     units: Sequence[str],
 ) -> pd.DataFrame:
+    """Return the table of `profile_table` of columns that come one after the other.
+
+    `columns` gives F arrays (N,); `groups` are the numbers of the groups, ascending.
+    """
     count = len(groups)
     # Points without a group are the last of the others; few bits are sorted faster.
     place = np.searchsorted(groups, labels) if count else np.zeros(len(labels), dtype=np.int64)

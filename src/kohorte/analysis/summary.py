@@ -55,6 +55,7 @@ def summarize_study(
     lines = [
         f"Study {study}: {ensemble.n_points} points, {count} realizations",
         f"  report       {results}/report.html: open this first",
+        f"  explorer     {results}/explorer.html: ask the ensemble",
         *(_describe_data(data) if data is not None else ()),
         f"  realizations {_describe_realizations(realizations)}",
     ]
@@ -202,7 +203,10 @@ def _describe_points(points: StoredPoints) -> str:
 
 def _describe_scores(evaluation: pd.DataFrame) -> Iterator[str]:
     scores = evaluation.set_index("method")
-    for title, methods in _SCORES.items():
+    shown = dict(_SCORES)
+    if "signal_cuts" in scores.index:
+        shown["classes of the signal, cut by hand"] = "signal_cuts"
+    for title, methods in shown.items():
         chosen = scores.loc[methods.split()]
         accuracy = " ".join(f"{value:8.2%}" for value in chosen["accuracy"])
         ari = " ".join(f"{value:6.3f}" for value in chosen["ari"])

@@ -18,13 +18,16 @@ from kohorte._checks import extra
 from kohorte.analysis.boundaries import boundary_table
 from kohorte.analysis.choice import choose_settings
 from kohorte.analysis.composition import composition_table
-from kohorte.analysis.evaluation import Evaluation, evaluate_ensemble
+from kohorte.analysis.evaluation import Evaluation, evaluate, evaluate_ensemble
+from kohorte.analysis.exchange import exchange_table
+from kohorte.analysis.features import feature_table
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.reliability import reliability_table
 from kohorte.data.table import Beside, free_name
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
 from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.points import signal_classes
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.votes import in_doubt
 from kohorte.structure import Structure, match_groups, read_structure
@@ -316,6 +319,7 @@ def tabulate_study(
     seed: int,
     resamples: int,
     structure: Sequence[str | Path] = (),
+    signal_cuts: Sequence[float] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a finished study by name, all but those that need more than counts.
 
@@ -323,7 +327,8 @@ def tabulate_study(
     there is a table, `data.h5`; `indexes`, `files`: indexes that list the maps, or the label files
     by realization; `swept`: names of the parameters that vary; `seed`, `resamples`: seed of
     bootstrap and permutations, and resamples of the bootstrap; `structure`: files of what speaks
-    for groups in the table and its references, where these were made.
+    for groups in the table and its references, where these were made; `signal_cuts`: values of the
+    stacked signal at which classes of points begin, which are then judged, too.
     """
     stored = store.read_ensemble(ensemble, points=True)
     overlaps, ids = stored.overlaps, stored.realizations.ids
@@ -336,7 +341,7 @@ def tabulate_study(
     else:
         realizations = map_table(map(store.read_realization, store.listed_realizations(indexes)))
     voted = pd.Series(stored.realizations.with_consensus, ids)
-    realizations["same_as"] = realizations["id"].map(labels.copies)
+    realizations["same_as"] = realizations["id"].map(labels.copies).astype(object)
     # A copy does not vote, and would as its original.
     voters = realizations["same_as"].fillna(realizations["id"])
     realizations["with_consensus"] = voters.map(voted)
@@ -356,6 +361,10 @@ def tabulate_study(
         scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
     known = {"group": points.label}
     known |= {name: points.arrays[name] for name in _POINTS if name in points.arrays}
+    if signal_cuts:
+        known["signal_class"] = signal_classes(points.signal, signal_cuts)
+        if truth is not None:
+            scores["signal_cuts"] = evaluate(known["signal_class"], truth)
     beside = None if table is None else table.beside
     if truth is not None:
         known["class"] = np.array([*names, ""], dtype=object)[truth]  # the last is that of -1
@@ -382,6 +391,12 @@ def tabulate_study(
         "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
         "groups": of_groups,
         "group_features": profile_study(table, points.label, stored.consensus.n_groups),
+        "features": feature_table(
+            table, points.label, () if files else store.listed_realizations(indexes)
+        ),
+        "exchange": exchange_table(
+            points.label, points.second, points.confidence, points.second_share
+        ),
         "boundaries": boundary_table(
             overlaps, groups, points.label, None if table is None else table.features, seed=seed
         ),

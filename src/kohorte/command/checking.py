@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kohorte._checks import suggest
+from kohorte._checks import check_slabs, suggest
 from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
 from kohorte.command.proposal import quote
 from kohorte.data.labels import open_labels
-from kohorte.data.names import feature_sets, is_file, named_features
+from kohorte.data.names import feature_sets, find_file, is_file, named_features
 from kohorte.data.prepared import prepare_data
 from kohorte.data.reading import ReadOptions, Source
-from kohorte.data.sources import choose_rows, find_file, open_source
-from kohorte.errors import KohorteError
+from kohorte.data.sources import choose_rows, open_source
+from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError
 from kohorte.studies import load_modules
-from kohorte.study.config import check_config, load_schema, map_paths
+from kohorte.study.config import check_config, load_schema, named_paths
+from kohorte.study.groups import check_group_names
 from kohorte.study.modules import prepare_config
+from kohorte.study.outside import check_named
 from kohorte.study.plan import Study, batches, plan_study
 from kohorte.study.resources import (
     combining_mb,
@@ -85,11 +87,15 @@ def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
         _check_files(found, prepared)
     n_rows, n_features = 0, 0
     data = checked["data"]
-    if data["source"] is not None and not _is_made(data["source"]):
+    if data["source"] is not None and not _is_made(
+        data["source"], Path("results", checked["study"])
+    ):
         shape = _check_table(found, data, checked["seed"], read=read)
         n_rows, n_features = shape or (0, 0)
     if prepared is not None:
         n_rows = _check_labels(found, prepared, n_rows) or n_rows
+        if n_rows:
+            found.collect(check_slabs, prepared["execution"]["slabs"], n_rows)
     if study is not None and prepared is not None and not found.faults:
         found.plan += _describe_plan(study, prepared, n_rows, n_features)
     return found
@@ -128,23 +134,33 @@ def _usable(config: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
     """Look for the files that a configuration names, beside its table and labels."""
-    seen: list[str] = []
+    modules = load_modules()
+    own = Path("results", config["study"])
+    read = ("data.source", "realizations.labels")  # of which the reader says whether they are there
+    for key, path in named_paths(config, modules):
+        if (key == "figures.font" or "{" in path) and not Path(path).exists():
+            continue  # it is the name of a font that is installed, or of several files
+        if is_file(path) and key != "comparison.with" and not _is_made(path, own):
+            found.collect(check_named, key, path, own)
+            if key not in read:
+                found.collect(_find, key, path)
+    if whole := config["groups"]["file"]:
+        found.collect(check_group_names, whole)
 
-    def see(path: str) -> str:
-        seen.append(path)
-        return path
 
-    map_paths(config, load_modules(), see)
-    known = {config["data"]["source"], *(config["realizations"]["labels"] or ())}
-    for path in seen:
-        is_folder = path == config["comparison"]["with"]
-        if path not in known and is_file(path) and not is_folder and not _is_made(path):
-            found.collect(find_file, path)
+def _find(key: str, path: str) -> None:
+    try:
+        find_file(path)
+    except MissingFileError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    except DataError:
+        pass  # check_named has said it
 
 
-def _is_made(path: str) -> bool:
+def _is_made(path: str, own: Path) -> bool:
     """Tell whether the workflow makes a file, or what stands for one."""
-    return path.startswith("results/") or path in ("fields", "simulation")
+    made = ("results/resources/", f"{own}/fields.h5", f"{own}/simulation.h5")
+    return path.startswith(made) or path in ("fields", "simulation")
 
 
 def _options_of(data: Mapping[str, Any]) -> ReadOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from kohorte import __version__
+from kohorte._text import visible
 from kohorte.errors import ConfigError, KohorteError
 
 # What takes time to load is imported by the commands that use it.
@@ -50,6 +52,8 @@ _LARGE = 200 << 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 1 for a fault, 2 for a wrong call, 130."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     given, passed = _split(given)
     parser = _make_parser()
     parsed = parser.parse_args(given)
@@ -79,7 +83,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _say(message: str, status: int) -> int:
     """Write a message as the last line, or its lines before, and return the exit status."""
     sys.stdout.flush()
-    print(f"kohorte: {message}", file=sys.stderr, flush=True)
+    print(f"kohorte: {visible(message)}", file=sys.stderr, flush=True)
     return status
 
 
@@ -177,7 +181,18 @@ def _make_parser() -> argparse.ArgumentParser:
             "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
         )
         add_cores(one)
-    shown = add("open", _open, "open the report of a study, or its figures; prints the path")
+        if name == "report":
+            one.add_argument(
+                "--snakemake",
+                action="store_true",
+                help="also Snakemake's report: the same as a workflow, with its jobs and times",
+            )
+    shown = add("open", _open, "open the report or explorer of a study; prints the path")
+    shown.add_argument(
+        "--explorer",
+        action="store_true",
+        help="the page to ask the ensemble on: maps, points and votes",
+    )
     shown.add_argument(
         "study", metavar="STUDY", nargs="?", help="the study of this folder if not given"
     )
@@ -270,6 +285,7 @@ def _run(parsed: argparse.Namespace) -> int:
     from kohorte.command.studies import is_config, is_table
     from kohorte.command.tables import study_of_table
 
+    _check_passed(parsed.passed)
     name = parsed.study
     if name is not None and is_table(name) and not is_config(name):
         study = study_of_table(name, parsed.name, _read_data(parsed.data))
@@ -289,6 +305,23 @@ def _run(parsed: argparse.Namespace) -> int:
     if status == 0 and not parsed.dry_run and (study.results / "summary.txt").exists():
         print(f"Results: {study.results}/; `kohorte open {study.name}` shows the page of it.")
     return status
+
+
+def _check_passed(arguments: Sequence[str]) -> None:
+    """Read the configurations that Snakemake is handed, which would evaluate a template."""
+    from kohorte.study.reading import read_config
+
+    follows = False
+    for argument in arguments:
+        option, _, value = argument.partition("=")
+        if option in ("--configfile", "--configfiles"):
+            follows = True
+        elif argument.startswith("-"):
+            follows = False
+        else:
+            value = argument if follows else ""
+        if follows and value:
+            read_config(value)
 
 
 def _is_read(study: StudyFile) -> bool:
@@ -345,7 +378,7 @@ def _predict(parsed: argparse.Namespace) -> int:
 
     study = _find(parsed.study)
     if is_file(parsed.table):
-        from kohorte.data.sources import find_file
+        from kohorte.data.names import find_file
 
         find_file(parsed.table)
     status = _snakemake(study, parsed, ["--", "predict"], {"prediction": {"source": parsed.table}})
@@ -374,6 +407,9 @@ def _report(parsed: argparse.Namespace) -> int:
     study = _finished(parsed.study)
     report = study.results / "report.html"
     status = _snakemake(study, parsed, ["--", str(report)])
+    if status == 0 and parsed.snakemake:
+        report = study.results / "snakemake-report.html"
+        status = _snakemake(study, parsed, ["--report", str(report)])
     if status == 0:
         print(report)
     return status
@@ -404,7 +440,8 @@ def _open(parsed: argparse.Namespace) -> int:
     from kohorte.command.display import open_path
 
     study = _find(parsed.study)
-    for path in (study.results / "report.html", study.results / "figures"):
+    pages = [study.results / "explorer.html"] if parsed.explorer else []
+    for path in [*pages, study.results / "report.html", study.results / "figures"]:
         if path.exists():
             print(path)
             open_path(path)

@@ -21,6 +21,7 @@ from kohorte.command.columns import (
 from kohorte.data.names import is_file
 from kohorte.errors import DataError
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES
+from kohorte.study.reading import TAKEN
 
 #: Most columns whose values are counted in the groups that are found.
 _MOST_GROUPS = 3
@@ -55,8 +56,8 @@ def name_study(source: str) -> str:
     stem = Path(source).name if is_file(source) else source.rpartition(":")[2]
     stem = stem.lstrip(".").partition(".")[0]
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    name = _NOT_PLAIN.sub("_", plain).strip("._-")
-    return name[:_LONGEST] or "study"
+    name = _NOT_PLAIN.sub("_", plain).strip("._-")[:_LONGEST] or "study"
+    return f"{name}_study" if name in TAKEN else name
 
 
 def propose(look: Look) -> Proposal:

@@ -17,6 +17,7 @@ from typing import Any
 
 import kohorte
 from kohorte.errors import ConfigError, MissingExtraError
+from kohorte.study.limits import check_limits
 
 #: Where the wheel has its copy of the workflow, in the package.
 PACKAGED = "_workflow"
@@ -86,6 +87,7 @@ def run_snakemake(arguments: Sequence[str], *, quiet: bool = False) -> int:
     """
     if find_spec("snakemake") is None:
         raise MissingExtraError("Snakemake is not installed: pip install 'kohorte[workflow]'")
+    check_limits(1)
     if not quiet:
         print(f"$ {shlex.join(['snakemake', *arguments])}\n", file=sys.stderr, flush=True)
     # A file called random.py in the folder of a study is not that of Python.

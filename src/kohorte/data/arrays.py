@@ -64,6 +64,15 @@ def open_npy_array(title: str, path: str | Path) -> np.ndarray:
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
+def read_member(title: str, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    """Read an array of a .npz file whose size can be; DataError for any other."""
+    with _pickles(f"{title}: array {key!r}"):
+        packed = archive.zip.getinfo(f"{key}.npy")  # type: ignore[union-attr]
+        check_expansion(title, packed.file_size, packed.compress_size)
+        check_memory(title, packed.file_size)
+        return archive[key]
+
+
 @contextmanager
 def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open the arrays `feature_dataset`, `names_dataset` and, if no column, `label` of a .npz.
@@ -81,11 +90,7 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
                 raise DataError(
                     f"{title}: no array {'or column ' if columns else ''}{key!r}; {there}"
                 )
-            with _pickles(f"{title}: array {key!r}"):
-                packed = archive.zip.getinfo(f"{key}.npy")
-                check_expansion(title, packed.file_size, packed.compress_size)
-                check_memory(title, packed.file_size)
-                return archive[key]
+            return read_member(title, archive, key)
 
         key = options.feature_dataset
         if key not in archive.files and key == ReadOptions.feature_dataset:

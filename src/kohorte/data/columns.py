@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kohorte._checks import suggest
+from kohorte._text import visible
 from kohorte.data.numbers import choose_numbers, convert_texts
 from kohorte.data.reading import (
     MAX_COLUMNS,
@@ -267,11 +268,13 @@ def choose_columns(
     place
         What stands before the name of a member where `feature_dataset` names it.
     """
+    members = {visible(name): column for name, column in members.items()}
     flat = {name: column for name, column in members.items() if len(column.shape) == 1}
     key = options.feature_dataset
     missing = missing or f"no array {key!r}"
     if options.features is not None:
-        wanted = {name: flat[name].shape for name in options.features if name in flat}
+        asked = map(visible, options.features)
+        wanted = {name: flat[name].shape for name in asked if name in flat}
         if not wanted:
             raise DataError(f"{title}: {missing}; {suggest(key, members)}")
         if len(set(wanted.values())) > 1:

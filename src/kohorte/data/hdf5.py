@@ -39,6 +39,9 @@ from kohorte.errors import DataError
 _LOG = logging.getLogger(__name__)
 _MAX_LINKS = 32
 
+#: Virtual datasets that may be made of each other, one above the other.
+_MAX_VIRTUAL = 8
+
 #: Attributes of datasets that say the unit, and what a column is.
 _UNITS = ("units", "unit")
 _TITLES = ("long_name", "description", "title")
@@ -63,7 +66,7 @@ def open_hdf5(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
     with open_file(title, path) as file:
         with damages(title):
             kind = file.attrs.get("kind")
-        if kind == "fields":
+        if isinstance(kind, str) and kind == "fields":
             yield _open_fields(title, file, options)
             return
         with damages(title):
@@ -97,17 +100,47 @@ def find_dataset(
         found = _follow(title, file, key, columns)
         if not isinstance(found, h5py.Dataset):
             raise DataError(f"{title}: {key!r} is a group, not a dataset; {suggest('', found)}")
-        outside = found.external is not None or (
-            found.is_virtual and any(part.file_name != "." for part in found.virtual_sources())
-        )
-        if outside:
-            raise DataError(f"{title}: the data of {key!r} lie in another file, which is refused")
+        check_parts(title, file, found)
         if found.size and found.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED:
             raise DataError(f"{title}: {key!r} was made but never written")
         check_expansion(f"{title}: {key!r}", found.nbytes, os.stat(file.filename).st_size)
         if try_text and h5py.check_string_dtype(found.dtype) and found.dtype.kind == "O":
             _try_text(title, file, found)
     return found
+
+
+def check_parts(
+    title: str, file: h5py.File, dataset: h5py.Dataset, above: tuple[int, ...] = ()
+) -> None:
+    """Raise DataError unless all data of a dataset lie in its file, and were written.
+
+    Nothing is read, not even the shape: in a virtual dataset that is made of itself the library
+    would call itself until the process ends. `above`: addresses of the virtual datasets that this
+    one is part of.
+    """
+    name = str(dataset.name).strip("/")
+    if dataset.external is not None:
+        raise DataError(f"{title}: the data of {name!r} lie in another file, which is refused")
+    if not dataset.is_virtual:
+        return
+    above = (*above, h5py.h5o.get_info(dataset.id).addr)
+    if len(set(above)) < len(above):
+        raise DataError(f"{title}: {name!r} is a virtual dataset that is made of itself")
+    if len(above) > _MAX_VIRTUAL:
+        raise DataError(
+            f"{title}: {name!r} is part of more than {_MAX_VIRTUAL} virtual datasets, one above "
+            "the other"
+        )
+    parts = dataset.virtual_sources()
+    if any(part.file_name != "." for part in parts):
+        raise DataError(f"{title}: the data of {name!r} lie in another file, which is refused")
+    for part in sorted({part.dset_name for part in parts}):
+        source = None if "%" in part else _follow(title, file, part, ())
+        if not isinstance(source, h5py.Dataset):
+            raise DataError(f"{title}: {name!r} is made of {part!r}, which is no dataset")
+        check_parts(title, file, source, above)
+    if sum(part.vspace.get_select_npoints() for part in parts) < (dataset.size or 0):
+        raise DataError(f"{title}: {name!r} is a virtual dataset that has no data for some entries")
 
 
 def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySource:
@@ -117,7 +150,7 @@ def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySour
     if options.label is not None and options.label not in source.names:
         source.add_labels(find_dataset(title, file, options.label, source.names))
     for name in options.beside:
-        if name not in source.names and name in file:
+        if name not in source.names and has_member(title, file, name):
             source.add_beside(name, find_dataset(title, file, name))
     return source
 
@@ -127,11 +160,7 @@ def check_inside(title: str, file: h5py.File) -> None:
 
     def look(name: str, thing: h5py.HLObject) -> None:
         if isinstance(thing, h5py.Dataset):
-            outside = thing.external is not None or (
-                thing.is_virtual and any(part.file_name != "." for part in thing.virtual_sources())
-            )
-            if outside:
-                raise DataError(f"{title}: the data of {name!r} lie in another file: refused")
+            check_parts(title, file, thing)
             check_expansion(f"{title}: {name!r}", thing.nbytes, os.stat(file.filename).st_size)
             return
         links = thing.id.links
@@ -146,10 +175,16 @@ def check_inside(title: str, file: h5py.File) -> None:
 
 def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSource:
     with damages(title):
-        names = list(file["fields"])
-        if options.features is None and options.label is None:
-            wanted = [*json.loads(file.attrs["features"]), *options.beside]
+        group = _follow(title, file, "fields", ())
+        names = list(group) if isinstance(group, h5py.Group) else []
+        if names and options.features is None and options.label is None:
+            found = json.loads(file.attrs["features"])
+            if not isinstance(found, list):
+                raise DataError(f"{title}: its attribute 'features' is no list of names")
+            wanted = [*map(str, found), *options.beside]
             names = [name for name in dict.fromkeys(wanted) if name in names]
+    if not names:
+        raise DataError(f"{title}: its attribute 'kind' is 'fields', but it holds none of these")
     fields = {name: dataset_column(title, file, f"fields/{name}") for name in names}
     shape = next(iter(fields.values())).shape
     for name, column in fields.items():
@@ -284,7 +319,7 @@ def _add_others(
 ) -> None:
     """Add the datasets that `label` and others name, which may lie beside the table."""
     for name in options.others:
-        if name not in columns and (name == options.label or name in file):
+        if name not in columns and (name == options.label or has_member(title, file, name)):
             columns[name] = dataset_column(title, file, name, columns)
 
 
@@ -446,6 +481,19 @@ def _try_text(title: str, file: h5py.File, dataset: h5py.Dataset) -> None:
         raise DataError(f"{title}: the text in {dataset.name!r} is damaged ({error})") from error
 
 
+class _AbsentError(DataError):
+    """There is nothing of that name in a file."""
+
+
+def has_member(title: str, file: h5py.File, key: str) -> bool:
+    """Tell whether there is something at path `key`; h5py would follow links to other files."""
+    try:
+        _follow(title, file, key, ())
+    except _AbsentError:
+        return False
+    return True
+
+
 def _follow(title: str, file: h5py.File, key: str, columns: Sequence[str]) -> h5py.HLObject:
     """Go to the object at path `key`, one link at a time: h5py itself would follow any link."""
     pending = _steps(key)
@@ -457,7 +505,7 @@ def _follow(title: str, file: h5py.File, key: str, columns: Sequence[str]) -> h5
             members = found if isinstance(found, h5py.Group) else ()
             there = suggest(step, [*members, *columns])
             what = "dataset or column" if columns else "dataset"
-            raise DataError(f"{title}: no {what} {key!r}; {there}")
+            raise _AbsentError(f"{title}: no {what} {key!r}; {there}")
         kind = found.id.links.get_info(name).type
         if kind == h5py.h5l.TYPE_HARD:
             found = found[step]

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from kohorte.data.arrays import open_npy_array
-from kohorte.data.hdf5 import find_dataset, open_file
-from kohorte.data.names import TEXT_KEYS, find_reader
+from kohorte.data.arrays import open_npy_array, read_member
+from kohorte.data.hdf5 import find_dataset, has_member, open_file
+from kohorte.data.names import TEXT_KEYS, find_file, find_reader
 from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, damages
-from kohorte.data.sources import find_file, open_source
+from kohorte.data.sources import open_source
 from kohorte.errors import DataError
 
 _LOG = logging.getLogger(__name__)
@@ -100,10 +100,10 @@ def _has_records(title: str) -> bool:
 def _has_dataset(title: str, name: str) -> bool:
     """Tell whether an HDF5 file has labels of that name, or else no table by column either."""
     with open_file(title, find_file(title)) as file, damages(title):
-        found = file.get(name, getlink=True) is not None
-        if found and isinstance(file.get(name, getlink=True), h5py.HardLink):
-            return isinstance(file[name], h5py.Dataset) and file[name].dtype.names is None
-        return found or not len(file)
+        if not has_member(title, file, name):
+            return not len(file)
+        found = file[name]
+        return isinstance(found, h5py.Dataset) and found.dtype.names is None
 
 
 class _Dataset:
@@ -244,6 +244,6 @@ def _array_of(title: str, name: str) -> np.ndarray | None:
     with damages(title), np.load(path, allow_pickle=False) as archive:
         arrays = [key for key in archive.files if key == name] or archive.files
         if len(arrays) == 1:
-            found = archive[arrays[0]]
+            found = read_member(title, archive, arrays[0])
             return found if found.ndim == 1 and not found.dtype.names else None
     return None

@@ -17,7 +17,7 @@ import scipy.sparse
 
 from kohorte._checks import suggest
 from kohorte.data.columns import Column, ColumnSource, choose_columns, column_of
-from kohorte.data.hdf5 import check_inside, find_dataset, open_file
+from kohorte.data.hdf5 import check_inside, check_parts, find_dataset, open_file
 from kohorte.data.reading import (
     ArraySource,
     ReadOptions,
@@ -158,7 +158,11 @@ def _read(title: str, file: h5py.File, key: str) -> Any:
     dataset = find_dataset(title, file, key)
     check_memory(title, dataset.nbytes)
     if kind == "cell":
-        texts = [_characters(file[reference]) for reference in dataset[()].ravel()]
+        things = [file[reference] for reference in dataset[()].ravel()]
+        for thing in things:  # which need no name, and then were not looked at
+            if isinstance(thing, h5py.Dataset):
+                check_parts(title, file, thing)
+        texts = [_characters(thing) for thing in things]
         return None if None in texts else np.array(texts, dtype=object)
     values = dataset[()].T
     if kind == "char":

@@ -4,14 +4,15 @@ Only the standard library is imported, so that a workflow can tell while it plan
 """
 
 import hashlib
+import itertools
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from kohorte._checks import suggest
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, DataError, MissingFileError
 
 
 class Reader(NamedTuple):
@@ -31,6 +32,7 @@ class Reader(NamedTuple):
 #: By scheme, which ends in a colon, or by file extension, lower case.
 READERS = {
     "sklearn:": Reader("arrays", "open_sklearn"),
+    "openml:": Reader("openml", "open_openml"),
     "generated:": Reader("generated", "open_generated"),
     ".h5": Reader("hdf5", "open_hdf5"),
     ".hdf5": Reader("hdf5", "open_hdf5"),
@@ -83,6 +85,9 @@ WHITESPACE = "whitespace"
 #: What data sets that are no files begin with.
 SCHEMES = tuple(key for key in READERS if key.endswith(":"))
 
+#: Names in a folder that are looked through for one like that of a missing file.
+_MAX_NAMES = 10_000
+
 #: Extensions of sources that are folders.
 STORES = (".zarr",)
 
@@ -120,6 +125,47 @@ def locate(path: str) -> str:
     A file that has just this name counts first, as `~backup.csv`; what is no user stays, too.
     """
     return path if os.path.lexists(path) else os.path.expanduser(path)
+
+
+def find_file(title: str) -> Path:
+    """Find a file that is named, without opening it.
+
+    Raises DataError: it is a device, pipe, socket or folder, or empty; MissingFileError: there is
+    none of that name.
+    """
+    try:
+        path = Path(locate(title))
+        if not path.exists():
+            scheme, colon, _ = title.partition(":")
+            if colon and not path.suffix and len(scheme) > 1:
+                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
+            raise MissingFileError(f"{title}: {_absent(path)}")
+        if path.is_dir() and extension(str(path)) in STORES:
+            return path
+        if not path.is_file():
+            what = "a directory" if path.is_dir() else "a device or pipe"
+            raise DataError(f"{title}: is {what}, but a file is needed")
+        if path.stat().st_size == 0:
+            raise DataError(f"{title}: is an empty file")
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise DataError(f"{title}: cannot be read ({error})") from error
+    return path
+
+
+def _absent(path: Path) -> str:
+    """Say where a file was looked for that is not there, and what is there of a name like it."""
+    start = "" if path.is_absolute() else f"; relative paths start at {os.getcwd()}"
+    folder = path.parent
+    if path.is_symlink():
+        return f"no such file: it is a link to {os.readlink(path)}, which is not there{start}"
+    if not folder.is_dir():
+        return f"no such file: there is no folder {folder}{start}"
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in itertools.islice(entries, _MAX_NAMES))
+    hint = suggest(path.name, names)
+    return f"no such file{start}" + (f"; {hint}" if hint.startswith("did you mean") else "")
 
 
 def find_reader(source: str) -> Reader | None:

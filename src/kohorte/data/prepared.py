@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from kohorte._checks import suggest
 from kohorte.data.names import (
     TEXT_KEYS,
     VALUE_KEYS,
+    extension,
     feature_sets,
+    find_file,
     is_file,
     named_features,
     scalings,
@@ -22,7 +25,7 @@ from kohorte.data.names import (
 )
 from kohorte.data.roles import names_rows
 from kohorte.data.scaling import check_weights, fit_scaling
-from kohorte.data.sources import find_file, read_table
+from kohorte.data.sources import read_table
 from kohorte.data.table import Beside, Table, grid_shape
 from kohorte.data.transforms import Choices, Transformation, fit_transforms
 from kohorte.errors import ConfigError, DataError
@@ -43,6 +46,11 @@ BESIDE = {"id": "ids", "group": "groups", "carry": "carried"}
 
 #: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
 LOOKED_AT = 50_000_000
+
+#: Of larger files so many rows are looked at, where a format gives parts of a file at little cost.
+HEAD = 10_000
+_TEXT = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat")
+_BY_PARTS = (".npy", ".h5", ".hdf5", ".parquet", ".feather", ".arrow", ".nc", ".nc4", ".zarr")
 
 
 @dataclass(frozen=True)
@@ -153,11 +161,17 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
     return replace(data, notes=tuple(note.replace(source, name) for note in notes))
 
 
-def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
-    source = options["source"]
+def _read(options: Mapping[str, Any], seed: int, head: int | None = None) -> Table:
     reading = {name: options[name] for name in _READING if name in options}
     columns: dict[str, Any] = {argument: options.get(key) for key, argument in BESIDE.items()}
-    table = read_table(source, features=named_features(options), seed=seed, **reading, **columns)
+    features = named_features(options)
+    return read_table(
+        options["source"], features=features, seed=seed, head=head, **reading, **columns
+    )
+
+
+def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
+    source, table = options["source"], _read(options, seed)
     beside, labels, label_names = _judge_labels(table, source, options["label"])
     values, names, weights = table.values, table.names, options["weights"]
     chosen, transformation = Choices(transforms_of(options)), None
@@ -278,15 +292,31 @@ def _collected_warnings() -> Iterator[list[str]]:
         logger.removeHandler(collector)
 
 
-def look_at_data(options: Mapping[str, Any], *, seed: int) -> None:
-    """Raise what `prepare_data` would raise of a table that is no larger than `LOOKED_AT`."""
+def look_at_data(options: Mapping[str, Any], *, seed: int) -> int | None:
+    """Raise what `prepare_data` would raise of a table; returns its number of points.
+
+    Of one that is larger than `LOOKED_AT` only names, shape and the first rows are looked at, where
+    the format allows that; returns None.
+    """
     size = options["generate"]["points"] or 0
     if is_file(options["source"]):
         path = find_file(options["source"])
         files = path.rglob("*") if path.is_dir() else [path]
         size = sum(file.stat().st_size for file in files)
     if size <= LOOKED_AT:
-        prepare_data(options, seed=seed)
+        return len(prepare_data(options, seed=seed).features)
+    if is_file(options["source"]) and _comes_in_parts(path):
+        _read(options, seed, head=HEAD)
+    return None
+
+
+def _comes_in_parts(path: Path) -> bool:
+    """Tell whether the start of a file can be read at little cost."""
+    kind = extension(str(path))
+    if kind not in _TEXT:
+        return kind in _BY_PARTS
+    with open(path, "rb") as stream:
+        return b"\0" not in stream.read(64)  # letters of several bytes are not cut into lines
 
 
 def _count_missing(features: np.ndarray, rows: np.ndarray, source: str) -> int:

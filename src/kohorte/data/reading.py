@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
+from kohorte._text import visible
 from kohorte.data.missing import MissingValues
 from kohorte.errors import ConfigError, DataError, KohorteError
 
@@ -29,6 +30,9 @@ _LOG = logging.getLogger(__name__)
 #: Rows are read in blocks of about this size, so that choosing few of many rows or columns never
 #: holds the whole file in memory.
 BLOCK_BYTES = 8 << 20
+
+#: Names that a line of the log lists.
+_SHOWN = 20
 
 #: Kinds of NumPy types that count as numbers: bool, signed, unsigned, floating.
 NUMERIC_KINDS = "biuf"
@@ -193,8 +197,25 @@ class MarkedSource(Source):
     def __init__(self, source: Source, options: ReadOptions) -> None:
         for name in Source.__annotations__:
             setattr(self, name, getattr(source, name))
+        self._write_out()
         self.origin, self._rules = source, options.missing_rules
         self._section = options.section
+
+    def _write_out(self) -> None:
+        """Write out what would act on a terminal or page, in names, units and titles."""
+        acting = [repr(name) for name in self.names if visible(name) != name]
+        if acting:
+            _LOG.warning(
+                "%s: names with characters that are not seen are written as here: %s",
+                *(self.title, ", ".join(acting[:_SHOWN])),
+            )
+        self.names = tuple(map(visible, self.names))
+        self.ids = None if self.ids is None else visible(self.ids)
+        self.axes = tuple(map(visible, self.axes))
+        self.asides = {visible(name): what for name, what in self.asides.items()}
+        self.coordinates = {visible(name): values for name, values in self.coordinates.items()}
+        self.units = {visible(name): visible(unit) for name, unit in self.units.items()}
+        self.titles = {visible(name): visible(title) for name, title in self.titles.items()}
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""

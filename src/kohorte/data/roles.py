@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
+from kohorte._text import visible
 from kohorte.data.reading import LARGEST_WHOLE, Source, decode_text
 from kohorte.data.table import UNKNOWN, Beside
 from kohorte.errors import ConfigError, DataError
@@ -277,14 +278,17 @@ def _leave_out(
 
 
 def _entry_text(value: Any) -> str:
-    """Return one entry of a column as text without blanks around it, empty where it is missing."""
+    """Return one entry of a column as text without blanks around it, empty where it is missing.
+
+    What would act on a terminal or page is written out.
+    """
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_WHOLE:
         return str(int(value))
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return decode_text(value).strip()
+    return visible(decode_text(value).strip())
 
 
 def _date_texts(values: np.ndarray) -> np.ndarray:

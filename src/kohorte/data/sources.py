@@ -1,35 +1,37 @@
 """Read any source of data into a Table.
 
-A source is `sklearn:<name>`, `generated:<name>` or a file whose extension tells its format;
-`kohorte.data.names.READERS` lists all.
+A source is `sklearn:<name>`, `openml:<name>`, `generated:<name>` or a file whose extension tells
+its format; `kohorte.data.names.READERS` lists all.
 """
 
 import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
+from kohorte._text import visible
 from kohorte.data.missing import describe_codes, find_codes
 from kohorte.data.names import (
     PACKED,
     READERS,
     SCHEMES,
-    STORES,
     TEXT_KEYS,
     WHITESPACE,
     Reader,
     extension,
+    find_file,
     find_reader,
-    locate,
 )
 from kohorte.data.reading import (
+    ArraySource,
     MarkedSource,
     ReadOptions,
     Source,
@@ -44,6 +46,9 @@ MISSING = ("error", "skip", "drop")
 
 #: Bytes of the smallest type that a table is held in, float32.
 _LEAST_BYTES = 4
+
+#: Bytes of text that are looked at for the first rows.
+_HEAD_BYTES = 4 << 20
 
 #: Names of columns that a line of the log lists.
 _LISTED = 20
@@ -77,6 +82,7 @@ def read_table(
     encoding: str | None = None,
     least_rows: int = 2,
     lenient: bool = False,
+    head: int | None = None,
 ) -> Table:
     """Read features, and the ground truth where there is one, from any source.
 
@@ -97,7 +103,8 @@ def read_table(
     Parameters
     ----------
     source
-        `sklearn:<iris|wine|breast_cancer|digits>`, `generated:<name>` with a name of
+        `sklearn:<iris|wine|breast_cancer|digits>`, `openml:<name>`, `openml:<name>/<version>` or
+        `openml:<number>`, `generated:<name>` with a name of
         `kohorte.data.generated.GENERATED_SETS`, or a file: HDF5 (.h5, .hdf5), NumPy (.npy, .npz),
         text with a header (.csv, .tsv, .txt), Parquet, Feather and Arrow, spreadsheets (.xlsx,
         .ods), FITS, FCS, NetCDF (.nc), Zarr, GeoTIFF (.tif), .h5ad and .mat;
@@ -159,6 +166,10 @@ def read_table(
     lenient
         Whether columns of ids, groups and carried that the source does not have are left out, with
         a line in the log.
+    head
+        Look for faults in names, shape and the first rows, this many at most, in a time that does
+        not grow with the file; labels are not read, and values only of arrays and plain text. None
+        reads all.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
@@ -193,6 +204,17 @@ def read_table(
         header=header,
         encoding=encoding,
     )
+    if head is not None:
+        whole = reader.is_text and stride == 1 and sample is None
+        with (
+            _first_lines(place) if reader.is_text else nullcontext(place) as start,
+            _open(title, reader, start, options) as opened,
+        ):
+            rows = np.arange(min(head, opened.n_rows))
+            if not reader.is_text:
+                rows = choose_rows(title, opened.n_rows, stride, sample, seed, least_rows)[:head]
+            by_rows = whole or isinstance(opened.origin, ArraySource)
+            return _look(opened, features, roles, rows if by_rows else rows[:0], missing, lenient)
     with _open(title, reader, place, options) as opened:
         return _read(
             opened, features, roles, sample, stride, seed, missing, least_rows, options, lenient
@@ -251,29 +273,6 @@ def _find_reader(title: str) -> tuple[Reader, str]:
             f"text that is packed ({packed}), as .csv.gz"
         )
     return reader, str(path)
-
-
-def find_file(title: str) -> Path:
-    """Find the file of a source; raise DataError if it is missing, empty or no ordinary file."""
-    try:
-        path = Path(locate(title))
-        if not path.exists():
-            scheme, colon, _ = title.partition(":")
-            if colon and not path.suffix and len(scheme) > 1:
-                raise DataError(f"{title}: unknown source {scheme!r}; {suggest(scheme, SCHEMES)}")
-            raise DataError(f"{title}: no such file; relative paths start at {os.getcwd()}")
-        if path.is_dir() and extension(str(path)) in STORES:
-            return path
-        if not path.is_file():
-            what = "a directory" if path.is_dir() else "a device or pipe"
-            raise DataError(f"{title}: is {what}, but a file is needed")
-        if path.stat().st_size == 0:
-            raise DataError(f"{title}: is an empty file")
-    except DataError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise DataError(f"{title}: cannot be read ({error})") from error
-    return path
 
 
 def _check_arguments(
@@ -395,6 +394,45 @@ def _read(
     )
 
 
+@contextmanager
+def _first_lines(path: str) -> Iterator[str]:
+    """Copy the first lines of a file of text, in which no quoted field is cut."""
+    with open(path, "rb") as stream:
+        start = stream.read(_HEAD_BYTES)
+    if len(start) == _HEAD_BYTES:
+        parts = start.split(b'"')  # every second one is quoted
+        while parts and not (len(parts) % 2 and b"\n" in parts[-1]):
+            parts.pop()
+        joined = b'"'.join(parts)
+        start = joined[: joined.rfind(b"\n") + 1]
+    if not start:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, Path(path).name)
+        copy.write_bytes(start)
+        yield str(copy)
+
+
+def _look(
+    source: MarkedSource,
+    features: Sequence[str] | None,
+    roles: Roles,
+    rows: np.ndarray,
+    missing: str,
+    lenient: bool,
+) -> Table:
+    """Look for the columns that are named, and at the values of some rows."""
+    named = roles.label is not None and not source.has_labels
+    label_column = _find_column(source, "label", str(roles.label)) if named else None
+    beside = find_beside(source, roles, lenient)
+    columns = _feature_columns(source, features, {label_column, *beside.values()})
+    names = tuple(source.names[column] for column in columns)
+    values = source.read(columns, rows) if len(rows) else np.empty((0, len(columns)), np.float32)
+    _check_values(source, values, columns, rows, missing)
+    return Table(values, names, None, None, rows, None)
+
+
 def _feature_columns(
     source: Source, features: Sequence[str] | None, others: Collection[int | None]
 ) -> list[int]:
@@ -424,9 +462,9 @@ def _feature_columns(
 
 
 def _find_column(source: Source, role: str, name: str) -> int:
-    if name not in source.names:
+    if visible(name) not in source.names:
         raise DataError(f"{source.title}: no {role} {name!r}; {suggest(name, source.names)}")
-    return source.names.index(name)
+    return source.names.index(visible(name))
 
 
 def _check_values(

@@ -18,9 +18,10 @@ import numpy as np
 
 from kohorte._checks import extra
 from kohorte._files import replacing
-from kohorte.data.names import COPIES, GRIDS, extension
+from kohorte._text import guard_cell
+from kohorte.data.names import COPIES, GRIDS, extension, find_file
 from kohorte.data.reading import NUMERIC_KINDS, ReadOptions
-from kohorte.data.sources import find_file, open_source
+from kohorte.data.sources import open_source
 from kohorte.errors import DataError
 
 _LOG = logging.getLogger(__name__)
@@ -176,10 +177,11 @@ def _write_values(path: Path, options: ReadOptions, added: Added, destination: P
         new = [_as_words(values, ReadOptions()) for values in added.columns.values()]
         with open(destination, "w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([*names, *added.names(names).values()])
+            writer.writerow(map(guard_cell, [*names, *added.names(names).values()]))
             for row in range(source.n_rows):
                 k = entry[row]
-                writer.writerow([*(c[row] for c in words), *(("" if k < 0 else c[k]) for c in new)])
+                cells = [*(c[row] for c in words), *(("" if k < 0 else c[k]) for c in new)]
+                writer.writerow(map(guard_cell, cells))
 
 
 def _write_arrow(path: Path, options: ReadOptions, added: Added, destination: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         extend_overlaps,
         select_realizations,
     )
-    from kohorte.ensemble.points import PointLabels
+    from kohorte.ensemble.points import PointLabels, signal_classes
     from kohorte.ensemble.stability import bootstrap_gsum, group_stability
     from kohorte.ensemble.sufficiency import measure_sufficiency
 
@@ -37,6 +37,7 @@ __all__ = [
     "measure_sufficiency",
     "parameter_effects",
     "select_realizations",
+    "signal_classes",
 ]
 
 _MODULES = {
@@ -49,6 +50,7 @@ _MODULES = {
     "group_stability": "stability",
     "measure_sufficiency": "sufficiency",
     "parameter_effects": "effects",
+    "signal_classes": "points",
 }
 
 

@@ -1,6 +1,6 @@
 """From clusters back to points: stacked signals and votes, one gather per realization."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,7 +10,7 @@ from numba import njit
 
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps, check_each, check_threads
-from kohorte.errors import DataError
+from kohorte.errors import ConfigError, DataError
 
 _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the second-level cache
 
@@ -166,6 +166,20 @@ def gather_signal(
     """
     groups = np.zeros(overlaps.n_clusters, dtype=np.int64)
     return join_labels(stream_points(labels, overlaps, weights, groups, threads=threads)).signal
+
+
+def signal_classes(signal: np.ndarray, cuts: Sequence[float]) -> np.ndarray:
+    """Return the class of each point by its stacked signal, (N,) uint8.
+
+    Class 0 is below the first of the `cuts`, class k from the k-th on. ConfigError unless these
+    are finite numbers that ascend, at most 255.
+    """
+    found = np.asarray(cuts, dtype=np.float64)
+    if found.ndim != 1 or found.size > 255 or not np.isfinite(found).all():
+        raise ConfigError(f"cuts of the signal must be at most 255 finite numbers, got {cuts!r}")
+    if (np.diff(found) <= 0).any():
+        raise ConfigError(f"cuts of the signal must ascend, got {list(cuts)}")
+    return np.searchsorted(found, np.asarray(signal), side="right").astype(np.uint8)
 
 
 def vote(

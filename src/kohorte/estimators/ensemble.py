@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from kohorte.ensemble.points import PointLabels
+    from kohorte.explorer.page import Page
     from kohorte.structure import Evidence, Structure
 
 _log = logging.getLogger(__name__)
@@ -485,6 +486,40 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         points = None if X is None else check_table(self, X)
         return draw_ensemble(self, name, points, ax, width=width, font=font)
+
+    def explore(
+        self,
+        X: npt.ArrayLike,
+        path: str | Path | None = None,
+        *,
+        table: npt.ArrayLike | None = None,
+        ids: Sequence[Any] | None = None,
+        title: str = "ensemble",
+    ) -> Page:
+        """Return the page to ask the ensemble on: a notebook shows it, a browser opens the file.
+
+        Parameters
+        ----------
+        X
+            (N, F) points of the fit, in their order.
+        path
+            Where to write the page as well, such as ``"explorer.html"``; it needs no network.
+        table
+            (N, F') features to show instead, as a DataFrame or an array, in any units.
+        ids
+            Names of the points; by default their rows.
+        title
+            What the page is called.
+        """
+        from kohorte.explorer.fitted import explore
+
+        check_is_fitted(self)
+        shown = None if table is None else as_table(table)
+        points, names = check_table(self, X), names_of(self)
+        page = explore(self, points, names, table=shown, ids=ids, title=title)
+        if path is not None:
+            page.save(path)
+        return page
 
     def _html_repr(self) -> str:
         """Return the answer above the box of parameters."""

@@ -320,6 +320,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         else:
             self._look_at(X)
         points = self._scale(X)
+        if complete_parameters(self.recipe, self._given())["steps"] == "auto":
+            raise ConfigError(
+                "steps is 'auto', as many as there are points, and how many a stream will have is "
+                "not known; give the number of points over which radius and rate are to fall"
+            )
         p, start = self._resolve(points, resume, trainer="minibatch")
         self._forget()
         self.factors_ = None

@@ -172,7 +172,7 @@ def _shades(levels: Levels) -> list[Any]:
 
 def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `agreement` from the files of a study."""
-    realizations = pd.read_csv(inputs["realizations"])
+    realizations = store.read_csv(inputs["realizations"])
     realizations = realizations[realizations["same_as"].isna()]
     ensemble = store.read_ensemble(inputs["ensemble"])
     return agreement_figure(ensemble.realizations.ari, read_swept(realizations, parameters))
@@ -231,7 +231,7 @@ def parameter_effects_figure(effects: pd.DataFrame) -> Figure:
 
 def draw_effects(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `effects` from the files of a study."""
-    return parameter_effects_figure(pd.read_csv(inputs["effects"]))
+    return parameter_effects_figure(store.read_csv(inputs["effects"]))
 
 
 def _level_entries(levels: Mapping[str, Levels], most: int) -> tuple[list[Artist], int]:

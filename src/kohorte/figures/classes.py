@@ -24,6 +24,7 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.maps import height_label
 from kohorte.figures.panels import choose_step
 from kohorte.figures.reading import (
@@ -46,8 +47,6 @@ from kohorte.figures.style import (
     Style,
     fitting_columns,
     further,
-    group_colour,
-    group_name,
     height_map,
     legend_below,
     line_style,
@@ -288,7 +287,7 @@ def node_groups_figure(
     largest = np.argsort(-sizes, kind="stable")[:MAX_GROUPS]
     named = [int(group) for group in np.sort(largest) if sizes[group]]
     groups = range(len(sizes))
-    names, colours = [group_name(k) for k in groups], [group_colour(k) for k in groups]
+    names, colours = [consensus_title(k) for k in groups], [consensus_colour(k) for k in groups]
     return _draw_majorities(counts, names, colours, lattice, named, "group", realization)
 
 

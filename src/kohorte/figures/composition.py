@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from kohorte.analysis.composition import count_samples, read_composition
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -19,9 +20,7 @@ from kohorte.figures.style import (
     MUTED,
     PAGE_HEIGHT,
     Style,
-    group_colour,
     group_hatch,
-    group_name,
     legend_below,
     new_figure,
     panel_letter,
@@ -90,7 +89,8 @@ def _draw_bars(axes: Axes, counts: pd.DataFrame, named: pd.Index) -> list[Artist
     for group, column in counts.items():
         values, number = column.to_numpy(dtype=float), int(str(group))
         if number in named:
-            parts.append((group_name(number), values, group_colour(number), group_hatch(number)))
+            shown = consensus_colour(number), group_hatch(number)
+            parts.append((consensus_title(number), values, *shown))
         else:
             others["no group" if number < 0 else _FURTHER] += values
     for name, colour in ((_FURTHER, MUTED), ("no group", EMPTY)):

@@ -16,6 +16,7 @@ from kohorte import provenance
 from kohorte._files import replacing
 from kohorte.errors import KohorteError
 from kohorte.figures.fonts import chosen_font, complete_fonts, lacking_note
+from kohorte.figures.groups import named_groups
 from kohorte.figures.style import FORMATS, chosen_width, save_figure
 from kohorte.store.files import read_seal
 
@@ -92,8 +93,8 @@ def _draw(
 ) -> str:
     """Draw a figure into its files; return the characters that no font has."""
     function = getattr(importlib.import_module(figure["module"]), f"draw_{name}")
-    formats = _formats(figure)
-    with chosen_font(figure.get("font")), chosen_width(figure.get("width")):
+    formats, font, width = _formats(figure), figure.get("font"), figure.get("width")
+    with chosen_font(font), chosen_width(width), named_groups(inputs.get("names")):
         try:
             picture = function(inputs, figure["parameters"])
         except KohorteError as error:

@@ -17,6 +17,7 @@ from kohorte.ensemble.overlaps import Overlaps, select_realizations
 from kohorte.ensemble.significance import disagreement, goodness, overlap
 from kohorte.ensemble.tree import leaf_spans
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     COLOURS,
@@ -34,9 +35,7 @@ from kohorte.figures.style import (
     fitting_legend,
     freeze_layout,
     further,
-    group_colour,
     group_hatch,
-    group_name,
     is_wide,
     legend_below,
     log_axis,
@@ -52,6 +51,7 @@ from kohorte.figures.style import (
     plain_axes,
     plain_numbers,
     plural,
+    shorten,
     similarity_map,
 )
 
@@ -396,8 +396,8 @@ def _group_entries(counts: np.ndarray) -> list[Artist]:
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
     entries: list[Artist] = []
     for k in named[counts[named] > 0]:
-        text = f"{group_name(k)} ({plural(counts[k], 'cluster')})"
-        style: Style = {"facecolor": group_colour(k), "hatch": group_hatch(k)}
+        text = f"{shorten(consensus_title(k))} ({plural(counts[k], 'cluster')})"
+        style: Style = {"facecolor": consensus_colour(k), "hatch": group_hatch(k)}
         entries.append(Patch(**style, edgecolor="white", lw=0, label=text))
     rest = np.delete(counts, named)
     if (rest > 0).any():
@@ -414,7 +414,7 @@ def _draw_group_strip(axes: Axes, groups: np.ndarray, strip: float) -> None:
     rim: Style = {"edgecolor": "white", "linewidth": 0.3 if len(starts) < 200 else 0.0}
     for start, end in zip(starts, ends, strict=True):
         group = int(groups[start])
-        fill: Style = {"facecolor": group_colour(group), "hatch": group_hatch(group)}
+        fill: Style = {"facecolor": consensus_colour(group), "hatch": group_hatch(group)}
         axes.add_patch(Rectangle((start + 0.5, 0.0), end - start, strip, **fill, **rim))
     axes.set(xlim=(0.5, n + 0.5), ylim=(0, strip + 0.2))
     axes.set_axis_off()

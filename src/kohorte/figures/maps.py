@@ -14,7 +14,7 @@ from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
 
 from kohorte import store
-from kohorte.analysis.classification import count_classes
+from kohorte.analysis.classification import commonest, count_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import (
     MANY_CELLS,
@@ -45,6 +45,7 @@ from kohorte.figures.style import (
     Style,
     add_cells,
     add_lines,
+    find_renderer,
     further,
     height_map,
     name_map,
@@ -83,6 +84,7 @@ def umatrix_figure(
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
     realization: str | None = None,
+    class_names: Sequence[str] = (),
 ) -> Figure:
     """Draw the U-matrix, the basins on it, and the clusters that they were merged into.
 
@@ -102,6 +104,8 @@ def umatrix_figure(
         (C0,) and (K,) integers, node of the centroid of each basin and each cluster.
     metric
         Name of the distance between weights; the colour bar names any other than euclidean.
+    class_names
+        Of each cluster the known class of most of its points, beside its number; empty for none.
     realization
         Id of the map, which the figure names.
     """
@@ -120,22 +124,62 @@ def umatrix_figure(
     page.finish(handles)
     at, texts = positions[cluster_centroids], [str(k) for k in range(len(cluster_centroids))]
     order = np.argsort(-np.bincount(node_clusters), kind="stable")
-    numbered = place_labels(axes, at, texts, order, padding=2.0, fontsize=6, zorder=6)
     axes.plot(*at.T, **_disc("white", 4), zorder=4.8)
+    style: Style = {"fontsize": 6, "zorder": 6}
+    if any(class_names):
+        texts = [f"{k} {shorten(class_names[k], 14)}".rstrip() for k in range(len(texts))]
+        style["bbox"] = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": INK, "lw": 0.5}
+        place_labels(axes, _move_inside(axes, at, texts, 3.0), texts, order, 2.5, **style)
+        return page.figure
+    numbered = place_labels(axes, at, texts, order, padding=2.0, **style)
     axes.plot(*at[numbered].T, **_disc("white", 10), zorder=5)
     return page.figure
 
 
+def _move_inside(
+    axes: Axes, positions: np.ndarray, texts: Sequence[str], padding: float
+) -> np.ndarray:
+    """Return positions (L, 2) of texts, moved so that they lie within the axes where they fit."""
+    renderer, box = find_renderer(axes.figure), axes.get_window_extent()
+    margin, moved = padding * axes.figure.dpi / 72, []
+    for (x, y), content in zip(positions, texts, strict=True):
+        text = axes.text(x, y, content, ha="center", va="center", fontsize=6)
+        own = text.get_window_extent(renderer).padded(margin)
+        text.remove()
+        at = axes.transData.transform((x, y))
+        right, up = (
+            max(low - a, 0) - max(b - high, 0)
+            for low, high, a, b in (
+                (box.x0, box.x1, own.x0, own.x1),
+                (box.y0, box.y1, own.y0, own.y1),
+            )
+        )
+        moved.append(axes.transData.inverted().transform(at + (right, up)))
+    return np.array(moved)
+
+
+def name_clusters(stored: store.StoredRealization, table: store.PreparedData) -> list[str]:
+    """Return the known class of most points of each cluster of a map; nothing without classes.
+
+    `stored` has `node_clusters` and `winners`. A cluster without a point of known class has "".
+    """
+    if table.truth is None or table.class_names is None:
+        return []
+    clusters = stored.arrays["node_clusters"][stored.arrays["winners"]]
+    counts = count_classes(clusters, table.truth, stored.n_clusters, len(table.class_names))
+    return [(*table.class_names, "")[k] for k in commonest(counts)]
+
+
 def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `umatrix` from the files of a study."""
-    stored = read_map(
-        inputs, parameters, "u_matrix", "basins", "centroids", "node_clusters", "cluster_centroids"
-    )
+    names = ["u_matrix", "basins", "centroids", "node_clusters", "cluster_centroids"]
+    stored = read_map(inputs, parameters, *names, "winners")
     return umatrix_figure(
         lattice=stored.lattice,
         metric=stored.parameters["metric"],
+        class_names=name_clusters(stored, store.read_data(inputs["data"], mapped=True)),
         realization=stored.id,
-        **stored.arrays,
+        **{name: stored.arrays[name] for name in names},
     )
 
 

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from kohorte.figures.cells import MapSize
+from kohorte.figures.groups import consensus_colour
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
@@ -23,7 +24,6 @@ from kohorte.figures.style import (
     Style,
     fitting_legend,
     further,
-    group_colour,
     group_marker,
     is_wide,
     log_axis,
@@ -223,7 +223,7 @@ def draw_scale(
     """
     norm = (LogNorm if logarithmic else Normalize)(*widen(*limits))
     if len(x) <= MAX_POINTS:
-        style = _point_style(len(x)) | {"cmap": sequential_map(), "norm": norm}
+        style = point_style(len(x)) | {"cmap": sequential_map(), "norm": norm}
         return axes.scatter(x, y, c=values, **style)
     cells, extent, size = _grid_cells(x, y)
     counts = np.bincount(cells, minlength=size)
@@ -255,7 +255,7 @@ def draw_groups(
     `none`.
     """
     if looks is None:
-        looks = [(group_colour(k), group_marker(k)) for k in range(len(names))]
+        looks = [(consensus_colour(k), group_marker(k)) for k in range(len(names))]
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
     order = np.argsort(-sizes, kind="stable")
     order = order[sizes[order] > 0]
@@ -263,7 +263,7 @@ def draw_groups(
     if len(x) > MAX_POINTS:
         _draw_majorities(axes, x, y, groups, named, [looks[k][0] for k in named])
     else:
-        style = _point_style(len(x))
+        style = point_style(len(x))
         others = ~np.isin(groups, named)
         axes.scatter(x[others], y[others], c=MUTED, marker=".", **style)
         for k in named:
@@ -337,7 +337,8 @@ def mark_points(
     return [Line2D([], [], label=label, **style)]
 
 
-def _point_style(n_points: int) -> Style:
+def point_style(n_points: int) -> Style:
+    """Return size and edges of so many points, as arguments of a scatter."""
     return {
         "s": 16.0 if n_points <= 500 else 7.0 if n_points <= 4000 else 2.5,
         "linewidths": 0.2 if n_points <= 500 else 0.0,

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.groups import consensus_title
 from kohorte.figures.panels import (
     MAX_POINTS,
     PanelRows,
@@ -31,7 +32,6 @@ from kohorte.figures.style import (
     COLOURS,
     EMPTY,
     INK,
-    group_name,
     is_wide,
     paper_style,
     plain_axes,
@@ -133,7 +133,7 @@ def signal_figure(
     signal = np.asarray(signal, dtype=np.float64)
     labels = np.asarray(labels, dtype=np.int64)
     truth = None if truth is None else np.asarray(truth, dtype=np.int64)
-    x, y = _coordinates(features)
+    x, y = spread_points(features)
     titles = ["Stacked signal", "Consensus", "Classes"][: 2 if truth is None else 3]
     row = PanelRows(titles, gap=0.14)
     row.say_subset(int(np.isnan(features).any(axis=1).sum()), step)
@@ -148,7 +148,7 @@ def signal_figure(
     row.colour_bar(0, points, "Stacked signal (sum of Gsum)")
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
-    groups = [group_name(k) for k in range(int(labels.max(initial=-1)) + 1)]
+    groups = [consensus_title(k) for k in range(int(labels.max(initial=-1)) + 1)]
     entries = draw_groups(row.panels[1], x, y, labels, groups)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
@@ -173,7 +173,7 @@ def signal_figure(
 
 def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `signal` from the files of a study."""
-    table, ensemble, step = _read_points(inputs)
+    table, ensemble, step = read_points(inputs)
     labels, matching = ensemble.points.label, None
     if table.truth is not None:
         matching = match_groups(labels, table.truth, ensemble.consensus.n_groups)
@@ -227,7 +227,7 @@ def confidence_figure(
             f"{lattice.n_nodes} nodes"
         )
     low = min(np.floor(confidence.min() * 10) / 10, 0.9)
-    x, y = _coordinates(features)
+    x, y = spread_points(features)
     titles = ["Confidence of the points", "Distribution", "Mean of each node"]
     size = None if lattice is None else fit_map(lattice, 2.2, 2.2, longest=3.0)
     wide = size is not None and size.width > 1.4 * size.height
@@ -263,7 +263,7 @@ def confidence_figure(
 
 def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `confidence` from the files of a study; on a map where it has maps."""
-    table, ensemble, step = _read_points(inputs)
+    table, ensemble, step = read_points(inputs)
     confidence = ensemble.points.confidence
     columns = choose_features(
         table.features, table.names, ensemble.points.label, parameters["features"]
@@ -287,8 +287,8 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     )
 
 
-def _read_points(inputs: Inputs) -> tuple["store.PreparedData", "store.StoredEnsemble", int]:
-    """Table and ensemble of every n-th point, and n."""
+def read_points(inputs: Inputs) -> tuple["store.PreparedData", "store.StoredEnsemble", int]:
+    """Return table and ensemble of every n-th point, and n."""
     table = store.read_data(inputs["data"], mapped=True)
     step = choose_step(len(table.features))
     ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
@@ -311,7 +311,8 @@ def _as_points(
     return features
 
 
-def _coordinates(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def spread_points(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return places across and up of points with two features, or one: then spread at random."""
     if features.shape[1] == 2:
         return features[:, 0], features[:, 1]
     return features[:, 0], np.random.default_rng(len(features)).random(len(features))

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from scipy.cluster import hierarchy
 
 from kohorte import store
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -20,9 +21,7 @@ from kohorte.figures.style import (
     PAGE_HEIGHT,
     Style,
     colour_bar,
-    group_colour,
     group_marker,
-    group_name,
     legend_below,
     line_colour,
     marker_handle,
@@ -69,7 +68,7 @@ def profiles_figure(profiles: pd.DataFrame, form: str = "clustered") -> Figure:
 
 def draw_profiles(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `profiles` from the files of a study."""
-    table = pd.read_csv(inputs["group_features"], dtype={"feature": str}, keep_default_na=False)
+    table = store.read_csv(inputs["group_features"], dtype={"feature": str}, keep_default_na=False)
     numbers = [name for name in table.columns if name not in ("feature", "unit")]
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce")
     data = store.read_data(inputs["data"], mapped=True)
@@ -191,10 +190,10 @@ def _head(axes: Axes, groups: np.ndarray, points: pd.Series, cell: float) -> Non
     for k, group in enumerate(groups):
         style: Style = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         height = 1.0 + 0.09 * inch
-        mark: Style = {"marker": group_marker(group), "color": group_colour(group)}
+        mark: Style = {"marker": group_marker(group), "color": consensus_colour(group)}
         size = min(5.0, 50 * cell)
         axes.plot(k, height, ls="", ms=size, mec=INK, mew=0.3, **mark, **style)
-        text = f"{group}" if many else f"{shorten(group_name(group), 10)}\n({points[group]:,})"
+        text = f"{group}" if many else f"{shorten(consensus_title(group), 10)}\n({points[group]:,})"
         font: Style = {"fontsize": 5.5 if many else 6.5, "ha": "center", "va": "bottom"}
         axes.text(k, 1.0 + 0.17 * inch, text, rotation=90 if cell < 0.14 else 0, **font, **style)
 
@@ -239,7 +238,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
     handles = []
     for group in np.sort(shown.to_numpy()):
         own = profiles[profiles["group"] == group].set_index("feature").reindex(names)
-        colour, marker = line_colour(group_colour(group)), group_marker(group)
+        colour, marker = line_colour(consensus_colour(group)), group_marker(group)
         if scaled is None:
             line = own["median"].to_numpy()
             band = own["q25"].to_numpy(), own["q75"].to_numpy()
@@ -248,7 +247,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
             line = scaled[group].to_numpy()
         few: Style = {"marker": marker, "ms": 3} if len(names) <= 40 else {}
         axes.plot(place, line, color=colour, lw=1.2, **few)
-        text = f"{group_name(group)} ({points[group]:,})"
+        text = f"{consensus_title(group)} ({points[group]:,})"
         handles.append(marker_handle(text, colour, marker) if few else Line2D([], [], color=colour))
         handles[-1].set_label(text)
     rest = len(groups) - len(shown)

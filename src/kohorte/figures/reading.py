@@ -9,8 +9,9 @@ import pandas as pd
 from kohorte import store
 from kohorte.analysis.evaluation import Matching, match_classes
 from kohorte.errors import ResultError
+from kohorte.figures.groups import consensus_colour
 from kohorte.figures.panels import choose_step
-from kohorte.figures.style import group_colour, group_marker, palette_colour, palette_marker
+from kohorte.figures.style import group_marker, palette_colour, palette_marker
 
 if TYPE_CHECKING:
     from kohorte.store import PreparedData, StoredRealization
@@ -83,7 +84,7 @@ def matched_looks(matching: np.ndarray | None, n_classes: int) -> list[tuple[str
     looks: dict[int, tuple[str, str]] = {}
     n_groups = 0 if matching is None else len(matching)
     for group in range(n_groups):
-        looks.setdefault(int(matching[group]), (group_colour(group), group_marker(group)))  # type: ignore[index]
+        looks.setdefault(int(matching[group]), (consensus_colour(group), group_marker(group)))  # type: ignore[index]
     spare = n_groups
     for c in range(n_classes):
         if c not in looks:

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from kohorte import store
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -19,8 +20,6 @@ from kohorte.figures.style import (
     Style,
     add_lines,
     further,
-    group_colour,
-    group_name,
     legend_below,
     line_colour,
     marker_handle,
@@ -63,7 +62,7 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
 
     ranked = np.unique(final).tolist()
     named = ranked[:MAX_GROUPS]
-    colours = [group_colour(g) if g in named else MUTED for g in final.tolist()]
+    colours = [consensus_colour(g) if g in named else MUTED for g in final.tolist()]
     edges = np.flatnonzero(parents >= 0)
     edges = edges[np.argsort(-points[edges], kind="stable")]
     ends = [((numbers[e] - 1, parents[e]), (numbers[e], groups[e])) for e in edges]
@@ -97,7 +96,7 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     axes.spines["bottom"].set_visible(False)
     axes.set_ylabel("Number of groups asked for" if most > 3 else "Groups")
     handles: list[Artist] = [
-        marker_handle(f"{group_name(g)} of the study", group_colour(g), "o") for g in named
+        marker_handle(f"{consensus_title(g)} of the study", consensus_colour(g), "o") for g in named
     ]
     if len(ranked) > len(named):
         text = further(len(ranked) - len(named), "group")

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     COLOURS,
@@ -18,9 +19,7 @@ from kohorte.figures.style import (
     SMALL,
     Style,
     further,
-    group_colour,
     group_marker,
-    group_name,
     is_wide,
     legend_below,
     log_axis,
@@ -73,10 +72,14 @@ def stability_figure(
     axes.scatter(rank[others], gsum[others], c=MUTED, marker=".", **style)
     for k in named:
         chosen = groups == k
-        axes.scatter(rank[chosen], gsum[chosen], c=group_colour(k), marker=group_marker(k), **style)
+        axes.scatter(
+            rank[chosen], gsum[chosen], c=consensus_colour(k), marker=group_marker(k), **style
+        )
     if len(counts) > 1:
         present = named[counts[named] > 0]
-        handles += [marker_handle(group_name(k), group_colour(k), group_marker(k)) for k in present]
+        handles += [
+            marker_handle(consensus_title(k), consensus_colour(k), group_marker(k)) for k in present
+        ]
         if others.any():
             text = further(int((counts > 0).sum()) - len(named), "group")
             handles.append(marker_handle(text, MUTED, ".", markeredgewidth=0))

@@ -255,20 +255,16 @@ def palette_marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
 
 
-# Name, colour and marker of a consensus group are decided here and nowhere else.
+# Of a consensus group `kohorte.figures.groups` decides name, colour and marker: these where a study
+# names none.
 def group_colour(group: int) -> str:
-    """Colour of consensus group number `group` (from 0)."""
+    """Colour of group number `group` (from 0)."""
     return palette_colour(group)
 
 
 def group_marker(group: int) -> str:
-    """Marker of consensus group number `group` (from 0)."""
+    """Marker of group number `group` (from 0)."""
     return palette_marker(group)
-
-
-def group_name(group: int) -> str:
-    """Name of consensus group number `group` (from 0) in a legend."""
-    return f"group {group}"
 
 
 def line_colour(colour: str) -> str:

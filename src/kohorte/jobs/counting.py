@@ -8,7 +8,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kohorte import store
+from kohorte._checks import check_slabs
 from kohorte.ensemble.combination import COMBINED_WITH, Ensemble, combine
 from kohorte.ensemble.overlaps import (
     Overlaps,
@@ -45,6 +48,7 @@ def count_slab(
     """
     how: Any = {"backend": backend, "max_bytes": memory_mb << 20, "threads": threads}
     path = Path(index).with_suffix(".h5")
+    check_slabs(slabs, len(labels.arrays[0]))
     windows = dict(zip(labels.ids, store.cut_windows(labels.arrays, slab, slabs), strict=True))
     contents = dict(zip(labels.ids, labels.contents, strict=True))
     n_points = next(iter(windows.values())).shape[0]
@@ -142,17 +146,24 @@ def _read_slabs(
 def write_group_signals(
     path: str | Path, ensemble: str | Path, labels: store.LabelArrays, *, threads: int
 ) -> None:
-    """Write the signal map of every SCE group: how many of its clusters hold each point.
+    """Write the signal maps of every SCE group: how many of its clusters hold each point.
 
-    `path`: where `group_signals.h5` will lie: one row of N numbers for each group, computed one
-    after the other; `ensemble`: the study's `ensemble.h5`; `labels`: labels of all points.
+    `path`: where `group_signals.h5` will lie: `signals` has one row of N numbers for each group,
+    computed one after the other, `weighted` the same with the Gsum of each cluster in place of 1,
+    so that its rows add up to the stacked signal; `ensemble`: the study's `ensemble.h5`; `labels`:
+    labels of all points.
     """
     combined = store.read_ensemble(ensemble)
     overlaps, groups = combined.overlaps, combined.clusters.sce_group
     shape = int(groups.max()) + 1, overlaps.n_points
+    of_each = {
+        "signals": (np.ones(len(groups)), "u2", "realizations"),
+        "weighted": (combined.clusters.gsum, "f8", "dimensionless"),
+    }
     with store.create(path, "group_signals", n_points=overlaps.n_points) as file:
-        signals = file.create_dataset("signals", shape, "u2", chunks=(1, min(shape[1], 1 << 20)))
-        signals.attrs["unit"] = "realizations"
-        for group in range(shape[0]):
-            members = (groups == group).astype(float)
-            signals[group] = gather_signal(labels.arrays, overlaps, members, threads=threads)
+        for name, (weights, dtype, unit) in of_each.items():
+            signals = file.create_dataset(name, shape, dtype, chunks=(1, min(shape[1], 1 << 20)))
+            signals.attrs["unit"] = unit
+            for group in range(shape[0]):
+                of_group = np.where(groups == group, weights, 0.0)
+                signals[group] = gather_signal(labels.arrays, overlaps, of_group, threads=threads)

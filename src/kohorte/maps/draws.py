@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kohorte._checks import as_count, as_share, choose_name
 from kohorte.errors import DataError
-from kohorte.maps.parameters import DRAW_NAMES
+from kohorte.maps.parameters import DRAW_NAMES, count_rows
 
 
 def draw_rows(
@@ -25,12 +25,17 @@ def draw_rows(
     n = max(2, round(`share` N)), at most `limit`; a ``subset`` is drawn without replacement, and so
     has at most N, a ``bootstrap`` with. ConfigError for arguments out of range.
     """
-    count = max(2, round(as_share(share, "row_share", positive=True) * n_points))
+    asked: dict[str, object] = {
+        "row_share": as_share(share, "row_share", positive=True),
+        "row_limit": limit,
+    }
     if limit is not None:
-        count = min(count, as_count(limit, "row_limit", 1))
-    if choose_name(DRAW_NAMES, draw, "row_draw") == "bootstrap":
+        as_count(limit, "row_limit", 1)
+    asked["row_draw"] = choose_name(DRAW_NAMES, draw, "row_draw")
+    count = count_rows(asked, n_points)
+    if draw == "bootstrap":
         return np.sort(rng.integers(n_points, size=count))
-    if count >= n_points:
+    if count == n_points:
         return None
     return np.sort(rng.choice(n_points, count, replace=False, shuffle=False))
 

@@ -35,14 +35,15 @@ _POINT = 1e-100
 #:
 #: truncated_gaussian: exp(-d^2 / (2 (n/3)^2)) for d <= n, else 0 (Ha, Nättilä & Davelaar, JOSS 10
 #: (2025) 7613). gaussian: exp(-d^2 / (2 n^2)). gaussian_e: exp(-d^2 / n^2), which falls to 1/e at
-#: n. bubble: 1 for d <= n, else 0. mexican_hat: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond
-#: n. triangle: 1 - d/n for d <= n, else 0.
+#: n. exponential: exp(-d / n). bubble: 1 for d <= n, else 0. mexican_hat:
+#: (1 - d^2/n^2) exp(-d^2 / (2 n^2)), negative beyond n. triangle: 1 - d/n for d <= n, else 0.
 KERNELS: dict[str, Kernel] = {
     "truncated_gaussian": _with_point_limit(
         lambda d, n: np.where(d <= n, exp(-(d**2) / (2 * (n / 3) ** 2)), 0.0)
     ),
     "gaussian": _with_point_limit(lambda d, n: exp(-(d**2) / (2 * n**2))),
     "gaussian_e": _with_point_limit(lambda d, n: exp(-(d**2) / n**2)),
+    "exponential": _with_point_limit(lambda d, n: exp(-d / n)),
     "bubble": _with_point_limit(lambda d, n: np.where(d <= n, 1.0, 0.0)),
     "mexican_hat": _with_point_limit(lambda d, n: (1 - (d / n) ** 2) * exp(-((d / n) ** 2) / 2)),
     "triangle": _with_point_limit(lambda d, n: np.maximum(1 - d / n, 0.0)),

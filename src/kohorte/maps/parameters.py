@@ -65,7 +65,10 @@ AUTOMATIC: dict[str, dict[str, str]] = {
 #: Passes of batch and mini-batch training where `epochs` is None.
 DEFAULT_EPOCHS = 20
 
-KERNEL_NAMES = ("truncated_gaussian", "gaussian", "gaussian_e", "bubble", "mexican_hat", "triangle")
+KERNEL_NAMES = (
+    *("truncated_gaussian", "gaussian", "gaussian_e", "exponential"),
+    *("bubble", "mexican_hat", "triangle"),
+)
 
 #: Kernels with negative values: means weighed by them are not defined, so no batch training.
 NEGATIVE_KERNELS = ("mexican_hat",)
@@ -139,6 +142,8 @@ class Parameter:
             as_count(value, name, int(self.bounds["minimum"]))
         elif self.kind is float:
             as_number(value, name)
+            if value > self.bounds.get("maximum", math.inf):
+                raise ConfigError(f"{name} must be at most {self.bounds['maximum']}, got {value}")
         elif type(value).__name__ not in ("bool", "bool_"):
             raise ConfigError(f"{name} must be true or false, got {value!r}")
 
@@ -169,6 +174,7 @@ _COUNT = {"minimum": 1, "maximum": 1_000_000_000}
 _SHARE = {"minimum": 0, "maximum": 1}
 _SOME_SHARE = {"exclusiveMinimum": 0, "maximum": 1}
 _NUMBER = {"minimum": 0}
+_RADIUS = {"minimum": 0, "maximum": 1_000_000}
 
 
 def _has_rate(p: Values) -> bool:
@@ -210,6 +216,7 @@ class ResolvedParameters:
     steps: int = _training(
         "steps",
         100_000,
+        ("auto",),
         bounds={"minimum": 1, "maximum": 1_000_000_000_000},
         always=True,
         matters=lambda p: p["trainer"] == "online" and p["epochs"] is None,
@@ -231,8 +238,8 @@ class ResolvedParameters:
         matters=lambda p: _has_rate(p) and p["learning_rate"] not in ("decay", "constant"),
     )
     learning_rate: str = _training("rate-", "decay", ("decay", *CURVE_NAMES), matters=_has_rate)
-    radius: float | None = _training("radius", "auto", ("auto",), _NUMBER)
-    final_radius: float | None = _training("until", "auto", ("auto",), _NUMBER)
+    radius: float | None = _training("radius", "auto", ("auto",), _RADIUS)
+    final_radius: float | None = _training("until", "auto", ("auto",), _RADIUS)
     radius_schedule: str = _training("radius-", "auto", ("auto", "reference", *CURVE_NAMES))
     kernel: str = _training("", "auto", ("auto", *KERNEL_NAMES))
     kernel_distance: str = _training("over-", "auto", ("auto", *LATTICE_DISTANCES))
@@ -267,7 +274,7 @@ class ResolvedParameters:
         "k-",
         "silhouette",
         ("silhouette", "davies_bouldin"),
-        {"minimum": 1},
+        {"minimum": 1, "maximum": 100_000_000},
         matters=lambda p: p["method"] in SCORED or _has_number(p),
     )
     fineness: float = _segmentation(
@@ -368,6 +375,13 @@ def check_map(p: Values) -> None:
             f": 'jax' trains in batches only, and the trainer is {p['trainer']!r}; "
             "choose the trainer 'batch' or the backend 'numba'",
         )
+    n_nodes = math.inf if automatic else p["xdim"] * p["ydim"]
+    if _has_number(p) and p["clusters"] > n_nodes:
+        raise ParameterError(
+            "clusters",
+            f" is {p['clusters']}, but a lattice of {p['xdim']} x {p['ydim']} has {n_nodes} nodes "
+            "to be clustered; ask for fewer",
+        )
     if _has_rate(p) and p["learning_rate"] != "decay" and p["final_alpha"] is not None:
         check_fall("alpha", p["learning_rate"], p["alpha"], p["final_alpha"])
     # Half of a side that the data will set is larger than any radius, as far as is known.
@@ -402,6 +416,13 @@ def has_draw(p: Values) -> bool:
     """Return whether a map with these parameters may see less than all rows, once, and features."""
     shares = p["row_share"] < 1 or p["feature_share"] < 1
     return bool(shares or p["row_limit"] is not None or p["row_draw"] != "subset")
+
+
+def count_rows(p: Values, n_points: int) -> int:
+    """Return how many of N rows a map with these parameters is trained on, repeats counted."""
+    count = max(2, round(p["row_share"] * n_points))
+    count = count if p["row_limit"] is None else min(count, p["row_limit"])
+    return count if p["row_draw"] == "bootstrap" else min(count, n_points)
 
 
 def check_rows(topology: str, periodic: bool, ydim: int) -> None:
@@ -490,8 +511,8 @@ def _resolve(values: Values) -> dict[str, Any]:
     """Check the parameters of a map with given sides, and replace what is automatic."""
     for name, row in PARAMETERS.items():
         row.check(name, values[name])
-    for side in ("xdim", "ydim"):
-        as_count(values[side], side, 1)
+    for name in ("xdim", "ydim", "steps"):
+        as_count(values[name], name, 1)
     check_map(values)
     found = dict(values)
     for name, value in AUTOMATIC[values["trainer"]].items():

@@ -45,6 +45,16 @@ def topographic_error(two_winners: npt.ArrayLike, lattice: Lattice) -> float:
     return float(np.mean(~lattice.are_neighbours(first, second)))
 
 
+def convergence(embedding: float, topographic: float) -> float:
+    """Return the convergence index of POPSOM: mean of embedding and topographic accuracy.
+
+    `embedding` is that of `preservation.embedding_variance` or `embedding_ks`; topographic accuracy
+    is 1 - the topographic error, of all points in place of POPSOM's 50. NaN where one of both is.
+    Source: Hamel, Advances in Self-Organizing Maps, WSOM (2016).
+    """
+    return (embedding + 1 - topographic) / 2
+
+
 def combined_error(
     distances: npt.ArrayLike,
     two_winners: npt.ArrayLike,
@@ -236,8 +246,9 @@ def measure_quality(
 
     The names are quantization_error, topographic_error, combined_error, distortion,
     topographic_product, trustworthiness, neighbourhood_preservation, embedding_ks,
-    embedding_variance and dead_node_share. `features` are (N, F), NaN for a missing value, and
-    `weights` (M, F); radius, kernel and kernel_distance are the neighbourhood of the distortion.
+    embedding_variance, convergence and dead_node_share. `features` are (N, F), NaN for a missing
+    value, and `weights` (M, F); radius, kernel and kernel_distance are the neighbourhood of the
+    distortion.
     `winners` is the result of find_two_winners for these; None finds it here. The measures that
     compare all pairs take at most `rows` rows (nodes, for the topographic product), evenly spaced.
     ConfigError for arguments out of range and DataError for arrays that do not fit.
@@ -252,9 +263,11 @@ def measure_quality(
     trust, preserved = preservation.rank_preservation(
         points, first, lattice, metric=metric, rows=rows
     )
+    error = topographic_error(nodes, lattice)
+    embedded = preservation.embedding_variance(points, weights)
     return {
         "quantization_error": quantization_error(distances[:, 0]),
-        "topographic_error": topographic_error(nodes, lattice),
+        "topographic_error": error,
         "combined_error": combined_error(distances[:, 0], nodes, weights, lattice, metric),
         "distortion": distortion(
             points,
@@ -273,7 +286,8 @@ def measure_quality(
         "trustworthiness": trust,
         "neighbourhood_preservation": preserved,
         "embedding_ks": preservation.embedding_ks(points, weights),
-        "embedding_variance": preservation.embedding_variance(points, weights),
+        "embedding_variance": embedded,
+        "convergence": convergence(embedded, error),
         "dead_node_share": dead_node_share(np.bincount(first, minlength=lattice.n_nodes)),
     }
 

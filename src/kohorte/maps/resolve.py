@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kohorte.maps.lattice import pca_ratio, suggest_size
-from kohorte.maps.parameters import are_automatic
+from kohorte.maps.parameters import are_automatic, count_rows
 from kohorte.maps.realization import MapParameters
 
 
@@ -16,7 +16,8 @@ def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapPa
     `chosen` is every parameter by name. A lattice of automatic size has about as many nodes as the
     rule `nodes` says (`kohorte.maps.parameters.suggest_nodes`); its sides follow `ratio`,
     which ``"pca"`` takes from the two largest principal components; the rows of a periodic
-    hexagonal lattice are made even. ConfigError for values out of range, or that exclude each
+    hexagonal lattice are made even. Automatic steps are one for each point that the map is trained
+    on. ConfigError for values out of range, or that exclude each
     other, and for only one automatic side.
     """
     values = dict(chosen)
@@ -27,4 +28,6 @@ def resolve_parameters(chosen: Mapping[str, Any], features: np.ndarray) -> MapPa
         wrapped = chosen["periodic"] and chosen["topology"] == "hexagonal"
         if wrapped and values["ydim"] > 1:
             values["ydim"] += values["ydim"] % 2
+    if values["steps"] == "auto":
+        values["steps"] = count_rows(chosen, len(features))
     return MapParameters(**values)

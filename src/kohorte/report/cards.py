@@ -10,7 +10,12 @@ import numpy as np
 import pandas as pd
 
 from kohorte.analysis.profiles import telling_features
-from kohorte.figures.style import group_colour, group_marker
+from kohorte.figures.groups import (
+    consensus_colour,
+    consensus_marker,
+    consensus_name,
+    consensus_title,
+)
 from kohorte.report.facts import Facts, Members, find_members, number_of, p_value, percent, plain
 from kohorte.report.words import LEVEL
 
@@ -45,12 +50,14 @@ class Card:
     group: int
     colour: str
     symbol: str  # Name of its marker
+    name: str  # Given by the user; empty for none
     points: int
     share: str
     headline: str
     strips: Sequence[Strip]
     stability: Sequence[tuple[str, str, str]]  # Measure, value, what it is
     neighbours: Sequence[str]
+    exchanges: Sequence[str]  # Second choices of its points, the commonest first
     composition: Sequence[tuple[str, str]]
     members: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]  # Kind, note, (point, numbers)
 
@@ -69,14 +76,16 @@ def _make_card(facts: Facts, group: int, members: Members) -> Card:
     strips = list(_strips(facts, group))
     return Card(
         group=group,
-        colour=group_colour(group),
-        symbol=group_marker(group),
+        colour=consensus_colour(group),
+        symbol=consensus_marker(group),
+        name=consensus_name(group),
         points=int(row["points"]),
         share=percent(row["points"] / facts.ensemble.n_points),
         headline=_headline(facts, group),
         strips=strips,
         stability=list(_stability(row, facts.ensemble.consensus.consensus)),
         neighbours=list(_neighbours(facts.rows("boundaries"), group)),
+        exchanges=list(_exchanges(facts.rows("exchange"), group)),
         composition=list(_composition(facts.rows("composition"), group)),
         members=list(_members(facts, members)),
     )
@@ -121,7 +130,7 @@ def _strips(facts: Facts, group: int) -> Iterator[Strip]:
             end=place(row.q75),
             middle=place(row.median),
             ticks=[
-                (place(other["median"]), group_colour(int(other["group"])))
+                (place(other["median"]), consensus_colour(int(other["group"])))
                 for other in others.sort_values("n", kind="stable").tail(12).to_dict("records")
             ],
         )
@@ -167,10 +176,29 @@ def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
             continue
         other = pair[1] if pair[0] == group else pair[0]
         if pd.isna(p):
-            yield f"group {other}"
+            yield consensus_title(other)
         else:
             gap = "a gap between them" if p <= LEVEL else "no gap shown between them"
-            yield f"group {other}: {gap} ({p_value(p)})"
+            yield f"{consensus_title(other)}: {gap} ({p_value(p)})"
+
+
+def _exchanges(table: pd.DataFrame, group: int) -> Iterator[str]:
+    """Say which groups the points of a group would be in otherwise."""
+    if table.empty:
+        return
+    own = table[table["group"] == group]
+    rows = own[own["second"] >= 0].head(_VALUES).to_dict("records")
+    for row in rows:
+        doubtful = int(row["doubtful"])
+        other = consensus_title(int(row["second"]))
+        yield (
+            f"{other}: {number_of(int(row['points']), 'point')}, with "
+            f"{percent(row['mean_second_share'])} of their votes"
+            + (f"; {doubtful:,} in doubt" if doubtful else "")
+        )
+    sure = own.loc[own["second"] < 0, "points"].sum()
+    if sure:
+        yield f"no other: {number_of(int(sure), 'point')} with all votes"
 
 
 def _composition(found: pd.DataFrame, group: int) -> Iterator[tuple[str, str]]:
@@ -201,7 +229,11 @@ def _members(
 
     def doubt(row: int) -> str:
         second = int(points.second[row])
-        other = f", group {second} {percent(points.second_share[row])}" if second >= 0 else ""
+        other = (
+            f", {consensus_title(second)} {percent(points.second_share[row])}"
+            if second >= 0
+            else ""
+        )
         return votes(row) + other
 
     kinds = [

@@ -109,7 +109,7 @@ def read_facts(
 
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Read a table of a study; the text `NA` of a name stays text."""
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
+    table = store.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
     # Times differ from run to run, and would make pages differ.
     return table.drop(columns="seconds", errors="ignore")
 

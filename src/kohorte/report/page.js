@@ -18,11 +18,15 @@ for (const head of document.querySelectorAll("table.sheet thead th")) {
     body.append(...rows);
   });
 }
+// What a spreadsheet would take for a formula has an apostrophe before it, as in the files.
+const isNumber = (text) => /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?(inf|nan)$/i.test(text);
+const isFormula = (text) => /^'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/.test(text);
+const guarded = (text) => (isFormula(text) && !isNumber(text) ? `'${text}` : text);
 const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 for (const button of document.querySelectorAll("button.save")) {
   button.addEventListener("click", () => {
     const rows = [...document.getElementById(button.dataset.table).rows];
-    const lines = rows.map((row) => [...row.cells].map((cell) => quoted(value(cell))).join(","));
+    const lines = rows.map((row) => [...row.cells].map((cell) => quoted(guarded(value(cell)))).join(","));
     const file = new Blob([lines.join("\n") + "\n"], { type: "text/csv" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);

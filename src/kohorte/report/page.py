@@ -16,17 +16,25 @@ import pandas as pd
 import kohorte
 from kohorte._checks import extra
 from kohorte._files import replacing
-from kohorte.figures.style import MARKERS
+from kohorte.figures.groups import MARKER_PATHS, named_groups
 from kohorte.report.cards import Card, describe_more, make_cards
 from kohorte.report.facts import Facts, plain, read_facts
 from kohorte.report.words import describe_figure, headline, verdict
-from kohorte.study.figures import MAP, PARAMETERS, RESULT, TRUST
+from kohorte.study.figures import (
+    GRID,
+    MAP,
+    PARAMETERS,
+    RESULT,
+    TABLE_ORDER,
+    TRUST,
+    in_reading_order,
+)
 
 with extra("workflow"):
     import jinja2
     from markupsafe import Markup, escape
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 #: Pixels that a picture is made narrower to where it is a large file.
 WIDEST = 1500
@@ -41,38 +49,8 @@ PARTS = {
     TRUST: "Can I trust it?",
     PARAMETERS: "Which parameters matter?",
     MAP: "What do the maps look like?",
+    GRID: "What lies where on the grid?",
 }
-
-#: Figures in the order of their part; others follow.
-_FIRST = (
-    *("profiles", "signal", "composition"),
-    *("evidence", "sufficiency", "confidence", "reliability", "stability"),
-    *("agreement", "effects", "quality"),
-    *("node_groups", "umatrix", "component_planes", "hits"),
-)
-
-#: Tables in the order in which they are read; others follow.
-_ORDER = (
-    *("groups", "group_features", "composition", "notable", "boundaries", "structure", "evidence"),
-    *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
-    *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
-)
-
-#: Places of the corners of a marker in a square of 20, by its name in matplotlib.
-_SHAPES = {
-    "o": '<circle cx="10" cy="10" r="8"/>',
-    "s": '<rect x="3" y="3" width="14" height="14"/>',
-    "^": '<path d="M10 2 18 17H2z"/>',
-    "D": '<path d="M10 1 19 10 10 19 1 10z"/>',
-    "v": '<path d="M10 18 2 3h16z"/>',
-    "P": '<path d="M7 2h6v5h5v6h-5v5H7v-5H2V7h5z"/>',
-    "X": '<path d="M2 6 6 2l4 4 4-4 4 4-4 4 4 4-4 4-4-4-4 4-4-4 4-4z"/>',
-    "<": '<path d="M2 10 17 2v16z"/>',
-    "p": '<path d="M10 1 19 8l-3 10H4L1 8z"/>',
-    ">": '<path d="M18 10 3 18V2z"/>',
-    "h": '<path d="M10 1 18 5.5v9L10 19l-8-4.5v-9z"/>',
-}
-assert set(_SHAPES) == set(MARKERS)
 
 
 @dataclass(frozen=True)
@@ -112,8 +90,9 @@ def write_report(
     has_maps: bool,
     settings: Mapping[str, Any],
     provenance: Iterable[tuple[str, str, str]],
-) -> None:
-    """Write the page of a study.
+    names: str | Path | None = None,
+) -> Facts:
+    """Write the page of a study; return what it was made from.
 
     Parameters
     ----------
@@ -129,11 +108,15 @@ def write_report(
         What the configuration says beyond its defaults, by dotted key.
     provenance
         Rows of topic, name and value.
+    names
+        `groups.json`, where groups were named.
     """
     facts = read_facts(study, ensemble=ensemble, data=data, tables=tables, has_maps=has_maps)
-    text = render_report(facts, figures, captions, settings, list(provenance))
+    with named_groups(names) as named:
+        text = render_report(facts, figures, captions, settings, list(provenance), named.notes)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+    return facts
 
 
 def render_report(
@@ -142,57 +125,68 @@ def render_report(
     captions: Mapping[str, str],
     settings: Mapping[str, Any],
     provenance: Sequence[tuple[str, str, str]],
+    unused_names: Sequence[str] = (),
 ) -> str:
     """Return the page as text; arguments as for `write_report`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+    cards = make_cards(facts)
+    parts: dict[str, list[Picture]] = {section: [] for section in PARTS}
+    by_name = {figure["name"]: figure for figure in figures}
+    for figure in map(by_name.__getitem__, in_reading_order(by_name)):
+        picture = _show_figure(facts, figure, captions)
+        parts.setdefault(figure["section"], []).append(picture)
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            study=facts.study,
+            version=kohorte.__version__,
+            headline=headline(facts),
+            findings=verdict(facts),
+            cards=cards,
+            more=describe_more(facts, cards),
+            unused_names=unused_names,
+            id_title=facts.id_title,
+            step=facts.step,
+            parts=[
+                {
+                    "id": f"part-{number}",
+                    "title": PARTS.get(section, section),
+                    "pictures": pictures,
+                }
+                for number, (section, pictures) in enumerate(parts.items(), start=1)
+                if pictures
+            ],
+            sheets=list(_show_tables(facts, captions)),
+            most_rows=MOST_ROWS,
+            settings=[
+                (key, json.dumps(value, ensure_ascii=False)) for key, value in settings.items()
+            ],
+            provenance=[row for row in provenance if row[0] != "configuration"],
+            bibtex=_bibtex(),
+            marker=draw_marker,
+            style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),
+            script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Return the environment of the templates beside this module."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    cards = make_cards(facts)
-    parts: dict[str, list[Picture]] = {section: [] for section in PARTS}
-    first = {name: number for number, name in enumerate(_FIRST)}
-    for figure in sorted(figures, key=lambda figure: first.get(figure["name"], len(first))):
-        picture = _show_figure(facts, figure, captions)
-        parts.setdefault(figure["section"], []).append(picture)
-    return environment.get_template("page.html").render(
-        study=facts.study,
-        version=kohorte.__version__,
-        headline=headline(facts),
-        findings=verdict(facts),
-        cards=cards,
-        more=describe_more(facts, cards),
-        id_title=facts.id_title,
-        step=facts.step,
-        parts=[
-            {
-                "id": f"part-{number}",
-                "title": PARTS.get(section, section),
-                "pictures": pictures,
-            }
-            for number, (section, pictures) in enumerate(parts.items(), start=1)
-            if pictures
-        ],
-        sheets=list(_show_tables(facts, captions)),
-        most_rows=MOST_ROWS,
-        settings=[(key, json.dumps(value, ensure_ascii=False)) for key, value in settings.items()],
-        provenance=[row for row in provenance if row[0] != "configuration"],
-        bibtex=_bibtex(),
-        marker=draw_marker,
-        style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
-        script=Markup((_FOLDER / "page.js").read_text(encoding="utf-8")),
-    )
 
 
 def draw_marker(card: Card) -> Markup:
     """Return the marker of a group, in its colour, as a picture of vectors."""
-    shape = Markup(_SHAPES[card.symbol])
     return Markup(
         '<svg class="marker" viewBox="0 0 20 20" aria-hidden="true" fill="{}" '
-        'stroke="currentColor" stroke-width="0.8">{}</svg>'
-    ).format(card.colour, shape)
+        'stroke="currentColor" stroke-width="0.8"><path d="{}"/></svg>'
+    ).format(card.colour, MARKER_PATHS[card.symbol])
 
 
 def read_caption(text: str) -> Markup:
@@ -233,21 +227,24 @@ def fit_picture(content: bytes) -> tuple[bytes, int, int]:
 
 
 def _show_tables(facts: Facts, captions: Mapping[str, str]) -> Iterator[Sheet]:
-    known = [name for name in _ORDER if name in facts.tables]
+    known = [name for name in TABLE_ORDER if name in facts.tables]
     for name in [*known, *sorted(set(facts.tables) - set(known))]:
-        table = facts.tables[name]
-        if not len(table):
-            continue
-        shown = table.head(MOST_ROWS)
-        columns = [[(plain(v), _whole(v)) for v in shown[c].tolist()] for c in shown.columns]
-        yield Sheet(
-            name=name,
-            reading=read_caption(captions.get(f"tables/{name}", "")),
-            columns=[str(column) for column in table.columns],
-            numeric=[pd.api.types.is_numeric_dtype(table[column]) for column in table.columns],
-            rows=list(zip(*columns, strict=True)),
-            total=len(table),
-        )
+        if len(facts.tables[name]):
+            yield show_table(name, facts.tables[name], captions)
+
+
+def show_table(name: str, table: pd.DataFrame, captions: Mapping[str, str]) -> Sheet:
+    """Return a table as it is shown on a page."""
+    shown = table.head(MOST_ROWS)
+    columns = [[(plain(v), _whole(v)) for v in shown[c].tolist()] for c in shown.columns]
+    return Sheet(
+        name=name,
+        reading=read_caption(captions.get(f"tables/{name}", "")),
+        columns=[str(column) for column in table.columns],
+        numeric=[pd.api.types.is_numeric_dtype(table[column]) for column in table.columns],
+        rows=list(zip(*columns, strict=True)),
+        total=len(table),
+    )
 
 
 def _whole(value: Any) -> str:
@@ -261,4 +258,4 @@ def _bibtex() -> str:
         "@software{kohorte,\n  title = {kohorte},\n  author = {{The kohorte developers}},\n"
         f"  version = {{{kohorte.__version__}}}\n}}\n"
     )
-    return f"{own}\n{(_FOLDER / 'references.bib').read_text(encoding='utf-8')}"
+    return f"{own}\n{(FOLDER / 'references.bib').read_text(encoding='utf-8')}"

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kohorte.analysis.exchange import exchanging_pairs
 from kohorte.analysis.profiles import telling_features
 from kohorte.analysis.reliability import calibration_error
 from kohorte.ensemble.sufficiency import LEAST
+from kohorte.figures.groups import consensus_title
 from kohorte.report.facts import Facts, number_of, p_value, percent, plain
 
 #: Of a p-value, below which a page speaks of a difference.
@@ -119,6 +121,8 @@ def _certainty(facts: Facts) -> Finding:
             ": no group has half of the votes, or a second one has more than half as many as the "
             "first"
         )
+        if pairs := _doubted_pairs(facts):
+            text += f"; {pairs}"
     text += "."
     if points.outliers is not None:
         verb = "looks" if points.outliers <= 1 else "look"
@@ -128,6 +132,38 @@ def _certainty(facts: Facts) -> Finding:
         )
     tone = "good" if share < 0.05 else "bad" if share > 0.2 else "neutral"
     return Finding("How sure is the group of a point?", f"{percent(1 - share)} clear", text, tone)
+
+
+def _doubted_pairs(facts: Facts, most: int = 3) -> str:
+    """Say between which groups the points in doubt are, those with most of them first."""
+    table = facts.rows("exchange")
+    if table.empty:
+        return ""
+    pairs = exchanging_pairs(table)
+    doubted = pairs[pairs["doubtful"] > 0]
+    named = [
+        f"{row.first} and {row.other} ({row.doubtful:,})"
+        for row in doubted.head(most).itertuples(index=False)
+    ]
+    more = len(doubted) - len(named)
+    named += [f"{number_of(more, 'other pair')}"] if more else []
+    return f"they are between the groups {', '.join(named)}" if named else ""
+
+
+def _exchange(facts: Facts) -> str:
+    table = facts.rows("exchange")
+    pairs = exchanging_pairs(table) if len(table) else table
+    if pairs.empty:
+        return "Every point has all votes for its group: no groups exchange points."
+    row = pairs.iloc[0]
+    both = facts.points_by_group[int(row["first"])] + facts.points_by_group[int(row["other"])]
+    points = number_of(int(row["points"]), "point")
+    return (
+        f"Groups {int(row['first'])} and {int(row['other'])} are the least sure pair: for {points} "
+        f"of their {both:,} the other one is the second choice, with "
+        f"{percent(row['votes'] / row['points'])} of the votes on average; "
+        f"{int(row['doubtful']):,} of these are in doubt."
+    )
 
 
 def _name_realizations(facts: Facts) -> str:
@@ -205,6 +241,12 @@ def _classes(facts: Facts) -> Finding | None:
         f"{own['ari']:.2f}); a single realization in the median for "
         f"{percent(middle['accuracy'])} ({middle['ari']:.2f}). "
     )
+    if "signal_cuts" in scores:
+        cut = scores["signal_cuts"]
+        text += (
+            f"Classes of the stacked signal, cut by hand, are right for {percent(cut['accuracy'])} "
+            f"({cut['ari']:.2f}). "
+        )
     text = text.strip() + (" No map has seen the classes." if facts.has_maps else "")
     return Finding("Do they match the known classes?", percent(own["accuracy"]), text)
 
@@ -244,7 +286,9 @@ def _profiles(facts: Facts) -> str:
     parts = []
     for group in facts.groups.index[:4]:
         for row in telling_features(facts.profiles, group, 1):
-            parts.append(f"group {group} by {facts.title(row.feature)} ({_telling(row)})")
+            parts.append(
+                f"{consensus_title(group)} by {facts.title(row.feature)} ({_telling(row)})"
+            )
     return f"What tells them apart most: {'; '.join(parts)}." if parts else ""
 
 
@@ -340,7 +384,7 @@ def _stability(facts: Facts) -> str:
         return ""
     worst = int(np.nanargmin(cohesion))
     return (
-        f"The loosest group is group {worst}: another realization agrees for "
+        f"The loosest group is {consensus_title(worst)}: another realization agrees for "
         f"{percent(cohesion[worst])} of its points."
     )
 
@@ -359,6 +403,7 @@ _FIGURES: Mapping[str, Callable[[Facts], str]] = {
     "similarity": _similarity,
     "ranking": _ranking,
     "confidence": _confidence,
+    "exchange": _exchange,
     "reliability": _reliability,
     "clusters": _clusters,
     "quality": _quality,

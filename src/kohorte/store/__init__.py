@@ -20,12 +20,18 @@ _NAMES = {
         *("read_data", "write_data"),
     ],
     "ensembles": [
-        *("StoredEnsemble", "read_ensemble", "read_overlaps", "read_representative"),
+        *(
+            "StoredEnsemble",
+            "count_groups",
+            "read_ensemble",
+            "read_overlaps",
+            "read_representative",
+        ),
         *("write_ensemble", "write_overlaps"),
     ],
     "files": [
         *("create", "open_result", "put", "put_attributes", "read_json", "read_result"),
-        *("read_text", "write_csv", "write_index"),
+        *("read_csv", "read_text", "write_csv", "write_index"),
     ],
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
     "realizations": [

@@ -332,6 +332,17 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
         )
 
 
+def count_groups(path: str | Path) -> np.ndarray:
+    """Return the number of points of each group, (G,) int64, from `ensemble.h5`."""
+    with read_result(path, "ensemble") as file:
+        labels, count = file["points/label"], int(file["consensus"].attrs["n_groups"])
+        sizes = np.zeros(count, dtype=np.int64)
+        for start in range(0, len(labels), _BLOCK_ROWS):
+            block = labels[start : start + _BLOCK_ROWS]
+            sizes += np.bincount(block[block >= 0], minlength=count)
+    return sizes
+
+
 def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, str]) -> None:
     """Write the counts of one slab; `contents`: digest of each realization's labels, in order."""
     n_points, noise = overlaps.n_points, overlaps.noise

@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -25,6 +25,7 @@ import numpy as np
 from kohorte import provenance
 from kohorte._files import replacing
 from kohorte._hdf5 import open_for_reading
+from kohorte._text import guard_cell, unguard_cell
 from kohorte.errors import KohorteError, ResultError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _MADE_BY: dict[str, Sequence[str]] = {
 
 # Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
 _BY_UNIT = {
-    "text": ("units", "titles", "names", "class_names", "ids"),
+    "text": ("units", "titles", "names", "class_names", "study_classes", "ids"),
     "scaled": ("features", "weights"),
     "physical unit of the feature": ("offset",),
     "physical unit of the feature per scaled unit": ("scale",),
@@ -57,7 +58,7 @@ _BY_UNIT = {
         *("scaling/weights", "factors", "alpha"),
         *("gsum", "ranked", "smoothed", "signal"),
     ),
-    "class index, -1 where it is not known": ("truth",),
+    "class index, -1 where it is not known": ("truth", "group_class", "winner_class"),
     "row of the source, from 0": ("rows",),
     "scaled distance": ("u_matrix", "quantization_error"),
     "basin index": ("basins",),
@@ -81,9 +82,10 @@ _BY_UNIT = {
     "logarithm of a ratio": ("separation", "support", "score"),
     "adjusted Rand index": ("ari",),
     "normalized mutual information": ("nmi",),
-    "share of realizations": ("confidence", "second_share"),
+    "share of realizations": ("confidence", "second_share", "winner_share"),
     "quantization errors": ("novelty",),
     "yes or no": ("is_outlier",),
+    "class of the signal, 0 the lowest": ("signal_class",),
 }
 
 #: Unit of the datasets of every study, by the last part of the name; the files of a single study
@@ -276,9 +278,34 @@ def _is_sealed(path: Path, *_version: int) -> bool:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a pandas table as CSV, whole or not at all; floats keep every bit."""
+    """Write a pandas table as CSV, whole or not at all; floats keep every bit.
+
+    A text that a spreadsheet would take for a formula has an apostrophe before it, also in the
+    head; `read_csv` takes it away.
+    """
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        guarded = _with_texts(table, guard_cell)
+        guarded.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_csv(path: str | Path, **options: Any) -> pd.DataFrame:
+    """Read what `write_csv` wrote, with the options of `pandas.read_csv`."""
+    import pandas as pd
+
+    return _with_texts(pd.read_csv(path, **options), unguard_cell)
+
+
+def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return a table whose texts, also the names of columns, are changed."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
+    found = table.rename(columns=changed)
+    for place, dtype in enumerate(table.dtypes):
+        if dtype.kind not in "biufc":
+            found.isetitem(place, table.iloc[:, place].map(changed).array)
+    return found
 
 
 def write_index(

@@ -15,6 +15,7 @@ import numpy as np
 from kohorte import provenance
 from kohorte.data.arrays import open_npy_array
 from kohorte.data.hdf5 import find_dataset
+from kohorte.data.names import find_file
 from kohorte.errors import DataError, ResultError
 from kohorte.maps.lattice import Lattice
 from kohorte.store.ensembles import read_representative
@@ -123,6 +124,7 @@ def read_weights(path: str | Path) -> np.ndarray:
     """Read weights (M, F) from a realization or NumPy file; ResultError if it is neither."""
     path = Path(path)
     try:
+        find_file(str(path))
         if path.suffix == ".npy":
             return np.array(open_npy_array(str(path), path))
         with read_result(path, "realization") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import extra, suggest
+from kohorte._text import ACTING
 from kohorte.data.names import SEEN
 from kohorte.errors import ConfigError
 from kohorte.maps.parameters import PARAMETERS
@@ -33,11 +34,14 @@ _MAX_SHOWN = 80
 _MAX_INTEGER = 2**63 - 1
 
 #: Sections and keys that name a file; the points of a study come from the first ones.
-_FILES = (("data", "source"), ("training", "weights"), ("classification", "test"))
+_FILES = (
+    *(("data", "source"), ("training", "weights"), ("classification", "test")),
+    ("groups", "file"),
+)
 _OTHER_FILES = (("prediction", "source"), ("comparison", "with"), ("figures", "font"))
 
 #: Characters that no name or path needs, and that fool terminals, file names and reports.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile(f"[\n{ACTING}]")
 
 
 def load_schema(modules: Iterable[StudyModule] = ()) -> dict[str, Any]:
@@ -351,6 +355,18 @@ def portable_config(
 def path_keys(modules: Iterable[StudyModule]) -> list[tuple[str, str]]:
     """Return the sections and keys that name one file each, which points of a study come from."""
     return [*_FILES, *(key for module in modules for key in module.files)]
+
+
+def named_paths(
+    config: Mapping[str, Any], modules: Iterable[StudyModule]
+) -> Iterator[tuple[str, str]]:
+    """Yield key and path of every file or folder that a configuration names."""
+    for section, key in (*path_keys(modules), *_OTHER_FILES):
+        path = config.get(section, {}).get(key)
+        if path is not None:
+            yield f"{section}.{key}", path
+    for path in config["realizations"]["labels"] or ():
+        yield "realizations.labels", path
 
 
 def map_paths(

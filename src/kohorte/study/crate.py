@@ -36,17 +36,24 @@ _CODE = (
     *("LICENSE", "README.md", "CITATION.cff"),
 )
 _CODE_FOLDERS = ("config", "envs", "scripts", "src", "workflow")
-_CODE_SUFFIXES = {".csv", ".in", ".py", ".rst", ".smk", ".txt", ".yaml"}
+_CODE_SUFFIXES = {
+    *(".csv", ".in", ".py", ".rst", ".smk", ".txt", ".yaml"),
+    *(".bib", ".css", ".html", ".js"),
+}
 _RO_CRATE = "https://w3id.org/ro/crate/1.1"
 _PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
 _CONTEXT = [f"{_RO_CRATE}/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]
 _LICENSE = "https://spdx.org/licenses/MIT"
-_RESULTS = ("ensemble.h5", "sweep.h5", "summary.txt", "figures/", "tables/")
+_RESULTS = (
+    *("ensemble.h5", "sweep.h5", "summary.txt", "report.html", "explorer.html", "groups.json"),
+    *("figures/", "tables/"),
+)
 
 # What the machine calls these types depends on the machine.
 _TYPES = {
     ".csv": "text/csv",
     ".h5": "application/x-hdf5",
+    ".html": "text/html",
     ".json": "application/json",
     ".md": "text/markdown",
     ".pdf": "application/pdf",
@@ -108,6 +115,8 @@ def bundle_study(
     members |= {f"code/{name}": file for name, file in _code_files(Path(code))}
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     releases = _read_releases(folder / "tables" / "provenance.csv")
+    if named := config["groups"]["file"]:  # as `code/` sees it
+        members[f"code/{named}"] = folder / "groups.json"
     where = _describe_source(config, source)
     members["README.md"] = _README.format(
         study=config["study"], release=releases["kohorte"], data=_data_to_get(where)

@@ -53,11 +53,19 @@ class Figure:
     #: Whether it is drawn only where `figures.extra` names it, and not for every study that has
     #: what it needs
     on_request: bool = False
+    #: Key of the configuration, with its section, that is a request, too, where it has a value
+    wanted_by: str = ""
     cost: str = "plot"  # What drawing takes: a key of the costs of rules
 
     def find_lack(self, config: Config, study: Study) -> str:
         """Say what a study lacks of the needs, in words; nothing where it lacks nothing."""
         return next(filter(None, (need.find_lack(config, study) for need in self.needs)), "")
+
+    def is_wanted(self, config: Config) -> bool:
+        """Whether a study asks for it, or it needs no request."""
+        section, _, name = self.wanted_by.rpartition(".")
+        with_key = bool(name and config[section][name])
+        return not self.on_request or self.name in config["figures"]["extra"] or with_key
 
     def choose_parameters(self, config: Config, study: Study) -> dict[str, Any]:
         """Return the values of the parameters, by the last part of their names."""
@@ -68,6 +76,21 @@ class Figure:
         return values
 
 
+#: Tables in the order in which they are read; others follow.
+TABLE_ORDER = (
+    *("groups", "group_features", "features", "composition", "notable"),
+    *("exchange", "boundaries", "structure", "evidence"),
+    *("evaluation", "classes", "reliability", "sufficiency", "stability", "splits", "choice"),
+    *("realizations", "effects", "sweep", "agreement", "clusters", "points"),
+)
+
+
+def in_reading_order(names: Iterable[str]) -> list[str]:
+    """Return names of figures, those of READ_FIRST first."""
+    first = {name: number for number, name in enumerate(READ_FIRST)}
+    return sorted(names, key=lambda name: first.get(name, len(first)))
+
+
 def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> list[Figure]:
     """Return the figures that a study has: those without request that it can have, and its extra.
 
@@ -75,10 +98,10 @@ def choose_figures(figures: Iterable[Figure], config: Config, study: Study) -> l
     """
     chosen, extra = [], config["figures"]["extra"]
     for figure in figures:
-        if figure.on_request and figure.name not in extra:
+        if not figure.is_wanted(config):
             continue
         lack = figure.find_lack(config, study)
-        if lack and figure.on_request:
+        if lack and figure.name in extra:
             raise ConfigError(f"figures.extra: {figure.name!r} cannot be drawn: {lack}")
         if not lack:
             chosen.append(figure)
@@ -158,7 +181,18 @@ STAGES = _require(
 )
 
 #: Sections of the report in the order that they are read.
-SECTIONS = RESULT, TRUST, PARAMETERS, MAP = ("1 Result", "2 Trust", "3 Parameters", "4 Map")
+SECTIONS = RESULT, TRUST, PARAMETERS, MAP, GRID, TABLES, PROVENANCE = (
+    *("1 Result", "2 Trust", "3 Parameters", "4 Map", "5 Grid"),
+    *("6 Tables", "7 Provenance"),
+)
+
+#: Figures in the order that they are read in their section; others follow.
+READ_FIRST = (
+    *("profiles", "signal", "composition"),
+    *("evidence", "sufficiency", "confidence", "exchange", "reliability", "stability"),
+    *("agreement", "effects", "quality"),
+    *("node_groups", "umatrix", "component_planes", "hits"),
+)
 
 _of_a_map = partial(
     Figure,
@@ -179,7 +213,6 @@ FIGURES = (
         "umatrix",
         "kohorte.figures.maps",
         "Which clusters does a map have, and which basins were merged into them?",
-        inputs=["maps", "ensemble"],
     ),
     _of_a_map("component_planes", "kohorte.figures.maps", "How does each feature vary over a map?"),
     _of_a_map(
@@ -296,6 +329,16 @@ FIGURES = (
         inputs=["ensemble", "data"],
         parameters=["figures.features"],
     ),
+    _of_an_ensemble(
+        "signal_cuts",
+        "kohorte.figures.signal_cuts",
+        "How is the stacked signal distributed, and which points do its cut-offs separate?",
+        needs=[POINTS],
+        inputs=["ensemble", "data"],
+        parameters=["figures.features", "ensemble.signal_cuts"],
+        on_request=True,
+        wanted_by="ensemble.signal_cuts",
+    ),
     _of_trust(
         "confidence",
         "kohorte.figures.points",
@@ -303,6 +346,14 @@ FIGURES = (
         needs=[POINTS],
         inputs=["ensemble", "data", "maps"],
         parameters=["figures.features", "figures.realization"],
+    ),
+    _of_trust(
+        "exchange",
+        "kohorte.figures.exchange",
+        "Which groups exchange points: which one is second choice of the votes for which?",
+        needs=[SEVERAL],
+        inputs=[],
+        tables=["exchange"],
     ),
     _of_an_ensemble(
         "composition",

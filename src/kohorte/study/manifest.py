@@ -21,6 +21,7 @@ import kohorte
 from kohorte import provenance, store
 from kohorte._checks import extra
 from kohorte._files import replacing
+from kohorte._text import guard_cell
 from kohorte.errors import ResultError
 
 with extra("workflow"):
@@ -263,7 +264,8 @@ def _write_rows(path: str | Path, rows: Sequence[Mapping[str, str]]) -> None:
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as f:
         writer = csv.DictWriter(f, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow({name: guard_cell(value) for name, value in row.items()})
 
 
 def _beside(path: Path, folder: Path) -> str:

@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._files import replacing
-from kohorte.data.names import is_file, locate
-from kohorte.errors import ConfigError, ResultError
+from kohorte.data.names import find_file, is_file, locate
+from kohorte.errors import ConfigError, DataError, MissingFileError, ResultError
 
 #: Where a workflow keeps what it knows of files, in the directory that Snakemake runs in.
 MEMORY = Path(".snakemake", "kohorte")
 
 #: A file that was written within so many seconds may be written again with the same dates.
 _FRESH = 2.0
+
+#: What Snakemake reads as wildcards, and as names of folders, in paths.
+_PATTERN = "{}<>"
 _LARGE = 4 << 30  # bytes whose reading is announced
 
 
@@ -82,18 +85,18 @@ def _short(text: str) -> str:
 
 def plain_name(path: str) -> str:
     """Return the name of a file without what Snakemake reads as a pattern."""
-    return Path(path).name.translate({ord("{"): "_", ord("}"): "_"})
+    return Path(path).name.translate(dict.fromkeys(map(ord, _PATTERN), "_"))
 
 
 def plain_path(path: str, key: str, memory: Path = MEMORY) -> str:
-    """Return a path to a file that holds no braces, which Snakemake reads as a pattern.
+    """Return a path to a file without braces, which Snakemake reads as a pattern.
 
-    A path without braces is returned as it is, but for a home folder at its start (`~`). For one
-    with braces it is that of a link in `memory`. `key`: who names the file. Raises ConfigError
-    where no link can be made.
+    A path without `_PATTERN` is returned as it is, but for a home folder at its start (`~`). For
+    one with such letters it is that of a link in `memory`. `key`: who names the file. Raises
+    ConfigError where no link can be made.
     """
     path = locate(path)
-    if not {"{", "}"} & set(path):
+    if not set(_PATTERN) & set(path):
         return path
     target = os.path.abspath(path)
     link = memory / "links" / _short(target) / plain_name(path)
@@ -107,10 +110,49 @@ def plain_path(path: str, key: str, memory: Path = MEMORY) -> str:
         os.replace(temporary, link)
     except OSError as error:
         raise ConfigError(
-            f"{key}: Snakemake reads braces as a pattern, and no link to {path} can be made "
+            f"{key}: Snakemake reads these letters as a pattern, and no link to {path} can be made "
             f"({error.strerror}); rename the file"
         ) from error
     return str(link)
+
+
+def check_named(key: str, path: str, own: Path) -> None:
+    """Refuse a file that cannot be read, or is to be made from what it is read for: ConfigError.
+
+    It is not opened, as a pipe would be waited for without end. A file that is not there yet is
+    none to refuse. `own`: the folder of the study's results, which `key` belongs to.
+    """
+    if Path(os.path.realpath(locate(path))).is_relative_to(os.path.realpath(own)):
+        raise ConfigError(
+            f"{key}: {path} is a result of this study itself, and would be made anew with it; copy "
+            "it to another place, or name what it was made from"
+        )
+    try:
+        find_file(path)
+    except MissingFileError:
+        pass
+    except DataError as error:
+        raise ConfigError(f"{key}: {error}") from None
+
+
+def explain_missing(message: str, named: Mapping[str, tuple[str, str]]) -> str | None:
+    """Return what to say in place of Snakemake's message that input files are missing.
+
+    `named`: key of the configuration and path as it stands there, of each input that it names.
+    None where the message is another one, or about other files.
+    """
+    if "MissingInputException" not in message:
+        return None
+    faults = []
+    for line in map(str.strip, message.splitlines()):
+        if line in named:
+            key, path = named[line]
+            with contextlib.suppress(OSError):
+                try:
+                    find_file(path)
+                except DataError as error:
+                    faults.append(f"kohorte: {key}: {error}")
+    return "\n".join(faults) or None
 
 
 def named_files(config: Mapping[str, Any], keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -78,6 +78,7 @@ def results_page(page: str, figures: Iterable[Figure]) -> str:
     for figure in sorted(figures, key=lambda figure: figure.on_request):
         needs = ", ".join(need.text for need in figure.needs)
         when = "on request" if figure.on_request else "always"
+        when += f", or with `{figure.wanted_by}`" if figure.wanted_by else ""
         table.append(f"| `{figure.name}` | {figure.question} | {needs} | {when} |")
     return "\n".join([before + _FIRST.strip(), *table, _LAST + rest.partition(_LAST)[2]])
 

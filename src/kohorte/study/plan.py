@@ -30,6 +30,7 @@ from kohorte.maps.parameters import (
 )
 from kohorte.study.figures import all_figures, choose_figures, has_classes
 from kohorte.study.modules import StudyModule
+from kohorte.study.reading import TAKEN
 
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
 MAX_REALIZATIONS = 100_000
@@ -82,11 +83,19 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
     points are given and there are no classes or maps; the study has a reserved name; there is
     neither a source of data nor a list of label files.
     """
-    if config["study"] in {*RESERVED, *(name for module in modules for name in module.reserved)}:
+    name = config["study"]
+    if name in {*RESERVED, *(name for module in modules for name in module.reserved)}:
         raise ConfigError(
-            f"study: results/{config['study']} holds results that belong to no study; take another "
-            "name"
+            f"study: results/{name} holds results that belong to no study; take another name"
         )
+    if name in TAKEN:
+        raise ConfigError(
+            f"study: {name!r} is a folder of every study, or a section of the configuration; take "
+            f"another name, such as {name}_study"
+        )
+    cuts = config["ensemble"]["signal_cuts"]
+    if cuts is not None and cuts != sorted(cuts):
+        raise ConfigError(f"ensemble.signal_cuts: {cuts} are not ascending")
     if config["realizations"]["labels"] is not None:
         return _plan_labels(config, modules)
     if config["data"]["source"] is None:

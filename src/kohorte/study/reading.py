@@ -24,6 +24,15 @@ from kohorte.errors import ConfigError
 Schema = Mapping[str, Any]
 
 
+#: What no study is called: folders that all have, and sections of a configuration, which a name
+#: that is one may have been meant for.
+TAKEN = (
+    *("results", "resources", "logs", "benchmarks"),
+    *("data", "lattice", "training", "segmentation", "realizations", "structure", "ensemble"),
+    *("figures", "groups", "explorer", "classification", "prediction", "comparison", "execution"),
+)
+
+
 class ReadDict(dict[str, Any]):
     """A mapping as read, with the text of the values that are no text, by their key."""
 
@@ -97,8 +106,8 @@ def read_study(paths: Iterable[str | Path], arguments: Iterable[str] = ()) -> Re
 
 def study_name(path: str | Path) -> str:
     """Return the name of a study that gives none: that of its file, in letters of names."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(path).stem).lstrip("._-")
-    return plain[:80] or "study"
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(path).stem).lstrip("._-")[:80] or "study"
+    return f"{plain}_study" if plain in TAKEN else plain
 
 
 def merge(found: dict[str, Any], addition: Mapping[str, Any]) -> None:

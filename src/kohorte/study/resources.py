@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kohorte._limits import MAX_CLUSTERS
-from kohorte.maps.parameters import DEFAULT_EPOCHS, has_draw, suggest_nodes
+from kohorte.maps.parameters import DEFAULT_EPOCHS, count_rows, has_draw, suggest_nodes
 
 #: What a job asks for over what was measured.
 MEMORY_MARGIN, TIME_MARGIN = 1.5, 3.0
@@ -79,6 +79,8 @@ COSTS: Mapping[str, Cost] = {
     "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
     # Distances of all points to the means of their groups.
     "write_report": Cost(base_mb=500, mb_per_mb=6, seconds_per_mb=0.5),
+    # Labels, winners and the shown features of the points, as they are and packed.
+    "write_explorer": Cost(base_mb=900, mb_per_mb=3, base_seconds=30, seconds_per_mb=0.2),
     "write_group_signals": Cost(),
     "tabulate": Cost(),
     "plot": Cost(base_mb=400, mb_per_mb=4, seconds_per_mb=0.5),
@@ -111,6 +113,7 @@ def map_seconds(parameters: Mapping[str, Any], n_points: int, n_features: int) -
     updates = 0  # of all nodes by all others
     if online and parameters["epochs"] is None:
         visits = parameters["steps"]
+        visits = count_rows(parameters, n_points) if visits == "auto" else visits
     elif parameters["trainer"] == "batch":
         updates = epochs
     elif parameters["trainer"] == "minibatch":

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from kohorte._text import visible
+
 #: Environment variable: "snakemake" leaves the terminal to Snakemake. In the jobs of a run that is
 #: shown here it is "stages": what they have to say is read from their logs.
 VARIABLE = "KOHORTE_TERMINAL"
@@ -380,7 +382,7 @@ class Display:
 
     def _draw(self, text: str) -> None:
         """Write the live line over the former one."""
-        width = shutil.get_terminal_size().columns - 1
+        text, width = visible(text), shutil.get_terminal_size().columns - 1
         text = text if len(text) <= width else text[: max(0, width - 3)] + "..."
         self._write("\r" + text + " " * max(0, self._width - len(text)))
         self._width = len(text)
@@ -392,7 +394,7 @@ class Display:
 
     def _print(self, text: str, mark: str = "") -> None:
         self._clear()
-        text = text.strip("\n")
+        text = visible(text.strip("\n"))
         self._write((f"\x1b[{mark}m{text}\x1b[0m" if mark and self._color else text) + "\n")
 
     def _write(self, text: str) -> None:

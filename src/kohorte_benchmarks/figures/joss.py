@@ -33,6 +33,7 @@ class Curve:
     label: str
     number: int | None
     measured: bool = False
+    base: str = ""  # What its ratio is to, where that is not the legacy program of its half
 
     def style(self) -> Style:
         """Properties of a line; what was measured has markers."""
@@ -52,11 +53,14 @@ _MAPS = {
 
 _ENSEMBLES = {
     "legacy, cpu": Curve("legacy SCE, published", None),
+    "legacy, gpu": Curve("legacy SCE on the GPU's node", 7),
     "aweSOM, cpu": Curve("aweSOM, CPU, published", 8),
-    "aweSOM, gpu": Curve("aweSOM, GPU, published", 5),
+    # Its node is another one, on which the legacy program took other times.
+    "aweSOM, gpu": Curve("aweSOM, GPU, published", 5, base="legacy, gpu"),
     "NumPy": Curve("published operations", 1, measured=True),
     "kohorte": Curve("kohorte, disk to disk", 0, measured=True),
-    "gpu": Curve("kohorte, counting on GPU", 2, measured=True),
+    "jax": Curve("kohorte, counting by JAX, CPU", 6, measured=True),
+    "gpu": Curve("kohorte, counting by JAX, GPU", 2, measured=True),
 }
 
 _DASHES = ("-", "--", ":")
@@ -68,6 +72,7 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
 
     Ratios divide the published time of the legacy program, interpolated between its own numbers of
     points, by the time of each other one: of different machines where that one was measured here.
+    The published times on a GPU have those of the legacy program on the same node above them.
 
     `maps` and `ensemble` are the tables of those modules of kohorte_benchmarks, `published` is
     published_timings.csv beside them.
@@ -121,12 +126,15 @@ def _ensemble_curves(ensemble: pd.DataFrame, published: pd.DataFrame) -> dict[st
     name, usual = ensemble["implementation"], ensemble["n_realizations"] == 20
     whole = ensemble["case"].isin(["end_to_end", "end_to_end_growth"])
     on_gpu = (ensemble["case"] == "accelerator") & name.str.startswith("kohorte, jax on")
+    on_cpu = ensemble["case"].isin(["counting", "jax_growth"])
     return {
         "legacy, cpu": _seconds(sce, cpu & (by == "legacy SCE")),
+        "legacy, gpu": _seconds(sce, ~cpu & (by == "legacy SCE")),
         "aweSOM, cpu": _seconds(sce, cpu & (by == "aweSOM")),
         "aweSOM, gpu": _seconds(sce, ~cpu & (by == "aweSOM")),
         "NumPy": _seconds(ensemble, (name == "NumPy, number masks and map") & usual),
         "kohorte": _seconds(ensemble, (name == "kohorte") & whole),
+        "jax": _seconds(ensemble, (name == "kohorte, jax") & usual & on_cpu),
         "gpu": _seconds(ensemble, on_gpu & usual),
     }
 
@@ -148,9 +156,9 @@ def _draw_half(
             continue
         style = kind.style()
         for key, line in dashes.items():
-            curve, base = curves[name, key], curves[legacy, key]
+            curve, base = curves[name, key], curves[kind.base or legacy, key]
             times.plot(curve.index, curve, **style, ls=line)
-            if name == legacy or base.empty:
+            if "legacy" in name or name == legacy or base.empty:
                 continue
             inside = curve[(curve.index >= base.index.min()) & (curve.index <= base.index.max())]
             ratio = _interpolate(base, inside.index.to_numpy(float)) / inside

@@ -6,11 +6,12 @@ import pytest
 from scipy import ndimage
 from test_physics_structures import make_grid, offsets
 
+from kohorte.analysis.profiles import profile_table
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.plasma.fields.grid import Grid
 from kohorte.studies.plasma.physics.cuts import cut_grid
 from kohorte.studies.plasma.physics.groups import Grouping, measure_groups, root_mean_square
-from kohorte.studies.plasma.physics.tables import measure_asymmetry, measure_cells
+from kohorte.studies.plasma.physics.tables import measure_asymmetry, measure_cells, profile_cells
 
 
 def parts(n, size):
@@ -74,6 +75,24 @@ def sheets(double):
     kernel = np.r_[np.full(5, 0.1), 0, np.full(5, -0.1)]
     asymmetry = [np.convolve(np.tile(row, 3), kernel, "same")[40:80] for row in j]
     return grid, {"j_par": j, "j_asym": np.abs(asymmetry), "e_dot_j": j**2, "j_mag": np.abs(j)}
+
+
+def test_profiles_of_fields_are_those_of_tables_of_points():
+    rng = np.random.default_rng(5)
+    groups = rng.integers(0, 3, (6, 5, 4)).astype(np.uint8)
+    values = {"j_par": rng.normal(size=groups.shape) + groups, "n": rng.random(groups.shape)}
+    groupings = [Grouping("consensus", 4, groups.__getitem__)]
+    groupings.append(Grouping("map", 2, lambda part: groups[part] > 1))
+    found = profile_cells(groupings, values, ["e n c", ""], parts(6, 2))
+    table = np.stack([array.ravel() for array in values.values()], axis=1)
+    for kind, labels, count in (("consensus", groups, 4), ("map", groups > 1, 2)):
+        own = found[found["kind"] == kind].drop(columns="kind").reset_index(drop=True)
+        expected = profile_table(
+            table, list(values), labels.ravel().astype(int), units=["e n c", ""], n_groups=count
+        )
+        pd.testing.assert_frame_equal(own, expected)
+    first = found.iloc[0]
+    assert first["median"] == np.median(values["j_par"][groups == 0])
 
 
 @pytest.mark.parametrize("double", [False, True])

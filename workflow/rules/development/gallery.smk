@@ -7,6 +7,7 @@ study are targets of their own name.
 # Picture -> the figure that it shows.
 PICTURES = {
     "iris-signal": "results/iris/figures/signal.png",
+    "explorer": "results/pictures/explorer.png",
     "iris-1000-sweep": "results/iris-1000/figures/sweep.png",
     "wine": "results/wine/figures/similarity.png",
     "colours": "results/colours/figures/colours.png",
@@ -92,3 +93,26 @@ rule plot_generated:
         ),
     script:
         "../../../scripts/plot_generated.py"
+
+
+# The versicolor flowers of Iris; needs chromium.
+rule show_explorer:
+    input:
+        page="results/iris/explorer.html",
+    output:
+        picture="results/pictures/explorer.png",
+    log:
+        "results/pictures/logs/show_explorer.log",
+    benchmark:
+        "results/pictures/benchmarks/show_explorer.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        shown="shade=group&order=by:alpha",
+        rows=list(range(50, 100)),
+    script:
+        "../../../scripts/show_explorer.py"

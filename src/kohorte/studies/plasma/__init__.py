@@ -8,7 +8,7 @@ from typing import Any
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma.costs import COSTS
 from kohorte.studies.plasma.fields.names import check_fields, check_simulation
-from kohorte.study.figures import POINTS, Figure, Need
+from kohorte.study.figures import GRID, POINTS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study, check_whole_grid
 
@@ -22,9 +22,6 @@ def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
     folder = f"results/{config['study']}"
     fields, simulated = f"{folder}/fields.h5", f"{folder}/simulation.h5"
     source, raw = config["data"]["source"], config["fields"]["source"]
-    cuts = config["figures"]["signal_cuts"]
-    if cuts is not None and cuts != sorted(cuts):
-        raise ConfigError(f"figures.signal_cuts: {cuts} are not ascending")
     if source in ("fields", fields) and raw is None:
         raise ConfigError(
             f"data.source is {source!r}, so fields.source must say what features are made from: "
@@ -74,7 +71,7 @@ _SLICE = ["figures.slice_axis", "figures.slice_index"]
 
 _of_cells = partial(
     Figure,
-    section="Grid",
+    section=GRID,
     needs=[_GRID],
     inputs=["data", "fields", "grid"],
     on_request=True,
@@ -124,13 +121,13 @@ MODULE = StudyModule(
             "signal_histogram",
             "kohorte.studies.plasma.figures.signals",
             "How is the stacked signal distributed, in all cells and by SCE group?",
-            parameters=["figures.signal_cuts"],
+            parameters=["ensemble.signal_cuts"],
         ),
         _of_cells(
             "signal_classes",
             "kohorte.studies.plasma.figures.signals",
-            "Where are the classes between `figures.signal_cuts`, or the SCE groups?",
-            parameters=[*_SLICE, "figures.signal_cuts"],
+            "Where are the classes between `ensemble.signal_cuts`, or the SCE groups?",
+            parameters=[*_SLICE, "ensemble.signal_cuts"],
         ),
         _of_cells(
             "feature_pairs",

@@ -17,7 +17,7 @@ FIELD_FILES = (
 )
 FIELDS = "<results>/fields.h5" if HAS_FIELDS else []
 FIGURE_INPUTS["fields"] = FIELDS
-TABLES_OF_GRIDS = ["physics", "structures", "threshold"]
+TABLES_OF_GRIDS = ["physics", "field_features", "structures", "threshold"]
 
 if HAS_SIMULATION:
     ORIGINS["simulation"] = "<results>/simulation.h5"
@@ -69,8 +69,8 @@ rule derive_fields:
         table=report(
             "<results>/tables/fields.csv",
             caption="captions/fields.rst",
-            category="Tables",
-            labels={"table": "fields"},
+            category=TABLES_SECTION,
+            labels=table_labels("fields"),
         ),
     log:
         "<logs>/derive_fields.log",
@@ -171,20 +171,26 @@ rule measure_physics:
         physics=report(
             "<results>/tables/physics.csv",
             caption="captions/physics.rst",
-            category="Tables",
-            labels={"table": "physics"},
+            category=TABLES_SECTION,
+            labels=table_labels("physics"),
+        ),
+        field_features=report(
+            "<results>/tables/field_features.csv",
+            caption="captions/field_features.rst",
+            category=TABLES_SECTION,
+            labels=table_labels("field_features"),
         ),
         structures=report(
             "<results>/tables/structures.csv",
             caption="captions/structures.rst",
-            category="Tables",
-            labels={"table": "structures"},
+            category=TABLES_SECTION,
+            labels=table_labels("structures"),
         ),
         threshold=report(
             "<results>/tables/threshold.csv",
             caption="captions/threshold.rst",
-            category="Tables",
-            labels={"table": "threshold"},
+            category=TABLES_SECTION,
+            labels=table_labels("threshold"),
         ),
     log:
         "<logs>/measure_physics.log",
@@ -199,6 +205,7 @@ rule measure_physics:
     params:
         **step(
             "kohorte.studies.plasma.steps:measure_physics",
+            "analysis/profiles",
             "studies/plasma/fields",
             "studies/plasma/physics",
             "studies/plasma/store/grids",

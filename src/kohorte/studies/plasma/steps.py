@@ -14,7 +14,7 @@ from kohorte.studies.plasma.fields.features import derive_features
 from kohorte.studies.plasma.fields.snapshots import read_snapshot
 from kohorte.studies.plasma.fields.statistics import describe_fields
 from kohorte.studies.plasma.physics.groups import Grouping
-from kohorte.studies.plasma.physics.tables import measure_cells
+from kohorte.studies.plasma.physics.tables import measure_cells, profile_cells
 from kohorte.studies.plasma.simulation.turbulence import simulate
 from kohorte.studies.plasma.store.simulations import energy_error
 
@@ -106,25 +106,28 @@ def measure_physics(
     physics: str,
     structures: str,
     threshold: str,
+    field_features: str,
     options: Mapping[str, Any],
 ) -> None:
     """Measure the groups of cells: shares, means, structures, and what the threshold finds.
 
     `data`, `fields`, `ensemble`, `grid`: `data.h5`, `fields.h5` (empty where there is none),
     `ensemble.h5` and `grid.h5`. `maps`: indexes of the maps; none where the labels were given.
-    `physics`, `structures`, `threshold`: tables to write: `measure_cells` describes them.
+    `physics`, `structures`, `threshold`: tables to write: `measure_cells` describes them;
+    `field_features`: that of `profile_cells`.
     `options`: the section `physics` of the configuration.
     """
     with plasma_store.open_cells(data, fields, grid) as cells:
+        groupings = list_groupings(cells, store.read_ensemble(ensemble), maps)
+        values = {name: cells[name] for name in cells.fields}
+        parts = plasma_store.parts_of(cells.grid.shape)
         tables = measure_cells(
-            list_groupings(cells, store.read_ensemble(ensemble), maps),
-            {name: cells[name] for name in cells.fields},
-            cells.grid,
-            plasma_store.parts_of(cells.grid.shape),
-            radius=cells.kernel_radius,
-            **options,
+            groupings, values, cells.grid, parts, radius=cells.kernel_radius, **options
         )
-    for table, path in zip(tables, (physics, structures, threshold), strict=True):
+        units = [cells.unit(name) for name in cells.fields]
+        profiles = profile_cells(groupings, values, units, parts)
+    paths = (physics, structures, threshold, field_features)
+    for table, path in zip((*tables, profiles), paths, strict=True):
         store.write_csv(table, path)
         _LOG.info("%s: %d rows", path, len(table))
 

@@ -12,6 +12,7 @@ from matplotlib.patheffects import Normal, Stroke
 
 from kohorte import store
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_title
 from kohorte.figures.panels import draw_groups, draw_scale
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
@@ -23,7 +24,6 @@ from kohorte.figures.style import (
     Powers,
     Style,
     fitting_columns,
-    group_name,
     is_wide,
     legend_below,
     new_figure,
@@ -76,7 +76,7 @@ def colour_magnitude_figure(
     for k, (axes, title) in enumerate(zip(panels, TITLES, strict=True)):
         panel_title(axes, panel_letter(k), title)
     panels[0].set_ylabel("Absolute magnitude $M_{Hp}$ (mag)", parse_math=True)
-    groups = [group_name(k) for k in range(int(labels.max()) + 1)]
+    groups = [consensus_title(k) for k in range(int(labels.max()) + 1)]
     entries = draw_groups(panels[0], x, y, labels[known], groups)
     entries.append(Line2D([], [], color=INK, lw=0.9, label="mean main sequence"))
     wide = bool(signal.min() > 0) and is_wide(signal)

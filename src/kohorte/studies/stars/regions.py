@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kohorte.analysis.profiles import profile_table
+
 #: Mean main sequence of Hipparcos stars, M_V as a polynomial in B-V, constant first: Wright,
 #: Astronomical Journal 128 (2004) 1273 and Publications of the Astronomical Society of the Pacific
 #: 117 (2005) 657.
@@ -80,17 +82,14 @@ def group_table(
     (N,) share of votes; mean. `regions`: what `find_regions` gives.
     """
     rows = []
-    for group in range(int(labels.max()) + 1):
+    names = ["b_v", "absolute_magnitude", "velocity"]
+    count = int(labels.max()) + 1
+    values = np.stack([columns[name] for name in names], axis=1).astype(np.float64)
+    profiles = profile_table(values, names, labels, n_groups=count)
+    for group, found in profiles.groupby("group"):
         members = labels == group
-        means = [
-            _of_known(columns[name][members], how)
-            for name, how in (
-                ("b_v", np.mean),
-                ("absolute_magnitude", np.mean),
-                ("velocity", np.median),
-            )
-        ]
-        known = int(np.isfinite(columns["absolute_magnitude"][members]).sum())
+        means = *found["mean"].iloc[:2], found["median"].iloc[2]
+        known = int(found["n"].iloc[1])
         counts = [int((members & region).sum()) for region in regions.values()]
         sure = _of_known(confidence[members], np.mean)
         rows.append((group, int(members.sum()), known, *means, sure, *counts))

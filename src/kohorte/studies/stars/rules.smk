@@ -18,20 +18,20 @@ rule measure_star_groups:
         groups=report(
             "<results>/tables/stars.csv",
             caption="captions/stars_table.rst",
-            category="Tables",
-            labels={"table": "stars"},
+            category=TABLES_SECTION,
+            labels=table_labels("stars"),
         ),
         regions=report(
             "<results>/tables/star_regions.csv",
             caption="captions/star_regions_table.rst",
-            category="Tables",
-            labels={"table": "star regions"},
+            category=TABLES_SECTION,
+            labels=table_labels("star regions"),
         ),
         maps=report(
             "<results>/tables/star_maps.csv",
             caption="captions/star_maps_table.rst",
-            category="Tables",
-            labels={"table": "star maps"},
+            category=TABLES_SECTION,
+            labels=table_labels("star maps"),
         ),
     log:
         "<logs>/measure_star_groups.log",
@@ -44,7 +44,12 @@ rule measure_star_groups:
         mem_mb=memory("prepare_data"),
         runtime=run_time("prepare_data"),
     params:
-        **step("kohorte.studies.stars.steps:measure_groups", "studies/stars/regions", *READING),
+        **step(
+            "kohorte.studies.stars.steps:measure_groups",
+            "analysis/profiles",
+            "studies/stars/regions",
+            *READING,
+        ),
         source=as_it_is(config["data"]["source"]),
         content=content_of("data.source"),
     script:

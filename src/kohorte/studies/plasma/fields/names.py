@@ -24,6 +24,9 @@ FEATURE_NAMES = (
 #: Units of a user's own snapshot, where none are told.
 DEFAULT_UNITS = {"b": "1", "e": "1", "j": "1", "rho": "1", "length": "cells"}
 
+#: Largest ratio of two sides of a cell.
+MAX_RATIO = 1_000_000
+
 #: What stands for the name of a field in the source.
 PLACE = "{field}"
 
@@ -51,6 +54,12 @@ def check_fields(options: Mapping[str, Any]) -> None:
     smoothed = (*FEATURE_NAMES, *dict.fromkeys(RAW.values()))
     _check("fields.smoothing", options["smoothing"], smoothed, "feature or quantity")
     _check("fields.units", options["units"], DEFAULT_UNITS, "unit")
+    sides = options["spacing"] if isinstance(options["spacing"], list) else [1]
+    if max(sides) > MAX_RATIO * min(sides):
+        raise ConfigError(
+            f"fields.spacing: the sides of a cell, {sides}, differ by a factor of more than "
+            f"{MAX_RATIO}"
+        )
 
 
 def check_simulation(options: Mapping[str, Any]) -> None:

@@ -16,10 +16,10 @@ import h5py
 import numpy as np
 
 from kohorte._checks import suggest
-from kohorte.data.arrays import open_npy_array
+from kohorte.data.arrays import open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, open_file
+from kohorte.data.names import find_file
 from kohorte.data.reading import NUMERIC_KINDS, check_memory, damages
-from kohorte.data.sources import find_file
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.plasma.fields.features import needed_fields
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Fields, Grid, shape_hint
@@ -170,8 +170,7 @@ def _npz(source: str, archive: np.lib.npyio.NpzFile) -> _Access:
     names = set(archive.files)
 
     def read(name: str) -> np.ndarray:
-        with damages(f"{source}: array {name!r}"):
-            return archive[name]
+        return read_member(source, archive, name)
 
     return lambda parts: names if parts is None else names & set(parts), read
 
@@ -190,6 +189,8 @@ def _pattern(source: str) -> _Access:
 
     def read(name: str) -> np.ndarray:
         title = path(name)
-        return open_npy_array(title, find_file(title))
+        array = open_npy_array(title, find_file(title))
+        check_memory(title, 2 * array.nbytes)
+        return array
 
     return there, read

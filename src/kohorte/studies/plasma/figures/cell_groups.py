@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from kohorte import store
 from kohorte.errors import ConfigError, ResultError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.panels import choose_points, fill_missing
 from kohorte.figures.points import explained_shares
 from kohorte.figures.reading import Inputs, Parameters
@@ -27,8 +28,6 @@ from kohorte.figures.style import (
     PAGE_HEIGHT,
     Style,
     fitting_columns,
-    group_colour,
-    group_name,
     legend_below,
     line_colour,
     literal,
@@ -115,7 +114,9 @@ def feature_pairs_figure(
         elif row != column:
             axes.tick_params(labelleft=False)
     entries = [
-        marker_handle(f"{group_name(k)} ({100 * shares[k]:.1f} %)", group_colour(k), "o", size=4)
+        marker_handle(
+            f"{consensus_title(k)} ({100 * shares[k]:.1f} %)", consensus_colour(k), "o", size=4
+        )
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
     notes = []
@@ -178,7 +179,9 @@ def _draw_histograms(
         chosen = column[groups == k]
         if len(chosen) > 1:
             density = np.histogram(chosen, edges)[0] / (len(chosen) * width)
-            axes.stairs(density, edges, color=line_colour(group_colour(k)), lw=1.0, baseline=None)
+            axes.stairs(
+                density, edges, color=line_colour(consensus_colour(k)), lw=1.0, baseline=None
+            )
             top = max(top, density.max())
     axes.set_ylim(0, max(1.08 * top, 1e-300))
     axes.set_yticks([])
@@ -189,7 +192,7 @@ def _draw_pairs(axes: Axes, pair: np.ndarray, groups: np.ndarray, order: np.ndar
     for k in order:
         chosen = pair[groups == k]
         style: Style = {"s": 1.6, "linewidths": 0, "alpha": 0.7, "rasterized": True}
-        axes.scatter(chosen[:, 0], chosen[:, 1], color=group_colour(k), **style)
+        axes.scatter(chosen[:, 0], chosen[:, 1], color=consensus_colour(k), **style)
 
 
 @paper_style()

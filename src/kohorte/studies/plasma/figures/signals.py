@@ -146,9 +146,8 @@ def draw_signal_classes(inputs: Inputs, parameters: Parameters) -> Figure:
             shares = _share_classes(lambda part: np.digitize(signal[part], cuts), len(names), parts)
             title = "Classes of the stacked signal"
     title = f"{title}, {unit_text(cut.title)}" if cut.title else title
-    colours = [palette_colour(k) for k in range(len(names))]
     return cluster_slice_figure(
-        cut, [GroupMap(title, shown, len(names), shares, names=names, colours=colours)]
+        cut, [GroupMap(title, shown, len(names), shares, names=names, colour_of=palette_colour)]
     )
 
 

@@ -1,7 +1,7 @@
 """Figures of plane cuts through a grid: fields, features, groups, signal, confidence."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,7 @@ from matplotlib.ticker import NullLocator
 
 from kohorte import store
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters, match_groups, matched_looks
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -31,8 +32,6 @@ from kohorte.figures.style import (
     fitting_columns,
     fitting_legend,
     further,
-    group_colour,
-    group_name,
     is_wide,
     literal,
     name_map,
@@ -111,11 +110,7 @@ class GroupMap:
     shares: np.ndarray | None = None
     name: str = "group"
     names: Sequence[str] | None = None
-    colours: Sequence[str] | None = None
-
-    def colour_of(self, group: int) -> str:
-        """Return the colour of a group: its own of `colours`, else that of all figures."""
-        return group_colour(group) if self.colours is None else self.colours[group]
+    colour_of: Callable[[int], str] = palette_colour
 
 
 class SlicePage:
@@ -289,7 +284,7 @@ def group_entries(content: GroupMap) -> list[Artist]:
     weights = present / max(present.sum(), 1) if content.shares is None else content.shares
     known = np.flatnonzero(np.nan_to_num(weights) > 0)
     named = known if len(known) <= MAX_GROUPS else known[: MAX_GROUPS - 1]
-    call = group_name if content.name == "group" else f"{content.name} {{}}".format
+    call = consensus_title if content.name == "group" else f"{content.name} {{}}".format
     names = content.names or [call(k) for k in range(content.n_groups)]
     entries: list[Artist] = [
         Patch(facecolor=content.colour_of(k), label=f"{names[k]} ({percent(weights[k])})")
@@ -434,7 +429,7 @@ def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
             matching = match_groups(maps[0].groups.ravel(), groups.ravel(), maps[0].n_groups)
             colours = [colour for colour, _ in matched_looks(matching, len(sizes))]
             own = GroupMap("Clusters of the map", groups, len(sizes), shares, "cluster")
-            maps.insert(0, replace(own, colours=colours))
+            maps.insert(0, replace(own, colour_of=colours.__getitem__))
             realization = identifier
         if CURRENT not in cells:
             return cluster_slice_figure(cut, maps, realization=realization)
@@ -455,8 +450,11 @@ def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str
     names = {"consensus": ("label", "Consensus groups"), "sce": ("sce_group", "SCE groups")}
     name, title = names[kind]
     shares = physics[physics["kind"] == kind]["volume_fraction"].to_numpy()
-    colours = None if kind == "consensus" else [palette_colour(k) for k in range(len(shares))]
-    return GroupMap(title, cut.read(cells[name]), len(shares), shares, colours=colours)
+    found = GroupMap(title, cut.read(cells[name]), len(shares), shares)
+    if kind != "consensus":
+        return found
+    titles = [consensus_title(k) for k in range(len(shares))]
+    return replace(found, names=titles, colour_of=consensus_colour)
 
 
 @paper_style()

@@ -19,6 +19,7 @@ from numba import njit
 from scipy import ndimage
 
 from kohorte.errors import ResultError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -29,8 +30,6 @@ from kohorte.figures.style import (
     Style,
     fitting_columns,
     fitting_legend,
-    group_colour,
-    group_name,
     new_figure,
     page_width,
     panel_letter,
@@ -306,8 +305,8 @@ def _group_surfaces(cells: CellValues, physics: pd.DataFrame, step: int) -> Iter
     labels = _read_volume(cells, "label", step)
     for group, share in chosen[["group", "volume_fraction"]].itertuples(index=False):
         inside = ndimage.gaussian_filter((labels == group).astype(np.float32), _SMOOTH)
-        text = f"{group_name(group)} ({100 * share:.1f} % of volume)"
-        yield Surface(inside, 0.5, _lit(group_colour(group)), text)
+        text = f"{consensus_title(group)} ({100 * share:.1f} % of volume)"
+        yield Surface(inside, 0.5, _lit(consensus_colour(group)), text)
 
 
 def _lit(colour: str) -> str:

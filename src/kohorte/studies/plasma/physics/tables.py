@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from kohorte.analysis.profiles import profile_columns
 from kohorte.errors import DataError
 from kohorte.studies.plasma.fields.grid import Grid
 from kohorte.studies.plasma.physics.groups import (
@@ -98,6 +99,28 @@ def measure_cells(
     tables = pd.concat(structures, ignore_index=True)
     columns = ["kind", "group", "cells", "above", "precision", "recall", "jaccard"]
     return pd.DataFrame(rows), tables, pd.DataFrame(compared, columns=columns)
+
+
+def profile_cells(
+    groupings: Sequence[Grouping],
+    values: Mapping[str, Any],
+    units: Sequence[str],
+    parts: Sequence[slice],
+) -> pd.DataFrame:
+    """Return the profile of each field in each group, as `group_features.csv`, with the `kind`.
+
+    `groupings`, `values`, `parts`: as for `measure_cells`; `units`: of the values, in their order.
+    One field is in memory at a time.
+    """
+    tables = []
+    for grouping in groupings:
+        labels = np.concatenate([np.asarray(grouping.read(part)).ravel() for part in parts])
+        columns = (np.asarray(array[:]).ravel() for array in values.values())
+        groups = np.arange(grouping.n_groups)
+        table = profile_columns(columns, labels, list(values), groups, units)
+        table.insert(0, "kind", grouping.kind)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def measure_asymmetry(
