@@ -245,6 +245,7 @@ def draw_groups(
     *,
     what: str = "group",
     none: str = "none",
+    empty: bool = False,
 ) -> list[Line2D]:
     """Draw points with the colour and marker of their group, the largest group first.
 
@@ -252,13 +253,13 @@ def draw_groups(
     colour of their commonest group, darker the more points they hold. `looks` are colour and marker
     of each group, those of the consensus groups by default. Returns legend entries with the number
     of points of each group, which `what` calls a kind, and of points without one, which are called
-    `none`.
+    `none`; groups without points only where `empty` asks for them.
     """
     if looks is None:
         looks = [(consensus_colour(k), group_marker(k)) for k in range(len(names))]
     sizes = np.bincount(groups[groups >= 0], minlength=len(names))
     order = np.argsort(-sizes, kind="stable")
-    order = order[sizes[order] > 0]
+    order = order if empty else order[sizes[order] > 0]
     named = order if len(order) <= MAX_GROUPS else order[: MAX_GROUPS - 1]
     if len(x) > MAX_POINTS:
         _draw_majorities(axes, x, y, groups, named, [looks[k][0] for k in named])

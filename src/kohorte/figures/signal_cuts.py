@@ -65,7 +65,12 @@ def signal_cuts_figure(
         row.feature_axes(k, names)
     shades = _CLASSES(np.linspace(0, 1, len(cuts) + 1))
     own = [(to_hex(shade), palette_marker(k)) for k, shade in enumerate(shades)]
-    row.legend(0, draw_groups(row.panels[0], x, y, classes, name_classes(cuts), own, what="class"))
+    row.legend(
+        0,
+        draw_groups(
+            row.panels[0], x, y, classes, name_classes(cuts), own, what="class", empty=True
+        ),
+    )
     what = "group" if looks is None else "class"
     row.legend(1, draw_groups(row.panels[1], x, y, labels, label_names, looks, what=what))
     _draw_distribution(row.panels[2], signal, cuts, shades)
