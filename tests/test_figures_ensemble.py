@@ -247,7 +247,7 @@ def test_stability_figure_is_readable(n, n_groups, spread):
     groups = np.arange(n) % n_groups
     figure = stability_figure(gsum, gsum - width, gsum + width, groups=groups)
     text = page.readable(figure)
-    assert "95 % confidence interval" in text
+    assert "95 % bootstrap interval" in text
     assert ("group 1" in text) == (n_groups > 1)
     assert figure.axes[0].get_ylim()[1] >= (gsum + width).max()
 
@@ -262,7 +262,7 @@ def test_sufficiency_figure_is_readable(n, target, answer):
     figure = sufficiency_figure(sizes, median, *band, target=target, answer=answer)
     text = page.readable(figure)
     assert ("20 realizations are enough" in text) == (answer is not None)
-    assert ("target not reached" in text) == (target is not None and answer is None)
+    assert ("not settled" in text) == (target is not None and answer is None)
 
 
 def test_stability_and_sufficiency_need_matching_arrays():
