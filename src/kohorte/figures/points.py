@@ -164,9 +164,8 @@ def signal_figure(
                     many = n_wrong > 300
                     entries += mark_points(row.panels[1], x[wrong], y[wrong], text, many=many)
         looks = matched_looks(matching, len(classes))
-        drawn = draw_groups(
-            row.panels[2], x, y, truth, classes, looks, what="class", none="not known"
-        )
+        what, none = "class", "not known"
+        drawn = draw_groups(row.panels[2], x, y, truth, classes, looks, what=what, none=none)
         row.legend(2, drawn)
     row.legend(1, entries)
     row.finish()
