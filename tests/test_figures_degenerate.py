@@ -15,6 +15,7 @@ from kohorte.analysis.composition import composition_table
 from kohorte.analysis.exchange import exchange_table
 from kohorte.analysis.profiles import profile_table
 from kohorte.analysis.reliability import reliability_table
+from kohorte.data.table import Cells
 from kohorte.ensemble.consensus import Candidates
 from kohorte.figures import style
 from kohorte.figures.agreement import agreement_figure, parameter_effects_figure
@@ -36,6 +37,7 @@ from kohorte.figures.ensemble import (
 )
 from kohorte.figures.evidence import evidence_figure
 from kohorte.figures.exchange import exchange_figure
+from kohorte.figures.grids import group_map_figure
 from kohorte.figures.maps import component_planes_figure, hit_map_figure, umatrix_figure
 from kohorte.figures.points import confidence_figure, signal_figure
 from kohorte.figures.profiles import profiles_figure
@@ -316,6 +318,9 @@ FORMS = {
         np.arange(6), s.values(6, s.nodes), node_clusters=[s.clusters] * 6, **s.map
     ),
     "comparison": draw_comparison,
+    "group_map": lambda s: group_map_figure(
+        s.labels, np.arange(s.points), Cells((1, s.points)), s.confidence
+    ),
 }
 STUDIES = {
     "one group": {"groups": 1},

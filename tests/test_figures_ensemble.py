@@ -166,12 +166,12 @@ def test_the_cut_is_the_first_whose_branches_lie_in_one_group_each(seed, n, n_gr
 def combined(request, tmp_path_factory):
     """Labels of two finenesses, their ensemble by a consensus, and its file."""
     rng, half = np.random.default_rng(0), np.arange(120) // 60
-    labels = [8 * half + rng.integers(0, n, 120) for n in [2] * 4 + [8] * 4]
+    labels = [8 * half + rng.integers(0, n, 120) for n in [2] * 8 + [8] * 8]
     labels[5][:3] = -1
     ensemble = combine(count(labels, noise=-1), consensus=request.param)
     path = tmp_path_factory.mktemp("study") / "ensemble.h5"
     options = {"votes": "equal", "identical": "resolved"}
-    store.write_ensemble(path, ensemble, labels, ids=[*"abcdefgh"], options=options)
+    store.write_ensemble(path, ensemble, labels, ids=[*"abcdefghijklmnop"], options=options)
     return labels, ensemble, path
 
 
