@@ -1,12 +1,15 @@
 """Pictures of the documentation: small, and no worse than they must be."""
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kohorte.figures.pictures import shrink_picture
+from kohorte.errors import ResultError
+from kohorte.figures.pictures import photograph_page, shrink_picture
 
 
 @pytest.fixture
@@ -43,9 +46,39 @@ def test_a_palette_has_256_colours_at_most(figure, tmp_path):
         assert len(picture.convert("RGB").getcolors(10**6)) <= 256
 
 
-def test_every_picture_of_the_documentation_is_of_a_figure(root):
+def listed(root, name):
+    """Names of the pictures in a dictionary of the rules, and what they are made of."""
     rules = (root / "workflow" / "rules" / "development" / "gallery.smk").read_text()
-    listed = re.search(r"^PICTURES = {\n(.*?)^}", rules, re.M | re.S)[1]
-    names = set(re.findall(r'^    "([^"]+)": "results/.+\.png",$', listed, re.M))
+    entries = re.search(rf"^{name} = {{(.*?)}}", rules, re.M | re.S)[1]
+    return dict(re.findall(r'"([^"]+)": "(results/[^"]+)"', entries))
+
+
+def test_every_picture_of_the_documentation_is_of_a_figure_or_a_page(root):
+    figures, pages = listed(root, "PICTURES"), listed(root, "PAGES")
+    assert {Path(path).suffix for path in figures.values()} == {".png"}
+    assert {Path(path).name for path in pages.values()} == {"report.html"}
     files = {path.name for path in (root / "docs" / "images").iterdir()}
-    assert files <= {f"{name}.png" for name in names}
+    drawn = {"method.svg"}  # by hand
+    assert drawn <= files
+    assert files - drawn <= {f"{name}.png" for name in figures | pages}
+
+
+def test_pictures_of_the_documentation_are_small(root):
+    sizes = {path.name: path.stat().st_size for path in (root / "docs" / "images").iterdir()}
+    assert {name: size for name, size in sizes.items() if size > 400_000} == {}
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium to take a picture with")
+def test_the_top_of_a_page_is_a_picture(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<body style='margin: 0; background: #f00'><p style='height: 900px'>")
+    photograph_page(page, tmp_path / "p.png", width=500, height=300)
+    with Image.open(tmp_path / "p.png") as picture:
+        assert picture.size == (500, 300)
+        assert picture.getpixel((250, 150)) == (255, 0, 0)
+
+
+def test_a_picture_of_a_page_needs_a_browser(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ResultError, match="needs chromium"):
+        photograph_page("page.html", tmp_path / "p.png", width=500, height=300)

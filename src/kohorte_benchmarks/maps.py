@@ -117,7 +117,7 @@ SIZES = {
 
 
 def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.DataFrame:
-    """Run all cases and return their table: the columns COLUMNS, one row a measurement.
+    """Run all cases and return their table: the columns COLUMNS, one row per measurement.
 
     `scratch` is an existing folder for the points, which are removed again; `peers` the Python of
     the environment that holds the other packages, None leaves them out. Raises ResultError if a

@@ -1,4 +1,4 @@
-"""Which map, which parameters? Settings weighed by agreement with the consensus and by errors.
+"""Which map, which parameters? Settings weighted by agreement with the consensus and by errors.
 
 A *setting* is a combination of the swept parameters that a map is trained with. Parameters of the
 segmentation alone change neither error, so maps that differ only in these are repeats of one
@@ -92,7 +92,7 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
+    `realizations`: one row per trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
     where there is a consensus of them; `swept`: names of the parameters that vary.
     """
     with extra("figures"):

@@ -215,7 +215,7 @@ def classify_points(
 
     `test`: source of the test points, as for `read_points`; `data`: the study's `data.h5`;
     `indexes`: indexes that list its maps; `ensemble`: its `ensemble.h5`, beside `realizations`;
-    `neighbours`: numbers of nearest points to go by. Returns DataFrame: one row a method, map,
+    `neighbours`: numbers of nearest points to go by. Returns DataFrame: one row per method, map,
     number of neighbours and set of points, with the share of the points whose class is found.
     Raises DataError: study or test points have no known classes.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -397,7 +398,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         return float(np.mean(errors))
 
     def profile(self, X: npt.ArrayLike) -> pd.DataFrame:
-        """Return what the groups are like: one row a group and feature of X, which may be unscaled.
+        """Return what the groups are like: one row per group and feature of X, scaled or not.
 
         X (N, F') are the points of the fit, in their order, with any features and in any units, as
         a DataFrame or an array. Columns are those of `kohorte.analysis.profiles.profile_table`:
@@ -609,6 +610,9 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
 
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
+    result = f"realizations/{realization}.h5" if realization else "ensemble.h5"
+    if other := store.other_versions([folder / "data.h5", folder / result]):
+        warnings.warn(f"{folder}: {other}", stacklevel=2)
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_, scaler.var_ = data.offset, data.scale, data.scale**2
     scaler.n_samples_seen_, scaler.n_features_in_ = len(data.features), len(data.names)

@@ -51,7 +51,7 @@ from kohorte.figures.style import (
 )
 
 MAX_PIXELS = 1500
-"""A larger similarity matrix is averaged down to at most this many cells a side."""
+"""A larger similarity matrix is averaged down to at most this many cells per side."""
 
 _SHADES = ("#DCE6F0", "#F7F0DC")
 

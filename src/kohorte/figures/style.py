@@ -149,11 +149,21 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
         temporary.write_bytes(buffer.getvalue())
 
 
+class ShownFigure(Figure):
+    """A figure that notebooks show as the last value of a cell, also where pyplot is not loaded."""
+
+    def _repr_png_(self) -> bytes:
+        with paper_style(), io.BytesIO() as buffer:
+            complete_fonts(self)
+            self.savefig(buffer, format="png", dpi=150, metadata=_METADATA[".png"])
+            return buffer.getvalue()
+
+
 def new_figure(
     width: float, height: float, layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
     """Make an empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
-    figure = Figure(figsize=(width, min(height, PAGE_HEIGHT)), layout=layout)
+    figure = ShownFigure(figsize=(width, min(height, PAGE_HEIGHT)), layout=layout)
     FigureCanvasAgg(figure)  # attaches itself: text can then be measured before the figure is saved
     return figure
 

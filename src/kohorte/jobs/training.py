@@ -13,7 +13,7 @@ from kohorte.maps.draws import see
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Realization, Recording, run_realizations
 from kohorte.maps.resolve import resolve_parameters
-from kohorte.provenance import digest_of
+from kohorte.provenance import digest_of, plan_digest
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,6 +58,9 @@ def train_batch(
             own = {name: member["parameters"][name] for name in PARAMETERS}
             missing.append((member, resolve_parameters(own, see(table.features, views[-1]))))
     _LOG.info("%d of %d maps to train", len(missing), len(members))
+    trained = {member["id"] for member, _ in missing}
+    if other := store.other_versions(p for i, p in paths.items() if i not in trained):
+        _LOG.info("kept: %s, whose code for maps is the same", other)
 
     def write(k: int, realization: Realization) -> None:
         member, parameters = missing[k]
@@ -75,5 +78,7 @@ def train_batch(
         recording=Recording(**recording),
         threads=threads,
     )
-    files = list(paths.values())
-    store.write_index(index, files, [store.list_realization(f) for f in files], **losses)
+    entries = [
+        store.list_realization(paths[member["id"]], plan_digest(member)) for member in members
+    ]
+    store.write_index(index, list(paths.values()), entries, **losses)

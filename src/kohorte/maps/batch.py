@@ -45,7 +45,7 @@ def train_batch(
     """Return weights (M, F) float32, trained with all points at once.
 
     An epoch finds the winner c(p) of every point p and then sets each node to the mean of all
-    points, weighed by the neighbourhood kernel h at the lattice distance d from their winner:
+    points, weighted by the neighbourhood kernel h at the lattice distance d from their winner:
 
         w_i = sum_p h(d(c(p), i), n) p / sum_p h(d(c(p), i), n),
 

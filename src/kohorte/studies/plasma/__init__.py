@@ -1,4 +1,4 @@
-"""Plasma turbulence: simulated or one's own fields on a grid, and what groups of cells are."""
+"""Plasma turbulence: simulated or your own fields on a grid, and what groups of cells are."""
 
 from collections.abc import Mapping
 from functools import partial
