@@ -12,10 +12,10 @@ GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test test-slurm fuzz check-kills check-processors lint format docs site \
-  report benchmark-ensemble benchmark-maps \
-  benchmark-searches figure-joss compare-consensus compare-clusterings check-null compare-simpsom \
-  simulation-env paper-plasma lock dist audit licences clean
+.PHONY: help env results gallery test test-slurm fuzz check-kills check-processors lint format docs site \
+  report benchmark-ensemble benchmark-maps benchmark-searches \
+  figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
+  paper-plasma lock dist audit licences clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ $(STAMP): envs/requirements.txt pyproject.toml
 
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	@$(BIN)/kohorte run $(or $(CONFIG),config/config.yaml) --cores $(CORES)
+
+gallery: $(STAMP) ## draw the pictures of docs/images that the study of CONFIG has
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- gallery
 
 report: $(STAMP) ## write results/<study>/snakemake-report.html: result, tables, jobs and times of the finished study
 	$(BIN)/kohorte report --snakemake $(or $(CONFIG),config/config.yaml)

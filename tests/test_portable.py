@@ -98,7 +98,7 @@ print(json.dumps(found))
 def emulate(older):
     if not older:
         return {}
-    # No features: those of the processor's name alone, and not what this one has besides.
+    # With the features of that processor's name, and not what this one has besides.
     return dict(zip(NAMES, OLDER[older], strict=True)) | {"NUMBA_CPU_FEATURES": ""}
 
 

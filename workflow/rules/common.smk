@@ -387,7 +387,8 @@ def figure_files(figure, mark=lambda file: file):
     }
     files = []
     # Snakemake's report shows the form that is called yes first.
-    for form, as_picture in {".pdf": "no", ".png": "yes"}.items():
+    for suffix in [*(s for s in FORMATS if s != "png"), "png"]:
+        form, as_picture = f".{suffix}", "yes" if suffix == "png" else "no"
         file = report(
             f"<results>/figures/{figure.name}{form}",
             caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
@@ -428,6 +429,9 @@ def show_sheet(name, title, category):
     return page
 
 
+# PNG is always among the formats: the reports show it.
+FORMATS = list(dict.fromkeys([*config["figures"]["format"], "png"]))
+
 # The font of figures is the name of one that is installed, or a file.
 FONT_FILE = Path(config["figures"]["font"] or "")
 FONT_CONTENT = f" {content_digest(FONT_FILE)[:16]}" if FONT_FILE.is_file() else ""
@@ -442,7 +446,8 @@ def figure_jobs(figures):
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }
-        | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
+        | {k: config["figures"][k] for k in ("font", "width") if config["figures"][k]}
+        | ({"formats": FORMATS} if set(FORMATS) != {"pdf", "png"} else {})
         for figure in figures
     }
 

@@ -60,6 +60,7 @@ _STABILITY = [
     *("rank", "rank_low", "rank_high"),
 ]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
+_EFFECTS += ["chance_low", "chance_high"]
 _EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
 _METHODS = ["method", "ari", "ami", "accuracy", "n_groups", "points"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
@@ -279,6 +280,7 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
     effects = parameter_effects(overlaps, values, np.random.default_rng(seed))
     rows = [
         (name, e.values[i], e.values[j], e.agreement[i, j], e.within, e.between, e.p_value)
+        + (e.chance_low, e.chance_high)
         for name, e in effects.items()
         for i in range(len(e.values))
         for j in range(i, len(e.values))

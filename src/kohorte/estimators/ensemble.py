@@ -463,7 +463,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             rows.append((group, int(own.sum()), float(own.mean()), mean, int(doubtful[own].sum())))
         return rows
 
-    def plot(self, name: str, ax: Axes | None = None, *, X: npt.ArrayLike | None = None) -> Figure:
+    def plot(
+        self,
+        name: str,
+        ax: Axes | None = None,
+        *,
+        X: npt.ArrayLike | None = None,
+        width: str | float | None = None,
+        font: str | None = None,
+    ) -> Figure:
         """Draw a figure of the ensemble, and return it.
 
         Names are those of a study (docs/how-to/library.md lists them): what is found as
@@ -471,12 +479,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         ``splits``, ``overlap_matrices``; of the points of the fit, X, ``signal`` and
         ``confidence``; of the map that agrees best with the consensus ``umatrix``,
         ``component_planes`` and ``hits``. With `ax` it is drawn into these axes, as a picture.
+        `width` is ``"single"`` (89 mm), ``"double"`` (183 mm) or millimetres, by default the
+        narrowest column that the figure fits into; `font` is an installed family or a font file.
         ConfigError for another name, or without X where it is needed.
         """
         from kohorte.figures.library import draw_ensemble
 
         check_is_fitted(self)
-        return draw_ensemble(self, name, None if X is None else check_table(self, X), ax)
+        points = None if X is None else check_table(self, X)
+        return draw_ensemble(self, name, points, ax, width=width, font=font)
 
     def explore(
         self,

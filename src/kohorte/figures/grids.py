@@ -17,13 +17,13 @@ from matplotlib.patches import Patch
 from kohorte import store
 from kohorte.data.table import Cells
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
     INK,
     SINGLE_COLUMN,
-    group_colour,
     new_figure,
     paper_style,
     plain_numbers,
@@ -32,6 +32,9 @@ from kohorte.figures.style import (
 
 #: Cells that are drawn along a side: of more, every second, third, ...
 _MOST_CELLS = 1000
+
+#: Height of a panel to its width; cells of a longer grid are not drawn square.
+_LEAST_HEIGHT = 0.15
 
 #: Entries of the legend.
 _MOST_GROUPS = 12
@@ -70,7 +73,7 @@ def group_map_figure(
     # One row for upright grids, one below the other for long ones.
     columns = panels if wide < 2 * tall else 1
     width = DOUBLE_COLUMN if panels > 1 or wide > 1.3 * tall else SINGLE_COLUMN
-    side = (width / columns - 0.8) * min(1.6, tall / wide)
+    side = (width / columns - 0.8) * min(1.6, max(_LEAST_HEIGHT, tall / wide))
     figure = new_figure(width, (panels // columns) * (side + 0.5) + 0.6)
     axes = np.ravel(figure.subplots(panels // columns, columns, squeeze=False))
     step = max(1, -(-max(groups.shape) // _MOST_CELLS))
@@ -105,7 +108,9 @@ def _on_grid(
 
 
 def _draw_groups(axes: Axes, groups: np.ndarray, cells: Cells) -> None:
-    colours = np.array([to_rgba(group_colour(k)) for k in range(int(groups.max(initial=0)) + 1)])
+    colours = np.array(
+        [to_rgba(consensus_colour(k)) for k in range(int(groups.max(initial=0)) + 1)]
+    )
     colours = np.vstack([colours, to_rgba(EMPTY)])  # the last is that of -1
     _image(axes, colours[groups], cells)
 
@@ -124,6 +129,7 @@ def _image(axes: Axes, values: np.ndarray, cells: Cells, **options: Any) -> Axes
         extent=(left, right, bottom, top),
         interpolation="nearest",
         rasterized=True,
+        aspect="equal" if abs(bottom - top) >= _LEAST_HEIGHT * abs(right - left) else "auto",
         **options,
     )
     if known and top < bottom:
@@ -144,7 +150,7 @@ def _entries(labels: np.ndarray, groups: np.ndarray) -> list[Artist]:
     sizes = np.bincount(labels[labels >= 0])
     order = [int(k) for k in np.argsort(-sizes, kind="stable") if sizes[k]]
     entries: list[Artist] = [
-        Patch(fc=group_colour(k), ec=INK, lw=0.3, label=f"group {k} ({sizes[k]:,})")
+        Patch(fc=consensus_colour(k), ec=INK, lw=0.3, label=f"{consensus_title(k)} ({sizes[k]:,})")
         for k in order[:_MOST_GROUPS]
     ]
     if len(order) > _MOST_GROUPS:

@@ -1,4 +1,4 @@
-"""Pictures for the documentation, made of figures: fewer pixels, and fewer colours."""
+"""Pictures for the documentation, made of figures: fewer pixels, in all their colours."""
 
 from __future__ import annotations
 
@@ -19,24 +19,19 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def shrink_picture(
-    figure: str | Path,
-    picture: str | Path,
-    *,
-    widths: Sequence[int],
-    palette: bool,
-    most_bytes: int,
+    figure: str | Path, picture: str | Path, *, widths: Sequence[int], most_bytes: int
 ) -> None:
     """Write a picture in the first of some widths in which it is small enough, or the last.
 
-    The PNG `figure`, never made larger, is tried in each of `widths`, in pixels, with 256 colours
-    where `palette` says that these are enough, until the PNG `picture` has at most `most_bytes`.
+    The PNG `figure`, never made larger, is tried in each of `widths`, in pixels, until the PNG
+    `picture` has at most `most_bytes`. Its colours are never made fewer: colour bars would become
+    steps that a reader could take for values.
     """
     with Image.open(figure) as image:
         whole = image.convert("RGB")
     for width in (min(width, whole.width) for width in widths):
         size = width, round(whole.height * width / whole.width)
-        shown = whole.resize(size, Image.Resampling.LANCZOS)
-        content = _encode(shown.quantize(256, dither=Image.Dither.NONE) if palette else shown)
+        content = _encode(whole.resize(size, Image.Resampling.LANCZOS))
         if len(content) <= most_bytes:
             break
     with replacing(picture) as path:

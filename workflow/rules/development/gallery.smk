@@ -45,8 +45,6 @@ PICTURES = {
     "consensus": "results/benchmarks/consensus.png",
     "consensus_rules": "results/benchmarks/consensus_rules.png",
 }
-# Pictures that 256 colours would spoil.
-OF_ALL_COLOURS = {"colours", "colours6d", "explorer"}
 
 # Picture -> the page whose top it shows.
 PAGES = {"penguins-report": "results/penguins/report.html"}
@@ -79,10 +77,8 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        widths=[1400, 1200, 1000, 800],
-        palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
-        # Text of a page on the screen is not to be made smaller.
-        most_bytes=lambda wildcards: 400_000 if wildcards.picture == "explorer" else 200_000,
+        widths=[1400, 1200, 1000, 850],
+        most_bytes=400_000,
         library=library_digest("figures/pictures"),
     script:
         "../../../scripts/shrink_picture.py"
