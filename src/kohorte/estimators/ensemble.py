@@ -621,9 +621,6 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
 
     folder = Path(folder)
     data = store.read_data(folder / "data.h5", mapped=True)
-    result = f"realizations/{realization}.h5" if realization else "ensemble.h5"
-    if other := store.other_versions([folder / "data.h5", folder / result]):
-        warnings.warn(f"{folder}: {other}", stacklevel=2)
     scaler = StandardScaler()
     scaler.mean_, scaler.scale_, scaler.var_ = data.offset, data.scale, data.scale**2
     scaler.n_samples_seen_, scaler.n_features_in_ = len(data.features), len(data.names)
@@ -636,4 +633,7 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
         som = SOMEnsemble.load(folder)
     else:
         som = SOM.load(folder / "realizations" / f"{realization}.h5")
+    result = f"realizations/{realization}.h5" if realization else "ensemble.h5"
+    if other := store.other_versions([folder / "data.h5", folder / result]):
+        warnings.warn(f"{folder}: {other}", stacklevel=2)
     return Pipeline([*steps, ("som", som)])
