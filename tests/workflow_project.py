@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -24,6 +25,15 @@ TINY = {
     "training": {"steps": [400], "alpha": [0.1, 0.3]},
     "execution": {"realizations_per_job": 3},
 }
+
+
+class Group(subprocess.Popen):
+    """A process that leads a group, all of which ends where a test fails: else it would hang."""
+
+    def __exit__(self, kind, value, traceback):
+        if kind is not None and self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        super().__exit__(kind, value, traceback)
 
 
 class Project:
@@ -55,7 +65,7 @@ class Project:
 
     def call(self, command, **environment):
         """A command as a process, as `start` has one."""
-        return subprocess.Popen(
+        return Group(
             command,
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": "src", **environment},
