@@ -12,9 +12,10 @@ GENIE := .genie/.installed
 SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env results test test-slurm fuzz lint format docs site report gpu-env gpu-check benchmark-ensemble benchmark-maps \
+.PHONY: help env results gallery test test-slurm fuzz check-kills check-processors lint format docs site \
+  report gpu-env gpu-check benchmark-ensemble benchmark-maps benchmark-searches \
   figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
-  paper-plasma lock clean
+  paper-plasma lock dist audit licences clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -49,7 +50,10 @@ gpu-check: $(STAMP) ## install for the GPU, test on it, time all that JAX comput
 	$(BIN)/python scripts/check_gpu.py --device $(DEVICE) --size $(SIZE)
 
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
-	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(BIN)/kohorte run $(or $(CONFIG),config/config.yaml) --cores $(CORES)
+
+gallery: $(STAMP) ## draw the pictures of docs/images that the study of CONFIG has
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- gallery
 
 report: $(STAMP) ## write results/<study>/snakemake-report.html: result, tables, jobs and times of the finished study
 	$(BIN)/kohorte report --snakemake $(or $(CONFIG),config/config.yaml)
@@ -65,6 +69,14 @@ EXAMPLES ?= 1000
 
 fuzz: $(STAMP) ## damage configurations and data files at random, up to the workflow; EXAMPLES of each kind
 	KOHORTE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/test_hostile.py tests/test_hostile_study.py
+
+KILLS ?= 50
+
+check-kills: $(STAMP) ## kill runs of a small study, or of CONFIG, KILLS times; they must go on
+	KOHORTE_KILLS=$(KILLS) KOHORTE_KILLS_CONFIG=$(CONFIG) $(BIN)/python -m pytest -s tests/test_kills.py
+
+check-processors: $(STAMP) ## run studies of ten kinds as older processors would, and compare
+	KOHORTE_PROCESSORS=1 $(BIN)/python -m pytest tests/test_portable.py
 
 lint: $(STAMP) ## check format, style and types of Python and Snakemake code
 	$(BIN)/ruff check .
@@ -110,6 +122,11 @@ $(MAP_PEERS): envs/map_peers.txt envs/somoclu.txt
 benchmark-maps: $(STAMP) ## time maps against other packages; SIZE=small tries if it runs
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
 	KOHORTE_BENCHMARK_SIZE=$(SIZE) $(BIN)/snakemake --cores 2 --forcerun benchmark_maps -- map_benchmarks
+
+benchmark-searches: $(STAMP) ## time searches for winners, and count the nodes that they look at; SIZE=small
+	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
+	KOHORTE_BENCHMARK_SIZE=$(SIZE) $(BIN)/snakemake --cores 2 --forcerun benchmark_searches \
+	  -- results/benchmarks/searches.csv
 
 figure-joss: $(STAMP) ## draw the published figure of times from both benchmarks, run where missing
 	-@$(MAKE) --no-print-directory $(MAP_PEERS) || rm -rf .map_peers
@@ -175,6 +192,20 @@ lock: ## make the locks in envs/ again, with uv
 	  $(LOCK) --no-deps envs/$$peers.in -o envs/$$peers.txt || exit 1; \
 	done
 
+dist: $(STAMP) ## build wheel and archive of the source in dist/: the same bytes of the same commit
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -c \
+	  "from setuptools import build_meta as b; b.build_sdist('dist'); b.build_wheel('dist')"
+
+audit: $(STAMP) ## compare the environment with its lock, file by file; then known weaknesses, by network
+	$(BIN)/python scripts/audit_lock.py
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet pip-audit
+	.audit/bin/pip-audit --requirement envs/requirements.txt --require-hashes --disable-pip \
+	  --strict
+
+licences: $(STAMP) ## list the licences of the packages that kohorte is locked to
+	@$(BIN)/python scripts/list_licences.py
+
 clean: ## remove the environments and all results
-	rm -rf $(VENV) .peers .map_peers .simpsom .genie .simulation .snakemake
+	rm -rf $(VENV) .audit dist .peers .map_peers .simpsom .genie .simulation .snakemake
 	find results -mindepth 1 ! -name README.md -delete

@@ -1,10 +1,18 @@
-"""Put the workflow into the package, so that `kohorte run` works wherever kohorte is installed."""
+"""Put the workflow into the package, so that `kohorte run` works wherever kohorte is installed.
 
+With SOURCE_DATE_EPOCH the same source gives the same bytes, whenever and wherever it is built.
+"""
+
+import gzip
+import os
 import shutil
+import tarfile
 from pathlib import Path
+from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 #: What the workflow runs from, and what a bundled study is run again from.
 FOLDERS = ("config", "envs", "scripts", "workflow")
@@ -33,5 +41,35 @@ class BuildWithWorkflow(build_py):
                 (target / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target / file)
 
+        for path in Path(self.build_lib).rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # whatever a checkout made of them
 
-setup(cmdclass={"build_py": BuildWithWorkflow})
+
+class SourceArchive(sdist):
+    """Archive the source with its files in order, of one date, owned by nobody."""
+
+    def make_archive(self, base_name: str, format: str, *where: Any, **options: Any) -> str:
+        """Write the archive; setuptools itself heeds SOURCE_DATE_EPOCH in wheels alone."""
+        epoch, folder = os.environ.get("SOURCE_DATE_EPOCH"), options.get("base_dir")
+        if epoch is None or format != "gztar" or folder is None:
+            return super().make_archive(base_name, format, *where, **options)
+
+        def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+            member.mtime, member.uid, member.gid = int(epoch), 0, 0
+            member.uname = member.gname = ""
+            member.mode = 0o755 if member.isdir() else 0o644
+            return member
+
+        target = f"{base_name}.tar.gz"
+        with (
+            open(target, "wb") as raw,
+            gzip.GzipFile("", "wb", mtime=int(epoch), fileobj=raw) as stream,
+            tarfile.open(fileobj=stream, mode="w") as archive,
+        ):
+            for path in sorted(Path(folder).rglob("*")):
+                archive.add(path, recursive=False, filter=plain)
+        return target
+
+
+os.umask(0o022)
+setup(cmdclass={"build_py": BuildWithWorkflow, "sdist": SourceArchive})

@@ -16,6 +16,8 @@ if __name__ == "__main__":
             verify=True,
         ) as labels,
     ):
+        if snakemake.params.planned:
+            store.check_planned(snakemake.input.labels, snakemake.params.planned)
         structure = read_structure(snakemake.input.structure)
         p = None if structure is None else structure.p
         data = snakemake.input.get("data")

@@ -17,9 +17,14 @@ if __name__ == "__main__":
         source, ensemble = snakemake.params.source, Path(snakemake.input.ensemble)
         study = store.read_data(snakemake.input.data, mapped=True)
         points = read_points(source, snakemake.input.data)
+        combined = store.read_ensemble(ensemble, points=study.truth is not None)
+        maps = ensemble.parent / "realizations"
+        used = [maps / f"{identifier}.h5" for identifier in combined.realizations.ids]
+        if other := store.other_versions([ensemble, snakemake.input.data, *used]):
+            log.warning("%s; run the study again to make anew what has changed", other)
         prediction = predict(
-            store.read_ensemble(ensemble, points=study.truth is not None),
-            ensemble.parent / "realizations",
+            combined,
+            maps,
             points.features,
             truth=study.truth,
             threads=snakemake.threads,

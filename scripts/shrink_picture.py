@@ -1,4 +1,4 @@
-"""Make a picture for the documentation of a figure: fewer pixels, and fewer colours."""
+"""Make a picture for the documentation of a figure: fewer pixels."""
 
 from kohorte.figures.pictures import shrink_picture
 from kohorte.study.logs import job_log
@@ -9,6 +9,5 @@ if __name__ == "__main__":
             snakemake.input.figure,
             snakemake.output.picture,
             widths=snakemake.params.widths,
-            palette=snakemake.params.palette,
             most_bytes=snakemake.params.most_bytes,
         )

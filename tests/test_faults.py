@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -15,7 +16,7 @@ import psutil
 import pytest
 from workflow_project import Project, assert_same, content, write_points
 
-from kohorte import _files, store
+from kohorte import _processes, store
 from kohorte._files import replacing
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.errors import ResultError
@@ -189,7 +190,11 @@ def test_job_killed_while_it_adds_counts(copy, fault):
 
 
 def test_interrupt(begun, finished, fault):
-    with begun.start(MAPS, **fault("train_realizations", "SIGSTOP", after=1)) as run:
+    # As a shell without job control starts what is followed by `&`.
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run = begun.start(MAPS, **fault("train_realizations", "SIGSTOP", after=1))
+    signal.signal(signal.SIGINT, former)
+    with run:
         wait_for_stopped_job(begun)
         os.killpg(run.pid, signal.SIGINT)
         os.killpg(run.pid, signal.SIGCONT)
@@ -208,6 +213,7 @@ def test_two_runs_at_once_and_snakemake_killed(begun, finished, fault):
         job = wait_for_stopped_job(begun)
         output = begun.run(MAPS, check=False)
         assert "Directory cannot be locked" in output
+        assert f"a run of the study tiny goes on: process {run.pid} on " in output
         assert len(maps(begun)) == 1
         run.kill()
         job.resume()
@@ -215,10 +221,40 @@ def test_two_runs_at_once_and_snakemake_killed(begun, finished, fault):
         run.communicate(timeout=60)
     kept = maps(begun)
     assert len(kept) == 4
-    assert "--rerun-incomplete" in begun.run(MAPS, check=False)
+    output = begun.run(MAPS, check=False)
+    assert f"the former run of the study tiny was ended (process {run.pid} on " in output
+    assert "IncompleteFilesException" in output
     assert "--unlock" in begun.run(MAPS, "--rerun-incomplete", check=False)
     begun.run("--unlock")
     assert_training_goes_on(begun, finished, kept, "--rerun-incomplete")
+
+
+def test_run_goes_on_after_sigkill(begun, finished, fault):
+    command = [sys.executable, "-m", "kohorte", "run", "study.yaml", "--cores", "2", "--", MAPS]
+
+    def run():
+        with begun.call(command) as process:
+            return process.communicate(timeout=100)[0], process.returncode
+
+    disturbed = fault("train_realizations", "SIGSTOP", after=1)
+    with begun.call(command, **disturbed) as first:
+        wait_for_stopped_job(begun)
+        output, status = run()
+        assert status == 1
+        assert output.splitlines()[-1].startswith(
+            f"kohorte: a run of the study tiny goes on: process {first.pid} on "
+        )
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate(timeout=60)
+    kept = maps(begun)
+    assert 0 < len(kept) < 4
+    output, status = run()
+    assert status == 0, output
+    assert f"the former run of this study was ended (process {first.pid} on " in output
+    assert "--rerun-incomplete" in output
+    assert maps(begun).items() > kept.items()
+    assert_undisturbed(begun, finished)
+    assert "former run" not in run()[0]
 
 
 def test_job_outlives_snakemake(begun, finished, fault):
@@ -288,7 +324,7 @@ def test_full_disk_leaves_no_file_that_looks_whole(tmp_path):
 def test_temporary_files_of_the_dead_are_removed(tmp_path):
     with subprocess.Popen(["true"]) as dead:
         dead.wait()
-    here = _files._machine()
+    here = _processes.machine()
     names = {
         "dead": f".a.h5.{here}-{dead.pid}.part",
         "alive": f".b.h5.{here}-{os.getppid()}.part",

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from kohorte import store
 from kohorte.errors import ConfigError
@@ -27,7 +28,7 @@ def study(tmp_path):
         "stability": {
             "gsum": gsum, "gsum_low": gsum - 1, "gsum_high": gsum + 1, "consensus_group": [0, 1] * 6
         },
-        "effects": {name: [] for name in ("parameter", "first", "second", "agreement")},
+        "effects": {name: [] for name in ("parameter", "within", "between", "p_value")},
     }  # fmt: skip
     inputs = {name: str(tmp_path / f"{name}.csv") for name in tables}
     for name, table in tables.items():
@@ -86,3 +87,32 @@ def test_a_figure_that_cannot_be_drawn_is_named(study, tmp_path, processes):
 
 def draw_feature_map(inputs, parameters):
     raise ConfigError("no such feature")
+
+
+def test_formats_width_and_font_hold_for_each_figure_and_give_the_same_bytes(study, tmp_path):
+    figures, inputs = study
+    chosen = {"formats": ["svg", "png"], "width": 120.0, "font": "DejaVu Sans Mono"}
+    figures = {name: {**figure, **chosen} for name, figure in figures.items()}
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder, processes in zip(folders, (1, 2), strict=True):
+        assert draw_figures(figures, inputs, folder, processes=processes) == list(FIGURES)
+        assert draw_figures(figures, inputs, folder) == []
+    one, two = map(pictures, folders)
+    assert one == two
+    assert sorted(one) == sorted(f"{name}.{s}" for name in FIGURES for s in ("png", "svg"))
+    for name in FIGURES:
+        svg = one[f"{name}.svg"].decode()
+        assert f'width="{120 / 25.4 * 72:.6g}' in svg
+        assert "DejaVuSansMono" in svg
+        assert "<dc:date>" not in svg
+        with Image.open(folders[0] / f"{name}.png") as picture:
+            assert picture.width == pytest.approx(120 / 25.4 * 300, abs=1)
+
+
+def test_files_of_formats_that_are_no_longer_asked_for_go(study, tmp_path):
+    figures, inputs = study
+    one = {"stability": figures["stability"]}
+    draw_figures(one, inputs, tmp_path / "f")
+    one["stability"] |= {"formats": ["png", "svg"]}
+    assert draw_figures(one, inputs, tmp_path / "f") == ["stability"]
+    assert sorted(pictures(tmp_path / "f")) == ["stability.png", "stability.svg"]

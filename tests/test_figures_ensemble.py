@@ -166,12 +166,12 @@ def test_the_cut_is_the_first_whose_branches_lie_in_one_group_each(seed, n, n_gr
 def combined(request, tmp_path_factory):
     """Labels of two finenesses, their ensemble by a consensus, and its file."""
     rng, half = np.random.default_rng(0), np.arange(120) // 60
-    labels = [8 * half + rng.integers(0, n, 120) for n in [2] * 4 + [8] * 4]
+    labels = [8 * half + rng.integers(0, n, 120) for n in [2] * 8 + [8] * 8]
     labels[5][:3] = -1
     ensemble = combine(count(labels, noise=-1), consensus=request.param)
     path = tmp_path_factory.mktemp("study") / "ensemble.h5"
     options = {"votes": "equal", "identical": "resolved"}
-    store.write_ensemble(path, ensemble, labels, ids=[*"abcdefgh"], options=options)
+    store.write_ensemble(path, ensemble, labels, ids=[*"abcdefghijklmnop"], options=options)
     return labels, ensemble, path
 
 
@@ -247,7 +247,7 @@ def test_stability_figure_is_readable(n, n_groups, spread):
     groups = np.arange(n) % n_groups
     figure = stability_figure(gsum, gsum - width, gsum + width, groups=groups)
     text = page.readable(figure)
-    assert "95 % confidence interval" in text
+    assert "95 % bootstrap interval" in text
     assert ("group 1" in text) == (n_groups > 1)
     assert figure.axes[0].get_ylim()[1] >= (gsum + width).max()
 
@@ -262,7 +262,7 @@ def test_sufficiency_figure_is_readable(n, target, answer):
     figure = sufficiency_figure(sizes, median, *band, target=target, answer=answer)
     text = page.readable(figure)
     assert ("20 realizations are enough" in text) == (answer is not None)
-    assert ("target not reached" in text) == (target is not None and answer is None)
+    assert ("not settled" in text) == (target is not None and answer is None)
 
 
 def test_stability_and_sufficiency_need_matching_arrays():

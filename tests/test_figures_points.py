@@ -6,19 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.colors import to_rgb
 from scipy.stats import f_oneway
 
 from kohorte.analysis.evaluation import evaluate
 from kohorte.errors import ConfigError
 from kohorte.figures.panels import MAX_POINTS, MOST_READ, choose_points, choose_step, fill_missing
-from kohorte.figures.points import (
-    class_colours,
-    classes_of_groups,
-    confidence_figure,
-    most_telling_features,
-    signal_figure,
-)
-from kohorte.figures.style import group_colour
+from kohorte.figures.points import confidence_figure, most_telling_features, signal_figure
+from kohorte.figures.reading import classes_of_groups, match_groups, matched_looks
+from kohorte.figures.style import group_colour, palette_colour
 from kohorte.maps.lattice import Lattice
 
 
@@ -42,9 +38,21 @@ def test_signal_figure_is_readable(n, n_groups, n_features):
     signal = np.exp(rng.normal(0, 4, n))
     figure = signal_figure(features, names, signal=signal, labels=labels, **known)
     text = page.readable(figure)
-    assert "truth" in text
-    assert ("20000 of 25000 points" in text) == (n == 25000)
-    assert ("smaller groups" in text) == (n_groups == 40)
+    assert "Classes" in text
+    assert ("25 further groups" in text) == ("25 further classes" in text) == (n_groups == 40)
+
+
+def test_of_many_points_each_cell_has_the_colour_of_its_commonest_group():
+    n = MAX_POINTS + 1
+    places = np.column_stack([np.linspace(0, 1, n), np.zeros(n)])
+    labels = (places[:, 0] > 0.5).astype(int)
+    figure = signal_figure(places, ["x", "y"], signal=1.0 + labels, labels=labels)
+    signal, groups = (axes.images[0].get_array() for axes in figure.axes[:2])
+    row = np.flatnonzero(groups[:, 0, 3])[0]
+    np.testing.assert_allclose(groups[row, 10, :3], to_rgb(group_colour(0)))
+    np.testing.assert_allclose(groups[row, -10, :3], to_rgb(group_colour(1)))
+    assert np.delete(groups[..., 3], row, axis=0).max() == 0
+    assert (signal[row, 10], signal[row, -10]) == (1.0, 2.0)
 
 
 def test_signal_figure_without_truth_and_with_one_value():
@@ -52,7 +60,7 @@ def test_signal_figure_without_truth_and_with_one_value():
     labels = np.where(truth == 0, -1, 0)
     figure = signal_figure(features, ["x", "y"], signal=np.full(50, 7.0), labels=labels)
     text = page.readable(figure)
-    assert "truth" not in text
+    assert "Classes" not in text
     assert f"none ({(truth == 0).sum()})" in text
 
 
@@ -61,9 +69,8 @@ def test_points_that_miss_a_value_are_counted_but_not_drawn():
     features[:700, 1] = np.nan
     figure = signal_figure(features, ["x", "y"], signal=rng.random(25000), labels=truth)
     text = page.readable(figure)
-    assert "20000 of 25000 points" in text
     assert "700 points miss a value" in text
-    assert all(f"group {k} ({n})" in text for k, n in enumerate(np.bincount(truth)))
+    assert all(f"group {k} ({n:,})" in text for k, n in enumerate(np.bincount(truth)))
     figure = confidence_figure(features[:9], ["x", "y"], confidence=np.full(9, 0.5))
     assert not page.text_faults(figure)
 
@@ -89,8 +96,10 @@ def test_misassigned_points_are_counted_by_the_matching():
 
 
 def test_groups_keep_their_colours_and_classes_take_them():
-    assert class_colours(np.array([1, 0, -1]), 3) == [1, 0, 3]
-    assert class_colours(np.array([2, 2]), 3) == [2, 3, 0]
+    looks = [colour for colour, _ in matched_looks(np.array([1, 0, -1]), 3)]
+    assert looks == [group_colour(1), group_colour(0), palette_colour(3)]
+    looks = [colour for colour, _ in matched_looks(np.array([2, 2]), 3)]
+    assert looks == [palette_colour(2), palette_colour(3), group_colour(0)]
     features = np.arange(8.0).reshape(4, 2)
     labels, truth = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 0])
     known = {"truth": truth, "class_names": ["cat", "dog"], "matching": np.array([1, 0])}
@@ -109,6 +118,7 @@ def test_classes_of_groups_invert_the_matching_of_an_evaluation():
     truth = np.array([3, 3, 3, 5, 5, 5])
     labels = np.array([4, 4, 4, 0, 0, 2])
     assert classes_of_groups(evaluate(labels, truth), 6).tolist() == [1, -1, -1, -1, 0, -1]
+    assert match_groups(labels, truth, 6).tolist() == [5, -1, -1, -1, 3, -1]
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (40, 15), (70, 40), (3, 60)])
@@ -121,19 +131,17 @@ def test_confidence_figure_is_readable(shape):
     of_nodes = {"node_confidence": nodes, "lattice": lattice}
     figure = confidence_figure(features, ["x", "y"], confidence=confidence, **of_nodes)
     text = page.readable(figure)
-    assert f"{100 * (confidence == 1).mean():.1f} % of points at 1.0" in text
+    assert f"{100 * (confidence == 1).mean():.1f} % of the points at 1" in text
     assert "node without points" in text
 
 
-def test_small_shares_of_points_are_told_apart():
+def test_the_distribution_of_confidence_is_cumulative_and_ends_at_all_points():
     confidence = np.repeat([1.0, 0.9, 0.5], [99_980, 19, 1])
     figure = confidence_figure(np.zeros((100_000, 2)), ["x", "y"], confidence=confidence)
-    figure.draw_without_rendering()
-    shares = next(a.yaxis for a in figure.axes if a.get_ylabel() == "Share of points")
-    low, high = shares.get_view_interval()
-    ticks = [t.label1.get_text() for t in shares.get_major_ticks() if low <= t.get_loc() <= high]
-    assert "0.01%" in ticks
-    assert len(ticks) == len(set(ticks))
+    assert "more than 99.9 % of the points at 1" in page.texts(figure)
+    axes = next(a for a in figure.axes if a.get_ylabel().startswith("Points at most"))
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.5, 0.5, 0.9, 1.0])
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0, 0.001, 0.02, 100])
 
 
 @pytest.mark.parametrize("value", [1.0, 0.25])
@@ -142,7 +150,7 @@ def test_confidence_figure_of_equal_values(value):
     figure = confidence_figure(features, ["x", "y"], confidence=np.full(30, value))
     assert not page.text_faults(figure)
     share = "100.0" if value == 1 else "0.0"
-    assert f"{share} % of points at 1.0" in page.texts(figure)
+    assert f"{share} % of the points at 1" in page.texts(figure)
 
 
 def test_arrays_must_fit():

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles_figures import text_faults
+from oracles_figures import drawn_texts, text_faults
 
 from kohorte.errors import ConfigError, ResultError
 from kohorte.figures import style
 from kohorte.figures.stability import sufficiency_figure
+from kohorte.figures.words import PARAMETER_WORDS, parameter_title, parameter_word
+from kohorte.maps.parameters import PARAMETERS
 
 SCRIPT = """
 import sys
@@ -61,7 +63,7 @@ def test_saved_bytes_do_not_depend_on_the_run(tmp_path):
 
 def test_saving_twice_gives_the_same_bytes_without_versions_or_dates(tmp_path):
     figure = small_figure()
-    for suffix in ("pdf", "png"):
+    for suffix in style.FORMATS:
         first, second = tmp_path / f"a.{suffix}", tmp_path / f"b c.{suffix}"
         style.save_figure(figure, first, dpi=40)
         style.save_figure(figure, second, dpi=40)
@@ -69,7 +71,9 @@ def test_saving_twice_gives_the_same_bytes_without_versions_or_dates(tmp_path):
         assert content == second.read_bytes()
         assert matplotlib.__version__.encode() not in content
         assert b"CreationDate" not in content
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pdf", "a.png", "b c.pdf", "b c.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"{name}.{s}" for name in ("a", "b c") for s in ("pdf", "png", "svg")
+    ]
 
 
 def test_fonts_are_embedded_as_truetype(tmp_path):
@@ -79,7 +83,7 @@ def test_fonts_are_embedded_as_truetype(tmp_path):
 
 
 def test_other_endings_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"\.pdf, \.png"):
+    with pytest.raises(ConfigError, match=r"\.pdf, \.png, \.svg"):
         style.save_figure(small_figure(), tmp_path / "a.jpg")
     assert not list(tmp_path.iterdir())
 
@@ -140,6 +144,83 @@ def test_colours_differ_for_every_kind_of_vision():
     assert np.diff(lightness).min() > 0.12  # four groups in a grayscale print
 
 
+@given(st.sampled_from(style.COLOURS))
+def test_thin_lines_show_on_paper_in_their_hue(colour):
+    shown = style.line_colour(colour)
+    assert style.contrast(shown) >= 3
+    assert shown == colour or style.contrast(colour) < 3
+    before, after = (
+        matplotlib.colors.rgb_to_hsv(matplotlib.colors.to_rgb(c)) for c in (colour, shown)
+    )
+    assert before[0] == pytest.approx(after[0], abs=0.02)
+
+
+def test_contrast_by_hand():
+    assert style.contrast("#000000") == pytest.approx(21)
+    assert style.contrast("#FFFFFF") == pytest.approx(1)
+    assert style.contrast("#0072B2") == pytest.approx(5.19, abs=0.01)
+    lines = [matplotlib.colors.to_hex(colour) for colour in style.line_map()(np.linspace(0, 1, 20))]
+    assert min(map(style.contrast, lines)) >= 3
+
+
+def test_a_figure_is_as_wide_as_the_column_that_it_fits_into():
+    assert [style.page_width(w) for w in (2.0, 3.5, 3.6, 5.1, 5.2, 9.0)] == [
+        3.5,
+        3.5,
+        5.1,
+        5.1,
+        7.2,
+        7.2,
+    ]
+    with style.chosen_width("single"):
+        assert style.page_width(7.0) == 3.5
+        assert style.fitting_columns(3, 1.7) == 2
+    with style.chosen_width(101.6):
+        assert style.new_figure(7.2, 3).get_figwidth() == pytest.approx(4.0)
+    with style.chosen_width(None):
+        assert style.page_width(7.0) == 7.2
+    with pytest.raises(ConfigError, match="unknown width 'broad'"), style.chosen_width("broad"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "expected"),
+    [(1, "group", "1 group"), (1200, "point", "1,200 points"), (2, "class", "2 classes")],
+)
+def test_counts_have_a_number_of_their_own(count, what, expected):
+    assert style.plural(count, what) == expected
+    assert style.further(2, "group", 1234) == "2 further groups (1,234)"
+
+
+def test_every_parameter_of_a_map_has_words():
+    assert set(PARAMETERS) <= set(PARAMETER_WORDS)
+    assert parameter_title("xdim") == "Lattice columns"
+    assert parameter_word("own_name") == "own name"
+
+
+def test_letters_of_panels_go_on_after_z():
+    assert [style.panel_letter(k) for k in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
+
+
+def test_ticks_are_round_steps_apart():
+    figure = style.new_figure(3.5, 2)
+    axes = figure.subplots()
+    for low, high in ((0, 0.6), (0, 18), (66, 96), (-1.6, 1.6), (0.0, 0.012)):
+        axes.set_xlim(low, high)
+        style.plain_numbers(axes.xaxis, 5)
+        step = np.diff(axes.get_xticks())[0]
+        assert np.isclose(step / 10 ** np.floor(np.log10(step) + 1e-9), [1, 2, 2.5, 5]).any()
+
+
+def test_whole_numbers_on_a_logarithmic_axis_are_written_out():
+    figure = style.new_figure(3.5, 2)
+    axes = figure.subplots()
+    axes.plot([1, 90], [1, 2])
+    style.log_axis(axes, "x", whole=True)
+    labels = [text for text, _ in drawn_texts(figure)]
+    assert {"1", "2", "5", "10", "20", "50"} <= set(labels)
+
+
 def test_colour_and_marker_together_are_unique_for_many_groups():
     pairs = {(style.group_colour(k), style.group_marker(k)) for k in range(176)}
     assert len(pairs) == 176
@@ -159,14 +240,16 @@ def test_tick_labels_tell_ticks_apart(start, step, exponent, n):
     if abs(ticks).max() / step < 1e8:
         assert len(set(labels)) == n
     for label, tick in zip(labels, ticks, strict=True):
-        assert abs(float(label.replace("\N{MINUS SIGN}", "-")) - tick) <= 0.01 * step
+        assert (
+            abs(float(label.replace("\N{MINUS SIGN}", "-").replace(",", "")) - tick) <= 0.01 * step
+        )
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
         ([0.0, 0.25, 0.5], ["0", "0.25", "0.50"]),
-        ([1000.0, 1000.5], ["1000.0", "1000.5"]),
+        ([1000.0, 1000.5], ["1,000.0", "1,000.5"]),
         ([0.0, 2.5e6, 1e7], ["0", "2.5e6", "10.0e6"]),
         ([-1.0, 0.0], ["\N{MINUS SIGN}1", "0"]),
         ([], []),
@@ -178,7 +261,7 @@ def test_tick_labels_are_short(values, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(10000.0, "10000"), (5e6, "5e6"), (0.1, "0.1"), (True, "true"), (None, "none"), ("x", "x")],
+    [(10000.0, "10,000"), (5e6, "5e6"), (0.1, "0.1"), (True, "true"), (None, "none"), ("x", "x")],
 )
 def test_swept_values_are_written_as_people_do(value, expected):
     assert style.value_label(value) == expected

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from kohorte.errors import ConfigError
+from kohorte.figures.style import title_of
 from kohorte.figures.sweep import MEASURES, sweep_figure
+from kohorte.figures.words import parameter_word
 from kohorte.maps.parameters import PARAMETERS
 
 METRICS = list(PARAMETERS["metric"].names)
@@ -32,7 +34,7 @@ def draw(table, **parameters):
 
 
 def panel(figure, title):
-    (found,) = [axes for axes in figure.axes if title in axes.get_title(loc="left")]
+    (found,) = [axes for axes in figure.axes if title in title_of(axes)]
     return found
 
 
@@ -59,7 +61,8 @@ def test_sweep_figure_is_readable(parameters, n_axes):
     assert figure.get_figheight() <= 9
     text = page.texts(figure)
     assert all(title in text for title in MEASURES.values())
-    assert all(name in text for name in parameters if len(parameters[name]) > 1)
+    words = [parameter_word(name) for name in parameters if len(parameters[name]) > 1]
+    assert all(word in text.replace("\N{NO-BREAK SPACE}", " ").lower() for word in words)
     assert ("recommended:" in text) == (len(make_table(**parameters)) > 1)
 
 
@@ -69,7 +72,7 @@ def test_heat_maps_show_the_table():
     shown = table.drop(index=3)  # alpha 0.5, ydim 4, xdim 5 was not made
     figure = draw(shown, **parameters)
     first = panel(figure, "Agreement of maps")
-    assert first.get_title(loc="left").endswith("alpha 0.1")
+    assert title_of(first).endswith("learning rate 0.1")
     second = figure.axes[figure.axes.index(first) + 1]
     values = table.set_index(["alpha", "ydim", "xdim"])["agreement"]
     for axes, alpha in ((first, 0.1), (second, 0.5)):
@@ -89,10 +92,10 @@ def test_heat_maps_and_lines_show_means_of_large_sweeps():
     parameters = {"xdim": [5, 7], "ydim": [4, 6], "steps": [10, 1000, 20], "alpha": [0.1, 0.5]}
     table = make_table(**parameters)
     figure = draw(table, **parameters)
-    heat, lines = (a for a in figure.axes if "Stability" in a.get_title(loc="left"))
+    heat, lines = (a for a in figure.axes if "Stability" in title_of(a))
     means = table.groupby(["ydim", "xdim"])["jaccard"].mean().to_numpy().reshape(2, 2)
     np.testing.assert_allclose(heat.images[0].get_array(), means, rtol=1e-14)
-    assert lines.get_xlabel() == "steps"
+    assert lines.get_xlabel() == "Training steps"
     assert lines.get_xscale() == "log"
     for line, alpha in zip(lines.lines[:2], [0.1, 0.5], strict=True):
         means = table[table["alpha"] == alpha].groupby("steps")["jaccard"].mean()
@@ -101,8 +104,8 @@ def test_heat_maps_and_lines_show_means_of_large_sweeps():
     star = lines.lines[2].get_xydata()
     np.testing.assert_array_equal(star, lines.lines[0].get_xydata()[:1])
     text = page.texts(figure)
-    assert "heat maps: means over steps, alpha" in text
-    assert "lines: means over xdim, ydim" in text
+    assert "heat maps: means over training steps, learning rate" in text
+    assert "lines: means over lattice columns, lattice rows" in text
 
 
 def test_texts_are_not_joined_by_lines():

@@ -111,10 +111,24 @@ def test_the_base_alone_goes_from_labels_to_an_ensemble_and_trains_a_map(copy, t
     run(python, "-c", BASE_ALONE, cwd=tmp_path)
 
 
-def built(copy, hook, folder):
+def built(copy, hook, folder, **environment):
     """Path of what setuptools builds of the project."""
     code = f"from setuptools import build_meta; print(build_meta.{hook}({str(folder)!r}))"
-    return folder / run(sys.executable, "-c", code, cwd=copy).split()[-1]
+    return folder / run(sys.executable, "-c", code, cwd=copy, **environment).split()[-1]
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "build_sdist"])
+def test_the_same_source_gives_the_same_bytes(copy, tmp_path, hook):
+    """On another day, in another folder, of files with other dates and permissions."""
+    other = shutil.copytree(copy, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    for path in other.rglob("*.py"):
+        path.chmod(0o600)
+    archives = []
+    for number, source in enumerate((copy, other)):
+        (tmp_path / f"{number}").mkdir()
+        archive = built(source, hook, tmp_path / f"{number}", SOURCE_DATE_EPOCH="1700000000")
+        archives.append(archive.read_bytes())
+    assert archives[0] == archives[1]
 
 
 def test_the_wheel_holds_what_the_library_needs_and_no_benchmarks(copy, tmp_path):

@@ -20,6 +20,7 @@ from kohorte.study.runs import (
     Origin,
     check_content,
     check_owner,
+    describe_version,
     read_record,
     run_record,
     write_owner,
@@ -252,3 +253,26 @@ def test_a_dry_run_reads_small_tables_and_the_start_of_large_ones(tmp_path, monk
             prepared.look_at_data(options, seed=0)
     options = check_config({"study": "x", "data": found | {"stride": 3}}, schema)["data"]
     assert prepared.look_at_data(options, seed=0) is None
+
+
+def test_results_of_another_version_are_said(tmp_path):
+    def origin(kohorte, code):
+        return Origin(["a.yaml"], "a.csv", ["1"], kohorte, code)
+
+    assert describe_version(tmp_path, origin("2.0", "b")) == ""  # nothing is there
+    write_owner(tmp_path, origin("2.0", "a"))
+    assert describe_version(tmp_path, origin("2.0", "a")) == ""
+    says = f"{tmp_path} was made by other code of kohorte 2.0: what has other code now is made anew"
+    assert describe_version(tmp_path, origin("2.0", "b")).startswith(says)
+    # A prediction uses what is there.
+    write_owner(tmp_path, origin("2.1", "b"), whole=False)
+    assert "made by kohorte 2.0, and this is 2.1: " in describe_version(
+        tmp_path, origin("2.1", "b")
+    )
+    write_owner(tmp_path, origin("2.1", "b"))
+    assert describe_version(tmp_path, origin("2.1", "b")) == ""
+    old = {"files": [], "source": "a.csv", "content": []}
+    (tmp_path / ".study.json").write_text(json.dumps(old))
+    assert "made by kohorte of an older version, and" in describe_version(
+        tmp_path, origin("2.1", "b")
+    )

@@ -1,4 +1,7 @@
-"""The same bits on processors of several generations, which are emulated on this one."""
+"""The same bits on processors of several generations, which are emulated on this one.
+
+`make check-processors` runs a whole study of each kind on each of them, which takes half an hour.
+"""
 
 import json
 import os
@@ -8,25 +11,43 @@ import sys
 import numpy as np
 import pytest
 from scipy.signal import savgol_filter
+from workflow_project import TINY, Project, assert_same, content, write_points
 
 from kohorte._portable import exp, log, power
 from kohorte.ensemble.significance import _convolve, _savitzky_golay
 
-#: What switches off the instructions of later processors in numba, NumPy and OpenBLAS.
+#: What switches off the instructions of later processors in numba, NumPy, OpenBLAS and XLA.
+NAMES = ("NUMBA_CPU_NAME", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "XLA_FLAGS")
 OLDER = {
-    "haswell": ("haswell", "X86_V4 AVX512_ICL", "Haswell"),
-    "nehalem": ("nehalem", "X86_V3 X86_V4 AVX512_ICL", "Nehalem"),
+    "haswell": ("haswell", "X86_V4 AVX512_ICL", "Haswell", "--xla_cpu_max_isa=AVX2"),
+    "nehalem": ("nehalem", "X86_V3 X86_V4 AVX512_ICL", "Nehalem", "--xla_cpu_max_isa=SSE4_2"),
+}
+
+#: How maps differ between the studies: each trainer, backend, start, metric and segmentation.
+KINDS = {
+    "batch, segments": {"trainer": "batch", "method": "segments"},
+    "jax": {"trainer": "batch", "backend": "jax"},
+    "pca": {"trainer": "batch", "initial": "pca"},
+    "hdbscan": {"method": "hdbscan"},
+    "kmeans": {"method": "kmeans"},
+    "agglomerative": {"method": "agglomerative"},
+    "gaussian_mixture": {"method": "gaussian_mixture", "clusters": 3},
+    "cosine": {"metric": "cosine"},
+    "manhattan, hexagonal": {"metric": "manhattan", "topology": "hexagonal"},
+    "resolved": {"trainer": "batch", "row_share": 0.8, "row_draw": "bootstrap", "history": 0},
 }
 
 PROBE = """
-import hashlib, json
+import hashlib, json, sys
 import numpy as np
 from kohorte import SOM, combine, count_overlaps
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
 from kohorte.ensemble.significance import gsum, rank_clusters, separate
 from kohorte.ensemble.sufficiency import extrapolate_agreement
+from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.schedules import CURVES, learning_rates
+from kohorte.maps.winners import find_two_winners
 
 def digest(*arrays):
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
@@ -47,6 +68,10 @@ for trainer in ("online", "batch"):
     found[trainer] = digest(som.weights_, som.labels_)
     for name, value in som.quality_.items():
         found[f"{trainer} {name}"] = digest(value)
+lattice = Lattice(20, 16)
+sheet = lattice.coordinates() @ rng.normal(size=(2, 5)) / 8
+near = sheet[rng.integers(320, size=2000)] + rng.normal(size=(2000, 5))
+found["blocks"] = digest(*find_two_winners(near, sheet, lattice=lattice))
 overlaps = count_overlaps(labels)
 values = gsum(overlaps)
 separation = separate(values[rank_clusters(values)])
@@ -56,18 +81,31 @@ found["settled"] = digest(
     extrapolate_agreement(np.arange(2, 12), 1 - 0.3 / np.arange(2.0, 12.0), 24)
 )
 ensemble = combine(overlaps)
-points = ensemble.label(labels)
-found["consensus"] = digest(points.groups, points.confidence)
+answer = ensemble.label(labels)
+found["consensus"] = digest(answer.groups, answer.confidence)
+points = points[:500]
+for kind, how in json.loads(sys.argv[1]).items():
+    labels = []
+    for seed in range(2):
+        som = SOM(9, 7, steps=3000, random_state=seed, **({"initial": "sample"} | how)).fit(points)
+        labels.append(som.labels_)
+    found[kind] = digest(som.weights_, *som.quality_.values(), *labels)
+    found[f"{kind}, groups"] = digest(combine(count_overlaps(labels)).label(labels).groups)
 print(json.dumps(found))
 """
 
 
+def emulate(older):
+    if not older:
+        return {}
+    # With the features of that processor's name, and not what this one has besides.
+    return dict(zip(NAMES, OLDER[older], strict=True)) | {"NUMBA_CPU_FEATURES": ""}
+
+
 def run(code, older=None):
-    names = ("NUMBA_CPU_NAME", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE")
-    environment = os.environ | (dict(zip(names, OLDER[older], strict=True)) if older else {})
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=environment,
+        [sys.executable, "-W", "ignore", "-c", code, json.dumps(KINDS)],
+        env=os.environ | emulate(older),
         capture_output=True,
         text=True,
         check=False,
@@ -83,9 +121,37 @@ def here():
 
 @pytest.mark.parametrize("older", OLDER)
 def test_older_processors_give_the_same_bits(here, older):
-    """Kernels, schedules, maps, their quality, agreement, ranking and consensus."""
+    """Kernels, schedules, maps of each kind, their quality, agreement, ranking and consensus."""
     there = run(PROBE, older)
     assert {name for name, digest in here.items() if there[name] != digest} == set()
+
+
+@pytest.mark.workflow
+@pytest.mark.skipif("KOHORTE_PROCESSORS" not in os.environ, reason="make check-processors")
+@pytest.mark.parametrize("kind", KINDS)
+def test_older_processors_give_the_same_study(root, tmp_path, kind):
+    """All contents: maps, ensemble, tables, figures, report and the list of their checksums."""
+    config = {**TINY, "structure": {"references": 0}, **in_sections(KINDS[kind])}
+    found = {}
+    for older in (None, *OLDER):
+        project = Project(root, tmp_path / str(older) / "a study", config)
+        write_points(project.directory / "points of mine.csv")
+        project.run(**emulate(older))
+        manifest = (project.results / "MANIFEST").read_text()
+        found[older] = content(project.results) | {"MANIFEST": manifest}
+    for older in OLDER:
+        assert_same(found[None], found[older])
+
+
+def in_sections(how):
+    """The keys of a kind as a study has them."""
+    sections = {"training": {"steps": 400, "alpha": [0.1, 0.3]}}
+    for key, value in how.items():
+        section = {"method": "segmentation", "clusters": "segmentation", "topology": "lattice"}
+        sections.setdefault(section.get(key, "training"), {})[key] = value
+    if sections["training"].get("trainer") == "batch":
+        sections["training"] |= {"steps": 100000, "alpha": 0.1, "epochs": [4, 6]}
+    return sections
 
 
 def test_functions_are_those_of_the_c_library():

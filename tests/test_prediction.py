@@ -403,6 +403,12 @@ def test_the_workflow_predicts_and_leaves_the_study_alone(root, tmp_path):
     new = ("predict", "--config", "prediction={source: new.csv}")
     assert project.pending(*new) == {"predict": 1, "predict_labels": 1}
 
+    # Where dates alone decide, an ensemble of another version is used, and that is said.
+    with rewriting(project.results / "ensemble.h5") as file:
+        file.attrs["library"] = "0" * 16
+    output = project.run(*new, "--rerun-triggers", "mtime")
+    assert "made ensemble.h5 by other code of kohorte" in output
+
     for change, message in (
         ({}, "prediction.source, as in --config"),
         (

@@ -11,6 +11,7 @@ from kohorte.analysis import profiles
 from kohorte.errors import DataError
 from kohorte.figures.classes import node_groups_figure
 from kohorte.figures.profiles import order_features, profiles_figure, standardize
+from kohorte.figures.style import MAX_GROUPS
 from kohorte.maps.lattice import Lattice
 
 
@@ -123,7 +124,7 @@ def test_profiles_are_drawn(form, groups, features):
     figure.draw_without_rendering()
     axes = figure.axes[0]
     if form == "lines":
-        assert len(axes.lines) == min(groups, 14)
+        assert len(axes.lines) == min(groups, MAX_GROUPS)
         assert "(mag)" in axes.get_ylabel()
         return
     image = axes.images[0].get_array()

@@ -115,7 +115,7 @@ class TestComposition:
         text = page.readable(
             composition_figure(composition_table({"plate": plots}, labels, groups))
         )
-        assert ("smaller groups" in text) == (groups == 20)
+        assert ("further groups" in text) == (groups == 20)
         assert (f"{150 - MAX_SAMPLES} with fewer points are not drawn" in text) == (samples == 150)
 
     def test_figure_of_several_columns(self):

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -76,3 +77,25 @@ def test_pages_that_code_names_exist(root):
                 named |= set(re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8")))
     assert len(named) > 10
     assert [name for name in sorted(named) if not (root / name).exists()] == []
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium to open pages with")
+def test_a_page_that_is_opened_as_a_file_can_be_searched(site):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        page = browser.new_context(offline=True, viewport={"width": 1200, "height": 800}).new_page()
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("requestfailed", lambda request: faults.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        page.click("input.md-search__input")
+        page.keyboard.type("BMU", delay=50)
+        found = page.locator(".md-search-result__link")
+        found.first.wait_for(timeout=30_000)
+        links = [link.get_attribute("href") for link in found.all()]
+        browser.close()
+    assert any("glossary" in link for link in links)
+    assert faults == []

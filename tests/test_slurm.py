@@ -86,11 +86,15 @@ class Site(Project):
             for name in ("slurm", "local"):
                 shutil.copy(root / name, directory / name, follow_symlinks=False)
 
-    def submit(self, *arguments):
-        """Start `snakemake --profile slurm`."""
+    def submit(self, *arguments, by_kohorte=False):
+        """Start `snakemake --profile slurm`, or `kohorte run --profile slurm`."""
+        command = [sys.executable, "-c", SNAKEMAKE, *arguments]
+        command += ["--profile", "slurm", "--configfile", "study.yaml"]
+        if by_kohorte:
+            command = [sys.executable, "-m", "kohorte", "run", "study.yaml"]
+            command += ["--profile", "slurm", "--", *arguments]
         return subprocess.Popen(
-            [sys.executable, "-c", SNAKEMAKE, *arguments]
-            + ["--profile", "slurm", "--configfile", "study.yaml"],
+            command,
             cwd=self.directory,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -262,9 +266,8 @@ def run_killed(make_site, here):
     assert job["state"] == "RUNNING"
     (site.directory / "go").touch()
     wait_until(lambda: queue(run_id(output))[0]["state"] == "COMPLETED")
-    assert "--unlock" in end_of(site.submit(ENSEMBLE), status=1)
-    site.run("--unlock")
-    return site, ages, site.finish(ENSEMBLE)
+    # As a login node has it: kohorte calls Snakemake.
+    return site, ages, end_of(site.submit(ENSEMBLE, by_kohorte=True))
 
 
 def test_a_study_has_the_same_bits_as_without_slurm(runs):
@@ -314,3 +317,25 @@ def test_only_what_was_cut_off_is_submitted_again(runs):
         # The job that went on without Snakemake was finished.
         "killed": ["combine_realizations"],
     }
+
+
+def test_a_run_outlasts_its_controller(runs, make_site):
+    """A job ends while nobody can be asked for it; the profile's `squeue` is all there is."""
+    here = runs["here"].result()
+    for name in ("whole", "memory", "time", "interrupted", "killed"):
+        runs[name].result()  # They would meet a controller that is away.
+    site, run, ages = begin_again(make_site, here, "away")
+    try:
+        assert loopback("away").returncode == 0
+        gone = time.monotonic()
+        (site.directory / "go").touch()
+        counts = site.results / "overlaps" / "0000.json"
+        wait_until(lambda: counts.exists() and time.monotonic() - gone > 20)
+    finally:
+        back = loopback("back")
+    assert back.returncode == 0
+    output = end_of(run)
+    assert "Slurm does not answer; its jobs go on" in output
+    assert "Slurm answers again" in output
+    assert {path: path.stat().st_mtime_ns for path in ages} == ages
+    assert_same(content(site.results), content(here.results))

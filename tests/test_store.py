@@ -263,6 +263,25 @@ def test_index_names_lost_and_changed_files(tmp_path):
         store.listed_realizations([index])
 
 
+def test_maps_must_be_those_that_are_planned(tmp_path):
+    indexes = [tmp_path / "000.json", tmp_path / "001.json"]
+    entry = {"file": "x.h5", "content": "0"}
+    indexes[0].write_text(json.dumps([{"id": "a", "plan": "1"} | entry]))
+    indexes[1].write_text(json.dumps([{"id": "b", "plan": "2"} | entry, {"id": "c"} | entry]))
+    planned = {"a": "1", "b": "2", "c": "3"}
+    store.check_planned(indexes, planned)
+    for other, says in (
+        (planned | {"b": "5"}, r"001\.json: the maps .*: b is made with other parameters; delete"),
+        ({"a": "1", "b": "2"}, r"001\.json: the maps .*: c is not one of them; delete"),
+        (planned | {"d": "4"}, "d is missing; run again"),
+    ):
+        with pytest.raises(ResultError, match=says):
+            store.check_planned(indexes, other)
+    indexes[0].write_text("[{}]")
+    with pytest.raises(ResultError, match=r"000\.json: not a whole index"):
+        store.check_planned(indexes, planned)
+
+
 def test_csv_keeps_every_bit(tmp_path):
     table = pd.DataFrame({"a": [0.1 + 0.2, 1 / 3], "b": [2**52 - 1, 1]})
     store.write_csv(table, tmp_path / "t.csv")

@@ -132,3 +132,10 @@ def test_files_and_points(found, monkeypatch):
     points = tables.point_table(range(4), label=np.arange(4))
     assert points.empty
     assert points.columns.tolist() == ["row", "label"]
+
+
+def test_label_files_of_this_machine_are_named_without_their_folder():
+    files = {"a": "/home/me/a.csv", "b": "of mine/b.csv", "c": "~/c.npy"}
+    table = tables.file_table(files, count_overlaps([[0, 1, 1], [0, 0, 1], [0, 1, 2]]))
+    assert list(table["file"]) == ["a.csv", "of mine/b.csv", "c.npy"]
+    assert list(table["n_clusters"]) == [2, 2, 3]

@@ -107,6 +107,11 @@ def test_a_terminal_shows_how_far_the_maps_are(clock, tmp_path):
     display.start(1, "train_realizations", write(log, "2 of 2 maps to train"), "000")
     assert "0 of 4" in screen(stream.getvalue())
     clock[0] += 10
+    write(log, "1 of 1000 done; training takes about 9 s")
+    display._read(display._jobs[1])
+    display._refresh()
+    # What a hair's breadth of the work has taken says nothing.
+    assert "0 of 4, 10 s so far" in screen(stream.getvalue())
     write(log, "x1: trained in 9.00 s", "500 of 1000 done; training takes about 9 s")
     display._read(display._jobs[1])
     display._refresh()

@@ -51,8 +51,12 @@ class Project:
     def start(self, *arguments, cores=2, **environment):
         """A run as a process, which leads a process group; its output is text in one stream."""
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+        return self.call([*command, *arguments, "--configfile", "study.yaml"], **environment)
+
+    def call(self, command, **environment):
+        """A command as a process, as `start` has one."""
         return subprocess.Popen(
-            [*command, *arguments, "--configfile", "study.yaml"],
+            command,
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": "src", **environment},
             stdout=subprocess.PIPE,

@@ -9,13 +9,12 @@ import contextlib
 import errno
 import functools
 import os
-import platform
 import re
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from kohorte._processes import machine, start_of
 from kohorte.errors import ResultError
 
 #: What can be done where a file cannot be written.
@@ -27,7 +26,8 @@ _REMEDIES = {
     errno.EPERM: "get the permission to write there",
 }
 
-#: Temporary files that another machine has not touched for so long are abandoned, in seconds.
+#: Temporary files of other machines, and of this one from before its last start, are abandoned when
+#: nobody has touched them for so long, in seconds.
 _ABANDONED_AFTER = 7 * 24 * 3600
 
 
@@ -38,7 +38,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Missing folders are made. Raises ResultError: disk or permissions do not allow to write there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{machine()}-{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path.parent)
@@ -60,12 +60,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 @functools.cache
-def _machine() -> str:
-    """Short name of this machine, which may go into the name of a file."""
-    return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-@functools.cache
 def _remove_abandoned(folder: Path) -> None:
     """Remove the temporary files of processes that were killed; once in each process."""
     for part in folder.glob(".*.part"):
@@ -73,19 +67,9 @@ def _remove_abandoned(folder: Path) -> None:
         if owner is None:
             continue
         with contextlib.suppress(OSError):
-            if owner[1] == _machine() and os.name == "posix":
-                abandoned = not _is_running(int(owner[2]))
+            if owner[1] == machine() and os.name == "posix":
+                abandoned = start_of(int(owner[2])) is None
             else:
                 abandoned = time.time() - part.stat().st_mtime > _ABANDONED_AFTER
             if abandoned:
                 part.unlink()
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is another user's
-    return True

@@ -102,7 +102,8 @@ _IMPORT = re.compile(r"^ *from (kohorte[\w.]*) import (\([^)]*\)|.*)$", re.MULTI
 #: Modules that no figure and no number comes from: files have checks of their own, and a message
 #: changes nothing.
 _WITHOUT_EFFECT = re.compile(
-    r"kohorte(/studies/\w+)?(/store|/study|/errors|/provenance|/_checks|/_files|/_text)\b"
+    r"kohorte(/studies/\w+)?"
+    r"(/store|/study|/errors|/provenance|/_checks|/_files|/_processes|/_text)\b"
 )
 
 
@@ -148,6 +149,11 @@ def digest_of(*values: Any) -> str:
         else:
             digest.update(json.dumps(value, sort_keys=True, default=list).encode())
     return digest.hexdigest()
+
+
+def plan_digest(member: Mapping[str, Any]) -> str:
+    """Return a digest of what a map is planned with, twelve hexadecimal digits."""
+    return digest_of(member)[:12]
 
 
 def file_digest(path: str | Path) -> str:

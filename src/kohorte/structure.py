@@ -1,4 +1,4 @@
-"""Is there any structure? The table at hand beside reference tables that have no groups.
+"""Is there any structure? The table beside reference tables that have no groups.
 
 Groups are found in any table, and found again by other maps (Ben-David & von Luxburg, COLT 2008).
 So the same maps are trained on tables that have the extent of the study's table along its principal

@@ -60,7 +60,7 @@ class Sizes:
 
 
 def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
-    """Run all cases and return their table: the columns COLUMNS, one row a measurement.
+    """Run all cases and return their table: the columns COLUMNS, one row per measurement.
 
     `scratch` is an existing folder on the disk to measure; what is put there is removed again.
     Raises ResultError if two implementations disagree, or one fails.

@@ -67,7 +67,7 @@ SIZES = {"full": Sizes(), "small": Sizes(data_sets=("iris",), n_seeds=1, epochs=
 
 
 def compare_quality(sizes: Sizes, peers: str | None = None) -> pd.DataFrame:
-    """Train and measure all maps; the columns are COLUMNS, one row a map.
+    """Train and measure all maps; the columns are COLUMNS, one row per map.
 
     Errors of quantization are means of Euclidean distances, in the units of the scaled features. A
     seed draws the start (rows of the data) and the order. `peers` is the Python of the environment

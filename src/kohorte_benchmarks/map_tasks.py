@@ -20,7 +20,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
 from kohorte.maps.realization import MapParameters, run_realization
 from kohorte.maps.schedules import learning_rates, reference_radius
-from kohorte.maps.winners import find_winners
+from kohorte.maps.winners import find_two_winners, find_winners
 from kohorte_benchmarks import limits, online_steps
 from kohorte_benchmarks.serving import Outcome, by_name, peak_mb, timed
 
@@ -114,15 +114,27 @@ def whole_job(points: str, xdim: int, ydim: int, steps: int) -> Callable[[], Out
 
 
 def find(
-    points: str, weights: str, threads: int, output: str | None = None, searches: int = 1
+    points: str,
+    weights: str,
+    threads: int,
+    output: str | None = None,
+    searches: int = 1,
+    xdim: int | None = None,
+    ydim: int = 1,
+    two: bool = False,
+    clock: str = "perf_counter",
 ) -> Callable[[], Outcome]:
     """Time one search for the winners of all points, as the mean of several in a row.
 
-    The winners are left in the file ``output`` if one is given. Threads of other processes go on
-    for some milliseconds after their turn, waiting for work: a single short search would share its
-    cores with them.
+    With the sides of the lattice the search need not look at all nodes; ``two`` finds the second
+    nodes and distances, too. The winners are left in the file ``output`` if one is given. Threads
+    of other processes go on for some milliseconds after their turn, waiting for work: a single
+    short search would share its cores with them. ``clock`` as in ``batch``.
     """
-    return _search(partial(find_winners, threads=threads), points, weights, output, searches)
+    search: Callable = find_two_winners if two else find_winners
+    lattice = None if xdim is None else Lattice(xdim, ydim)
+    search = partial(search, lattice=lattice, threads=threads)
+    return _search(search, points, weights, output, searches, getattr(time, clock))
 
 
 def find_on_device(points: str, weights: str, output: str | None = None) -> Callable[[], Outcome]:
@@ -133,7 +145,12 @@ def find_on_device(points: str, weights: str, output: str | None = None) -> Call
 
 
 def _search(
-    search: Callable, points: str, weights: str, output: str | None, searches: int
+    search: Callable,
+    points: str,
+    weights: str,
+    output: str | None,
+    searches: int,
+    clock: Callable[[], float] = perf_counter,
 ) -> Callable[[], Outcome]:
     data, nodes = np.load(points), np.load(weights)
     found = search(data, nodes)
@@ -144,7 +161,7 @@ def _search(
         for _ in range(searches):
             search(data, nodes)
 
-    return timed(work, searches)
+    return timed(work, searches, clock)
 
 
 def batch(

@@ -117,7 +117,7 @@ SIZES = {
 
 
 def benchmark_maps(sizes: Sizes, scratch: Path, peers: str | None = None) -> pd.DataFrame:
-    """Run all cases and return their table: the columns COLUMNS, one row a measurement.
+    """Run all cases and return their table: the columns COLUMNS, one row per measurement.
 
     `scratch` is an existing folder for the points, which are removed again; `peers` the Python of
     the environment that holds the other packages, None leaves them out. Raises ResultError if a
@@ -161,6 +161,15 @@ def find_peers(peers: str | None) -> frozenset[str]:
     return frozenset(name for name, state in found.items() if "release" in state)
 
 
+def normal_clouds(n_points: int, n_features: int, seed: int) -> np.ndarray:
+    """Draw points (N, F) float32 from seven normal clouds, which no seed moves, in random order."""
+    centres = np.random.default_rng(0).standard_normal((7, n_features), dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((n_points, n_features), dtype=np.float32)
+    points += 2 * centres[rng.integers(len(centres), size=n_points)]
+    return points
+
+
 @dataclass(frozen=True)
 class _Bench:
     """Sizes, packages, and a folder with the points and weights that tasks have asked for."""
@@ -175,11 +184,7 @@ class _Bench:
         n_features = n_features or self.sizes.n_features
         path = self.folder / f"points_{n_points}_{n_features}_{seed}.npy"
         if not path.exists():
-            centres = np.random.default_rng(0).standard_normal((7, n_features), dtype=np.float32)
-            rng = np.random.default_rng(seed)
-            points = rng.standard_normal((n_points, n_features), dtype=np.float32)
-            points += 2 * centres[rng.integers(len(centres), size=n_points)]
-            np.save(path, points)
+            np.save(path, normal_clouds(n_points, n_features, seed))
         return str(path)
 
     def files(self, n_points: int, nodes: int, n_features: int | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import h5py
 import pandas as pd
 
 from kohorte import store
-from kohorte_benchmarks import map_quality, maps
+from kohorte_benchmarks import map_quality, maps, searches
 from kohorte_benchmarks.consensus import compare
 from kohorte_benchmarks.ensemble import Sizes, benchmark_ensemble
 from kohorte_benchmarks.label_sets import CLUSTERERS
@@ -41,6 +41,13 @@ def time_maps(*, table: str, quality: str, text: str, size: str, peers: str | No
     store.write_csv(timed, table)
     store.write_csv(compared, quality)
     Path(text).write_text(f"{maps.markdown_table(timed)}\n{map_quality.markdown_table(compared)}")
+
+
+def time_searches(*, table: str, text: str, size: str, peers: str | None) -> None:
+    """Time searches for winners, and count what they look at; arguments as for `time_maps`."""
+    timed = searches.benchmark_searches(searches.SIZES[size], Path(table).parent, peers)
+    store.write_csv(timed, table)
+    Path(text).write_text(maps.markdown_table(timed))
 
 
 def time_simpsom(*, images: str, table: str, peer: str | None) -> None:

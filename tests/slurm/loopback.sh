@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real Slurm of one node on this machine: loopback.sh check | install | up | down
+# A real Slurm of one node on this machine: loopback.sh check | install | up | away | back | down
 #
 # For tests only, as root on Debian or Ubuntu, without systemd. Node and cluster have 8 CPUs and
 # 8 GB whatever the machine has, partitions `main` and `gpu`, and in the latter a GPU that is none
@@ -112,6 +112,15 @@ up() {
   fail "the node did not come up within 20 s"
 }
 
+# Its controller is away, as while it is updated, and comes back with what it knew.
+away() {
+  stop "$STATE/slurmctld.pid" slurmctld
+}
+
+back() {
+  slurmctld >/dev/null 2>&1 </dev/null
+}
+
 munge_answers() {
   munge -n 2>/dev/null | unmunge >/dev/null 2>&1
 }
@@ -156,6 +165,8 @@ case "${1:-}" in
 check) check ;;
 install) install_packages ;;
 up) up ;;
+away) away ;;
+back) back ;;
 down) down ;;
-*) fail "usage: loopback.sh check | install | up | down" ;;
+*) fail "usage: loopback.sh check | install | up | away | back | down" ;;
 esac

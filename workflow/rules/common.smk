@@ -28,12 +28,14 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
     )
 
 from kohorte._checks import check_slabs
-from kohorte._text import dump_for_script
+from kohorte._processes import heed_interrupts
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
+from kohorte._text import dump_for_script
 from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError, MissingFileError
-from kohorte.provenance import imported_parts, library_digest
+from kohorte.provenance import imported_parts, library_digest, plan_digest
 from kohorte.studies import load_modules
+from kohorte.study import claims
 from kohorte.study.config import (
     check_config,
     load_schema,
@@ -66,12 +68,14 @@ from kohorte.study.reading import read_study
 from kohorte.study.runs import (
     check_content,
     check_owner,
+    describe_version,
     read_record,
     run_record,
     study_origin,
     write_owner,
     write_record,
 )
+from kohorte.study.slurm import outlast_controller
 from kohorte.study.terminal import is_shown_from_logs, show_stages
 
 # What rules in folders of several depths have in common.
@@ -105,6 +109,7 @@ RECORD = run_record(workflow.configfiles, workflow.config_settings.config_args o
 # A run is shown stage by stage, and what is none (a dry run) as Snakemake does.
 SHOWS_STAGES = False
 if IS_MAIN and workflow.is_main_process:
+    heed_interrupts()
     settings = workflow.output_settings
     SHOWS_STAGES = show_stages(
         logger,
@@ -163,12 +168,20 @@ wildcard_constraints:
     slab=r"\d+",
 
 
+def map_plan(identifier):
+    """What one map is trained with: id, seed and parameters."""
+    plan = PLANS[identifier]
+    return {"id": plan.id, "seed": plan.seed, "repeat": plan.repeat, "parameters": plan.parameters}
+
+
 def batch_members(wildcards):
-    """The realizations of one training job: id, seed and parameters of each."""
-    return [
-        {"id": p.id, "seed": p.seed, "repeat": p.repeat, "parameters": p.parameters}
-        for p in map(PLANS.get, BATCHES[wildcards.batch])
-    ]
+    """The realizations of one training job."""
+    return [map_plan(identifier) for identifier in BATCHES[wildcards.batch]]
+
+
+def planned_maps(wildcards):
+    """Digests of all plans by id, which the maps that are combined must have."""
+    return {identifier: plan_digest(map_plan(identifier)) for identifier in PLANS}
 
 
 def count_losses(index):
@@ -374,7 +387,8 @@ def figure_files(figure, mark=lambda file: file):
     }
     files = []
     # Snakemake's report shows the form that is called yes first.
-    for form, as_picture in {".pdf": "no", ".png": "yes"}.items():
+    for suffix in [*(s for s in FORMATS if s != "png"), "png"]:
+        form, as_picture = f".{suffix}", "yes" if suffix == "png" else "no"
         file = report(
             f"<results>/figures/{figure.name}{form}",
             caption=f"{CAPTIONS.get(figure.name, '../report')}/{figure.name}.rst",
@@ -415,6 +429,9 @@ def show_sheet(name, title, category):
     return page
 
 
+# PNG is always among the formats: the reports show it.
+FORMATS = list(dict.fromkeys([*config["figures"]["format"], "png"]))
+
 # The font of figures is the name of one that is installed, or a file.
 FONT_FILE = Path(config["figures"]["font"] or "")
 FONT_CONTENT = f" {content_digest(FONT_FILE)[:16]}" if FONT_FILE.is_file() else ""
@@ -429,7 +446,8 @@ def figure_jobs(figures):
             "parameters": figure.choose_parameters(config, STUDY),
             "library": library_digest(*imported_parts(figure.module)) + FONT_CONTENT,
         }
-        | ({"font": config["figures"]["font"]} if config["figures"]["font"] else {})
+        | {k: config["figures"][k] for k in ("font", "width") if config["figures"][k]}
+        | ({"formats": FORMATS} if set(FORMATS) != {"pdf", "png"} else {})
         for figure in figures
     }
 
@@ -491,14 +509,23 @@ def tell(**told):
 
 
 def start_run(log):
-    """Leave for the jobs of this run what it started with, and say in the results what they are of."""
+    """Say that this run goes on, leave for its jobs what it started with, say what results are of."""
+    try:
+        whole = set(workflow.dag_settings.targets) <= {"all"}
+        claim = claims.join(STUDY.name, whole=whole)
+    except KohorteError as error:
+        raise WorkflowError(str(error)) from None
+    atexit.register(claims.leave, claim)
+    if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
+        outlast_controller(plugin)
     content = contents(None)
     write_record(RECORD, as_read, content)
     tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
     if HAS_DATA or STUDY.labels:
         # Where nothing can be written, the first job says so, and what to do.
         with suppress(OSError, KohorteError):
-            write_owner(RESULTS, study_origin(config, workflow.configfiles, content))
+            origin = study_origin(config, workflow.configfiles, content)
+            write_owner(RESULTS, origin, whole=whole)
 
 
 def explain(record):
@@ -530,8 +557,10 @@ def check_study():
         notice = check_owner(RESULTS, origin)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    if notice:
-        logger.warning(f"kohorte: {notice}")
+    version = describe_version(RESULTS, origin)
+    former = "" if "--unlock" in sys.argv else claims.describe_claims(STUDY.name)
+    for text in filter(None, [notice, version, former]):
+        logger.warning(f"kohorte: {text}")
 
 
 def look_at_data():

@@ -108,6 +108,7 @@ rule combine_realizations:
         runtime=combining_time,
     params:
         files=STUDY.labels,
+        planned=planned_maps,
         reading=LABEL_READING,
         options=COMBINING,
         level=config["structure"]["level"],

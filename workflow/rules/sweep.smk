@@ -5,7 +5,7 @@ settings without counting again: -> results/<study>/sweep.h5, tables/sweep.csv, 
 """
 
 PER = config["ensemble"]["per"]
-SWEEP_RESULTS = ["sweep.h5", "tables/sweep.csv", "figures/sweep.pdf", "figures/sweep.png"]
+SWEEP_RESULTS = ["sweep.h5", "tables/sweep.csv", *[f"figures/sweep.{s}" for s in FORMATS]]
 
 
 rule sweep:

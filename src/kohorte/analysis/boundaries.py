@@ -85,7 +85,7 @@ def boundary_table(
     *,
     seed: int,
 ) -> pd.DataFrame:
-    """Return one row a pair of neighbouring groups: how alike they are, and p of a gap.
+    """Return one row per pair of neighbouring groups: how alike they are, and p of a gap.
 
     `groups` (K,) are those of all clusters, `labels` (N,) of all points, -1 for none; `features`
     (N, F) is the table that maps see, None where there is none, and then no p. Points with missing

@@ -1,4 +1,4 @@
-"""Which map, which parameters? Settings weighed by agreement with the consensus and by errors.
+"""Which map, which parameters? Settings weighted by agreement with the consensus and by errors.
 
 A *setting* is a combination of the swept parameters that a map is trained with. Parameters of the
 segmentation alone change neither error, so maps that differ only in these are repeats of one
@@ -17,7 +17,7 @@ has a front of its own; and so have scalings, and features that maps see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ class Choice:
 def choose_settings(realizations: pd.DataFrame, swept: Sequence[str]) -> Choice:
     """Weigh the settings of a study.
 
-    `realizations`: one row a trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
+    `realizations`: one row per trained map: `id`, its parameters, `qe`, `te`, and `with_consensus`
     where there is a consensus of them; `swept`: names of the parameters that vary.
     """
     with extra("figures"):
@@ -176,16 +176,17 @@ def most_telling(realizations: pd.DataFrame, swept: Sequence[str]) -> list[str]:
     return sorted(trained_with(swept), key=variance, reverse=True)
 
 
-def describe_setting(setting: pd.Series) -> str:
+def describe_setting(setting: pd.Series, word: Callable[[str], str] = str) -> str:
     """Return the swept parameters of a row of `Choice.settings` as text, `xdim 40, alpha 0.5`.
 
-    Those that are not set, or have no effect, are left out.
+    Those that are not set, or have no effect, are left out; `word` says what a parameter is called.
     """
     swept = setting[: list(setting.index).index("repeats")]
     if swept.empty:
         return "the only setting"
-    texts = [f"{name} {_text(value)}" for name, value in swept.items() if not _is_none(value)]
-    return ", ".join(texts or [f"{name} none" for name in swept.index])
+    known = {word(str(name)): value for name, value in swept.items()}
+    texts = [f"{name} {_text(value)}" for name, value in known.items() if not _is_none(value)]
+    return ", ".join(texts or [f"{name} none" for name in known])
 
 
 def describe_choice(

@@ -215,7 +215,7 @@ def classify_points(
 
     `test`: source of the test points, as for `read_points`; `data`: the study's `data.h5`;
     `indexes`: indexes that list its maps; `ensemble`: its `ensemble.h5`, beside `realizations`;
-    `neighbours`: numbers of nearest points to go by. Returns DataFrame: one row a method, map,
+    `neighbours`: numbers of nearest points to go by. Returns DataFrame: one row per method, map,
     number of neighbours and set of points, with the share of the points whose class is found.
     Raises DataError: study or test points have no known classes.
     """
@@ -272,7 +272,7 @@ def _classify_on_map(
     options: Any = {"metric": metric, "threads": threads}
     found = classify_by_nodes(tests, weights, winners, truth, n_classes, **options)
     near = map_neighbours(counts, stored.lattice, neighbours)
-    near = near[:, find_winners(tests, weights, **options)]
+    near = near[:, find_winners(tests, weights, lattice=stored.lattice, **options)]
     where = {"realization": stored.id, "metric": metric}
     rows = [
         *accuracy_rows("node_class", [classes[winners]], truth, points="study", **where),

@@ -20,7 +20,7 @@ COLUMNS = ["column", "value", "group", "points", "share", "share_of_group"]
 def composition_table(
     groups: Mapping[str, np.ndarray], labels: np.ndarray, n_groups: int
 ) -> pd.DataFrame:
-    """Return one row a column, value of it and consensus group: the points that have both.
+    """Return one row per column, value of it and consensus group: the points that have both.
 
     `share` are those of the value, `share_of_group` those of the group. Values are in the order of
     text, numbers in it by their size: P2 comes before P10. `groups`: (N,) columns that say which

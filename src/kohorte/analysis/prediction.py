@@ -232,7 +232,7 @@ def _look_up(
         )
     options: Any = {"metric": stored.parameters["metric"], "threads": threads}
     points, weights = (see(table, stored.factors) for table in (points, weights))
-    found = assign(points, weights, node_clusters, hits, **options)
+    found = assign(points, weights, node_clusters, hits, lattice=stored.lattice, **options)
     classes = None
     if truth is not None and n_classes:
         winners = stored.arrays["winners"]

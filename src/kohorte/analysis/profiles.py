@@ -39,7 +39,7 @@ def profile_table(
     units: Sequence[str] = (),
     n_groups: int | None = None,
 ) -> pd.DataFrame:
-    """Return one row a group and feature: what its points are like, and how they differ.
+    """Return one row per group and feature: what its points are like, and how they differ.
 
     DataError where the arrays do not fit.
 

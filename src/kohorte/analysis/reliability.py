@@ -16,7 +16,7 @@ BINS = 10
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -> pd.DataFrame:
-    """Return one row a bin of confidence: its points, their mean confidence, and the share right.
+    """Return one row per bin of confidence: its points, their mean confidence, and the share right.
 
     The bins are equally wide; a confidence on an edge is in the lower one, and 0 in the first. A
     bin without points has none of the means. `confidence` (N,) float from 0 to 1; `correct` (N,)

@@ -16,7 +16,7 @@ COLUMNS = ("groups", "group", "parent", "points", "final", "p_value")
 
 
 def split_table(splits: Splits, p_values: Mapping[int, float] | None = None) -> pd.DataFrame:
-    """Return one row a group of k and group of k - 1, its `parent`, that share points.
+    """Return one row per group of k and group of k - 1, its `parent`, that share points.
 
     `final` is the group of the given grouping that most points of `group` are in, the lower one on
     a tie. The only group of k = 1 has no parent. `p_values` are those of the numbers of groups, as

@@ -27,7 +27,7 @@ def sufficiency_table(
     consensus: str = "coassociation",
     enough: float = 0.95,
 ) -> pd.DataFrame:
-    """Return one row a size of two disjoint subsets; `enough` marks the one that suffices.
+    """Return one row per size of two disjoint subsets; `enough` marks the one that suffices.
 
     A last row, `extrapolated`, has the mean agreement to be expected of all R realizations with as
     many new ones. `labels`, `overlaps`: R label arrays or datasets and their counts; fewer than

@@ -34,7 +34,7 @@ _EQUAL = "neither error depends on the segmentation"
 def tabulate_settings(maps: pd.DataFrame, per: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
     """Return what the maps of each setting are like, and the setting of each map.
 
-    `maps`: one row a trained map: `id`, its parameters, `qe`, `te`, `n_clusters`; `per`: names of
+    `maps`: one row per trained map: `id`, its parameters, `qe`, `te`, `n_clusters`; `per`: names of
     the parameters whose combinations are the settings. Returns `table` DataFrame: one row a
     setting, in the order of the sweep; `setting` (R,) int64: row of each map.
     """

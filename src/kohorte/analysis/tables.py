@@ -30,6 +30,7 @@ from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.points import signal_classes
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.votes import in_doubt
+from kohorte.provenance import portable_path
 from kohorte.structure import Structure, match_groups, read_structure
 
 with extra("figures"):
@@ -59,13 +60,14 @@ _STABILITY = [
     *("rank", "rank_low", "rank_high"),
 ]
 _EFFECTS = ["parameter", "first", "second", "agreement", "within", "between", "p_value"]
+_EFFECTS += ["chance_low", "chance_high"]
 _EVIDENCE = ["level", "n_groups", "lift", "next_lift", "separation", "support", "score"]
 _METHODS = ["method", "ari", "ami", "accuracy", "n_groups", "points"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
 
 def map_table(maps: Iterable[store.StoredRealization]) -> pd.DataFrame:
-    """Return one row a trained map: id, every parameter, seed, quality, clusters and time."""
+    """Return one row per trained map: id, every parameter, seed, quality, clusters and time."""
     return pd.DataFrame(
         {
             "id": stored.id,
@@ -84,14 +86,15 @@ def map_table(maps: Iterable[store.StoredRealization]) -> pd.DataFrame:
 def file_table(
     files: Mapping[str, str], overlaps: Overlaps, copies: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Return one row a label file, by the paths of the realizations.
+    """Return one row per label file, by the paths of the realizations.
 
     `overlaps`: counts of all but the `copies`, whose originals are given by id.
     """
     of = {identifier: (copies or {}).get(identifier, identifier) for identifier in files}
     counts = dict(zip(dict.fromkeys(of.values()), np.diff(overlaps.offsets), strict=True))
     clusters = [counts[original] for original in of.values()]
-    return pd.DataFrame({"id": list(files), "file": list(files.values()), "n_clusters": clusters})
+    names = [portable_path(file) for file in files.values()]
+    return pd.DataFrame({"id": list(files), "file": names, "n_clusters": clusters})
 
 
 def cluster_table(
@@ -103,7 +106,7 @@ def cluster_table(
     sce_group: np.ndarray,
     consensus_group: np.ndarray,
 ) -> pd.DataFrame:
-    """Return one row a cluster, by descending significance.
+    """Return one row per cluster, by descending significance.
 
     `ids`: R realizations; `overlaps`: their counts, with K clusters; `gsum`, `rank`, `sce_group`,
     `consensus_group` (K,): significance, rank from 1 and groups of each cluster.
@@ -118,7 +121,7 @@ def cluster_table(
 def point_table(
     rows: Sequence[int] | np.ndarray, beside: Beside | None = None, **columns: np.ndarray
 ) -> pd.DataFrame:
-    """Return one row a point, with the row of the source that it came from.
+    """Return one row per point, with the row of the source that it came from.
 
     `rows`: N rows of the source; above MAX_ROWS of them the table has its header only. `beside`:
     what the source has beside the features: names and samples come first, what is carried last; a
@@ -194,7 +197,7 @@ def group_table(
     confidence: np.ndarray,
     second_share: np.ndarray,
 ) -> pd.DataFrame:
-    """Return one row a consensus group: its size, and how often and how alike it is found.
+    """Return one row per consensus group: its size, and how often and how alike it is found.
 
     `overlaps`: counts of the K clusters. `groups` (K,) integers: group of each of them. `labels`
     (N,) integers: group of each point, -1 where it has none. `confidence`, `second_share` (N,)
@@ -223,7 +226,7 @@ def group_table(
 
 
 def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
-    """Return one row a number of groups in a level of fineness, the best first, MAX_CANDIDATES.
+    """Return one row per number of groups in a level of fineness, the best first, MAX_CANDIDATES.
 
     `evidence` is that of `kohorte.ensemble.consensus.Grouping`; where there is none, as for the
     Jaccard tree, the table has its header only.
@@ -234,7 +237,7 @@ def evidence_table(evidence: Candidates | None) -> pd.DataFrame:
 
 
 def structure_table(structure: Structure | None) -> pd.DataFrame:
-    """Return one row a number of groups: what speaks for it, and p; the first row is of any.
+    """Return one row per number of groups: what speaks for it, and p; the first row is of any.
 
     A header only where there was no comparison.
     """
@@ -250,7 +253,7 @@ def structure_table(structure: Structure | None) -> pd.DataFrame:
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:
-    """Return one row a pair of R realizations, from (R, R) floats; a header only above MAX_ROWS."""
+    """Return one row per pair of R realizations, from (R, R); a header only above MAX_ROWS."""
     first, second = np.triu_indices(len(ids), k=1)
     if len(first) > MAX_ROWS:
         first, second = first[:0], second[:0]
@@ -265,7 +268,7 @@ def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.
 
 
 def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Return one row a parameter and pair of its values: whether it matters for the partition.
+    """Return one row per parameter and pair of its values: whether it matters for the partition.
 
     `overlaps`: counts of R realizations. `parameters`: R rows, a column for each parameter; a
     missing value is one like any other. `seed`: seed of the permutations behind the p-values.
@@ -277,6 +280,7 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
     effects = parameter_effects(overlaps, values, np.random.default_rng(seed))
     rows = [
         (name, e.values[i], e.values[j], e.agreement[i, j], e.within, e.between, e.p_value)
+        + (e.chance_low, e.chance_high)
         for name, e in effects.items()
         for i in range(len(e.values))
         for j in range(i, len(e.values))
@@ -286,7 +290,7 @@ def effects_table(overlaps: Overlaps, parameters: pd.DataFrame, *, seed: int) ->
 
 
 def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """Return one row a method of `evaluate_ensemble`: how well its labels reproduce the classes."""
+    """Return one row per method of `evaluate_ensemble`: how its labels reproduce the classes."""
     rows = [
         (name, e.ari, e.ami, e.accuracy, len(e.clusters), int(e.confusion.sum()))
         for name, e in evaluations.items()
@@ -295,7 +299,7 @@ def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
 
 
 def class_table(evaluations: Mapping[str, Evaluation], class_names: Sequence[str]) -> pd.DataFrame:
-    """Return one row a method and class: precision and recall after the optimal matching."""
+    """Return one row per method and class: precision and recall after the optimal matching."""
     rows = [
         (method, class_names[code], size, precision, recall)
         for method, e in evaluations.items()

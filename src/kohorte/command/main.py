@@ -148,7 +148,10 @@ def _make_parser() -> argparse.ArgumentParser:
 
     run = add("run", _run, "run the study of a table, or of a file, to its results", _RUN_EXAMPLES)
     run.add_argument(
-        "study", metavar="TABLE|STUDY", nargs="?", help="the study of this folder if not given"
+        "study",
+        metavar="TABLE|STUDY",
+        nargs="*",
+        help="the study of this folder if not given; of several files the later replace keys",
     )
     add_cores(run)
     run.add_argument("--profile", metavar="NAME", help="of Snakemake; kohorte has local and slurm")
@@ -282,19 +285,19 @@ def _check(parsed: argparse.Namespace) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     from kohorte.command.checking import check_study
-    from kohorte.command.studies import is_config, is_table
+    from kohorte.command.studies import is_config, is_table, read_study
     from kohorte.command.tables import study_of_table
 
     _check_passed(parsed.passed)
-    name = parsed.study
-    if name is not None and is_table(name) and not is_config(name):
+    name, *later = parsed.study or [None]
+    if not later and name is not None and is_table(name) and not is_config(name):
         study = study_of_table(name, parsed.name, _read_data(parsed.data))
     elif parsed.name is not None:
         raise ConfigError(
             "--study names the new study of a table; the file of a study has its name"
         )
     else:
-        study = _find(name)
+        study = read_study(name, *later) if later else _find(name)
     found = check_study(study.config, read=not _is_read(study))
     if found.faults:
         for fault in found.faults:
@@ -334,7 +337,8 @@ def _is_read(study: StudyFile) -> bool:
         if study.source and source.stat().st_size > _LARGE:
             return True
         made = prepared.stat().st_mtime
-        return study.path.stat().st_mtime < made and source.stat().st_mtime < made
+        written = max(path.stat().st_mtime for path in (study.path, *study.later))
+        return written < made and source.stat().st_mtime < made
     except OSError:
         return False
 
@@ -349,19 +353,20 @@ def _snakemake(
     from kohorte.command.workflow import (
         INTERRUPTED,
         logged_errors,
-        run_snakemake,
+        run_study,
         shows_errors,
         snakemake_arguments,
     )
 
     arguments = snakemake_arguments(
         study.path,
+        *study.later,
         cores=parsed.cores,
         profile=getattr(parsed, "profile", None),
         config=config,
     )
     start = time.time() - 1
-    status = run_snakemake([*arguments, *more])
+    status = run_study(study.name, arguments, more, whole=parsed.command == "run")
     if status == INTERRUPTED:
         return _say("interrupted; what is finished is kept, run again to go on", status)
     if status:

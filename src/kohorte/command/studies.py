@@ -28,6 +28,7 @@ class StudyFile:
 
     path: Path
     config: Mapping[str, Any]
+    later: tuple[Path, ...] = ()  # Files whose keys replace those of the first
 
     @property
     def name(self) -> str:
@@ -46,9 +47,12 @@ class StudyFile:
         return data.get("source") if isinstance(data, Mapping) else None
 
 
-def read_study(path: str | Path) -> StudyFile:
-    """Read a configuration; ConfigError where it is no mapping of keys."""
-    return StudyFile(Path(path), reading.read_study([path]))
+def read_study(path: str | Path, *later: str | Path) -> StudyFile:
+    """Read a configuration, and others whose keys replace its keys.
+
+    ConfigError where one is no mapping of keys.
+    """
+    return StudyFile(Path(path), reading.read_study([path, *later]), tuple(map(Path, later)))
 
 
 def is_config(name: str) -> bool:

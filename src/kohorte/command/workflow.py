@@ -16,7 +16,9 @@ from types import FrameType
 from typing import Any
 
 import kohorte
+from kohorte._processes import heed_interrupts
 from kohorte.errors import ConfigError, MissingExtraError
+from kohorte.study import claims
 from kohorte.study.limits import check_limits
 
 #: Where the wheel has its copy of the workflow, in the package.
@@ -53,21 +55,20 @@ def profile_folder(name: str) -> Path | str:
 
 
 def snakemake_arguments(
-    study: Path | str,
-    *,
+    *study: Path | str,
     cores: str | None = None,
     profile: str | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return the arguments of Snakemake for a study: what all commands have in common.
 
-    `config`: sections that replace those of the study's file.
+    `study`: its files. `config`: sections that replace those of the study's file.
     """
     arguments = []
     snakefile = workflow_folder() / "Snakefile"
     if Path("Snakefile").resolve() != snakefile:
         arguments += ["--snakefile", str(snakefile)]
-    arguments += ["--configfile", str(study)]
+    arguments += ["--configfile", *map(str, study)]
     if config:
         arguments += [
             "--config",
@@ -80,7 +81,25 @@ def snakemake_arguments(
     return arguments
 
 
-def run_snakemake(arguments: Sequence[str], *, quiet: bool = False) -> int:
+def run_study(study: str, arguments: Sequence[str], more: Sequence[str], *, whole: bool) -> int:
+    """Run Snakemake for a study as `run_snakemake` does, also where a former run was killed.
+
+    `arguments`: what Snakemake is called with; `more`: what follows them, with targets at its end.
+    `whole`: what is asked for is the study itself. ResultError where another run of it goes on.
+    """
+    heed_interrupts()
+    claim = None
+    if not {"-n", "--dry-run", "--dryrun", "--unlock"} & set(more):
+        claim = claims.enter(study, whole=whole, unlock=True)
+    mended = ["--rerun-incomplete"] if claims.has_incomplete() else []
+    try:
+        return run_snakemake([*arguments, *mended, *more], claim)
+    finally:
+        if claim is not None:
+            claims.leave(claim)
+
+
+def run_snakemake(arguments: Sequence[str], claim: claims.Claim | None = None) -> int:
     """Run Snakemake, having shown the call; returns its exit status, 130 where it was interrupted.
 
     MissingExtraError where it is not installed.
@@ -88,10 +107,11 @@ def run_snakemake(arguments: Sequence[str], *, quiet: bool = False) -> int:
     if find_spec("snakemake") is None:
         raise MissingExtraError("Snakemake is not installed: pip install 'kohorte[workflow]'")
     check_limits(1)
-    if not quiet:
-        print(f"$ {shlex.join(['snakemake', *arguments])}\n", file=sys.stderr, flush=True)
+    print(f"$ {shlex.join(['snakemake', *arguments])}\n", file=sys.stderr, flush=True)
     # A file called random.py in the folder of a study is not that of Python.
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    if claim is not None:
+        environment[claims.VARIABLE] = str(claim.path.resolve())
     # Snakemake's reports leave some of its own coroutines alone, and say so.
     environment.setdefault("PYTHONWARNINGS", "ignore:coroutine:RuntimeWarning")
     with subprocess.Popen(

@@ -470,7 +470,7 @@ def _read_names(title: str, file: h5py.File, key: str | None) -> tuple[str, ...]
 def _try_text(title: str, file: h5py.File, dataset: h5py.Dataset) -> None:
     """Read text of variable length in another process first.
 
-    In a damaged file the library may look for such text for ever, and nothing inside the process
+    In a damaged file the library may look for such text forever, and nothing inside the process
     can stop it.
     """
     command = [sys.executable, "-P", "-c", _READ_TEXT, file.filename, dataset.name]

@@ -36,7 +36,7 @@ class OpenMLSource(ColumnSource):
 def open_openml(title: str, name: str, options: ReadOptions) -> Iterator[Source]:
     """Open a data set by name, `name/version` or number, with its target as the ground truth.
 
-    A name without a version is its first one, which stays the same for ever. Columns of text are
+    A name without a version is its first one, which stays the same forever. Columns of text are
     features only where they are named. DataError where it cannot be fetched or has no target.
     """
     found = _NAME.fullmatch(name)

@@ -26,7 +26,7 @@ from kohorte.data.names import (
 from kohorte.data.roles import names_rows
 from kohorte.data.scaling import check_weights, fit_scaling
 from kohorte.data.sources import read_table
-from kohorte.data.table import Beside, Table, grid_shape
+from kohorte.data.table import Beside, Cells, Table, grid_shape
 from kohorte.data.transforms import Choices, Transformation, fit_transforms
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of, portable_path
@@ -85,6 +85,8 @@ class PreparedData:
     beside: Beside = field(default_factory=Beside)  # Names and samples of the points
     notes: tuple[str, ...] = ()  # What was warned of when the table was read and scaled
     left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
+    #: The grid whose cells the rows of the source are, whichever of them are points; None for none
+    cells: Cells | None = None
 
     def factors(self, parameters: Mapping[str, Any]) -> np.ndarray | None:
         """Return what a map with these parameters sees, as `kohorte.maps.draws.see` takes it.
@@ -235,6 +237,7 @@ def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
         titles=titles,
         beside=beside,
         left_out=table.left_out,
+        cells=table.cells or (Cells(tuple(options["shape"])) if options["shape"] else None),
     )
 
 

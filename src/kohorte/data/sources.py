@@ -38,7 +38,7 @@ from kohorte.data.reading import (
     check_memory,
 )
 from kohorte.data.roles import Roles, as_names, encode_labels, find_beside, read_beside
-from kohorte.data.table import Table
+from kohorte.data.table import Cells, Table
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -391,7 +391,15 @@ def _read(
             for column, name in enumerate(source.names)
             if name and column not in {label_column, *columns, *beside.values()}
         ),
+        cells=_find_cells(source),
     )
+
+
+def _find_cells(source: Source) -> Cells | None:
+    if source.shape is None:
+        return None
+    units = {axis: source.units[axis] for axis in source.axes if source.units.get(axis)}
+    return Cells(source.shape, source.axes, dict(source.coordinates), units)
 
 
 @contextmanager

@@ -40,6 +40,32 @@ class Beside:
 
 
 @dataclass(frozen=True, eq=False)
+class Cells:
+    """The grid whose cells the rows of a source are, whichever of them a table has."""
+
+    shape: tuple[int, ...]  # C order
+    #: Names of the axes in the order of `shape`, and by name (cells,) coordinates of their middles,
+    #: and their units, as far as the source says so
+    axes: tuple[str, ...] = ()
+    coordinates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def span(self, axis: int) -> tuple[float, float] | None:
+        """Return where the first cell along an axis begins and the last one ends.
+
+        None where nothing says so, or the cells differ in size by more than one percent.
+        """
+        middles = self.coordinates.get(self.axes[axis]) if self.axes else None
+        if middles is None or len(middles) < 2:
+            return None
+        steps = np.diff(np.asarray(middles, dtype=np.float64))
+        half = float(steps.mean()) / 2
+        if not np.isfinite(steps).all() or (np.abs(steps - 2 * half) > 0.02 * abs(half)).any():
+            return None
+        return float(middles[0]) - half, float(middles[-1]) + half
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """N points with F named features, and their true classes; DataError if the parts do not fit."""
 
@@ -59,6 +85,7 @@ class Table:
     units: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()  # Columns of the source that are neither features nor anything
+    cells: Cells | None = None  # The grid that the rows of the source are the cells of
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.dtype not in (np.float32, np.float64):

@@ -67,7 +67,7 @@ def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.nd
     """Find ``n_groups`` groups of clusters that hold points; returns as cut_tree.
 
     A branch of the tree that few realizations have clusters in wins no point, since most votes go
-    elsewhere. The counts tell without a look at the points: those of cluster A give, in the mean,
+    elsewhere. The counts tell without a look at the points: those of cluster A give, on average,
     the share sum_B n_AB / (R n_A) of their votes to the branch of the clusters B. A branch holds
     points where it has the largest share of some cluster. The tree is cut into the least number of
     branches, at most SEARCH times ``n_groups``, of which as many as that hold points. The largest

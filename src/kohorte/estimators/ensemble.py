@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -361,6 +362,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             member.node_clusters_,
             member.hits_,
             metric=member.parameters_.metric,
+            lattice=member.lattice_,
             threads=effective_n_jobs(self.n_jobs),
         )
 
@@ -396,7 +398,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         return float(np.mean(errors))
 
     def profile(self, X: npt.ArrayLike) -> pd.DataFrame:
-        """Return what the groups are like: one row a group and feature of X, which may be unscaled.
+        """Return what the groups are like: one row per group and feature of X, scaled or not.
 
         X (N, F') are the points of the fit, in their order, with any features and in any units, as
         a DataFrame or an array. Columns are those of `kohorte.analysis.profiles.profile_table`:
@@ -461,7 +463,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             rows.append((group, int(own.sum()), float(own.mean()), mean, int(doubtful[own].sum())))
         return rows
 
-    def plot(self, name: str, ax: Axes | None = None, *, X: npt.ArrayLike | None = None) -> Figure:
+    def plot(
+        self,
+        name: str,
+        ax: Axes | None = None,
+        *,
+        X: npt.ArrayLike | None = None,
+        width: str | float | None = None,
+        font: str | None = None,
+    ) -> Figure:
         """Draw a figure of the ensemble, and return it.
 
         Names are those of a study (docs/how-to/library.md lists them): what is found as
@@ -469,12 +479,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         ``splits``, ``overlap_matrices``; of the points of the fit, X, ``signal`` and
         ``confidence``; of the map that agrees best with the consensus ``umatrix``,
         ``component_planes`` and ``hits``. With `ax` it is drawn into these axes, as a picture.
+        `width` is ``"single"`` (89 mm), ``"double"`` (183 mm) or millimetres, by default the
+        narrowest column that the figure fits into; `font` is an installed family or a font file.
         ConfigError for another name, or without X where it is needed.
         """
         from kohorte.figures.library import draw_ensemble
 
         check_is_fitted(self)
-        return draw_ensemble(self, name, None if X is None else check_table(self, X), ax)
+        points = None if X is None else check_table(self, X)
+        return draw_ensemble(self, name, points, ax, width=width, font=font)
 
     def explore(
         self,
@@ -620,4 +633,7 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
         som = SOMEnsemble.load(folder)
     else:
         som = SOM.load(folder / "realizations" / f"{realization}.h5")
+    result = f"realizations/{realization}.h5" if realization else "ensemble.h5"
+    if other := store.other_versions([folder / "data.h5", folder / result]):
+        warnings.warn(f"{folder}: {other}", stacklevel=2)
     return Pipeline([*steps, ("som", som)])

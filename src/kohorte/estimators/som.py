@@ -424,7 +424,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return see(self._scale(X), self.factors_)
 
     def _search(self) -> dict[str, Any]:
-        return {"metric": self.parameters_.metric, "threads": effective_n_jobs(self.n_jobs)}
+        return {
+            "metric": self.parameters_.metric,
+            "lattice": self.lattice_,
+            "threads": effective_n_jobs(self.n_jobs),
+        }
 
     def winners(self, X: ArrayLike) -> np.ndarray:
         """Return the node nearest to each point, (N,) int32."""

@@ -2,39 +2,53 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
 from kohorte import store
+from kohorte._checks import choose_name
 from kohorte.errors import ConfigError
-from kohorte.figures.levels import FEW_VALUES, Levels, find_levels, level_colours
+from kohorte.figures.levels import FEW_VALUES, Levels, find_levels
 from kohorte.figures.reading import Inputs, Parameters, read_swept
 from kohorte.figures.style import (
-    DOUBLE_COLUMN,
+    COLOURS,
     INK,
+    MIDDLE_COLUMN,
+    MUTED,
     SINGLE_COLUMN,
     SMALL,
     Style,
-    colour_bar,
     find_renderer,
+    legend_below,
     matrix_image,
     new_figure,
-    panel_grid,
+    page_width,
+    palette_colour,
     paper_style,
     place_axes,
     plain_numbers,
+    plural,
     sequential_map,
     shorten,
 )
+from kohorte.figures.words import parameter_word
 
 MAX_STRIPS = 8
 """Swept parameters shown beside an agreement matrix."""
+
+MOST_ORDERED = 2000
+"""Realizations that are ordered by their similarity; more are ordered by their parameters."""
+
+_MOST_TURNED = 300  # realizations whose tree is turned so that neighbours are alike
 
 
 @paper_style()
@@ -43,18 +57,21 @@ def agreement_figure(
     parameters: Mapping[str, Sequence[object]] | None = None,
     *,
     label: str = "Adjusted Rand index",
+    by: str = "similarity",
 ) -> Figure:
-    """Draw the agreement of all pairs of realizations, ordered by the swept parameters.
+    """Draw the agreement of all pairs of realizations, alike ones beside each other.
 
     `agreement` is (R, R), 1 on the diagonal; `parameters` gives the (R,) values of each swept
-    parameter by name, of which those with a single value are left out. Realizations are sorted by
-    them in the order given, the first varying slowest; strips on the left and above show the
-    values. `label` names the measure. ConfigError where the shapes do not fit.
+    parameter by name, of which those with a single value are left out: strips on the left show
+    them. Realizations are ordered `by` the ``similarity`` of what they agree with (the leaves of
+    their average-linkage tree) or by the ``parameters`` in the order given, the first varying
+    slowest. `label` names the measure. ConfigError where the shapes do not fit.
     """
     agreement = np.asarray(agreement, dtype=np.float64)
     n = len(agreement)
     if agreement.shape != (n, n):
         raise ConfigError(f"the agreement matrix has shape {agreement.shape}: not square")
+    choose_name(("similarity", "parameters"), by, "order of realizations")
     levels = {}
     for name, values in (parameters or {}).items():
         if len(values) != n:
@@ -62,62 +79,95 @@ def agreement_figure(
         found = find_levels(values)
         if len(found.labels) > 1:
             levels[name] = found
+    apart = agreement[~np.eye(n, dtype=bool)]
+    if apart.min(initial=1.0) > 1 - 1e-9:
+        figure = new_figure(SINGLE_COLUMN, 0.6)
+        text = f"all {plural(n, 'realization')} have the same clusters"
+        text = "a single realization: nothing to compare" if n == 1 else text
+        figure.text(0.5, 0.5, text, ha="center", va="center")
+        return figure
     order = np.arange(n)
-    if levels:
+    if by == "similarity" and n <= MOST_ORDERED:
+        order = _order_alike(agreement)
+    elif levels:
         order = np.lexsort([found.index for found in reversed(levels.values())])
+    alike = by == "similarity" and n <= MOST_ORDERED
     matrix = agreement[np.ix_(order, order)]
     n_swept = len(levels)
     levels = dict(list(levels.items())[:MAX_STRIPS])
 
-    side, strip = 3.9, 0.13
+    strip = 0.14
     strips = len(levels) * strip + (0.06 if levels else 0.0)
-    left = 0.6 + strips
-    width = left + side + 0.85
+    left = 0.3 + strips
+    width = page_width(MIDDLE_COLUMN)
+    side = width - left - 0.15
     figure = new_figure(width, 6.0, layout=None)
-    entries, columns = _level_entries(levels)
+    entries, columns = _level_entries(levels, most=max(1, int(width / 1.2)))
     if n_swept > len(levels):
-        entries.append(Line2D([], [], ls="", label=f"{n_swept - len(levels)} more not shown"))
-    legend, below = None, 0.5
+        text = f"{plural(n_swept - len(levels), 'further parameter')} not shown"
+        entries.append(Line2D([], [], ls="", label=text))
+    # Names of the strips stand upright below them.
+    words = [shorten(parameter_word(name), 22) for name in levels]
+    names = max((0.052 * len(text) for text in words), default=0.0) + 0.1
+    legend, below = None, max(0.35, names)
     if entries:
         options: Style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.5), "ncols": columns}
         options |= {"borderaxespad": 0.0, "columnspacing": 1.2}
         legend = figure.legend(handles=entries, **options)
-        below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi
-    page = below + side + strips + 0.12
+        below += legend.get_window_extent(find_renderer(figure)).height / figure.dpi + 0.06
+    page = below + side + 0.12
     figure.set_size_inches(width, page)
     place = partial(place_axes, figure, (width, page))
     if legend is not None:
-        legend.set_bbox_to_anchor((0.5, (below - 0.45) / page), figure.transFigure)
+        top = (below - max(0.35, names)) / page
+        legend.set_bbox_to_anchor((0.5, top), figure.transFigure)
     axes = place(left, below, side, side)
-    apart = matrix[~np.eye(n, dtype=bool)]
     low = min(0.0, float(np.floor(10 * apart.min(initial=0.0)) / 10))
-    image = matrix_image(axes, matrix, n, low)
-    axes.set_xlabel("Realization" + (", sorted by its parameters" if levels else ""))
-    plain_numbers(axes.xaxis, 6, integer=True)
-    colour_bar(figure, image, label, cax=place(left + side + 0.12, below, 0.12, side))
-    if levels:
-        axes.tick_params(labelleft=False, left=False)
-    else:
-        axes.set_ylabel("Realization")
-        plain_numbers(axes.yaxis, 6, integer=True)
-    for k, (name, found) in enumerate(levels.items()):
-        colours = ListedColormap(level_colours(found))
-        codes = found.index[order]
+    # Each pair once: the other half holds the scale.
+    image = matrix_image(axes, np.ma.masked_where(np.triu(np.ones((n, n)), 1) > 0, matrix), n, low)
+    image.set_interpolation("nearest" if n <= 400 else "antialiased")
+    axes.spines[:].set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    what = "alike ones beside each other" if alike else "sorted by their parameters"
+    axes.set_xlabel(f"{n:,} realizations, {what}" if alike or levels else f"{n:,} realizations")
+    scale = place(left + 0.52 * side, below + 0.93 * side, 0.42 * side, 0.09)
+    figure.colorbar(image, cax=scale, orientation="horizontal").set_label(label)
+    plain_numbers(scale.xaxis, 4)
+    for k, ((_, found), text) in enumerate(zip(levels.items(), words, strict=True)):
         limits: Style = {"vmin": -0.5, "vmax": len(found.labels) - 0.5, "aspect": "auto"}
-        limits |= {"cmap": colours, "interpolation": "nearest"}
-        # the first parameter, the slowest, lies farthest from the matrix
+        limits |= {"cmap": ListedColormap(_shades(found)), "interpolation": "nearest"}
+        # the first parameter lies farthest from the matrix
         offset = (len(levels) - k) * strip + 0.04
         beside = place(left - offset, below, strip * 0.85, side)
-        beside.imshow(codes[:, None], **limits)
-        above = place(left, below + side + offset - strip * 0.85, side, strip * 0.85)
-        above.imshow(codes[None, :], **limits)
-        for box in (beside, above):
-            box.set(xticks=[], yticks=[])
-            box.spines[:].set(visible=True, linewidth=0.3)
-        above.text(
-            1.01, 0.5, shorten(name, 15), transform=above.transAxes, va="center", fontsize=SMALL
-        )
+        beside.imshow(found.index[order][:, None], **limits)
+        beside.set(xticks=[], yticks=[])
+        beside.spines[:].set(visible=True, linewidth=0.3)
+        own: Style = {"transform": beside.transAxes, "rotation": 90, "fontsize": SMALL}
+        beside.text(0.5, -0.05 / side, text, ha="center", va="top", **own)
     return figure
+
+
+def _order_alike(agreement: np.ndarray) -> np.ndarray:
+    """Order of the leaves of the tree of the realizations, by average linkage."""
+    n = len(agreement)
+    if n < 3:
+        return np.arange(n)
+    # ASSUME: rounding makes the order independent of the last bits of the index
+    apart = np.clip(1.0 - agreement, 0.0, None).round(9)
+    np.fill_diagonal(apart, 0.0)
+    condensed = squareform((apart + apart.T) / 2, checks=False)
+    tree = hierarchy.linkage(condensed, "average")
+    if n <= _MOST_TURNED:
+        tree = hierarchy.optimal_leaf_ordering(tree, condensed)
+    return hierarchy.leaves_list(tree)
+
+
+def _shades(levels: Levels) -> list[Any]:
+    """Greys of numbers from light to dark, colours of texts: none is a colour of the matrix."""
+    n = len(levels.labels)
+    if levels.numeric or n <= 4:
+        return list(sequential_map("Greys", 0.08, 0.95)(np.linspace(0.0, 1.0, n)))
+    return [palette_colour(k) for k in range(n)]
 
 
 def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
@@ -129,99 +179,80 @@ def draw_agreement(inputs: Inputs, parameters: Parameters) -> Figure:
 
 
 @paper_style()
-def parameter_effects_figure(
-    parameter: Sequence[str],
-    first: Sequence[object],
-    second: Sequence[object],
-    agreement: Sequence[float] | np.ndarray,
-    *,
-    label: str = "Mean adjusted Rand index",
-) -> Figure:
-    """Draw the mean agreement of realizations by pairs of values of each swept parameter.
+def parameter_effects_figure(effects: pd.DataFrame) -> Figure:
+    """Draw how much more realizations agree that share a parameter's value than those that do not.
 
-    One matrix per parameter: on its diagonal the realizations that share the value, elsewhere those
-    that differ. A parameter matters where the diagonal stands out. Without entries, as where the
-    only swept parameter came to one value (`auto` and what it stands for), a note says so. Each
-    pair of values has an entry of `parameter`, its name, `first` and `second`, in either order or
-    both, and `agreement`, the mean over pairs of realizations, NaN where there are none. `label`
-    names the measure. ConfigError where the columns differ in length.
+    `effects` has the columns of `effects.csv`, of which those that do not vary within a parameter
+    are used: `within`, `between`, `p_value` and the limits `chance_low` and `chance_high` of what
+    random assignments of the values give. Without rows, as where the only swept parameter came to
+    one value (`auto` and what it stands for), a note says so.
     """
-    n = len(parameter)
-    if not len(first) == len(second) == len(agreement) == n:
-        raise ConfigError(
-            f"parameter, first, second and agreement have {n}, {len(first)}, {len(second)} and "
-            f"{len(agreement)} entries; they must have as many"
-        )
-    if not n:
+    table = effects.drop_duplicates("parameter")
+    table = table[pd.to_numeric(table["within"], errors="coerce").notna()]
+    if table.empty:
         figure = new_figure(SINGLE_COLUMN, 0.6)
-        figure.text(0.5, 0.5, "no parameter differs between maps", ha="center", va="center")
+        text = "no parameter differs between maps"
+        if len(effects):
+            text = "no two maps share the value of a parameter"
+        figure.text(0.5, 0.5, text, ha="center", va="center")
         return figure
-    values = np.asarray(agreement, dtype=np.float64)
-    names = list(dict.fromkeys(parameter))
-    matrices = {}
-    for name in names:
-        here = [k for k in range(n) if parameter[k] == name]
-        found = find_levels([first[k] for k in here] + [second[k] for k in here])
-        matrix = np.full((len(found.labels),) * 2, np.nan)
-        one, other = found.index[: len(here)], found.index[len(here) :]
-        matrix[one, other] = matrix[other, one] = values[here]
-        matrices[name] = (found, matrix)
-    finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    if high - low < 1e-9:
-        low, high = low - 0.05, high + 0.05
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure = new_figure(min(0.9 + 2.1 * columns, DOUBLE_COLUMN), 0.2 + 2.3 * rows)
-    grid = panel_grid(figure, len(names), columns)
-    colours = sequential_map("viridis", 0.0, 1.0)
-    for axes, (name, (found, matrix)) in zip(grid, matrices.items(), strict=True):
-        image = axes.imshow(matrix, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-        _label_matrix(axes, found, matrix, (low + high) / 2)
-        axes.set_title(shorten(name, 24), loc="left")
-    colour_bar(figure, image, label, 5, ax=list(grid), aspect=26, shrink=0.9)
+    columns = ["within", "between", "p_value", "chance_low", "chance_high"]
+    within, between, p_value, low, high = table[columns].to_numpy(dtype=np.float64).T
+    difference = within - between
+    order = np.argsort(-difference, kind="stable")
+    y = np.arange(len(table))
+    figure = new_figure(MIDDLE_COLUMN, 0.95 + 0.24 * len(table))
+    axes = figure.add_subplot()
+    axes.axvline(0.0, color=MUTED, lw=0.6, zorder=0)
+    axes.hlines(y, low[order], high[order], color="#C4C4C4", lw=5, zorder=1)
+    style: Style = {"ls": "", "marker": "o", "markersize": 5, "color": COLOURS[0]}
+    axes.plot(difference[order], y, zorder=2, **style)
+    beside: Style = {"transform": axes.get_yaxis_transform(), "fontsize": SMALL, "va": "center"}
+    for place, k in enumerate(order):
+        p = p_value[k]
+        said = "" if np.isnan(p) else f"   p = {p:.3f}"
+        axes.text(1.02, place, f"{within[k]:.2f} against {between[k]:.2f}{said}", **beside)
+    words = [shorten(parameter_word(str(table["parameter"].iloc[k])), 26) for k in order]
+    axes.set_yticks(y, words)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(table) - 0.4, -0.6)
+    # A difference of nothing must not look like a large one.
+    every = np.concatenate([difference, low, high])
+    axes.set_xlim(min(-0.05, 1.1 * np.nanmin(every)), max(0.05, 1.1 * np.nanmax(every)))
+    plain_numbers(axes.xaxis, 5)
+    axes.set_xlabel("Agreement (ARI) of maps with the same value − with different values")
+    handles: list[Artist] = [
+        Line2D([], [], label="observed", **style),
+        Line2D([], [], color="#C4C4C4", lw=5, label="95 % of random assignments"),
+    ]
+    legend_below(figure, handles)
     return figure
 
 
 def draw_effects(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `effects` from the files of a study."""
-    effects = store.read_csv(inputs["effects"])
-    columns = ("parameter", "first", "second", "agreement")
-    return parameter_effects_figure(*(effects[name].tolist() for name in columns))
+    return parameter_effects_figure(store.read_csv(inputs["effects"]))
 
 
-def _level_entries(levels: Mapping[str, Levels]) -> tuple[list[Artist], int]:
-    """Legend entries in one column per parameter: its name, then its values."""
+def _level_entries(levels: Mapping[str, Levels], most: int) -> tuple[list[Artist], int]:
+    """Legend entries in one column per parameter, at most so many: its name, then its values."""
     columns = []
     for name, found in levels.items():
-        labels, colours = found.labels, level_colours(found)
+        labels, colours = found.labels, _shades(found)
         kept = list(range(len(labels)))
         if len(labels) > FEW_VALUES:  # ends and middle of a long range
             kept = [0, len(labels) // 2, len(labels) - 1]
-        column: list[Artist] = [Line2D([], [], ls="", label=shorten(name, 16))]
+        column: list[Artist] = [Line2D([], [], ls="", label=shorten(parameter_word(name), 18))]
         column += [
             Patch(facecolor=colours[k], edgecolor=INK, lw=0.3, label=labels[k]) for k in kept
         ]
         columns.append(column)
-    longest = max(map(len, columns), default=0)
+    # Beyond the most that fit side by side, the columns go on below.
+    stacked = [
+        [entry for column in columns[k::most] for entry in column]
+        for k in range(min(most, len(columns)))
+    ]
+    longest = max(map(len, stacked), default=0)
     blank = [Line2D([], [], ls="", label=" ")]
-    entries = [e for column in columns for e in column + blank * (longest - len(column))]
-    return entries, max(len(columns), 1)
-
-
-def _label_matrix(axes: Axes, found: Levels, matrix: np.ndarray, middle: float) -> None:
-    """Ticks with the values, and the numbers in the cells where they fit."""
-    n = len(found.labels)
-    axes.spines[["top", "right"]].set_visible(True)
-    shown = np.arange(n) if n <= 10 else np.unique(np.linspace(0, n - 1, 6).astype(int))
-    texts = [found.labels[k] for k in shown]
-    axes.set_xticks(shown, texts)
-    axes.set_yticks(shown, texts)
-    if len(shown) * max(map(len, texts)) > 16:
-        axes.tick_params(axis="x", labelrotation=90)
-    if n > 5:
-        return
-    for row, column in np.argwhere(np.isfinite(matrix)).tolist():
-        value = matrix[row, column]
-        style: Style = {"ha": "center", "va": "center", "fontsize": SMALL}
-        axes.text(column, row, f"{value:.2f}", color="white" if value < middle else INK, **style)
+    entries = [e for column in stacked for e in column + blank * (longest - len(column))]
+    return entries, max(len(stacked), 1)

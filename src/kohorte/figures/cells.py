@@ -25,13 +25,16 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
     INK,
-    SINGLE_COLUMN,
+    NAME_ROOM,
+    TICK_STEPS,
     Style,
     add_cells,
     add_lines,
     find_renderer,
     fitting_legend,
+    name_map,
     new_figure,
+    page_width,
     plain_numbers,
     widen,
 )
@@ -180,7 +183,9 @@ def map_axes(axes: Axes, lattice: Lattice, *, labels: bool = True) -> None:
         axis.set_ticks([])
         if labels and count > 1:
             axis.set_label_text(f"{name} (periodic)" if lattice.periodic else name)
-            ticks = MaxNLocator(bins, integer=True, min_n_ticks=1).tick_values(0, count - 1)
+            ticks = MaxNLocator(bins, integer=True, min_n_ticks=1, steps=TICK_STEPS).tick_values(
+                0, count - 1
+            )
             ticks = [round(tick) for tick in ticks if 0 <= tick < count]
             axis.set_ticks([tick * spacing for tick in ticks], [str(tick) for tick in ticks])
 
@@ -190,20 +195,32 @@ class MapPage:
 
     _LEFT, _TOP, _AXIS, _BAR = 0.55, 0.12, 0.44, 0.12
 
-    def __init__(self, lattice: Lattice) -> None:
-        self.size = fit_map(lattice, 5.7, 5.6)
+    def __init__(
+        self, lattice: Lattice, realization: str | None = None, label: str | None = None
+    ) -> None:
+        """Place a map of a `lattice`, that of the `realization` with this id.
+
+        `label` is that of the colour bar to the right, if there will be one.
+        """
+        lines: list[str] = []
+        for _ in range(2):  # the height of the map breaks the label, whose lines take its width
+            bar = 0.1 + self._BAR + 0.46 + 0.14 * len(lines)
+            self._beside = 0.15 if label is None else bar
+            room = page_width(DOUBLE_COLUMN) - self._LEFT - self._beside
+            self.size = fit_map(lattice, room, 5.6)
+            lines = textwrap.wrap(label or "", max(int(self.size.height / 0.066), 12))
+        self._label = "\n".join(lines)
+        self._realization = realization
+        self._top = self._TOP + (NAME_ROOM if realization else 0.0)
         self.figure = new_figure(DOUBLE_COLUMN, self.size.height + 1.0, layout=None)
         self.axes = self.figure.add_axes((0.1, 0.1, 0.5, 0.5))
         map_axes(self.axes, lattice)
         self._bar: Axes | None = None
-        self._beside = 0.15
 
-    def colour_bar(self, cells: PolyCollection, label: str) -> None:
-        """Add a colour bar to the right of the map."""
+    def colour_bar(self, cells: PolyCollection) -> None:
+        """Add the colour bar to the right of the map."""
         self._bar = self.figure.add_axes((0.7, 0.1, 0.1, 0.5))
-        lines = textwrap.wrap(label, max(int(self.size.height / 0.068), 10))
-        self.figure.colorbar(cells, cax=self._bar).set_label("\n".join(lines))
-        self._beside = 0.1 + self._BAR + 0.48 + 0.14 * len(lines)
+        self.figure.colorbar(cells, cax=self._bar).set_label(self._label)
         plain_numbers(self._bar.yaxis, 6)
 
     def finish(
@@ -216,7 +233,7 @@ class MapPage:
         """
         size = self.size
         needed = self._LEFT + size.width + self._beside
-        width = max(needed, SINGLE_COLUMN)
+        width = page_width(needed)
         left = self._LEFT + (width - needed) / 2
         self.figure.set_size_inches(width, size.height + 1.0)
         legend, legend_height = None, 0.0
@@ -225,7 +242,7 @@ class MapPage:
         key_height = max((points for _, points in sizes), default=0.0) / 72
         key_height = max(key_height, 0.12) + 0.06 if sizes else 0.0
         below = self._AXIS + legend_height + key_height + 0.04
-        height = below + size.height + self._TOP
+        height = below + size.height + self._top
         self.figure.set_size_inches(width, height)
         across, up = size.width / width, size.height / height
         self.axes.set_position((left / width, below / height, across, up))
@@ -237,6 +254,7 @@ class MapPage:
             legend.set_bbox_to_anchor(anchor, self.figure.transFigure)
         if sizes:
             self._size_key(sizes, 0.04 + key_height / 2, marker)
+        name_map(self.figure, self._realization)
 
     def _size_key(
         self, sizes: Sequence[tuple[str, float]], y: float, marker: dict[str, Any]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
@@ -24,22 +25,38 @@ from kohorte.figures.cells import (
     map_axes,
 )
 from kohorte.figures.groups import consensus_colour, consensus_title
+from kohorte.figures.maps import height_label
 from kohorte.figures.panels import choose_step
-from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    class_looks,
+    known_classes,
+    matched_looks,
+    read_map,
+)
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
     INK,
     MAX_GROUPS,
+    MUTED,
+    NAME_ROOM,
     PAGE_HEIGHT,
     SINGLE_COLUMN,
     Style,
-    group_colour,
-    group_marker,
+    fitting_columns,
+    further,
+    height_map,
     legend_below,
+    line_style,
     log_axis,
     marker_handle,
+    name_map,
     new_figure,
+    page_width,
+    panel_letter,
+    panel_title,
     paper_style,
     place_axes,
     plain_numbers,
@@ -65,27 +82,40 @@ _SPREAD = 0.42  # of a lattice step: how far points lie from the node that they 
 
 @paper_style()
 def node_difference_figure(
-    u_matrix: np.ndarray, lattice: Lattice, *, metric: str = "euclidean"
+    u_matrix: np.ndarray,
+    lattice: Lattice,
+    *,
+    metric: str = "euclidean",
+    realization: str | None = None,
 ) -> Figure:
-    """Draw how far the weights of each node are from its neighbours': the bare (M,) U-matrix."""
-    name = "" if metric == "euclidean" else f"{metric} "
-    colours = sequential_map("bone_r", 0.02, 0.85)
-    return _draw_map(lattice, u_matrix, colours, f"Mean {name}distance to the neighbours")
+    """Draw how far the weights of each node are from its neighbours': the bare (M,) U-matrix.
+
+    `realization` is the id of the map, which the figure names.
+    """
+    return _draw_map(lattice, u_matrix, height_map(), height_label(metric), realization)
 
 
 def draw_node_difference(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `node_difference` from the files of a study."""
     stored = read_map(inputs, parameters, "u_matrix")
     return node_difference_figure(
-        stored.arrays["u_matrix"], stored.lattice, metric=stored.parameters["metric"]
+        stored.arrays["u_matrix"],
+        stored.lattice,
+        metric=stored.parameters["metric"],
+        realization=stored.id,
     )
 
 
 @paper_style()
-def feature_map_figure(weights: np.ndarray, name: str, lattice: Lattice) -> Figure:
-    """Draw the map, coloured by the (M,) weights of one feature, in the units of the data."""
+def feature_map_figure(
+    weights: np.ndarray, name: str, lattice: Lattice, *, realization: str | None = None
+) -> Figure:
+    """Draw the map, coloured by the (M,) weights of one feature, in the units of the data.
+
+    `realization` is the id of the map, which the figure names.
+    """
     colours = sequential_map("viridis", 0.0, 1.0)
-    return _draw_map(lattice, weights, colours, f"Weight of {shorten(name)}")
+    return _draw_map(lattice, weights, colours, f"Weight of {shorten(name)}", realization)
 
 
 def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
@@ -94,7 +124,8 @@ def draw_feature_map(inputs: Inputs, parameters: Parameters) -> Figure:
     table, weights = store.read_data(inputs["data"], mapped=True), stored.arrays["weights"]
     column = choose_feature(table.names, weights, parameters["feature"])
     values = table.in_units(weights[:, [column]], [column])[:, 0]
-    return feature_map_figure(values, table.describe(column), stored.lattice)
+    name = table.describe(column)
+    return feature_map_figure(values, name, stored.lattice, realization=stored.id)
 
 
 def choose_feature(names: Sequence[str], weights: np.ndarray, feature: str | None) -> int:
@@ -120,26 +151,32 @@ def projections_figure(
     u_matrix: np.ndarray,
     lattice: Lattice,
     *,
+    looks: Sequence[tuple[str, str]] | None = None,
+    realization: str | None = None,
     per_class: int = 1000,
 ) -> Figure:
     """Draw points of all classes on one map, each near its winner.
 
     `winners` and `classes`, indices into the C `class_names`, are (N,) integers; the first
-    `per_class` points of each class are shown over the (M,) heights `u_matrix`. ConfigError where
-    there are more classes than colours.
+    `per_class` points of each class are shown over the (M,) heights `u_matrix`. `looks` are colour
+    and marker of the classes, `realization` is the id of the map. ConfigError where there are more
+    classes than colours.
     """
     _check_count(class_names)
-    page = MapPage(lattice)
+    looks = matched_looks(None, len(class_names)) if looks is None else looks
+    page = MapPage(lattice, realization)
     _draw_heights(page.axes, u_matrix, lattice)
     entries = []
     for c, name in enumerate(class_names):
         shown = np.flatnonzero(classes == c)[:per_class]
         at = _near_nodes(winners[shown], lattice, c)
         size = min(40 * page.size.cell, 4.0)
-        style: Style = {"linestyle": "", "marker": "o", "markersize": size, "markeredgewidth": 0}
-        page.axes.plot(*at.T, color=group_colour(c), alpha=0.8, rasterized=True, **style)
-        text = f"{shorten(name, 18)} ({len(shown)})"
-        entries.append(marker_handle(text, group_colour(c), "o", markeredgewidth=0))
+        colour, marker = looks[c]
+        style: Style = {"linestyle": "", "marker": marker, "markersize": size, "color": colour}
+        style |= {"markeredgewidth": 0.25 if size > 2 else 0, "markeredgecolor": INK}
+        page.axes.plot(*at.T, alpha=0.85, rasterized=True, **style)
+        text = f"{shorten(name, 18)} ({len(shown):,})"
+        entries.append(marker_handle(text, colour, marker))
     page.finish(entries)
     return page.figure
 
@@ -152,34 +189,42 @@ def class_projections_figure(
     u_matrix: np.ndarray,
     lattice: Lattice,
     *,
+    looks: Sequence[tuple[str, str]] | None = None,
+    realization: str | None = None,
     per_class: int = 1000,
 ) -> Figure:
     """Draw a small map for each class with its points, otherwise as `projections_figure`."""
     _check_count(class_names)
     n_classes = len(class_names)
-    columns = min(5, n_classes)
+    looks = matched_looks(None, n_classes) if looks is None else looks
+    columns = fitting_columns(n_classes, 1.4)
     rows = -(-n_classes // columns)
-    above, gap = 0.22, 0.12
-    room = (DOUBLE_COLUMN - 0.1) / columns - gap
-    size = fit_map(lattice, min(room, 3.0), (PAGE_HEIGHT - 0.2) / rows - above - gap)
-    width = 0.1 + columns * (size.width + gap)
-    height = rows * (size.height + above + 0.06) + 0.04
+    columns = -(-n_classes // rows)
+    above, gap, heading = 0.22, 0.12, NAME_ROOM if realization else 0.0
+    room = (page_width(DOUBLE_COLUMN) - 0.1) / columns - gap
+    size = fit_map(lattice, min(room, 3.0), (PAGE_HEIGHT - 0.4) / rows - above - gap)
+    width = page_width(0.1 + columns * (size.width + gap))
+    step = (width - 0.1) / columns
+    height = rows * (size.height + above + 0.06) + 0.04 + heading
     figure = new_figure(width, height, layout=None)
     for c, name in enumerate(class_names):
-        left = 0.1 + (c % columns) * (size.width + gap)
-        bottom = height - (c // columns + 1) * (size.height + above + 0.06) + 0.03
+        left = 0.1 + (c % columns) * step
+        bottom = height - heading - (c // columns + 1) * (size.height + above + 0.06) + 0.03
         axes = place_axes(figure, (width, height), left, bottom, size.width, size.height)
         map_axes(axes, lattice, labels=False)
         _draw_heights(axes, u_matrix, lattice)
         members = np.flatnonzero(classes == c)
         shown = members[:per_class]
         at = _near_nodes(winners[shown], lattice, c)
-        style: Style = {"linestyle": "", "marker": "o", "markersize": 1.6, "markeredgewidth": 0}
-        axes.plot(*at.T, color=group_colour(0), alpha=0.7, rasterized=True, **style)
-        of = f" of {len(members)}" if len(members) > len(shown) else ""
-        number = f" ({len(shown)}{of})"
-        text = shorten(name, max(int(14.5 * size.width) - len(number), 4)) + number
-        axes.set_title(text, fontsize=7, pad=2.5, loc="left")
+        colour, marker = looks[c]
+        style: Style = {"linestyle": "", "marker": marker, "markersize": 1.8, "color": colour}
+        axes.plot(*at.T, markeredgewidth=0, alpha=0.8, rasterized=True, **style)
+        of = f" of {len(members):,}" if len(members) > len(shown) else ""
+        number = f" ({len(shown):,}{of})"
+        text = shorten(name, max(int(13.5 * step) - len(number), 4)) + number
+        letter = panel_letter(c) if n_classes > 1 else ""
+        panel_title(axes, letter, text, fontsize=7, pad=2.5)
+    name_map(figure, realization)
     return figure
 
 
@@ -197,31 +242,53 @@ def _draw_points(figure: Callable[..., Figure], inputs: Inputs, parameters: Para
     stored = read_map(inputs, parameters, "winners", "u_matrix")
     table = store.read_data(inputs["data"], mapped=True)
     classes, names = known_classes(table)
-    return figure(classes=classes, class_names=names, lattice=stored.lattice, **stored.arrays)
+    return figure(
+        classes=classes,
+        class_names=names,
+        lattice=stored.lattice,
+        looks=class_looks(inputs, table),
+        realization=stored.id,
+        **stored.arrays,
+    )
 
 
 @paper_style()
-def node_classes_figure(counts: np.ndarray, class_names: Sequence[str], lattice: Lattice) -> Figure:
+def node_classes_figure(
+    counts: np.ndarray,
+    class_names: Sequence[str],
+    lattice: Lattice,
+    *,
+    looks: Sequence[tuple[str, str]] | None = None,
+    realization: str | None = None,
+) -> Figure:
     """Draw the commonest class of each node, paler the fewer of its points belong to it.
 
-    `counts` are (M, C) integers, points of each node by class. ConfigError where there are more
-    classes than colours, or the counts do not fit.
+    `counts` are (M, C) integers, points of each node by class; `looks` are colour and marker of
+    each class, `realization` is the id of the map. ConfigError where there are more classes than
+    colours, or the counts do not fit.
     """
     _check_count(class_names)
-    return _draw_majorities(counts, class_names, lattice, range(len(class_names)))
+    looks = matched_looks(None, len(class_names)) if looks is None else looks
+    colours = [colour for colour, _ in looks]
+    named = range(len(class_names))
+    return _draw_majorities(counts, class_names, colours, lattice, named, "class", realization)
 
 
 @paper_style()
-def node_groups_figure(counts: np.ndarray, lattice: Lattice) -> Figure:
+def node_groups_figure(
+    counts: np.ndarray, lattice: Lattice, *, realization: str | None = None
+) -> Figure:
     """Draw the group of most points of each node, paler the fewer of its points are in it.
 
-    `counts` are (M, G) integers, points of each node by group. The largest groups are named.
+    `counts` are (M, G) integers, points of each node by group; `realization` is the id of the map.
+    The largest groups are named.
     """
     sizes = np.asarray(counts).sum(axis=0)
     largest = np.argsort(-sizes, kind="stable")[:MAX_GROUPS]
     named = [int(group) for group in np.sort(largest) if sizes[group]]
-    names = [consensus_title(k) for k in range(len(sizes))]
-    return _draw_majorities(counts, names, lattice, named, consensus_colour)
+    groups = range(len(sizes))
+    names, colours = [consensus_title(k) for k in groups], [consensus_colour(k) for k in groups]
+    return _draw_majorities(counts, names, colours, lattice, named, "group", realization)
 
 
 def draw_node_groups(inputs: Inputs, parameters: Parameters) -> Figure:
@@ -232,15 +299,18 @@ def draw_node_groups(inputs: Inputs, parameters: Parameters) -> Figure:
     ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
     labels = np.asarray(ensemble.points.label, dtype=np.int64)
     sides = stored.lattice.n_nodes, ensemble.consensus.n_groups
-    return node_groups_figure(count_classes(winners[::step], labels, *sides), stored.lattice)
+    counts = count_classes(winners[::step], labels, *sides)
+    return node_groups_figure(counts, stored.lattice, realization=stored.id)
 
 
 def _draw_majorities(
     counts: np.ndarray,
     names: Sequence[str],
+    looks: Sequence[str],
     lattice: Lattice,
     named: Sequence[int],
-    colour_of: Callable[[int], str] = group_colour,
+    what: str,
+    realization: str | None,
 ) -> Figure:
     """Draw the commonest of the columns in each node; the legend has those that are named."""
     counts = np.asarray(counts, dtype=np.int64)
@@ -248,22 +318,22 @@ def _draw_majorities(
         raise ConfigError(
             f"counts of shape {counts.shape} for {lattice.n_nodes} nodes and {len(names)} classes"
         )
-    hits, best = counts.sum(axis=1), counts.max(axis=1)
+    hits, best = counts.sum(axis=1), counts.max(axis=1, initial=0)
     commonest, occupied = counts.argmax(axis=1), hits > 0
     share = np.where(occupied, best / np.maximum(hits, 1), 0.0)
-    colours = np.array([to_rgb(colour_of(c)) for c in range(len(names))])
+    colours = np.array([to_rgb(colour) for colour in looks])
     filled = 1 - share[:, None] * (1 - colours[commonest])
     filled[~occupied] = to_rgb(EMPTY)
-    page = MapPage(lattice)
+    page = MapPage(lattice, realization)
     fill_cells(page.axes, cell_polygons(lattice), lattice.n_nodes > MANY_CELLS, facecolors=filled)
     draw_boundaries(page.axes, lattice, np.where(occupied, commonest, -1), 0.5)
     entries = [
-        Patch(facecolor=colour_of(c), edgecolor=INK, lw=0.3, label=shorten(names[c], 20))
-        for c in named
+        Patch(facecolor=looks[c], edgecolor=INK, lw=0.3, label=shorten(names[c], 20)) for c in named
     ]
     unnamed = np.setdiff1d(np.unique(commonest[occupied]), named)
     if len(unnamed):
-        entries.append(Patch(facecolor="none", edgecolor="none", label=f"{len(unnamed)} smaller"))
+        text = further(len(unnamed), what)
+        entries.append(Patch(facecolor="none", edgecolor="none", label=text))
     if not occupied.all():
         entries.append(Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points"))
     page.finish(entries)
@@ -277,7 +347,8 @@ def draw_node_classes(inputs: Inputs, parameters: Parameters) -> Figure:
     classes, names = known_classes(table)
     sides = stored.lattice.n_nodes, len(names)
     counts = count_classes(stored.arrays["winners"], classes, *sides)
-    return node_classes_figure(counts, names, stored.lattice)
+    looks = class_looks(inputs, table)
+    return node_classes_figure(counts, names, stored.lattice, looks=looks, realization=stored.id)
 
 
 @paper_style()
@@ -292,19 +363,21 @@ def classification_figure(table: pd.DataFrame) -> Figure:
     figure = new_figure(SINGLE_COLUMN, 3.4)
     axes = figure.add_subplot()
     curves = table[table["neighbours"].notna()].fillna({"metric": ""})
-    entries, number = [], 0
+    entries: list[Artist] = []
+    number, banded = 0, False
     for (method, metric), rows in curves.groupby(["method", "metric"], sort=False):
         of_k = rows.groupby("neighbours")["accuracy"]
-        k, colour = of_k.mean().index.to_numpy(int), group_colour(number)
-        style: Style = {"color": colour, "marker": group_marker(number), "markersize": 4}
+        k, style = of_k.mean().index.to_numpy(int), line_style(number)
         axes.plot(k, 100 * of_k.mean(), **style)
         if of_k.size().max() > 1:
-            axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), color=colour, alpha=0.2, lw=0)
+            band: Style = {"color": style["color"], "alpha": 0.2, "lw": 0}
+            axes.fill_between(k, 100 * of_k.min(), 100 * of_k.max(), **band)
+            banded = True
         best = f"best {100 * of_k.mean().max():.1f} %"
         entries.append(Line2D([], [], label=f"{_METHODS[str(method)]}, {metric}: {best}", **style))
         number += 1
     for method, rows in table[table["neighbours"].isna()].groupby("method", sort=False):
-        mean, colour = 100 * rows["accuracy"].mean(), group_colour(number)
+        mean, colour = 100 * rows["accuracy"].mean(), line_style(number)["color"]
         style = {"color": colour, "linestyle": _DASHES[number % len(_DASHES)]}
         axes.axhline(mean, **style)
         entries.append(Line2D([], [], label=f"{_METHODS[str(method)]}: {mean:.1f} %", **style))
@@ -314,8 +387,10 @@ def classification_figure(table: pd.DataFrame) -> Figure:
         log_axis(axes, "x")
     axes.set_xticks(numbers, [str(k) for k in numbers])
     axes.set_xticks([], minor=True)
-    axes.set(xlabel="Number of nearest points", ylabel="Test points with the right class / %")
+    axes.set(xlabel="Number of nearest points", ylabel="Test points with the right class (%)")
     plain_numbers(axes.yaxis, 6)
+    if banded:
+        entries.append(Patch(facecolor=MUTED, alpha=0.3, label="bands: range of the maps"))
     legend_below(figure, entries, most=1)
     return figure
 
@@ -333,15 +408,17 @@ def _check_count(class_names: Sequence[str]) -> None:
         )
 
 
-def _draw_map(lattice: Lattice, values: np.ndarray, colours: Colormap, label: str) -> Figure:
-    page = MapPage(lattice)
-    page.colour_bar(draw_values(page.axes, cell_polygons(lattice), values, colours), label)
+def _draw_map(
+    lattice: Lattice, values: np.ndarray, colours: Colormap, label: str, realization: str | None
+) -> Figure:
+    page = MapPage(lattice, realization, label)
+    page.colour_bar(draw_values(page.axes, cell_polygons(lattice), values, colours))
     page.finish([])
     return page.figure
 
 
 def _draw_heights(axes: Axes, u_matrix: np.ndarray, lattice: Lattice) -> None:
-    draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.0, 0.35))
+    draw_values(axes, cell_polygons(lattice), u_matrix, height_map(0.0, 0.35))
 
 
 def _near_nodes(winners: np.ndarray, lattice: Lattice, seed: int) -> np.ndarray:

@@ -48,8 +48,8 @@ def comparison_figure(
     n, m = ordered.shape
     shares = ordered / np.maximum(ordered.sum(axis=1, keepdims=True), 1)
     written = max(n, m) <= _MOST_NUMBERS
-    width = float(np.clip(_CELL * m + 1.7, 3.0, DOUBLE_COLUMN))
-    figure = new_figure(width, float(np.clip(_CELL * n + 1.0, 2.2, DOUBLE_COLUMN)))
+    height = float(np.clip(_CELL * n + 1.0, 2.2, DOUBLE_COLUMN))
+    figure = new_figure(min(_CELL * m + 1.7, DOUBLE_COLUMN), height)
     axes = figure.add_subplot()
     cells = sequential_map("Blues", 0.0, 0.9)
     image = axes.imshow(shares, cmap=cells, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
@@ -84,7 +84,7 @@ def draw_comparison(inputs: Inputs, parameters: Parameters) -> Figure:
         cross["match"].to_numpy(dtype=np.float64),
         study=str(scores["study"]),
         other=str(scores["other"]),
-        note=f"{scores['points']} points in both\nARI {scores['ari']:.3f}, "
+        note=f"{scores['points']:,} points in both\nARI {scores['ari']:.3f}, "
         f"AMI {scores['ami']:.3f}, {100 * scores['moved']:.1f} % moved",
     )
 

@@ -23,6 +23,7 @@ from kohorte.figures.style import (
     group_hatch,
     legend_below,
     new_figure,
+    panel_letter,
     panel_title,
     paper_style,
     plain_numbers,
@@ -35,6 +36,7 @@ MAX_SAMPLES = 64
 _ROW = 0.19  # inches a sample, where the page is not full
 _AROUND = 0.75  # inches above and below the bars of a panel
 _NAME = 24  # letters of a sample
+_FURTHER = "further groups"
 
 
 @paper_style()
@@ -59,8 +61,9 @@ def composition_figure(table: pd.DataFrame) -> Figure:
         entries = found if len(found) > len(entries) else entries
         left = len(panels[column]) - len(shown[column])
         note = f", {left} with fewer points are not drawn" if left else ""
-        panel_title(axes, "abcdefghijklmnop"[k % 16], f"{shorten(column, 40)}{note}")
-    grid[-1].set_xlabel("Share of the points of the sample / %")
+        letter = panel_letter(k) if len(columns) > 1 else ""
+        panel_title(axes, letter, f"{shorten(column, 40)}{note}")
+    grid[-1].set_xlabel("Share of the points of the sample (%)")
     legend_below(figure, entries, most=6)
     return figure
 
@@ -81,7 +84,7 @@ def _draw_bars(axes: Axes, counts: pd.DataFrame, named: pd.Index) -> list[Artist
     """Draw stacked bars from the top downwards; return legend entries."""
     total = counts.sum(axis=1).to_numpy()
     at, start = np.arange(len(counts)), np.zeros(len(counts))
-    others: dict[Hashable, np.ndarray] = {"smaller groups": start.copy(), "no group": start.copy()}
+    others: dict[Hashable, np.ndarray] = {_FURTHER: start.copy(), "no group": start.copy()}
     parts: list[tuple[str, np.ndarray, str, str]] = []
     for group, column in counts.items():
         values, number = column.to_numpy(dtype=float), int(str(group))
@@ -89,8 +92,8 @@ def _draw_bars(axes: Axes, counts: pd.DataFrame, named: pd.Index) -> list[Artist
             shown = consensus_colour(number), group_hatch(number)
             parts.append((consensus_title(number), values, *shown))
         else:
-            others["no group" if number < 0 else "smaller groups"] += values
-    for name, colour in (("smaller groups", MUTED), ("no group", EMPTY)):
+            others["no group" if number < 0 else _FURTHER] += values
+    for name, colour in ((_FURTHER, MUTED), ("no group", EMPTY)):
         if others[name].any():
             parts.append((name, others[name], colour, ""))
     entries: list[Artist] = []
@@ -104,7 +107,7 @@ def _draw_bars(axes: Axes, counts: pd.DataFrame, named: pd.Index) -> list[Artist
     names = [shorten(str(value), _NAME) if str(value) else "(none)" for value in counts.index]
     axes.set_yticks(at, names, fontsize=size)
     for place, count in enumerate(total):
-        axes.text(101, place, f"{count:.0f}", fontsize=size, va="center")
+        axes.text(101, place, f"{count:,.0f}", fontsize=size, va="center")
     axes.set(xlim=(0, 100), ylim=(len(counts) - 0.4, -0.6))
     axes.tick_params(axis="y", length=0)
     plain_numbers(axes.xaxis, 5)

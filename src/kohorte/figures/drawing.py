@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -17,12 +17,12 @@ from kohorte._files import replacing
 from kohorte.errors import KohorteError
 from kohorte.figures.fonts import chosen_font, complete_fonts, lacking_note
 from kohorte.figures.groups import named_groups
-from kohorte.figures.style import save_figure
+from kohorte.figures.style import FORMATS, chosen_width, save_figure
 from kohorte.store.files import read_seal
 
 _LOG = logging.getLogger(__name__)
 
-FORMATS = ("pdf", "png")
+DEFAULT_FORMATS = ("pdf", "png")
 
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # tells of each glyph of a PDF
 
@@ -44,8 +44,9 @@ def draw_figures(
     ----------
     figures
         For each name its `module` with a function `draw_<name>(inputs, parameters)`, the names of
-        its `inputs`, its `parameters`, its `font`, where that is not the usual one, and what else
-        its picture depends on.
+        its `inputs`, its `parameters`, its `font`, `width` (as for `chosen_width`) and `formats`,
+        where these are not the usual ones, and what else its picture depends on. Files in other
+        formats, of an earlier run, are removed.
     inputs
         Paths of the inputs by name: one, or several.
     """
@@ -57,7 +58,7 @@ def draw_figures(
             seals[path] = seals.get(path) or read_seal(path)
         content = {key: [seals[path] for path in _listed(value)] for key, value in paths.items()}
         fingerprint = provenance.digest_of(dict(figure), content)
-        if not _is_drawn(Path(folder) / name, fingerprint):
+        if not _is_drawn(Path(folder) / name, fingerprint, _formats(figure)):
             jobs.append((name, figure, paths, Path(folder) / name, fingerprint))
     for _, figure, *_ in jobs:
         importlib.import_module(figure["module"])  # once, for all processes
@@ -92,23 +93,30 @@ def _draw(
 ) -> str:
     """Draw a figure into its files; return the characters that no font has."""
     function = getattr(importlib.import_module(figure["module"]), f"draw_{name}")
-    with chosen_font(figure.get("font")), named_groups(inputs.get("names")):
+    formats, font, width = _formats(figure), figure.get("font"), figure.get("width")
+    with chosen_font(font), chosen_width(width), named_groups(inputs.get("names")):
         try:
             picture = function(inputs, figure["parameters"])
         except KohorteError as error:
             raise type(error)(f"figure {name}: {error}") from error
-        for suffix in FORMATS:
+        for suffix in formats:
             save_figure(picture, target.with_suffix(f".{suffix}"))
         lacking = complete_fonts(picture)
+    for suffix in set(FORMATS).difference(formats):
+        target.with_suffix(f".{suffix}").unlink(missing_ok=True)
     with replacing(_record(target)) as temporary:
-        temporary.write_text(json.dumps(_state(target, fingerprint)), encoding="utf-8")
+        temporary.write_text(json.dumps(_state(target, fingerprint, formats)), encoding="utf-8")
     return lacking
 
 
-def _is_drawn(target: Path, fingerprint: str) -> bool:
+def _formats(figure: Mapping[str, Any]) -> Sequence[str]:
+    return figure.get("formats", DEFAULT_FORMATS)
+
+
+def _is_drawn(target: Path, fingerprint: str, formats: Sequence[str]) -> bool:
     try:
         known = json.loads(_record(target).read_text(encoding="utf-8"))
-        return known == _state(target, fingerprint)
+        return known == _state(target, fingerprint, formats)
     except (OSError, ValueError):
         return False
 
@@ -117,9 +125,9 @@ def _record(target: Path) -> Path:
     return target.with_name(f".{target.name}.json")
 
 
-def _state(target: Path, fingerprint: str) -> dict[str, str]:
+def _state(target: Path, fingerprint: str, formats: Sequence[str]) -> dict[str, str]:
     """Return what the files of a figure were drawn from, and what they hold."""
-    files = {s: provenance.file_digest(target.with_suffix(f".{s}")) for s in FORMATS}
+    files = {s: provenance.file_digest(target.with_suffix(f".{s}")) for s in formats}
     return {"fingerprint": fingerprint, **files}
 
 

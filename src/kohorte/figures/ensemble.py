@@ -11,7 +11,6 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import NullLocator
 
 from kohorte import store
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
@@ -21,39 +20,47 @@ from kohorte.errors import ConfigError
 from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
+    COLOURS,
     DOUBLE_COLUMN,
-    EMPTY,
     INK,
     MAX_GROUPS,
+    MIDDLE_COLUMN,
     MUTED,
     SMALL,
     Powers,
     Style,
     add_lines,
     colour_bar,
+    fitting_columns,
     fitting_legend,
     freeze_layout,
-    group_colour,
+    further,
     group_hatch,
     is_wide,
     legend_below,
     log_axis,
     matrix_image,
     new_figure,
+    page_width,
+    panel_grid,
+    panel_letter,
     panel_title,
     paper_style,
     place_axes,
     place_labels,
     plain_axes,
     plain_numbers,
-    sequential_map,
+    plural,
     shorten,
+    similarity_map,
 )
 
 MAX_PIXELS = 1500
-"""A larger similarity matrix is averaged down to at most this many cells a side."""
+"""A larger similarity matrix is averaged down to at most this many cells per side."""
 
 _SHADES = ("#DCE6F0", "#F7F0DC")
+_CURVE = "#7A7A7A"
+_REACH = 12.0  # thresholds that the axis of the slope reaches to
 
 
 @paper_style()
@@ -78,7 +85,7 @@ def ranked_gsum_figure(
             raise ConfigError(f"{name} has {len(curve)} entries for {len(ranked)} clusters")
     n_clusters, rank = len(ranked), np.arange(1, len(ranked) + 1)
     panels = 1 if derivative is None else 2
-    figure = new_figure(5.2, 2.9 if panels == 1 else 4.6)
+    figure = new_figure(MIDDLE_COLUMN, 2.9 if panels == 1 else 4.6)
     grid = figure.subplots(
         panels, 1, sharex=True, squeeze=False, height_ratios=[3, 2][:panels]
     ).ravel()
@@ -91,8 +98,8 @@ def ranked_gsum_figure(
     style: Style = {"linestyle": "", "marker": "o", "markersize": 2.8 if n_clusters <= 400 else 1.5}
     wide = is_wide(ranked)
     positive = ranked > 0 if wide else np.ones(n_clusters, dtype=bool)
-    top.plot(rank[positive], ranked[positive], color=group_colour(0), **style)
-    handles.append(Line2D([], [], color=group_colour(0), label="Gsum of a cluster", **style))
+    top.plot(rank[positive], ranked[positive], color=COLOURS[0], **style)
+    handles.append(Line2D([], [], color=COLOURS[0], label="Gsum of a cluster", **style))
     if wide:
         log_axis(top, "y")
         if not positive.all():
@@ -100,15 +107,21 @@ def ranked_gsum_figure(
             style |= {"marker": "v", "markersize": 3.5, "color": MUTED}
             edge = np.full(int((~positive).sum()), 0.02)
             top.plot(rank[~positive], edge, transform=top.get_xaxis_transform(), **style)
-            handles.append(Line2D([], [], label=f"Gsum 0 ({len(edge)} clusters)", **style))
+            text = f"Gsum 0 ({plural(len(edge), 'cluster')})"
+            handles.append(Line2D([], [], label=text, **style))
     else:
+        low, high = float(ranked.min()), float(ranked.max())
+        margin = 0.05 * (high - low)
+        if high - low <= 0.01 * abs(high):  # rounding must not look like a plateau
+            margin = max(0.05 * abs(high), 1e-9)
+        top.set_ylim(low - margin, high + margin)
         plain_numbers(top.yaxis, 6)
     if smoothed is not None:
         curve = np.asarray(smoothed, dtype=np.float64)
         if wide:
             curve = np.where(curve > 0, curve, np.nan)
-        top.plot(rank, curve, color="#D55E00", lw=1.1)
-        handles.append(Line2D([], [], color="#D55E00", lw=1.1, label="smoothed"))
+        top.plot(rank, curve, color=_CURVE, lw=0.8, zorder=1.5)
+        handles.append(Line2D([], [], color=_CURVE, lw=0.8, label="smoothed curve"))
     top.set_ylabel("Gsum")
     if derivative is not None:
         handles += _draw_derivative(grid[1], rank, np.asarray(derivative), threshold)
@@ -116,7 +129,10 @@ def ranked_gsum_figure(
     grid[-1].set_xlabel("Rank of the cluster")
     n_groups = max(len(edges) - 1, 0)
     if n_groups:
-        handles.append(Patch(facecolor=_SHADES[0], edgecolor=MUTED, lw=0.4, label="SCE group"))
+        shade: Style = {"edgecolor": MUTED, "lw": 0.4}
+        handles.append(Patch(facecolor=_SHADES[0], **shade, label="SCE groups (numbers above)"))
+        if n_groups > 1:
+            handles.append(Patch(facecolor=_SHADES[1], **shade, label="every second of them"))
         top.set_title(" ", fontsize=SMALL)  # room for the numbers
     legend_below(figure, handles, most=3)
     freeze_layout(figure)
@@ -125,6 +141,9 @@ def ranked_gsum_figure(
         positions = np.stack([(edges[:-1] + edges[1:]) / 2 + 0.5, np.full(n_groups, 1.04)], axis=1)
         own: Style = {"transform": top.get_xaxis_transform(), "fontsize": SMALL}
         place_labels(top, positions, [str(k) for k in range(n_groups)], order, **own)
+    for k, axes in enumerate(grid if panels > 1 else []):
+        own = {"transform": axes.transAxes, "weight": "bold", "ha": "right", "va": "center"}
+        axes.text(-0.02, 1.04, panel_letter(k), **own)
     return figure
 
 
@@ -169,7 +188,8 @@ def similarity_figure(
     groups = None if groups is None else np.asarray(groups, dtype=np.int64)
     tree = linkage is not None and n > 1
     cut = _cut_height(np.asarray(linkage), groups) if tree and groups is not None else None
-    width, side, left, strip = 5.6, 3.9, 0.62, 0.14
+    width, left, strip = page_width(MIDDLE_COLUMN), 0.62, 0.14
+    side = width - left - 0.86
     above = (0.85 if tree else 0.1) + (strip + 0.22 if groups is not None else 0.0)
     figure = new_figure(width, 0.5 + side + above, layout=None)
     legend, below = None, 0.5
@@ -189,7 +209,7 @@ def similarity_figure(
     image = matrix_image(axes, average_down(similarity), n)
     axes.set(xlabel="Cluster, in the order of the tree", ylabel="Cluster, in the order of the tree")
     plain_axes(axes, 6, 6, integer=True)
-    text, beside = "Similarity (Jaccard index of the two sets of points)", left + side + 0.12
+    text, beside = "Similarity (Jaccard index of the points)", left + side + 0.12
     colour_bar(figure, image, text, None, cax=place(beside, below, 0.12, side))
     y = below + side + 0.04
     if groups is not None:
@@ -239,28 +259,29 @@ def overlap_matrices_figure(
     if len(shapes) > 1 or len(shared) != np.shape(shared)[1]:
         raise ConfigError(f"matrices of pairs of clusters have the shapes {sorted(shapes)}")
     n = n_clusters or len(shared)
-    figure = new_figure(DOUBLE_COLUMN, 3.25)
-    grid = figure.subplots(1, 3)
+    columns = fitting_columns(3, 1.7)
+    figure = new_figure(DOUBLE_COLUMN, 0.5 + 2.75 * -(-3 // columns))
+    grid = panel_grid(figure, 3, columns)
     positive = significance[np.isfinite(significance) & (significance > 0)]
     top = max(float(positive.max(initial=1.0)), 1e-2)
     floor = max(min(float(np.quantile(positive, 0.02)) if positive.size else 1e-3, top / 10), 1e-6)
     # Disjoint clusters have S/Q 0, which no logarithm shows: the darkest colour.
     ratio = np.where(np.isfinite(significance), np.maximum(significance, floor), np.nan)
     contents = (
-        (shared, Normalize(0, 1), "overlap S", "S = n / u"),
-        (apart, Normalize(0, 1), "disagreement Q", "Q = (u \N{MINUS SIGN} n) / (a + b)"),
-        (ratio, LogNorm(floor, top), "significance S/Q", "S / Q"),
+        (shared, Normalize(0, 1), "Overlap S", "S = n / u"),
+        (apart, Normalize(0, 1), "Disagreement Q", "Q = (u \N{MINUS SIGN} n) / (a + b)"),
+        (ratio, LogNorm(floor, top), "Significance S/Q", "S / Q"),
     )
-    colours = sequential_map("viridis", 0.0, 1.0).with_extremes(bad=EMPTY)
+    colours = similarity_map().with_extremes(bad="white")
     for k, (axes, (matrix, norm, title, label)) in enumerate(zip(grid, contents, strict=True)):
         shown = average_down(np.asarray(matrix, dtype=np.float64))
         style: Style = {"extent": (0.5, n + 0.5, n + 0.5, 0.5), "interpolation": "nearest"}
         image = axes.imshow(shown, cmap=colours, norm=norm, **style)
         axes.spines[:].set_visible(True)
-        panel_title(axes, "abc"[k], title)
+        panel_title(axes, panel_letter(k), title)
         plain_axes(axes, 5, 5, integer=True)
         axes.set_xlabel(f"Cluster, {order}")
-        if k == 0:
+        if k % columns == 0:
             axes.set_ylabel(f"Cluster, {order}")
         else:
             axes.tick_params(labelleft=False)
@@ -268,8 +289,10 @@ def overlap_matrices_figure(
         bar.set_label(label)
         if isinstance(norm, LogNorm):
             bar.ax.xaxis.set_major_formatter(Powers())
+        else:
+            plain_numbers(bar.ax.xaxis, 5)
         bar.outline.set_linewidth(0.4)
-    entry = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="clusters of one realization")
+    entry = Patch(facecolor="white", edgecolor=INK, lw=0.3, label="clusters of one realization")
     legend_below(figure, [entry])
     return figure
 
@@ -310,30 +333,23 @@ def _shade_groups(axes: Axes, edges: np.ndarray) -> None:
 def _draw_derivative(
     axes: Axes, rank: np.ndarray, derivative: np.ndarray, threshold: float | None
 ) -> list[Artist]:
-    """Relative derivative and threshold; the axis is linear around 0 and logarithmic beyond."""
+    """Relative slope of the curve and threshold; what is far beyond that is cut off."""
     axes.plot(rank, derivative, color=INK, lw=0.9)
-    handles: list[Artist] = [Line2D([], [], color=INK, lw=0.9, label="relative derivative")]
+    handles: list[Artist] = [Line2D([], [], color=INK, lw=0.9, label="relative slope")]
     finite = derivative[np.isfinite(derivative)]
-    extent = np.abs(finite).max(initial=0.0)
-    unit = abs(threshold) if threshold else extent / 10
-    label = "Derivative / smoothed"
-    if extent > 20 * unit > 0:
-        axes.set_yscale("symlog", linthresh=4 * unit, linscale=1.5)
-        decades = 10.0 ** np.arange(np.ceil(np.log10(5 * unit)), np.floor(np.log10(extent)) + 1)
-        decades = decades[:: max(1, -(-len(decades) // 3))]
-        low = -decades[decades <= -finite.min()]
-        axes.set_yticks([*low[::-1], -4 * unit, 0.0, *decades[decades <= finite.max()]])
-        label += f"\n(logarithmic beyond {4 * unit:g})"
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
-    else:
-        plain_numbers(axes.yaxis, 5)
+    low, high = finite.min(initial=0.0), finite.max(initial=0.0)
+    unit = abs(threshold) if threshold else 0.1 * max(high - low, 1e-9)
+    shown = max(low, -_REACH * unit), min(high, _REACH * unit)
+    margin = 0.06 * max(shown[1] - shown[0], unit)
+    axes.set_ylim(min(shown[0], -1.5 * unit) - margin, max(shown[1], 0.3 * unit) + margin)
+    plain_numbers(axes.yaxis, 5)
     axes.axhline(0.0, color=MUTED, lw=0.5, zorder=0.6)
     if threshold is not None:
         axes.axhline(threshold, color="#D55E00", lw=0.9, ls="--")
         text = f"threshold {threshold:g}".replace("-", "\N{MINUS SIGN}")
         handles.append(Line2D([], [], color="#D55E00", lw=0.9, ls="--", label=text))
-    axes.set_ylabel(label)
+    cut = " (cut off)" if low < shown[0] or high > shown[1] else ""
+    axes.set_ylabel(f"Relative slope{cut}")
     return handles
 
 
@@ -380,12 +396,12 @@ def _group_entries(counts: np.ndarray) -> list[Artist]:
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
     entries: list[Artist] = []
     for k in named[counts[named] > 0]:
-        text = f"{shorten(consensus_title(k))} ({counts[k]} cluster{'s' if counts[k] != 1 else ''})"
+        text = f"{shorten(consensus_title(k))} ({plural(counts[k], 'cluster')})"
         style: Style = {"facecolor": consensus_colour(k), "hatch": group_hatch(k)}
         entries.append(Patch(**style, edgecolor="white", lw=0, label=text))
     rest = np.delete(counts, named)
     if (rest > 0).any():
-        text = f"{int((rest > 0).sum())} smaller groups ({int(rest.sum())})"
+        text = further(int((rest > 0).sum()), "group", int(rest.sum()))
         entries.append(Line2D([], [], linestyle="", label=text))
     return entries
 

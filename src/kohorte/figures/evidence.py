@@ -10,13 +10,15 @@ from kohorte.ensemble.consensus import Candidates
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     INK,
+    SINGLE_COLUMN,
     Style,
-    group_colour,
     legend_below,
+    line_style,
     log_axis,
     new_figure,
     paper_style,
     plain_numbers,
+    plural,
 )
 
 _MANY = 20  # groups, beyond which their number is on a logarithmic axis
@@ -29,14 +31,14 @@ def evidence_figure(evidence: Candidates | None, chosen: int) -> Figure:
     `chosen` is the number of groups; it is marked where a candidate has it, in the level where that
     has the highest score. Without candidates the axes are empty.
     """
-    figure = new_figure(4.2, 3.0)
+    figure = new_figure(SINGLE_COLUMN, 2.7)
     axes = figure.subplots()
     handles: list[Artist] = []
     if evidence is not None and evidence.score.size:
         for level in np.unique(evidence.level).tolist():
             of_level = np.flatnonzero(evidence.level == level)
             of_level = of_level[np.argsort(evidence.n_groups[of_level])]
-            line: Style = {"color": group_colour(level), "marker": "o", "markersize": 3, "lw": 1.2}
+            line: Style = line_style(level) | {"ms": 3, "lw": 1.2}
             axes.plot(evidence.n_groups[of_level], evidence.score[of_level], **line)
             handles.append(Line2D([], [], label=f"level {level}", **line))
         if chosen in evidence.n_groups:
@@ -44,9 +46,9 @@ def evidence_figure(evidence: Candidates | None, chosen: int) -> Figure:
             mark: Style = {"linestyle": "", "marker": "o", "markersize": 9, "markeredgecolor": INK}
             mark |= {"markerfacecolor": "none", "markeredgewidth": 1.2}
             axes.plot(chosen, evidence.score[best], **mark)
-            handles.append(Line2D([], [], label=f"chosen: {chosen} groups", **mark))
+            handles.append(Line2D([], [], label=f"chosen: {plural(chosen, 'group')}", **mark))
         if evidence.n_groups.max() > _MANY:
-            log_axis(axes, "x")
+            log_axis(axes, "x", whole=True)
         else:
             plain_numbers(axes.xaxis, 8, integer=True)
         axes.axhline(0, color=INK, lw=0.5)

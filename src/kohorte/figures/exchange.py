@@ -9,13 +9,14 @@ from kohorte.analysis.exchange import exchange_matrix, read_exchange
 from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
-    DOUBLE_COLUMN,
     EMPTY,
     INK,
     Style,
     colour_bar,
+    further,
     group_marker,
     new_figure,
+    page_width,
     paper_style,
     place_axes,
     plain_numbers,
@@ -54,12 +55,14 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
     share = 100 * given / np.maximum(sizes, 1)[:, None]
     share[np.arange(n), np.arange(n)] = share[:, -1] = np.nan  # no choice beside the first
 
-    cell = float(np.clip((DOUBLE_COLUMN - _ROOM - _BESIDE) / (n + 1), 0.12, 0.62))
+    across = page_width(_ROOM + _BESIDE + 0.42 * (n + 1))
+    cell = float(np.clip((across - _ROOM - _BESIDE) / (n + 1), 0.02, 0.62))
     width, height = cell * (n + 1), cell * n
+    start = _ROOM + max(0.0, (across - _ROOM - _BESIDE - width) / 2)
     below = 0.12 + 0.18 * (left_out > 0)
-    page = (_ROOM + width + _BESIDE, max(_ROOM + height + below, 2.0))
+    page = (across, max(_ROOM + height + below, 2.0))
     figure = new_figure(*page, layout=None)
-    axes = place_axes(figure, page, _ROOM, page[1] - _ROOM - height, width, height)
+    axes = place_axes(figure, page, start, page[1] - _ROOM - height, width, height)
     drawn = axes.imshow(
         np.ma.masked_invalid(share),
         cmap=sequential_map("YlOrBr", 0.0, 0.85).with_extremes(bad=EMPTY),
@@ -79,11 +82,11 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
     _name_groups(axes, groups, sizes, cell)
     bar = min(1.5, max(height, 1.0))
     top = page[1] - _ROOM
-    place = place_axes(figure, page, _ROOM + width + 0.14, top - bar, 0.09, bar)
+    place = place_axes(figure, page, start + width + 0.14, top - bar, 0.09, bar)
     colour_bar(figure, drawn, "Votes that the second\nchoice gets (%)", None, cax=place)
     plain_numbers(place.yaxis, 4)
     if left_out:
-        text = f"{left_out} further groups, with fewer such votes, are not drawn"
+        text = f"{further(left_out, 'group')}, with fewer such votes, not shown"
         figure.text(0.06 / page[0], 0.06 / page[1], text, fontsize=6.5)
     return figure
 

@@ -16,7 +16,14 @@ from matplotlib.lines import Line2D
 from kohorte.analysis.choice import most_telling
 from kohorte.errors import ConfigError
 from kohorte.figures.reading import Parameters
-from kohorte.figures.style import colour_bar, group_colour, sequential_map, value_label
+from kohorte.figures.style import (
+    colour_bar,
+    line_colour,
+    line_map,
+    palette_colour,
+    sequential_map,
+    value_label,
+)
 
 FEW_VALUES = 8
 """Up to this many distinct numbers are told apart by a legend, more by a colour bar."""
@@ -69,12 +76,17 @@ def find_levels(values: Iterable[object]) -> Levels:
     return Levels(index, tuple(labels), numeric)
 
 
-def level_colours(levels: Levels) -> list[Any]:
-    """Colours of the levels: steps of a perceptually uniform map for numbers, else the palette."""
+def level_colours(levels: Levels, lines: bool = False) -> list[Any]:
+    """Colours of the levels: steps of a perceptually uniform map for numbers, else the palette.
+
+    Those for `lines` are dark enough to show.
+    """
     n_levels = len(levels.labels)
     if levels.numeric:
-        return list(sequential_map()(np.linspace(0.0, 1.0, n_levels) if n_levels > 1 else [0.3]))
-    return [group_colour(k) for k in range(n_levels)]
+        steps = np.linspace(0.0, 1.0, n_levels) if n_levels > 1 else [0.3]
+        return list((line_map() if lines else sequential_map())(steps))
+    colours = [palette_colour(k) for k in range(n_levels)]
+    return [line_colour(colour) for colour in colours] if lines else colours
 
 
 @dataclass(frozen=True)
@@ -100,17 +112,21 @@ class Colouring:
 
 
 def colour_realizations(
-    n: int, values: Sequence[object] | np.ndarray | None, name: str
+    n: int, values: Sequence[object] | np.ndarray | None, name: str, *, lines: bool = False
 ) -> Colouring:
-    """Colours of n realizations by the (n,) values of the parameter of that name."""
+    """Colours of n realizations by the (n,) values of a parameter, which a legend calls `name`.
+
+    Those for `lines` are dark enough to show.
+    """
     levels = find_levels(values) if values is not None else None
     if levels is None or len(levels.labels) < 2:
-        return Colouring(np.tile(to_rgba(group_colour(0)), (n, 1)), [], None)
+        return Colouring(np.tile(to_rgba(palette_colour(0)), (n, 1)), [], None)
     if levels.numeric and len(levels.labels) > FEW_VALUES:
         numbers = np.asarray(values, dtype=np.float64)
-        bar = ScalarMappable(Normalize(numbers.min(), numbers.max()), sequential_map())
+        colours = line_map() if lines else sequential_map()
+        bar = ScalarMappable(Normalize(numbers.min(), numbers.max()), colours)
         return Colouring(bar.to_rgba(numbers), [], bar)
-    palette = to_rgba_array(level_colours(levels))
+    palette = to_rgba_array(level_colours(levels, lines))
     texts = [f"{name} {label}" for label in levels.labels]
     return Colouring(palette[levels.index], list(zip(texts, palette, strict=True)), None)
 

@@ -22,11 +22,12 @@ from kohorte.errors import ConfigError
 from kohorte.figures.agreement import agreement_figure
 from kohorte.figures.ensemble import draw_overlap_matrices, draw_ranking, draw_similarity
 from kohorte.figures.evidence import evidence_figure
+from kohorte.figures.fonts import chosen_font
 from kohorte.figures.maps import component_planes_figure, hit_map_figure, umatrix_figure
 from kohorte.figures.points import confidence_figure, most_telling_features, signal_figure
 from kohorte.figures.splits import splits_figure
 from kohorte.figures.stability import draw_sufficiency, stability_figure
-from kohorte.figures.style import complete_fonts, paper_style
+from kohorte.figures.style import chosen_width, complete_fonts, paper_style
 
 if TYPE_CHECKING:
     from kohorte.estimators import SOM, SOMEnsemble
@@ -36,22 +37,29 @@ _ENOUGH = 0.95
 
 
 def draw_ensemble(
-    ensemble: SOMEnsemble, name: str, points: np.ndarray | None = None, ax: Axes | None = None
+    ensemble: SOMEnsemble,
+    name: str,
+    points: np.ndarray | None = None,
+    ax: Axes | None = None,
+    *,
+    width: str | float | None = None,
+    font: str | None = None,
 ) -> Figure:
     """Draw a figure of a fitted ensemble, one of FIGURES, by itself or as a picture in axes.
 
-    `points` (N, F) are those of the fit, which the figures of points need. ConfigError for another
-    name, or without points where they are needed.
+    `points` (N, F) are those of the fit, which the figures of points need; `width` is that of
+    `kohorte.figures.style.chosen_width`, `font` that of `kohorte.figures.fonts.chosen_font`.
+    ConfigError for another name, or without points where they are needed.
     """
-    figure = choose(FIGURES, name, "figure")(ensemble, points)
-    if ax is None:
+    with chosen_font(font), chosen_width(width):
+        figure = choose(FIGURES, name, "figure")(ensemble, points)
         with paper_style():
             complete_fonts(figure)
+    if ax is None:
         return figure
     figure.set_dpi(300)
     canvas = FigureCanvasAgg(figure)
     with paper_style():
-        complete_fonts(figure)
         canvas.draw()
     ax.imshow(np.asarray(canvas.buffer_rgba()), interpolation="antialiased")
     ax.set_axis_off()

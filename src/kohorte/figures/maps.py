@@ -1,5 +1,6 @@
 """Figures of one map: U-matrix with its basins, component planes, hits."""
 
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,6 +21,7 @@ from kohorte.figures.cells import (
     SYMBOLS,
     MapPage,
     MapSize,
+    boundary_segments,
     cell_polygons,
     clip_to_map,
     draw_boundaries,
@@ -28,34 +30,46 @@ from kohorte.figures.cells import (
     map_axes,
     straight_lines,
 )
-from kohorte.figures.reading import Inputs, Parameters, read_map
+from kohorte.figures.reading import Inputs, Parameters, class_looks, read_map
 from kohorte.figures.style import (
+    COLOURS,
     DOUBLE_COLUMN,
     EMPTY,
     INK,
     MUTED,
+    NAME_ROOM,
     PAGE_HEIGHT,
+    SMALL,
+    TICK_STEPS,
     ShortNumbers,
     Style,
     add_cells,
     add_lines,
     find_renderer,
-    group_colour,
+    further,
+    height_map,
+    name_map,
     new_figure,
+    page_width,
+    palette_colour,
+    panel_letter,
+    panel_title,
     paper_style,
     place_axes,
     place_labels,
+    plural,
     sequential_map,
     shorten,
     thin_bar,
 )
 from kohorte.maps.lattice import Lattice
 
-MAX_CLASSES = 12
+MAX_CLASSES = 16
 """Classes of a hit map with a colour of their own; the rarest beyond them are shown together."""
 
 _JOINT = "#D55E00"
 _UNKNOWN = "#C8C8C8"  # points whose class is not known
+_LEAST_SHARE = 0.15  # of a cell: the diameter of the smallest symbol
 _ABOVE = 0.3  # inches above a component plane, for its title
 
 
@@ -69,15 +83,16 @@ def umatrix_figure(
     node_clusters: np.ndarray,
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
+    realization: str | None = None,
     class_names: Sequence[str] = (),
 ) -> Figure:
-    """Draw the U-matrix, the basins as starbursts, and the clusters that they were merged into.
+    """Draw the U-matrix, the basins on it, and the clusters that they were merged into.
 
-    A thin line joins each node to the centroid of its basin, a thicker one the centroid of a basin
-    to that of the cluster it belongs to, where they differ. On a periodic lattice lines go the
-    short way, if need be over the border. Clusters carry their number as far as numbers fit without
-    overlapping, largest clusters first. ConfigError where an array does not have one entry per
-    node.
+    A thin line parts basins of one cluster, a thick one clusters; a line joins the centroid of a
+    basin to that of the cluster it belongs to, where they differ. On a periodic lattice lines go
+    the short way, if need be over the border. Clusters carry their number as far as numbers fit
+    without overlapping, largest clusters first. ConfigError where an array does not have one entry
+    per node.
 
     Parameters
     ----------
@@ -91,22 +106,20 @@ def umatrix_figure(
         Name of the distance between weights; the colour bar names any other than euclidean.
     class_names
         Of each cluster the known class of most of its points, beside its number; empty for none.
+    realization
+        Id of the map, which the figure names.
     """
     _check_nodes(lattice, u_matrix=u_matrix, basins=basins, node_clusters=node_clusters)
     basins, centroids = np.asarray(basins), np.asarray(centroids)
     node_clusters, cluster_centroids = np.asarray(node_clusters), np.asarray(cluster_centroids)
     positions, polygons = np.asarray(lattice.coordinates()), cell_polygons(lattice)
-    page = MapPage(lattice)
+    page = MapPage(lattice, realization, height_label(metric))
     axes = page.axes
-    # Valleys pale, so that the starbursts show on them, ridges dark under the rimmed boundaries.
-    cells = draw_values(axes, polygons, u_matrix, sequential_map("bone_r", 0.02, 0.7))
-    name = "" if metric == "euclidean" else f"{metric} "
-    page.colour_bar(cells, f"U-matrix (mean {name}distance to neighbours)")
-    thickness = float(np.clip(2.0 * page.size.cell, 0.35, 0.8))
-    handles = _draw_starbursts(axes, lattice, centroids[basins], thickness)
-    handles += _draw_merges(axes, lattice, centroids, cluster_centroids[node_clusters[centroids]])
+    page.colour_bar(draw_values(axes, polygons, u_matrix, height_map()))
+    handles = _draw_merges(axes, lattice, centroids, cluster_centroids[node_clusters[centroids]])
     if draw_boundaries(axes, lattice, node_clusters):
         handles.append(Line2D([], [], color=INK, lw=1.8, label="boundary of clusters"))
+    handles += _draw_basins(axes, lattice, basins, node_clusters)
     handles.append(Line2D([], [], label="centroid of a cluster", **_disc("white", 7)))
     page.finish(handles)
     at, texts = positions[cluster_centroids], [str(k) for k in range(len(cluster_centroids))]
@@ -165,8 +178,15 @@ def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
         lattice=stored.lattice,
         metric=stored.parameters["metric"],
         class_names=name_clusters(stored, store.read_data(inputs["data"], mapped=True)),
+        realization=stored.id,
         **{name: stored.arrays[name] for name in names},
     )
+
+
+def height_label(metric: str) -> str:
+    """Return what the heights of a U-matrix are."""
+    name = "" if metric == "euclidean" else f"{metric} "
+    return f"Mean {name}distance to neighbours (scaled)"
 
 
 @paper_style()
@@ -180,6 +200,7 @@ def component_planes_figure(
     values: np.ndarray | None = None,
     node_clusters: np.ndarray | None = None,
     max_planes: int = 30,
+    realization: str | None = None,
 ) -> Figure:
     """Draw one small map per feature, coloured by the weights in the units of the data.
 
@@ -197,6 +218,8 @@ def component_planes_figure(
         (M, F) weights in the units of the data, where another scaling or a transform made them.
     node_clusters
         (M,) integers; draws the boundaries of clusters, unless they would cover the planes.
+    realization
+        Id of the map, which the figure names.
     """
     weights = np.asarray(weights, dtype=np.float64)
     _check_nodes(lattice, weights=weights)
@@ -211,25 +234,28 @@ def component_planes_figure(
     scale = np.ones(n_features) if scale is None else np.asarray(scale)
     offset = np.zeros(n_features) if offset is None else np.asarray(offset)
 
-    heading = 0.26 if n_features > len(shown) else 0.0
+    heading = NAME_ROOM if realization else 0.0
     values = (weights * scale + offset if values is None else np.asarray(values))[:, shown]
     beside = _bar_room(values)
     columns, plane = _plane_grid(lattice, len(shown), beside)
-    panel = (plane.width + beside, plane.height + _ABOVE)
     rows = -(-len(shown) // columns)
     bounded = (
         node_clusters is not None
         and np.sqrt(plane.width * plane.height / len(np.unique(node_clusters))) > 0.25
     )
-    width = columns * panel[0] + 0.1
-    notes_beside = 2 if width > 2.8 else 1
-    lines = -(-(int(bounded) + lattice.periodic) // notes_beside)
-    page = (width, rows * panel[1] + heading + 0.08 + 0.2 * lines)
+    width = page_width(columns * (plane.width + beside) + 0.1)
+    panel = ((width - 0.1) / columns, plane.height + _ABOVE)
+    notes = [] if len(shown) == 1 else ["each colour bar spans the range of its own plane"]
+    if len(shown) < n_features:
+        notes.insert(0, f"{len(shown)} of {n_features} features: those that vary most over the map")
+    if lattice.periodic:
+        notes.append("periodic lattice")
+    lines = textwrap.wrap("; ".join(notes), int(width * 72 / 3.9))
+    page = (width, rows * panel[1] + heading + 0.1 + 0.15 * len(lines) + 0.2 * bounded)
     figure = new_figure(*page, layout=None)
     polygons, colours = cell_polygons(lattice), sequential_map("viridis", 0.0, 1.0)
     rasterize = len(polygons) * len(shown) > MANY_CELLS
-    width_in_characters = int(panel[0] * 72 / 4.2)
-    boundaries = None
+    width_in_characters = int(panel[0] * 72 / 4.2) - 3
     place = partial(place_axes, figure, page)
     for k, feature in enumerate(shown):
         left = 0.1 + (k % columns) * panel[0]
@@ -238,22 +264,20 @@ def component_planes_figure(
         map_axes(axes, lattice, labels=False)
         cells = draw_values(axes, polygons, values[:, k], colours, rasterize=rasterize)
         if bounded and node_clusters is not None:
-            boundaries = draw_boundaries(axes, lattice, node_clusters, 0.7) or boundaries
+            draw_boundaries(axes, lattice, node_clusters, 0.7)
         title = shorten(names[int(feature)], width_in_characters)
-        axes.set_title(title, fontsize=7, pad=2.5, loc="left")
+        letter = panel_letter(k) if len(shown) > 1 else ""
+        panel_title(axes, letter, title, fontsize=7, pad=2.5)
         beside_it = place(left + plane.width + 0.05, bottom, 0.07, plane.height)
         thin_bar(figure, cells, beside_it, 4 if plane.height > 0.8 else 3)
-    if heading:
-        text = f"{len(shown)} of {n_features} features: those that vary most over the map"
-        figure.text(0.1 / page[0], 1 - 0.07 / page[1], text, va="top")
-    notes = []
-    if boundaries is not None:
-        notes.append(Line2D([], [], color=INK, lw=1.0, label="boundary of clusters"))
-    if lattice.periodic:
-        notes.append(Line2D([], [], ls="", label="periodic lattice"))
-    if notes:
-        anchor: Style = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], 0.04 / page[1])}
-        figure.legend(handles=notes, borderpad=0, ncols=notes_beside, **anchor)
+    y = 0.05 + 0.15 * len(lines)
+    if lines:
+        figure.text(0.1 / page[0], y / page[1], "\n".join(lines), va="top", fontsize=SMALL)
+    if bounded and node_clusters is not None and len(np.unique(node_clusters)) > 1:
+        anchor: Style = {"loc": "lower left", "bbox_to_anchor": (0.1 / page[0], y / page[1])}
+        entry = Line2D([], [], color=INK, lw=1.0, label="boundary of clusters")
+        figure.legend(handles=[entry], borderpad=0, **anchor)
+    name_map(figure, realization)
     return figure
 
 
@@ -267,6 +291,7 @@ def draw_component_planes(inputs: Inputs, parameters: Parameters) -> Figure:
         stored.lattice,
         values=table.in_units(stored.arrays["weights"]),
         node_clusters=stored.arrays["node_clusters"],
+        realization=stored.id,
     )
 
 
@@ -277,29 +302,32 @@ def hit_map_figure(
     *,
     class_counts: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
+    class_looks: Sequence[str] | None = None,
     unknown: np.ndarray | None = None,
     node_clusters: np.ndarray | None = None,
+    realization: str | None = None,
 ) -> Figure:
     """Draw points per node; with known classes as pies, else as filled parts of the cells.
 
     `hits` are (M,) points whose winner the node is, `class_counts` (M, C) the same by true class,
-    `unknown` (M,) those whose class is not known;
-    `node_clusters` (M,) draws the boundaries of clusters. The area of a symbol is proportional to
-    the number of points of its node. The 95th percentile of occupied nodes fills its cell; what
-    lies above is drawn as large, and the key says so. ConfigError where an array does not have one
-    row per node, or the classes do not fit their names.
+    whose colours are `class_looks`, `unknown` (M,) those whose class is not known;
+    `node_clusters` (M,) draws the boundaries of clusters; `realization` is the id of the map. The
+    area of a symbol is proportional to the number of points of its node; the fullest node fills
+    its cell, and the smallest dots are larger than that. ConfigError where an array does not have
+    one row per node, or the classes do not fit their names.
     """
     hits = np.asarray(hits, dtype=np.int64)
     _check_nodes(lattice, hits=hits)
     positions, polygons = np.asarray(lattice.coordinates()), cell_polygons(lattice)
     occupied = hits > 0
-    # A few crowded nodes must not shrink all others to dots.
-    full = max(int(np.quantile(hits[occupied], 0.95)), 1) if occupied.any() else 1
-    share = np.clip(np.sqrt(hits / full), 0.15, 1.0)
+    full = max(int(hits.max(initial=1)), 1)
+    share = np.clip(np.sqrt(hits / full), _LEAST_SHARE, 1.0)
     handles: list[Artist] = []
     if class_counts is not None:
         _check_nodes(lattice, class_counts=class_counts)
-        counts, labels, class_colours = _fold_classes(np.asarray(class_counts), class_names)
+        counts, labels, class_colours = _fold_classes(
+            np.asarray(class_counts), class_names, class_looks
+        )
         if unknown is not None and np.any(unknown):
             _check_nodes(lattice, unknown=unknown)
             counts = np.hstack([counts, np.asarray(unknown)[:, None]])
@@ -308,20 +336,21 @@ def hit_map_figure(
             Patch(facecolor=colour, edgecolor=INK, lw=0.3, label=shorten(name, 22))
             for name, colour in zip(labels, class_colours, strict=True)
         ]
-    if not occupied.all():
-        handles.append(Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points"))
     if node_clusters is not None and len(np.unique(node_clusters)) > 1:
         handles.append(Line2D([], [], color=INK, lw=1.4, label="boundary of clusters"))
-    page = MapPage(lattice)
+    if not occupied.all():
+        text = f"{100 * (~occupied).mean():.0f} % of the nodes hold no points"
+        handles.append(Patch(facecolor="none", edgecolor="none", label=text))
+    page = MapPage(lattice, realization)
     axes = page.axes
     dense = len(polygons) > MANY_CELLS
-    filled: Style = {"facecolors": np.where(occupied, "white", EMPTY), "edgecolors": EMPTY}
-    add_cells(axes, polygons, linewidths=0.4, rasterized=dense, **filled)
+    filled: Style = {"facecolors": "white", "edgecolors": EMPTY}
+    add_cells(axes, polygons, linewidths=0.0 if dense else 0.4, rasterized=dense, **filled)
     largest = 0.96 * page.size.symbol
     if class_counts is None:
         centred = (polygons[occupied] - positions[occupied, None]) * [1.0, page.size.roundness]
         symbols = positions[occupied, None] + centred * share[occupied, None, None] * largest
-        colours = [group_colour(0)]
+        colours = [COLOURS[0]]
         marker, widening = SYMBOLS[lattice.topology]
     else:
         symbols, classes = _pies(positions, counts, share * largest / 2, page.size.roundness)
@@ -331,13 +360,11 @@ def hit_map_figure(
     add_cells(axes, symbols, rasterized=dense, zorder=2, **filled)
     if node_clusters is not None:
         draw_boundaries(axes, lattice, node_clusters, 1.1)
-    crowded = hits.max(initial=0) > full
     key = []
-    for n in sorted({full, max(full // 4, 1)}, reverse=True):
-        text = f"{n} point{'s' if n > 1 else ''}{' or more' if crowded and n == full else ''}"
-        width = largest * 72 * page.size.cell * widening * max(np.sqrt(n / full), 0.15)
-        key.append((text, width))
-    colour = group_colour(0) if class_counts is None else MUTED
+    for n in sorted({full, max(full // 4, 1), 1}, reverse=True):
+        width = largest * 72 * page.size.cell * widening * max(np.sqrt(n / full), _LEAST_SHARE)
+        key.append((plural(n, "point"), width))
+    colour = COLOURS[0] if class_counts is None else MUTED
     page.finish(handles, key, marker=marker, color=colour, markeredgewidth=0)
     return page.figure
 
@@ -346,18 +373,21 @@ def draw_hits(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `hits` from the files of a study."""
     stored = read_map(inputs, parameters, "hits", "winners", "node_clusters")
     table = store.read_data(inputs["data"], mapped=True)
-    counts = unknown = None
+    counts = unknown = looks = None
     if table.truth is not None and table.class_names is not None:
         sides = stored.lattice.n_nodes, len(table.class_names)
         counts = count_classes(stored.arrays["winners"], table.truth, *sides)
         unknown = stored.arrays["hits"] - counts.sum(axis=1)
+        looks = [colour for colour, _ in class_looks(inputs, table)]
     return hit_map_figure(
         stored.arrays["hits"],
         stored.lattice,
         class_counts=counts,
         class_names=table.class_names,
+        class_looks=looks,
         unknown=unknown,
         node_clusters=stored.arrays["node_clusters"],
+        realization=stored.id,
     )
 
 
@@ -376,17 +406,22 @@ def _disc(colour: str, size: float) -> Style:
     return style | {"markeredgecolor": INK, "markeredgewidth": 0.7, "clip_on": False}
 
 
-def _draw_starbursts(
-    axes: Axes, lattice: Lattice, targets: np.ndarray, width: float
+def _draw_basins(
+    axes: Axes, lattice: Lattice, basins: np.ndarray, node_clusters: np.ndarray
 ) -> list[Artist]:
-    """Lines from the nodes to the centroids of their basins, and their legend entry."""
-    origins = np.flatnonzero(targets != np.arange(len(targets)))
-    if not len(origins):
+    """Draw lines between basins of one cluster; return their legend entry."""
+    known = {_ends(segment) for segment in boundary_segments(lattice, node_clusters)}
+    shown = [s for s in boundary_segments(lattice, basins) if _ends(s) not in known]
+    if not shown:
         return []
-    rays = straight_lines(lattice, origins, targets[origins])
-    style: Style = {"linewidths": width, "zorder": 2.2, "rasterized": len(rays) > MANY_CELLS}
-    clip_to_map(add_lines(axes, rays, colors=INK, **style), axes, lattice)
-    return [Line2D([], [], color=INK, lw=0.6, label="node to the centroid of its basin")]
+    rim = [Stroke(linewidth=1.6, foreground="white"), Normal()]
+    style: Style = {"colors": _JOINT, "linewidths": 0.8, "zorder": 2.8, "path_effects": rim}
+    add_lines(axes, shown, rasterized=len(shown) > 5 * MANY_CELLS, **style)
+    return [Line2D([], [], color=_JOINT, lw=0.8, label="boundary of merged basins")]
+
+
+def _ends(segment: np.ndarray) -> tuple[float, ...]:
+    return tuple(np.sort(segment.round(6), axis=0).ravel())
 
 
 def _draw_merges(
@@ -403,13 +438,13 @@ def _draw_merges(
     dots = lattice.coordinates()[centroids[merged]]
     axes.plot(*dots.T, **_disc(_JOINT, 3.0), zorder=4.5)
     handle = Line2D([], [], **(_disc(_JOINT, 3.0) | {"linestyle": "-"}), lw=1.7)
-    handle.set_label("basin to the centroid of its cluster")
+    handle.set_label("basin merged into a cluster")
     return [handle]
 
 
 def _bar_room(values: np.ndarray) -> float:
     """Inches beside each plane for a colour bar with the longest of all tick labels."""
-    locator, formatter = MaxNLocator(nbins=4, min_n_ticks=2), ShortNumbers()
+    locator, formatter = MaxNLocator(nbins=4, min_n_ticks=2, steps=TICK_STEPS), ShortNumbers()
     ranges = zip(values.min(axis=0), values.max(axis=0), strict=True)
     labels = [formatter.format_ticks(locator.tick_values(low, high)) for low, high in ranges]
     return 0.27 + 0.056 * max(len(text) for texts in labels for text in texts)
@@ -420,31 +455,37 @@ def _plane_grid(lattice: Lattice, planes: int, beside: float) -> tuple[int, MapS
     grids = []
     for columns in range(1, planes + 1):
         rows = -(-planes // columns)
-        room = ((DOUBLE_COLUMN - 0.1) / columns - beside, (PAGE_HEIGHT - 0.6) / rows - _ABOVE)
+        across = (page_width(DOUBLE_COLUMN) - 0.1) / columns - beside
+        room = (across, (PAGE_HEIGHT - 0.8) / rows - _ABOVE)
         if min(room) > 0.2:
             room = (min(room[0], 3.0), min(room[1], 3.0))
-            grids.append((columns, fit_map(lattice, *room, largest_cell=0.3, longest=3.0)))
+            size = fit_map(lattice, *room, largest_cell=0.3, longest=3.0)
+            grids.append((columns, rows, size))
     if not grids:
         raise ConfigError(f"{planes} component planes do not fit on a page; lower max_planes")
-    largest = max(size.width for _, size in grids)
-    return [grid for grid in grids if grid[1].width >= 0.85 * largest][-1]
+    largest = max(size.width for _, _, size in grids)
+    good = [grid for grid in grids if grid[2].width >= 0.6 * largest]
+    # A lonely plane in the last row looks like a mistake.
+    columns, _, size = min(good, key=lambda g: (g[1] > 1 and planes % g[0] == 1, -g[0]))
+    return columns, size
 
 
 def _fold_classes(
-    counts: np.ndarray, names: Sequence[str] | None
+    counts: np.ndarray, names: Sequence[str] | None, looks: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str], list[str]]:
     """Return counts, names and colours; the rarest beyond MAX_CLASSES are added up as the last."""
     n_classes = counts.shape[1]
     labels = [f"class {c}" for c in range(n_classes)] if names is None else list(map(str, names))
     if len(labels) != n_classes:
         raise ConfigError(f"{n_classes} columns of class counts, but {len(labels)} names")
+    colours = [palette_colour(c) for c in range(n_classes)] if looks is None else list(looks)
     if n_classes <= MAX_CLASSES:
-        return counts, labels, [group_colour(c) for c in range(n_classes)]
+        return counts, labels, colours
     frequent = np.sort(np.argsort(-counts.sum(axis=0), kind="stable")[: MAX_CLASSES - 1])
     rest = np.delete(counts, frequent, axis=1).sum(axis=1, keepdims=True)
     folded = np.hstack([counts[:, frequent], rest])
-    names = [labels[c] for c in frequent] + [f"{n_classes - len(frequent)} rarer classes"]
-    return folded, names, [group_colour(c) for c in range(len(frequent))] + [MUTED]
+    names = [labels[c] for c in frequent] + [further(n_classes - len(frequent), "class")]
+    return folded, names, [colours[c] for c in frequent] + [MUTED]
 
 
 def _pies(

@@ -5,32 +5,36 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from kohorte import store
-from kohorte.analysis.evaluation import Matching, match_classes
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
 from kohorte.figures.groups import consensus_title
 from kohorte.figures.panels import (
-    PanelRow,
-    choose_points,
+    MAX_POINTS,
+    PanelRows,
     choose_step,
     draw_groups,
     draw_scale,
     fill_missing,
     mark_points,
 )
-from kohorte.figures.reading import Inputs, Parameters, read_map
+from kohorte.figures.reading import (
+    Inputs,
+    Parameters,
+    match_groups,
+    matched_looks,
+    read_map,
+)
 from kohorte.figures.style import (
+    COLOURS,
     EMPTY,
     INK,
-    ShortNumbers,
-    Style,
-    group_colour,
     is_wide,
     paper_style,
+    plain_axes,
     sequential_map,
 )
 from kohorte.maps.lattice import Lattice
@@ -38,17 +42,14 @@ from kohorte.maps.lattice import Lattice
 _CONFIDENCE = "Share of votes for the label"
 
 
-def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
-    """Find the two columns, or the only one, in which the groups of points lie farthest apart.
+def explained_shares(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Share of the variance of each column that lies between the groups; -1 without variance.
 
-    The first has the largest ratio F of the variance between groups to that within them (one-way
-    analysis of variance); the second the next largest among those that do not repeat the first,
-    correlation |r| <= 0.98, if there is one. Ties go to the earlier column. `features` are (N, F),
-    of which a missing value (NaN) counts as the mean of its feature, `labels` (N,) integers.
+    The F of a one-way analysis of variance grows with it, in the same way for all features.
+    `features` are (N, F), of which a missing value (NaN) counts as the mean of its feature,
+    `labels` (N,) integers.
     """
     features = fill_missing(np.asarray(features, dtype=np.float64))
-    if features.shape[1] == 1:
-        return (0,)
     _, group = np.unique(np.asarray(labels), return_inverse=True)
     sizes = np.bincount(group)
     centred = features - features.mean(axis=0)
@@ -56,11 +57,25 @@ def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int
     sums = np.stack([np.bincount(group, weights=column) for column in centred.T], axis=1)
     between = np.square(sums / np.sqrt(sizes)[:, None]).sum(axis=0)
     varies = total > 1e-12 * np.maximum(np.square(features).sum(axis=0), 1e-300)
-    # F grows with the explained share between / total, the same for all features: rank by that.
     share = np.where(varies, between / np.where(varies, total, 1.0), -1.0)
-    order = np.argsort(-np.round(share, 9), kind="stable")
-    first = int(order[0])
-    norms = np.sqrt(np.where(varies, total, 1.0))
+    return np.round(share, 9)
+
+
+def most_telling_features(features: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
+    """Find the two columns, or the only one, in which the groups of points lie farthest apart.
+
+    The first has the largest of the `explained_shares`; the second the next largest among those
+    that do not repeat the first, correlation |r| <= 0.98, if there is one. Ties go to the earlier
+    column. Arguments are those of `explained_shares`.
+    """
+    features = fill_missing(np.asarray(features, dtype=np.float64))
+    if features.shape[1] == 1:
+        return (0,)
+    share = explained_shares(features, labels)
+    order = np.argsort(-share, kind="stable")
+    first, varies = int(order[0]), share >= 0
+    centred = features - features.mean(axis=0)
+    norms = np.sqrt(np.where(varies, np.square(centred).sum(axis=0), 1.0))
     correlation = np.abs(centred.T @ centred[:, first]) / (norms * norms[first])
     fresh = [int(k) for k in order[1:] if correlation[k] <= 0.98 and varies[k]]
     return first, fresh[0] if fresh else int(order[1])
@@ -81,18 +96,6 @@ def choose_features(
             f"figures.features: there is no feature {unknown[0]!r}; known: {', '.join(names)}"
         )
     return tuple(list(names).index(name) for name in chosen)
-
-
-def classes_of_groups(found: Matching, n_groups: int) -> np.ndarray:
-    """Class that each group stands for, as an index into `found.classes`; -1 for none.
-
-    (n_groups,) int64; the groups are numbered as the labels that were matched.
-    """
-    classes = np.full(n_groups, -1, dtype=np.int64)
-    matched = np.flatnonzero(found.matching >= 0)
-    groups = found.clusters[found.matching[matched]]
-    classes[groups[groups >= 0]] = matched[groups >= 0]  # -1 is no group
-    return classes
 
 
 @paper_style()
@@ -130,21 +133,23 @@ def signal_figure(
     signal = np.asarray(signal, dtype=np.float64)
     labels = np.asarray(labels, dtype=np.int64)
     truth = None if truth is None else np.asarray(truth, dtype=np.int64)
-    shown = choose_points(len(features))
     x, y = spread_points(features)
-    row = PanelRow(["stacked signal", "consensus", "truth"][: 2 if truth is None else 3], gap=0.14)
-    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
+    titles = ["Stacked signal", "Consensus", "Classes"][: 2 if truth is None else 3]
+    row = PanelRows(titles, gap=0.14)
+    row.say_subset(int(np.isnan(features).any(axis=1).sum()), step)
     for k in range(len(row.panels)):
         row.feature_axes(k, names)
 
-    wide = bool(signal.min() > 0) and is_wide(signal)
+    wide = bool(signal.min() > 0) and is_wide(signal, 4.0)
+    # large values last, so that rare ones show
+    order = np.argsort(signal, kind="stable")
     limits = (signal.min(), signal.max())
-    points = draw_scale(row.panels[0], x[shown], y[shown], signal[shown], limits, wide)
+    points = draw_scale(row.panels[0], x[order], y[order], signal[order], limits, wide)
     row.colour_bar(0, points, "Stacked signal (sum of Gsum)")
 
     matching = None if truth is None or matching is None else np.asarray(matching, np.int64)
     groups = [consensus_title(k) for k in range(int(labels.max(initial=-1)) + 1)]
-    entries = draw_groups(row.panels[1], x, y, labels, shown, groups)
+    entries = draw_groups(row.panels[1], x, y, labels, groups)
     if truth is not None:
         classes = [f"class {c}" for c in range(int(truth.max(initial=-1)) + 1)]
         classes = classes if class_names is None else list(class_names)
@@ -152,14 +157,16 @@ def signal_figure(
             stands_for = np.where(labels >= 0, matching[np.maximum(labels, 0)], -1)
             wrong = (truth >= 0) & (stands_for != truth)
             if n_wrong := int(wrong.sum()):
-                chosen = shown[wrong[shown]]
-                text = f"misassigned ({n_wrong}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
-                at, many = (x[chosen], y[chosen]), len(chosen) > 300
-                entries += mark_points(row.panels[1], *at, text, many=many)
-        colours = None if matching is None else class_colours(matching, len(classes))
-        row.legend(
-            2, draw_groups(row.panels[2], x, y, truth, shown, classes, colours, none="not known")
-        )
+                text = f"misassigned ({n_wrong:,}, {100 * n_wrong / (truth >= 0).sum():.1f} %)"
+                if len(x) > MAX_POINTS:
+                    entries.append(Line2D([], [], ls="", label=text))
+                else:
+                    many = n_wrong > 300
+                    entries += mark_points(row.panels[1], x[wrong], y[wrong], text, many=many)
+        looks = matched_looks(matching, len(classes))
+        what, none = "class", "not known"
+        drawn = draw_groups(row.panels[2], x, y, truth, classes, looks, what=what, none=none)
+        row.legend(2, drawn)
     row.legend(1, entries)
     row.finish()
     return row.figure
@@ -170,9 +177,7 @@ def draw_signal(inputs: Inputs, parameters: Parameters) -> Figure:
     table, ensemble, step = read_points(inputs)
     labels, matching = ensemble.points.label, None
     if table.truth is not None:
-        matching = classes_of_groups(
-            match_classes(labels, table.truth), ensemble.consensus.n_groups
-        )
+        matching = match_groups(labels, table.truth, ensemble.consensus.n_groups)
     columns = choose_features(table.features, table.names, labels, parameters["features"])
     return signal_figure(
         table.physical(columns),
@@ -194,9 +199,10 @@ def confidence_figure(
     confidence: np.ndarray,
     node_confidence: np.ndarray | None = None,
     lattice: Lattice | None = None,
+    realization: str | None = None,
     step: int = 1,
 ) -> Figure:
-    """Draw confidence of the consensus: in feature space, on a map, and its distribution.
+    """Draw confidence of the consensus: in feature space, its distribution, and on a map.
 
     ConfigError where the arrays differ in length, or one of map and lattice is missing.
 
@@ -209,6 +215,8 @@ def confidence_figure(
     node_confidence, lattice
         (M,) mean confidence of the points of each node of a representative map, NaN for a node
         without points, and its lattice; None leaves the map out.
+    realization
+        Id of the map, which the figure names.
     """
     features = _as_points(features, names, confidence=confidence)
     confidence = np.asarray(confidence, dtype=np.float64)
@@ -220,28 +228,36 @@ def confidence_figure(
             f"{lattice.n_nodes} nodes"
         )
     low = min(np.floor(confidence.min() * 10) / 10, 0.9)
-    shown = choose_points(len(features))
     x, y = spread_points(features)
-    titles = ["confidence of the points", "mean of each node", "distribution"]
-    row = PanelRow(titles if lattice is not None else [titles[0], titles[2]], gap=0.62)
-    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
+    titles = ["Confidence of the points", "Distribution", "Mean of each node"]
+    size = None if lattice is None else fit_map(lattice, 2.2, 2.2, longest=3.0)
+    wide = size is not None and size.width > 1.4 * size.height
+    # A panel beside others is square; a wide map has a row of its own.
+    row = PanelRows(
+        titles if lattice is not None else titles[:2],
+        gap=0.62,
+        below=int(wide),
+        realization=realization if lattice is not None else None,
+    )
+    row.say_subset(int(np.isnan(features).any(axis=1).sum()), step)
     row.feature_axes(0, names)
     # uncertain points last, or the sure ones would hide them
-    order = shown[np.argsort(-confidence[shown], kind="stable")]
+    order = np.argsort(-confidence, kind="stable")
     points = draw_scale(row.panels[0], x[order], y[order], confidence[order], (low, 1.0))
-    row.colour_bar(0, points, _CONFIDENCE + (" (a, b)" if lattice is not None else ""))
+    row.colour_bar(0, points, _CONFIDENCE + (" (a, c)" if lattice is not None else ""))
+    _draw_distribution(row.panels[1], confidence, low)
     if lattice is not None:
-        axes, values = row.panels[1], np.asarray(node_confidence, dtype=np.float64)
+        axes, values = row.panels[2], np.asarray(node_confidence, dtype=np.float64)
         map_axes(axes, lattice)
         draw_values(axes, cell_polygons(lattice), values, sequential_map(), (low, 1.0))
-        size = fit_map(lattice, 1.0, 1.0, largest_cell=1.0, longest=3.0)
-        row.shape(1, size.width, size.height)
+        room = (min(row.row_room(), 4.2), 2.2) if wide else (row.side(), row.side())
+        size = fit_map(lattice, *room, longest=3.0)
+        row.shape(2, size)
         if size.height < 0.55:  # lower than the text is long
             axes.set_ylabel("")
         if np.isnan(values).any():
             empty = Patch(facecolor=EMPTY, edgecolor=INK, lw=0.3, label="node without points")
-            row.legend(1, [empty])
-    _draw_distribution(row.panels[-1], confidence, low)
+            row.legend(2, [empty])
     row.finish()
     return row.figure
 
@@ -253,9 +269,10 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
     columns = choose_features(
         table.features, table.names, ensemble.points.label, parameters["features"]
     )
-    node_confidence = lattice = None
+    node_confidence = lattice = realization = None
     if inputs["maps"]:
         stored = read_map(inputs, parameters, "winners")
+        realization = stored.id
         lattice, winners = stored.lattice, stored.arrays["winners"][::step]
         hits = np.bincount(winners, minlength=lattice.n_nodes)
         total = np.bincount(winners, weights=confidence, minlength=lattice.n_nodes)
@@ -266,6 +283,7 @@ def draw_confidence(inputs: Inputs, parameters: Parameters) -> Figure:
         confidence=confidence,
         node_confidence=node_confidence,
         lattice=lattice,
+        realization=realization,
         step=step,
     )
 
@@ -301,42 +319,14 @@ def spread_points(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return features[:, 0], np.random.default_rng(len(features)).random(len(features))
 
 
-def class_colours(matching: np.ndarray, n_classes: int) -> list[int]:
-    """Colour numbers of the classes: that of the group that stands for each, else one of its own.
-
-    `matching`, as for `signal_figure`; groups have the same colours in all figures of a study.
-    """
-    colours = np.full(n_classes, -1)
-    for group in range(len(matching) - 1, -1, -1):
-        if 0 <= matching[group] < n_classes:
-            colours[matching[group]] = group
-    without = colours < 0
-    colours[without] = len(matching) + np.arange(without.sum())
-    return colours.tolist()
-
-
 def _draw_distribution(axes: Axes, confidence: np.ndarray, low: float) -> None:
-    """Shares of points by confidence; those on which all realizations agree as a bar apart."""
-    n_points = len(confidence)
-    unanimous = confidence >= 1.0 - 1e-12
-    edges = np.linspace(low, 1.0, 21)
-    heights = np.histogram(confidence[~unanimous], bins=edges)[0] / n_points
-    width = edges[1] - edges[0]
-    style: Style = {"align": "edge", "color": group_colour(0), "edgecolor": "white", "lw": 0.4}
-    axes.bar(edges[:-1], heights, width, **style)
-    share = float(unanimous.mean())
-    if share:
-        style = {"color": "white", "edgecolor": group_colour(0), "hatch": "//////", "lw": 0.6}
-        axes.bar(1.0 + 0.75 * width, share, width, **style)
-    heights = np.append(heights, share)
-    if is_wide(heights, 30.0):
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
-    axes.set_ylim(top=heights.max() * (2.0 if axes.get_yscale() == "log" else 1.12))
-    axes.set_xlim(low - width, 1.0 + 2 * width)
-    ticks = np.asarray(MaxNLocator(5).tick_values(low, 1.0))
-    axes.set_xticks(ticks[(ticks >= low - 1e-9) & (ticks <= 1.0 + 1e-9)])
-    axes.xaxis.set_major_formatter(ShortNumbers())
-    axes.set_xlabel(f"{_CONFIDENCE}\n{100 * share:.1f} % of points at 1.0 (hatched)")
-    axes.set_ylabel("Share of points")
+    """Share of the points that are at most so confident; it rises at 1 to all of them."""
+    x, counts = np.unique(confidence, return_counts=True)
+    y = 100 * np.cumsum(counts) / len(confidence)
+    axes.plot([low, *x], [0.0, *y], drawstyle="steps-post", color=COLOURS[0], lw=1.3)
+    unanimous = 100 * float((confidence >= 1.0 - 1e-12).mean())
+    axes.set(xlim=(low, 1.0 + 0.02 * (1 - low)), ylim=(0, 103))
+    plain_axes(axes, 5, 5)
+    said = f"{unanimous:.1f} %" if not 99.95 <= unanimous < 100 else "more than 99.9 %"
+    axes.set_xlabel(f"{_CONFIDENCE}\n({said} of the points at 1)")
+    axes.set_ylabel("Points at most so sure (%)")

@@ -23,11 +23,14 @@ from kohorte.figures.style import (
     colour_bar,
     group_marker,
     legend_below,
+    line_colour,
     marker_handle,
     new_figure,
+    page_width,
     paper_style,
     place_axes,
     plain_numbers,
+    plural,
     sequential_map,
     shorten,
 )
@@ -123,14 +126,16 @@ def _draw_cells(
     longest = max(map(len, names), default=1)
     row = float(np.clip((PAGE_HEIGHT - 1.4) / max(len(values), 1), 0.07, 0.2))
     room = 0.2 + min(0.009 * _font(row) * longest, 2.2)
-    cell = float(np.clip((DOUBLE_COLUMN - room - _BESIDE) / max(len(groups), 1), 0.08, 0.62))
-    notes = [f"{len(values)} of {n_features} features: the most telling ones"] * (
+    width = page_width(room + _BESIDE + 0.42 * len(groups))
+    cell = float(np.clip((width - room - _BESIDE) / max(len(groups), 1), 0.02, 0.7))
+    notes = [f"{len(values):,} of {n_features:,} features: the most telling ones"] * (
         len(values) < n_features
     )
-    notes += [f"{left_out} smaller groups are left out"] * (left_out > 0)
+    notes += [f"{plural(left_out, 'smaller group')} not shown"] * (left_out > 0)
     above = 0.62 + 0.16 * len(notes)
-    page = (room + cell * len(groups) + _BESIDE, above + row * len(values) + 0.12)
-    page = (max(page[0], 2.6), max(page[1], above + 1.25))
+    page = (width, above + row * len(values) + 0.12)
+    page = (page[0], max(page[1], above + 1.25))
+    room += max(0.0, (width - room - _BESIDE - cell * len(groups)) / 2)
     figure = new_figure(*page, layout=None)
     width, height = cell * len(groups), row * len(values)
     axes = place_axes(figure, page, room, page[1] - above - height, width, height)
@@ -180,7 +185,7 @@ def _font(row: float) -> float:
 
 def _head(axes: Axes, groups: np.ndarray, points: pd.Series, cell: float) -> None:
     """Write marker, number and size of each group above its column."""
-    many = cell < 0.3
+    many = cell < 0.5
     inch = 1 / (axes.get_position().height * float(axes.figure.bbox.height) / axes.figure.dpi)
     for k, group in enumerate(groups):
         style: Style = {"transform": axes.get_xaxis_transform(), "clip_on": False}
@@ -188,7 +193,7 @@ def _head(axes: Axes, groups: np.ndarray, points: pd.Series, cell: float) -> Non
         mark: Style = {"marker": group_marker(group), "color": consensus_colour(group)}
         size = min(5.0, 50 * cell)
         axes.plot(k, height, ls="", ms=size, mec=INK, mew=0.3, **mark, **style)
-        text = f"{group}" if many else f"{shorten(consensus_title(group), 12)}\n({points[group]:,})"
+        text = f"{group}" if many else f"{shorten(consensus_title(group), 10)}\n({points[group]:,})"
         font: Style = {"fontsize": 5.5 if many else 6.5, "ha": "center", "va": "bottom"}
         axes.text(k, 1.0 + 0.17 * inch, text, rotation=90 if cell < 0.14 else 0, **font, **style)
 
@@ -233,7 +238,7 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
     handles = []
     for group in np.sort(shown.to_numpy()):
         own = profiles[profiles["group"] == group].set_index("feature").reindex(names)
-        colour, marker = consensus_colour(group), group_marker(group)
+        colour, marker = line_colour(consensus_colour(group)), group_marker(group)
         if scaled is None:
             line = own["median"].to_numpy()
             band = own["q25"].to_numpy(), own["q75"].to_numpy()
@@ -242,16 +247,16 @@ def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -
             line = scaled[group].to_numpy()
         few: Style = {"marker": marker, "ms": 3} if len(names) <= 40 else {}
         axes.plot(place, line, color=colour, lw=1.2, **few)
-        text = f"{shorten(consensus_title(group))} ({points[group]:,})"
+        text = f"{consensus_title(group)} ({points[group]:,})"
         handles.append(marker_handle(text, colour, marker) if few else Line2D([], [], color=colour))
         handles[-1].set_label(text)
     rest = len(groups) - len(shown)
     if rest:
-        text = f"{rest} smaller group{'s' if rest > 1 else ''} not drawn"
+        text = f"{plural(rest, 'smaller group')} not shown"
         handles.append(Line2D([], [], ls="", color=MUTED, label=text))
     unit = str(units[0]) if one_unit else ""
     value = "Median and quartiles" + (f" ({unit})" if unit else "")
-    axes.set_ylabel(value if one_unit else "Mean − mean of all (sd)")
+    axes.set_ylabel(value if one_unit else "Mean − mean of all (standard deviations)")
     axes.margins(x=0.02)
     plain_numbers(axes.yaxis, 6)
     if numbered:

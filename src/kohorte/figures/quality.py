@@ -1,5 +1,6 @@
 """Figure of the quality of all maps of a study, with the settings that it recommends."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -23,17 +24,21 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MARKERS,
+    MIDDLE_COLUMN,
     MUTED,
     PAGE_HEIGHT,
     Style,
+    fitting_columns,
     legend_below,
     marker_handle,
     new_figure,
     panel_grid,
+    panel_letter,
     panel_title,
     paper_style,
     plain_axes,
 )
+from kohorte.figures.words import parameter_title, parameter_word
 
 
 @paper_style()
@@ -68,7 +73,7 @@ def quality_figure(
         euclidean by default.
     settings
         Table of settings as `kohorte.analysis.choice.choose_settings` gives it: their means are
-        shown where there are repeats, and the front as the border of all that it is better than.
+        shown where there are repeats, and the front where it has several.
     highlight, highlight_label
         Index of a realization to point out, and what to call it.
     """
@@ -78,11 +83,11 @@ def quality_figure(
     check_lengths(n, topographic_error=te, colour_by=colour_by, marker_by=marker_by, metric=metric)
     names, panel = np.unique(metric, return_inverse=True)
     figure, grid = _make_panels(names.tolist())
-    colouring = colour_realizations(n, colour_by, colour_name)
+    colouring = colour_realizations(n, colour_by, parameter_word(colour_name))
     handles: list[Artist] = [
         marker_handle(text, colour, MARKERS[0], 5) for text, colour in colouring.entries
     ]
-    shape, entries = _find_shapes(n, marker_by, marker_name)
+    shape, entries = _find_shapes(n, marker_by, parameter_word(marker_name))
     handles += entries
     for k, axes in enumerate(grid):
         rows = np.flatnonzero(panel == k)
@@ -90,15 +95,15 @@ def quality_figure(
         if settings is not None:
             chosen = settings if len(names) == 1 else settings[error_units(settings) == names[k]]
             handles += _draw_settings(axes, chosen)
-    colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=28)
+    colouring.draw_bar(figure, grid, parameter_title(colour_name), pad=0.02, aspect=28)
     if highlight is not None:
-        ring: Style = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": "#D55E00"}
+        ring: Style = {"markersize": 11, "markeredgewidth": 1.4, "markeredgecolor": INK}
         ring |= {"marker": "o", "color": "none", "linestyle": ""}
         grid[panel[highlight]].plot(qe[highlight], te[highlight], zorder=4, **ring)
         handles.append(Line2D([], [], label=highlight_label, **ring))
     undefined = int(np.isnan(te).sum())
     if undefined:
-        text = f"not shown: {undefined} of {n}, of one node (no topographic error)"
+        text = f"not shown: {undefined:,} of {n:,}, of one node (no topographic error)"
         handles.append(Line2D([], [], linestyle="", label=text))
     once = {handle.get_label(): handle for handle in handles}  # panels repeat theirs
     height = figure.get_figheight() + legend_below(figure, list(once.values()), most=3)
@@ -126,17 +131,18 @@ def draw_quality(inputs: Inputs, parameters: Parameters) -> Figure:
 
 def _make_panels(metrics: Sequence[str]) -> tuple[Figure, np.ndarray]:
     """Make a figure with a panel for each metric, and its labelled axes."""
-    columns = min(len(metrics), 2)
+    columns = fitting_columns(min(len(metrics), 2), 2.4)
     rows = -(-len(metrics) // columns)
-    figure = new_figure(*((4.6, 3.1) if len(metrics) == 1 else (DOUBLE_COLUMN, 2.8 * rows)))
+    alone = len(metrics) == 1
+    figure = new_figure(*((MIDDLE_COLUMN, 3.2) if alone else (DOUBLE_COLUMN, 2.8 * rows)))
     grid = panel_grid(figure, len(metrics), columns)
     for k, (axes, name) in enumerate(zip(grid, metrics, strict=True)):
         if len(metrics) == 1:
-            text = "distance" if name == "euclidean" else f"{name} distance"
-            axes.set_xlabel(f"Quantization error (mean {text} to the winner)")
+            text = "" if name == "euclidean" else f"{name} distance, "
+            axes.set_xlabel(f"Quantization error ({text}scaled)")
         else:
-            panel_title(axes, chr(ord("a") + k), name)
-            axes.set_xlabel("Quantization error")
+            panel_title(axes, panel_letter(k), name)
+            axes.set_xlabel("Quantization error (scaled)")
         if k % columns == 0:
             axes.set_ylabel("Topographic error (share of points)")
     return figure, grid
@@ -165,7 +171,7 @@ def _draw_realizations(
 ) -> None:
     """Draw the realizations of some rows as points, and fit the axes to them."""
     few, some = len(qe) <= 100, len(qe) <= 500
-    style: Style = {"s": 26 if few else 12 if some else 6, "alpha": 0.9 if few else 0.7}
+    style: Style = {"s": 26 if few else 12 if some else 6, "alpha": 0.7}
     for form in np.unique(shape[rows]):
         chosen = rows[shape[rows] == form]
         style |= {"c": colours[chosen], "marker": MARKERS[form]}
@@ -175,9 +181,9 @@ def _draw_realizations(
     plain_axes(axes, 6, 6)
     span = max(qe.max() - qe.min(), 0.02 * qe.max(), 1e-6)
     axes.set_xlim(qe.min() - 0.07 * span, qe.max() + 0.07 * span)
-    span = max(te.max() - te.min(), 0.01)
-    axes.set_ylim(max(te.min() - 0.07 * span, -0.04 * span), te.max() + 0.07 * span)
-    axes.grid(True)
+    top = max(1.1 * te.max(), 0.01)
+    axes.set_ylim(-0.04 * top, top)
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
 
 
 def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
@@ -188,21 +194,19 @@ def _draw_settings(axes: Axes, settings: pd.DataFrame) -> list[Artist]:
         axes.plot(settings["qe_mean"], settings["te_mean"], color=INK, zorder=2.5, **style)
         handles.append(Line2D([], [], color=INK, label="mean of a setting", **style))
     front = settings[settings["pareto"] & settings["te_mean"].notna()].sort_values("qe_mean")
-    if len(front):
-        # From the upper to the right border: all that lies above is worse than some member.
-        qe, te = front["qe_mean"].to_numpy(), front["te_mean"].to_numpy()
-        edge: Style = {"color": MUTED, "lw": 1.1, "zorder": 1.5}
-        x = np.concatenate([qe[:1], qe, axes.get_xlim()[1:]])
-        y = np.concatenate([axes.get_ylim()[1:], te, te[-1:]])
-        axes.plot(x, y, drawstyle="steps-post", **edge)
-        handles.append(Line2D([], [], label="Pareto front", **edge))
-    star: Style = {"linestyle": "", "marker": "*", "markersize": 11, "color": "#F0E442"}
-    star |= {"markeredgecolor": INK, "markeredgewidth": 0.7}
-    for _, chosen in settings[settings["recommended"]].iterrows():
+    if len(front) > 1:
+        edge: Style = {"color": MUTED, "lw": 1.1, "zorder": 1.5, "drawstyle": "steps-post"}
+        axes.plot(front["qe_mean"], front["te_mean"], **edge)
+        handles.append(Line2D([], [], label="Pareto front", color=MUTED, lw=1.1))
+    star: Style = {"linestyle": "", "marker": "*", "markersize": 12, "color": "#D55E00"}
+    star |= {"markeredgecolor": "white", "markeredgewidth": 0.8}
+    # Of one setting there is nothing to recommend.
+    for _, chosen in settings[settings["recommended"] & (len(settings) > 1)].iterrows():
         axes.plot(chosen["qe_mean"], chosen["te_mean"], zorder=3, **star)
         # no line ends between a name and its value
-        setting = describe_setting(chosen).replace(" ", "\N{NO-BREAK SPACE}")
+        setting = describe_setting(chosen, parameter_word).replace(" ", "\N{NO-BREAK SPACE}")
         setting = setting.replace(",\N{NO-BREAK SPACE}", ", ")
+        setting = re.sub(r"(?<![\d.])\d{4,}\b", lambda found: f"{int(found[0]):,}", setting)
         text = textwrap.fill(f"recommended: {setting}", 56)
         handles.append(Line2D([], [], label=text, **star))
     return handles

@@ -9,11 +9,14 @@ from matplotlib.patches import Patch
 from kohorte.analysis.reliability import calibration_error
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
+    COLOURS,
     INK,
     MUTED,
-    group_colour,
+    SINGLE_COLUMN,
     legend_below,
     new_figure,
+    panel_letter,
+    panel_title,
     paper_style,
     plain_numbers,
 )
@@ -23,10 +26,10 @@ from kohorte.figures.style import (
 def reliability_figure(table: pd.DataFrame) -> Figure:
     """Draw accuracy against confidence, and how many points have it, from `reliability`'s table."""
     held = table[table["points"] > 0]
-    figure = new_figure(3.6, 3.9)
+    figure = new_figure(SINGLE_COLUMN, 3.9)
     axes, below = figure.subplots(2, sharex=True, height_ratios=[3, 1])
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1.0, ls="--")
-    colour = group_colour(0)
+    colour = COLOURS[0]
     axes.vlines(held["confidence"], held["accuracy"], held["confidence"], color=MUTED, lw=1.4)
     axes.plot(held["confidence"], held["accuracy"], color=colour, marker="o", markersize=4, lw=1.3)
     axes.set_ylim(-0.02, 1.02)
@@ -37,8 +40,8 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     below.set_xlabel("Confidence (share of votes)")
     below.set_ylabel("Points")
     plain_numbers(below.yaxis, 3, integer=True)
-    for part in (axes, below):
-        part.grid(True)
+    for k, part in enumerate((axes, below)):
+        panel_title(part, panel_letter(k), "")
     error = calibration_error(table)
     text = "no points" if np.isnan(error) else f"expected calibration error {error:.3f}"
     handles = [

@@ -18,14 +18,17 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     Style,
+    fitting_columns,
     legend_below,
+    line_map,
     new_figure,
+    panel_grid,
     panel_title,
     paper_style,
     plain_axes,
-    sequential_map,
     value_label,
 )
+from kohorte.figures.words import parameter_word
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.realization import MapParameters
 from kohorte.maps.schedules import learning_rates
@@ -56,9 +59,11 @@ def schedule_figure(
     if not parameters:
         raise ConfigError("a figure of schedules needs at least one realization")
     check_lengths(len(parameters), colour_by=colour_by)
-    figure = new_figure(DOUBLE_COLUMN, 2.7)
-    left, middle, right = figure.subplots(1, 3)
-    colouring = colour_realizations(len(parameters), colour_by, colour_name)
+    columns = fitting_columns(3, 1.8)
+    figure = new_figure(DOUBLE_COLUMN, 0.5 + 2.2 * -(-3 // columns))
+    left, middle, right = panel_grid(figure, 3, columns)
+    word = parameter_word(colour_name)
+    colouring = colour_realizations(len(parameters), colour_by, word, lines=True)
     drawn = set()
     for own, colour in zip(parameters, colouring.colours, strict=True):
         step, alpha, radius = schedule_of(own, n_points)
@@ -70,11 +75,10 @@ def schedule_figure(
         middle.plot(step, radius, color=colour)
     units = {_unit(own) for own in parameters}
     unit = units.pop() if len(units) == 1 else "Steps or epochs"
-    for axes, label in ((left, "Learning rate"), (middle, "Radius (lattice spacings)")):
+    for axes, label in ((left, "Learning rate"), (middle, "Radius (lattice steps)")):
         axes.set(xlabel=f"{unit} done", ylabel=label)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
-        axes.grid(True)
         plain_axes(axes, 4, 5)
     if all(own.trainer == "batch" for own in parameters):
         left.set_axis_off()
@@ -84,7 +88,7 @@ def schedule_figure(
     panel_title(left, "a", "Learning rate")
     panel_title(middle, "b", "Radius")
     panel_title(right, "c", "Pull on a node")
-    colouring.draw_bar(figure, (left, middle), colour_name, bins=None, pad=0.02)
+    colouring.draw_bar(figure, (left, middle), word, bins=None, pad=0.02)
     legend_below(figure, colouring.lines() + moments, most=5)
     return figure
 
@@ -145,18 +149,17 @@ def _draw_kernel(axes: Axes, parameters: MapParameters, n_points: int) -> list[A
         distance = np.arange(max(reach, 1) + 1.0)
     handles: list[Artist] = []
     kernel = KERNELS[parameters.kernel]
-    colours = sequential_map()(np.linspace(0, 0.9, len(MOMENTS)))
+    colours = line_map()(np.linspace(0, 1, len(MOMENTS)))
     for share, colour in zip(MOMENTS, colours, strict=True):
         k = min(round(share * len(steps)), len(steps) - 1)
         strength = kernel(distance, radii[k]) * (1.0 if np.isnan(rates[k]) else rates[k])
         axes.plot(distance, strength, color=colour)
-        text = f"{_unit(parameters)[:-1].lower()} {value_label(round(float(steps[k])))}"
+        text = f"c: {_unit(parameters)[:-1].lower()} {value_label(round(float(steps[k])))}"
         handles.append(Line2D([], [], color=colour, lw=1.4, label=text))
     axes.axhline(0, color=INK, lw=0.4)
     axes.set_xlim(left=0)
     axes.set_xlabel("Lattice distance from the winner")
     batch = parameters.trainer == "batch"
     axes.set_ylabel("Kernel" if batch else "Learning rate × kernel")
-    axes.grid(True)
     plain_axes(axes, 4, 5)
     return handles

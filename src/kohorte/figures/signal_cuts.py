@@ -6,27 +6,20 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from kohorte.analysis.evaluation import match_classes
 from kohorte.ensemble.points import signal_classes
 from kohorte.figures.groups import consensus_title
-from kohorte.figures.panels import PanelRow, choose_points, draw_groups, point_style
-from kohorte.figures.points import (
-    choose_features,
-    class_colours,
-    classes_of_groups,
-    read_points,
-    spread_points,
-)
-from kohorte.figures.reading import Inputs, Parameters
+from kohorte.figures.panels import PanelRows, draw_groups
+from kohorte.figures.points import choose_features, read_points, spread_points
+from kohorte.figures.reading import Inputs, Parameters, match_groups, matched_looks
 from kohorte.figures.style import (
     INK,
-    group_marker,
     is_wide,
     log_axis,
-    marker_handle,
+    palette_marker,
     paper_style,
     plain_numbers,
     sequential_map,
@@ -45,8 +38,8 @@ def signal_cuts_figure(
     cuts: Sequence[float],
     labels: np.ndarray,
     label_names: Sequence[str],
-    title: str = "consensus",
-    colours: Sequence[int] | None = None,
+    title: str = "Consensus",
+    looks: Sequence[tuple[str, str]] | None = None,
     step: int = 1,
 ) -> Figure:
     """Draw the classes of a stacked signal, what they are compared with, and the distribution.
@@ -59,30 +52,27 @@ def signal_cuts_figure(
         (N,) stacked signal.
     cuts
         Values, ascending, at which classes begin; without any the points are one class.
-    labels, label_names, title, colours
+    labels, label_names, title, looks
         (N,) integers, groups or known classes beside, negative for none; what each and all are
-        called, and the number of the colour of each.
+        called, and colour and marker of each, by default those of the consensus groups.
     """
     signal = np.asarray(signal, dtype=np.float64)
     classes = signal_classes(signal, cuts)
-    shown = choose_points(len(features))
     x, y = spread_points(np.asarray(features, dtype=np.float64))
-    row = PanelRow(["classes of the signal", title, "distribution"], gap=0.5)
-    row.say_subset(len(shown), len(features), int(np.isnan(features).any(axis=1).sum()), step)
+    row = PanelRows(["Classes of the signal", title, "Distribution"], gap=0.5)
+    row.say_subset(int(np.isnan(features).any(axis=1).sum()), step)
     for k in (0, 1):
         row.feature_axes(k, names)
     shades = _CLASSES(np.linspace(0, 1, len(cuts) + 1))
-    style = point_style(len(shown))
-    sizes = np.bincount(classes, minlength=len(shades))
-    entries = []
-    for k in np.argsort(-sizes, kind="stable"):
-        chosen = shown[classes[shown] == k]
-        row.panels[0].scatter(x[chosen], y[chosen], c=[shades[k]], marker=group_marker(k), **style)
-    for k, text in enumerate(name_classes(cuts)):
-        handle = marker_handle(f"{text} ({sizes[k]:,})", shades[k], group_marker(k))
-        entries.append(handle)
-    row.legend(0, entries)
-    row.legend(1, draw_groups(row.panels[1], x, y, labels, shown, label_names, colours))
+    own = [(to_hex(shade), palette_marker(k)) for k, shade in enumerate(shades)]
+    row.legend(
+        0,
+        draw_groups(
+            row.panels[0], x, y, classes, name_classes(cuts), own, what="class", empty=True
+        ),
+    )
+    what = "group" if looks is None else "class"
+    row.legend(1, draw_groups(row.panels[1], x, y, labels, label_names, looks, what=what))
     _draw_distribution(row.panels[2], signal, cuts, shades)
     if len(cuts):
         row.legend(2, [Line2D([], [], color=INK, lw=0.9, ls="--", label="cut-off")])
@@ -98,10 +88,10 @@ def draw_signal_cuts(inputs: Inputs, parameters: Parameters) -> Figure:
     beside: dict[str, Any] = {"labels": np.asarray(groups, dtype=np.int64)}
     beside |= {"label_names": [consensus_title(k) for k in range(count)]}
     if table.truth is not None and table.class_names is not None:
-        matching = classes_of_groups(match_classes(groups, table.truth), count)
+        matching = match_groups(groups, table.truth, count)
         beside = {"labels": np.asarray(table.truth, dtype=np.int64)}
-        beside |= {"label_names": list(table.class_names), "title": "known classes"}
-        beside["colours"] = class_colours(matching, len(table.class_names))
+        beside |= {"label_names": list(table.class_names), "title": "Known classes"}
+        beside["looks"] = matched_looks(matching, len(table.class_names))
     return signal_cuts_figure(
         table.physical(columns),
         [table.describe(k) for k in columns],

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from kohorte import store
 from kohorte.errors import ConfigError
-from kohorte.figures.groups import consensus_colour, consensus_name
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
@@ -19,10 +19,13 @@ from kohorte.figures.style import (
     SMALL,
     Style,
     add_lines,
+    further,
     legend_below,
+    line_colour,
     marker_handle,
     new_figure,
     paper_style,
+    plural,
 )
 
 _COLUMNS = ["groups", "group", "points", "final"]
@@ -66,7 +69,7 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     add_lines(
         axes,
         [[(x[above], above[0]), (x[below], below[0])] for above, below in ends],
-        colors=[colours[e] for e in edges],
+        colors=[line_colour(colours[e]) for e in edges],
         linewidths=np.maximum(_WIDEST * points[edges] / total, 0.4),
         alpha=0.45,
         zorder=1,
@@ -91,15 +94,15 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
         )
     axes.set(xlim=(0, 1), ylim=(most + 0.6, 0.4), xticks=[], yticks=range(1, most + 1))
     axes.spines["bottom"].set_visible(False)
-    axes.set_ylabel("Number of groups asked for")
+    axes.set_ylabel("Number of groups asked for" if most > 3 else "Groups")
     handles: list[Artist] = [
-        marker_handle(consensus_name(g) or f"group {g} of the study", consensus_colour(g), "o")
-        for g in named
+        marker_handle(f"{consensus_title(g)} of the study", consensus_colour(g), "o") for g in named
     ]
     if len(ranked) > len(named):
-        handles.append(marker_handle("further groups", MUTED, "o"))
+        text = further(len(ranked) - len(named), "group")
+        handles.append(marker_handle(text, MUTED, "o"))
     if chosen is not None and chosen <= most:
-        text = f"{chosen} groups, as the study has"
+        text = f"{plural(chosen, 'group')}, as the study has"
         handles.append(Line2D([], [], color=EMPTY, lw=6, label=text))
     legend_below(figure, handles, most=4)
     return figure

@@ -5,17 +5,20 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from kohorte.errors import ConfigError
 from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
+    COLOURS,
     INK,
     MAX_GROUPS,
+    MIDDLE_COLUMN,
     MUTED,
+    SINGLE_COLUMN,
+    SMALL,
     Style,
-    group_colour,
+    further,
     group_marker,
     is_wide,
     legend_below,
@@ -24,6 +27,7 @@ from kohorte.figures.style import (
     new_figure,
     paper_style,
     plain_numbers,
+    plural,
 )
 
 
@@ -49,25 +53,21 @@ def stability_figure(
     gsum, low, high = gsum[order], low[order], high[order]
     groups = np.zeros(n, np.int64) if groups is None else np.asarray(groups, np.int64)[order]
     rank = np.arange(1, n + 1)
-    figure = new_figure(5.2, 3.3)
+    figure = new_figure(MIDDLE_COLUMN, 3.2)
     axes = figure.add_subplot()
     wide = is_wide(gsum)
     if wide:  # what is not positive is cut off at the lower end of the logarithmic axis
         floor = gsum[gsum > 0].min() / 3
         low, high, gsum = (np.maximum(values, floor) for values in (low, high, gsum))
         log_axis(axes, "y")
-    interval = f"{100 * level:g} % confidence interval"
-    handles: list[Artist] = []
-    if n <= 80:
-        axes.vlines(rank, low, high, color=MUTED, lw=1.4, zorder=1)
-        handles.append(Line2D([], [], color=MUTED, lw=1.4, label=interval))
-    else:
-        axes.fill_between(rank, low, high, color="#D0D0D0", lw=0, step="mid", zorder=1)
-        handles.append(Patch(facecolor="#D0D0D0", label=interval))
+    interval = f"{100 * level:g} % bootstrap interval"
+    thickness = float(np.clip(120.0 / n, 0.35, 1.6))
+    axes.vlines(rank, low, high, color="#B4B4B4", lw=thickness, zorder=1, rasterized=n > 1000)
+    handles: list[Artist] = [Line2D([], [], color="#B4B4B4", lw=1.6, label=interval)]
     counts = np.bincount(groups)
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
-    size = 14.0 if n <= 100 else 6.0
-    style: Style = {"s": size, "linewidths": 0.3 if n <= 100 else 0, "edgecolors": INK, "zorder": 2}
+    size = 14.0 if n <= 60 else 7.0 if n <= 150 else 3.0
+    style: Style = {"s": size, "linewidths": 0.3 if n <= 60 else 0, "edgecolors": INK, "zorder": 2}
     others = ~np.isin(groups, named)
     axes.scatter(rank[others], gsum[others], c=MUTED, marker=".", **style)
     for k in named:
@@ -81,8 +81,12 @@ def stability_figure(
             marker_handle(consensus_title(k), consensus_colour(k), group_marker(k)) for k in present
         ]
         if others.any():
-            text = f"{int((counts > 0).sum()) - len(named)} smaller groups"
+            text = further(int((counts > 0).sum()) - len(named), "group")
             handles.append(marker_handle(text, MUTED, ".", markeredgewidth=0))
+    sure = int((high - low <= 1e-9 * np.abs(gsum)).sum())
+    if sure:
+        text = f"{plural(sure, 'cluster')} without uncertainty: the same in each realization"
+        axes.set_title(text, loc="left", fontsize=SMALL)
     axes.set_xlim(0.5 - 0.01 * n, n + 0.5 + 0.01 * n)
     if wide:
         axes.set_ylim(floor, max(high.max(), gsum.max()) * 1.3)
@@ -124,41 +128,43 @@ def sufficiency_figure(
     mean, low, high = (np.asarray(a, dtype=np.float64) for a in (mean, low, high))
     if not len(sizes) == len(mean) == len(low) == len(high):
         raise ConfigError("sizes, mean, low and high differ in length")
-    figure = new_figure(4.2, 3.1)
+    figure = new_figure(SINGLE_COLUMN, 2.9)
     axes = figure.add_subplot()
-    if len(sizes) > 1:
-        axes.fill_between(sizes, low, high, color="#BFD5E8", lw=0)
-        handles: list[Artist] = [Patch(facecolor="#BFD5E8", label=band)]
-    else:
-        axes.vlines(sizes, low, high, color="#BFD5E8", lw=4)
-        handles = [Line2D([], [], color="#BFD5E8", lw=4, label=band)]
-    marker = "o" if len(sizes) <= 40 else None
-    line: Style = {"color": group_colour(0), "lw": 1.3, "marker": marker, "markersize": 3}
+    colour = COLOURS[0]
+    wide_line: Style = {"color": "#A9C8E2", "lw": float(np.clip(50 / len(sizes), 1.0, 4.0))}
+    axes.vlines(sizes, low, high, **wide_line)
+    line: Style = {"color": colour, "lw": 1.1, "marker": "o", "markersize": 3}
+    if len(sizes) > 40:
+        line |= {"marker": None}
     axes.plot(sizes, mean, **line)
-    handles.insert(0, Line2D([], [], label="mean over pairs of subsets", **line))
+    handles: list[Artist] = [
+        Line2D([], [], label="mean of pairs of subsets", **line),
+        Line2D([], [], label=band, **wide_line | {"lw": 3}),
+    ]
     if extrapolated is not None:
-        axes.plot([sizes[-1], extrapolated[0]], [mean[-1], extrapolated[1]], **line | {"ls": ":"})
-        handles.append(Line2D([], [], label="extrapolated", **line | {"ls": ":"}))
+        dotted = line | {"ls": ":", "mfc": "white"}
+        axes.plot([sizes[-1], extrapolated[0]], [mean[-1], extrapolated[1]], **dotted)
+        handles.append(Line2D([], [], label="extrapolated", **dotted))
     if target is not None:
         axes.axhline(target, color=INK, lw=0.8, ls="--")
         handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=f"target {target:g}"))
     if answer is not None:
         axes.axvline(answer, color="#D55E00", lw=1.0, ls=":")
-        text = f"{answer} realizations are enough"
+        verb = "is" if answer == 1 else "are"
+        text = f"{plural(answer, 'realization')} {verb} enough"
         handles.append(Line2D([], [], color="#D55E00", lw=1.0, ls=":", label=text))
     elif target is not None:
-        handles.append(Line2D([], [], linestyle="", label="target not reached"))
+        handles.append(Line2D([], [], linestyle="", label="not settled: train more maps"))
     shown = [*sizes.tolist(), *([] if extrapolated is None else extrapolated[:1])]
     bottom = min(float(low.min()), 1.0 if target is None else target)
-    axes.set_ylim(bottom - 0.05 * (1.0 - bottom) - 0.01, 1.01 + 0.02 * (1.0 - bottom))
+    axes.set_ylim(bottom - 0.05 * (1.0 - bottom) - 0.01, 1.0)
     axes.set_xlabel("Number of realizations")
-    axes.set_ylabel("Agreement with the consensus of\nas many others (adjusted Rand index)")
+    axes.set_ylabel("Agreement with the consensus of\nas many others (ARI)")
     if is_wide(np.asarray(shown), 50.0):
-        log_axis(axes, "x")
+        log_axis(axes, "x", whole=True)
     else:
         plain_numbers(axes.xaxis, 6, integer=True)
     plain_numbers(axes.yaxis, 6)
-    axes.grid(True)
     legend_below(figure, handles, most=2)
     return figure
 
@@ -167,7 +173,7 @@ def draw_sufficiency(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `sufficiency` from the files of a study."""
     whole = pd.read_csv(inputs["sufficiency"])
     if whole.empty:
-        figure = new_figure(4.2, 1.0)
+        figure = new_figure(SINGLE_COLUMN, 0.6)
         figure.text(0.5, 0.5, "fewer than four different realizations", ha="center", va="center")
         return figure
     beyond = whole["extrapolated"].astype(bool)

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,13 +24,21 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, to_hex, to_rgb
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import Formatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    Formatter,
+    LogFormatterSciNotation,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
+from kohorte._checks import choose
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
 from kohorte.figures.fonts import complete_fonts, font_families, lacking_note
@@ -37,8 +46,14 @@ from kohorte.figures.fonts import complete_fonts, font_families, lacking_note
 SINGLE_COLUMN = 3.5
 """Width of a figure that fills one column of a two-column page, in inches (89 mm)."""
 
+MIDDLE_COLUMN = 5.1
+"""Width of a figure that fills a column and a half, in inches (130 mm)."""
+
 DOUBLE_COLUMN = 7.2
 """Width of a figure that fills the page, in inches (183 mm)."""
+
+WIDTHS = {"single": SINGLE_COLUMN, "double": DOUBLE_COLUMN}
+"""Widths by the names that `figures.width` has for them."""
 
 PAGE_HEIGHT = 9.0
 """Largest height of a figure, in inches; leaves room for a caption."""
@@ -64,7 +79,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h")
 
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
 
-MAX_GROUPS = 14
+MAX_GROUPS = 16
 """Groups with an entry in a legend; the smallest beyond them are shown alike."""
 
 EMPTY = "#E8E8E8"
@@ -74,6 +89,15 @@ MUTED = "#8C8C8C"
 """Colour of what is shown but not told apart, such as groups beyond those of a legend."""
 
 INK = "#1A1A1A"
+
+NOTE = "#595959"
+"""Colour of remarks, such as the name of the map that is shown."""
+
+NAME_ROOM = 0.18
+"""Inches above what a figure shows of a map for the name of that."""
+
+TICK_STEPS = (1, 2, 2.5, 5, 10)
+"""Distances of ticks, times powers of ten."""
 
 Style = dict[str, Any]
 """Arguments of what matplotlib draws, such as colour and width of a line."""
@@ -91,8 +115,7 @@ _RC = {
     "lines.linewidth": 1.0,
     **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
     "hatch.linewidth": 0.5,
-    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width", "grid.linewidth"), 0.4),
-    "grid.color": "#D0D0D0",
+    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width"), 0.4),
     **dict.fromkeys(("pdf.fonttype", "ps.fonttype"), 42),
     "savefig.dpi": 300,
     "svg.hashsalt": "kohorte",
@@ -102,7 +125,43 @@ _RC = {
 _METADATA = {
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None, "ModDate": None},
     ".png": {"Software": None},
+    ".svg": {"Creator": None, "Date": None},
 }
+
+FORMATS = tuple(suffix[1:] for suffix in _METADATA)
+"""Formats that figures are written in."""
+
+_WIDTH: ContextVar[float | None] = ContextVar("chosen width", default=None)
+
+
+@contextmanager
+def chosen_width(width: str | float | None) -> Iterator[None]:
+    """Draw figures in one width while the block runs: "single", "double", or millimetres.
+
+    For None each has the narrowest of the three columns that it fits into. ConfigError for another
+    name.
+    """
+    inches = width / 25.4 if isinstance(width, int | float) else None
+    if isinstance(width, str):
+        inches = choose(WIDTHS, width, "width")
+    token = _WIDTH.set(inches)
+    try:
+        yield
+    finally:
+        _WIDTH.reset(token)
+
+
+def page_width(needed: float) -> float:
+    """Return the width of a figure that needs so many inches, as `chosen_width` says."""
+    if chosen := _WIDTH.get():
+        return chosen
+    columns = (SINGLE_COLUMN, MIDDLE_COLUMN)
+    return next((column for column in columns if needed <= column + 1e-6), DOUBLE_COLUMN)
+
+
+def fitting_columns(count: int, least: float, width: float = DOUBLE_COLUMN) -> int:
+    """Return how many of some panels, at least so wide, fit side by side on a page."""
+    return max(1, min(count, int(page_width(width) / least + 1e-6)))
 
 
 @contextmanager
@@ -123,14 +182,17 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+TITLE = "title"
+"""The gid of the title of a panel behind its letter."""
+
 FORMULA = "formula"
 """The gid of an entry of a legend whose label has formulas in it."""
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
-    """Write a figure as `.pdf` or `.png`; the same figure gives the same bytes on every run.
+    """Write a figure as `.pdf`, `.png` or `.svg`, with the same bytes on every run.
 
-    The file is complete or absent. `dpi` also holds for rasterized parts of a PDF (points, map
+    The file is complete or absent. `dpi` also holds for rasterized parts of others (points, map
     cells). Letters that no installed font has are warned of. ConfigError for another ending.
     ResultError where disk or permissions do not allow to write there.
     """
@@ -149,11 +211,21 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
         temporary.write_bytes(buffer.getvalue())
 
 
+class ShownFigure(Figure):
+    """A figure that notebooks show as the last value of a cell, also where pyplot is not loaded."""
+
+    def _repr_png_(self) -> bytes:
+        with paper_style(), io.BytesIO() as buffer:
+            complete_fonts(self)
+            self.savefig(buffer, format="png", dpi=150, metadata=_METADATA[".png"])
+            return buffer.getvalue()
+
+
 def new_figure(
     width: float, height: float, layout: Literal["constrained"] | None = "constrained"
 ) -> Figure:
-    """Make an empty figure of width x height inches; the height is cut to `PAGE_HEIGHT`."""
-    figure = Figure(figsize=(width, min(height, PAGE_HEIGHT)), layout=layout)
+    """Make an empty figure of `page_width(width)` x height inches, at most `PAGE_HEIGHT` high."""
+    figure = ShownFigure(figsize=(page_width(width), min(height, PAGE_HEIGHT)), layout=layout)
     FigureCanvasAgg(figure)  # attaches itself: text can then be measured before the figure is saved
     return figure
 
@@ -183,19 +255,46 @@ def freeze_layout(figure: Figure) -> None:
     figure.set_layout_engine("none")
 
 
+def palette_colour(number: int) -> str:
+    """Colour of a class, a kind or a parameter's value with a number (from 0)."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def palette_marker(number: int) -> str:
+    """Marker that goes with `palette_colour`."""
+    return MARKERS[number % len(MARKERS)]
+
+
+# Of a consensus group `kohorte.figures.groups` decides name, colour and marker: these where a study
+# names none.
 def group_colour(group: int) -> str:
     """Colour of group number `group` (from 0)."""
-    return COLOURS[group % len(COLOURS)]
+    return palette_colour(group)
 
 
 def group_marker(group: int) -> str:
     """Marker of group number `group` (from 0)."""
-    return MARKERS[group % len(MARKERS)]
+    return palette_marker(group)
+
+
+def line_colour(colour: str) -> str:
+    """Return a colour, darker where a thin line of it would have less contrast to paper than 3."""
+    while contrast(colour) < 3.0:
+        colour = to_hex(tuple(0.98 * np.asarray(to_rgb(colour))))
+    return colour
+
+
+def contrast(colour: str) -> float:
+    """Contrast of a colour to white paper (WCAG 2.2), 1 to 21."""
+    rgb = np.asarray(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))
 
 
 def line_style(number: int) -> Style:
     """Colour and marker of the line with a number, as arguments of a plot."""
-    return {"color": group_colour(number), "marker": group_marker(number), "ms": 3.5}
+    colour = line_colour(palette_colour(number))
+    return {"color": colour, "marker": palette_marker(number), "ms": 3.5}
 
 
 def group_hatch(group: int) -> str:
@@ -211,6 +310,37 @@ def sequential_map(name: str = "viridis", low: float = 0.0, high: float = 0.93) 
     )
 
 
+def line_map() -> Colormap:
+    """Return a colour map of which each colour shows as a thin line."""
+    return sequential_map("inferno", 0.2, 0.66)
+
+
+def height_map(low: float = 0.02, high: float = 0.95) -> Colormap:
+    """Return the colours of a U-matrix: valleys pale, ridges dark."""
+    return sequential_map("bone_r", low, high)
+
+
+def similarity_map() -> Colormap:
+    """Return the colours of matrices of similarities: none is pale, all is dark."""
+    return sequential_map("magma_r", 0.0, 0.95)
+
+
+def plural(count: float, what: str) -> str:
+    """Return a number with separators and the thing counted: "1 group", "1,200 groups"."""
+    return f"{count:,} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
+
+
+def further(count: int, what: str, points: int | None = None) -> str:
+    """Return what a legend says of those that it does not name: "2 further groups (20)"."""
+    return plural(count, f"further {what}") + ("" if points is None else f" ({points:,})")
+
+
+def panel_letter(number: int) -> str:
+    """Return the letter of the panel with a number (from 0): a to z, then aa, ab and so on."""
+    first, last = divmod(number, 26)
+    return (panel_letter(first - 1) if first else "") + "abcdefghijklmnopqrstuvwxyz"[last]
+
+
 def shorten(text: str, length: int = 28) -> str:
     """Replace the middle of a text by an ellipsis where it is longer than `length`.
 
@@ -224,7 +354,13 @@ def shorten(text: str, length: int = 28) -> str:
 
 
 class ShortNumbers(Formatter):
-    """Tick labels with just the digits that tell neighbouring ticks apart, and no offset text."""
+    """Tick labels with just the digits that tell neighbouring ticks apart, and no offset text.
+
+    Those of a logarithmic axis stand `apart`: each has its own digits.
+    """
+
+    def __init__(self, apart: bool = False) -> None:
+        self._apart = apart
 
     def __call__(self, value: float, pos: int | None = None) -> str:
         """Return the label of one tick."""
@@ -232,6 +368,8 @@ class ShortNumbers(Formatter):
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """Return the labels of all ticks of an axis."""
+        if self._apart and len(values) > 1:
+            return [self(value) for value in values]
         numbers = np.asarray(values, dtype=np.float64)
         largest = np.abs(numbers).max(initial=0.0)
         exponent = int(np.floor(np.log10(largest))) if largest else 0
@@ -244,7 +382,7 @@ class ShortNumbers(Formatter):
             digits += 1
         suffix = f"e{exponent}" if exponent else ""
         return [
-            f"{value:.{digits}f}{suffix}".replace("-", "\N{MINUS SIGN}") if value else "0"
+            f"{value:,.{digits}f}{suffix}".replace("-", "\N{MINUS SIGN}") if value else "0"
             for value in scaled
         ]
 
@@ -263,7 +401,7 @@ class Powers(LogFormatterSciNotation):
 
 
 def value_label(value: object) -> str:
-    """Write a swept value as a person does: 0.5, 10000, 2e6, true, none, or a shortened text."""
+    """Write a swept value as a person does: 0.5, 10,000, 2e6, true, none, or a shortened text."""
     if value is None or value != value:  # a table knows no other way to say "none" than NaN
         return "none"
     if isinstance(value, bool):
@@ -271,14 +409,16 @@ def value_label(value: object) -> str:
     if not isinstance(value, int | float | np.number):
         return shorten(str(value), 18)
     number = float(value)
-    text = str(int(number)) if abs(number) < 1e6 and number.is_integer() else f"{number:.4g}"
+    text = f"{int(number):,}" if abs(number) < 1e6 and number.is_integer() else f"{number:.4g}"
     return text.replace("e+0", "e").replace("e-0", "e-").replace("-", "\N{MINUS SIGN}")
 
 
 def plain_numbers(axis: Axis, bins: int = 5, integer: bool = False) -> None:
     """Few, short tick labels without an offset text that could run into a title."""
     least = 1 if integer else 2
-    axis.set_major_locator(MaxNLocator(nbins=bins, integer=integer, min_n_ticks=least))
+    axis.set_major_locator(
+        MaxNLocator(nbins=bins, integer=integer, min_n_ticks=least, steps=TICK_STEPS)
+    )
     axis.set_major_formatter(ShortNumbers())
 
 
@@ -341,7 +481,7 @@ def matrix_image(axes: Axes, matrix: np.ndarray, n: int, low: float = 0.0) -> Ax
     axes.spines[["top", "right"]].set_visible(True)
     options: Style = {"vmin": low, "vmax": 1.0, "extent": (0.5, n + 0.5, n + 0.5, 0.5)}
     options |= {"interpolation": "antialiased", "aspect": "auto"}
-    return axes.imshow(matrix, cmap=sequential_map("viridis", 0.0, 1.0), **options)
+    return axes.imshow(matrix, cmap=similarity_map(), **options)
 
 
 def widen(low: float, high: float) -> tuple[float, float]:
@@ -358,18 +498,62 @@ def is_wide(values: np.ndarray, ratio: float = 100.0) -> bool:
     return bool(positive.size and positive.max() > ratio * positive.min())
 
 
-def log_axis(axes: Axes, which: str) -> None:
-    """Make the axis `which` ("x" or "y") logarithmic, with labels at powers of ten only."""
+def log_axis(axes: Axes, which: str, whole: bool = False) -> None:
+    """Make the axis `which` ("x" or "y") logarithmic, with labels at powers of ten only.
+
+    A `whole` axis is of counts: 1, 2, 5, 10, 20, ... have labels.
+    """
     getattr(axes, f"set_{which}scale")("log", nonpositive="mask")
     axis = getattr(axes, f"{which}axis")
-    axis.set_major_formatter(Powers(labelOnlyBase=True))
+    if whole:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ShortNumbers(apart=True))
+        axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_major_formatter(Powers(labelOnlyBase=True))
     axis.set_minor_formatter(NullFormatter())
 
 
-def panel_title(axes: Axes, letter: str, text: str, *, formula: bool = False) -> None:
-    """Title of a panel, flush left, with its bold letter; `formula` if the text may have some."""
-    text = text if formula else literal(text)
-    axes.set_title(f"$\\mathbf{{{letter}}}$  {text}", loc="left", parse_math=True)
+def panel_title(
+    axes: Axes, letter: str, text: str, *, formula: bool = False, **options: Any
+) -> None:
+    """Title of a panel, flush left, behind its bold letter, if any; `formula` if it has some.
+
+    `options` are for `Axes.set_title`.
+    """
+    for old in [text for text in axes.texts if text.get_gid() == TITLE]:
+        old.remove()
+    if not letter:
+        axes.set_title(text, loc="left", parse_math=formula, **options)
+        return
+    # Apart from each other: no formula is drawn in fonts that have the letters of all names.
+    head = axes.set_title(letter + "\n " * text.count("\n"), loc="left", weight="bold", **options)
+    if text:
+        style: Style = {"fontsize": head.get_fontsize(), "annotation_clip": False}
+        place: Style = {"xycoords": head, "textcoords": "offset points", "va": "bottom"}
+        axes.annotate(text, (1, 0), (5, 0), parse_math=formula, gid=TITLE, **style, **place)
+
+
+def title_of(axes: Axes) -> str:
+    """Return the title of a panel without its letter."""
+    titles = [text.get_text() for text in axes.texts if text.get_gid() == TITLE]
+    return titles[0] if titles else axes.get_title(loc="left")
+
+
+def name_map(figure: Figure, realization: str | None) -> None:
+    """Write the name of the map that a figure shows into its upper left corner, where it has one.
+
+    Figures that are laid out in inches leave `NAME_ROOM` for it.
+    """
+    if not realization:
+        return
+    text = f"Map {shorten(realization, int(figure.get_figwidth() * 72 / 4.6))}"
+    if figure.get_layout_engine() is None:
+        width, height = figure.get_size_inches()
+        at = 0.08 / width, 1 - 0.05 / height
+        figure.text(*at, text, fontsize=SMALL, color=NOTE, va="top")
+    else:
+        figure.suptitle(text, x=0.01, ha="left", fontsize=SMALL, color=NOTE)
 
 
 def marker_handle(label: str, colour: str, marker: str, size: float = 4.5, **kwargs: Any) -> Line2D:

@@ -1,6 +1,5 @@
 """Figure of a sweep: how errors, clusters and ensembles depend on the setting."""
 
-import string
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,21 +21,24 @@ from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     EMPTY,
-    INK,
     PAGE_HEIGHT,
     Style,
     colour_bar,
+    fitting_columns,
     is_wide,
     legend_below,
     log_axis,
     new_figure,
+    panel_letter,
     panel_title,
     paper_style,
     plain_numbers,
     sequential_map,
     shorten,
+    title_of,
     widen,
 )
+from kohorte.figures.words import parameter_title, parameter_word
 
 MEASURES = {
     "qe_mean": "Quantization error",
@@ -54,8 +56,8 @@ MOST_SLICES = 4
 """Combinations of further parameters with heat maps side by side; of more, the mean is shown."""
 
 _LINE: Style = {"linestyle": "-", "lw": 1.0, "marker": "o", "markersize": 3.5}
-_STAR: Style = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#F0E442", "zorder": 4}
-_STAR |= {"markeredgecolor": INK, "markeredgewidth": 0.6}
+_STAR: Style = {"linestyle": "", "marker": "*", "markersize": 9, "color": "#D55E00", "zorder": 4}
+_STAR |= {"markeredgecolor": "white", "markeredgewidth": 0.7}
 
 
 @paper_style()
@@ -130,9 +132,9 @@ class _Plan:
         """Say over which parameters there are means."""
         notes, averaged = [], [n for n in self.varying if n not in (self.x, self.colour)]
         if self.has_maps and self.has_lines:
-            notes.append(f"heat maps: means over {', '.join(self.others)}")
+            notes.append(f"heat maps: means over {_words(self.others)}")
         if self.has_lines and averaged:
-            notes.append(f"lines: means over {', '.join(averaged)}")
+            notes.append(f"lines: means over {_words(averaged)}")
         return notes
 
 
@@ -186,7 +188,9 @@ def _cut_slices(
     slices = []
     for code in np.unique(codes, axis=1).T:
         values = zip(names, code, strict=True)
-        text = ", ".join(f"{shorten(n, 12)} {levels[n].labels[k]}" for n, k in values)
+        text = ", ".join(
+            f"{shorten(parameter_word(n), 16)} {levels[n].labels[k]}" for n, k in values
+        )
         slices.append((text, np.flatnonzero((codes == code[:, None]).all(axis=0))))
     return slices
 
@@ -195,7 +199,7 @@ def _make_panels(
     measures: Sequence[str], width: int, bands: int, row_height: float
 ) -> tuple[Figure, np.ndarray]:
     """Make a figure and its axes (bands, measures, width), with titles, in rows of some height."""
-    columns = 4 if width == 1 else 2  # of measures
+    columns = fitting_columns(4 if width == 1 else 2, 1.5 * width)  # of measures
     rows = -(-len(measures) // columns)
     figure = new_figure(DOUBLE_COLUMN, row_height * rows * bands)
     panels = figure.subplots(rows * bands, columns * width, squeeze=False)
@@ -203,10 +207,9 @@ def _make_panels(
     for unused in panels[:, len(measures) :].ravel():
         unused.remove()
     panels = panels[:, : len(measures)]
-    letters = iter(string.ascii_letters)
-    for band in panels:
-        for axes, name in zip(band[:, 0], measures, strict=True):
-            panel_title(axes, next(letters), MEASURES[name])
+    for k, band in enumerate(panels):
+        for j, (axes, name) in enumerate(zip(band[:, 0], measures, strict=True)):
+            panel_title(axes, panel_letter(k * len(measures) + j), MEASURES[name])
     return figure, panels
 
 
@@ -231,12 +234,14 @@ def _draw_heat_maps(
         _label_levels(axes.xaxis, x, most=5 if len(panels) < 3 else 3)
         _label_levels(axes.yaxis, y)
         axes.tick_params(labelleft=axes is panels[0])
-        axes.set_xlabel("xdim")
+        axes.set_xlabel(parameter_title("xdim"))
         if text:
-            axes.set_title(f"{axes.get_title(loc='left')}\n{text}", loc="left")
+            # The first of them has the letter and the name of the measure, too.
+            letter = axes.get_title(loc="left").strip()
+            panel_title(axes, letter, f"{title_of(axes)}\n{text}" if letter else text)
         here = np.intersect1d(stars, rows)
         axes.plot(x.index[here], y.index[here], **_STAR)
-    panels[0].set_ylabel("ydim")
+    panels[0].set_ylabel(parameter_title("ydim"))
     bar = panels[0].figure.colorbar(image, ax=list(panels), pad=0.02, aspect=18)
     plain_numbers(bar.ax.yaxis, 4, integer=_are_whole(matrices))
 
@@ -267,7 +272,7 @@ def _find_lines(
         x = np.unique(table[name].to_numpy(dtype=np.float64))
     series = levels[colour].index if colour else np.zeros(len(table), dtype=np.int64)
     values = table[colour].tolist() if colour else None
-    found = colour_realizations(len(table), values, colour or "")
+    found = colour_realizations(len(table), values, parameter_word(colour or ""), lines=True)
     first = np.unique(series, return_index=True)[1]
     entries: list[Artist] = [
         Line2D([], [], color=shade, label=text, **_LINE) for text, shade in found.entries
@@ -288,7 +293,7 @@ def _draw_line_panels(
         _draw_lines(axes, values, lines, stars)
     if lines.bar is not None:
         options: Style = {"ax": list(panels), "pad": 0.01, "aspect": 40}
-        colour_bar(panels[0].figure, lines.bar, plan.colour or "", **options)
+        colour_bar(panels[0].figure, lines.bar, parameter_title(plan.colour or ""), **options)
     return lines.entries
 
 
@@ -312,8 +317,7 @@ def _draw_lines(axes: Axes, values: np.ndarray, lines: _Lines, stars: np.ndarray
     else:
         plain_numbers(axes.xaxis, 4)
     plain_numbers(axes.yaxis, 4, integer=_are_whole(means))
-    axes.set_xlabel(shorten(lines.name, 20))
-    axes.grid(True)
+    axes.set_xlabel(shorten(parameter_title(lines.name), 22))
 
 
 def _mean_table(
@@ -353,7 +357,12 @@ def _label_levels(axis: Axis, levels: Levels, most: int = 5) -> None:
         axis.set_tick_params(labelrotation=90)
 
 
+def _words(names: Sequence[str]) -> str:
+    return ", ".join(parameter_word(name) for name in names)
+
+
 def _describe(levels: Mapping[str, Levels], names: Sequence[str], row: int) -> str:
     """Write the values of a setting as text; no line ends between a name and its value."""
     texts = [(name, levels[name].labels[levels[name].index[row]]) for name in names]
-    return ", ".join(f"{name}\N{NO-BREAK SPACE}{text}" for name, text in texts)
+    gap = "\N{NO-BREAK SPACE}"
+    return ", ".join(f"{parameter_word(name).replace(' ', gap)}{gap}{text}" for name, text in texts)

@@ -8,6 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 
 from kohorte import store
 from kohorte._principal import principal_axes
@@ -24,21 +25,27 @@ from kohorte.figures.reading import (
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    MIDDLE_COLUMN,
     MUTED,
     PAGE_HEIGHT,
     Style,
     add_lines,
+    fitting_columns,
     is_wide,
     legend_below,
     log_axis,
+    name_map,
     new_figure,
+    page_width,
     panel_grid,
+    panel_letter,
     panel_title,
     paper_style,
     plain_axes,
     plain_numbers,
     value_label,
 )
+from kohorte.figures.words import parameter_title, parameter_word
 from kohorte.maps.lattice import Lattice
 
 MOST_MOMENTS = 12
@@ -51,6 +58,7 @@ CURVES = ("step", "quantization_error", "topographic_error", "radius")
 """What a history is drawn from."""
 
 _NET = "#D55E00"
+_UNFOLDED = 5.0  # percent of training from which on the topographic error sets its scale
 
 
 @paper_style()
@@ -86,28 +94,33 @@ def history_figure(
     if len(metrics) > 1:
         note = "\n(each in its own metric)"
     labels = {
-        "quantization_error": f"Quantization error{note}",
+        "quantization_error": f"Quantization error\n(scaled){note}",
         "topographic_error": "Topographic error\n(share of points)",
         "radius": "Radius\n(lattice steps)",
     }
-    figure = new_figure(4.6, 5.6)
-    grid = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.6])
-    colouring = colour_realizations(n, colour_by, colour_name)
+    figure = new_figure(MIDDLE_COLUMN, 5.4)
+    grid = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.1])
+    colouring = colour_realizations(n, colour_by, parameter_word(colour_name), lines=True)
     style: Style = {"linewidths": 0.9 if n <= 50 else 0.5, "alpha": 0.8 if n <= 50 else 0.5}
-    for axes, (name, label) in zip(grid, labels.items(), strict=True):
+    halo = [Stroke(linewidth=3.6, foreground="white"), Normal()]
+    own: Style = {"color": INK, "lw": 1.6, "path_effects": halo}
+    for k, (axes, (name, label)) in enumerate(zip(grid, labels.items(), strict=True)):
         curves = [np.column_stack([_progress(h["step"]), h[name]]) for h in histories]
         add_lines(axes, curves, colors=colouring.colours, rasterized=n > 300, **style, zorder=2)
         if highlight is not None:
-            axes.plot(*curves[highlight].T, color=INK, lw=1.5, ls=(0, (3, 1.2)), zorder=3)
-        values = np.concatenate([curve[:, 1] for curve in curves])
-        _limit(axes, values[np.isfinite(values)], may_be_log=name == "quantization_error")
+            axes.plot(*curves[highlight].T, zorder=3, **own)
+        points = np.concatenate(curves)
+        if name == "topographic_error":  # a map that is not yet unfolded would set the scale
+            points = points[(points[:, 0] >= _UNFOLDED) | (points[:, 0] == 100)]
+        values = points[:, 1]
+        _limit(axes, values[np.isfinite(values)], name)
         axes.set_ylabel(label)
-        axes.grid(True)
+        panel_title(axes, panel_letter(k), "")
     grid[-1].set(xlim=(0, 100), xlabel="Training done (%)")
-    colouring.draw_bar(figure, grid, colour_name, pad=0.02, aspect=40)
+    colouring.draw_bar(figure, grid, parameter_title(colour_name), pad=0.02, aspect=40)
     handles = colouring.lines()
     if highlight is not None:
-        handles.append(Line2D([], [], color=INK, lw=1.5, ls=(0, (3, 1.2)), label=highlight_label))
+        handles.append(Line2D([], [], color=INK, lw=1.6, label=highlight_label))
     legend_below(figure, handles, most=3)
     return figure
 
@@ -133,6 +146,7 @@ def snapshots_figure(
     lattice: Lattice,
     *,
     unit: str = "steps",
+    realization: str | None = None,
 ) -> Figure:
     """Draw the lattice as a net among the points at several moments of training, one panel each.
 
@@ -140,8 +154,8 @@ def snapshots_figure(
     says. They and the (N, F) `features`, scaled as the map was trained, a missing value (NaN) at
     the mean of its feature, are projected on the first two principal components of the points that
     are drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
-    diagonals of a rectangular lattice). ConfigError where the weights do not fit steps, lattice or
-    features.
+    diagonals of a rectangular lattice). `realization` is the id of the map. ConfigError
+    where the weights do not fit steps, lattice or features.
     """
     steps, weights = np.asarray(steps), np.asarray(weights, dtype=np.float64)
     expected = (len(steps), lattice.n_nodes, np.shape(features)[1])
@@ -156,18 +170,21 @@ def snapshots_figure(
     nets = _project(weights[shown], mean, directions)
     links = _unit_links(lattice)
 
-    columns = min(len(shown), 3 if len(shown) < 7 else 4)
+    columns = fitting_columns(min(len(shown), 3 if len(shown) < 7 else 4), 1.4)
+    columns = -(-len(shown) // -(-len(shown) // columns))
     rows = -(-len(shown) // columns)
     corners = np.vstack([cloud, nets.reshape(-1, 2)])
     low, high = corners.min(axis=0), corners.max(axis=0)
     margin = 0.04 * np.maximum(high - low, 1e-3 * max((high - low).max(), 1e-9))
-    width = DOUBLE_COLUMN if columns > 2 else 0.6 + 2.6 * columns
+    width = page_width(DOUBLE_COLUMN if columns > 2 else 0.6 + 2.6 * columns)
     side = width / columns
     figure = new_figure(width, min(rows * (0.85 * side + 0.2) + 0.6, PAGE_HEIGHT))
     grid = panel_grid(figure, len(shown), columns, sharex=True, sharey=True)
     many = len(shown) * (len(cloud) + len(links)) > 20_000
     for k, (axes, moment) in enumerate(zip(grid, shown, strict=True)):
-        panel_title(axes, chr(ord("a") + k), f"after {value_label(steps[moment])} {unit}")
+        one = unit[:-1] if steps[moment] == 1 else unit
+        letter = panel_letter(k) if len(shown) > 1 else ""
+        panel_title(axes, letter, f"After {value_label(steps[moment])} {one}")
         plain_axes(axes, 4, 4)
         handles = _draw_net(axes, cloud, nets[k], links, many)
     low, high = low - margin, high + margin
@@ -185,6 +202,7 @@ def snapshots_figure(
     if len(shown) < len(steps):
         text = f"{len(shown)} of {len(steps)} stored moments"
         handles.append(Line2D([], [], ls="", label=text))
+    name_map(figure, realization)
     legend_below(figure, handles)
     return figure
 
@@ -198,6 +216,7 @@ def draw_snapshots(inputs: Inputs, parameters: Parameters) -> Figure:
         store.read_data(inputs["data"], mapped=True).features,
         stored.lattice,
         unit=unit_of_training(stored.parameters),
+        realization=stored.id,
     )
 
 
@@ -225,19 +244,23 @@ def _progress(step: np.ndarray) -> np.ndarray:
     return 100.0 * step / max(step[-1], 1.0)
 
 
-def _limit(axes: Axes, values: np.ndarray, *, may_be_log: bool) -> None:
+def _limit(axes: Axes, values: np.ndarray, name: str) -> None:
     """Limits and ticks of y around values that may be none, all alike, or spread widely."""
     if not values.size:
         axes.set_yticks([])
         return
     low, high = values.min(), values.max()
-    if may_be_log and low > 0 and is_wide(values, 30.0):
+    if name == "quantization_error" and low > 0 and is_wide(values, 30.0):
         axes.set_ylim(low / 1.2, high * 1.2)
         log_axis(axes, "y")
         return
-    span = max(high - low, 1e-3 * abs(high), 1e-6)
-    axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
-    plain_numbers(axes.yaxis, 5)
+    if name == "topographic_error":
+        top = max(high, 1e-3)
+        axes.set_ylim(-0.04 * top, 1.1 * top)
+    else:
+        span = max(high - low, 1e-3 * abs(high), 1e-6)
+        axes.set_ylim(low - 0.05 * span, high + 0.05 * span)
+    plain_numbers(axes.yaxis, 3 if name == "radius" else 5)
 
 
 def _project(points: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -16,16 +16,24 @@ from kohorte.figures.cells import (
     fit_map,
     map_axes,
 )
+from kohorte.figures.maps import height_label
 from kohorte.figures.reading import Inputs, Parameters, read_map, unit_of_training
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    NAME_ROOM,
+    PAGE_HEIGHT,
     Style,
+    fitting_columns,
+    height_map,
+    name_map,
     new_figure,
+    page_width,
+    panel_letter,
     panel_title,
     paper_style,
     place_axes,
-    sequential_map,
+    plural,
     thin_bar,
     value_label,
 )
@@ -38,6 +46,7 @@ STAGES = 6
 """Moments of training that are drawn; of more, so many, evenly spaced."""
 
 _LEVELS = 9
+_CONTOUR = "#0072B2"
 
 
 @paper_style()
@@ -49,26 +58,27 @@ def umatrix_contours_figure(
     centroids: np.ndarray,
     cluster_centroids: np.ndarray,
     metric: str = "euclidean",
+    realization: str | None = None,
 ) -> Figure:
     """Draw the (M,) U-matrix with contours, all centroids, and the clusters of merged basins.
 
     `node_clusters` (M,) has the cluster of each node, `centroids` (C,) and `cluster_centroids` (K,)
-    the nodes at the bottom of basins and clusters. ConfigError where the U-matrix does not have one
+    the nodes at the bottom of basins and clusters, `realization` is the id of the map. ConfigError
+    where the U-matrix does not have one
     value for each node.
     """
     u_matrix = np.asarray(u_matrix, dtype=np.float64)
     if len(u_matrix) != lattice.n_nodes:
         raise ConfigError(f"{len(u_matrix)} values for {lattice.n_nodes} nodes")
-    page = MapPage(lattice)
+    page = MapPage(lattice, realization, height_label(metric))
     axes, positions = page.axes, np.asarray(lattice.coordinates())
-    cells = draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("viridis", 0, 1))
-    page.colour_bar(cells, f"U-matrix (mean {metric} distance to neighbours)")
+    page.colour_bar(draw_values(axes, cell_polygons(lattice), u_matrix, height_map()))
     handles = []
     if min(lattice.xdim, lattice.ydim) > 1 and np.ptp(u_matrix) > 0:
         levels = np.quantile(u_matrix, np.linspace(0.1, 0.95, _LEVELS))
-        style: Style = {"levels": np.unique(levels), "colors": "white", "linewidths": 0.45}
+        style: Style = {"levels": np.unique(levels), "colors": _CONTOUR, "linewidths": 0.6}
         axes.tricontour(positions[:, 0], positions[:, 1], u_matrix, **style)
-        handles.append(Line2D([], [], color=MUTED_LINE, lw=0.8, label="contours, by deciles"))
+        handles.append(Line2D([], [], color=_CONTOUR, lw=0.8, label="contours, by deciles"))
     if draw_boundaries(axes, lattice, node_clusters, 1.2):
         handles.append(Line2D([], [], color=INK, lw=1.6, label="boundary of clusters"))
     merged = np.setdiff1d(centroids, cluster_centroids)
@@ -93,12 +103,11 @@ def draw_umatrix_contours(inputs: Inputs, parameters: Parameters) -> Figure:
         inputs, parameters, "u_matrix", "node_clusters", "centroids", "cluster_centroids"
     )
     return umatrix_contours_figure(
-        lattice=stored.lattice, metric=stored.parameters["metric"], **stored.arrays
+        lattice=stored.lattice,
+        metric=stored.parameters["metric"],
+        realization=stored.id,
+        **stored.arrays,
     )
-
-
-MUTED_LINE = "#A0B8B0"
-"""What a white line on the colours of a U-matrix looks like on white paper."""
 
 
 @paper_style()
@@ -109,29 +118,34 @@ def umatrix_stages_figure(
     *,
     node_clusters: Sequence[np.ndarray] | None = None,
     unit: str = "steps",
+    realization: str | None = None,
 ) -> Figure:
     """Draw the U-matrix at moments of training, each in its own range of grey, with its clusters.
 
     `u_matrices` (S, M) were reached after (S,) `steps`, steps or epochs as `unit` says.
     `node_clusters`, S times (M,), draws the boundaries of clusters and says how many there are.
-    ConfigError where the arrays do not fit.
+    `realization` is the id of the map. ConfigError where the arrays do not fit.
     """
     steps, u_matrices = np.asarray(steps), np.asarray(u_matrices, dtype=np.float64)
     if u_matrices.shape != (len(steps), lattice.n_nodes) or not len(steps):
         raise ConfigError(
             f"U-matrices have shape {u_matrices.shape}; expected {(len(steps), lattice.n_nodes)}"
         )
-    columns = min(len(steps), 3)
+    columns = fitting_columns(len(steps), 2.2)
+    columns = -(-len(steps) // -(-len(steps) // columns))
     rows = -(-len(steps) // columns)
-    side = (DOUBLE_COLUMN - 0.5) / columns - 0.75
-    size = fit_map(lattice, side, 2.4)
-    wide, tall = max(size.width + 0.75, 2.2), size.height + 0.62
-    page = (0.5 + columns * wide, rows * tall + 0.1)
+    heading = NAME_ROOM if realization else 0.0
+    side = (page_width(DOUBLE_COLUMN) - 0.5) / columns - 0.75
+    size = fit_map(lattice, side, min(2.4, (PAGE_HEIGHT - 0.4) / rows - 0.62))
+    tall = size.height + 0.62
+    width = page_width(0.5 + columns * max(size.width + 0.75, 2.2))
+    wide = (width - 0.5) / columns
+    page = (width, rows * tall + 0.1 + heading)
     figure = new_figure(*page, layout=None)
     polygons, place = cell_polygons(lattice), partial(place_axes, figure, page)
     for k, step in enumerate(steps):
         row, column = divmod(k, columns)
-        x, y = 0.5 + column * wide, page[1] - row * tall - 0.27 - size.height
+        x, y = 0.5 + column * wide, page[1] - heading - row * tall - 0.27 - size.height
         axes = place(x, y, size.width, size.height)
         map_axes(axes, lattice)
         if column:
@@ -140,13 +154,14 @@ def umatrix_stages_figure(
         if k + columns < len(steps):
             axes.set_xlabel("")
             axes.tick_params(labelbottom=False)
-        cells = draw_values(axes, polygons, u_matrices[k], sequential_map("bone_r", 0.02, 0.85))
-        title = f"after {value_label(step)} {unit}"
+        cells = draw_values(axes, polygons, u_matrices[k], height_map())
+        title = f"After {value_label(step)} {unit if step != 1 else unit[:-1]}"
         if node_clusters is not None:
             draw_boundaries(axes, lattice, node_clusters[k], 0.9)
-            title += f": {len(np.unique(node_clusters[k]))} clusters"
-        panel_title(axes, chr(ord("a") + k), title)
+            title += f": {plural(len(np.unique(node_clusters[k])), 'cluster')}"
+        panel_title(axes, panel_letter(k) if len(steps) > 1 else "", title)
         thin_bar(figure, cells, place(x + size.width + 0.05, y, 0.07, size.height))
+    name_map(figure, realization)
     return figure
 
 
@@ -168,4 +183,5 @@ def draw_umatrix_stages(inputs: Inputs, parameters: Parameters) -> Figure:
         lattice,
         node_clusters=clusters if known["method"] == "basins" else None,
         unit=unit_of_training(known),
+        realization=stored.id,
     )

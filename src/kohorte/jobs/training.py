@@ -14,7 +14,7 @@ from kohorte.maps.draws import see
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Realization, Recording, run_realizations
 from kohorte.maps.resolve import resolve_parameters
-from kohorte.provenance import digest_of
+from kohorte.provenance import digest_of, plan_digest
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +65,9 @@ def train_batch(
     _LOG.info("%d of %d maps to train", len(missing), len(members))
     if any(parameters.backend == "jax" for _, parameters in missing):
         log_device()
+    trained = {member["id"] for member, _ in missing}
+    if other := store.other_versions(p for i, p in paths.items() if i not in trained):
+        _LOG.info("kept: %s, whose code for maps is the same", other)
 
     def write(k: int, realization: Realization) -> None:
         member, parameters = missing[k]
@@ -82,5 +85,7 @@ def train_batch(
         recording=Recording(**recording),
         threads=threads,
     )
-    files = list(paths.values())
-    store.write_index(index, files, [store.list_realization(f) for f in files], **losses)
+    entries = [
+        store.list_realization(paths[member["id"]], plan_digest(member)) for member in members
+    ]
+    store.write_index(index, list(paths.values()), entries, **losses)

@@ -27,7 +27,7 @@ COLUMNS = ("rule", "job", *_MEASURED.values(), *_ASKED.values())
 
 
 def job_table(records: Iterable[str | Path]) -> pd.DataFrame:
-    """Return one row a job, from `<rule>.tsv` or `<rule>/<job>.tsv` in a folder `benchmarks`."""
+    """Return one row per job, from `<rule>.tsv` or `<rule>/<job>.tsv` in a folder `benchmarks`."""
     rows = []
     for path in map(Path, records):
         parts = path.with_suffix("").parts

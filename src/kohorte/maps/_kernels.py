@@ -20,10 +20,12 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-#: Nodes in a vector: one register of 256 bits. Results do not depend on it.
-LANES = 8
+#: Nodes in a vector: one register of 512 bits where the processor that is compiled for has them,
+#: else of 256. Results do not depend on it, and numba's cache keeps processors apart.
+LANES = 16 if "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2] else 8
 
 #: Nodes are padded to a multiple of this, which all widths of tiles divide.
 NODE_PADDING = 48
@@ -32,6 +34,21 @@ NODE_PADDING = 48
 #: bias(w) - x.w. SQUARE: sum (w - x)^2. ABSOLUTE: sum |w - x|. LARGEST: max |w - x|. COSINE:
 #: -x.w / |w|. The sums of the last four run over the present features.
 DOT, SQUARE, ABSOLUTE, LARGEST, COSINE = range(5)
+
+#: Nodes in a block: neighbours, whose distances are computed together or not at all.
+BLOCK_NODES = 16
+
+#: Blocks in a word of bits that say which of them are looked at.
+WORD = 64
+
+#: Above the number of blocks, a power of two.
+MOST_BLOCKS = 1 << 12
+
+#: Offset of empty blocks: finite, and above whatever a value can be.
+NOWHERE = 1e38
+
+#: Number of nodes that only fill up a block: above that of any other.
+NO_NODE = 2**31 - 1
 
 #: Kind of a metric, see kohorte.maps.parameters.Metric, by its name.
 KINDS = {"square": SQUARE, "absolute": ABSOLUTE, "largest": LARGEST, "cosine": COSINE}
@@ -93,6 +110,21 @@ class _Code:
             step //= 2
         return values
 
+    def lowest(self, values: ir.Value, numbers: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Return the least value of all lanes and the lowest number beside it, in each lane."""
+        builder = self.builder
+        least = self.least(values)
+        among = builder.fcmp_ordered("==", values, least)
+        numbers = builder.select(among, numbers, ir.Constant(_INTS, [NO_NODE] * LANES))
+        step = LANES // 2
+        while step:
+            lanes = ir.Constant(_INTS, [lane ^ step for lane in range(LANES)])
+            other = builder.shuffle_vector(numbers, numbers, lanes)
+            lower = builder.icmp_signed("<", other, numbers)
+            numbers = builder.select(lower, other, numbers)
+            step //= 2
+        return least, numbers
+
     def bits(self, truths: ir.Value) -> ir.Value:
         """Pack a vector of truths into the lowest bits of an integer."""
         return self.builder.zext(self.builder.bitcast(truths, ir.IntType(LANES)), _LONG)
@@ -110,6 +142,25 @@ class _Code:
         bits = builder.load(left)
         yield builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
         builder.store(builder.and_(bits, builder.sub(bits, self.long(1))), left)
+        builder.branch(test)
+        builder.position_at_end(end)
+
+    @contextmanager
+    def each_two_bits(self, left: ir.Value) -> Iterator[tuple[ir.Value, ir.Value, ir.Value]]:
+        """Do as each_bit for two bits at a time, and whether there is a second one."""
+        builder = self.builder
+        test, body, end = (builder.append_basic_block(f"pairs.{name}") for name in "abc")
+        builder.branch(test)
+        builder.position_at_end(test)
+        some = builder.icmp_unsigned("!=", builder.load(left), self.long(0))
+        builder.cbranch(some, body, end)
+        builder.position_at_end(body)
+        bits = builder.load(left)
+        rest = builder.and_(bits, builder.sub(bits, self.long(1)))
+        one = builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
+        other = builder.cttz(rest, ir.Constant(ir.IntType(1), 0))
+        yield one, other, builder.icmp_unsigned("!=", rest, self.long(0))
+        builder.store(builder.and_(rest, builder.sub(rest, self.long(1))), left)
         builder.branch(test)
         builder.position_at_end(end)
 
@@ -402,6 +453,14 @@ def _best_node(best: np.ndarray, where: np.ndarray, start: int) -> tuple[int, in
 
 
 @njit(nogil=True, cache=True)
+def aligned_floats(size: int) -> np.ndarray:
+    """Return zeros (size,) float32 that begin a line of the cache: vectors do not cross two."""
+    room = np.zeros(size + 15, np.float32)
+    first = -(room.ctypes.data // 4) % 16
+    return room[first : first + size]
+
+
+@njit(nogil=True, cache=True)
 def search(
     points: np.ndarray,
     panels: np.ndarray,
@@ -498,6 +557,401 @@ def search(
             else:
                 pair = _best_node(best, where, 2 * r * LANES)
                 nodes[start + r, 0], nodes[start + r, 1] = pair
+
+
+def _make_block_function(
+    returned: types.Type,
+    generate: Callable[[_Code, list[ir.Value], list[ir.Value], int, int], Any],
+) -> Callable[..., Any]:
+    """Make a function of numba whose code `generate(code, pointers, numbers, F, n_best)` writes.
+
+    It takes (arrays, numbers, features, ranks), all tuples: flat arrays, int64, and two whose
+    lengths are the numbers of features and of best nodes, which are constants of the code then.
+    """
+
+    @intrinsic
+    def function(
+        typing_context: Any,
+        arrays: types.BaseTuple,
+        numbers: types.BaseTuple,
+        features: types.BaseTuple,
+        ranks: types.BaseTuple,
+    ) -> tuple[Any, Callable[..., Any]]:
+        return returned(arrays, numbers, features, ranks), write
+
+    def write(
+        context: Any, builder: ir.IRBuilder, signature: Any, arguments: list[ir.Value]
+    ) -> ir.Value:
+        arrays = zip(signature.args[0], cgutils.unpack_tuple(builder, arguments[0]), strict=True)
+        pointers = [
+            context.make_array(kind)(context, builder, array).data for kind, array in arrays
+        ]
+        numbers = cgutils.unpack_tuple(builder, arguments[1])
+        sizes = len(signature.args[2]), len(signature.args[3])
+        value = generate(_Code(builder), pointers, numbers, *sizes)
+        return context.get_dummy_value() if value is None else value
+
+    return function
+
+
+class _Found:
+    """The best values of a point in each lane, ascending, and their nodes, in registers."""
+
+    def __init__(self, code: _Code, n_best: int) -> None:
+        self.code = code
+        none = ir.Constant(_FLOATS, [float("inf")] * LANES), ir.Constant(_INTS, [NO_NODE] * LANES)
+        self.kept = [
+            tuple(cgutils.alloca_once_value(code.builder, value) for value in none)
+            for _ in range(n_best)
+        ]
+
+    def now(self) -> list[tuple[ir.Value, ir.Value]]:
+        """Return the values and nodes."""
+        load = self.code.builder.load
+        return [(load(value), load(node)) for value, node in self.kept]
+
+    def take(self, new: tuple[ir.Value, ir.Value], *, lower: bool) -> None:
+        """Take in a value and its node in each lane; of equal values the lower node comes first.
+
+        `lower` says that the node is known to be lower than all before.
+        """
+        builder = self.code.builder
+        for home, kept in zip(self.kept, self.now(), strict=True):
+            if lower:
+                first = builder.fcmp_ordered("<=", new[0], kept[0])
+            else:
+                equal = builder.fcmp_ordered("==", new[0], kept[0])
+                first = builder.and_(equal, builder.icmp_signed("<", new[1], kept[1]))
+                first = builder.or_(first, builder.fcmp_ordered("<", new[0], kept[0]))
+            for k in range(2):
+                builder.store(builder.select(first, new[k], kept[k]), home[k])
+            # What is not the better of the two goes on to the next.
+            new = builder.select(first, kept[0], new[0]), builder.select(first, kept[1], new[1])
+
+    def over_lanes(self) -> list[tuple[ir.Value, ir.Value]]:
+        """Return the best values of all lanes and their nodes, as many, each in every lane."""
+        builder, kept = self.code.builder, self.now()
+        found = [self.code.lowest(*kept[0])]
+        if len(kept) == 2:
+            # The lane of the best enters with its second.
+            taken = builder.icmp_signed("==", kept[0][1], found[0][1])
+            rest = [builder.select(taken, kept[1][k], kept[0][k]) for k in range(2)]
+            found.append(self.code.lowest(*rest))
+        return found
+
+
+def _values(
+    code: _Code, x: ir.Value, table: tuple[ir.Value, ...], block: ir.Value, n_features: int
+) -> list[tuple[ir.Value, ir.Value]]:
+    """Return the values of a block's nodes, as the search through all has them, and their numbers.
+
+    `table` has weights, bias and ids of search_blocks.
+    """
+    weights, bias, ids = table
+    long, first = code.long, code.builder.mul(block, code.long(BLOCK_NODES))
+    nodes = code.at(weights, code.builder.mul(first, long(n_features)))
+    values = []
+    for v in range(0, BLOCK_NODES, LANES):
+        total = code.load(code.at(bias, first, long(v)))
+        for f in range(n_features):
+            w = code.load(code.at(nodes, long(f * BLOCK_NODES + v)))
+            total = code.fma(w, code.spread(code.builder.load(code.at(x, long(f)))), total)
+        values.append((total, code.load(code.at(ids, first, long(v)), _INTS)))
+    return values
+
+
+def _bound_blocks(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> None:
+    """Write the code of _bounds: what `search_blocks` compares for TILE_POINTS points, all blocks.
+
+    Arrays are x, centres, offsets, bounds, start; numbers row, panels of centres, blocks. It fills
+    the rows of `bounds` (rows, blocks) with |c|^2 / 2 - r^2 / 2 + c.x, and `start` with the block
+    that has the least.
+    """
+    builder, long = code.builder, code.long
+    x, centres, offsets, bounds, start = pointers
+    row, n_panels, n_blocks = numbers
+    line = BOUND_VECTORS * LANES
+    points = [
+        code.at(x, builder.mul(builder.add(row, long(p)), long(n_features)))
+        for p in range(TILE_POINTS)
+    ]
+    # Which block it is takes the last digits of a value's place: a start need not be the very best.
+    infinite = ir.Constant(_FLOATS, [float("inf")] * LANES)
+    least = [cgutils.alloca_once_value(builder, infinite) for _ in points]
+    table = centres, offsets, long(n_features * line), long(line)
+    lanes = ir.Constant(_INTS, list(range(LANES)))
+    digits = ir.Constant(_INTS, [-MOST_BLOCKS] * LANES)
+    with cgutils.for_range(builder, n_panels, intp=_LONG) as loop:
+        totals = code.sums(DOT, points, None, long(n_features), loop.index, BOUND_VECTORS, table)
+        for v in range(BOUND_VECTORS):
+            first = builder.add(builder.mul(loop.index, long(line)), long(v * LANES))
+            number = builder.or_(code.spread(builder.trunc(first, _INT), _INTS), lanes)
+            for p in range(TILE_POINTS):
+                home = code.at(bounds, builder.mul(builder.add(row, long(p)), n_blocks), first)
+                code.store(totals[p, v], home)
+                key = builder.and_(builder.bitcast(totals[p, v], _INTS), digits)
+                key = builder.bitcast(builder.or_(key, number), _FLOATS)
+                builder.store(code.smaller(key, builder.load(least[p])), least[p])
+    for p in range(TILE_POINTS):
+        key = builder.extract_element(code.least(builder.load(least[p])), _INT(0))
+        block = builder.and_(builder.bitcast(key, _INT), _INT(MOST_BLOCKS - 1))
+        builder.store(block, code.at(start, builder.add(row, long(p))))
+
+
+def _look_first(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> None:
+    """Write the code of _first_values: set `value` to the n_best-th of the block `start`.
+
+    Arrays are x, weights, bias, ids, start, value; the number is the row.
+    """
+    builder, row = code.builder, numbers[0]
+    x, weights, bias, ids, start, value = pointers
+    block = builder.sext(builder.load(code.at(start, row)), _LONG)
+    point = code.at(x, builder.mul(row, code.long(n_features)))
+    found = _Found(code, n_best)
+    for pair in _values(code, point, (weights, bias, ids), block, n_features):
+        found.take(pair, lower=True)
+    least = found.over_lanes()[-1][0]
+    builder.store(builder.extract_element(least, _INT(0)), code.at(value, row))
+
+
+def _look_further(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> ir.Value:
+    """Write the code of _look: look at all blocks but those whose bound - r reach > limit.
+
+    Arrays are x, weights, bias, ids, bounds, radii, reach, limit, nodes; numbers row, blocks, and
+    the place in `nodes` of the n_best nodes that are found. Returns how many blocks it looked at.
+    """
+    builder, long = code.builder, code.long
+    x, weights, bias, ids, bounds, radii, reach, limit, nodes = pointers
+    row, n_blocks, place = numbers
+    found, also = _Found(code, n_best), _Found(code, n_best)
+    back = code.spread(builder.fneg(builder.load(code.at(reach, row))))
+    most = code.spread(builder.load(code.at(limit, row)))
+    point = code.at(x, builder.mul(row, long(n_features)))
+    lows = code.at(bounds, builder.mul(row, n_blocks))
+    left = cgutils.alloca_once(builder, _LONG)
+    looks = cgutils.alloca_once_value(builder, long(0))
+    with cgutils.for_range_slice(builder, long(0), n_blocks, long(WORD), _LONG) as (first, _):
+        word = long(0)
+        for v in range(0, WORD, LANES):
+            radius = code.load(code.at(radii, first, long(v)))
+            low = code.fma(radius, back, code.load(code.at(lows, first, long(v))))
+            near = builder.not_(builder.fcmp_ordered(">", low, most))
+            word = builder.or_(word, builder.shl(code.bits(near), long(v)))
+        builder.store(word, left)
+        builder.store(builder.add(builder.load(looks), builder.ctpop(word)), looks)
+        # Two at a time, that do not wait for each other; the second may be the empty block behind
+        # the last one.
+        with code.each_two_bits(left) as (one, other, is_there):
+            other = builder.select(is_there, builder.add(first, other), n_blocks)
+            for kept, block in ((found, builder.add(first, one)), (also, other)):
+                for pair in _values(code, point, (weights, bias, ids), block, n_features):
+                    kept.take(pair, lower=True)
+    for pair in also.now():
+        found.take(pair, lower=False)
+    for k, (_, node) in enumerate(found.over_lanes()):
+        builder.store(builder.extract_element(node, _INT(0)), code.at(nodes, place, long(k)))
+    return builder.load(looks)
+
+
+#: Vectors of blocks in a panel of their centres.
+BOUND_VECTORS = 2
+
+#: Steps towards the smallest ball around a block.
+BALL_STEPS = 8
+
+#: Points whose bounds are in memory at a time.
+BLOCK_POINTS = 32
+
+#: See search_blocks: units in the last place, for each feature and in all.
+SLACK = 8, 32
+
+_bounds = _make_block_function(types.void, _bound_blocks)
+_first_values = _make_block_function(types.void, _look_first)
+_look = _make_block_function(types.int64, _look_further)
+
+
+@njit(nogil=True, cache=True)
+def search_blocks(
+    points: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    ids: np.ndarray,
+    centre: np.ndarray,
+    centres: np.ndarray,
+    offsets: np.ndarray,
+    radii: np.ndarray,
+    longest: float,
+    shift: float,
+    most: float,
+    nodes: np.ndarray,
+    features: tuple[int, ...],
+    ranks: tuple[int, ...],
+) -> tuple[int, int]:
+    """Do as `search` for DOT, without looking at all nodes.
+
+    Returns how many points it is done with, and how many blocks it looked at. It ends before all
+    are done where more than `most` blocks for each of the first BLOCK_POINTS were looked at. The
+    result is the same as that of `search`, in ties, too.
+
+    With y = centre - point = -x, a node's value is s(w) = bias + w.x = e + (|y - w|^2 - |y|^2) / 2,
+    where e = bias - |w|^2 / 2 is at least `shift`: 0 but for rounding, or -1/2 for unit vectors
+    without a bias. Nodes of a block lie within r of its centre c, so that |y - w| >= |y - c| - r.
+    Let s0 be the n_best-th value of some block, and
+
+        reach^2 = |y|^2 + 2 (s0 - shift + slack),   limit = (reach^2 - |y|^2) / 2 + slack.
+
+    If |y - c| > reach + r, which is |c|^2/2 - r^2/2 + c.x - r reach > (reach^2 - |y|^2) / 2, then
+    s(w) > s0 + slack for all nodes of the block, none of which can be among the best, nor tie.
+
+    The slack is (8 F + 32) u (L + |y|)^2, L the largest |w| and u = 2^-24, and covers rounding, to
+    first order in u. A value is F fused multiply-adds that begin with the bias: it is off by
+    F u (L^2 / 2 + L |y|). A bound, F of them, is off by F u (2 L^2 + L |y|), since r is at most
+    2 L, and what it begins with by 2 u L^2; its last step by u times what comes out, at most
+    2 L^2 + L |y| + 2 L reach, where reach is less than 1.5 (L + |y|). |y|^2 is off by F u |y|^2,
+    the terms of reach^2 and limit, each at most 3 (L + |y|)^2, by a few u of that. The sum of all
+    is below (4 F + 24) u (L + |y|)^2. Where products fall below the normal numbers of float32
+    errors are absolute, and covered by 2^-140.
+
+    Parameters
+    ----------
+    points
+        (N, F) float32, no value missing.
+    weights
+        (K + 1, F, BLOCK_NODES) float32: blocks of nodes, the last one empty, K a multiple of WORD.
+        In each lane nodes fall from block to block: of equal values the later is the lower node's.
+    bias, ids
+        ((K + 1) BLOCK_NODES,) as in `search`, and int32 numbers of the nodes; inf and NO_NODE where
+        there is none.
+    centre
+        (F,), see `search`.
+    centres
+        (P, F, BOUND_VECTORS LANES) float32, for all blocks but perhaps the last, which are empty.
+    offsets
+        (K,) float32, |c|^2 / 2 - r^2 / 2, NOWHERE for empty blocks.
+    radii
+        (K,) float32.
+    longest, shift
+        L and the least e.
+    nodes
+        (N, n_best) int32, to be filled.
+    features, ranks
+        Tuples of length F and n_best, of anything.
+    """
+    n_points, n_features, n_best = points.shape[0], len(features), len(ranks)
+    n_blocks, n_panels = radii.size, centres.shape[0]
+    flat, middles, out = weights.reshape(-1), centres.reshape(-1), nodes.reshape(-1)
+    x = np.zeros(BLOCK_POINTS * n_features, np.float32)
+    bounds = aligned_floats(BLOCK_POINTS * n_blocks)
+    bounds[:] = NOWHERE
+    start = np.empty(BLOCK_POINTS, np.int32)
+    value, square, reach, limit = np.empty((4, BLOCK_POINTS), np.float32)
+    share = np.float32((SLACK[0] * n_features + SLACK[1]) * 2.0**-24)
+    largest, lowest = np.float32(longest), np.float32(shift)
+    looks = 0
+    for first in range(0, n_points, BLOCK_POINTS):
+        count = min(BLOCK_POINTS, n_points - first)
+        for r in range(count):
+            total = np.float32(0)
+            for f in range(len(features)):
+                offset = centre[f] - points[first + r, f]
+                x[r * len(features) + f] = offset
+                total += offset * offset
+            square[r] = total
+        for r in range(0, count, TILE_POINTS):
+            _bounds((x, middles, offsets, bounds, start), (r, n_panels, n_blocks), features, ranks)
+        for r in range(count):
+            _first_values((x, flat, bias, ids, start, value), (r,), features, ranks)
+        for r in range(BLOCK_POINTS):
+            size = largest + np.sqrt(square[r])
+            slack = share * size * size + np.float32(2.0**-140)
+            above = value[r] - lowest + slack
+            reach[r] = np.sqrt(max(np.float32(0), square[r] + above + above))
+            limit[r] = above + slack
+        for r in range(count):
+            looks += _look(
+                (x, flat, bias, ids, bounds, radii, reach, limit, out),
+                (r, n_blocks, (first + r) * n_best),
+                features,
+                ranks,
+            )
+        if first == 0 and looks > most * count:
+            return count, looks
+    return n_points, looks
+
+
+@njit(nogil=True, cache=True)
+def fill_blocks(
+    nodes: np.ndarray,
+    values: np.ndarray,
+    order: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    ids: np.ndarray,
+    centres: np.ndarray,
+    offsets: np.ndarray,
+    radii: np.ndarray,
+) -> tuple[float, float]:
+    """Fill the tables of search_blocks, see there; return `longest` and `shift`.
+
+    `nodes` (M, F) and `values` (M,) are what the weights and biases are made from; `order`
+    (blocks, BLOCK_NODES) has the nodes of each block, -1 where there is none. The tables are those
+    of empty blocks at the start.
+    """
+    n_features, line = nodes.shape[1], centres.shape[2]
+    middle = np.empty(n_features, np.float32)
+    longest, shift = 0.0, np.inf
+    for b in range(order.shape[0]):
+        count = 0
+        middle[:] = 0
+        for k in range(BLOCK_NODES):
+            node = order[b, k]
+            if node >= 0:
+                count += 1
+                ids[b * BLOCK_NODES + k] = node
+                bias[b * BLOCK_NODES + k] = values[node]
+                for f in range(n_features):
+                    weights[b, f, k] = nodes[node, f]
+                    middle[f] += nodes[node, f]
+        for f in range(n_features):
+            middle[f] /= np.float32(count)
+        # From the mean towards the farthest, by steps that fall: near the smallest ball, of a
+        # radius a tenth smaller. Source: Badoiu & Clarkson, Proc. SODA (2003) 801.
+        for step in range(BALL_STEPS):
+            far, farthest = order[b, 0], -1.0
+            for k in range(BLOCK_NODES):
+                if order[b, k] >= 0:
+                    apart = 0.0
+                    for f in range(n_features):
+                        apart += (nodes[order[b, k], f] - middle[f]) ** 2
+                    if apart > farthest:
+                        far, farthest = order[b, k], apart
+            for f in range(n_features):
+                middle[f] += (nodes[far, f] - middle[f]) / np.float32(step + 4)
+        own = 0.0
+        for f in range(n_features):
+            centres[b // line, f, b % line] = middle[f]
+            own += np.float64(middle[f]) * np.float64(middle[f])
+        radius = 0.0
+        for k in range(BLOCK_NODES):
+            node = order[b, k]
+            if node >= 0:
+                apart = square = 0.0
+                for f in range(n_features):
+                    w = np.float64(nodes[node, f])
+                    square += w * w
+                    apart += (w - middle[f]) * (w - middle[f])
+                longest = max(longest, square)
+                shift = min(shift, values[node] - square / 2)
+                radius = max(radius, apart)
+        radii[b] = math.sqrt(radius) * (1 + 2.0**-22)
+        offsets[b] = (own - np.float64(radii[b]) ** 2) / 2
+    return math.sqrt(longest), shift
 
 
 @njit(nogil=True, cache=True)

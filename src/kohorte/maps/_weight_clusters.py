@@ -90,8 +90,11 @@ def hdbscan(
     weights: np.ndarray, lattice: Lattice, n_clusters: int | str | None, seed: int
 ) -> np.ndarray:
     """Cluster by HDBSCAN; noise joins the nearest node that is none, all noise is one cluster."""
+    from scipy.sparse import csr_array
     from scipy.spatial import cKDTree
     from sklearn.cluster import HDBSCAN
+
+    from kohorte.maps._spanning import spanning_tree
 
     if n_clusters is not None:
         raise ConfigError(
@@ -100,15 +103,31 @@ def hdbscan(
         )
     if weights.shape[0] < 2:
         return np.zeros(weights.shape[0], dtype=np.int64)
+    # Given the points, scikit-learn would sort the many equal lengths of its tree in an order that
+    # follows the processor. It is given the tree, with all lengths different.
+    smallest, n_nodes = min(SMALLEST_CLUSTER, weights.shape[0]), weights.shape[0]
+    first, second, lengths = spanning_tree(np.ascontiguousarray(weights, np.float64), smallest)
+    tree = csr_array((_told_apart(lengths), (first, second)), shape=(n_nodes, n_nodes))
     with single_threaded():
-        model = HDBSCAN(min_cluster_size=min(SMALLEST_CLUSTER, weights.shape[0]), copy=True)
-        ids = model.fit_predict(weights)
+        model = HDBSCAN(smallest, min_samples=1, metric="precomputed", copy=True)
+        ids = model.fit_predict(tree + tree.T)
     noise = ids < 0
     if noise.all():
         return np.zeros(ids.size, dtype=np.int64)
     _, nearest = cKDTree(weights[~noise]).query(weights[noise])
     ids[noise] = ids[~noise][nearest]
     return ids
+
+
+def _told_apart(lengths: np.ndarray) -> np.ndarray:
+    """Return lengths >= 0 with equal ones raised to the next numbers, in their order."""
+    order = np.argsort(lengths, kind="stable")
+    steps = np.arange(lengths.size)
+    # The bits of positive numbers, read as integers, are in the order of the numbers.
+    bits = np.maximum(lengths[order].view(np.int64), 1)
+    told = np.empty_like(lengths)
+    told[order] = (np.maximum.accumulate(bits - steps) + steps).view(np.float64)
+    return told
 
 
 def _with_number(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import rowwise
 from kohorte.maps.novelty import in_quantization_errors
 from kohorte.maps.winners import find_winners
@@ -36,6 +37,7 @@ def assign(
     hits: np.ndarray,
     *,
     metric: str = "euclidean",
+    lattice: Lattice | None = None,
     threads: int = 1,
 ) -> Assignment:
     """Assign new points to the clusters of a map that hold points of its training.
@@ -43,10 +45,10 @@ def assign(
     The nodes of a cluster without any win nothing: what would go there goes to the nearest other
     node. `points` are (N, F), NaN where a value is missing, `weights` (M, F) float32;
     `node_clusters` and `hits` (M,) are the cluster of each node, and how many points of the
-    training it won.
+    training it won. `lattice` makes the search faster, see find_winners.
     """
     inhabited = np.bincount(node_clusters, hits)[node_clusters] > 0
-    winners = find_winners(points, weights, metric=metric, threads=threads)
+    winners = find_winners(points, weights, metric=metric, lattice=lattice, threads=threads)
     again = ~inhabited[winners]
     if again.any():
         nodes = np.flatnonzero(inhabited)

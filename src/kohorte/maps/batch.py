@@ -45,7 +45,7 @@ def train_batch(
     """Return weights (M, F) float32, trained with all points at once.
 
     An epoch finds the winner c(p) of every point p and then sets each node to the mean of all
-    points, weighed by the neighbourhood kernel h at the lattice distance d from their winner:
+    points, weighted by the neighbourhood kernel h at the lattice distance d from their winner:
 
         w_i = sum_p h(d(c(p), i), n) p / sum_p h(d(c(p), i), n),
 
@@ -79,7 +79,7 @@ def train_batch(
         return _train_with_jax(table.whole(), trained, n, observer, neighbourhood, metric)
     for epoch, size in enumerate(n):
         sums = NodeSums(lattice, table.n_features, masked=table.masked)
-        search = WinnerSearch(trained, metric)
+        search = WinnerSearch(trained, metric, lattice)
         for points in table:
             sums.add(points, search.winners(points, threads=threads), threads)
         trained = sums.means(neighbourhood, size, trained, threads)
@@ -186,8 +186,9 @@ class MiniBatches:
         if self._means is not None and fresh.any():
             self.weights[:, fresh] = feature_means(points)[fresh]
         self.known |= fresh
-        nodes = WinnerSearch(self.weights, self._metric).winners(points, threads=threads)
         lattice = self._neighbourhood.lattice
+        search = WinnerSearch(self.weights, self._metric, lattice)
+        nodes = search.winners(points, threads=threads)
         # Counts per feature throughout: a later part may have missing values.
         sums = NodeSums(lattice, points.shape[1], masked=True)
         sums.add(points, nodes, threads)

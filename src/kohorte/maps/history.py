@@ -135,7 +135,9 @@ class Observer:
 
     def _record(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> None:
         if self.moments and (done == 0 or done in self._measured_at):
-            nodes, lengths = find_two_winners(self._sample, weights, metric=self.metric)
+            nodes, lengths = find_two_winners(
+                self._sample, weights, metric=self.metric, lattice=self.lattice
+            )
             errors = quantization_error(lengths[:, 0]), topographic_error(nodes, self.lattice)
             self._entries.append((done, *errors, radius, alpha))
         if done in self._kept_at:

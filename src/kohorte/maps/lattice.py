@@ -1,9 +1,10 @@
 """Lattices of nodes: coordinates, neighbours, distances, and heuristics for their size."""
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,27 @@ TOPOLOGIES = {
 }
 
 
+@functools.lru_cache(maxsize=16)
+def _blocks(xdim: int, ydim: int, size: int) -> npt.NDArray[np.int64]:
+    width = -(-xdim // -(-xdim // math.isqrt(size)))
+    count = -(-ydim // (size // width))
+    edges = [ydim * k // count for k in range(count + 1)]
+    nodes = np.arange(xdim * ydim).reshape(ydim, xdim)
+    strips = []
+    for first, last in itertools.pairwise(edges):
+        width = size // (last - first)
+        n_blocks = -(-xdim // width)
+        wide = np.full((last - first, n_blocks * width), -1)
+        wide[:, :xdim] = nodes[first:last]
+        parts = wide.reshape(last - first, n_blocks, width).swapaxes(0, 1)
+        blocks = np.full((n_blocks, size), -1)
+        blocks[:, : (last - first) * width] = parts.reshape(n_blocks, -1)
+        strips.append(blocks)
+    table = np.concatenate(strips)[::-1].copy()
+    table.flags.writeable = False
+    return table
+
+
 @dataclass(frozen=True)
 class Lattice:
     """A lattice of xdim * ydim nodes; node r sits in column r % xdim of row r // xdim.
@@ -96,14 +118,14 @@ class Lattice:
             self.ydim * height if self.ydim > 1 else math.inf,
         )
 
-    @cached_property
+    @functools.cached_property
     def _coordinates(self) -> np.ndarray:
         cells = TOPOLOGIES[self.topology]
         nodes = np.arange(self.n_nodes)
         x, y = nodes % self.xdim, nodes // self.xdim
         return _frozen(np.column_stack([x + cells.row_shift * (y % 2), y * cells.row_height]))
 
-    @cached_property
+    @functools.cached_property
     def _neighbours(self) -> np.ndarray:
         nodes = np.arange(self.n_nodes)
         x, y = nodes % self.xdim, nodes // self.xdim
@@ -131,6 +153,14 @@ class Lattice:
     def neighbours(self) -> np.ndarray:
         """Return every node's neighbours, (M, D) int32, in the descent's tie order; -1 for none."""
         return self._neighbours
+
+    def blocks(self, size: int) -> npt.NDArray[np.int64]:
+        """Return nodes that lie close together, (blocks, size), -1 where a block has fewer.
+
+        Blocks are nearly square and share no node. In each column of the table nodes fall from
+        block to block.
+        """
+        return _blocks(self.xdim, self.ydim, size)
 
     def are_neighbours(self, a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell whether nodes a and b are lattice neighbours, elementwise; a node is not its own."""
@@ -160,7 +190,7 @@ class Lattice:
             table = self._distances.setdefault(kind, self.offset_distances(kind))
         return self.take_offsets(table, node)
 
-    @cached_property
+    @functools.cached_property
     def _distances(self) -> dict[str, np.ndarray]:
         return {}
 

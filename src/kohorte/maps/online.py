@@ -16,7 +16,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import Neighbourhood
 from kohorte.maps.parameters import METRICS, PARAMETERS
 from kohorte.maps.schedules import Radii, learning_rates
-from kohorte.maps.winners import has_missing
+from kohorte.maps.winners import aligned, has_missing
 
 #: Steps whose schedule and order are held in memory at a time.
 STEP_BLOCK = 1 << 14
@@ -199,9 +199,9 @@ def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     n_nodes, n_features = weights.shape
     size = -(-n_nodes // NODE_PADDING) * NODE_PADDING
-    padded = np.zeros((n_features, size), np.float32)
+    padded = aligned(n_features * size, 0).reshape(n_features, size)
     padded[:, :n_nodes] = weights.T
-    bias = np.full(size, np.inf, np.float32)
+    bias = aligned(size, np.inf)
     bias[:n_nodes] = 0
     return padded, bias
 

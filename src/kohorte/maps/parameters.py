@@ -70,7 +70,7 @@ KERNEL_NAMES = (
     *("bubble", "mexican_hat", "triangle"),
 )
 
-#: Kernels with negative values: means weighed by them are not defined, so no batch training.
+#: Kernels with negative values: means weighted by them are not defined, so no batch training.
 NEGATIVE_KERNELS = ("mexican_hat",)
 
 LATTICE_DISTANCES = ("links", "euclidean")
@@ -436,12 +436,12 @@ def check_rows(topology: str, periodic: bool, ydim: int) -> None:
 
 
 def check_averaging(kernel: str, trainer: str = "batch") -> None:
-    """Raise ParameterError for a kernel that means cannot be weighed by."""
+    """Raise ParameterError for a kernel that means cannot be weighted by."""
     if kernel in NEGATIVE_KERNELS:
         raise ParameterError(
             "kernel",
-            f": {kernel!r} has negative values, and the trainer {trainer!r} takes means weighed by "
-            "the kernel; use the trainer 'online', or another kernel",
+            f": {kernel!r} has negative values, and the trainer {trainer!r} takes means weighted "
+            "by the kernel; use the trainer 'online', or another kernel",
         )
 
 

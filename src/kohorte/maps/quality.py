@@ -257,7 +257,7 @@ def measure_quality(
     weights = as_weights(weights, lattice.n_nodes, points.shape[1])
     rows = as_count(rows, "rows", 1)
     if winners is None:
-        winners = find_two_winners(points, weights, metric=metric, threads=threads)
+        winners = find_two_winners(points, weights, metric=metric, lattice=lattice, threads=threads)
     nodes, distances = winners
     first = nodes[:, 0]
     trust, preserved = preservation.rank_preservation(

@@ -351,7 +351,9 @@ def _finish(
     weights = _leave_out_unmoved(run, weights)
     points, parameters, lattice = run.points, run.parameters, run.lattice
     threads = as_count(threads, "threads", 1)
-    nodes, distances = find_two_winners(points, weights, metric=parameters.metric, threads=threads)
+    nodes, distances = find_two_winners(
+        points, weights, metric=parameters.metric, lattice=lattice, threads=threads
+    )
     winners = np.ascontiguousarray(nodes[:, 0])
     hits = np.bincount(winners, minlength=lattice.n_nodes)
     clock.stop("winners")

@@ -252,9 +252,9 @@ def segment(
 
     The method ``basins`` merges the basins of `u` with the threshold `merge`, see merge_basins.
     ``segments`` are many small clusters, for an ensemble to join: k-means of the nodes that have
-    points, weighed by how many, `hits` (M,), from one k-means++ start; other nodes join the nearest
-    centre. There are `n_clusters`, or choose_segments for the `fineness` where that is no number;
-    at most as many as nodes with points. Without `hits` each node counts as one point.
+    points, weighted by how many, `hits` (M,), from one k-means++ start; other nodes join the
+    nearest centre. There are `n_clusters`, or choose_segments for the `fineness` where that is no
+    number; at most as many as nodes with points. Without `hits` each node counts as one point.
     ``kmeans``, ``agglomerative`` (Ward's linkage, only along the links of the lattice),
     ``gaussian_mixture`` (full covariances; diagonal ones where a full one has more parameters than
     there are nodes) and ``hdbscan`` cluster the weights through scikit-learn, by Euclidean distance

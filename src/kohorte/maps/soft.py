@@ -2,7 +2,7 @@
 
 The position of a point on a map is that of its winner, and constant within the cell that the winner
 wins: no gradient passes. On a soft map every node wins a share of the point, which falls with the
-distance, and the position is the mean of the nodes' places, weighed by the shares:
+distance, and the position is the mean of the nodes' places, weighted by the shares:
 
     s_v = exp(-beta d(p, w_v)) / sum_u exp(-beta d(p, w_u)),    position(p) = sum_v s_v g_v,
 
@@ -76,7 +76,7 @@ def soft_position(
     *,
     metric: str = "euclidean",
 ) -> Array:
-    """Return the mean of the nodes' places (M, D), weighed by their shares in the point; (D,).
+    """Return the mean of the nodes' places (M, D), weighted by their shares in the point; (D,).
 
     Arguments and errors are as for soft_shares. It lies in the convex hull of the places.
     """

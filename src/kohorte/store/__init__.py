@@ -30,13 +30,14 @@ _NAMES = {
         *("write_ensemble", "write_overlaps"),
     ],
     "files": [
-        *("create", "open_result", "put", "put_attributes", "read_json", "read_result"),
-        *("read_csv", "read_text", "write_csv", "write_index"),
+        *("create", "open_result", "other_versions", "put", "put_attributes", "read_json"),
+        *("read_csv", "read_result", "read_text", "write_csv", "write_index"),
     ],
     "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
     "realizations": [
         *("REALIZATION_ARRAYS", "MapArrays", "StoredRealization", "content_digest"),
-        *("find_realization", "has_fingerprint", "list_realization", "listed_realizations"),
+        *("check_planned", "find_realization", "has_fingerprint", "list_realization"),
+        "listed_realizations",
         *("read_chosen_map", "read_realization", "read_weights", "write_realization"),
     ],
     "resources": ["write_resource"],

@@ -10,10 +10,18 @@ import h5py
 import numpy as np
 
 from kohorte.data.prepared import BESIDE, PreparedData
-from kohorte.data.table import Beside
+from kohorte.data.table import Beside, Cells
 from kohorte.data.transforms import Column, Transformation
 from kohorte.provenance import portable_path
-from kohorte.store.files import UNITS, create, put, read_json, read_result, read_text
+from kohorte.store.files import (
+    UNITS,
+    create,
+    put,
+    put_attributes,
+    read_json,
+    read_result,
+    read_text,
+)
 
 #: What is told of a table in words, as attributes.
 _TOLD = ("notes", "left_out")
@@ -69,6 +77,38 @@ def write_data(
             | {f"transformation/{name}": unit for name, unit in _TRANSFORMATION.items()},
         )
         put_beside(file, data.beside)
+        _put_cells(file, data.cells)
+
+
+def _put_cells(file: h5py.File, cells: Cells | None) -> None:
+    """Add the grid of the source: cells/0, ... with its coordinates along each axis, if known."""
+    if cells is None:
+        return
+    group = file.create_group("cells")
+    put_attributes(group, shape=cells.shape, axes=cells.axes)
+    for number, axis in enumerate(cells.axes):
+        if axis in cells.coordinates:
+            place = f"cells/{number}"
+            unit = cells.units.get(axis, "1")
+            put(file, {place: np.asarray(cells.coordinates[axis], dtype=float)}, {place: unit})
+
+
+def _get_cells(file: h5py.File) -> Cells | None:
+    group = file.get("cells")
+    if group is None:
+        return None
+    axes = tuple(read_json(group, "axes"))
+    known = {axis: group[str(k)] for k, axis in enumerate(axes) if str(k) in group}
+    return Cells(
+        tuple(read_json(group, "shape")),
+        axes,
+        {axis: values[:] for axis, values in known.items()},
+        {
+            axis: values.attrs["unit"]
+            for axis, values in known.items()
+            if values.attrs["unit"] != "1"
+        },
+    )
 
 
 def put_beside(file: h5py.File, beside: Beside) -> None:
@@ -139,6 +179,7 @@ def read_data(path: str | Path, *, mapped: bool = False, beside: bool = False) -
             units=read_text(file["units"]) if "units" in file else (),
             titles=read_text(file["titles"]) if "titles" in file else (),
             beside=get_beside(file) if beside else Beside(),
+            cells=_get_cells(file),
             **{n: tuple(read_json(file, n)) for n in _TOLD if n in file.attrs},
         )
 

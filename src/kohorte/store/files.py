@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Buffer
 
-#: Number of the layout described here; readers refuse files of another layout.
+#: Number of the layout described here; readers refuse files of another layout. It rises when a
+#: reader would take a file of the other version for something else, or miss something in it, and at
+#: no other time: what is added changes nothing for who does not know it (tests/test_versions.py).
 FORMAT = 1
 
 #: Parts of the library that the numbers of each kind of file come from. For other kinds `create`
@@ -47,6 +49,9 @@ _MADE_BY: dict[str, Sequence[str]] = {
     "imputed": ("maps",),
     "prediction": ("analysis", "data", "ensemble", "maps"),
 }
+
+#: Kinds that are made again when the code of these parts changes, unless dates alone decide.
+_AS_THEIR_RULE = {"realization", "overlaps", "ensemble"}
 
 # Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
 _BY_UNIT = {
@@ -257,6 +262,34 @@ def read_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
                 f"{path}: not what a {kind} file holds ({type(error).__name__}: {error}); delete "
                 "it and run again"
             ) from error
+
+
+def other_versions(paths: Iterable[str | Path]) -> str:
+    """Say which of some result files another version of kohorte made; "" where none is.
+
+    A version is one of a release, or of code that makes such files otherwise than this one does.
+    """
+    found: dict[str, dict[str, int]] = {}
+    now = provenance.versions()["kohorte"]
+    for path in map(Path, paths):
+        with open_for_reading(path) as file:
+            kind = str(file.attrs["kind"])
+            version = str(json.loads(file.attrs["versions"])["kohorte"])
+            code, parts = file.attrs["library"], _MADE_BY.get(kind)
+        if version != now:
+            maker = f"kohorte {version}"
+        elif kind in _AS_THEIR_RULE and parts and code != provenance.library_digest(*parts):
+            maker = f"other code of kohorte {version}"
+        else:
+            continue
+        name = "maps" if kind == "realization" else path.name
+        counts = found.setdefault(maker, {})
+        counts[name] = counts.get(name, 0) + 1
+    said = []
+    for maker, counts in found.items():
+        names = [f"{n} maps" if name == "maps" else name for name, n in counts.items()]
+        said.append(f"{', '.join(names)} by {maker}")
+    return f"made {'; '.join(said)}, and this is kohorte {now}" if said else ""
 
 
 @functools.cache

@@ -160,10 +160,50 @@ def content_digest(file: h5py.File) -> str:
     )
 
 
-def list_realization(path: str | Path) -> dict[str, str]:
-    """Make the entry of a realization in the index of its batch."""
+def list_realization(path: str | Path, plan: str = "") -> dict[str, str]:
+    """Make the entry of a realization in the index of its batch; `plan`: digest of its plan."""
     with read_result(path, "realization") as file:
-        return {"id": file.attrs["id"], "file": Path(path).name, "content": file.attrs["content"]}
+        attributes = file.attrs
+        return {
+            "id": attributes["id"],
+            "file": Path(path).name,
+            "content": attributes["content"],
+            "plan": plan,
+        }
+
+
+def check_planned(indexes: Sequence[str | Path], planned: Mapping[str, str]) -> None:
+    """Refuse maps that are not those of a study, such as maps of a configuration that was edited.
+
+    `indexes`: paths of `realizations/batches/<batch>.json`; `planned`: digest of the plan of each
+    map, by id. ResultError names the first that is another one, is missing or is not planned.
+    An index of an older version does not say how its maps were planned.
+    """
+    found = {e["id"]: (index, e.get("plan")) for index in indexes for e in _read_index(Path(index))}
+    for identifier, (index, plan) in found.items():
+        if identifier not in planned or (plan and planned[identifier] != plan):
+            other = "made with other parameters" if identifier in planned else "not one of them"
+            raise ResultError(
+                f"{index}: the maps are not those that the study plans: {identifier} is {other}; "
+                "delete this file and run again"
+            )
+    for identifier in planned:
+        if identifier not in found:
+            raise ResultError(
+                f"the maps are not those that the study plans: {identifier} is missing; run again"
+            )
+
+
+def _read_index(index: Path) -> list[dict[str, str]]:
+    try:
+        entries = json.loads(index.read_text(encoding="utf-8"))
+        if not all(
+            isinstance(entry[key], str) for entry in entries for key in ("id", "file", "content")
+        ):
+            raise TypeError
+    except (ValueError, KeyError, TypeError):
+        raise ResultError(f"{index}: not a whole index; delete it and run again") from None
+    return list(entries)
 
 
 def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) -> list[Path]:
@@ -175,12 +215,9 @@ def listed_realizations(indexes: Sequence[str | Path], *, verify: bool = False) 
     """
     paths = []
     for index in map(Path, indexes):
-        try:
-            entries = json.loads(index.read_text(encoding="utf-8"))
-            # The name alone, so that nothing in an index leads to another place.
-            files = [(index.parent.parent / Path(e["file"]).name, e["content"]) for e in entries]
-        except (ValueError, KeyError, TypeError):
-            raise ResultError(f"{index}: not a whole index; delete it and run again") from None
+        # The name alone, so that nothing in an index leads to another place.
+        folder, entries = index.parent.parent, _read_index(index)
+        files = [(folder / Path(entry["file"]).name, entry["content"]) for entry in entries]
         for path, content in files:
             if not path.exists():
                 raise ResultError(f"{path}: finished before but gone now; run the workflow again")

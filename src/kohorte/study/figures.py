@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kohorte.data.names import SCHEMES
+from kohorte.data.names import GRIDS, SCHEMES, extension
 from kohorte.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,6 +138,13 @@ SAMPLES = _require(
     lambda config, study: config["data"]["source"] and config["data"]["group"] is not None,
     "data.group names no column that says which sample points belong to",
 )
+CELLS = _require(
+    "a grid",
+    lambda config, study: (
+        config["data"]["shape"] is not None or extension(config["data"]["source"] or "") in GRIDS
+    ),
+    "the points are no cells of a grid; give data.shape",
+)
 TEST_POINTS = _require(
     "`classification.test`",
     lambda config, study: config["classification"]["test"] is not None,
@@ -188,7 +195,7 @@ SECTIONS = RESULT, TRUST, PARAMETERS, MAP, GRID, TABLES, PROVENANCE = (
 
 #: Figures in the order that they are read in their section; others follow.
 READ_FIRST = (
-    *("profiles", "signal", "composition"),
+    *("profiles", "group_map", "signal", "composition"),
     *("evidence", "sufficiency", "confidence", "exchange", "reliability", "stability"),
     *("agreement", "effects", "quality"),
     *("node_groups", "umatrix", "component_planes", "hits"),
@@ -328,6 +335,13 @@ FIGURES = (
         needs=[POINTS],
         inputs=["ensemble", "data"],
         parameters=["figures.features"],
+    ),
+    _of_an_ensemble(
+        "group_map",
+        "kohorte.figures.grids",
+        "Where on the grid are the consensus groups, and how sure are they?",
+        needs=[POINTS, CELLS],
+        inputs=["ensemble", "data"],
     ),
     _of_an_ensemble(
         "signal_cuts",

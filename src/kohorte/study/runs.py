@@ -12,12 +12,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kohorte import __version__
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
+from kohorte.provenance import library_digest
 from kohorte.study.outside import MEMORY
 
 #: Where a study says what it was made from, in its folder.
@@ -65,6 +67,8 @@ class Origin:
     files: list[str]  # The configuration
     source: str  # As the configuration names it
     content: list[str]  # Digests of the files of the source
+    kohorte: str = ""  # Release, and digest of the code
+    code: str = ""
 
 
 def study_origin(
@@ -76,11 +80,15 @@ def study_origin(
     if source is None:
         source, keys = ", ".join(config["realizations"]["labels"] or ()), ["realizations.labels"]
     digests = [digest for key in keys for digest in content.get(key, ())]
-    return Origin([_nearby(file) for file in files], source, digests)
+    made_by = __version__, library_digest("")
+    return Origin([_nearby(file) for file in files], source, digests, *made_by)
 
 
-def write_owner(results: Path, origin: Origin) -> None:
-    """Note what a study is made from, in its folder."""
+def write_owner(results: Path, origin: Origin, *, whole: bool = True) -> None:
+    """Note what a study is made from, in its folder; `whole`: all of it is made by this version."""
+    former = None if whole else _read_owner(results)
+    if former is not None:
+        origin = replace(origin, kohorte=former.kohorte, code=former.code)
     with replacing(results / OWNER) as temporary:
         text = json.dumps(asdict(origin), indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -93,9 +101,8 @@ def check_owner(results: Path, now: Origin) -> str:
     """
     if not (results / "MANIFEST").exists():
         return ""
-    try:
-        former = Origin(**json.loads((results / OWNER).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    former = _read_owner(results)
+    if former is None:
         return ""
     names = " and ".join(now.files) or "this configuration"
     if former.source == now.source or (former.content and former.content == now.content):
@@ -109,6 +116,28 @@ def check_owner(results: Path, now: Origin) -> str:
         f"study: {said}. Give the new study a name of its own (study: in its file, or --config "
         f"study=...), or remove {results} to make it anew"
     )
+
+
+def describe_version(results: Path, now: Origin) -> str:
+    """Return what a person should know of results of another version, "" where they are of this."""
+    former = _read_owner(results)
+    if former is None or (former.kohorte, former.code) == (now.kohorte, now.code):
+        return ""
+    if former.kohorte == now.kohorte:
+        made = f"other code of kohorte {now.kohorte}"
+    else:
+        made = f"kohorte {former.kohorte or 'of an older version'}, and this is {now.kohorte}"
+    return (
+        f"{results} was made by {made}: what has other code now is made anew, and the rest kept; "
+        "all is kept where dates alone decide (--rerun-triggers mtime)"
+    )
+
+
+def _read_owner(results: Path) -> Origin | None:
+    try:
+        return Origin(**json.loads((results / OWNER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _nearby(path: str | Path) -> str:

@@ -58,6 +58,7 @@ _INTERRUPT = "Terminating processes on user request"
 _SHOWN_WARNINGS = 20
 _REFRESH = 0.5  # seconds between looks at the logs of jobs
 _PLAIN_EVERY = 10.0  # seconds between lines of progress where there is no terminal
+_TELLING = 0.005  # share of a stage from which on its pace says how long the rest takes
 
 
 @dataclass
@@ -369,7 +370,7 @@ class Display:
         elapsed = time.monotonic() - stage.begun
         if done >= total:
             left = "nearly done"
-        elif new > 0:
+        elif new > _TELLING * total:
             left = f"about {show_time(elapsed / new * (total - done))} left"
         elif self._live:
             left = f"{show_time(elapsed)} so far"

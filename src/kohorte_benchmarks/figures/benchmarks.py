@@ -9,12 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
 from kohorte.figures.style import (
+    COLOURS,
     DOUBLE_COLUMN,
     INK,
     MUTED,
     SMALL,
     Style,
-    group_colour,
     legend_below,
     line_style,
     log_axis,
@@ -42,7 +42,7 @@ def benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     handles = _draw_points(left, table, published)
     _draw_tables(middle, table)
     _draw_shares(right, table)
-    texts = ("Time against points", "Against tables", "Share of the time")
+    texts = ("Time against points", "Against tables", "Shares of the time")
     for axes, letter, text in zip((left, middle, right), "abc", texts, strict=True):
         panel_title(axes, letter, text)
     legend_below(figure, handles, most=3)
@@ -114,11 +114,11 @@ def _draw_tables(axes: Axes, table: pd.DataFrame) -> None:
 
 def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
     bars, position = [], 0.0
-    for case, heading in (("throughput", "counting"), ("end_to_end", "end to end")):
+    for case, heading in (("throughput", "Counting"), ("end_to_end", "End to end")):
         rows = table[table["case"] == case]
         whole, parts = rows.iloc[0], rows.iloc[1:]
-        text = f"of {heading}, {whole['seconds']:.3g} s for {whole['n_points']:.0e} points"
-        axes.text(0, position, text.replace("e+0", "e"), va="center", fontsize=SMALL, weight="bold")
+        text = f"{heading}: {whole['seconds']:.3g} s for {_power(whole['n_points'])} points"
+        axes.text(0, position, text, va="center", fontsize=SMALL, weight="bold")
         for _, row in parts.iterrows():
             position += 1
             name = row["implementation"].removeprefix("kohorte, ")
@@ -126,11 +126,18 @@ def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
             bars.append((position, row["ratio"], name, own))
         position += 1.4
     for y, share, name, own in bars:
-        axes.barh(y, share, 0.42, color=group_colour(0) if own else MUTED, align="edge")
+        axes.barh(y, share, 0.42, color=COLOURS[0] if own else MUTED, align="edge")
         percent = f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
         axes.text(0, y - 0.04, f"{name}: {percent}", fontsize=SMALL, va="bottom")
     axes.set_ylim(position - 0.6, -0.5)
     axes.set_xlim(0, max(1.0, 1.05 * max(share for _, share, _, _ in bars)))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("Share")
+    axes.set_xlabel("Share of each time")
+
+
+def _power(number: float) -> str:
+    """Write 2e8 as 2 × 10⁸."""
+    digits, exponent = f"{number:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if digits == "1" else f"{digits} × {power}"

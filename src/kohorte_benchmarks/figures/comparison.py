@@ -56,7 +56,7 @@ _OWN = {"consensus": 0, "weighted_votes": 1}  # kohorte's methods -> colour and 
 def methods_figure(methods: "pd.DataFrame") -> Figure:
     """Draw the adjusted Rand index of consensus methods on each data set, by what they are told.
 
-    A row of panels for each clusterer. Markers are means over the seeds, bars standard deviations;
+    A row of panels for each clusterer. Markers are means over the seeds, ticks single seeds;
     the band spans the worst to the best single realization, its line is the median one.
 
     `methods` are those of `kohorte_benchmarks.consensus.compare`; ones that are absent have no row.
@@ -76,7 +76,7 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
             axes = grid[row, column]
             of_both = (methods["clusterer"] == clusterer) & (methods["data_set"] == data_set)
             scores = methods[of_both].groupby("method")["ari"]
-            mean, deviation = scores.mean(), scores.std(ddof=1).fillna(0.0)
+            mean = scores.mean()
             axes.axvspan(mean["single_min"], mean["single_max"], color=_BAND, lw=0, zorder=0)
             axes.axvline(mean["single_median"], color=MUTED, lw=0.8, zorder=0.5)
             for method, y in heights.items():
@@ -84,8 +84,10 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
                     continue
                 colour, marker, size, face = _look(method)
                 style = {"color": colour, "marker": marker, "ms": size, "mfc": face, "mew": 0.8}
-                spread = {"xerr": deviation[method], "elinewidth": 0.8, "zorder": 3}
-                axes.errorbar(mean[method], y, **style, **spread)
+                own = scores.get_group(method)
+                dots = {"color": colour, "marker": "|", "ms": 5, "mew": 0.7, "ls": "", "alpha": 0.6}
+                axes.plot(own, [y] * len(own), **dots, zorder=2)
+                axes.plot(mean[method], y, ls="", **style, zorder=3)
             if row == 0:
                 axes.set_title(_data_set_name(data_set), loc="center")
             axes.tick_params(axis="y", length=0)
@@ -105,6 +107,7 @@ def methods_figure(methods: "pd.DataFrame") -> Figure:
     entries = [
         Patch(color=_BAND, lw=0, label="single realizations, worst to best"),
         Line2D([], [], color=MUTED, lw=0.8, label="median one"),
+        Line2D([], [], color=INK, ls="", marker="|", ms=5, mew=0.7, label="single seeds"),
     ]
     legend_below(figure, entries)
     return figure
@@ -123,19 +126,21 @@ def rules_figure(rules: "pd.DataFrame") -> Figure:
     names = list(dict.fromkeys(rules["rule"]))
     figure = new_figure(DOUBLE_COLUMN, 0.7 + 1.75 * len(clusterers))
     grid = figure.subplots(len(clusterers), 2, sharex=True, sharey="col", squeeze=False)
-    columns = (("n_won", "Groups that hold points"), ("ari", "Adjusted Rand index"))
+    columns = (("n_won", "Groups with points"), ("ari", "Adjusted Rand index"))
     letters = iter("abcdefgh")
     for row, clusterer in enumerate(clusterers):
         part = rules[rules["clusterer"] == clusterer]
         for axes, (column, label) in zip(grid[row], columns, strict=True):
             for k, rule in enumerate(names):
-                scores = part[part["rule"] == rule].groupby("data_set")[column]
+                own = part[part["rule"] == rule]
+                scores = own.groupby("data_set")[column]
                 offset = (k - (len(names) - 1) / 2) * 0.8 / len(names)
                 style = {"color": _RULE_COLOURS[k], "marker": MARKERS[k], "ms": 4, "ls": ""}
-                style |= {"mec": INK, "mew": 0.3, "elinewidth": 0.8, "zorder": 3}
-                spread = scores.std(ddof=1).fillna(0.0)[data_sets]
-                at = [x + offset for x in range(len(data_sets))]
-                axes.errorbar(at, scores.mean()[data_sets], yerr=spread, **style)
+                style |= {"mec": INK, "mew": 0.3, "zorder": 3}
+                at = {name: x + offset for x, name in enumerate(data_sets)}
+                dots = {"color": style["color"], "marker": "_", "ms": 5, "mew": 0.7, "ls": ""}
+                axes.plot([at[n] for n in own["data_set"]], own[column], **dots, alpha=0.6)
+                axes.plot(list(at.values()), scores.mean()[data_sets], **style)
             for x in range(len(data_sets) - 1):
                 axes.axvline(x + 0.5, color="#D0D0D0", lw=0.4, zorder=0)
             shown = [_data_set_name(name).replace(" ", "\n") for name in data_sets]
@@ -151,13 +156,12 @@ def rules_figure(rules: "pd.DataFrame") -> Figure:
             true, [x - 0.42 for x in range(len(true))], [x + 0.42 for x in range(len(true))],
             color=INK, lw=1.0, zorder=2,
         )  # fmt: skip
-    won = rules.groupby(["clusterer", "data_set", "rule"])["n_won"]
-    most = (won.mean() + won.std(ddof=1).fillna(0.0)).max()
-    grid[0, 0].set_ylim(0.0, 1.05 * max(most, rules["n_true"].max()))
+    grid[0, 0].set_ylim(0.0, 1.05 * max(rules["n_won"].max(), rules["n_true"].max()))
     grid[0, 1].set_ylim(min(0.0, rules["ari"].min()), 1.05)
     entries = [marker_handle(rule, _RULE_COLOURS[k], MARKERS[k]) for k, rule in enumerate(names)]
     entries.append(Line2D([], [], color=INK, lw=1.0, label="number of classes"))
-    legend_below(figure, entries, most=len(entries))
+    entries.append(Line2D([], [], color=INK, ls="", marker="_", ms=5, label="single seeds"))
+    legend_below(figure, entries, most=4)
     return figure
 
 

@@ -18,8 +18,7 @@ from kohorte.figures.style import (
     INK,
     MUTED,
     Style,
-    group_colour,
-    group_marker,
+    line_style,
     new_figure,
     panel_title,
     paper_style,
@@ -38,10 +37,10 @@ class Curve:
 
     def style(self) -> Style:
         """Properties of a line; what was measured has markers."""
-        style: Style = {"color": MUTED if self.number is None else group_colour(self.number)}
-        if self.measured and self.number is not None:
-            style |= {"marker": group_marker(self.number), "ms": 3.5}
-        return style
+        if self.number is None:
+            return {"color": MUTED}
+        style = line_style(self.number)
+        return style if self.measured else {"color": style["color"]}
 
 
 _MAPS = {
@@ -168,12 +167,11 @@ def _draw_half(
     ratios.axhline(1, color=INK, lw=0.6, zorder=1)
     for axes in (times, ratios):
         log_axes(axes)
-        axes.grid(True)
     times.set_ylabel("Time (s)")
-    ratios.set_ylabel(f"Time of {kinds[legacy].label.split(',')[0]} over it")
+    ratios.set_ylabel(f"Speed-up over {kinds[legacy].label.split(',')[0]}")
     ratios.set_xlabel("Points")
     panel_title(times, letters[0], title)
-    panel_title(ratios, letters[1], "Ratio of times")
+    panel_title(ratios, letters[1], "Speed-up")
     return handles
 
 

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from kohorte.figures.style import (
+    COLOURS,
     DOUBLE_COLUMN,
     INK,
     MUTED,
     SMALL,
     Style,
-    group_colour,
     legend_below,
     line_style,
     log_axis,
@@ -23,20 +23,11 @@ from kohorte.figures.style import (
 )
 from kohorte_benchmarks.figures.benchmarks import log_axes
 
-TARGETS = {
-    ("online", "published step"): 100.0,
-    ("winners", "FAISS"): 1.0,
-    ("batch", "XPySom"): 20.0,
-    ("batch", "fastersom"): 10.0,
-    ("batch", "kohorte, winners alone"): 1 / 1.5,
-}
-"""(case, implementation) -> how many times as long as kohorte it should take, at least."""
-
 _HEADINGS = {
-    "online": "a step of online training",
-    "winners": "winners",
-    "batch": "an epoch of batch training",
-    "accelerator": "an epoch on an accelerator",
+    "online": "A step of online training",
+    "winners": "Winners",
+    "batch": "An epoch of batch training",
+    "accelerator": "An epoch on an accelerator",
 }
 
 # implementation in the cases of growth -> name, number of its colour and marker
@@ -45,8 +36,6 @@ _KINDS = {
     "winners": ("winners, two cores", 2),
     "batch": ("batch epoch, two cores", 7),
 }
-
-_LEAST = 0.1  # where the axis of ratios begins
 
 _WHOLE = 1  # colour and marker of the case whole_job
 
@@ -57,7 +46,7 @@ _GROWTH = {
 }
 
 _TITLES = {
-    "a": "Times of others over kohorte's",
+    "a": "Times of others against kohorte",
     "b": "A whole map",
     "c": "Memory",
     "d": "Time against points",
@@ -93,39 +82,37 @@ def map_benchmark_figure(table: pd.DataFrame, published: pd.DataFrame) -> Figure
 
 
 def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw a dot for each other implementation, with a line from the time of kohorte."""
     text: Style = {"va": "center", "fontsize": SMALL, "transform": axes.get_yaxis_transform()}
-    """Draw a bar for each other implementation; a line across it is where it should reach."""
-    position, largest = 0.0, 1.0
+    position, ratios = 0.0, [1.0]
     for case, heading in _HEADINGS.items():
         chosen = table["implementation"].str.contains("equal winners")
         rows = table[(table["case"] == case) & ~chosen & (table["ratio"] != 1)]
         if rows.empty:
             continue
-        bold: Style = {"weight": "bold", "bbox": {"color": "white", "pad": 0.5}}
+        bold: Style = {"weight": "bold", "bbox": {"color": "white", "pad": 1.0}, "zorder": 3}
         axes.text(0.02, position, heading, **text, **bold)
         for _, row in rows.sort_values("ratio", ascending=False).iterrows():
             position += 1
             name, ratio = row["implementation"], row["ratio"]
             other = not name.startswith("kohorte") and not name.endswith("limit")
-            colour = group_colour(0) if other else MUTED
-            axes.barh(position, ratio - _LEAST, 0.62, left=_LEAST, color=colour)
-            lines = [1.0]
-            if (case, name) in TARGETS:
-                lines.append(TARGETS[case, name])
-                axes.plot([lines[1]] * 2, [position - 0.45, position + 0.45], color=INK, lw=1.6)
-            # The number stands right of its bar, and of a line that it would run into.
-            right = max(x for x in (ratio, *lines) if x < 3 * ratio)
-            axes.text(right * 1.12, position, f"{ratio:.3g}", va="center", fontsize=SMALL)
+            colour = COLOURS[0] if other else MUTED
+            axes.plot([1, ratio], [position, position], color=colour, lw=1.0)
+            axes.plot(ratio, position, color=colour, ls="", marker="o", ms=4.5)
+            number: Style = {"ha": "left", "textcoords": "offset points", "va": "center"}
+            axes.annotate(
+                f"{ratio:.3g}", (max(ratio, 1), position), (5, 0), **number, fontsize=SMALL
+            )
             axes.text(-0.01, position, _label(case, row), ha="right", **text)
-            largest = max(largest, ratio)
+            ratios.append(ratio)
         position += 1.3
     axes.axvline(1, color=INK, lw=0.6, zorder=0)
     log_axis(axes, "x")
-    axes.set_xlim(_LEAST, largest * 4)
+    axes.set_xlim(min(ratios) / 1.5, max(ratios) * 4)
     axes.set_ylim(position - 0.5, -0.7)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("Time over kohorte's (thick lines: least to be reached; *: scaled by points)")
+    axes.set_xlabel("Time / time of kohorte (*: scaled by points)")
 
 
 def _label(case: str, row: pd.Series) -> str:
@@ -147,6 +134,7 @@ def _draw_job(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> list[
     axes.plot(rows["n_points"], rows["seconds"], **style)
     handles.append(Line2D([], [], label="kohorte, whole map, one core", **style))
     log_axes(axes)
+    axes.set_xlabel("Points")
     axes.set_ylabel("Time (s)")
     return handles
 
@@ -161,7 +149,7 @@ def _draw_memory(axes: Axes, table: pd.DataFrame, published: pd.DataFrame) -> li
         axes.plot(rows["n_points"], rows["peak_mb"], **style)
     rows = table[table["case"] == "scaling_points"]
     n = np.unique(rows["n_points"])
-    line: Style = {"color": group_colour(4), "lw": 0.8, "ls": "-."}
+    line: Style = {"color": COLOURS[4], "lw": 0.8, "ls": "-."}
     axes.plot(n, 4e-6 * n * rows["n_features"].iloc[0], **line)
     for name, (shade, _, marker) in _PUBLISHED.items():
         at = published[(published["implementation"] == name) & published["peak_mb"].notna()]

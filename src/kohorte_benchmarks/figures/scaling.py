@@ -46,12 +46,11 @@ def scaling_figure(table: pd.DataFrame) -> Figure:
     _draw_times(times, table)
     _draw_memory(memory, table)
     _draw_found(found, table)
-    texts = ("Time on one core", "Memory", "What fewer points find")
+    texts = ("Time on one core", "Memory", "Result of fewer points")
     for axes, letter, text in zip((times, memory, found), "abc", texts, strict=True):
         panel_title(axes, letter, text)
         log_axis(axes, "x")
         axes.set_xlabel("Points")
-        axes.grid(True)
     entries = _handles(_STEPS) + [
         Line2D([], [], color=MUTED, ls="--", label="in proportion to points"),
         Line2D([], [], color=INK, marker="o", ms=3.5, label="peak memory"),
@@ -89,6 +88,10 @@ def _draw_found(axes: Axes, table: pd.DataFrame) -> None:
         values = table[name].to_numpy(float)
         if name == "quantization_error":
             values = values / values[-1] if values[-1] else np.full(values.size, np.nan)
-        axes.plot(table["n_points"], values, **line_style(number))
+        style = line_style(number)
+        axes.plot(table["n_points"], values, **style)
+        if name != "topographic_error":  # the last is compared with itself
+            end = style | {"ls": "", "mfc": "white"}
+            axes.plot(table["n_points"].iloc[-1:], values[-1:], **end)
     axes.set_ylim(bottom=min(0, table["agreement"].min()))
     plain_numbers(axes.yaxis, 5)

@@ -11,15 +11,16 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
-    group_marker,
     legend_below,
+    line_map,
     line_style,
     log_axis,
     new_figure,
+    palette_marker,
+    panel_letter,
     panel_title,
     paper_style,
     plain_numbers,
-    sequential_map,
     shorten,
 )
 
@@ -48,7 +49,7 @@ def stages_figure(times: pd.DataFrame, quality: pd.DataFrame) -> Figure:
     columns = max(len(points), 3)
     figure = new_figure(DOUBLE_COLUMN, 0.6 + 2.1 * (len(devices) + 1))
     parts = figure.subfigures(len(devices) + 1, 1, squeeze=False).ravel()
-    letter = ord("a")
+    letter = 0
     for part, device in zip(parts, devices, strict=False):
         grid = part.subplots(1, columns, sharey=True)
         for axes in grid[len(points) :]:
@@ -57,21 +58,24 @@ def stages_figure(times: pd.DataFrame, quality: pd.DataFrame) -> Figure:
             rows = times[(times["device"] == device) & (times["n_points"] == n)]
             _draw_stages(axes, rows)
             where = "" if device == "cpu" else f", {shorten(device, 18)}"
-            panel_title(axes, chr(letter), f"{n:,.0f} points{where}")
+            panel_title(axes, panel_letter(letter), f"{n:,.0f} points{where}")
             letter += 1
         grid[0].set_ylabel("Time (s)")
     errors = parts[-1].subplots(1, 3)
-    labels = ("Quantization error", "Topographic error", "Time over that of kernels")
+    labels = ("Error (scaled)", "Share of points", "Time / time of three kernels")
     handles = _draw_errors(errors[0], quality, "quantization_error")
     _draw_errors(errors[1], quality, "topographic_error")
     _draw_totals(errors[2], times)
     for axes, label in zip(errors, labels, strict=True):
         axes.set_xlabel("Side of the map (nodes)")
         axes.set_ylabel(label)
-        axes.grid(True)
         _side_ticks(axes, times["side"])
-    for axes, title in zip(errors, ("QE", "TE", "Kernels in one, batches"), strict=True):
-        panel_title(axes, chr(letter), title)
+    for axes, title in zip(
+        errors,
+        ("Quantization error", "Topographic error", "Fused kernels and batches"),
+        strict=True,
+    ):
+        panel_title(axes, panel_letter(letter), title)
         letter += 1
     legend_below(figure, _stage_handles(times) + handles, most=4)
     return figure
@@ -88,7 +92,6 @@ def _draw_stages(axes: Axes, rows: pd.DataFrame) -> None:
         own = rows[rows["implementation"] == name].sort_values("side")
         axes.plot(own["side"], own["seconds"], color=colour, ls=dashes)
     log_axis(axes, "y")
-    axes.grid(True)
     axes.set_xlabel("Side of the map (nodes)")
     _side_ticks(axes, rows["side"])
 
@@ -96,12 +99,12 @@ def _draw_stages(axes: Axes, rows: pd.DataFrame) -> None:
 def _draw_errors(axes: Axes, quality: pd.DataFrame, name: str) -> list[Artist]:
     """Means over maps, with all maps as dots; legend entries of the numbers of points."""
     points = sorted(quality["n_points"].unique())
-    colours = sequential_map()(np.linspace(0.0, 0.9, len(points)))
+    colours = line_map()(np.linspace(0.0, 1.0, len(points)))
     handles: list[Artist] = []
     for k, (n, colour) in enumerate(zip(points, colours, strict=True)):
         rows = quality[quality["n_points"] == n]
         means = rows.groupby("side")[name].mean()
-        marker = group_marker(k)
+        marker = palette_marker(k)
         axes.plot(rows["side"], rows[name], ls="", marker="o", ms=1.8, color=colour, alpha=0.5)
         axes.plot(means.index, means, color=colour, marker=marker, ms=3.5)
         label = f"{n:,.0f} points"
@@ -116,13 +119,13 @@ def _draw_totals(axes: Axes, times: pd.DataFrame) -> None:
     whole = times[(times["stage"] == "total") & (times["device"] == "cpu")]
     table = whole.pivot(index=["n_points", "side"], columns="implementation", values="seconds")
     points = sorted(whole["n_points"].unique())
-    colours = sequential_map()(np.linspace(0.0, 0.9, len(points)))
+    colours = line_map()(np.linspace(0.0, 1.0, len(points)))
     largest = 0.0
     for name, (_, dashes) in _WHOLE.items():
         ratio = (table[name] / table[KERNELS]).unstack("n_points")
         largest = max(largest, ratio.to_numpy().max())
         for k, (n, colour) in enumerate(zip(points, colours, strict=True)):
-            marker = group_marker(k)
+            marker = palette_marker(k)
             axes.plot(ratio.index, ratio[n], color=colour, ls=dashes, marker=marker, ms=3)
     axes.axhline(1, color=INK, lw=0.6, zorder=1)
     if largest > 5:

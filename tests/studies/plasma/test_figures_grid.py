@@ -12,14 +12,18 @@ from grid_samples import make_study
 from kohorte import store
 from kohorte.errors import ConfigError, ResultError
 from kohorte.figures.ensemble import overlap_matrices_figure
+from kohorte.figures.points import explained_shares
 from kohorte.figures.umatrix_stages import umatrix_contours_figure, umatrix_stages_figure
 from kohorte.maps.lattice import Lattice
 from kohorte.studies import plasma
 from kohorte.studies.plasma import store as plasma_store
 from kohorte.studies.plasma.fields.grid import Grid
-from kohorte.studies.plasma.figures import radars, slices
-from kohorte.studies.plasma.figures.cell_groups import feature_pairs_figure, group_shares_figure
-from kohorte.studies.plasma.figures.radars import cluster_radars_figure
+from kohorte.studies.plasma.figures import slices
+from kohorte.studies.plasma.figures.cell_groups import (
+    MOST_FEATURES,
+    feature_pairs_figure,
+    group_shares_figure,
+)
 from kohorte.studies.plasma.figures.signals import count_signal, signal_histogram_figure
 from kohorte.studies.plasma.figures.surfaces import Surface, View, shade, surfaces_figure
 from kohorte.studies.plasma.physics.cuts import cut_grid
@@ -70,12 +74,13 @@ def test_slices_of_the_grid(study, where):
     text = draw(study, "feature_slices", **where)
     assert text.count("$B_0$") >= 4
     text = draw(study, "cluster_slice", realization="map1", threshold=1.5, **where)
-    assert "clusters of one map" in text
+    assert "Clusters of the map" in text
+    assert "Map map1" in text
     assert "= 1.5 rms" in text
     foreign = SimpleNamespace(inputs=study.inputs | {"maps": []})
     text = draw(foreign, "cluster_slice", threshold=2, **where)
-    assert "consensus groups" in text
-    assert "clusters of one map" not in text
+    assert "Consensus groups" in text
+    assert "Clusters of the map" not in text
     assert "Stacked signal" in draw(study, "signal_slice", **where)
     assert "Stability" in draw(study, "consensus_slice", **where)
     assert "SCE group 0" in draw(study, "signal_classes", **where)
@@ -91,14 +96,11 @@ def test_figures_of_groups_and_maps(study):
     assert "consensus 0" in text
     text = draw(study, "feature_pairs")
     assert "group 0" in text
-    assert f"of {study.cells.grid.n_cells} cells" in text
     draw(study, "overlap_matrices")
     draw(study, "umatrix_contours", realization="map3")
     text = draw(study, "umatrix_stages")
-    assert "after 0 steps" in text
-    assert "after 800 steps" in text
-    text = draw(study, "cluster_radars", realization="map0")
-    assert "cluster 0" in text
+    assert "After 0 steps" in text
+    assert "After 800 steps" in text
 
 
 def test_surfaces_of_a_box(study):
@@ -123,13 +125,31 @@ def test_histogram_counts_every_cell_once(study):
     assert not page.text_faults(figure)
 
 
-def test_features_are_measured_in_parts(study, monkeypatch):
-    features = store.read_data(study.data).features.copy()
-    features[3, 1] = np.nan
-    monkeypatch.setattr(radars, "ROWS", 7)
-    mean, spread = radars.measure_features(features)
-    np.testing.assert_allclose(mean, np.nanmean(features.astype(float), axis=0), atol=1e-6)
-    np.testing.assert_allclose(spread, np.nanstd(features.astype(float), axis=0), rtol=1e-6)
+def test_pairs_are_of_the_features_that_tell_the_groups_apart():
+    rng = np.random.default_rng(0)
+    groups = np.arange(40) % 2
+    features = rng.normal(size=(40, 13))
+    telling = [1, 3, 4, 8, 9, 12]
+    features[:, telling] += 5.0 * groups[:, None]
+    best = np.argsort(-explained_shares(features, groups), kind="stable")
+    assert sorted(best[:MOST_FEATURES].tolist()) == telling
+    known = {"shares": np.array([0.5, 0.5]), "n_points": 90, "n_all": 13}
+    figure = feature_pairs_figure(features[:, telling], list("abcdef"), groups, **known)
+    assert "6 of 13 features; 40 of 90 points" in page.readable(figure)
+
+
+def test_clusters_of_a_map_take_the_colours_of_their_groups(study):
+    where = {"slice_axis": None, "slice_index": None}
+    chosen = {"realization": "map1", "threshold": 1.5, **where}
+    figure = slices.draw_cluster_slice(study.inputs, chosen)
+    clusters, groups = (axes.images[0] for axes in figure.axes[:2])
+    a, b = (np.asarray(image.get_array()).ravel() for image in (clusters, groups))
+    table = np.array(
+        [[((a == i) & (b == k)).sum() for k in range(b.max() + 1)] for i in range(a.max() + 1)]
+    )
+    i, k = np.unravel_index(table.argmax(), table.shape)
+    assert table[i, k] == max(table[i].max(), table[:, k].max())
+    np.testing.assert_array_equal(clusters.cmap(clusters.norm(i)), groups.cmap(groups.norm(k)))
 
 
 @pytest.mark.parametrize(
@@ -181,10 +201,6 @@ def test_figures_of_a_map_are_readable(shape, n_clusters):
     steps = np.array([0, 400_000, 800_000, 1_200_000, 1_600_000, 2_000_000])
     figure = umatrix_stages_figure(steps, rng.random((6, m)), lattice, node_clusters=[clusters] * 6)
     assert not page.text_faults(figure)
-    names = ["j_par", "j_asym", "b_perp", "e_par"]
-    weights, known = rng.normal(size=(m, 4)), {"points": rng.integers(1, 1000, n_clusters)}
-    figure = cluster_radars_figure(weights, names, lattice, node_clusters=clusters, **known)
-    assert not page.text_faults(figure)
 
 
 def test_arguments_must_fit():
@@ -195,10 +211,6 @@ def test_arguments_must_fit():
         )
     with pytest.raises(ConfigError, match=r"U-matrices have shape \(2, 5\)"):
         umatrix_stages_figure(np.arange(2), np.ones((2, 5)), lattice)
-    with pytest.raises(ConfigError, match="one row for each node"):
-        cluster_radars_figure(
-            np.ones((6, 2)), ["a"], lattice, node_clusters=np.zeros(6, int), points=np.ones(1)
-        )
     with pytest.raises(ConfigError, match="at least two features"):
         feature_pairs_figure(np.ones((3, 1)), ["a"], np.zeros(3), shares=np.ones(1), n_points=3)
     with pytest.raises(ConfigError, match="have the shapes"):

@@ -74,7 +74,7 @@ def test_results_go_back_onto_the_grid(project):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"figures": {"extra": ["cluster_radars"]}}, "the realizations are label files"),
+        ({"figures": {"extra": ["feature_map"]}}, "the realizations are label files"),
         ({"data": {"source": "features.h5"}}, "'consensus_slice' cannot be drawn"),
         ({"figures": {"extra": ["sheets"]}}, "figures.extra"),
     ],

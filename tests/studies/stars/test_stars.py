@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.stars import gaia, hipparcos
 from kohorte.studies.stars import regions as stars
-from kohorte.studies.stars.figures import MAX_STARS, colour_magnitude_figure, star_regions_figure
+from kohorte.studies.stars.figures import colour_magnitude_figure, star_regions_figure
 from kohorte.studies.stars.gaia import parse_gaia
 from kohorte.studies.stars.hipparcos import parse_hipparcos
 
@@ -206,24 +206,10 @@ def test_colour_magnitude_figure_is_readable(n_groups):
     figure = colour_magnitude_figure(b_v, magnitude, **known)
     assert not page.text_faults(figure)
     text = page.texts(figure)
-    assert "298 of 300 stars are drawn; 2 lack colour or magnitude" in text
-    assert {text.get_text() for text in figure.axes[0].texts} == set(stars.REGIONS)
+    assert "2 stars without colour or magnitude not shown" in text
+    assert {text.get_text() for text in figure.axes[0].texts} == {*stars.REGIONS, "Consensus"}
     low, high = figure.axes[0].get_ylim()
     assert low > high  # bright stars on top
-
-
-def test_of_many_stars_the_same_part_is_drawn():
-    n = MAX_STARS + 50
-    rng = np.random.default_rng(1)
-    parts = []
-    for _ in range(2):
-        known = {"labels": np.zeros(n, int), "signal": np.ones(n), "confidence": np.ones(n)}
-        figure = colour_magnitude_figure(np.linspace(0, 1, n), np.linspace(0, 9, n), **known)
-        drawn = figure.axes[1].collections[0].get_offsets()
-        parts.append(np.asarray(drawn))
-        rng.random(3)
-    assert len(parts[0]) == MAX_STARS
-    np.testing.assert_array_equal(*parts)
 
 
 def test_a_diagram_needs_stars_with_colour_and_magnitude():

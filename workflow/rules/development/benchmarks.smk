@@ -1,5 +1,5 @@
-"""Benchmarks: -> results/benchmarks/ensemble.csv, maps.csv, simpsom.csv and figures. They belong to
-no study.
+"""Benchmarks: -> results/benchmarks/ensemble.csv, maps.csv, searches.csv, simpsom.csv and figures. They
+belong to no study.
 
 Other packages that make maps run in environments of their own, .map_peers and .simpsom, made from
 envs/map_peers.txt and envs/simpsom.txt; where one is missing its rows are absent.
@@ -98,6 +98,29 @@ rule benchmark_maps:
         runtime=90,
     params:
         **step("kohorte_benchmarks.steps:time_maps", "kohorte_benchmarks", "data", "maps"),
+        size=MAP_BENCHMARK_SIZE,
+        peers=str(MAP_PEERS) if MAP_PEERS.exists() else None,
+    script:
+        RUN_STEP
+
+
+rule benchmark_searches:
+    output:
+        table="results/benchmarks/searches.csv",
+        text="results/benchmarks/searches.md",
+    log:
+        "results/benchmarks/logs/benchmark_searches.log",
+    benchmark:
+        "results/benchmarks/benchmarks/benchmark_searches.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=2000,
+        disk_mb=200,
+        runtime=30,
+    params:
+        **step("kohorte_benchmarks.steps:time_searches", "kohorte_benchmarks", "maps"),
         size=MAP_BENCHMARK_SIZE,
         peers=str(MAP_PEERS) if MAP_PEERS.exists() else None,
     script:

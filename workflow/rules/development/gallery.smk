@@ -10,6 +10,13 @@ PICTURES = {
     "explorer": "results/pictures/explorer.png",
     "iris-1000-sweep": "results/iris-1000/figures/sweep.png",
     "wine": "results/wine/figures/similarity.png",
+    "penguins-signal": "results/penguins/figures/signal.png",
+    "penguins-profiles": "results/penguins/figures/profiles.png",
+    "penguins-evidence": "results/penguins/figures/evidence.png",
+    "penguins-splits": "results/penguins/figures/splits.png",
+    "bacteria-profiles": "results/bacteria/figures/profiles.png",
+    "landsat-map": "results/landsat/figures/group_map.png",
+    "stars-foreign": "results/stars/figures/signal.png",
     "colours": "results/colours/figures/colours.png",
     "colours6d": "results/colours6d/figures/colours.png",
     "schedule": "results/colours/figures/schedule.png",
@@ -38,15 +45,16 @@ PICTURES = {
     "consensus": "results/benchmarks/consensus.png",
     "consensus_rules": "results/benchmarks/consensus_rules.png",
 }
-# Pictures that 256 colours would spoil.
-OF_ALL_COLOURS = {"colours", "colours6d", "explorer"}
+
+# Picture -> the page whose top it shows.
+PAGES = {"penguins-report": "results/penguins/report.html"}
 
 
 rule gallery:
     input:
         [
             f"docs/images/{name}.png"
-            for name, figure in PICTURES.items()
+            for name, figure in (PICTURES | PAGES).items()
             if figure.startswith(f"results/{STUDY.name}/")
         ],
 
@@ -69,13 +77,36 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        widths=[1400, 1200, 1000],
-        palette=lambda wildcards: wildcards.picture not in OF_ALL_COLOURS,
-        # Text of a page on the screen is not to be made smaller.
-        most_bytes=lambda wildcards: 400_000 if wildcards.picture == "explorer" else 200_000,
+        widths=[1400, 1200, 1000, 850],
+        most_bytes=400_000,
         library=library_digest("figures/pictures"),
     script:
         "../../../scripts/shrink_picture.py"
+
+
+rule photograph_page:
+    input:
+        page=lambda wildcards: PAGES[wildcards.picture],
+    output:
+        picture="docs/images/{picture}.png",
+    log:
+        "<logs>/photograph_page/{picture}.log",
+    benchmark:
+        "<benchmarks>/photograph_page/{picture}.tsv"
+    wildcard_constraints:
+        picture="|".join(PAGES),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        width=1100,
+        height=900,
+        library=library_digest("figures/pictures"),
+    script:
+        "../../../scripts/photograph_page.py"
 
 
 rule plot_generated:

@@ -21,7 +21,9 @@ from kohorte.figures.style import (
     legend_below,
     marker_handle,
     new_figure,
+    page_width,
     panel_grid,
+    panel_letter,
     panel_title,
     paper_style,
     plain_numbers,
@@ -74,12 +76,20 @@ def colours_figure(
     columns = 1 if len(slices) == 1 else 2
     rows = -(-len(slices) // columns)
     measured = len(names) <= MOST_NAMES
-    side = 4.6 / columns if measured else 6.6 / columns
-    height = max(rows * (side * lattice.ydim / lattice.xdim + 0.3) + 0.8, 2.9 if measured else 0)
+    width = page_width(DOUBLE_COLUMN)
+    beside = measured and width > 5.5
+    side = (width - (2.6 if beside else 0.6)) / columns
+    tall = rows * (side * lattice.ydim / lattice.xdim + 0.3)
+    strip_room = 0.6 + 0.13 * len(names)
+    height = max(tall + 0.8, strip_room if beside else 0) + strip_room * (measured and not beside)
     figure = new_figure(DOUBLE_COLUMN, height)
     maps, right = figure, None
-    if measured:
-        maps, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[4.7, 2.5]).ravel()
+    if beside:
+        ratios = [width - 2.5, 2.5]
+        maps, right = figure.subfigures(1, 2, squeeze=False, width_ratios=ratios).ravel()
+    elif measured:
+        ratios = [tall, strip_room]
+        maps, right = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).ravel()
     grid = panel_grid(maps, len(slices), columns, sharex=True, sharey=True)
     polygons = cell_polygons(lattice)
     for k, (axes, part) in enumerate(zip(grid, slices, strict=True)):
@@ -89,13 +99,13 @@ def colours_figure(
         fill_cells(axes, polygons, len(polygons) > MANY_CELLS, facecolors=shades)
         axes.label_outer()
         text = ", ".join(shorten(name, 11) for name in features[part])
-        panel_title(axes, chr(ord("a") + k), text)
+        panel_title(axes, panel_letter(k), text)
     handles: list[Artist] = []
     if right is not None:
         strip = right.subplots()
         texts = list(names) if columns == 1 else [f"{k} {n}" for k, n in enumerate(names, 1)]
         handles = _draw_distances(strip, texts, np.asarray(distances), highlight)
-        panel_title(strip, chr(ord("a") + len(slices)), "Names to their nodes")
+        panel_title(strip, panel_letter(len(slices)), "Names to their nodes")
     legend_below(figure, handles)
     freeze_layout(figure)
     places = np.asarray(lattice.coordinates())[winners]
@@ -182,8 +192,7 @@ def _draw_distances(
     axes.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, max(1.08 * distances.max(), 1e-6)))
     plain_numbers(axes.xaxis, 4)
     axes.set_xlabel("Distance in colour space")
-    axes.grid(True, axis="x")
     handles: list[Artist] = [marker_handle("this map", INK, "D", 3.5)]
     if len(distances) > 1:
-        handles.append(marker_handle(f"all {len(distances)} maps", MUTED, "o", 3.5))
+        handles.append(marker_handle(f"all {len(distances):,} maps", MUTED, "o", 3.5))
     return handles

@@ -17,18 +17,22 @@ from kohorte import store
 from kohorte.analysis.classification import winners_of_means
 from kohorte.errors import ConfigError
 from kohorte.figures.cells import cell_polygons, draw_values, fit_map, map_axes
+from kohorte.figures.maps import height_label
 from kohorte.figures.reading import Inputs, Parameters, known_classes, read_map
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    NAME_ROOM,
     SMALL,
     Style,
-    group_colour,
+    fitting_columns,
+    height_map,
+    name_map,
     new_figure,
+    page_width,
     paper_style,
     place_axes,
     plain_numbers,
-    sequential_map,
     shorten,
 )
 from kohorte.maps.lattice import Lattice
@@ -36,6 +40,7 @@ from kohorte.maps.lattice import Lattice
 MAX_IMAGES = 20
 """Classes that one figure has room for."""
 
+_MARK = "#D55E00"
 _PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
 
 
@@ -86,29 +91,37 @@ def class_winners_figure(
     class_names: Sequence[str],
     u_matrix: np.ndarray,
     lattice: Lattice,
+    *,
+    realization: str | None = None,
 ) -> Figure:
     """Draw a column for each class: its mean image, the weights of its winner, where that is.
 
     `means` and `weights` are (C, rows, columns) images; (C,) `winners` are drawn over the (M,)
-    heights `u_matrix`. ConfigError where there are more classes than a figure has room for.
+    heights `u_matrix`; `realization` is the id of the map. ConfigError where there are more classes
+    than a figure has room for.
     """
     n_classes = _check_classes(means, weights, winners, class_names)
-    columns = min(n_classes, 10)
+    columns = fitting_columns(min(n_classes, 10), 0.6)
+    columns = -(-n_classes // -(-n_classes // columns))
     blocks = -(-n_classes // columns)
     left, top, gap, block_gap = 0.82, 0.24, 0.06, 0.3
-    side = min((DOUBLE_COLUMN - left - 0.06) / columns - gap, 1.2)
+    room = page_width(DOUBLE_COLUMN)
+    side = min((room - left - 0.06) / columns - gap, 1.2)
     size = fit_map(lattice, side, side, largest_cell=1.0)
     image = (side, side * means.shape[1] / means.shape[2])
     rows = (image[1], image[1], size.height)
     block = sum(rows) + 2 * gap + block_gap
-    width, height = left + columns * (side + gap) + 0.06, top + blocks * block - block_gap + 0.05
+    heading = NAME_ROOM if realization else 0.0
+    width = page_width(left + columns * (side + gap) + 0.06)
+    height = heading + top + blocks * block - block_gap + 0.05
+    start = left + (width - left - columns * (side + gap) - 0.06) / 2
     figure = new_figure(width, height, layout=None)
     place = partial(place_axes, figure, (width, height))
-    valleys, cells = sequential_map("bone_r", 0.02, 0.55), cell_polygons(lattice)
+    valleys, cells = height_map(0.02, 0.55), cell_polygons(lattice)
     limits = (min(means.min(), weights.min()), max(means.max(), weights.max()))
     for k in range(n_classes):
-        x = left + (k % columns) * (side + gap)
-        y = height - top - (k // columns) * block
+        x = start + (k % columns) * (side + gap)
+        y = height - heading - top - (k // columns) * block
         for row, panel in enumerate(rows):
             y -= panel
             across = size.width if row == 2 else side
@@ -120,15 +133,16 @@ def class_winners_figure(
                 draw_values(axes, cells, u_matrix, valleys)
                 at = lattice.coordinates()[winners[k]]
                 style: Style = {"markersize": 5, "markeredgecolor": "white", "clip_on": False}
-                axes.plot(*at, "o", color=group_colour(7), zorder=5, **style)
+                axes.plot(*at, "o", color=_MARK, zorder=5, **style)
             if row == 0:
                 axes.set_title(shorten(class_names[k], int(side * 14)), fontsize=8, pad=3)
             if k % columns == 0:
                 text = ("mean of\nthe class", "weights of\nits winner", "winner on\nthe map")[row]
                 figure.text(
-                    (left - 0.08) / width, (y + panel / 2) / height, text, ha="right", va="center"
+                    (start - 0.08) / width, (y + panel / 2) / height, text, ha="right", va="center"
                 )
             y -= gap
+    name_map(figure, realization)
     return figure
 
 
@@ -143,6 +157,7 @@ def draw_class_winners(inputs: Inputs, parameters: Parameters) -> Figure:
         known_classes(table)[1],
         stored.arrays["u_matrix"],
         stored.lattice,
+        realization=stored.id,
     )
 
 
@@ -155,36 +170,39 @@ def image_map_figure(
     lattice: Lattice,
     *,
     metric: str = "euclidean",
+    realization: str | None = None,
 ) -> Figure:
     """Draw the U-matrix, surrounded by the weights of the winners of the mean of each class.
 
     `weights` are (C, rows, columns) images, `winners` (C,) nodes, `u_matrix` (M,) heights. A line
     joins each image to its node. Images are placed so that the lines are shortest in all, which
-    leaves none of them crossing another. ConfigError where there are more classes than a figure has
-    room for.
+    leaves none of them crossing another. `realization` is the id of the map. ConfigError where
+    there are more classes than a figure has room for.
     """
     n_classes = _check_classes(weights, weights, winners, class_names)
-    side, gap, below = 0.86, 0.1, 0.5
-    size = fit_map(lattice, 3.9, 3.9)
+    room = page_width(DOUBLE_COLUMN)
+    side, gap, below = min(0.86, 0.12 * room), 0.1, 0.5
+    size = fit_map(lattice, min(3.9, room - 2 * side - 1.0), 3.9)
     frame = (size.width + 2 * (side + 0.45), size.height + 2 * (side + 0.45))
-    width, height = frame[0] + 0.1, frame[1] + below + 0.1
+    width, height = page_width(frame[0] + 0.1), frame[1] + below + 0.1
+    height += NAME_ROOM if realization else 0.0
     figure = new_figure(width, height, layout=None)
-    corner = np.array([0.05 + side + 0.45, below + 0.05 + side + 0.45])
+    left_edge = (width - frame[0]) / 2
+    corner = np.array([left_edge + side + 0.45, below + 0.05 + side + 0.45])
     place = partial(place_axes, figure, (width, height))
     axes = place(corner[0], corner[1], size.width, size.height)
     map_axes(axes, lattice, labels=False)
-    cells = draw_values(axes, cell_polygons(lattice), u_matrix, sequential_map("bone_r", 0.02, 0.7))
-    bar = place(width / 2 - 1.5, below - 0.05, 3.0, 0.09)
-    name = "" if metric == "euclidean" else f"{metric} "
+    cells = draw_values(axes, cell_polygons(lattice), u_matrix, height_map())
+    bar = place(width / 2 - 1.3, below - 0.05, 2.6, 0.09)
     periodic = "; the lattice is periodic" if lattice.periodic else ""
-    label = f"U-matrix (mean {name}distance to neighbours{periodic})"
+    label = f"{height_label(metric)}{periodic}"
     figure.colorbar(cells, cax=bar, orientation="horizontal").set_label(label)
     plain_numbers(bar.xaxis, 5)
 
     low, high = axes.get_xlim(), axes.get_ylim()
     share = (lattice.coordinates()[winners] - [low[0], high[0]]) / np.ptp([low, high], axis=1)
     nodes = corner + share * [size.width, size.height]
-    slots = _places_around(n_classes, frame, side + gap) + [0.05, below + 0.05]
+    slots = _places_around(n_classes, frame, side + gap) + [left_edge, below + 0.05]
     lengths = np.linalg.norm(slots[:, None] - nodes, axis=2)
     places = dict(zip(*reversed(linear_sum_assignment(lengths)), strict=True))
     limits = (weights.min(), weights.max())
@@ -192,19 +210,19 @@ def image_map_figure(
         middle = slots[places[k]]
         # A line ends at the edge of its image, which is drawn over the rest of it.
         ends = np.array([middle, nodes[k]]) / [width, height]
-        line = Line2D(*ends.T, color=group_colour(7), lw=1.0, transform=figure.transFigure)
+        line = Line2D(*ends.T, color=_MARK, lw=1.0, transform=figure.transFigure)
         figure.add_artist(line).set_zorder(4)
         left, bottom = middle - side / 2
         panel = place(left, bottom, side, side, zorder=5)
         _draw_image(panel, weights[k], limits)
         style: Style = {"va": "top", "fontsize": SMALL, "fontweight": "bold"}
-        style |= {"color": group_colour(7), "transform": panel.transAxes}
+        style |= {"color": _MARK, "transform": panel.transAxes}
         panel.text(0.04, 0.96, shorten(class_names[k], 12), **style)
     ends = nodes / [width, height]
     dots: Style = {"linestyle": "", "marker": "o", "markersize": 4.5, "markeredgecolor": "white"}
-    figure.add_artist(
-        Line2D(*ends.T, color=group_colour(7), transform=figure.transFigure, zorder=6, **dots)
-    )
+    dots |= {"color": _MARK, "transform": figure.transFigure, "zorder": 6}
+    figure.add_artist(Line2D(ends[:, 0], ends[:, 1], **dots))
+    name_map(figure, realization)
     return figure
 
 
@@ -222,6 +240,7 @@ def draw_image_map(inputs: Inputs, parameters: Parameters) -> Figure:
         stored.arrays["u_matrix"],
         stored.lattice,
         metric=metric,
+        realization=stored.id,
     )
 
 

@@ -1,4 +1,4 @@
-"""Plasma turbulence: simulated or one's own fields on a grid, and what groups of cells are."""
+"""Plasma turbulence: simulated or your own fields on a grid, and what groups of cells are."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -8,7 +8,7 @@ from typing import Any
 from kohorte.errors import ConfigError
 from kohorte.studies.plasma.costs import COSTS
 from kohorte.studies.plasma.fields.names import check_fields, check_simulation
-from kohorte.study.figures import GRID, MAP, MAPS, POINTS, Figure, Need
+from kohorte.study.figures import GRID, POINTS, Figure, Need
 from kohorte.study.modules import StudyModule
 from kohorte.study.plan import Study, check_whole_grid
 
@@ -150,16 +150,6 @@ MODULE = StudyModule(
             needs=[_GRID, Need("three dimensions", _three_dimensions)],
             tables=["physics"],
             parameters=["physics.threshold"],
-        ),
-        Figure(
-            "cluster_radars",
-            "kohorte.studies.plasma.figures.radars",
-            "In which features do the clusters of a map differ from the mean of the table?",
-            section=MAP,
-            needs=[MAPS],
-            inputs=["maps", "ensemble", "data"],
-            parameters=["figures.realization"],
-            on_request=True,
         ),
     ],
     costs=COSTS,

@@ -19,8 +19,8 @@ COSTS = {
     "derive_fields": Cost(mb_per_mb=5, seconds_per_mb=0.5),
     # Label files, counts and the table are read in parts; the grid is compressed.
     "write_grid": Cost(base_mb=700, mb_per_mb=1, seconds_per_mb=1),
-    # Some 20 bytes a cell, of which grid.h5 has a few; a dozen groups, one after the other;
-    # to profile a field takes some 60 bytes a cell.
+    # Some 20 bytes per cell, of which grid.h5 has a few; a dozen groups, one after the other;
+    # to profile a field takes some 60 bytes per cell.
     "measure_physics": Cost(base_mb=900, mb_per_mb=5, seconds_per_mb=5),
     # Slices, parts or a sample of what is read in blocks.
     "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),

@@ -1,4 +1,4 @@
-"""Plasma: a simulation or fields of one's own -> fields.h5, the features of cells; and what groups of
+"""Plasma: a simulation or your own fields -> fields.h5, the features of cells; and what groups of
 cells are -> grid.h5, grid.vti, tables/physics.csv and others.
 
 The simulation runs in an environment of its own, .simulation, made from envs/simulation.txt. The

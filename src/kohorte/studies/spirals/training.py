@@ -11,7 +11,7 @@ from kohorte.maps.batch import train_batch
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.soft import SoftMap
-from kohorte.maps.winners import find_winners
+from kohorte.maps.winners import WinnerSearch
 from kohorte.studies.spirals import networks
 from kohorte.studies.spirals.data import two_spirals
 from kohorte.studies.spirals.networks import Network
@@ -139,7 +139,8 @@ def _scaler(
     weights = _train_map(points, lattice)
     places = networks.scaled_places(lattice)
     if kind == "winner":
-        return lambda scaled: places[find_winners(scaled, weights)].astype(np.float32)
+        search = WinnerSearch(weights, lattice=lattice)
+        return lambda scaled: places[search.winners(scaled)].astype(np.float32)
     layer = SoftMap(weights, places, beta)
     return lambda scaled: np.asarray(networks.locate(layer, scaled))
 

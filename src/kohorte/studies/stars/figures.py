@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
@@ -18,16 +18,21 @@ from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    PAGE_HEIGHT,
     SINGLE_COLUMN,
     SMALL,
     Powers,
     Style,
+    fitting_columns,
     is_wide,
     legend_below,
     new_figure,
+    panel_grid,
+    panel_letter,
     panel_title,
     paper_style,
     plain_numbers,
+    plural,
     sequential_map,
 )
 from kohorte.studies.stars import STAR_FEATURES
@@ -42,10 +47,7 @@ NAMES = {
 """Region -> where its name stands in the diagram: B-V, M."""
 
 
-MAX_STARS = 100_000
-"""Stars drawn in one panel."""
-
-TITLES = ("consensus", "stacked signal", "confidence")
+TITLES = ("Consensus", "Stacked signal", "Confidence")
 
 
 @paper_style()
@@ -61,44 +63,39 @@ def colour_magnitude_figure(
 
     `b_v` and `magnitude` are (N,) colour B-V and absolute magnitude, NaN where missing, `labels`
     the (N,) consensus groups, `confidence` the (N,) share of the votes for the label. Stars that
-    lack colour or magnitude are counted, but not drawn; of more than MAX_STARS an evenly random
-    part is drawn, the same on every run. The line is the mean main sequence. ConfigError where no
-    star has both colour and magnitude.
+    lack colour or magnitude are counted, but not drawn. The line is the mean main sequence.
+    ConfigError where no star has both colour and magnitude.
     """
     known = np.flatnonzero(np.isfinite(b_v) & np.isfinite(magnitude))
     if not known.size:
         raise ConfigError("colour_magnitude: no star has both b_v and absolute_magnitude")
-    shown = known
-    if len(known) > MAX_STARS:
-        rng = np.random.default_rng(len(known))
-        shown = np.sort(rng.choice(known, MAX_STARS, replace=False))
-    x, y = np.asarray(b_v), np.asarray(magnitude)
-    figure = new_figure(DOUBLE_COLUMN, 4.9)
-    panels = figure.subplots(1, 3, sharex=True, sharey=True)
-    for letter, axes, title in zip("abc", panels, TITLES, strict=True):
-        _diagram(axes, x[known], y[known])
-        panel_title(axes, letter, title)
-    panels[0].set_ylabel("Absolute magnitude $M_{Hp}$ / mag", parse_math=True)
+    x, y = np.asarray(b_v)[known], np.asarray(magnitude)[known]
+    columns = fitting_columns(3, 1.5)
+    figure = new_figure(DOUBLE_COLUMN, 4.9 if columns == 3 else PAGE_HEIGHT)
+    panels = panel_grid(figure, 3, columns, sharex=True, sharey=True)
+    for k, (axes, title) in enumerate(zip(panels, TITLES, strict=True)):
+        panel_title(axes, panel_letter(k), title)
+    panels[0].set_ylabel("Absolute magnitude $M_{Hp}$ (mag)", parse_math=True)
     groups = [consensus_title(k) for k in range(int(labels.max()) + 1)]
-    entries = draw_groups(panels[0], x, y, labels, shown, groups)
+    entries = draw_groups(panels[0], x, y, labels[known], groups)
     entries.append(Line2D([], [], color=INK, lw=0.9, label="mean main sequence"))
     wide = bool(signal.min() > 0) and is_wide(signal)
     limits = (signal.min(), signal.max())
-    drawn = draw_scale(panels[1], x[shown], y[shown], signal[shown], limits, wide)
+    drawn = draw_scale(panels[1], x, y, signal[known], limits, wide)
     _colour_bar(drawn, panels[1], "Stacked signal (sum of Gsum)", wide)
     # Uncertain stars last, or the sure ones would hide them.
-    order = shown[np.argsort(-confidence[shown], kind="stable")]
+    order = np.argsort(-confidence[known], kind="stable")
     low = min(np.floor(confidence.min() * 10) / 10, 0.9)
-    drawn = draw_scale(panels[2], x[order], y[order], confidence[order], (low, 1.0))
+    drawn = draw_scale(panels[2], x[order], y[order], confidence[known][order], (low, 1.0))
     _colour_bar(drawn, panels[2], "Share of votes for the label")
+    for axes in panels:  # after the points, whose grid would set the limits
+        _diagram(axes, x, y)
     # Keeps the panels of one height: the first has no bar.
     spare = figure.colorbar(drawn, ax=panels[0], location="bottom", pad=0.02, aspect=30)
     spare.ax.set_visible(False)
-    notes = [f"{len(shown)} of {len(labels)} stars are drawn"] if len(shown) < len(labels) else []
-    if len(known) < len(labels):
-        notes.append(f"{len(labels) - len(known)} lack colour or magnitude")
-    if notes:
-        entries.append(Line2D([], [], ls="", label="; ".join(notes)))
+    if lacking := len(labels) - len(known):
+        text = f"{plural(lacking, 'star')} without colour or magnitude not shown"
+        entries.append(Line2D([], [], ls="", label=text))
     legend_below(figure, entries)
     return figure
 
@@ -131,17 +128,17 @@ def star_regions_figure(
     axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(shares.shape):
         value = shares[row, column]
-        text = "<0.1" if 0 < value < 0.0005 else f"{100 * value:.1f}".removesuffix(".0")
+        text = "<0.1" if 0 < value < 0.0005 else f"{100 * value:.1f}"
         colour = "white" if value > 0.55 else INK
         style: Style = {"ha": "center", "va": "center", "fontsize": SMALL, "color": colour}
         axes.text(column, row, text, **style)
     axes.set_xticks(range(len(groups)), groups)
-    texts = [f"{name} ({size})" for name, size in zip(regions, sizes, strict=True)]
+    texts = [f"{name} ({size:,})" for name, size in zip(regions, sizes, strict=True)]
     axes.set_yticks(range(len(regions)), texts)
     axes.set_xlabel("Consensus group")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title("Share of the region's stars in %", loc="left")
+    axes.set_title("Share of the region's stars (%)", loc="left")
     return figure
 
 
@@ -153,7 +150,7 @@ def draw_star_regions(inputs: Inputs, parameters: Parameters) -> Figure:
     return star_regions_figure(shares, groups["group"].tolist(), REGIONS, counts.sum(axis=1))
 
 
-def _colour_bar(drawn: PathCollection, axes: Axes, label: str, logarithmic: bool = False) -> None:
+def _colour_bar(drawn: ScalarMappable, axes: Axes, label: str, logarithmic: bool = False) -> None:
     bar = axes.figure.colorbar(drawn, ax=axes, location="bottom", pad=0.02, aspect=30)
     bar.set_label(label)
     if logarithmic:
@@ -164,7 +161,7 @@ def _colour_bar(drawn: PathCollection, axes: Axes, label: str, logarithmic: bool
 
 def _diagram(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
     """Axes as astronomers draw them, the mean main sequence, and names of the regions."""
-    axes.set_xlabel("B−V / mag")
+    axes.set_xlabel("B−V (mag)")
     low, high = np.quantile(x, [0.0005, 0.9995])
     axes.set_xlim(min(low, -0.35) - 0.1, max(high, 2.0) + 0.1)
     axes.set_ylim(max(y.max(), 15.0) + 0.5, y.min() - 0.5)

@@ -1,6 +1,6 @@
 """Raw fields of a snapshot, from a simulation of ours or from files of a user's own.
 
-A file of one's own is HDF5 (.h5, .hdf5), or .npz with an array for each field, or a pattern of .npy
+Your own file is HDF5 (.h5, .hdf5), or .npz with an array for each field, or a pattern of .npy
 files with `{field}` in it, as `run7/{field}_5000.npy`.
 """
 

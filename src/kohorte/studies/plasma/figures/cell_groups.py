@@ -11,25 +11,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullLocator
 
 from kohorte import store
 from kohorte.errors import ConfigError, ResultError
 from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.panels import choose_points, fill_missing
+from kohorte.figures.points import explained_shares
 from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     COLOURS,
     DOUBLE_COLUMN,
     INK,
     MAX_GROUPS,
+    MIDDLE_COLUMN,
     MUTED,
+    PAGE_HEIGHT,
     Style,
+    fitting_columns,
     legend_below,
+    line_colour,
     literal,
     log_axis,
     marker_handle,
     new_figure,
+    page_width,
     panel_title,
     paper_style,
     plain_numbers,
@@ -39,7 +44,7 @@ from kohorte.studies.plasma.figures.slices import field_label
 _BINS = 60
 
 MOST_FEATURES = 6
-"""Features whose pairs are drawn; of more, the first."""
+"""Features whose pairs are drawn; of more, those in which the groups lie farthest apart."""
 
 KINDS = {"consensus": "consensus", "sce": "SCE", "map": "one map", "threshold": "threshold"}
 """Kind of a group in the tables -> what it is called."""
@@ -49,8 +54,8 @@ MOST_GROUPS = 12
 
 SHARES = {
     "volume_fraction": ("volume", "s", "white", INK),
-    "j2_share": ("j²", "^", COLOURS[1], INK),
-    "e_dot_j_share": ("e · j", "o", COLOURS[7], INK),
+    "j2_share": ("squared current j²", "^", COLOURS[1], INK),
+    "e_dot_j_share": ("dissipation e · j", "o", COLOURS[7], INK),
 }
 """Column of `physics.csv` -> what it is called, and its marker, face and edge."""
 
@@ -63,14 +68,15 @@ def feature_pairs_figure(
     *,
     shares: np.ndarray,
     n_points: int,
+    n_all: int | None = None,
     what: str = "points",
 ) -> Figure:
     """Draw each pair of features as points coloured by group, each feature as histograms.
 
     Of `n_points` points, which the figure calls `what`, S are drawn: their (S, F) features, F >= 2,
     are in physical units, with names and units in `labels`, and (S,) `groups`. `shares` (G,) are
-    those of the groups in all points. ConfigError where the arrays do not fit, or there is one
-    feature only.
+    those of the groups in all points, `n_all` is the number of features, where that is more than
+    F. ConfigError where the arrays do not fit, or there is one feature only.
     """
     features, groups = np.asarray(features, dtype=np.float64), np.asarray(groups)
     n_drawn, n_features = features.shape
@@ -79,7 +85,7 @@ def feature_pairs_figure(
             f"{features.shape} features with {len(labels)} names and {len(groups)} groups; at "
             "least two features are drawn, each with a name, and each point has a group"
         )
-    side = min((DOUBLE_COLUMN - 0.2) / n_features, 2.4)
+    side = min((page_width(DOUBLE_COLUMN) - 0.2) / n_features, 2.4)
     figure = new_figure(DOUBLE_COLUMN, side * n_features * 0.92 + 0.6)
     grid = figure.subplots(n_features, n_features, squeeze=False, sharex="col")
     limits = []
@@ -113,7 +119,13 @@ def feature_pairs_figure(
         )
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
-    entries.append(Line2D([], [], ls="", label=f"{n_drawn} of {n_points} {what} are drawn"))
+    notes = []
+    if n_all is not None and n_all > n_features:
+        notes.append(f"{n_features} of {n_all} features")
+    if n_drawn < n_points:
+        notes.append(f"{n_drawn:,} of {n_points:,} {what}")
+    if notes:
+        entries.append(Line2D([], [], ls="", label="; ".join(notes)))
     legend_below(figure, entries, most=5)
     return figure
 
@@ -126,8 +138,11 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         n_groups = int(file["consensus"].attrs["n_groups"])
     if len(table.names) < 2:
         raise ResultError(f"{inputs['data']}: has one feature only, so there are no pairs to draw")
-    shown, columns = choose_points(len(labels)), list(range(len(table.names)))[:MOST_FEATURES]
-    points = table.features[shown][:, columns].astype(np.float64)
+    shown = choose_points(len(labels))
+    features = table.features[shown].astype(np.float64)
+    best = np.argsort(-explained_shares(features, labels[shown]), kind="stable")
+    columns = sorted(best[:MOST_FEATURES].tolist())
+    points = features[:, columns]
     units = _read_units(inputs["fields"])
     said = {table.names[k]: table.describe(k) for k in columns}
     texts = [
@@ -140,6 +155,7 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         labels[shown],
         shares=np.bincount(labels[labels >= 0], minlength=n_groups) / len(labels),
         n_points=len(labels),
+        n_all=len(table.names),
         what="points" if table.shape is None else "cells",
     )
 
@@ -163,10 +179,11 @@ def _draw_histograms(
         chosen = column[groups == k]
         if len(chosen) > 1:
             density = np.histogram(chosen, edges)[0] / (len(chosen) * width)
-            axes.stairs(density, edges, color=consensus_colour(k), lw=1.0, baseline=None)
+            axes.stairs(
+                density, edges, color=line_colour(consensus_colour(k)), lw=1.0, baseline=None
+            )
             top = max(top, density.max())
-    axes.set(yscale="log", ylim=(top * 10**-3.5, top * 2))
-    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(0, max(1.08 * top, 1e-300))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
 
@@ -193,8 +210,14 @@ def group_shares_figure(
     y = -(np.arange(len(rows)) + 0.9 * gaps)
     panels = 2 if any(detector.values()) else 1
     height = 0.17 * (len(rows) + 0.9 * (gaps[-1] if len(gaps) else 0)) + 1.15
-    figure = new_figure(DOUBLE_COLUMN if panels == 2 else 4.2, max(height, 2.2))
-    grid = figure.subplots(1, panels, squeeze=False, sharey=True, width_ratios=[1.5, 1][:panels])[0]
+    figure = new_figure(DOUBLE_COLUMN if panels == 2 else MIDDLE_COLUMN, max(height, 2.2))
+    side_by_side = fitting_columns(panels, 2.4) == panels
+    if side_by_side:
+        ratios = [1.5, 1][:panels]
+        grid = figure.subplots(1, panels, squeeze=False, sharey=True, width_ratios=ratios)[0]
+    else:
+        figure.set_figheight(min(2 * figure.get_figheight(), PAGE_HEIGHT))
+        grid = figure.subplots(panels, 1, squeeze=False, sharey=True)[:, 0]
     axes = grid[0]
     handles: list[Artist] = []
     low: Style = {"ls": "", "marker": "<", "color": MUTED, "ms": 3.5}
@@ -217,11 +240,10 @@ def group_shares_figure(
         handles.append(Line2D([], [], label="0 or negative", **low))
     log_axis(axes, "x")
     axes.set(xlim=(floor * 0.8, 1.25), xlabel="Share of the whole")
-    axes.grid(True, axis="x")
     axes.set_yticks(y, [_group_name(name, row) for name, row in rows])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(y.min(initial=0) - 0.7, 0.9)
-    panel_title(axes, "a", "volume, current and dissipation")
+    panel_title(axes, "a" if panels == 2 else "", "Volume, current and dissipation")
     if panels == 2:
         handles += _draw_detector(grid[1], rows, y, detector)
     legend_below(figure, handles, most=5)
@@ -265,6 +287,6 @@ def _draw_detector(
     plain_numbers(axes.xaxis, 5)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("Share of cells")
-    panel_title(axes, "b", "against the threshold of the current")
+    panel_title(axes, "b", "Against the threshold of the current")
     names = ("precision", "recall", "Jaccard index")
     return [Patch(color=c, label=n) for c, n in zip(bars.values(), names, strict=True)]

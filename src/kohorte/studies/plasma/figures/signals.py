@@ -14,12 +14,14 @@ from kohorte.figures.reading import Inputs, Parameters
 from kohorte.figures.style import (
     INK,
     MAX_GROUPS,
+    MIDDLE_COLUMN,
     Powers,
-    group_colour,
     is_wide,
     legend_below,
+    line_colour,
     log_axis,
     new_figure,
+    palette_colour,
     paper_style,
     plain_numbers,
     value_label,
@@ -68,7 +70,7 @@ def signal_histogram_figure(
     alone), `edges` (B + 1,) ends of the bins; a logarithmic axis is used where they are no even
     steps. `cuts` are values that separate classes.
     """
-    figure = new_figure(5.2, 3.2)
+    figure = new_figure(MIDDLE_COLUMN, 3.2)
     axes = figure.subplots()
     counts, edges = np.asarray(counts), np.asarray(edges, dtype=np.float64)
     axes.stairs(counts, edges, fill=True, color="#D5DCE4", label="all cells")
@@ -77,8 +79,9 @@ def signal_histogram_figure(
     if groups is not None and len(groups) > 1:
         for k, row in enumerate(groups[:MAX_GROUPS]):
             if row.any():
-                axes.stairs(row, edges, color=group_colour(k), lw=1.1)
-                entry = Line2D([], [], color=group_colour(k), lw=1.2, label=f"SCE group {k}")
+                colour = line_colour(palette_colour(k))
+                axes.stairs(row, edges, color=colour, lw=1.1)
+                entry = Line2D([], [], color=colour, lw=1.2, label=f"SCE group {k}")
                 handles.append(entry)
     for cut in cuts:
         axes.axvline(cut, color="#D55E00", lw=0.9, ls="--")
@@ -141,9 +144,11 @@ def draw_signal_classes(inputs: Inputs, parameters: Parameters) -> Figure:
             names = [f"below {texts[0]}", *between, f"from {texts[-1]}"]
             shown = np.digitize(cut.read(signal), cuts)
             shares = _share_classes(lambda part: np.digitize(signal[part], cuts), len(names), parts)
-            title = "classes of the stacked signal"
+            title = "Classes of the stacked signal"
     title = f"{title}, {unit_text(cut.title)}" if cut.title else title
-    return cluster_slice_figure(cut, [GroupMap(title, shown, len(names), shares, names=names)])
+    return cluster_slice_figure(
+        cut, [GroupMap(title, shown, len(names), shares, names=names, colour_of=palette_colour)]
+    )
 
 
 def _share_classes(

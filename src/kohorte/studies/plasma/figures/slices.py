@@ -19,20 +19,26 @@ from matplotlib.ticker import NullLocator
 from kohorte import store
 from kohorte.errors import ConfigError
 from kohorte.figures.groups import consensus_colour, consensus_title
-from kohorte.figures.reading import Inputs, Parameters
+from kohorte.figures.reading import Inputs, Parameters, match_groups, matched_looks
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     FORMULA,
     INK,
     MAX_GROUPS,
+    NAME_ROOM,
     PAGE_HEIGHT,
     Powers,
     Style,
+    fitting_columns,
     fitting_legend,
-    group_colour,
+    further,
     is_wide,
     literal,
+    name_map,
     new_figure,
+    page_width,
+    palette_colour,
+    panel_letter,
     panel_title,
     paper_style,
     plain_axes,
@@ -94,7 +100,8 @@ class GroupMap:
     """A panel of (H, W) groups of the cells of a cut.
 
     `shares` (n_groups,) are those of the groups in the whole grid, for the legend, which calls a
-    group `name` and its number unless `names` has one for each.
+    group `name` and its number unless `names` has one for each. `colours` are those of what is no
+    consensus group.
     """
 
     title: str
@@ -103,16 +110,26 @@ class GroupMap:
     shares: np.ndarray | None = None
     name: str = "group"
     names: Sequence[str] | None = None
-    colour_of: Callable[[int], str] = group_colour
+    colour_of: Callable[[int], str] = palette_colour
 
 
 class SlicePage:
     """Panels of one cut, row by row, with a colour bar or legend under each."""
 
-    def __init__(self, cut: Cut, titles: Sequence[str], columns: int, side: float = _SIDE) -> None:
+    def __init__(
+        self,
+        cut: Cut,
+        titles: Sequence[str],
+        columns: int,
+        side: float = _SIDE,
+        *,
+        realization: str | None = None,
+    ) -> None:
         self.cut = cut
-        self.columns = min(columns, len(titles))
-        self._side = min(side, (DOUBLE_COLUMN - _LEFT - _RIGHT) / self.columns - _GAP)
+        self._realization = realization
+        self.columns = fitting_columns(min(columns, len(titles)), 1.7)
+        width = page_width(DOUBLE_COLUMN)
+        self._side = min(side, (width - _LEFT - _RIGHT) / self.columns - _GAP)
         left, right, bottom, top = cut.extent
         self._shape = (self._side, self._side * (top - bottom) / (right - left))
         if self._shape[1] > 1.5 * self._side:
@@ -126,7 +143,7 @@ class SlicePage:
         for k, (axes, title) in enumerate(zip(self.panels, titles, strict=True)):
             if len(titles) > 1:
                 text = shorten(title, int((self._pitch - _GAP) / 0.062))
-                panel_title(axes, chr(ord("a") + k), text, formula=True)
+                panel_title(axes, panel_letter(k), text, formula=True)
             elif title:
                 axes.set_title(title, loc="left", parse_math=True)
             self._label(axes, k)
@@ -204,15 +221,16 @@ class SlicePage:
             + (_BELOW if self._lowest(row[0]) or self._lowest(row[-1]) else 0.1)
             for row, legend in zip(rows, legends, strict=True)
         ]
-        total = sum(tall)
-        page = _LEFT + self.columns * self._pitch - _GAP + _RIGHT
-        page, shift = max(page, 3.0), max(0.0, (3.0 - page) / 2)
-        shift += (self._pitch - _GAP - width) / 2
+        heading = NAME_ROOM if self._realization else 0.0
+        total = sum(tall) + heading
+        needed = _LEFT + self.columns * self._pitch - _GAP + _RIGHT
+        page = page_width(needed)
+        shift = (page - needed) / 2 + (self._pitch - _GAP - width) / 2
         self.figure.set_size_inches(page, min(total, PAGE_HEIGHT + 1.0))
         for k, axes in enumerate(self.panels):
             row, column = divmod(k, self.columns)
             x = shift + _LEFT + column * self._pitch
-            y = total - sum(tall[:row]) - _ABOVE - height
+            y = total - heading - sum(tall[:row]) - _ABOVE - height
             axes.set_position((x / page, y / total, width / page, height / total))
             below = y - (_BELOW if self._lowest(k) else 0.06)
             if k in self._bars:
@@ -222,6 +240,7 @@ class SlicePage:
             if k in drawn:
                 anchor = ((x + width / 2) / page, (below - _LEGEND / 2) / total)
                 drawn[k][0].set_bbox_to_anchor(anchor, self.figure.transFigure)
+        name_map(self.figure, self._realization)
         return self.figure
 
     def _lowest(self, panel: int) -> bool:
@@ -265,13 +284,14 @@ def group_entries(content: GroupMap) -> list[Artist]:
     weights = present / max(present.sum(), 1) if content.shares is None else content.shares
     known = np.flatnonzero(np.nan_to_num(weights) > 0)
     named = known if len(known) <= MAX_GROUPS else known[: MAX_GROUPS - 1]
-    names = content.names or [f"{content.name} {k}" for k in range(content.n_groups)]
+    call = consensus_title if content.name == "group" else f"{content.name} {{}}".format
+    names = content.names or [call(k) for k in range(content.n_groups)]
     entries: list[Artist] = [
         Patch(facecolor=content.colour_of(k), label=f"{names[k]} ({percent(weights[k])})")
         for k in named
     ]
     if len(named) < len(known):
-        text = f"and {len(known) - len(named)} more {content.name}s"
+        text = further(len(known) - len(named), content.name)
         entries.append(Line2D([], [], ls="", label=text))
     return entries
 
@@ -376,13 +396,15 @@ def cluster_slice_figure(
     current: np.ndarray | None = None,
     limit: float | None = None,
     note: str = "",
+    realization: str | None = None,
 ) -> Figure:
     """Draw groups of the cells of a cut, with lines around the strong current.
 
     Lines, called `note` in the legend, are where (H, W) absolute current along the field crosses
-    `limit`.
+    `limit`. `realization` is the id of the map, where the clusters of one are shown.
     """
-    page = SlicePage(cut, [content.title for content in maps], 2, side=3.3)
+    titles = [content.title for content in maps]
+    page = SlicePage(cut, titles, 2, side=3.3, realization=realization)
     for k, content in enumerate(maps):
         page.groups(k, content)
         if current is not None and limit is not None:
@@ -396,16 +418,21 @@ def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
     physics = pd.read_csv(inputs["physics"])
     with open_inputs(inputs) as cells:
         cut = cut_inputs(cells, parameters)
-        maps = [_consensus_map(cells, cut, physics, "consensus")]
+        maps, realization = [_consensus_map(cells, cut, physics, "consensus")], None
         if inputs["maps"]:
             identifier = parameters["realization"] or store.read_representative(inputs["ensemble"])
             file = store.find_realization(inputs["maps"], identifier)
             chosen = read_map_labels(file, cells.grid)
             sizes = np.bincount(chosen.labels.ravel(), minlength=chosen.n_clusters)
             groups, shares = cut.read(chosen.labels), sizes / sizes.sum()
-            maps.insert(0, GroupMap("clusters of one map", groups, len(sizes), shares, "cluster"))
+            # Clusters take the colours of the groups that they share most cells with.
+            matching = match_groups(maps[0].groups.ravel(), groups.ravel(), maps[0].n_groups)
+            colours = [colour for colour, _ in matched_looks(matching, len(sizes))]
+            own = GroupMap("Clusters of the map", groups, len(sizes), shares, "cluster")
+            maps.insert(0, replace(own, colour_of=colours.__getitem__))
+            realization = identifier
         if CURRENT not in cells:
-            return cluster_slice_figure(cut, maps)
+            return cluster_slice_figure(cut, maps, realization=realization)
         threshold = parameters["threshold"]
         rms = root_mean_square(cells[CURRENT], parts_of(cells.grid.shape))
         return cluster_slice_figure(
@@ -414,12 +441,13 @@ def draw_cluster_slice(inputs: Inputs, parameters: Parameters) -> Figure:
             current=np.abs(cut.read(cells[CURRENT])),
             limit=threshold * rms,
             note=f"{field_label('abs_j_par')} = {threshold:g} rms",
+            realization=realization,
         )
 
 
 def _consensus_map(cells: CellValues, cut: Cut, physics: pd.DataFrame, kind: str) -> GroupMap:
     """Return the groups of a kind in `physics.csv` on a cut."""
-    names = {"consensus": ("label", "consensus groups"), "sce": ("sce_group", "SCE groups")}
+    names = {"consensus": ("label", "Consensus groups"), "sce": ("sce_group", "SCE groups")}
     name, title = names[kind]
     shares = physics[physics["kind"] == kind]["volume_fraction"].to_numpy()
     found = GroupMap(title, cut.read(cells[name]), len(shares), shares)
@@ -439,7 +467,7 @@ def consensus_slice_figure(
     `stability` (H, W) the mean Jaccard similarity of its clusters with the best of other
     realizations.
     """
-    titles = [*(content.title for content in maps), "confidence", "stability"]
+    titles = [*(content.title for content in maps), "Confidence", "Stability"]
     page = SlicePage(cut, titles, 2, side=3.1)
     for k, content in enumerate(maps):
         page.groups(k, content)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numba import njit
@@ -26,9 +26,13 @@ from kohorte.figures.style import (
     FORMULA,
     INK,
     MUTED,
+    SINGLE_COLUMN,
     Style,
+    fitting_columns,
     fitting_legend,
     new_figure,
+    page_width,
+    panel_letter,
     panel_title,
     paper_style,
     place_axes,
@@ -225,11 +229,13 @@ def surfaces_figure(
     `panels` are title and surfaces of each, all volumes of one shape (nx, ny, nz); `spacing` are
     sides of a cell along x, y, z, in `unit`; azimuth and elevation of the eye are in degrees.
     """
-    width = DOUBLE_COLUMN / max(len(panels), 2) - 0.1
+    columns = fitting_columns(len(panels), 2.4)
+    width = page_width(DOUBLE_COLUMN if len(panels) > 1 else SINGLE_COLUMN) / columns - 0.1
     shape = next(surface.volume.shape for _, surfaces in panels for surface in surfaces)
     view = View(shape, spacing, azimuth, elevation)
     tall = width * view.size[0] / view.size[1]
-    total_width = len(panels) * (width + 0.1)
+    total_width = columns * (width + 0.1)
+    rows = -(-len(panels) // columns)
     figure = new_figure(total_width, tall + 1.2, layout=None)
     drawn = []
     for _, surfaces in panels:
@@ -238,13 +244,15 @@ def surfaces_figure(
         ]
         drawn.append(fitting_legend(figure, entries, width + 0.1, most=3) if entries else None)
     below = max([item[2] for item in drawn if item], default=0.0) + 0.16
-    page = tall + 0.3 + below
+    part = tall + 0.3 + below
+    page = rows * part
     figure.set_size_inches(total_width, page)
     for k, (title, surfaces) in enumerate(panels):
-        x = 0.05 + k * (width + 0.1)
-        axes = place_axes(figure, (total_width, page), x, below, width, tall)
+        x = 0.05 + (k % columns) * (width + 0.1)
+        y = page - (k // columns + 1) * part + below
+        axes = place_axes(figure, (total_width, page), x, y, width, tall)
         axes.set_axis_off()
-        panel_title(axes, chr(ord("a") + k), title)
+        panel_title(axes, panel_letter(k) if len(panels) > 1 else "", title)
         _draw_box(axes, view, behind=True)
         style: Style = {"origin": "lower", "interpolation": "antialiased", "zorder": 2}
         axes.imshow(shade(view, surfaces), extent=view.extent, **style)
@@ -253,7 +261,7 @@ def surfaces_figure(
         axes.set(xlim=view.extent[:2], ylim=view.extent[2:])
         axes.set_aspect("auto")
         if legend := drawn[k]:
-            anchor = ((x + width / 2) / total_width, (below - 0.1) / page)
+            anchor = ((x + width / 2) / total_width, (y - 0.1) / page)
             legend[0].set_bbox_to_anchor(anchor, figure.transFigure)
     return figure
 
@@ -272,9 +280,9 @@ def draw_sheet_surfaces(inputs: Inputs, parameters: Parameters) -> Figure:
             Surface(current, limit, "#C8443C", f"{symbol} > {threshold:g} rms"),
             Surface(-current, limit, "#3B6FB6", f"{symbol} < \N{MINUS SIGN}{threshold:g} rms"),
         ]
-        panels = [("strong current along the field", signs)]
+        panels = [("Strong current along the field", signs)]
         if groups := list(_group_surfaces(cells, pd.read_csv(inputs["physics"]), step)):
-            panels.append(("consensus groups that dissipate most", groups))
+            panels.append(("Consensus groups that dissipate most", groups))
         spacing = [step * cells.grid.spacing[cells.grid.axes.index(axis)] for axis in "xyz"]
         return surfaces_figure(panels, spacing, unit=cells.grid.length_unit)
 
@@ -298,7 +306,13 @@ def _group_surfaces(cells: CellValues, physics: pd.DataFrame, step: int) -> Iter
     for group, share in chosen[["group", "volume_fraction"]].itertuples(index=False):
         inside = ndimage.gaussian_filter((labels == group).astype(np.float32), _SMOOTH)
         text = f"{consensus_title(group)} ({100 * share:.1f} % of volume)"
-        yield Surface(inside, 0.5, consensus_colour(group), text)
+        yield Surface(inside, 0.5, _lit(consensus_colour(group)), text)
+
+
+def _lit(colour: str) -> str:
+    """Return a colour, lighter where it is so dark that a surface of it would look like a hole."""
+    rgb = np.asarray(to_rgb(colour))
+    return to_hex(tuple(rgb + 0.3 * (1 - rgb))) if rgb.sum() < 0.3 else colour
 
 
 def _draw_box(axes: Axes, view: View, behind: bool) -> None:
@@ -327,7 +341,7 @@ def _label_box(axes: Axes, view: View, unit: str) -> None:
         normal = np.array([-step[1], step[0]]) / max(np.hypot(*step), 1e-12)
         normal *= np.sign(normal @ away) or 1.0
         angle = np.degrees(np.arctan2(step[1], step[0]))
-        angle = (angle + 90) % 180 - 90
+        angle = (angle + 89) % 180 - 89  # an upright text is read from below
         place = centre + 0.035 * (view.extent[1] - view.extent[0]) * normal
         text = f"{name}: {value_label(view.lengths[axis])} {unit_text(unit)}".strip()
         style: Style = {"ha": "center", "va": "center", "rotation_mode": "anchor"}

@@ -142,7 +142,7 @@ def border_distance(mask: np.ndarray, grid: Grid, *, reach: int = REACH) -> np.n
 def thickness(structures: Structures, grid: Grid, *, reach: int = REACH) -> np.ndarray:
     """Thickness of each structure: four times the mean `border_distance` of its cells.
 
-    It is the thickness of a sheet, whose cells lie a quarter of it from its faces in the mean, for
+    It is the thickness of a sheet, whose cells lie a quarter of it from its faces on average, for
     any bend and direction; a sheet of w cells gets w where w is even, w + 1/w where it is odd. (S,)
     float64 in the grid's unit of length. Structures thicker than about 2 ``reach`` cells appear
     thinner.

@@ -146,7 +146,7 @@ def create_on_grid(path: str | Path, kind: str, grid: Grid) -> Iterator[h5py.Fil
 def create_array(
     file: h5py.File, name: str, grid: Grid, dtype: Any, *, unit: str | None = None
 ) -> h5py.Dataset:
-    """Create a compressed dataset on the grid, in chunks <= 32 cells a side, none in two parts."""
+    """Create a compressed dataset on the grid, chunks <= 32 cells per side, none in two parts."""
     rows = parts_of(grid.shape)[0].stop
     chunks = tuple(min(n, _CHUNK) for n in (rows, *grid.shape[1:]))
     unit = unit or _UNITS[name.rpartition("/")[2]]
