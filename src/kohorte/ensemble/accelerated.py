@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_TILE = 48  # rows that are compared with as many: their counts stay in the first-level cache
+_TILE = 32  # rows that are compared with as many: their counts stay in the first-level cache
 _UNROLLED = 16  # words between which these are not stored
-_WORDS = 1024  # words of a row in one piece: some hundred rows stay in the second-level cache
+_WORDS = 512  # words of a row in one piece: some hundred rows stay in the second-level cache
 _PIECE = 32 * _WORDS
-_PIECES = 8  # of one call on a CPU, if there are as many
+_PIECES = 16  # of one call on a CPU, if there are as many
 _SUMS_BYTES = 2**28  # of the counts of all threads together; above, one thread makes the calls
 _DEVICE_BYTES = 2**28  # of a one-hot matrix on an accelerator
 _DEVICE_POINTS = 2**23
 _MEASURED_POINTS = 2**16  # with fewer points of a slab the methods are not measured
 
 #: Seconds of a CPU for a word of two rows, and for a point of two realizations in a histogram.
-_WORD_SECONDS, _CELL_SECONDS = 1e-10, 9e-10
+_WORD_SECONDS, _CELL_SECONDS = 5e-11, 9e-10
 
 
 @dataclass(frozen=True, eq=False)
