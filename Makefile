@@ -13,7 +13,7 @@ SIMULATION := .simulation/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help env results gallery test test-slurm fuzz check-kills check-processors lint format docs site \
-  report benchmark-ensemble benchmark-maps benchmark-searches \
+  report gpu-env gpu-check benchmark-ensemble benchmark-maps benchmark-searches \
   figure-joss compare-consensus compare-clusterings check-null compare-simpsom simulation-env \
   paper-plasma lock dist audit licences clean
 
@@ -31,6 +31,23 @@ $(STAMP): envs/requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@echo "The environment is ready"
 	@touch $@
+
+GPU := $(VENV)/.gpu
+
+gpu-env: $(GPU) ## add to .venv what JAX needs for NVIDIA GPUs: 3 GB
+
+$(GPU): $(STAMP) envs/gpu.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r envs/gpu.txt
+	@touch $@
+
+SIZE ?= full
+
+# On a CPU nothing is added to the environment; SIZE=tiny tries if it runs.
+DEVICE ?= gpu
+
+gpu-check: $(STAMP) ## install for the GPU, test on it, time all that JAX computes: results/benchmarks/gpu.csv
+	@test "$(DEVICE)" = cpu || $(MAKE) --no-print-directory gpu-env
+	$(BIN)/python scripts/check_gpu.py --device $(DEVICE) --size $(SIZE)
 
 results: $(STAMP) ## run the default study, or CONFIG=config/wine.yaml
 	@$(BIN)/kohorte run $(or $(CONFIG),config/config.yaml) --cores $(CORES)
@@ -90,8 +107,6 @@ $(PEERS): envs/peers.txt
 	$(PYTHON) -m venv .peers
 	.peers/bin/python -m pip install --quiet --require-hashes --no-deps -r envs/peers.txt
 	@touch $@
-
-SIZE ?= full
 
 # somoclu is built with the numpy of the environment, and would be for CUDA, too, where it finds that
 # compiler. fastersom runs on PyTorch, whose build for the machine pip chooses. Without either, the
@@ -172,6 +187,7 @@ LOCK := uv pip compile --upgrade --universal --python-version 3.11 --fork-strate
 
 lock: ## make the locks in envs/ again, with uv
 	$(LOCK) envs/requirements.in -o envs/requirements.txt
+	$(LOCK) -c envs/requirements.txt envs/gpu.in -o envs/gpu.txt
 	for peers in peers map_peers somoclu simpsom genie simulation; do \
 	  $(LOCK) --no-deps envs/$$peers.in -o envs/$$peers.txt || exit 1; \
 	done

@@ -26,4 +26,5 @@ if __name__ == "__main__":
             backend=snakemake.params.backend,
             memory_mb=snakemake.params.memory_mb,
             threads=snakemake.threads,
+            gpu=snakemake.resources.gpu > 0,
         )

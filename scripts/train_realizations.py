@@ -14,4 +14,5 @@ if __name__ == "__main__":
             library=snakemake.params.library,
             losses=snakemake.params.losses,
             threads=snakemake.threads,
+            gpu=snakemake.resources.gpu > 0,
         )

@@ -1,7 +1,5 @@
 """Counting: both backends against explicit masks, slabs, additivity, limits and bad input."""
 
-import logging
-
 import h5py
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from kohorte.ensemble.overlaps import (
     BACKENDS,
     Overlaps,
     add_overlaps,
-    choose_backend,
     count_overlaps,
     extend_overlaps,
     select_realizations,
@@ -251,15 +248,6 @@ def test_bad_options_are_named(options, message):
     labels = [np.zeros(3, dtype=np.uint8), np.ones(3, dtype=np.uint8)]
     with pytest.raises(ConfigError, match=message):
         count_overlaps(labels, **options)
-
-
-def test_backend_is_chosen_by_device_and_logged(monkeypatch, caplog):
-    caplog.set_level(logging.INFO)
-    for sees, expected in ((False, "numba"), (True, "jax")):
-        monkeypatch.setattr("kohorte.ensemble.overlaps._sees_accelerator", lambda sees=sees: sees)
-        assert choose_backend("auto") == expected
-        assert f"with the {expected} backend (asked for: auto)" in caplog.text
-    assert choose_backend("numba") == "numba"
 
 
 def test_adding_and_selecting_check_their_input():

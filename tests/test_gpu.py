@@ -1,48 +1,39 @@
-"""The JAX backend as accelerators run it; on a GPU where JAX sees one."""
+"""JAX on a GPU, where it sees one: the same counts, and maps that are the same up to rounding."""
 
 import jax
 import numpy as np
 import pytest
 
-from kohorte.ensemble import onehot
+from kohorte.ensemble import accelerated
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps import _jax
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS, rowwise
 from kohorte.maps.winners import find_winners
 
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(jax.default_backend() == "cpu", reason="JAX sees no accelerator here"),
+]
 
-def labels(n_points, n_realizations=6, n_clusters=9):
+
+@pytest.mark.parametrize("n_clusters", [9, 300])
+def test_counts_on_an_accelerator(n_clusters):
     rng = np.random.default_rng(3)
-    return rng.integers(0, n_clusters, (n_realizations, n_points)).astype(np.uint8)
-
-
-@pytest.fixture
-def accelerator_types(monkeypatch):
-    """Let the product use the 8-bit integers of accelerators, whatever the device."""
-    onehot._product.cache_clear()
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    yield
-    onehot._product.cache_clear()
-
-
-def test_integer_products_give_the_same_counts(accelerator_types):
-    assert onehot._product()[0] == np.int8
-    sample = labels(5000)
+    sample = rng.integers(0, n_clusters, (12, 3_000_000)).astype(np.uint16)
     found = count_overlaps(sample, backend="jax").counts
     np.testing.assert_array_equal(found, count_overlaps(sample, backend="numba").counts)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(jax.default_backend() == "cpu", reason="JAX sees no accelerator here")
-def test_counts_on_an_accelerator():
-    sample = labels(3_000_000, n_realizations=12)
-    found = count_overlaps(sample, backend="jax").counts
+@pytest.mark.parametrize("method", accelerated.METHODS)
+def test_methods_on_an_accelerator(method):
+    sample = [np.random.default_rng(r).integers(0, 9, 1_100_000) for r in range(8)]
+    ids = [np.arange(9)] * 8
+    rows = accelerated.lay_out(ids, 0)
+    found = accelerated.METHODS[method](rows, sample, ids, 1)
     np.testing.assert_array_equal(found, count_overlaps(sample, backend="numba").counts)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(jax.default_backend() == "cpu", reason="JAX sees no accelerator here")
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("metric", sorted(METRICS))
 def test_batch_training_on_an_accelerator(metric, missing):

@@ -107,7 +107,8 @@ class Site(Project):
     def environment(self):
         # Without bytecode each of the two starts of Snakemake in a job takes three times as long.
         kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        return {**kept, "PYTHONPATH": "src"}
+        # The GPU of this Slurm is one by name only.
+        return {**kept, "PYTHONPATH": "src", "JAX_PLATFORMS": "cpu"}
 
     def finish(self, *arguments):
         """Output of a run that must succeed."""

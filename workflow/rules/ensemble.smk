@@ -32,7 +32,7 @@ rule count_overlaps:
         backend=config["ensemble"]["backend"],
         memory_mb=config["execution"]["memory_mb"],
         losses=lambda wildcards: count_losses(RESULTS / f"overlaps/{wildcards.slab}.json"),
-        library=library_digest("ensemble", "jobs/counting", *LABEL_PARTS),
+        library=library_digest("ensemble", "jobs/counting", "jobs/devices", *LABEL_PARTS),
     script:
         "../../scripts/count_overlaps.py"
 
@@ -118,6 +118,7 @@ rule combine_realizations:
             "structure",
             "ensemble",
             "jobs/counting",
+            "jobs/devices",
             "jobs/novelty",
             "maps/_kernels",
             "maps/draws",
@@ -212,6 +213,6 @@ rule write_group_signals:
     params:
         files=STUDY.labels,
         reading=LABEL_READING,
-        library=library_digest("ensemble", "jobs/counting"),
+        library=library_digest("ensemble", "jobs/counting", "jobs/devices"),
     script:
         "../../scripts/write_group_signals.py"

@@ -32,6 +32,6 @@ rule train_realizations:
         ),
         content=content_of("training.weights"),
         library=library_digest("maps"),
-        job=library_digest("jobs/training"),
+        job=library_digest("jobs/devices", "jobs/training"),
     script:
         "../../scripts/train_realizations.py"

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._checks import choose_name
-from kohorte._limits import MAX_CLUSTERS
+from kohorte._checks import choose_name, extra
+from kohorte._limits import MAX_CLUSTERS, is_worth_a_device
 from kohorte.ensemble.labels import MAX_BYTES, Labels, LabelSet, check_labels, find_ids
 from kohorte.errors import ConfigError, DataError
 
@@ -108,11 +108,12 @@ def count_overlaps(
     points that a realization leaves out, such as the -1 of HDBSCAN: they are in no cluster of it,
     and it has no vote on them. By default every label is a cluster. Clusters are those that hold at
     least one point. The counts are exact and do not depend on how they are made: by a `backend` of
-    BACKENDS, or ``auto``, JAX where it sees an accelerator, else numba; by so many `threads` of
-    numba, by default all that it may use; by slabs of so many points, by default as many as
-    `max_bytes` allows, the most bytes of labels read into memory at once. Working memory beside it
-    does not depend on N. Arrays that are in memory already are not copied. Every slab costs O(K^2)
-    beside the counting itself: with thousands of clusters a larger budget is faster.
+    BACKENDS, or ``auto``, JAX where it sees an accelerator and the points are worth its start, else
+    numba; by so many `threads` of the CPU, by default all that numba may use; by slabs of so many
+    points, by default as many as `max_bytes` allows, the most bytes of labels read into memory at
+    once. Working memory beside it does not depend on N. Arrays that are in memory already are not
+    copied. Every slab costs O(K^2) beside the counting itself: with thousands of clusters a larger
+    budget is faster.
 
     DataError for labels of different lengths, not integers, negative, empty, and for more clusters
     than MAX_CLUSTERS; ConfigError for arguments out of range.
@@ -224,8 +225,9 @@ def _count(
 
     Points that a realization leaves out are one more cluster of it.
     """
-    count_slab = BACKENDS[choose_backend(backend)]
     threads = check_threads(threads)
+    size = labels.n_points, labels.n_realizations
+    count_slab = BACKENDS[choose_backend(backend, *size, threads)]
     ids: list[np.ndarray] = []
     for _, _, arrays in labels.slabs(slab, max_bytes):
         found = [find_ids(array, r, noise) for r, array in enumerate(arrays)]
@@ -263,13 +265,25 @@ def _leave_out(counted: Overlaps) -> Overlaps:
     )
 
 
-def choose_backend(backend: str) -> str:
+def choose_backend(backend: str, n_points: int, n_realizations: int, threads: int) -> str:
     """Return, and log, what a name of BACKENDS or ``auto`` stands for; ConfigError for another."""
     chosen = choose_name(["auto", *BACKENDS], backend, "backend")
     if backend == "auto":
-        chosen = "jax" if _sees_accelerator() else "numba"
-    _LOG.info("counting overlaps with the %s backend (asked for: %s)", chosen, backend)
+        worth = is_worth_a_device(n_points, n_realizations, threads)
+        chosen = "jax" if worth and _sees_accelerator() else "numba"
+    device = _name_device() if chosen == "jax" else f"the CPU, {threads} threads"
+    _LOG.info(
+        "counting overlaps with the %s backend on %s (asked for: %s)", chosen, device, backend
+    )
     return chosen
+
+
+def _name_device() -> str:
+    with extra("jax"):
+        import jax
+
+    device = jax.devices()[0]
+    return "the CPU" if device.platform == "cpu" else device.device_kind
 
 
 def _sees_accelerator() -> bool:
@@ -292,9 +306,9 @@ def _count_with_numba(
 def _count_with_jax(
     arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
 ) -> np.ndarray:
-    from kohorte.ensemble.onehot import count_slab
+    from kohorte.ensemble.accelerated import count_slab
 
-    return count_slab(arrays, ids, first)
+    return count_slab(arrays, ids, first, threads)
 
 
 BACKENDS: dict[str, Callable[..., np.ndarray]] = {

@@ -22,6 +22,7 @@ from kohorte.ensemble.overlaps import (
 )
 from kohorte.ensemble.points import gather_signal
 from kohorte.errors import ResultError
+from kohorte.jobs.devices import require_gpu
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def count_slab(
     backend: str = "auto",
     memory_mb: int = 64,
     threads: int | None = None,
+    gpu: bool = False,
 ) -> None:
     """Count the overlaps of one slab of points, all but those that are counted already.
 
@@ -44,8 +46,12 @@ def count_slab(
     `labels`: labels of all points. `slab`, `slabs`: the slab, from 0, of so many nearly equal ones.
     `noise`: the label that leaves a point out, as for `count_overlaps`. `losses`: how often the
     counts were lost, as `store.write_index` takes it. `backend`, `threads`: as for
-    `count_overlaps`. `memory_mb`: labels held in memory at once, in MiB.
+    `count_overlaps`. `memory_mb`: labels held in memory at once, in MiB. `gpu`: the job was given a
+    GPU, and counts on it; ConfigError where it sees none.
     """
+    if gpu:
+        require_gpu()
+        backend = "jax"
     how: Any = {"backend": backend, "max_bytes": memory_mb << 20, "threads": threads}
     path = Path(index).with_suffix(".h5")
     check_slabs(slabs, len(labels.arrays[0]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import store
+from kohorte.jobs.devices import log_device, require_gpu
 from kohorte.maps.draws import see
 from kohorte.maps.parameters import PARAMETERS
 from kohorte.maps.realization import Realization, Recording, run_realizations
@@ -28,6 +29,7 @@ def train_batch(
     library: str,
     losses: Mapping[str, int],
     threads: int = 1,
+    gpu: bool = False,
 ) -> None:
     """Train the maps of one batch that are missing, and write the index that lists all of them.
 
@@ -37,7 +39,10 @@ def train_batch(
     `library`: digest of the code that trains: a map that was made from equal data, parameters, seed
     and code is kept. `losses`: how often files of this batch were lost, as `store.write_index`
     takes it. `threads`: maps that are trained at a time, without effect on the result.
+    `gpu`: the job was given a GPU; ConfigError where it sees none.
     """
+    if gpu:
+        require_gpu()
     table = store.read_data(data, mapped=True)
     given = store.read_weights(weights) if weights else None
     folder = Path(index).parent.parent
@@ -58,6 +63,8 @@ def train_batch(
             own = {name: member["parameters"][name] for name in PARAMETERS}
             missing.append((member, resolve_parameters(own, see(table.features, views[-1]))))
     _LOG.info("%d of %d maps to train", len(missing), len(members))
+    if any(parameters.backend == "jax" for _, parameters in missing):
+        log_device()
     trained = {member["id"] for member, _ in missing}
     if other := store.other_versions(p for i, p in paths.items() if i not in trained):
         _LOG.info("kept: %s, whose code for maps is the same", other)

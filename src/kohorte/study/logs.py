@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -43,6 +45,8 @@ def _log_job(path: str, unwritten: list[str]) -> Iterator[logging.Logger]:
         shown.addFilter(logging.Filter("kohorte"))
         logging.getLogger().addHandler(shown)
     logger = logging.getLogger("kohorte")
+    cores = os.environ.get("NUMBA_NUM_THREADS", os.cpu_count())
+    logger.info("device: the CPU of %s (%s), %s cores", platform.node(), platform.machine(), cores)
     try:
         yield logger
     except KohorteError as error:
