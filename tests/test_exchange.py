@@ -78,7 +78,7 @@ def test_the_figure_names_what_it_shows(groups):
     assert sum(text.startswith("group ") and "(30)" in text for text in texts) == (
         groups if groups <= 14 else 0
     )
-    assert any("are not drawn" in text for text in texts) == (groups > MOST_GROUPS)
+    assert any("not shown" in text for text in texts) == (groups > MOST_GROUPS)
     assert ("30\n(30)" in texts) == (1 < groups <= 20)  # all of a group are in doubt
 
 

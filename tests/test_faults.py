@@ -41,7 +41,7 @@ ENSEMBLE = "results/tiny/ensemble.h5"
 # Python imports a module of this name when it starts. In the job of one rule it waits until HDF5
 # files have been written, and begins the fault where the next is not yet closed.
 FAULT = """
-import os, resource, signal, sys
+import os, resource, signal, sys, threading
 
 rule, finished, what = os.environ["FAULT"].split()
 if any(argument.endswith(f".{rule}.py") for argument in sys.orig_argv):
@@ -57,7 +57,8 @@ if any(argument.endswith(f".{rule}.py") for argument in sys.orig_argv):
                     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
                     resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), -1))
                 else:
-                    os.kill(os.getpid(), signal.Signals[what])
+                    # To this thread: else another may take it while this one goes on.
+                    signal.pthread_kill(threading.get_ident(), signal.Signals[what])
             left -= 1
         close(file)
 

@@ -507,7 +507,7 @@ def test_whole_results_with_strange_content(tmp_path):
         with pytest.raises(ResultError, match=r"000\.json: not a whole index"):
             store.listed_realizations([index])
     made(tmp_path / "outside.h5")
-    index.write_text('[{"file": "../../outside.h5", "content": ""}]')
+    index.write_text('[{"id": "a", "file": "../../outside.h5", "content": ""}]')
     with pytest.raises(ResultError, match=r"realizations/outside\.h5: finished before but gone"):
         store.listed_realizations([index])
 

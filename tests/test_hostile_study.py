@@ -5,6 +5,7 @@ are fewer: one for each `_OF_WORKFLOW` examples.
 """
 
 import contextlib
+import faulthandler
 import json
 import os
 import re
@@ -126,8 +127,10 @@ STRUCTURES = st.tuples(MEMBERS, MARKS)
 
 def build(path, members, marks):
     """Write a file of some structure; False where HDF5 itself ends the process that does it."""
-    child = os.fork()
+    with warnings.catch_warnings(action="ignore"):  # of JAX, which the child does not touch
+        child = os.fork()
     if child == 0:
+        faulthandler.disable()  # what it would say of HDF5 is expected
         with contextlib.suppress(Exception):
             write_structure(path, members, marks)
         os._exit(0)

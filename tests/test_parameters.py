@@ -201,7 +201,8 @@ assert MapParameters(2, 2).damping == 0
 assert SOM(damping=0.5).get_params()["damping"] == 0.5
 assert SOM().set_params(damping=1.0).damping == 1
 page = configuration_page(schema, "")
-assert "| `damping` | `0` | a number at least 0 and at most 1, or a list of such |  | Share" in page
+words = page[page.index("### `training.damping`"):].split("###")[1]
+assert "- Values: a number at least 0 and at most 1, or a list of such" in words
 try:
     SOM(2, 2, recipe="published", damping=1.0).fit(np.ones((5, 2)))
 except ConfigError as error:

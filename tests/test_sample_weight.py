@@ -102,6 +102,7 @@ def test_weights_in_their_smallest_numbers():
 
 
 def test_progress_is_shown_in_notebooks(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     SOM(3, 2, steps=20, recipe="published", verbose=1).fit(X)
     assert capsys.readouterr().err == ""
     monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))

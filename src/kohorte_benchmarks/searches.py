@@ -1,6 +1,6 @@
 """The benchmark of searches for winners: how much of a map they look at, and how long they take.
 
-All ratios are of times of one run. See docs/benchmarks.md for what a row means.
+All ratios are of times of one run. See docs/benchmarks/searches.md for what a row means.
 """
 
 from collections.abc import Iterator

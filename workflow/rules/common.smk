@@ -546,7 +546,7 @@ def check_study():
     QUIET.enter_context(unwritten_once())
     atexit.register(QUIET.close)
     try:
-        check_limits(workflow.cores or 1)
+        check_limits(workflow.resource_settings.cores or 1)  # none with a profile of a cluster
         if (
             "verify" not in sys.argv
         ):  # it reads results alone, and says what became of their sources
