@@ -165,7 +165,7 @@ def test_pages_run_no_script_of_a_user(study, tmp_path):
             page.wait_for_timeout(500)
             if path == of_snakemake:
                 page.get_by_text("Workflow", exact=False).first.wait_for()
-                assert PATH in page.locator("body").inner_text()
+                assert "Where to read on" in page.locator("body").inner_text()
             else:
                 with page.expect_download() as saved:
                     page.locator("button.save").first.click(force=True)
