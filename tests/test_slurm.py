@@ -200,7 +200,7 @@ def runs(make_site):
 def run_here(make_site):
     """The study without Slurm, to compare with."""
     site = make_site("here")
-    site.run(SUMMARY)
+    site.run(SUMMARY, JAX_PLATFORMS="cpu")
     return site
 
 
