@@ -630,10 +630,10 @@ def load_study(folder: str | Path, realization: str | None = None) -> Pipeline:
     else:
         steps.insert(0, ("transform", FunctionTransformer(data.transformation.apply_to)))
     if realization is None:
-        som = SOMEnsemble.load(folder)
+        result, som = folder / "ensemble.h5", SOMEnsemble.load(folder)
     else:
-        som = SOM.load(folder / "realizations" / f"{realization}.h5")
-    result = f"realizations/{realization}.h5" if realization else "ensemble.h5"
-    if other := store.other_versions([folder / "data.h5", folder / result]):
+        result = folder / "realizations" / f"{realization}.h5"
+        som = SOM.load(result)
+    if other := store.other_versions([folder / "data.h5", result]):
         warnings.warn(f"{folder}: {other}", stacklevel=2)
     return Pipeline([*steps, ("som", som)])

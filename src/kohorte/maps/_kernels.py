@@ -130,8 +130,8 @@ class _Code:
         return self.builder.zext(self.builder.bitcast(truths, ir.IntType(LANES)), _LONG)
 
     @contextmanager
-    def each_bit(self, left: ir.Value) -> Iterator[ir.Value]:
-        """Run the code of the block for each bit that is set at `left`, and clear it."""
+    def _while_any(self, left: ir.Value) -> Iterator[ir.Value]:
+        """Run the code of the block, with the bits at `left`, for as long as any is set."""
         builder = self.builder
         test, body, end = (builder.append_basic_block(f"bits.{name}") for name in "abc")
         builder.branch(test)
@@ -139,30 +139,28 @@ class _Code:
         some = builder.icmp_unsigned("!=", builder.load(left), self.long(0))
         builder.cbranch(some, body, end)
         builder.position_at_end(body)
-        bits = builder.load(left)
-        yield builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
-        builder.store(builder.and_(bits, builder.sub(bits, self.long(1))), left)
+        yield builder.load(left)
         builder.branch(test)
         builder.position_at_end(end)
+
+    @contextmanager
+    def each_bit(self, left: ir.Value) -> Iterator[ir.Value]:
+        """Run the code of the block for each bit that is set at `left`, and clear it."""
+        builder = self.builder
+        with self._while_any(left) as bits:
+            yield builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
+            builder.store(builder.and_(bits, builder.sub(bits, self.long(1))), left)
 
     @contextmanager
     def each_two_bits(self, left: ir.Value) -> Iterator[tuple[ir.Value, ir.Value, ir.Value]]:
         """Do as each_bit for two bits at a time, and whether there is a second one."""
         builder = self.builder
-        test, body, end = (builder.append_basic_block(f"pairs.{name}") for name in "abc")
-        builder.branch(test)
-        builder.position_at_end(test)
-        some = builder.icmp_unsigned("!=", builder.load(left), self.long(0))
-        builder.cbranch(some, body, end)
-        builder.position_at_end(body)
-        bits = builder.load(left)
-        rest = builder.and_(bits, builder.sub(bits, self.long(1)))
-        one = builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
-        other = builder.cttz(rest, ir.Constant(ir.IntType(1), 0))
-        yield one, other, builder.icmp_unsigned("!=", rest, self.long(0))
-        builder.store(builder.and_(rest, builder.sub(rest, self.long(1))), left)
-        builder.branch(test)
-        builder.position_at_end(end)
+        with self._while_any(left) as bits:
+            rest = builder.and_(bits, builder.sub(bits, self.long(1)))
+            one = builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
+            other = builder.cttz(rest, ir.Constant(ir.IntType(1), 0))
+            yield one, other, builder.icmp_unsigned("!=", rest, self.long(0))
+            builder.store(builder.and_(rest, builder.sub(rest, self.long(1))), left)
 
     def sums(
         self,
