@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
+
 import kohorte
 
 #: Libraries whose release can change a number.
@@ -145,7 +147,7 @@ def digest_of(*values: Any) -> str:
     for value in values:
         if hasattr(value, "dtype"):
             digest.update(f"{value.dtype.str}{value.shape}".encode())
-            digest.update(memoryview(value).cast("B"))
+            digest.update(np.ascontiguousarray(value))
         else:
             digest.update(json.dumps(value, sort_keys=True, default=list).encode())
     return digest.hexdigest()
