@@ -60,7 +60,7 @@ def sets_of_tree(linkage):
 
 def whole(overlaps):
     """Return the level of all realizations."""
-    return Level(overlaps, np.arange(overlaps.n_clusters), overlaps.n_realizations)
+    return Level(overlaps, np.arange(overlaps.n_realizations))
 
 
 def cut_finely(points, n_runs=24, fewest=20, most=60, seed=0):
@@ -258,10 +258,9 @@ def test_support_is_the_index_of_tables_summed_over_all_pairs_of_realizations():
     assert sorted(evidence.level.tolist()) == [0, 1]
     members = []
     for n in (0, 1):
-        leaves = np.flatnonzero(found.levels[overlaps.realization] == n)
-        level = Level(overlaps, leaves, int((found.levels == n).sum()))
+        level = Level(overlaps, np.flatnonzero(found.levels == n))
         least = smallest_group(150)
-        members.append((leaves, level.members(level.cuts(least, 100)[3][2])))
+        members.append((level.leaves, level.members(level.cuts(least, 100)[3][2])))
     table = np.zeros((3, 3))
     for a, g in zip(*members[0], strict=True):
         for b, h in zip(*members[1], strict=True):
