@@ -629,8 +629,14 @@ def test_targets_of_a_finished_study(calls, folder, capsys):
         assert main(command.split()) == 0
         assert calls()[0][-2:] == end
     assert 'comparison={"with": "results/other"}' in calls()[0]
-    (folder / "results" / "mine" / "report.html").touch()
     capsys.readouterr()
+    crate = folder / "results" / "mine" / "mine.crate.zip"
+    assert main(["bundle", "mine"]) == 0
+    assert capsys.readouterr().out == "", "the run names what it packs"
+    crate.touch()
+    assert main(["bundle", "mine"]) == 0
+    assert capsys.readouterr().out == "results/mine/mine.crate.zip\n", "packed already"
+    (folder / "results" / "mine" / "report.html").touch()
     assert main(["open", "mine"]) == 0
     assert capsys.readouterr().out == "results/mine/report.html\n"
     (folder / "results" / "mine" / "explorer.html").touch()
