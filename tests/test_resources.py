@@ -270,10 +270,10 @@ def test_a_hundred_thousand_maps_are_planned_within_a_minute_and_2_gb(project):
     """Time of the CPU, of which a busy machine takes no more."""
     config = TINY | {"lattice": {"xdim": 6, "ydim": 5}, "realizations": {"repeats": 50_000}}
     project.configure(config, execution={"realizations_per_job": 100})
-    process = project.start("--dry-run", "--quiet", "rules")
-    output = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    with project.start("--dry-run", "--quiet", "rules") as process:
+        output = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, output
     assert re.search(r"^train_realizations +1000$", output, re.MULTILINE)
     assert used.ru_utime + used.ru_stime < 60
