@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm of one node, with a GPU that is none: tests/slurm/loopback.sh.
+"""The workflow on a real Slurm of two nodes, with a GPU that is none: tests/slurm/loopback.sh.
 
 Most of the time is spent waiting for Slurm, so everything runs at once and the tests look at what
 came of it.
@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import workflow_project
 from workflow_project import TINY, Project, assert_same, write_points
+
+from kohorte.provenance import file_digest
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
@@ -161,6 +163,7 @@ def queue(run_id):
             "partition": re.search(r" Partition=(\S+)", line).group(1),
             "gpus": len(re.findall(r" TresPerJob=gres:gpu:1", line)),
             "memory": int(re.search(r" MinMemoryNode=(\d+)M", line).group(1)),
+            "node": re.search(r" NodeList=(\S+)", line).group(1),
             "state": re.search(r" JobState=(\S+)", line).group(1),
         }
         for line in jobs
@@ -192,7 +195,8 @@ def runs(make_site):
     }
     with ThreadPoolExecutor(6) as pool:
         found = {name: pool.submit(run, make_site) for name, run in scenarios.items()}
-        for name, run in {"interrupted": run_interrupted, "killed": run_killed}.items():
+        of_here = {"interrupted": run_interrupted, "killed": run_killed, "slabs": run_in_slabs}
+        for name, run in of_here.items():
             found[name] = pool.submit(lambda run=run: run(make_site, found["here"].result()))
         yield found
 
@@ -249,6 +253,13 @@ def begin_again(make_site, here, name):
     return site, run, ages
 
 
+def run_in_slabs(make_site, here):
+    """The same maps, whose points are counted and labelled in four parts."""
+    site = make_site("slabs", copy_of=here)
+    site.configure(STUDY, execution={"realizations_per_job": 2, "slabs": 4})
+    return site, queue(run_id(site.finish(ENSEMBLE)))
+
+
 def run_interrupted(make_site, here):
     site, run, ages = begin_again(make_site, here, "interrupted")
     run.send_signal(signal.SIGINT)
@@ -288,6 +299,18 @@ def test_jobs_that_jax_computes_have_the_gpu_and_its_partition(runs):
     assert {job["partition"] for job in jobs if not job["gpus"]} == {"main"}
 
 
+def test_slabs_of_points_go_to_both_nodes_and_make_the_same_file(runs):
+    site, jobs = runs["slabs"].result()
+    rules = [job["rule"] for job in jobs]
+    assert sorted(rules) == sorted(
+        [*(["count_overlaps", "label_points"] * 4), "combine_counts", "combine_realizations"]
+    )
+    for rule in ("count_overlaps", "label_points"):
+        assert {job["node"] for job in jobs if job["rule"] == rule} == {"first", "second"}
+    ensembles = [file_digest(s.directory / ENSEMBLE) for s in (site, runs["here"].result())]
+    assert ensembles[0] == ensembles[1]
+
+
 def test_a_job_beyond_its_memory_is_tried_again_with_twice_as_much(runs):
     site, jobs = runs["memory"].result()
     assert [job["memory"] for job in jobs] == [800, 1600]
@@ -322,7 +345,7 @@ def test_only_what_was_cut_off_is_submitted_again(runs):
 def test_a_run_outlasts_its_controller(runs, make_site):
     """A job ends while nobody can be asked for it; the profile's `squeue` is all there is."""
     here = runs["here"].result()
-    for name in ("whole", "memory", "time", "interrupted", "killed"):
+    for name in ("whole", "memory", "time", "interrupted", "killed", "slabs"):
         runs[name].result()  # They would meet a controller that is away.
     site, run, ages = begin_again(make_site, here, "away")
     try:
