@@ -309,8 +309,8 @@ def write_combined(path: str | Path, ensemble: Ensemble, contents: Mapping[str, 
     `contents`: digest of each realization's labels, by its id, in the order of the ensemble.
     """
     overlaps = ensemble.overlaps
-    known = {"n_points": overlaps.n_points, "noise": overlaps.noise, "contents": dict(contents)}
-    with create(path, "combined", **known) as file:
+    known: dict[str, Any] = {"n_points": overlaps.n_points, "contents": dict(contents)}
+    with create(path, "combined", noise=overlaps.noise, **known) as file:
         _write_combined(file, ensemble, list(contents))
         put(file, {"ranking/minima": ensemble.separation.minima})
 
