@@ -195,8 +195,7 @@ def runs(make_site):
     }
     with ThreadPoolExecutor(6) as pool:
         found = {name: pool.submit(run, make_site) for name, run in scenarios.items()}
-        of_here = {"interrupted": run_interrupted, "killed": run_killed, "slabs": run_in_slabs}
-        for name, run in of_here.items():
+        for name, run in {"interrupted": run_interrupted, "killed": run_killed}.items():
             found[name] = pool.submit(lambda run=run: run(make_site, found["here"].result()))
         yield found
 
@@ -299,8 +298,10 @@ def test_jobs_that_jax_computes_have_the_gpu_and_its_partition(runs):
     assert {job["partition"] for job in jobs if not job["gpus"]} == {"main"}
 
 
-def test_slabs_of_points_go_to_both_nodes_and_make_the_same_file(runs):
-    site, jobs = runs["slabs"].result()
+def test_slabs_of_points_go_to_both_nodes_and_make_the_same_file(runs, make_site):
+    for run in runs.values():
+        run.result()  # Their jobs would fill one of the nodes.
+    site, jobs = run_in_slabs(make_site, runs["here"].result())
     rules = [job["rule"] for job in jobs]
     assert sorted(rules) == sorted(
         [*(["count_overlaps", "label_points"] * 4), "combine_counts", "combine_realizations"]
@@ -345,7 +346,7 @@ def test_only_what_was_cut_off_is_submitted_again(runs):
 def test_a_run_outlasts_its_controller(runs, make_site):
     """A job ends while nobody can be asked for it; the profile's `squeue` is all there is."""
     here = runs["here"].result()
-    for name in ("whole", "memory", "time", "interrupted", "killed", "slabs"):
+    for name in ("whole", "memory", "time", "interrupted", "killed"):
         runs[name].result()  # They would meet a controller that is away.
     site, run, ages = begin_again(make_site, here, "away")
     try:
