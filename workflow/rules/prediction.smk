@@ -35,6 +35,7 @@ rule predict_labels:
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        names=GROUP_NAMES,
     output:
         hdf5="<results>/prediction/{name}.h5",
         csv="<results>/prediction/{name}.csv",
