@@ -77,7 +77,7 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        widths=[1400, 1200, 1000, 850],
+        widths=[1400, 1200, 1000, 850, 700, 600],
         most_bytes=400_000,
         library=library_digest("figures/pictures"),
     script:
