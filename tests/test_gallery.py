@@ -90,7 +90,7 @@ OLD = {
     *("benchmark-maps", "consensus", "consensus_rules"),
     # Of simulations and maps that take a quarter of an hour to an hour of processor time.
     *("plasma3d-sheets", "plasma3d-paper-sheets"),
-    *("mnist", "mnist-digits", "mnist-classification", "gaia-groups", "iris-1000-sweep"),
+    *("mnist", "mnist-digits", "mnist-classification", "gaia-groups"),
 }
 
 
