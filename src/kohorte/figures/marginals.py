@@ -35,6 +35,7 @@ MOST_FEATURES = 24
 """Features that are drawn; of more, those whose distributions differ most."""
 
 _BINS = 30
+_FILL = "#D5DCE4"
 _SHOWN = (0.005, 0.995)  # quantiles: few points far away would leave one bin for all others
 
 
@@ -90,7 +91,7 @@ def marginals_figure(
         panel_title(axes, panel_letter(k), "")
         axes.set_xlabel(shorten(names[int(feature)], 30), fontsize=7)
     entries = [
-        Patch(facecolor="#D5DCE4", edgecolor=INK, lw=0.6, label="points"),
+        Patch(facecolor=_FILL, edgecolor=INK, lw=0.6, label="points"),
         Patch(facecolor="none", edgecolor=COLOURS[7], lw=1.4, label="nodes"),
     ]
     notes = []
@@ -129,11 +130,9 @@ def _draw(axes: Axes, values: np.ndarray, weights: np.ndarray) -> None:
     if not high - low > 1e-12 * max(abs(low), abs(high)):
         low, high = low - max(abs(low), 1.0) / 2, high + max(abs(high), 1.0) / 2
     edges = np.linspace(low, high, _BINS + 1)
-    for part, style in (
-        (values, {"fill": True, "facecolor": "#D5DCE4", "edgecolor": INK, "lw": 0.6}),
-        (weights, {"color": COLOURS[7], "lw": 1.4, "baseline": None}),
-    ):
-        axes.stairs(np.histogram(part, edges)[0] / max(part.size, 1), edges, **style)
+    of_points, of_nodes = (np.histogram(p, edges)[0] / max(p.size, 1) for p in (values, weights))
+    axes.stairs(of_points, edges, fill=True, facecolor=_FILL, edgecolor=INK, lw=0.6)
+    axes.stairs(of_nodes, edges, color=COLOURS[7], lw=1.4, baseline=None)
     axes.set_xlim(low, high)
     axes.set_ylim(bottom=0)
     plain_numbers(axes.xaxis, 3)
