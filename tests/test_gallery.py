@@ -90,7 +90,6 @@ OLD = {
     *("benchmark-maps", "consensus", "consensus_rules"),
     # Of a simulation and maps that take most of an hour of processor time, and 7 GB.
     "plasma3d-paper-sheets",
-    "mnist-classification",
 }
 
 
