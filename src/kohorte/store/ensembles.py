@@ -157,6 +157,12 @@ class StoredEnsemble(Voters):
     options: Mapping[str, Any]  # The choices that the ensemble was combined with
     p_structure: float | None = None  # Of a table without groups; None where it was not tested
 
+    @property
+    def groups_of_parts(self) -> int | str:
+        """The choice of groups for a part of the ensemble: one, where the test has left one."""
+        one = self.p_structure is not None and self.consensus.n_groups == 1
+        return 1 if one else self.options["groups"]
+
     def _voters(self) -> tuple[Overlaps, np.ndarray, np.ndarray]:
         return self.overlaps, self.clusters.gsum, self.clusters.consensus_group
 
