@@ -17,7 +17,7 @@ if __name__ == "__main__":
             stored.overlaps,
             seed=snakemake.params.seed,
             subsets=snakemake.params.subsets,
-            groups=stored.options["groups"],
+            groups=stored.groups_of_parts,
             consensus=stored.options["consensus"],
             enough=snakemake.params.enough,
         )

@@ -102,11 +102,12 @@ def _draw_stability(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
 
 def _draw_sufficiency(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
     labels, how = [som.labels_ for som in ensemble.estimators_], ensemble._combining()
+    one = ensemble.structure_ is not None and ensemble.n_groups_ == 1
     table = sufficiency_table(
         labels,
         ensemble.ensemble_.overlaps,
         seed=ensemble.seed_,
-        groups=how["groups"],
+        groups=1 if one else how["groups"],
         consensus=how["consensus"],
         enough=_ENOUGH,
     )

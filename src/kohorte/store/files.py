@@ -43,6 +43,8 @@ _MADE_BY: dict[str, Sequence[str]] = {
     "data": ("data",),
     "realization": ("maps",),
     "overlaps": ("ensemble",),
+    "combined": ("ensemble",),
+    "points": ("ensemble", "maps/draws", "maps/metrics", "maps/novelty"),
     "ensemble": ("ensemble", "maps/draws", "maps/metrics", "maps/novelty"),
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
@@ -55,7 +57,7 @@ _AS_THEIR_RULE = {"realization", "overlaps", "ensemble"}
 
 # Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
 _BY_UNIT = {
-    "text": ("units", "titles", "names", "class_names", "study_classes", "ids"),
+    "text": ("units", "titles", "names", "class_names", "study_classes", "group_names", "ids"),
     "scaled": ("features", "weights"),
     "physical unit of the feature": ("offset",),
     "physical unit of the feature per scaled unit": ("scale",),
@@ -78,7 +80,7 @@ _BY_UNIT = {
     "rank from 1": ("rank",),
     "group index": ("sce_group", "consensus_group", "label", "second"),
     "per rank": ("derivative",),
-    "rank from 0": ("boundaries",),
+    "rank from 0": ("boundaries", "minima"),
     "rows of scipy.cluster.hierarchy.linkage": ("linkage",),
     "cluster row": ("leaf_order", "leaves"),
     "level, 0 the coarsest": ("levels", "level"),
