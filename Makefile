@@ -29,6 +29,7 @@ $(STAMP): envs/requirements.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r envs/requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python scripts/compile_kernels.py
 	@echo "The environment is ready"
 	@touch $@
 

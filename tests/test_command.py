@@ -16,11 +16,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kohorte._text import yaml_name
 from kohorte.command import workflow
 from kohorte.command.checking import check_study
 from kohorte.command.columns import find_role, look_at
 from kohorte.command.main import _make_parser, _split, main
-from kohorte.command.proposal import name_study, quote
+from kohorte.command.proposal import name_study
 from kohorte.command.studies import find_default, find_study
 from kohorte.command.tables import propose_study, study_of_table
 from kohorte.data.names import find_reader
@@ -349,12 +350,12 @@ def test_whatever_is_proposed_passes_the_check(columns):
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
 def test_names_are_text_for_yaml(name):
-    assert yaml.safe_load(f"- {quote(name)}  # as it is") == [name]
+    assert yaml.safe_load(f"- {yaml_name(name)}  # as it is") == [name]
 
 
 @pytest.mark.parametrize("name", ["NO", "y", "null", "1e3", "~", "a: b", "#a", "2020-01-01", ""])
 def test_names_that_yaml_takes_for_others_are_in_quotes(name):
-    assert yaml.safe_load(f"[{quote(name)}]") == [name]
+    assert yaml.safe_load(f"[{yaml_name(name)}]") == [name]
 
 
 @pytest.mark.parametrize(
@@ -629,8 +630,14 @@ def test_targets_of_a_finished_study(calls, folder, capsys):
         assert main(command.split()) == 0
         assert calls()[0][-2:] == end
     assert 'comparison={"with": "results/other"}' in calls()[0]
-    (folder / "results" / "mine" / "report.html").touch()
     capsys.readouterr()
+    crate = folder / "results" / "mine" / "mine.crate.zip"
+    assert main(["bundle", "mine"]) == 0
+    assert capsys.readouterr().out == "", "the run names what it packs"
+    crate.touch()
+    assert main(["bundle", "mine"]) == 0
+    assert capsys.readouterr().out == "results/mine/mine.crate.zip\n", "packed already"
+    (folder / "results" / "mine" / "report.html").touch()
     assert main(["open", "mine"]) == 0
     assert capsys.readouterr().out == "results/mine/report.html\n"
     (folder / "results" / "mine" / "explorer.html").touch()

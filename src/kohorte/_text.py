@@ -20,6 +20,10 @@ _FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _GUARDED = re.compile("'+[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|nan)", re.IGNORECASE)
 
+#: Names that are text to YAML as they stand, also in a list, but for these words.
+_PLAIN = re.compile(r"[^\W\d][\w./()%-]*( [\w./()%-]+)*")
+_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"}
+
 
 def visible(text: str) -> str:
     r"""Return a text whose characters that act on what shows it are written out, as \x1b."""
@@ -44,6 +48,14 @@ def unguard_cell(text: str) -> str:
 def dump_for_script(value: Any, **options: Any) -> str:
     """Write a value as JSON that ends no script of a page that it stands in."""
     return json.dumps(value, **options).replace("<", "\\u003c")
+
+
+def yaml_name(name: str) -> str:
+    """Write a name as YAML takes it for text, and for nothing else."""
+    if _PLAIN.fullmatch(name) and name.lower() not in _YAML_WORDS:
+        return name
+    marked = name.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in marked) + '"'
 
 
 class VisibleFormatter(logging.Formatter):

@@ -17,8 +17,6 @@ from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
 
-import numpy as np
-
 import kohorte
 
 #: Libraries whose release can change a number.
@@ -146,6 +144,8 @@ def digest_of(*values: Any) -> str:
     digest = hashlib.sha256()
     for value in values:
         if hasattr(value, "dtype"):
+            import numpy as np
+
             digest.update(f"{value.dtype.str}{value.shape}".encode())
             digest.update(np.ascontiguousarray(value))
         else:

@@ -253,7 +253,7 @@ def tail(
     at least .05; one more value then follows Student's t of B - 1 degrees of freedom. 1 for fewer
     than two.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     scale: Any = (lambda x: np.log(np.maximum(x, 1e-3))) if logarithm else np.asarray
     known, count = scale(references), len(references)
@@ -261,7 +261,7 @@ def tail(
         return 1.0
     spread = max(float(known.std(ddof=1)), 0.05) * math.sqrt(1 + 1 / count)
     z = (float(scale(value)) - float(known.mean())) / spread
-    return float(t.sf(z if largest else -z, count - 1))
+    return float(stdtr(count - 1, -z if largest else z))
 
 
 def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import check_slabs, suggest
+from kohorte._text import yaml_name
 from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
-from kohorte.command.proposal import quote
 from kohorte.data.labels import open_labels
 from kohorte.data.names import feature_sets, find_file, is_file, named_features
 from kohorte.data.prepared import prepare_data
@@ -272,7 +272,7 @@ def _find_text(look: Look, features: Sequence[Column]) -> Iterator[str]:
     text = [column for column in features if column.kind in ("text", "mixed", "date")]
     yield from (_no_numbers(look, column) for column in text[:_SHOWN])
     if text:
-        numbers = [quote(c.name) for c in look.columns if c.kind == "number" and _is_feature(c)]
+        numbers = [yaml_name(c.name) for c in look.columns if c.kind == "number" and _is_feature(c)]
         yield (
             f"data.features: {len(text)} of {len(features)} features are no numbers; columns of "
             f"numbers are [{', '.join(numbers)}]"

@@ -426,9 +426,11 @@ def _verify(parsed: argparse.Namespace) -> int:
 
 def _bundle(parsed: argparse.Namespace) -> int:
     study = _find(parsed.study)
+    crate = study.results / f"{study.name}.crate.zip"
+    before = crate.stat().st_mtime_ns if crate.exists() else None
     status = _snakemake(study, parsed, ["--", "bundle_study"])
-    if status == 0:
-        print(study.results / f"{study.name}.crate.zip")
+    if status == 0 and before is not None and crate.stat().st_mtime_ns == before:
+        print(crate)  # a run that packs one tells so itself
     return status
 
 

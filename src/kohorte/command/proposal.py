@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kohorte._text import yaml_name
 from kohorte.command.columns import (
     Column,
     Look,
@@ -35,10 +36,6 @@ _MOSTLY_MISSING = 0.5
 
 #: Share of incomplete rows up to which they are dropped.
 _FEW_ROWS = 0.05
-
-_PLAIN = re.compile(r"[^\W\d]\w*([.-]\w+)*")
-#: What YAML 1.1 takes for something other than text.
-_TAKEN = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"}
 
 
 @dataclass(frozen=True)
@@ -118,22 +115,22 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield f"#     kohorte run {study}.yaml      results go to results/{study}/"
     yield "# Every key, with its default: docs/reference/configuration.md of kohorte."
     yield ""
-    yield f"study: {quote(study)}"
+    yield f"study: {yaml_name(study)}"
     yield ""
     yield "data:"
-    yield f"  source: {quote(source)}"
+    yield f"  source: {yaml_name(source)}"
     for key, value in reading.items():
         why = "    # far from all others" if key == "missing_values" else ""
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     yield "  features:"
     columns = [c for c in look.columns if c.name in proposal.features]
-    yield from _align([(f"    - {quote(c.name)}", _comment(c)) for c in columns])
+    yield from _align([(f"    - {yaml_name(c.name)}", _comment(c)) for c in columns])
     numbers = [
         c for c in look.columns if c.name in proposal.left_out and c.kind == "number" and c.name
     ]
     yield from _align(
         [
-            (f"    # - {quote(c.name)}", f"{proposal.left_out[c.name]}; {describe_values(c)}")
+            (f"    # - {yaml_name(c.name)}", f"{proposal.left_out[c.name]}; {describe_values(c)}")
             for c in numbers
         ]
     )
@@ -141,11 +138,11 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     if others:
         yield "  # No numbers:"
         yield from _align(
-            [(f"  #   {quote(c.name)}", f"{find_role(c)[0]}; {_values(c)}") for c in others]
+            [(f"  #   {yaml_name(c.name)}", f"{find_role(c)[0]}; {_values(c)}") for c in others]
         )
     yield from _roles(look)
     yield from _missing(look, proposal)
-    skewed = [f"{quote(c.name)}: {c.transform}" for c in columns if c.transform]
+    skewed = [f"{yaml_name(c.name)}: {c.transform}" for c in columns if c.transform]
     if skewed:
         yield "  # Heavily skewed: few points are far from all others. This makes them even:"
         yield f"  # transform: {{{', '.join(skewed)}}}"
@@ -164,20 +161,20 @@ def _roles(look: Look) -> Iterator[str]:
     if named:
         # Words name rows better than numbers.
         best = min(named, key=lambda column: (column.kind == "number", column.is_counted))
-        yield f"  id: {quote(best.name)}    # names the rows in results"
+        yield f"  id: {yaml_name(best.name)}    # names the rows in results"
     groups = found.get("group", []) + found.get("class or group", [])
     if groups:
-        names = ", ".join(quote(column.name) for column in groups[:_MOST_GROUPS])
+        names = ", ".join(yaml_name(column.name) for column in groups[:_MOST_GROUPS])
         yield f"  group: [{names}]    # counted in the groups that are found, and no part of them"
     if look.has_labels:
         yield "  # The source brings its classes; they are for evaluation alone."
     else:
         for column in found.get("class", []) + found.get("class or group", []):
             count = f"{column.n_distinct} classes, for evaluation alone"
-            yield f"  # label: {quote(column.name)}    # {count}"
+            yield f"  # label: {yaml_name(column.name)}    # {count}"
     carried = found.get("date", []) + found.get("coordinate", [])
     if carried:
-        names = ", ".join(quote(column.name) for column in carried)
+        names = ", ".join(yaml_name(column.name) for column in carried)
         yield f"  # carry: [{names}]    # kept beside the results of each row"
 
 
@@ -232,11 +229,3 @@ def _align(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
     for text, comment in lines:
         comment = " ".join(comment.split())
         yield f"{text.ljust(width)}    # {comment}" if comment else text
-
-
-def quote(text: str) -> str:
-    """Write text as YAML takes it for text, and for nothing else."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _TAKEN:
-        return text
-    marked = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in marked) + '"'

@@ -15,6 +15,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._text import yaml_name
 from kohorte.data.reading import ReadOptions
 from kohorte.errors import DataError
 
@@ -314,7 +315,7 @@ def choose_numbers(numeric: Sequence[str], options: ReadOptions) -> str:
 
 def yaml_list(names: Sequence[str]) -> str:
     """Write names as a list that can be put into a YAML file as it is."""
-    return f"[{', '.join(map(_yaml, names))}]"
+    return f"[{', '.join(map(yaml_name, names))}]"
 
 
 def advise(token: str, options: ReadOptions) -> str | None:
@@ -380,13 +381,3 @@ def _describe(survey: Survey, said: str | None) -> str:
 
 def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-#: Names that YAML takes for text, and nothing else.
-_PLAIN = re.compile(r"[A-Za-z_][\w./()%-]*(?: [\w./()%-]+)*", re.ASCII)
-_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-
-
-def _yaml(name: str) -> str:
-    plain = _PLAIN.fullmatch(name) and name.lower() not in _YAML_WORDS
-    return name if plain else _quote(name)

@@ -7,7 +7,6 @@ kernels of its own.
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.distance import cdist
 
 from kohorte._checks import choose
 from kohorte.maps.parameters import METRICS
@@ -43,6 +42,8 @@ def pairwise(a: ArrayLike, b: ArrayLike, metric: str) -> np.ndarray:
         distances = np.empty((a.shape[0], b.shape[0]))
         _kernels.pairwise(a, b, _kernels.KINDS[chosen.kind], chosen.root, distances)
         return distances
+    from scipy.spatial.distance import cdist
+
     distances = cdist(a, b, chosen.scipy_name)
     if chosen.kind == "cosine":
         distances[np.isnan(distances)] = 1.0

@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte._checks import as_count, as_number
@@ -137,6 +136,8 @@ def embedding_ks(
     weigh the same. Missing values are left out; a feature with none present does not count.
     Source: the POPSOM package; Hamel, Advances in Self-Organizing Maps, WSOM (2016).
     """
+    from scipy import special
+
     points, weights = _as_samples(features, weights)
     level = 1 - _as_confidence(confidence)
     embedded = np.zeros(points.shape[1], dtype=bool)
@@ -176,6 +177,8 @@ def embedding_variance(
     Source: Hamel, Advances in Self-Organizing Maps, WSOM (2016); Yuan, thesis, University of Rhode
     Island (2018).
     """
+    from scipy import special
+
     points, weights = _as_samples(features, weights)
     tail = (1 - _as_confidence(confidence)) / 2
     n, means, variances = _moments(points)

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte._checks import as_count
@@ -108,6 +106,9 @@ def _link_lengths(
 def _path_lengths(
     weights: np.ndarray, lattice: Lattice, metric: str, origins: np.ndarray, targets: np.ndarray
 ) -> np.ndarray:
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     node, column = np.nonzero(lattice.neighbours() >= 0)
     other = lattice.neighbours()[node, column]
     steps = _link_lengths(weights, node, other, metric)
@@ -177,6 +178,8 @@ def _energy_of_squares(
     strengths: np.ndarray,
 ) -> float:
     """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2; h by offset."""
+    from scipy import sparse
+
     from kohorte.maps import _kernels
 
     n_nodes, n_features = weights.shape

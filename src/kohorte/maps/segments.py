@@ -8,7 +8,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import ndimage
 
 from kohorte._arrays import as_node_values, as_nodes, as_weights
 from kohorte._checks import as_count, as_number, as_share, choose, extra
@@ -90,6 +89,8 @@ def path_costs(u: ArrayLike, lattice: Lattice, centroids: ArrayLike) -> np.ndarr
     hexagonal lattice are not aligned: each is first resampled, by a one-dimensional spline of its
     own, at steps of 1/2 along x that are the same for all rows and include its nodes.
     """
+    from scipy import ndimage
+
     u = as_node_values(u, lattice.n_nodes, "u")
     centroids = as_nodes(centroids, lattice.n_nodes, "centroids")
     mode = "grid-wrap" if lattice.periodic else "mirror"
@@ -120,6 +121,8 @@ def path_costs(u: ArrayLike, lattice: Lattice, centroids: ArrayLike) -> np.ndarr
 
 def _aligned_rows(plane: np.ndarray, lattice: Lattice, mode: str) -> tuple[np.ndarray, np.ndarray]:
     """Values (Y, X) on a rectangular grid, and its spacing (x, y) in lattice steps."""
+    from scipy import ndimage
+
     cells = TOPOLOGIES[lattice.topology]
     if not cells.row_shift or lattice.ydim == 1:
         return plane, np.array([1.0, cells.row_height])
