@@ -49,6 +49,7 @@ class Layout:
     starts: np.ndarray  # (len(columns) + 1,) first cell of each column in a row
     offsets: np.ndarray  # (R + 1,) first cluster of each realization
     sides: list[tuple[int, int, int]]
+    n_wide: int  # sides with many clusters, the first ones
 
     @property
     def where(self) -> np.ndarray:
@@ -75,6 +76,7 @@ def lay_out(widths: np.ndarray, first: int, is_wide: np.ndarray) -> Layout:
         starts=np.concatenate([[0], np.cumsum(widths[columns])]).astype(np.int64),
         offsets=np.concatenate([[0], np.cumsum(widths)]).astype(np.int64),
         sides=sides,
+        n_wide=wide,
     )
 
 
@@ -92,15 +94,15 @@ def add_rows(
     column_starts, where, widths = layout.starts, layout.where, np.diff(layout.starts)
 
     def count(chunk: _Chunk, task: _Task) -> None:
-        (column, start, stop), *band = task
+        (column, start, stop), band, bands = task
         own = where[column]
-        with chunk.sort(column) as (points, row):
-            # Of a side that has few clusters the bit masks give the sizes.
-            diagonal = own if stop == len(layout.columns) else -1
+        # Of a side that has few clusters the bit masks give the sizes.
+        diagonal = own if column < layout.n_wide else -1
+        with chunk.sort(column) as (order, starts, row):
             _add_side(
-                chunk.cells, *points, *band, start, stop, row, column_starts, where,
-                counts[own : own + widths[column]], diagonal,
-            )  # fmt: skip
+                *(chunk.cells, order, starts, band, bands, start, stop, row, column_starts),
+                *(where, counts[own : own + widths[column]], diagonal),
+            )
 
     def mirror(side: tuple[int, int, int]) -> None:
         column, start, stop = side
@@ -135,17 +137,19 @@ def count_sparse(
     total = csr_array((n_clusters, n_clusters), dtype=np.int64)
 
     def count(chunk: _Chunk, task: _Task) -> tuple[np.ndarray, ...]:
-        (column, start, stop), *band = task
-        with chunk.sort(column) as (points, row):
-            per_row, most = np.zeros(points[1].size - 1, np.int64), np.diff(points[1])
-            room = np.minimum(most * (stop - start), layout.starts[stop] - layout.starts[start])
-            size = int(room.sum()) + most.size  # of which only what is written takes memory
-            found = np.empty(size, np.int32), np.empty(size, np.uint32)
+        (column, start, stop), band, bands = task
+        own = layout.starts[column]
+        with chunk.sort(column) as (order, starts, row):
+            sizes = np.diff(starts)
+            room = np.minimum(sizes * (stop - start), layout.starts[stop] - layout.starts[start])
+            most = int(room.sum()) + sizes.size  # of which only what is written takes memory
+            per_row = np.zeros(sizes.size, np.int64)
+            columns, numbers = np.empty(most, np.int32), np.empty(most, np.uint32)
             used = _list_side(
-                chunk.cells, *points, *band, start, stop, row, layout.starts,
-                layout.starts[column], per_row, *found,
-            )  # fmt: skip
-        return layout.starts[column], per_row, *(x[:used].copy() for x in found)
+                *(chunk.cells, order, starts, band, bands, start, stop, row, layout.starts),
+                *(own, per_row, columns, numbers),
+            )
+        return own, per_row, columns[:used].copy(), numbers[:used].copy()
 
     with ThreadPoolExecutor(threads) as pool:
         for chunk in _cut_chunks(arrays, ids, layout, threads, pool):
@@ -178,7 +182,7 @@ class _Chunk:
     spare: SimpleQueue[np.ndarray]  # (n,) uint32 for the order of points, one for each thread
 
     @contextmanager
-    def sort(self, column: int) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+    def sort(self, column: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Give the points by cluster, where each starts, (widths[column] + 1,), and an empty row.
 
         The row has 16 bits for each number where these hold the points of any cluster.
@@ -187,7 +191,7 @@ class _Chunk:
         try:
             _sort_points(self.codes[column], order, starts)
             dtype = np.uint16 if np.diff(starts).max() < 2**16 else np.uint32
-            yield (order, starts), np.zeros(self.widths.sum(), dtype)
+            yield order, starts, np.zeros(self.widths.sum(), dtype)
         finally:
             self.spare.put(order)
 
@@ -280,9 +284,9 @@ def _sort_points(codes: np.ndarray, order: np.ndarray, starts: np.ndarray) -> No
         starts[c] += starts[c - 1]
     coming = starts.copy()
     for p in range(codes.size):
-        c = np.uint64(codes[p])
-        order[coming[c]] = p
-        coming[c] += 1
+        cluster = np.uint64(codes[p])
+        order[coming[cluster]] = p
+        coming[cluster] += 1
 
 
 @njit(nogil=True, cache=True)

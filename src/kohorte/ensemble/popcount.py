@@ -66,8 +66,8 @@ def count_slab(
     if counts is None and narrow.size < widths.size:
         counts = np.zeros((offsets[-1], offsets[-1]), np.int64)
     if narrow.size and narrow[-1] >= first:
-        of_narrow = [[x[r] for r in narrow.tolist()] for x in (arrays, ids)]
-        table = _count_masks(*of_narrow, int(np.searchsorted(narrow, first)), threads)
+        labels, values = ([x[r] for r in narrow.tolist()] for x in (arrays, ids))
+        table = _count_masks(labels, values, int(np.searchsorted(narrow, first)), threads)
         if counts is None:
             return table
         where = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in narrow])

@@ -81,6 +81,10 @@ def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
     floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     sizes = overlaps.sizes.astype(np.float64)
     total = np.zeros(overlaps.n_clusters)
+    if overlaps.sparse is not None:
+        _, column = overlaps.pairs
+        np.add.at(total, column, _goodness_of_met(overlaps, floor))
+        return total
     # One cluster after the other: memory for one row, and one order of summation.
     for b, row in enumerate(overlaps.counts):
         n = row.astype(np.float64)
@@ -89,6 +93,32 @@ def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
         g[overlaps.realization == overlaps.realization[b]] = 0.0
         total += g
     return total
+
+
+def gsum_by_realization(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
+    """Return G of each cluster summed over the clusters of each realization, (K, R) float64.
+
+    It is 0 for a cluster's own realization. `identical` is as for gsum.
+    """
+    starts = overlaps.starts
+    if overlaps.sparse is None:
+        return np.add.reduceat(goodness(overlaps, identical), starts, axis=1)
+    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
+    row, column = overlaps.pairs
+    sums = np.zeros((overlaps.n_clusters, overlaps.n_realizations))
+    np.add.at(sums, (row, overlaps.realization[column]), _goodness_of_met(overlaps, floor))
+    return sums
+
+
+def _goodness_of_met(overlaps: Overlaps, floor: float) -> np.ndarray:
+    """Return G of every number of sparse counts, 0 within a realization; of all others it is 0."""
+    assert overlaps.sparse is not None
+    row, column = overlaps.pairs
+    sizes = overlaps.sizes.astype(np.float64)
+    n, both = overlaps.sparse.data.astype(np.float64), sizes[column] + sizes[row]
+    found = _goodness(n, both - n, both, floor)
+    found[overlaps.realization[row] == overlaps.realization[column]] = 0.0
+    return found
 
 
 def rank_clusters(values: np.ndarray) -> np.ndarray:
@@ -143,6 +173,7 @@ def _of_pairs(
     overlaps: Overlaps, measure: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Return ``measure(n, u, a + b)`` of all pairs, (K, K) float64; 0 within a realization."""
+    overlaps.require_all_pairs("a table of pairs")
     k, sizes = overlaps.n_clusters, overlaps.sizes.astype(np.float64)
     values = np.empty((k, k))
     # Some rows at a time, so that the steps in between stay in the cache.
