@@ -67,7 +67,7 @@ def count_slab(
         counts = np.zeros((offsets[-1], offsets[-1]), np.int64)
     if narrow.size and narrow[-1] >= first:
         labels, values = ([x[r] for r in narrow.tolist()] for x in (arrays, ids))
-        table = _count_masks(labels, values, int(np.searchsorted(narrow, first)), threads)
+        table = count_masks(labels, values, int(np.searchsorted(narrow, first)), threads)
         if counts is None:
             return table
         where = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in narrow])
@@ -79,10 +79,10 @@ def count_slab(
     return counts
 
 
-def _count_masks(
+def count_masks(
     arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
 ) -> np.ndarray:
-    """Count a slab by bit masks; as count_slab."""
+    """Count a slab by bit masks, however many clusters there are; as count_slab."""
     plan = _make_plan(ids, first)
     n = arrays[0].size
     # Threads take lanes of points and have sums of their own, or, where these are too large,

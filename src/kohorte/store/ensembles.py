@@ -361,7 +361,7 @@ def _arrays_of(overlaps: Overlaps) -> dict[str, np.ndarray]:
     return {
         "shared/counts": sparse.data,
         "shared/columns": sparse.indices,
-        "shared/starts": sparse.indptr,
+        "shared/row_starts": sparse.indptr,
     }
 
 
@@ -377,7 +377,7 @@ def _overlaps(file: h5py.File, arrays: Mapping[str, Any], n_realizations: int) -
     if "shared" in arrays:
         from scipy.sparse import csr_array
 
-        rows = (arrays["shared"][name][:] for name in ("counts", "columns", "starts"))
+        rows = (arrays["shared"][name][:] for name in ("counts", "columns", "row_starts"))
         k = len(counted["cluster"])
         counted["counts"] = csr_array(tuple(rows), shape=(k, k))
     else:

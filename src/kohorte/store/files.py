@@ -70,7 +70,7 @@ _BY_UNIT = {
     "node index": ("centroids", "cluster_centroids", "winners"),
     "cluster index": ("node_clusters", "labels", "cluster", "columns"),
     "points": ("hits", "counts", "size"),
-    "place in counts": ("shared/starts",),
+    "place in counts": ("row_starts",),
     "times that a row counts": ("sample_weight",),
     "steps or epochs": ("step",),
     "share of points": ("topographic_error", "with_consensus"),
