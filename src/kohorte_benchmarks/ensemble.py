@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kohorte._limits import DENSE_CLUSTERS
+from kohorte.ensemble.overlaps import DENSE_CLUSTERS
 from kohorte.errors import ResultError
 from kohorte_benchmarks.limits import counted_words
 from kohorte_benchmarks.worker import TIMES, Measurement, Task, measure, table_row

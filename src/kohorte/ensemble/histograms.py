@@ -34,8 +34,8 @@ _CELL_BYTES = 2**27  # codes of one chunk of points, a line for each
 _BLOCK = 2**13  # points whose lines are written together: they stay in the second-level cache
 _AHEAD = 96  # points between the order for a line and its use
 _PER_LINE = 32  # cells of 16 bits in a line of the cache
-_LOOKED_AT = 128  # cells of a row that are skipped together where they are empty
-_MIRROR = 32  # edge of the squares that are mirrored together
+_LOOKED_AT = 64  # cells of a row that are skipped together where they are empty
+_MIRROR = 16  # edge of the squares that are mirrored together
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,6 +320,15 @@ def _is_of_band(start: int, n: int, band: int, bands: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
+def _has_any(numbers: np.ndarray) -> bool:
+    """Tell whether some are not 0, looking at many at once."""
+    some = numbers.dtype.type(0)
+    for k in range(numbers.size):
+        some |= numbers[k]
+    return some != 0
+
+
+@njit(nogil=True, cache=True)
 def _add_side(
     lines: np.ndarray,
     order: np.ndarray,
@@ -345,11 +354,16 @@ def _add_side(
         if diagonal >= 0:
             counts[c, diagonal + c] += last - first
         for q in range(start, stop):
-            found = row[column_starts[q] : column_starts[q + 1]]
-            total = counts[c, where[q] : where[q] + found.size]
-            for k in range(found.size):
-                total[k] += np.int64(found[k])
-                found[k] = 0
+            end = column_starts[q + 1]
+            for block in range(column_starts[q], end, _LOOKED_AT):
+                found = row[block : min(block + _LOOKED_AT, end)]
+                if not _has_any(found):  # counts that stay 0 need not be fetched
+                    continue
+                at = where[q] + block - column_starts[q]
+                total = counts[c, at : at + found.size]
+                for k in range(found.size):
+                    total[k] += np.int64(found[k])
+                    found[k] = 0
 
 
 @njit(nogil=True, cache=True)
@@ -381,16 +395,13 @@ def _list_side(
         used += 1
         end = column_starts[stop]
         for block in range(column_starts[start], end, _LOOKED_AT):
-            cells_of_block = row[block : min(block + _LOOKED_AT, end)]
-            some = row.dtype.type(0)
-            for k in range(cells_of_block.size):  # many cells at once, most of them 0
-                some |= cells_of_block[k]
-            if not some:
+            found = row[block : min(block + _LOOKED_AT, end)]
+            if not _has_any(found):
                 continue
-            for k in range(cells_of_block.size):
-                if cells_of_block[k]:
-                    columns[used], numbers[used] = block + k, cells_of_block[k]
-                    cells_of_block[k] = 0
+            for k in range(found.size):
+                if found[k]:
+                    columns[used], numbers[used] = block + k, found[k]
+                    found[k] = 0
                     used += 1
         per_row[c] = used - before
     return used
@@ -398,9 +409,20 @@ def _list_side(
 
 @njit(nogil=True, cache=True)
 def _mirror(table: np.ndarray, mirrored: np.ndarray) -> None:
-    """Write the transposed table, square by square, so that both stay in the cache."""
+    """Write the transposed table, square by square, so that both stay in the cache.
+
+    What is 0 in the table is 0 there already.
+    """
     for a in range(0, table.shape[0], _MIRROR):
+        end = min(a + _MIRROR, table.shape[0])
         for b in range(0, table.shape[1], _MIRROR):
-            for x in range(a, min(a + _MIRROR, table.shape[0])):
-                for y in range(b, min(b + _MIRROR, table.shape[1])):
+            last = min(b + _MIRROR, table.shape[1])
+            some = np.int64(0)
+            for x in range(a, end):
+                for y in range(b, last):
+                    some |= table[x, y]
+            if some == 0:
+                continue
+            for x in range(a, end):
+                for y in range(b, last):
                     mirrored[y, x] = table[x, y]
