@@ -41,13 +41,15 @@ class Sizes:
     end_to_end: int = 10_000_000  # points of the case that begins and ends on disk
     growth: tuple[int, ...] = (10_000, 100_000, 1_000_000, 10_000_000)  # fewer, timed as well
     throughput: int = 10_000_000  # points beside the machine's limits: labels exceed its caches
-    # Fine segments: points, realizations, clusters of each; and points of these that are counted by
-    # bit masks, which takes long, where counts of all pairs are kept.
-    fine: tuple[tuple[int, int, int], ...] = (
-        (1_000_000, 20, 450),
-        (1_000_000, 20, 1000),
-        (1_000_000, 20, 5000),
-        (100_000, 75, 40),
+    # Fine segments: points, realizations, clusters of each, share of points elsewhere; and points
+    # of these that are counted by bit masks, which takes long, where counts of all pairs are kept.
+    fine: tuple[tuple[int, int, int, float], ...] = (
+        (1_000_000, 20, 450, 0.0),
+        (1_000_000, 20, 450, 0.2),
+        (1_000_000, 20, 1000, 0.0),
+        (1_000_000, 20, 5000, 0.0),
+        (100_000, 75, 40, 0.0),
+        (100_000, 75, 40, 0.2),
     )
     fine_masks: int = 20_000
     # Over which the growth of the cost is fitted; realizations at `counting` points.
@@ -140,8 +142,8 @@ def _fine(sizes: Sizes) -> Iterator[dict]:
 
     Ratio: share of the time of counting.
     """
-    for n, r, c in sizes.fine:
-        size = {"n_points": n, "n_realizations": r, "n_clusters": c}
+    for n, r, c, noise in sizes.fine:
+        size = {"n_points": n, "n_realizations": r, "n_clusters": c, "noise": noise}
         threads = {"threads": sizes.threads}
         increments = {"n": n * r * (r - 1) // 2, **threads}
         tasks = {
@@ -167,7 +169,8 @@ def _fine(sizes: Sizes) -> Iterator[dict]:
         base = found["kohorte, numba"].seconds
         for name, m in found.items():
             ratio = m.seconds / base
-            yield _row(sizes, "fine", name, n, m, ratio=ratio, n_realizations=r, n_clusters=c)
+            case = f"fine_noise_{noise:g}" if noise else "fine"
+            yield _row(sizes, case, name, n, m, ratio=ratio, n_realizations=r, n_clusters=c)
 
 
 def _points(sizes: Sizes) -> Iterator[dict]:

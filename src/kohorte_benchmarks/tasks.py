@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
     return run
 
 
-def count_segments(threads: int, **size: int) -> Callable[[], Outcome]:
+def count_segments(threads: int, **size: Any) -> Callable[[], Outcome]:
     """Time all contingency counts from fine segments in memory, by rows of histograms."""
     labels = make_segments(**size)
     count_overlaps([x[:1000] for x in labels], backend="numba", threads=threads)
@@ -65,7 +66,7 @@ def count_segments(threads: int, **size: int) -> Callable[[], Outcome]:
     return run
 
 
-def count_masks(threads: int, **size: int) -> Callable[[], Outcome]:
+def count_masks(threads: int, **size: Any) -> Callable[[], Outcome]:
     """Time the counts of the task ``count_segments`` by bit masks, whatever their number."""
     labels = make_segments(**size)
     ids = [np.unique(x).astype(np.int64) for x in labels]

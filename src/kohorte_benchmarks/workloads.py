@@ -42,11 +42,12 @@ def make_labels(n_points: int, n_realizations: int, n_clusters: int, seed: int =
 
 
 def make_segments(
-    n_points: int, n_realizations: int, n_clusters: int, seed: int = 0
+    n_points: int, n_realizations: int, n_clusters: int, seed: int = 0, noise: float = 0.0
 ) -> list[np.ndarray]:
     """Return R uint16 label arrays of fine segments: cells of grids that are shifted at random.
 
-    The points lie at random in a square that closes on itself. A grid of `n_clusters` cells is as
+    A share `noise` of the points of each is put into a cell at random, so that all cells meet. The
+    points lie at random in a square that closes on itself. A grid of `n_clusters` cells is as
     nearly square as it can be, and every second one is turned: a cell meets few of another grid.
     """
     rng = np.random.default_rng(seed)
@@ -58,7 +59,10 @@ def make_segments(
         (rows, columns), (right, up) = sides[r % 2], rng.random(2, dtype=np.float32)
         row = np.minimum((x + right) % 1 * rows, rows - 1).astype(np.uint16)
         column = np.minimum((y + up) % 1 * columns, columns - 1).astype(np.uint16)
-        labels.append(row * np.uint16(columns) + column)
+        cells = row * np.uint16(columns) + column
+        elsewhere = rng.random(n_points, dtype=np.float32) < noise
+        cells[elsewhere] = rng.integers(n_clusters, size=elsewhere.sum(), dtype=np.uint16)
+        labels.append(cells)
     return labels
 
 
