@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kohorte import store
+from kohorte.analysis.naming import read_names
 from kohorte.analysis.prediction import (
     compare_prediction,
     predict,
@@ -38,6 +39,7 @@ if __name__ == "__main__":
         how = {
             "study_classes": study.class_names,
             "signal_cuts": snakemake.params.signal_cuts,
+            "group_names": read_names(snakemake.input.get("names")),
         }
         hdf5 = snakemake.output.hdf5
         write_prediction(hdf5, prediction, points, source=source, **how, **scores)

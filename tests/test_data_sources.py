@@ -500,3 +500,33 @@ class TestTable:
             Table(self.VALUES, ("a", "b"), None, None, np.arange(3))
         with pytest.raises(DataError, match=r"labels of shape \(3,\)"):
             Table(self.VALUES, ("a", "b"), np.zeros(3, int), ("x",), self.ROWS)
+
+
+@pytest.mark.parametrize("ending", ["h5", "npz"])
+@pytest.mark.parametrize("folder", ["", "run 7/"])
+def test_units_and_titles_beside_the_names_of_a_matrix(ending, folder, tmp_path):
+    path = tmp_path / f"t.{ending}"
+    arrays = {"features": np.eye(4, 3), "names": ["a", "b", "c"], "units": ["m", "", "s"]}
+    arrays |= {"titles": ["A", "B"]}  # of another table
+    if ending == "npz":
+        folder = ""
+        np.savez(path, **arrays)
+    else:
+        with h5py.File(path, "w") as file:
+            for name, values in arrays.items():
+                kind = None if name == "features" else h5py.string_dtype()
+                file.create_dataset(f"{folder}{name}", data=values, dtype=kind)
+    named = {"feature_dataset": f"{folder}features", "names_dataset": f"{folder}names"}
+    table = read_table(path, **named)
+    assert (dict(table.units), dict(table.titles)) == ({"a": "m", "c": "s"}, {})
+    assert not read_table(path, **named | {"names_dataset": None}).units
+
+
+def test_units_that_are_no_text_are_no_units(tmp_path):
+    whatever = np.array([{}, [], None], dtype=object)
+    np.savez(tmp_path / "t.npz", features=np.eye(4, 3), names=["a", "b", "c"], units=whatever)
+    assert not read_table(tmp_path / "t.npz").units
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["features"], file["units"] = np.eye(4, 3), np.arange(3)
+        file.create_dataset("names", data=["a", "b", "c"], dtype=h5py.string_dtype())
+    assert not read_table(tmp_path / "t.h5").units

@@ -87,3 +87,14 @@ def test_a_table_without_points_is_drawn():
     assert isinstance(empty, pd.DataFrame)
     assert not len(empty)
     exchange_figure(exchange_table(np.array([0]), np.array([-1]), np.ones(1), np.zeros(1)))
+
+
+def test_only_groups_that_hold_points_have_a_row():
+    labels, second = np.array([0, 0, 1, 1]), np.array([1, 2, 0, -1])
+    shares = np.array([0.6, 0.6, 0.6, 1.0]), np.array([0.4, 0.4, 0.4, 0.0])
+    figure = exchange_figure(exchange_table(labels, second, *shares))
+    (image,) = figure.axes[0].images
+    assert image.get_array().shape == (2, 4)  # of groups 0 and 1, for 0, 1, 2 and none
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert "group 1\n(2)" in texts
+    assert not [text for text in texts if text.startswith("group 2\n")]

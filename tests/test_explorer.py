@@ -245,6 +245,31 @@ def test_explore_shows_what_it_is_given(fitted, points, tmp_path):
         fitted.explore(points[:80])
 
 
+def test_the_explorer_of_one_map(points, tmp_path):
+    """Its clusters are the groups, the largest first, and no vote is against them."""
+    som = SOM(xdim=9, ydim=7, recipe="published", steps=2000, random_state=1).fit(points)
+    path = tmp_path / "page.html"
+    ids = [f"id {k}" for k in range(90)]
+    text = som.explore(points, path, ids=ids, title="mine").text
+    assert path.read_text(encoding="utf-8") == text
+    facts = facts_of(text)
+    clusters, sizes = np.unique(som.labels_, return_counts=True)
+    assert [group["size"] for group in facts["groups"]] == sorted(sizes.tolist(), reverse=True)
+    assert len(clusters) > 1
+    groups = unpack(text, "group")
+    assert {tuple(pair) for pair in zip(groups.tolist(), som.labels_.tolist(), strict=True)} == {
+        (k, clusters[place]) for k, place in enumerate(np.argsort(-sizes, kind="stable").tolist())
+    }
+    assert set(unpack(text, "confidence").tolist()) == {65535}  # all votes
+    assert unpack(text, "id-0") == ids
+    som.save(tmp_path / "map.h5")
+    assert SOM.load(tmp_path / "map.h5").explore(points, ids=ids, title="mine").text == text
+    with pytest.raises(DataError, match="X has 80 points, but the fit had 90"):
+        som.explore(points[:80])
+    with pytest.raises(DataError, match="learnt from a stream"):
+        som.partial_fit(points).explore(points)
+
+
 # ---- Names of groups
 
 

@@ -39,6 +39,7 @@ from kohorte.figures.evidence import evidence_figure
 from kohorte.figures.exchange import exchange_figure
 from kohorte.figures.grids import group_map_figure
 from kohorte.figures.maps import component_planes_figure, hit_map_figure, umatrix_figure
+from kohorte.figures.marginals import marginals_figure
 from kohorte.figures.points import confidence_figure, signal_figure
 from kohorte.figures.profiles import profiles_figure
 from kohorte.figures.quality import quality_figure
@@ -268,6 +269,13 @@ FORMS = {
     "umatrix": draw_umatrix,
     "component_planes": lambda s: component_planes_figure(
         s.values(s.nodes, len(s.names)), s.names, node_clusters=s.clusters, **s.map
+    ),
+    "marginals": lambda s: marginals_figure(
+        s.values(s.points, len(s.names)),
+        s.values(s.nodes, len(s.names)),
+        s.names,
+        gaps=s.values(len(s.names)),
+        realization=s.map["realization"],
     ),
     "hits": draw_hits,
     "snapshots": draw_snapshots,

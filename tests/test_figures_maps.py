@@ -19,6 +19,7 @@ from kohorte.figures.maps import (
     name_clusters,
     umatrix_figure,
 )
+from kohorte.figures.marginals import marginals_figure
 from kohorte.figures.points import confidence_figure
 from kohorte.figures.style import title_of
 from kohorte.maps.lattice import ROW_HEIGHT, Lattice
@@ -222,3 +223,26 @@ def test_maps_keep_the_shape_of_cells_unless_they_are_very_long():
     size = fit_map(Lattice(100, 1), 6, 6)
     assert size.width / size.height == pytest.approx(5)
     assert size.roundness == pytest.approx(0.05)
+
+
+def test_marginals_count_points_and_nodes_in_the_same_bins():
+    points = np.column_stack([np.arange(100.0), np.full(100, 7.0)])
+    nodes = np.array([[10.0, np.nan], [10.0, np.nan], [60.0, np.nan], [90.0, np.nan]])
+    figure = marginals_figure(points, nodes, ["x (m)", "flat"], gaps=np.array([0.39, np.nan]))
+    first, second = figure.axes[:2]
+    of_points, of_nodes = (stairs.get_data() for stairs in first.patches)
+    assert np.array_equal(of_points.edges, of_nodes.edges)
+    assert np.histogram(nodes[:, 0], of_nodes.edges)[0].tolist() == (4 * of_nodes.values).tolist()
+    assert of_points.values.sum() == pytest.approx(0.98, abs=0.011)  # of 99 % in the middle
+    assert [axes.get_title(loc="right") for axes in (first, second)] == ["KS 0.39", "no values"]
+    assert first.get_xlabel() == "x (m)"
+
+
+def test_of_many_marginals_those_that_differ_most_are_drawn():
+    gaps = np.arange(30) / 30
+    names = [f"f{k}" for k in range(30)]
+    figure = marginals_figure(np.zeros((9, 30)), np.ones((4, 30)), names, gaps=gaps)
+    assert [axes.get_xlabel() for axes in figure.axes] == [f"f{k}" for k in range(6, 30)]
+    assert "24 of 30 features" in figure.legends[0].get_texts()[-1].get_text().replace("\n", " ")
+    with pytest.raises(ConfigError, match="distances for 2 features"):
+        marginals_figure(np.zeros((9, 3)), np.ones((4, 3)), ["a", "b"], gaps=gaps[:3])

@@ -18,6 +18,7 @@ from kohorte.maps.preservation import (
     embedding_ks,
     embedding_variance,
     evenly_spaced,
+    marginal_gaps,
     rank_preservation,
     topographic_product,
 )
@@ -275,6 +276,23 @@ def test_embedding_of_the_values_that_are_present():
             found = measure(points, weights + [[shift, 2, 0]])
             assert found == pytest.approx(whole * share, rel=1e-5)
     assert math.isnan(embedding_variance([[1.0, np.nan], [np.nan, 1.0]], np.eye(2)))
+
+
+def test_gaps_of_marginals_are_those_of_scipy():
+    rng = np.random.default_rng(5)
+    points = rng.normal(size=(60, 3)).astype(np.float32)
+    points[::4, 1] = np.nan
+    weights = rng.normal(0.5, 2, size=(12, 3)).astype(np.float32)
+    weights[3:6, 0] = points[:3, 0]  # steps of both in one place
+    expected = [
+        stats.ks_2samp(p[~np.isnan(p)], w).statistic
+        for p, w in zip(points.T, weights.T, strict=True)
+    ]
+    assert marginal_gaps(points, weights) == pytest.approx(np.array(expected), abs=1e-12)
+    points[:, 2] = weights[0, 1] = np.nan
+    assert np.isnan(marginal_gaps(points, weights)).tolist() == [False, True, True]
+    with pytest.raises(DataError, match="columns must agree"):
+        marginal_gaps(points, weights[:, :2])
 
 
 def test_variance_convergence_is_that_of_the_two_tests():

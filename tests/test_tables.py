@@ -7,6 +7,7 @@ import pytest
 from kohorte.analysis import tables
 from kohorte.analysis.evaluation import evaluate, evaluate_ensemble
 from kohorte.analysis.sufficiency import sufficiency_table
+from kohorte.analysis.tables import share_interval
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.votes import in_doubt
@@ -139,3 +140,13 @@ def test_label_files_of_this_machine_are_named_without_their_folder():
     table = tables.file_table(files, count_overlaps([[0, 1, 1], [0, 0, 1], [0, 1, 2]]))
     assert list(table["file"]) == ["a.csv", "of mine/b.csv", "c.npy"]
     assert list(table["n_clusters"]) == [2, 2, 3]
+
+
+def test_intervals_of_shares():
+    """Values of Wilson's interval as published: 10 of 100, and 0 of 10."""
+    low, high = share_interval(np.array([0.1, np.nan]), 100)
+    assert (low[0], high[0]) == pytest.approx((0.05523, 0.17437), abs=1e-5)
+    assert np.isnan([low[1], high[1]]).all()
+    low, high = share_interval(np.array([0.0, 1.0]), 10)
+    assert low.tolist() == pytest.approx([0.0, 0.72247], abs=1e-5)
+    assert high.tolist() == pytest.approx([0.27753, 1.0], abs=1e-5)

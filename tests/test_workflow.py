@@ -461,6 +461,12 @@ def test_groups_have_the_names_of_a_file(finished, make_project):
         assert set(found.loc[found["group"] != 0, "group_name"]) == {""}
     copy = pd.read_csv(project.results / "labelled" / "points of mine.csv", keep_default_na=False)
     assert set(copy["group_name"]) == {"big {a} & <b>", ""}
+    project.run("predict", "--config", "prediction={source: points of mine.csv}")
+    new = project.results / "prediction" / "points of mine.csv"
+    assert pd.read_csv(new, keep_default_na=False)["group_name"].equals(copy["group_name"])
+    with h5py.File(new.with_suffix(".h5")) as file:
+        called = file["group_names"].asstr()[:]
+        assert list(called[file["label"][:]]) == copy["group_name"].tolist()
     report = (project.results / "report.html").read_text()
     assert "Group 0: big {a} &amp; &lt;b&gt;" in report
     assert "group 1 (another): it had" in report

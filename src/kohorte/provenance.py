@@ -147,7 +147,7 @@ def digest_of(*values: Any) -> str:
             import numpy as np
 
             digest.update(f"{value.dtype.str}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value))
+            digest.update(np.ascontiguousarray(value).data)
         else:
             digest.update(json.dumps(value, sort_keys=True, default=list).encode())
     return digest.hexdigest()

@@ -40,6 +40,10 @@ ROWS = 500
 MAX_GROUPS = 30
 """Most groups that a p-value is given for."""
 
+GUMBEL = 1.14
+"""Skewness of scores, and of their logarithms: each is the highest of several levels, and one of
+any number the highest of several numbers."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -206,12 +210,14 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
     def best(table: Evidence) -> float:
         return max([0.0, *table.score.values()])
 
-    def worst(value: float, measure: Any, **how: bool) -> float:
+    def worst(value: float, measure: Any, **how: Any) -> float:
         return max(tail(value, measure(group), **how) for group in kinds.values())
 
     by_number, groups, boundaries = {}, {}, {}
     for k, score in sorted(own.score.items()):
-        by_number[k] = worst(score, lambda group, k=k: [t.score.get(k, 0.0) for t in group])
+        by_number[k] = worst(
+            score, lambda group, k=k: [t.score.get(k, 0.0) for t in group], skewness=GUMBEL
+        )
         groups[k] = [
             worst(value, lambda group, k=k: _pool(group, "isolation", k), logarithm=False)
             for value in own.isolation[k]
@@ -221,7 +227,7 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
             for value in own.contact[k]
         ]
     return Structure(
-        p=worst(best(own), lambda group: [best(t) for t in group]),
+        p=worst(best(own), lambda group: [best(t) for t in group], skewness=GUMBEL),
         score=best(own),
         expected=max(float(np.median([best(t) for t in group])) for group in kinds.values()),
         n_references=len(tables) - 1,
@@ -245,13 +251,19 @@ def _pool(tables: Sequence[Evidence], name: str, k: int) -> list[float]:
 
 
 def tail(
-    value: float, references: Sequence[float], *, largest: bool = True, logarithm: bool = True
+    value: float,
+    references: Sequence[float],
+    *,
+    largest: bool = True,
+    logarithm: bool = True,
+    skewness: float = 0.0,
 ) -> float:
     """Return the probability of a value so large, or so small, among references.
 
     The B of them, or with `logarithm` their logarithms, are taken for normal, with a deviation of
-    at least .05; one more value then follows Student's t of B - 1 degrees of freedom. 1 for fewer
-    than two.
+    at least .05; one more value then follows Student's t of B - 1 degrees of freedom. Where large
+    values have a `skewness`, they are made normal as a gamma variable is (Wilson & Hilferty, PNAS
+    17 (1931) 684). 1 for fewer than two references.
     """
     from scipy.special import stdtr
 
@@ -259,8 +271,11 @@ def tail(
     known, count = scale(references), len(references)
     if count < 2:
         return 1.0
-    spread = max(float(known.std(ddof=1)), 0.05) * math.sqrt(1 + 1 / count)
-    z = (float(scale(value)) - float(known.mean())) / spread
+    z = (float(scale(value)) - float(known.mean())) / max(float(known.std(ddof=1)), 0.05)
+    if skewness:
+        root = max(0.0, 1 + skewness * z / 2) ** (1 / 3)
+        z = 6 / skewness * (root - 1) + skewness / 6
+    z /= math.sqrt(1 + 1 / count)
     return float(stdtr(count - 1, -z if largest else z))
 
 

@@ -35,6 +35,7 @@ rule predict_labels:
         data="<results>/data.h5",
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
+        names=GROUP_NAMES,
     output:
         hdf5="<results>/prediction/{name}.h5",
         csv="<results>/prediction/{name}.csv",
@@ -54,6 +55,6 @@ rule predict_labels:
         source=as_it_is(NEW_POINTS),
         signal_cuts=config["ensemble"]["signal_cuts"],
         content=content_of("prediction.source", NEW_FILES),
-        library=library_digest("analysis", "data", "ensemble", "maps"),
+        library=library_digest("analysis", "data", "ensemble", "maps", "study/groups"),
     script:
         "../../scripts/predict_labels.py"

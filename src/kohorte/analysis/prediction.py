@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from kohorte import store
 from kohorte.analysis.evaluation import evaluate
+from kohorte.analysis.naming import name_groups
 from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
@@ -249,17 +250,22 @@ def write_prediction(
     *,
     study_classes: Sequence[str] | None = None,
     signal_cuts: Sequence[float] | None = None,
+    group_names: Mapping[int, str] | None = None,
     **attributes: Any,
 ) -> None:
     """Write ``prediction/<name>.h5``: what a study says of points, and what is known of them.
 
     `study_classes`: names of the study's classes, where it has some; `signal_cuts`: where given,
-    the class of the signal is written, too.
+    the class of the signal is written, too; `group_names`: names of the study's groups, by group.
     """
     arrays = {name: array for name, array in vars(prediction).items() if array is not None}
     known = {name: getattr(points, name) for name in ("rows", "truth", "class_names")}
     with store.create(path, "prediction", n_points=len(prediction.label), **attributes) as file:
         store.put(file, arrays | known | {"study_classes": study_classes})
+        if group_names:
+            last = max(*group_names, int(prediction.label.max()), int(prediction.second.max()))
+            called = [group_names.get(k, "") for k in range(last + 1)]
+            store.put(file, {"group_names": called})
         if signal_cuts:
             store.put(file, {"signal_class": signal_classes(prediction.signal, signal_cuts)})
         store.put_beside(file, points.beside)
@@ -271,10 +277,11 @@ def prediction_table(
     *,
     study_classes: Sequence[str] | None = None,
     signal_cuts: Sequence[float] | None = None,
+    group_names: Mapping[int, str] | None = None,
 ) -> pd.DataFrame:
     """Return one row per point, with its class where that is known, as `point_table` does.
 
-    `study_classes`, `signal_cuts`: as for `write_prediction`.
+    `study_classes`, `signal_cuts`, `group_names`: as for `write_prediction`.
     """
     from kohorte.analysis.tables import point_table
 
@@ -288,7 +295,7 @@ def prediction_table(
     if points.truth is not None and points.class_names is not None:
         # The last name is that of -1.
         known["class"] = np.array([*points.class_names, ""], dtype=object)[points.truth]
-    return point_table(points.rows, points.beside, **known)
+    return name_groups(point_table(points.rows, points.beside, **known), group_names or {})
 
 
 def compare_prediction(prediction: Prediction, points: NewPoints) -> dict[str, float]:

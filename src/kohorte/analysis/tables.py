@@ -66,9 +66,12 @@ _METHODS = ["method", "ari", "ami", "accuracy", "n_groups", "points"]
 _CLASSES = ["method", "class", "points", "precision", "recall"]
 
 
-def map_table(maps: Iterable[store.StoredRealization]) -> pd.DataFrame:
-    """Return one row per trained map: id, every parameter, seed, quality, clusters and time."""
-    return pd.DataFrame(
+def map_table(maps: Iterable[store.StoredRealization], n_points: int) -> pd.DataFrame:
+    """Return one row per trained map: id, every parameter, seed, quality, clusters and time.
+
+    `n_points`: points that the quality is of.
+    """
+    table = pd.DataFrame(
         {
             "id": stored.id,
             **stored.parameters,
@@ -81,6 +84,21 @@ def map_table(maps: Iterable[store.StoredRealization]) -> pd.DataFrame:
         }
         for stored in maps
     )
+    table["te_low"], table["te_high"] = share_interval(table["te"].to_numpy(), n_points)
+    return table
+
+
+def share_interval(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the limits of the 95 % interval of shares of so many points, NaN for NaN.
+
+    The score interval (Wilson, JASA 22 (1927) 209): how far a share would move with other points
+    of the same kind. For the topographic error POPSOM resamples its points; the share of n that
+    are resampled is binomial, so that nothing need be drawn, and here 0 of n is not certain.
+    """
+    z2 = 1.959963984540054**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = np.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
+    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
 
 
 def file_table(
@@ -341,7 +359,8 @@ def tabulate_study(
     if files:
         realizations = file_table(files, overlaps, labels.copies)
     else:
-        realizations = map_table(map(store.read_realization, store.listed_realizations(indexes)))
+        maps = map(store.read_realization, store.listed_realizations(indexes))
+        realizations = map_table(maps, stored.n_points)
     voted = pd.Series(stored.realizations.with_consensus, ids)
     realizations["same_as"] = realizations["id"].map(labels.copies).astype(object)
     # A copy does not vote, and would as its original.

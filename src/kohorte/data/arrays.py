@@ -112,6 +112,13 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
         if naming is not None and (naming in archive.files or naming != "names"):
             names = decode_names(title, member(naming), f"array {naming!r}")
         source = ArraySource(title, features, names, f"array {options.feature_dataset!r}")
+        heads = {} if names is None else _headers(archive.zip)
+        for said in ("units", "titles"):
+            shape, dtype = heads.get(said, ((), np.dtype(float)))
+            if names is not None and dtype.kind in "SU" and shape == (len(names),):
+                texts = decode_names(title, member(said), f"array {said!r}")
+                pairs = zip(names, texts, strict=True)
+                setattr(source, said, {name: text for name, text in pairs if text})
         if options.label is not None and options.label not in source.names:
             source.add_labels(member(options.label, source.names))
         for name in options.beside:

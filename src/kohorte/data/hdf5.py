@@ -147,6 +147,10 @@ def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySour
     features = find_dataset(title, file, options.feature_dataset)
     names = _read_names(title, file, options.names_dataset)
     source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
+    if names is not None:
+        folder = str(options.names_dataset).rpartition("/")[0]
+        for said in ("units", "titles"):
+            setattr(source, said, _words_beside(title, file, f"{folder}/{said}", names))
     if options.label is not None and options.label not in source.names:
         source.add_labels(find_dataset(title, file, options.label, source.names))
     for name in options.beside:
@@ -465,6 +469,20 @@ def _read_names(title: str, file: h5py.File, key: str | None) -> tuple[str, ...]
     if dataset.size is None or dataset.size > MAX_COLUMNS:
         raise DataError(f"{title}: dataset {key!r} has shape {dataset.shape}, so it holds no names")
     return decode_names(title, dataset[()], f"dataset {key!r}")
+
+
+def _words_beside(title: str, file: h5py.File, key: str, names: Sequence[str]) -> dict[str, str]:
+    """Read what dataset `key` says of each of the names, such as its unit; nothing without one."""
+    if not has_member(title, file, key):
+        return {}
+    dataset = _follow(title, file, key, ())
+    if not isinstance(dataset, h5py.Dataset) or not h5py.check_string_dtype(dataset.dtype):
+        return {}
+    check_parts(title, file, dataset)
+    if dataset.shape != (len(names),):
+        return {}
+    words = decode_names(title, find_dataset(title, file, key)[()], f"dataset {key!r}")
+    return {name: text for name, text in zip(names, words, strict=True) if text}
 
 
 def _try_text(title: str, file: h5py.File, dataset: h5py.Dataset) -> None:

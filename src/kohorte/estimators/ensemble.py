@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
 from kohorte.ensemble.votes import VOTES, in_doubt
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, DataError
 from kohorte.estimators._common import (
     RandomState,
     allow_nan,
@@ -597,6 +597,28 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         copy_inputs(members[0], ensemble)
         ensemble.structure_ = None
         return ensemble._adopt(members, ids, stored.points.novelty, stored.consensus.n_groups == 1)
+
+
+def alone(som: SOM, X: npt.ArrayLike) -> SOMEnsemble:
+    """Return the ensemble of one fitted map; X (N, F) are the points of its fit."""
+    ensemble = SOMEnsemble(som, recipe="published")
+    copy_inputs(som, ensemble)
+    ensemble.feature_weights_, ensemble.center_ = som.feature_weights_, som.center_
+    ensemble.seed_, ensemble.structure_ = som.seed_, None
+    points = check_table(som, X)
+    if len(points) != len(som.labels_):
+        raise DataError(
+            f"X has {len(points)} points, but the fit had {len(som.labels_)}; give those of the "
+            "fit, in their order"
+        )
+    novelty = winner_novelty(
+        som._see(points),
+        som._codebook,
+        som.winners_,
+        metric=som.parameters_.metric,
+        quantization_error=som.quantization_error_,
+    )
+    return ensemble._adopt([som], (realization_id(asdict(som.parameters_), 1),), novelty, False)
 
 
 def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tuple[str, ...]]:

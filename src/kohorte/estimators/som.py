@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import cached_property
 from numbers import Integral
@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 from kohorte import store
 from kohorte._arrays import as_points, as_weights, unmask
 from kohorte._principal import feature_means
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, DataError
 from kohorte.estimators._common import (
     allow_nan,
     as_factors,
@@ -63,6 +63,8 @@ from kohorte.recipes import DEFAULT_RECIPE, LEFT_OPEN, fill_parameters, is_left_
 
 if TYPE_CHECKING:
     import h5py
+
+    from kohorte.explorer.page import Page
 
 #: What lasts only until the next fit or stream begins.
 _TRANSIENT = (
@@ -472,6 +474,30 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         rows, columns = np.nonzero(np.isnan(filled))
         filled[rows, columns] = self.weights_[winners[rows], columns]
         return filled
+
+    def explore(
+        self,
+        X: ArrayLike,
+        path: str | Path | None = None,
+        *,
+        table: ArrayLike | None = None,
+        ids: Sequence[Any] | None = None,
+        title: str = "map",
+    ) -> Page:
+        """Return the page to look at the map and its points on, as an ensemble of this map alone.
+
+        Its groups are the clusters that hold points, the largest first, each point with all votes:
+        one map says nothing of what is significant or in doubt. Arguments are those of
+        `SOMEnsemble.explore`. DataError where the map has no points, since it learnt from a stream.
+        """
+        from kohorte.estimators.ensemble import alone
+
+        check_is_fitted(self)
+        if not hasattr(self, "labels_"):
+            raise DataError(
+                "the map learnt from a stream and has no points to show; fit it to a table"
+            )
+        return alone(self, X).explore(X, path, table=table, ids=ids, title=title)
 
     def save(self, path: str | Path) -> None:
         """Write the map as HDF5: a realization file as studies have them, and these parameters.

@@ -54,10 +54,12 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
     n = len(groups)
     share = 100 * given / np.maximum(sizes, 1)[:, None]
     share[np.arange(n), np.arange(n)] = share[:, -1] = np.nan  # no choice beside the first
+    rows = np.flatnonzero(sizes > 0)  # a group may win votes and no point
+    share, points, doubtful, sizes = (x[rows] for x in (share, points, doubtful, sizes))
 
     across = page_width(_ROOM + _BESIDE + 0.42 * (n + 1))
     cell = float(np.clip((across - _ROOM - _BESIDE) / (n + 1), 0.02, 0.62))
-    width, height = cell * (n + 1), cell * n
+    width, height = cell * (n + 1), cell * len(rows)
     start = _ROOM + max(0.0, (across - _ROOM - _BESIDE - width) / 2)
     below = 0.12 + 0.18 * (left_out > 0)
     page = (across, max(_ROOM + height + below, 2.0))
@@ -75,11 +77,11 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
     axes.set(xticks=[], yticks=[])
     if cell > 0.2:
         axes.set_xticks(np.arange(n + 2) - 0.5, minor=True)
-        axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
         axes.grid(which="minor", color="white", lw=0.8)
         axes.tick_params(which="minor", length=0)
         _write_points(axes, points, doubtful, share, cell)
-    _name_groups(axes, groups, sizes, cell)
+    _name_groups(axes, groups, rows, sizes, cell)
     bar = min(1.5, max(height, 1.0))
     top = page[1] - _ROOM
     place = place_axes(figure, page, start + width + 0.14, top - bar, 0.09, bar)
@@ -108,17 +110,26 @@ def _write_points(
         axes.text(j, i, f"{int(points[i, j]):,}{of_these}", ha="center", va="center", **style)
 
 
-def _name_groups(axes: Axes, groups: np.ndarray, sizes: np.ndarray, cell: float) -> None:
-    """Write marker and number of each group beside its row, with its size, and above its column."""
+def _name_groups(
+    axes: Axes, groups: np.ndarray, rows: np.ndarray, sizes: np.ndarray, cell: float
+) -> None:
+    """Write marker and number of each group beside its row, with its size, and above its column.
+
+    `rows` are the places of those groups that have a row, of the `sizes`.
+    """
     few, inch = cell >= 0.3, 1 / cell  # places are in cells
     font: Style = {"fontsize": 6.5 if few else 5.0, "clip_on": False}
     mark: Style = {"ls": "", "ms": min(5.0, 40 * cell), "mec": INK, "mew": 0.3, "clip_on": False}
+    for row, group in enumerate(groups[rows]):
+        mark |= {"marker": group_marker(group), "color": consensus_colour(group)}
+        axes.plot(-0.5 - 0.08 * inch, row, **mark)
+        name = (
+            f"{shorten(consensus_title(group), 12)}\n({int(sizes[row]):,})" if few else f"{group}"
+        )
+        axes.text(-0.5 - 0.17 * inch, row, name, ha="right", va="center", **font)
     for k, group in enumerate(groups):
         mark |= {"marker": group_marker(group), "color": consensus_colour(group)}
-        axes.plot(-0.5 - 0.08 * inch, k, **mark)
         axes.plot(k, -0.5 - 0.08 * inch, **mark)
-        name = f"{shorten(consensus_title(group), 12)}\n({int(sizes[k]):,})" if few else f"{group}"
-        axes.text(-0.5 - 0.17 * inch, k, name, ha="right", va="center", **font)
         above = shorten(consensus_title(group), 12) if cell > 0.5 else f"{group}"
         axes.text(k, -0.5 - 0.17 * inch, above, ha="center", va="bottom", **font)
     last = "none:\nall votes" if few else "all votes"
@@ -129,4 +140,4 @@ def _name_groups(axes: Axes, groups: np.ndarray, sizes: np.ndarray, cell: float)
     axes.set_ylabel("First choice", labelpad=0)
     axes.yaxis.set_label_coords(-0.68 * inch / (len(groups) + 1), 0.5)
     axes.text((len(groups) - 1) / 2, -0.5 - 0.5 * inch, "Second choice", ha="center", fontsize=8)
-    axes.set(xlim=(-0.5, len(groups) + 0.5), ylim=(len(groups) - 0.5, -0.5))
+    axes.set(xlim=(-0.5, len(groups) + 0.5), ylim=(len(rows) - 0.5, -0.5))

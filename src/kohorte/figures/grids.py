@@ -73,8 +73,9 @@ def group_map_figure(
     # One row for upright grids, one below the other for long ones.
     columns = panels if wide < 2 * tall else 1
     width = DOUBLE_COLUMN if panels > 1 or wide > 1.3 * tall else SINGLE_COLUMN
-    side = (width / columns - 0.8) * min(1.6, max(_LEAST_HEIGHT, tall / wide))
-    figure = new_figure(width, (panels // columns) * (side + 0.5) + 0.6)
+    side = (width - 0.65 * shows_sure) / columns - 0.6  # beside the panels is a colour bar
+    side *= min(1.6, max(_LEAST_HEIGHT, tall / wide))
+    figure = new_figure(width, (panels // columns) * (side + 0.6) + 0.5)
     axes = np.ravel(figure.subplots(panels // columns, columns, squeeze=False))
     step = max(1, -(-max(groups.shape) // _MOST_CELLS))
     _draw_groups(axes[0], groups[::step, ::step], cells)
@@ -82,7 +83,7 @@ def group_map_figure(
         low = min(np.floor(float(np.nanmin(sure)) * 10) / 10, 0.9)
         colours = sequential_map().with_extremes(bad=EMPTY)
         image = _image(axes[1], sure[::step, ::step], cells, cmap=colours, vmin=low, vmax=1.0)
-        bar = figure.colorbar(image, ax=axes[1], location="bottom", aspect=30, shrink=0.8)
+        bar = figure.colorbar(image, ax=list(axes), location="right", aspect=30, shrink=0.8)
         bar.set_label("Share of votes for the group")
         axes[0].set_title("a", loc="left", fontweight="bold")
         axes[1].set_title("b", loc="left", fontweight="bold")

@@ -216,8 +216,9 @@ def _mark(
     for i, j in np.ndindex(median.shape):
         if np.isfinite(median[i, j]):
             dark = abs(strength[i, j]) > 0.72
-            whole = 1000 <= abs(median[i, j]) < 100_000  # no power of ten is shorter
-            text = (f"{median[i, j]:.0f}" if whole else f"{median[i, j]:.3g}").replace("-", "−")
+            whole = 1000 <= abs(median[i, j]) < 1_000_000  # no power of ten is shorter
+            text = f"{median[i, j]:,.0f}" if whole else f"{median[i, j]:.3g}"
+            text = text.replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
             bold = bool(telling[i, j])
             style: Style = {"color": "white" if dark else INK, "fontsize": 6.5}
             axes.text(j, i, text, ha="center", va="center", **style)

@@ -13,6 +13,7 @@ from kohorte.figures.style import (
     INK,
     MUTED,
     SINGLE_COLUMN,
+    Style,
     legend_below,
     new_figure,
     panel_letter,
@@ -31,7 +32,8 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1.0, ls="--")
     colour = COLOURS[0]
     axes.vlines(held["confidence"], held["accuracy"], held["confidence"], color=MUTED, lw=1.4)
-    axes.plot(held["confidence"], held["accuracy"], color=colour, marker="o", markersize=4, lw=1.3)
+    style: Style = {"color": colour, "marker": "o", "markersize": 4, "lw": 1.3}
+    axes.plot(held["confidence"], held["accuracy"], clip_on=False, zorder=3, **style)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("Share of points that are right")
     widths = (table["high"] - table["low"]).to_numpy()

@@ -140,14 +140,29 @@ def embedding_ks(
 
     points, weights = _as_samples(features, weights)
     level = 1 - _as_confidence(confidence)
-    embedded = np.zeros(points.shape[1], dtype=bool)
+    count = (~np.isnan(points)).sum(axis=0)
+    size = count * weights.shape[0] / (count + weights.shape[0])
+    gaps = marginal_gaps(points, weights)
+    embedded = (count > 0) & (special.kolmogorov(np.sqrt(size) * np.nan_to_num(gaps)) > level)
+    return _share_of_variance(_moments(points)[2], embedded)
+
+
+def marginal_gaps(features: npt.ArrayLike, weights: npt.ArrayLike) -> np.ndarray:
+    """Return how far the distributions of values and weights are apart in each feature, (F,).
+
+    The Kolmogorov-Smirnov distance of the values of `features` (N, F), without those that are
+    missing, and `weights` (M, F): 0 for equal distributions, 1 for separate ones, NaN for a feature
+    without values, or whose weights are unknown.
+    """
+    points, nodes = as_points(features, missing=True), np.asarray(weights, dtype=np.float32)
+    if nodes.shape[1:] != points.shape[1:]:
+        raise DataError(f"weights {nodes.shape} for features {points.shape}: columns must agree")
+    gaps = np.full(points.shape[1], np.nan)
     for f in range(points.shape[1]):
         values = _present(points[:, f])
-        if values.size:
-            size = values.size * weights.shape[0] / (values.size + weights.shape[0])
-            gap = _largest_gap(values, weights[:, f])
-            embedded[f] = special.kolmogorov(np.sqrt(size) * gap) > level
-    return _share_of_variance(_moments(points)[2], embedded)
+        if values.size and not np.isnan(nodes[:, f]).any():
+            gaps[f] = _largest_gap(values, nodes[:, f])
+    return gaps
 
 
 def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:

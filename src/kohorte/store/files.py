@@ -55,7 +55,7 @@ _AS_THEIR_RULE = {"realization", "overlaps", "ensemble"}
 
 # Names of the datasets that have a unit; the features of resources/<name>.h5 have their own.
 _BY_UNIT = {
-    "text": ("units", "titles", "names", "class_names", "study_classes", "ids"),
+    "text": ("units", "titles", "names", "class_names", "study_classes", "group_names", "ids"),
     "scaled": ("features", "weights"),
     "physical unit of the feature": ("offset",),
     "physical unit of the feature per scaled unit": ("scale",),

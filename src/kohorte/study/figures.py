@@ -406,6 +406,12 @@ FIGURES = (
         needs=[MAPS],
     ),
     _map_on_request(
+        "marginals",
+        "kohorte.figures.marginals",
+        "Are the nodes of a map distributed as the points, feature by feature?",
+        needs=[MAPS],
+    ),
+    _map_on_request(
         "projections",
         "kohorte.figures.classes",
         "Where on a map do the first thousand points of each class lie?",

@@ -22,7 +22,7 @@ PICTURES = {
     "schedule": "results/colours/figures/schedule.png",
     "mnist": "results/mnist/figures/image_map.png",
     "mnist-digits": "results/mnist/figures/class_projections.png",
-    "mnist-classification": "results/mnist/figures/classification.png",
+    "mnist-classification": "results/mnist-ensemble/figures/classification.png",
     "stars": "results/hipparcos/figures/colour_magnitude.png",
     "stars-regions": "results/hipparcos/figures/star_regions.png",
     "gaia-groups": "results/gaia/figures/signal.png",
@@ -77,7 +77,7 @@ rule shrink_picture:
         mem_mb=1000,
         runtime=10,
     params:
-        widths=[1400, 1200, 1000, 850],
+        widths=[1400, 1200, 1000, 850, 700, 600],
         most_bytes=400_000,
         library=library_digest("figures/pictures"),
     script:

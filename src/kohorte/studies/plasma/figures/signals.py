@@ -27,6 +27,7 @@ from kohorte.figures.style import (
     value_label,
 )
 from kohorte.studies.plasma.figures.slices import (
+    ALONE,
     GroupMap,
     SlicePage,
     cluster_slice_figure,
@@ -44,7 +45,7 @@ BINS = 100
 @paper_style()
 def signal_slice_figure(cut: Cut, signal: np.ndarray) -> Figure:
     """Draw the stacked signal on a cut: the sum over realizations of Gsum of a cell's cluster."""
-    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
+    page = SlicePage(cut, [unit_text(cut.title)], 1, side=ALONE)
     page.field(0, signal, "Stacked signal (sum of Gsum)", log=True)
     return page.finish()
 

@@ -25,6 +25,7 @@ from kohorte.figures.style import (
     FORMULA,
     INK,
     MAX_GROUPS,
+    MIDDLE_COLUMN,
     NAME_ROOM,
     PAGE_HEIGHT,
     Powers,
@@ -59,6 +60,9 @@ MOST_FEATURES = 12
 _CLIP = 0.998  # quantile of |value| at which colours end: a few cells must not pale all others
 _SIDE, _GAP, _ABOVE, _BELOW, _LEFT, _RIGHT = 2.9, 0.16, 0.27, 0.36, 0.5, 0.1
 _BAR, _LEGEND = 0.47, 0.06
+ALONE = MIDDLE_COLUMN - _LEFT - _RIGHT
+"""Side of a panel that is a figure of its own."""
+
 _ENDS = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
 
 SYMBOLS = {
@@ -317,7 +321,7 @@ def field_slice_figure(
     of the cut; None draws no lines. Their `density` is 1 for about 30 across. ConfigError where the
     arrays differ in shape.
     """
-    page = SlicePage(cut, [unit_text(cut.title)], 1, side=4.6)
+    page = SlicePage(cut, [unit_text(cut.title)], 1, side=ALONE)
     page.field(0, current, label)
     if field is not None:
         if any(part.shape != current.shape for part in field):
