@@ -217,6 +217,11 @@ def test_sparse_counts_are_written_and_read(segments, tmp_path):
     options = {"votes": "equal", "identical": "resolved"}
     store.write_ensemble(tmp_path / "e.h5", ensemble, segments, ids=ids, options=options)
     assert same(store.read_ensemble(tmp_path / "e.h5").overlaps, count(segments))
+    contents = dict.fromkeys(ids, "x")
+    store.write_combined(tmp_path / "c.h5", ensemble, contents)
+    assert same(store.read_combined(tmp_path / "c.h5")[0].overlaps, count(segments))
+    without, _ = store.read_combined(tmp_path / "c.h5", counts=False)
+    np.testing.assert_array_equal(without.label(segments).groups, ensemble.label(segments).groups)
 
 
 def test_what_needs_all_pairs_says_so(segments):

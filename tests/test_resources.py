@@ -1,6 +1,7 @@
 """What jobs ask for: from the library's functions to the profiles that take it to a cluster."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -264,3 +265,18 @@ def test_table_of_jobs_of_a_study_starts_no_other_job(project):
     header, row = (project.results / "tables" / "jobs.csv").read_text().splitlines()
     assert dict(zip(header.split(","), row.split(","), strict=True))["asked_memory_mb"] == "800"
     assert project.pending("tabulate_jobs") == {}
+
+
+@pytest.mark.workflow
+def test_a_hundred_thousand_maps_are_planned_within_a_minute_and_2_gb(project):
+    """Time of the CPU, of which a busy machine takes no more."""
+    config = TINY | {"lattice": {"xdim": 6, "ydim": 5}, "realizations": {"repeats": 50_000}}
+    project.configure(config, execution={"realizations_per_job": 100})
+    with project.start("--dry-run", "--quiet", "rules") as process:
+        output = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, output
+    assert re.search(r"^train_realizations +1000$", output, re.MULTILINE)
+    assert used.ru_utime + used.ru_stime < 60
+    assert used.ru_maxrss < 2_000_000  # KiB

@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm of one node, with a GPU that is none: tests/slurm/loopback.sh.
+"""The workflow on a real Slurm of two nodes, with a GPU that is none: tests/slurm/loopback.sh.
 
 Most of the time is spent waiting for Slurm, so everything runs at once and the tests look at what
 came of it.
@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import workflow_project
 from workflow_project import TINY, Project, assert_same, write_points
+
+from kohorte.provenance import file_digest
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
@@ -161,6 +163,7 @@ def queue(run_id):
             "partition": re.search(r" Partition=(\S+)", line).group(1),
             "gpus": len(re.findall(r" TresPerJob=gres:gpu:1", line)),
             "memory": int(re.search(r" MinMemoryNode=(\d+)M", line).group(1)),
+            "node": re.search(r" NodeList=(\S+)", line).group(1),
             "state": re.search(r" JobState=(\S+)", line).group(1),
         }
         for line in jobs
@@ -249,6 +252,13 @@ def begin_again(make_site, here, name):
     return site, run, ages
 
 
+def run_in_slabs(make_site, here):
+    """The same maps, whose points are counted and labelled in four parts."""
+    site = make_site("slabs", copy_of=here)
+    site.configure(STUDY, execution={"realizations_per_job": 2, "slabs": 4})
+    return site, queue(run_id(site.finish(ENSEMBLE)))
+
+
 def run_interrupted(make_site, here):
     site, run, ages = begin_again(make_site, here, "interrupted")
     run.send_signal(signal.SIGINT)
@@ -286,6 +296,20 @@ def test_jobs_that_jax_computes_have_the_gpu_and_its_partition(runs):
     assert sorted(job["rule"] for job in on_gpu) == ["count_overlaps", "train_realizations"]
     assert {job["partition"] for job in on_gpu} == {"gpu"}
     assert {job["partition"] for job in jobs if not job["gpus"]} == {"main"}
+
+
+def test_slabs_of_points_go_to_both_nodes_and_make_the_same_file(runs, make_site):
+    for run in runs.values():
+        run.result()  # Their jobs would fill one of the nodes.
+    site, jobs = run_in_slabs(make_site, runs["here"].result())
+    rules = [job["rule"] for job in jobs]
+    assert sorted(rules) == sorted(
+        [*(["count_overlaps", "label_points"] * 4), "combine_counts", "combine_realizations"]
+    )
+    for rule in ("count_overlaps", "label_points"):
+        assert {job["node"] for job in jobs if job["rule"] == rule} == {"first", "second"}
+    ensembles = [file_digest(s.directory / ENSEMBLE) for s in (site, runs["here"].result())]
+    assert ensembles[0] == ensembles[1]
 
 
 def test_a_job_beyond_its_memory_is_tried_again_with_twice_as_much(runs):

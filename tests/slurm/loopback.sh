@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# A real Slurm of one node on this machine: loopback.sh check | install | up | away | back | down
+# A real Slurm of two nodes on this machine: loopback.sh check | install | up | away | back | down
 #
-# For tests only, as root on Debian or Ubuntu, without systemd. Node and cluster have 8 CPUs and
-# 8 GB whatever the machine has, partitions `main` and `gpu`, and in the latter a GPU that is none
-# (its device is /dev/null): it is granted, queued for and refused like a real one. Jobs that take
-# more memory than they asked for are killed, as on a cluster.
+# For tests only, as root on Debian or Ubuntu, without systemd. Each node has a daemon, a name and a
+# port of its own, and 8 CPUs and 8 GB whatever the machine has; jobs go to the one with less to do.
+# Partition `main` has both, `gpu` the first, with a GPU that is none (its device is /dev/null): it is
+# granted, queued for and refused like a real one. Jobs that take more memory than they asked for are
+# killed, as on a cluster.
 # A Slurm that is not of this script is left alone: `up` refuses to start beside it.
 set -euo pipefail
 
 STATE=/var/tmp/kohorte-slurm
 MARK="# written by kohorte's tests/slurm/loopback.sh"
+NODES=(first second)
 PACKAGES=(slurmctld slurmd slurm-client munge)
 
 fail() {
@@ -53,7 +55,6 @@ $MARK
 ClusterName=loopback
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=16817
-SlurmdPort=16818
 SlurmUser=root
 SlurmdUser=root
 SlurmdParameters=config_overrides
@@ -64,7 +65,7 @@ SwitchType=switch/none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
+SelectTypeParameters=CR_Core_Memory,CR_LLN
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,sched_min_interval=0,bf_interval=2,defer_batch
 AccountingStorageType=accounting_storage/none
@@ -76,22 +77,24 @@ KillWait=2
 ReturnToService=2
 GresTypes=gpu
 StateSaveLocation=$STATE/slurmctld
-SlurmdSpoolDir=$STATE/slurmd
+SlurmdSpoolDir=$STATE/spool-%n
 SlurmctldPidFile=$STATE/slurmctld.pid
-SlurmdPidFile=$STATE/slurmd.pid
+SlurmdPidFile=$STATE/%n.pid
 SlurmctldLogFile=$STATE/slurmctld.log
-SlurmdLogFile=$STATE/slurmd.log
-NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=8000 Gres=gpu:fake:1 State=UNKNOWN
-PartitionName=main Nodes=$host Default=YES MaxTime=1-0 State=UP
-PartitionName=gpu Nodes=$host MaxTime=1-0 State=UP
+SlurmdLogFile=$STATE/%n.log
+NodeName=DEFAULT CPUs=8 RealMemory=8000 State=UNKNOWN
+NodeName=first NodeHostname=$host NodeAddr=127.0.0.1 Port=16818 Gres=gpu:fake:1
+NodeName=second NodeHostname=$host NodeAddr=127.0.0.1 Port=16819
+PartitionName=main Nodes=first,second Default=YES MaxTime=1-0 State=UP
+PartitionName=gpu Nodes=first MaxTime=1-0 State=UP
 CONF
-  echo "NodeName=$host Name=gpu Type=fake Count=1 File=/dev/null" >"$STATE/gres.conf"
+  echo "NodeName=first Name=gpu Type=fake Count=1 File=/dev/null" >"$STATE/gres.conf"
 }
 
 up() {
   check
   down
-  install -d -m 755 "$STATE" "$STATE/slurmctld" "$STATE/slurmd" /etc/slurm
+  install -d -m 755 "$STATE" "$STATE/slurmctld" /etc/slurm
   write_configuration
   # A job step looks for the files here whatever the environment says.
   ln -sf "$STATE/slurm.conf" "$STATE/gres.conf" /etc/slurm/
@@ -103,13 +106,16 @@ up() {
     cp /run/munge/munged.pid "$STATE/munged.pid"
   fi
   slurmctld -i >/dev/null 2>&1 </dev/null
-  slurmd >/dev/null 2>&1 </dev/null
+  for node in "${NODES[@]}"; do
+    install -d -m 755 "$STATE/spool-$node"
+    slurmd -N "$node" >/dev/null 2>&1 </dev/null
+  done
   for _ in $(seq 100); do
-    [ "$(timeout 5 sinfo -h -p main -o %T 2>/dev/null)" = idle ] && return
+    [ "$(timeout 5 sinfo -h -p main -o "%T %D" 2>/dev/null)" = "idle 2" ] && return
     sleep 0.2
   done
   tail -n 20 "$STATE"/*.log >&2
-  fail "the node did not come up within 20 s"
+  fail "the nodes did not come up within 20 s"
 }
 
 # Its controller is away, as while it is updated, and comes back with what it knew.
@@ -154,7 +160,9 @@ down() {
       sleep 0.2
     done
   fi
-  stop "$STATE/slurmd.pid" slurmd
+  for node in "${NODES[@]}"; do
+    stop "$STATE/$node.pid" slurmd
+  done
   stop "$STATE/slurmctld.pid" slurmctld
   stop "$STATE/munged.pid" munged
   rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf

@@ -132,10 +132,12 @@ def read_again():
         if started_with is not None:
             return started_with, content
     read = read_study(workflow.configfiles, workflow.config_settings.config_args or [])
-    as_snakemake_did = {}
-    for file in workflow.configfiles:
-        update_config(as_snakemake_did, load_configfile(file) or {})
-    update_config(as_snakemake_did, workflow.config_settings.config)
+    as_snakemake_did = workflow.config_settings.overwrite_config
+    if workflow.configfiles != workflow.config_settings.configfiles:
+        as_snakemake_did = {}
+        for file in workflow.configfiles:
+            update_config(as_snakemake_did, load_configfile(file) or {})
+        update_config(as_snakemake_did, workflow.config_settings.config)
     # A Snakefile that includes this one may have changed what was read.
     return (read if config == as_snakemake_did else config), {}
 

@@ -3,6 +3,9 @@
 Overlaps are counts, additive over slabs of points. The counts of a slab are kept: where realizations
 have been added since, only the tables that involve the new ones are counted. Snakemake follows an
 index beside them, which is written last: it would delete what it follows when a job starts or fails.
+
+Where there are several slabs, their points are labelled in jobs of their own, too: the counts of all
+-> overlaps/combined.h5 -> overlaps/points/<slab>.h5 -> results/<study>/ensemble.h5.
 """
 
 
@@ -87,46 +90,142 @@ if GROUP_NAMES:
             RUN_STEP
 
 
-rule combine_realizations:
-    input:
-        structure=STRUCTURE_FILES,
-        labels=label_sources(),
-        overlaps=expand("<results>/overlaps/{slab}.json", slab=SLABS),
-        # Distances of the points to their winners say how novel they are.
-        data=data_file() if HAS_MAPS else [],
-    output:
-        ensemble="<results>/ensemble.h5",
-    log:
-        "<logs>/combine_realizations.log",
-    benchmark:
-        "<benchmarks>/combine_realizations.tsv"
-    conda:
-        "../../envs/kohorte.yaml"
-    threads: 2
-    resources:
-        mem_mb=combining_memory,
-        runtime=combining_time,
-    params:
-        files=STUDY.labels,
-        planned=planned_maps,
-        reading=LABEL_READING,
-        options=COMBINING,
-        level=config["structure"]["level"],
-        content=content_of("realizations.labels"),
-        memory_mb=config["execution"]["memory_mb"],
-        library=library_digest(
-            "structure",
-            "ensemble",
-            "jobs/counting",
-            "jobs/devices",
-            "jobs/novelty",
-            "maps/_kernels",
-            "maps/draws",
-            "maps/metrics",
-            "maps/novelty",
-        ),
-    script:
-        "../../scripts/combine_realizations.py"
+if len(SLABS) == 1:
+
+    rule combine_realizations:
+        input:
+            structure=STRUCTURE_FILES,
+            labels=label_sources(),
+            overlaps=expand("<results>/overlaps/{slab}.json", slab=SLABS),
+            # Distances of the points to their winners say how novel they are.
+            data=data_file() if HAS_MAPS else [],
+        output:
+            ensemble="<results>/ensemble.h5",
+        log:
+            "<logs>/combine_realizations.log",
+        benchmark:
+            "<benchmarks>/combine_realizations.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 2
+        resources:
+            mem_mb=combining_memory,
+            runtime=combining_time,
+        params:
+            files=STUDY.labels,
+            planned=planned_maps,
+            reading=LABEL_READING,
+            options=COMBINING,
+            level=config["structure"]["level"],
+            content=content_of("realizations.labels"),
+            memory_mb=config["execution"]["memory_mb"],
+            library=library_digest(
+                "structure",
+                "ensemble",
+                "jobs/counting",
+                "jobs/devices",
+                "jobs/novelty",
+                "maps/_kernels",
+                "maps/draws",
+                "maps/metrics",
+                "maps/novelty",
+            ),
+        script:
+            "../../scripts/combine_realizations.py"
+
+else:
+    # The same numbers, of points that are labelled in slabs; the files between are not kept.
+
+    rule combine_counts:
+        input:
+            labels=label_sources(),
+            structure=STRUCTURE_FILES,
+            overlaps=expand("<results>/overlaps/{slab}.json", slab=SLABS),
+        output:
+            combined=temp("<results>/overlaps/combined.h5"),
+        log:
+            "<logs>/combine_counts.log",
+        benchmark:
+            "<benchmarks>/combine_counts.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 2
+        resources:
+            mem_mb=counts_memory,
+            runtime=counts_time,
+        params:
+            **step(
+                "kohorte.jobs.labelling:write_combined", "structure", "ensemble", "jobs/counting"
+            ),
+            files=STUDY.labels,
+            planned=planned_maps,
+            reading=LABEL_READING,
+            options=COMBINING,
+            level=config["structure"]["level"],
+            content=content_of("realizations.labels"),
+        script:
+            RUN_STEP
+
+    rule label_points:
+        input:
+            labels=label_sources(),
+            combined="<results>/overlaps/combined.h5",
+            # Distances of the points to their winners say how novel they are.
+            data=data_file() if HAS_MAPS else [],
+        output:
+            points=temp("<results>/overlaps/points/{slab}.h5"),
+        log:
+            "<logs>/label_points/{slab}.log",
+        benchmark:
+            "<benchmarks>/label_points/{slab}.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 2
+        resources:
+            mem_mb=labelling_memory,
+            runtime=labelling_time,
+        params:
+            **step(
+                "kohorte.jobs.labelling:label_slab",
+                "ensemble",
+                "jobs/novelty",
+                "maps/_kernels",
+                "maps/draws",
+                "maps/metrics",
+                "maps/novelty",
+            ),
+            slab=lambda wildcards: int(wildcards.slab),
+            slabs=len(SLABS),
+            files=STUDY.labels,
+            reading=LABEL_READING,
+            votes=COMBINING["votes"],
+            memory_mb=config["execution"]["memory_mb"],
+            content=content_of("realizations.labels"),
+        script:
+            RUN_STEP
+
+    rule combine_realizations:
+        input:
+            structure=STRUCTURE_FILES,
+            combined="<results>/overlaps/combined.h5",
+            points=expand("<results>/overlaps/points/{slab}.h5", slab=SLABS),
+        output:
+            ensemble="<results>/ensemble.h5",
+        log:
+            "<logs>/combine_realizations.log",
+        benchmark:
+            "<benchmarks>/combine_realizations.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=counts_memory,
+            runtime=gathering_time,
+        params:
+            **step("kohorte.jobs.labelling:gather_points", "structure", "ensemble", "maps/novelty"),
+            options=COMBINING,
+        script:
+            RUN_STEP
 
 
 rule measure_sufficiency:

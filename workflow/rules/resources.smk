@@ -12,6 +12,7 @@ from kohorte.study.resources import (
     counting_mb,
     counting_seconds,
     counts_mb,
+    gathering_seconds,
     memory_mb,
     run_minutes,
     training_mb,
@@ -158,6 +159,30 @@ def combining_time(wildcards, input, attempt):
     n_features = table_shape(input.data)[1] if HAS_MAPS else 0
     seconds = combining_seconds(count_points(), N_REALIZATIONS, known_counts_mb(), n_features)
     return run_minutes(seconds, attempt)
+
+
+def counts_memory(wildcards, attempt):
+    """Memory of a job that has the counts, and no more points than a block of them."""
+    return memory_mb(combining_mb(1 << 20, known_counts_mb(), 0), attempt)
+
+
+def counts_time(wildcards, attempt):
+    return run_minutes(combining_seconds(0, N_REALIZATIONS, known_counts_mb()), attempt)
+
+
+def labelling_memory(wildcards, attempt):
+    used = combining_mb(count_points() // len(SLABS), 0, config["execution"]["memory_mb"])
+    return memory_mb(used, attempt)
+
+
+def labelling_time(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_MAPS else 0
+    n_points = count_points() // len(SLABS)
+    return run_minutes(combining_seconds(n_points, N_REALIZATIONS, 0, n_features), attempt)
+
+
+def gathering_time(wildcards, attempt):
+    return run_minutes(gathering_seconds(count_points(), known_counts_mb()), attempt)
 
 
 def job_records():

@@ -53,6 +53,27 @@ def consensus_agreement(
     `groups` (K,) has the group of each cluster; `consensus` (N,), an array or dataset, that of each
     point.
     """
+    counts = count_agreement(labels, overlaps, groups, consensus, max_bytes=max_bytes)
+    return agreement_shares(*counts)
+
+
+def agreement_shares(same: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Return the shares of `consensus_agreement` from the counts of `count_agreement`."""
+    return same / np.maximum(held, 1)
+
+
+def count_agreement(
+    labels: Labels,
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    consensus: Any,
+    *,
+    max_bytes: int = MAX_BYTES,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count the points that each realization votes on as the consensus does, and those it holds.
+
+    Both are (R,) int64 and additive over points; parameters as for `consensus_agreement`.
+    """
     same = np.zeros(overlaps.n_realizations, dtype=np.int64)
     held = np.zeros_like(same)
     ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
@@ -67,7 +88,7 @@ def consensus_agreement(
             if array.size:
                 held[r] += array.size
                 same[r] += np.count_nonzero(votes[r][recode(array, ids[r])] == of_own)
-    return same / np.maximum(held, 1)
+    return same, held
 
 
 def pairwise_ari(overlaps: Overlaps) -> np.ndarray:

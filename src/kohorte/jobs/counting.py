@@ -112,17 +112,12 @@ def combine_slabs(
 ) -> Ensemble:
     """Combine the counts of all slabs, and write `ensemble.h5` with the labels of all points.
 
-    `path`: where `ensemble.h5` will lie; `indexes`: `overlaps/<slab>.json` of every slab; `labels`:
-    labels of all points, those that were counted; `noise`: the label that leaves a point out, as
-    they were counted with; `options`: what `combine` takes beside the counts, and
-    `votes`; `memory_mb`: labels held in memory at once, in MiB; `threads`: threads of the
-    labelling, without effect on the result; `novelty`: of the points, as
-    `store.write_ensemble` takes it, and `p_structure`; `single`: as `combine` takes it. Raises
-    ResultError: counts of other labels.
+    `path`: where `ensemble.h5` will lie; `memory_mb`: labels held in memory at once, in MiB;
+    `threads`: threads of the labelling, without effect on the result; `novelty`: of the points, as
+    `store.write_ensemble` takes it, and `p_structure`. Other arguments and errors as for
+    `combine_counts`; `options` has `votes`, too.
     """
-    choices = {name: options[name] for name in COMBINED_WITH}
-    overlaps = reduce(add_overlaps, _read_slabs(indexes, labels, noise))
-    ensemble = combine(overlaps, **choices, single=single)
+    ensemble = combine_counts(indexes, labels, noise=noise, options=options, single=single)
     store.write_ensemble(
         path,
         ensemble,
@@ -134,6 +129,27 @@ def combine_slabs(
         memory_mb=memory_mb,
         threads=threads,
     )
+    return ensemble
+
+
+def combine_counts(
+    indexes: Sequence[str | Path],
+    labels: store.LabelArrays,
+    *,
+    noise: int | None,
+    options: Mapping[str, Any],
+    single: bool = False,
+) -> Ensemble:
+    """Combine the counts of all slabs.
+
+    `indexes`: `overlaps/<slab>.json` of every slab; `labels`: labels of all points, those that were
+    counted; `noise`: the label that leaves a point out, as they were counted with; `options`: what
+    `combine` takes beside the counts; `single`: as `combine` takes it. Raises ResultError: counts
+    of other labels.
+    """
+    choices = {name: options[name] for name in COMBINED_WITH}
+    overlaps = reduce(add_overlaps, _read_slabs(indexes, labels, noise))
+    ensemble = combine(overlaps, **choices, single=single)
     _LOG.info("%d groups by rule %s", ensemble.grouping.n_groups, ensemble.grouping.rule)
     return ensemble
 

@@ -34,6 +34,9 @@ class MeanNovelty:
     def __init__(self, features: Any, maps: Sequence[Path]) -> None:
         self.features, self.maps = features, maps
 
+    def __len__(self) -> int:
+        return len(self.features)
+
     def __getitem__(self, rows: slice) -> np.ndarray:
         total = np.zeros(rows.stop - rows.start)
         step = max(1, _BLOCK_VALUES // self.features.shape[1])

@@ -23,11 +23,12 @@ _NAMES = {
         *(
             "StoredEnsemble",
             "count_groups",
+            "read_combined",
             "read_ensemble",
             "read_overlaps",
             "read_representative",
         ),
-        *("write_ensemble", "write_overlaps"),
+        *("write_combined", "write_ensemble", "write_gathered", "write_overlaps", "write_slab"),
     ],
     "files": [
         *("create", "open_result", "other_versions", "put", "put_attributes", "read_json"),

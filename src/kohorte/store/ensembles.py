@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
-from kohorte.ensemble.agreement import consensus_agreement
+from kohorte.ensemble.agreement import agreement_shares, consensus_agreement, count_agreement
 from kohorte.ensemble.combination import Ensemble
-from kohorte.ensemble.consensus import Candidates
+from kohorte.ensemble.consensus import Candidates, Grouping
 from kohorte.ensemble.overlaps import Overlaps
+from kohorte.ensemble.significance import Separation
 from kohorte.ensemble.votes import Voters, in_doubt
 from kohorte.errors import ResultError
 from kohorte.maps.novelty import outlier_threshold, sample_novelty
@@ -26,6 +28,9 @@ from kohorte.store.files import (
     read_result,
     read_text,
 )
+
+if TYPE_CHECKING:
+    from kohorte.store.labels import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +165,20 @@ _BLOCK_ROWS = 1 << 20
 
 _SEPARATION = ("smoothed", "derivative", "boundaries")
 
+#: Arrays of the points, in their order in the file, and their types where they are fixed.
+_OF_POINTS = {
+    "signal": np.dtype(np.float64),
+    "label": None,
+    "confidence": np.dtype(np.float32),
+    "second": None,
+    "second_share": np.dtype(np.float32),
+    "novelty": np.dtype(np.float64),
+    "is_outlier": np.dtype(bool),
+}
+
+Blocks = Iterable[tuple[int, dict[str, np.ndarray]]]
+"""First point of each of some consecutive blocks of points, and its arrays by name."""
+
 
 def write_ensemble(
     path: str | Path,
@@ -182,99 +201,274 @@ def write_ensemble(
     (N,) float64, or what gives it by slices; None where there are no maps; `memory_mb`: labels held
     in memory at once, in MiB; `p_structure`: p-value of the structure, where it was tested.
     """
-    overlaps, grouping, evidence = ensemble.overlaps, ensemble.grouping, ensemble.grouping.evidence
-    attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
     if p_structure is not None:
         attributes["p_structure"] = p_structure
-    with create(path, "ensemble", noise=overlaps.noise, **attributes) as file:
-        _write_points(file, ensemble, labels, options["votes"], novelty, memory_mb, threads)
+    blocks = _label(ensemble, labels, options["votes"], novelty, memory_mb, threads)
+    with _created(path, ensemble, options, **attributes) as file:
+        _write_points(file, ensemble, blocks, has_novelty=novelty is not None)
         agreement = consensus_agreement(
-            labels, overlaps, grouping.groups, file["points/label"], max_bytes=memory_mb << 20
+            labels,
+            ensemble.overlaps,
+            ensemble.grouping.groups,
+            file["points/label"],
+            max_bytes=memory_mb << 20,
         )
-        ranks = np.empty(len(ensemble.order), dtype=np.int64)
-        ranks[ensemble.order] = np.arange(1, len(ranks) + 1)
-        put(
-            file,
-            {
-                "realizations/ids": list(ids),
-                "realizations/ari": ensemble.ari,
-                "realizations/nmi": ensemble.nmi,
-                "realizations/with_consensus": agreement,
-                "clusters/realization": overlaps.realization,
-                "clusters/cluster": overlaps.cluster,
-                "clusters/size": overlaps.sizes,
-                "clusters/gsum": ensemble.gsum,
-                "clusters/rank": ranks,
-                "clusters/sce_group": ensemble.sce_groups,
-                "clusters/consensus_group": grouping.groups,
-                **{f"overlaps/{name}": x for name, x in _arrays_of(overlaps).items()},
-                "ranking/ranked": ensemble.gsum[ensemble.order],
-                **{f"ranking/{name}": getattr(ensemble.separation, name) for name in _SEPARATION},
-                "consensus/linkage": grouping.linkage,
-                "consensus/leaf_order": grouping.leaf_order,
-                "consensus/leaves": grouping.leaves,
-                "consensus/levels": grouping.levels,
-                **{
-                    f"evidence/{name}": values
-                    for name, values in (vars(evidence).items() if evidence else ())
-                },
+        _write_combined(file, ensemble, ids, agreement)
+
+
+def write_gathered(
+    path: str | Path,
+    combined: str | Path,
+    slabs: Sequence[str | Path],
+    *,
+    options: Mapping[str, Any],
+    p_structure: float | None = None,
+) -> Ensemble:
+    """Write the `ensemble.h5` of `write_ensemble` from points that were labelled in slabs.
+
+    `combined`: what `write_combined` wrote; `slabs`: files of `write_slab`, all of them in order.
+    Raises ResultError: they are not the slabs of all points.
+    """
+    ensemble, contents = read_combined(combined)
+    known = {} if p_structure is None else {"p_structure": p_structure}
+    same = np.zeros(len(contents), dtype=np.int64)
+    held, end, kinds = np.zeros_like(same), 0, set()
+    for slab in slabs:
+        with read_result(slab, "points") as file:
+            if file.attrs["start"] != end:
+                raise ResultError(f"{slab}: begins at point {file.attrs['start']}, not at {end}")
+            end = int(file.attrs["stop"])
+            same, held = same + file["same"][:], held + file["held"][:]
+            kinds.add("novelty" in file)
+    if end != ensemble.overlaps.n_points or len(kinds) != 1:
+        raise ResultError(
+            f"{slabs[-1]}: the slabs end at point {end} of {ensemble.overlaps.n_points}, or are "
+            "not alike; delete them and run again"
+        )
+    with _created(path, ensemble, options, **known) as file:
+        _write_points(file, ensemble, _read_slabs(slabs), has_novelty=kinds.pop())
+        _write_combined(file, ensemble, list(contents), agreement_shares(same, held))
+    return ensemble
+
+
+def _created(
+    path: str | Path, ensemble: Ensemble, options: Mapping[str, Any], **attributes: Any
+) -> AbstractContextManager[h5py.File]:
+    overlaps = ensemble.overlaps
+    attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
+    return create(path, "ensemble", noise=overlaps.noise, **attributes)
+
+
+def _write_combined(
+    file: h5py.File, ensemble: Ensemble, ids: Sequence[str], agreement: np.ndarray | None = None
+) -> None:
+    """Write all but the points; without `agreement`, what of the realizations follows from them."""
+    overlaps, grouping, evidence = ensemble.overlaps, ensemble.grouping, ensemble.grouping.evidence
+    ranks = np.empty(len(ensemble.order), dtype=np.int64)
+    ranks[ensemble.order] = np.arange(1, len(ranks) + 1)
+    put(
+        file,
+        {
+            "realizations/ids": list(ids),
+            "realizations/ari": ensemble.ari,
+            "realizations/nmi": ensemble.nmi,
+            "realizations/with_consensus": agreement,
+            "clusters/realization": overlaps.realization,
+            "clusters/cluster": overlaps.cluster,
+            "clusters/size": overlaps.sizes,
+            "clusters/gsum": ensemble.gsum,
+            "clusters/rank": ranks,
+            "clusters/sce_group": ensemble.sce_groups,
+            "clusters/consensus_group": grouping.groups,
+            **{f"overlaps/{name}": x for name, x in _arrays_of(overlaps).items()},
+            "ranking/ranked": ensemble.gsum[ensemble.order],
+            **{f"ranking/{name}": getattr(ensemble.separation, name) for name in _SEPARATION},
+            "consensus/linkage": grouping.linkage,
+            "consensus/leaf_order": grouping.leaf_order,
+            "consensus/leaves": grouping.leaves,
+            "consensus/levels": grouping.levels,
+            **{
+                f"evidence/{name}": values
+                for name, values in (vars(evidence).items() if evidence else ())
             },
-        )
+        },
+    )
+    if agreement is not None:
         put_attributes(file["realizations"], representative=ids[int(agreement.argmax())])
-        cut = {
-            "n_groups": grouping.n_groups,
-            "rule": grouping.rule,
-            "consensus": grouping.consensus,
-        }
-        put_attributes(file["consensus"], **cut, candidates=dict(grouping.candidates))
+    cut = {
+        "n_groups": grouping.n_groups,
+        "rule": grouping.rule,
+        "consensus": grouping.consensus,
+    }
+    put_attributes(file["consensus"], **cut, candidates=dict(grouping.candidates))
 
 
-def _write_points(
-    file: h5py.File,
+def write_combined(path: str | Path, ensemble: Ensemble, contents: Mapping[str, str]) -> None:
+    """Write an ensemble whose points are yet to be labelled.
+
+    `contents`: digest of each realization's labels, by its id, in the order of the ensemble.
+    """
+    overlaps = ensemble.overlaps
+    known: dict[str, Any] = {"n_points": overlaps.n_points, "contents": dict(contents)}
+    with create(path, "combined", noise=overlaps.noise, **known) as file:
+        _write_combined(file, ensemble, list(contents))
+        put(file, {"ranking/minima": ensemble.separation.minima})
+
+
+def read_combined(path: str | Path, *, counts: bool = True) -> tuple[Ensemble, dict[str, str]]:
+    """Read what `write_combined` wrote, as it was.
+
+    Without `counts` these are all 0, and take no memory: enough to label points.
+    """
+    with read_result(path, "combined") as file:
+        contents = read_json(file, "contents")
+        ranking, consensus = file["ranking"], file["consensus"]
+        clusters = {name: data[:] for name, data in file["clusters"].items()}
+        size = len(clusters["gsum"])
+        none = {"counts": np.broadcast_to(np.int64(0), (size, size))}
+        found = dict(file["overlaps"]) if counts else none
+        evidence = {name: data[:] for name, data in file.get("evidence", {}).items()}
+        grouping = Grouping(
+            **{name: data[:] for name, data in consensus.items()},
+            groups=clusters["consensus_group"],
+            n_groups=int(consensus.attrs["n_groups"]),
+            rule=consensus.attrs["rule"],
+            consensus=consensus.attrs["consensus"],
+            candidates=read_json(consensus, "candidates"),
+            evidence=Candidates(**evidence) if evidence else None,
+        )
+        return Ensemble(
+            overlaps=_overlaps(file, clusters | found, len(contents)),
+            gsum=clusters["gsum"],
+            order=np.argsort(clusters["rank"]),
+            separation=Separation(**{n: ranking[n][:] for n in ("minima", *_SEPARATION)}),
+            sce_groups=clusters["sce_group"],
+            grouping=grouping,
+            ari=file["realizations/ari"][:],
+            nmi=file["realizations/nmi"][:],
+        ), contents
+
+
+def write_slab(
+    path: str | Path,
+    ensemble: Ensemble,
+    labels: Sequence[Window],
+    *,
+    votes: str,
+    novelty: Any = None,
+    memory_mb: int = 64,
+    threads: int | None = None,
+) -> None:
+    """Label the points of one slab, and write what `write_gathered` makes `ensemble.h5` from.
+
+    `labels`: the slab of each label array; `novelty`: that of its points. Other arguments as for
+    `write_ensemble`.
+    """
+    start, stop = labels[0].start, labels[0].stop
+    with create(path, "points", start=start, stop=stop) as file:
+        # Shares are summed before they are rounded, so all bits of them are kept here.
+        types = dict.fromkeys(_OF_POINTS, np.dtype(np.float64)) | _group_types(ensemble)
+        for name, dtype in types.items():
+            if name != "is_outlier" and (name != "novelty" or novelty is not None):
+                file.create_dataset(name, (stop - start,), dtype).attrs["unit"] = UNITS[name]
+        for first, arrays in _label(ensemble, labels, votes, novelty, memory_mb, threads):
+            for name, array in arrays.items():
+                file[name][first : first + len(array)] = array
+        groups = ensemble.grouping.groups
+        same, held = count_agreement(
+            labels, ensemble.overlaps, groups, file["label"], max_bytes=memory_mb << 20
+        )
+        put(file, {"same": same, "held": held}, {"same": "points", "held": "points"})
+
+
+def _read_slabs(slabs: Sequence[str | Path]) -> Blocks:
+    for slab in slabs:
+        with read_result(slab, "points") as file:
+            start, stop = int(file.attrs["start"]), int(file.attrs["stop"])
+            names = [name for name in _OF_POINTS if name in file]
+            for first in range(0, stop - start, _BLOCK_ROWS):
+                yield (
+                    start + first,
+                    {name: file[name][first : first + _BLOCK_ROWS] for name in names},
+                )
+
+
+def _label(
     ensemble: Ensemble,
     labels: Sequence[Any],
     votes: str,
     novelty: Any,
     memory_mb: int,
     threads: int | None,
-) -> None:
-    overlaps, n_groups = ensemble.overlaps, ensemble.grouping.n_groups
-    types = {
-        "signal": np.dtype(np.float64),
-        "label": overlaps.label_dtype(n_groups),
-        "confidence": np.dtype(np.float32),
-        "second": np.min_scalar_type(-n_groups),
-        "second_share": np.dtype(np.float32),
-    }
-    if novelty is not None:
-        types |= {"novelty": np.dtype(np.float64), "is_outlier": np.dtype(bool)}
-    points = file.create_group("points")
-    for name, dtype in types.items():
-        points.create_dataset(name, (overlaps.n_points,), dtype).attrs["unit"] = UNITS[name]
-    total, doubtful, occupied = 0.0, 0, np.zeros(n_groups, bool)
-    sample = []
+) -> Blocks:
     for slab in ensemble.stream(labels, votes, max_bytes=memory_mb << 20, threads=threads):
-        where = slice(slab.start, slab.stop)
-        total += float(slab.confidence.sum())
-        occupied[np.unique(slab.groups[slab.groups >= 0])] = True
-        points["signal"][where] = slab.signal
-        points["label"][where] = slab.groups
-        shares = slab.confidence.astype(np.float32), slab.second_share.astype(np.float32)
-        doubtful += int(in_doubt(*shares).sum())
-        points["confidence"][where], points["second_share"][where] = shares
-        points["second"][where] = slab.second
+        arrays = {
+            "signal": slab.signal,
+            "label": slab.groups,
+            "confidence": slab.confidence,
+            "second": slab.second,
+            "second_share": slab.second_share,
+        }
         if novelty is not None:
-            found = novelty[where]
-            points["novelty"][where] = found
-            sample.append(sample_novelty(found, slab.start, overlaps.n_points))
+            arrays["novelty"] = novelty[slab.start : slab.stop]
+        yield slab.start, arrays
+
+
+def _group_types(ensemble: Ensemble) -> dict[str, np.dtype]:
+    n_groups = ensemble.grouping.n_groups
+    return {
+        "label": ensemble.overlaps.label_dtype(n_groups),
+        "second": np.min_scalar_type(-n_groups),
+    }
+
+
+def _write_points(
+    file: h5py.File, ensemble: Ensemble, blocks: Blocks, *, has_novelty: bool
+) -> None:
+    n_points, n_groups = ensemble.overlaps.n_points, ensemble.grouping.n_groups
+    points = file.create_group("points")
+    of_groups = _group_types(ensemble)
+    for name, dtype in _OF_POINTS.items():
+        if has_novelty or name not in ("novelty", "is_outlier"):
+            dataset = points.create_dataset(name, (n_points,), of_groups.get(name, dtype))
+            dataset.attrs["unit"] = UNITS[name]
+    total, doubtful, occupied = _Sum(), 0, np.zeros(n_groups, bool)
+    sample = []
+    for start, arrays in blocks:
+        where = slice(start, start + len(arrays["label"]))
+        total.add(arrays["confidence"])
+        occupied[np.unique(arrays["label"][arrays["label"] >= 0])] = True
+        shares = {name: arrays[name].astype(np.float32) for name in ("confidence", "second_share")}
+        doubtful += int(in_doubt(**shares).sum())
+        for name, array in (arrays | shares).items():
+            points[name][where] = array
+        if has_novelty:
+            sample.append(sample_novelty(arrays["novelty"], start, n_points))
     put_attributes(
         points,
-        mean_confidence=total / overlaps.n_points,
+        mean_confidence=total.value() / n_points,
         groups_with_points=int(occupied.sum()),
         doubtful=doubtful,
     )
-    if novelty is not None:
+    if has_novelty:
         _mark_outliers(points, outlier_threshold(np.concatenate(sample)))
+
+
+class _Sum:
+    """Sum of numbers that come in arrays: the same bits however they are cut."""
+
+    def __init__(self) -> None:
+        self._rest, self._total = np.empty(0), 0.0
+
+    def add(self, values: np.ndarray) -> None:
+        values = np.concatenate([self._rest, values]) if self._rest.size else values
+        whole = len(values) // _BLOCK_ROWS * _BLOCK_ROWS
+        for start in range(0, whole, _BLOCK_ROWS):
+            self._total += float(values[start : start + _BLOCK_ROWS].sum())
+        self._rest = values[whole:].copy()
+
+    def value(self) -> float:
+        return self._total + float(self._rest.sum())
 
 
 def _mark_outliers(points: h5py.Group, threshold: float) -> None:

@@ -208,3 +208,8 @@ def combining_seconds(
     There is no novelty without features.
     """
     return 10 + 0.1 * counts + (4e-7 + 1e-8 * n_features) * n_points * n_realizations
+
+
+def gathering_seconds(n_points: int, counts: float) -> float:
+    """Return the time of writing the points of all slabs, and counts in MB, into one file."""
+    return 10 + 0.1 * counts + 2e-7 * n_points

@@ -33,7 +33,9 @@ STAGES = {
     "data": ("prepare_data", "derive_fields", "simulate_", "fetch_"),
     "maps": ("train_realizations",),
     "structure": ("collect_evidence",),
-    "ensemble": ("count_overlaps", "combine_realizations", "measure_sufficiency", "compare_sweep"),
+    "ensemble": (
+        *("count_overlaps", "combine_", "label_points", "measure_sufficiency", "compare_sweep"),
+    ),
     "tables": ("tabulate_", "measure_", "classify_points", "write_grid"),
     "figures": ("draw_figures", "plot_"),
     "record": ("write_manifest", "summarize_study"),
