@@ -20,6 +20,7 @@ from numba import njit
 
 from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.chain import join_neighbours
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import leaf_spans
@@ -142,17 +143,31 @@ def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return joined, alike
 
 
+def _join_leaves(
+    overlaps: Overlaps, leaves: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join some clusters; see _join."""
+    if overlaps.sparse is not None:
+        shared = overlaps.sparse[leaves][:, leaves].astype(np.float64)
+        rows = np.repeat(np.arange(leaves.size), np.diff(shared.indptr))
+        shared.data[rows == shared.indices] = 0.0
+        shared.eliminate_zeros()
+        starts = shared.indptr.astype(np.int64)
+        return join_neighbours(starts, shared.indices, shared.data, weights)
+    pairs = np.empty((leaves.size, leaves.size))
+    for row, leaf in zip(pairs, leaves.tolist(), strict=True):
+        row[:] = overlaps.counts[leaf, leaves]
+    np.fill_diagonal(pairs, 0.0)
+    return _join(pairs, weights)
+
+
 class Level:
     """Realizations of like fineness, and the tree of their clusters."""
 
     def __init__(self, overlaps: Overlaps, leaves: np.ndarray, n_realizations: int) -> None:
         self.leaves, self.n_realizations = leaves, n_realizations
         self.sizes = overlaps.sizes[leaves].astype(np.float64)
-        pairs = np.empty((leaves.size, leaves.size))
-        for row, leaf in zip(pairs, leaves.tolist(), strict=True):
-            row[:] = overlaps.counts[leaf, leaves]
-        np.fill_diagonal(pairs, 0.0)
-        joined, alike = _join(pairs, np.maximum(self.sizes, 1.0))
+        joined, alike = _join_leaves(overlaps, leaves, np.maximum(self.sizes, 1.0))
         order = np.argsort(-alike, kind="stable")
         # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
         of_pairs = n_realizations / max(1, n_realizations - 1)
@@ -367,13 +382,22 @@ def _agreement(
     """
     if not cuts:
         return
+    pairs = first.n_realizations * second.n_realizations
+    if overlaps.sparse is not None:
+        shared = overlaps.sparse[first.leaves][:, second.leaves].tocoo()
+        for rows, columns in cuts:
+            a, b = first.members(rows)[shared.row], second.members(columns)[shared.col]
+            held, shape = (a >= 0) & (b >= 0), (len(rows), len(columns))
+            cells = a[held] * shape[1] + b[held]
+            sums = np.bincount(cells, shared.data[held], shape[0] * shape[1])
+            yield max(0.0, adjusted_rand(sums.reshape(shape) / pairs))
+        return
     leaves = first.leaves[first.order], second.leaves[second.order]
     # Sums over all rows and columns before: those of any two nodes follow from four of them.
     before = np.zeros((leaves[0].size + 1, leaves[1].size + 1), np.int64)
     before[1:, 1:] = overlaps.counts[np.ix_(*leaves)]
     np.cumsum(before, axis=0, out=before)
     np.cumsum(before, axis=1, out=before)
-    pairs = first.n_realizations * second.n_realizations
     for rows, columns in cuts:
         top, left = first.start[rows], second.start[columns]
         bottom, right = top + first.size[rows], left + second.size[columns]
@@ -386,11 +410,9 @@ def sum_rows(
     overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
 ) -> np.ndarray:
     """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
-    sums = np.zeros((n_groups, overlaps.n_clusters), np.int64)
-    for cluster, group in zip(clusters.tolist(), groups.tolist(), strict=True):
-        if group >= 0:
-            sums[group] += overlaps.counts[cluster]
-    return sums
+    of_all = np.full(overlaps.n_clusters, -1)
+    of_all[clusters] = groups
+    return overlaps.sum_rows(of_all, n_groups)
 
 
 def _spread(
