@@ -515,6 +515,23 @@ def test_noise_makes_no_group_of_a_given_number():
     assert right["given"] >= 6
 
 
+def test_the_largest_of_many_leaves_tell_a_given_number(monkeypatch):
+    truth = np.repeat([0, 1, 2], [60, 50, 40])
+    rng = np.random.default_rng(7)
+    labels = [4 * x + rng.integers(0, 4, 150) for x in noisy_ensemble(truth, 16, 0.3, 7)]
+    overlaps = count(labels)
+    before = join_clusters(overlaps, 3).groups
+    monkeypatch.setattr(coassociation, "MOST_LEAVES", 4)
+    after = join_clusters(overlaps, 3).groups
+    assert after.size == before.size == overlaps.n_clusters
+    for groups in (before, after):
+        found, _ = vote(labels, overlaps, groups.astype(np.int32))
+        assert adjusted_rand_score(truth, found) > 0.8
+    monkeypatch.setattr(coassociation, "MOST_LEAVES", 2)  # too few for three: the best level's
+    known = number_groups(overlaps, 3)[3].groups
+    np.testing.assert_array_equal(join_clusters(overlaps, 3).groups, known)
+
+
 def test_several_given_numbers_are_those_given_alone():
     rng = np.random.default_rng(6)
     labels = [5 * x + rng.integers(0, 5, 90) for x in noisy_ensemble(np.arange(90) % 3, 20, 0.3, 6)]

@@ -192,8 +192,9 @@ def test_counts_beyond_32_bits_stay_exact():
 
 
 def test_too_many_clusters_are_named():
-    labels = [np.arange(9_000, dtype=np.uint16), np.arange(9_000, dtype=np.uint16) // 4]
-    with pytest.raises(DataError, match=r"11250 clusters.*10000.*realization 0 has the most, 9000"):
+    points = np.arange(60_000, dtype=np.uint16)
+    labels = [points // 2, points, points, points]
+    with pytest.raises(DataError, match=r"210000 clusters.*200000.*realization 1 has.* 60000"):
         count(labels)
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from workflow_project import TINY, Project, write_points
 
-from kohorte._limits import MAX_CLUSTERS
+from kohorte._limits import MAX_PAIRS, PAIR_BYTES
 from kohorte.jobs.usage import COLUMNS, job_table
 from kohorte.maps.parameters import parameter_defaults
 from kohorte.study import resources
@@ -144,7 +144,9 @@ def test_jobs_ask_for_what_was_measured_and_not_for_much_more():
 
 
 def test_clusters_are_bounded_as_the_ensemble_bounds_them():
-    assert resources.counts_mb(10**6) == pytest.approx(8e-6 * MAX_CLUSTERS**2)
+    assert resources.counts_mb(10**6) == pytest.approx(1e-6 * MAX_PAIRS * PAIR_BYTES)
+    asked = [resources.counts_mb(n) for n in range(1, 2000)]
+    assert asked == sorted(asked)
     assert resources.counts_mb(2) == pytest.approx(8e-6 * (2 * resources.MAP_CLUSTERS) ** 2)
 
 

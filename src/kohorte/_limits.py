@@ -1,7 +1,14 @@
 """Limits that results and the plan of a workflow share."""
 
-#: Most clusters of all realizations together: the counts of all pairs then take 800 MB.
-MAX_CLUSTERS = 10_000
+#: Clusters of all realizations together up to which the counts of all pairs are kept, 800 MB; of
+#: more, those of pairs that share points.
+DENSE_CLUSTERS = 10_000
+
+#: Most clusters of all realizations together, and of one.
+MAX_CLUSTERS, MAX_WIDTH = 200_000, 2**16
+
+#: Most pairs of clusters that share points, where only these are kept, and bytes of each: 2.4 GB.
+MAX_PAIRS, PAIR_BYTES = 200_000_000, 12
 
 #: Seconds of counting by numba per point and pair of realizations, on one thread; and of starting
 #: JAX on an accelerator and compiling there.

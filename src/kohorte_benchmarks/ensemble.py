@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kohorte.ensemble.overlaps import DENSE_CLUSTERS
 from kohorte.errors import ResultError
 from kohorte_benchmarks.limits import counted_words
 from kohorte_benchmarks.worker import TIMES, Measurement, Task, measure, table_row
@@ -40,6 +41,17 @@ class Sizes:
     end_to_end: int = 10_000_000  # points of the case that begins and ends on disk
     growth: tuple[int, ...] = (10_000, 100_000, 1_000_000, 10_000_000)  # fewer, timed as well
     throughput: int = 10_000_000  # points beside the machine's limits: labels exceed its caches
+    # Fine segments: points, realizations, clusters of each, share of points elsewhere; and points
+    # of these that are counted by bit masks, which takes long, where counts of all pairs are kept.
+    fine: tuple[tuple[int, int, int, float], ...] = (
+        (1_000_000, 20, 450, 0.0),
+        (1_000_000, 20, 450, 0.2),
+        (1_000_000, 20, 1000, 0.0),
+        (1_000_000, 20, 5000, 0.0),
+        (100_000, 75, 40, 0.0),
+        (100_000, 75, 40, 0.2),
+    )
+    fine_masks: int = 20_000
     # Over which the growth of the cost is fitted; realizations at `counting` points.
     points: tuple[int, ...] = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
     realizations: tuple[int, ...] = (5, 10, 20, 30, 40)
@@ -66,7 +78,7 @@ def benchmark_ensemble(sizes: Sizes, scratch: Path) -> pd.DataFrame:
     Raises ResultError if two implementations disagree, or one fails.
     """
     rows: list[dict] = []
-    for case in (_count, _throughput, _points, _realizations, _jax_growth, _accelerator):
+    for case in (_count, _throughput, _fine, _points, _realizations, _jax_growth, _accelerator):
         rows += case(sizes)
     with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=scratch) as folder:
         rows += _end_to_end(sizes, Path(folder))
@@ -123,6 +135,42 @@ def _throughput(sizes: Sizes) -> Iterator[dict]:
     base = found["kohorte, numba"].seconds
     for name, m in found.items():
         yield _row(sizes, "throughput", name, n, m, ratio=m.seconds / base)
+
+
+def _fine(sizes: Sizes) -> Iterator[dict]:
+    """Compare counting of fine segments with bit masks and the machine's limits.
+
+    Ratio: share of the time of counting.
+    """
+    for n, r, c, noise in sizes.fine:
+        size = {"n_points": n, "n_realizations": r, "n_clusters": c, "noise": noise}
+        threads = {"threads": sizes.threads}
+        increments = {"n": n * r * (r - 1) // 2, **threads}
+        tasks = {
+            "kohorte, numba": Task("count_segments", size | threads),
+            "increments, one row of the tables": Task(
+                "increment", {"rows": r, "columns": c, **increments}
+            ),
+            "increments, one table": Task(
+                "increment", {"rows": 1, "columns": min(c, 1000) ** 2, **increments}
+            ),
+        }
+        keeps_all = r * c <= DENSE_CLUSTERS
+        if keeps_all:
+            n_bytes = 8 * (r * c) ** 2
+            tasks["writing counts to memory"] = Task("fill_memory", {"n_bytes": n_bytes, **threads})
+            few = size | {"n_points": min(n, sizes.fine_masks)}
+            tasks["bit masks"] = Task("count_masks", few | threads)
+        found = measure(tasks, repeats=sizes.slow_repeats, threads=sizes.threads)
+        if keeps_all:
+            masks = found.pop("bit masks")
+            scaled = masks.seconds * n / min(n, sizes.fine_masks)
+            found["bit masks, scaled by points"] = Measurement(scaled, masks.peak_mb)
+        base = found["kohorte, numba"].seconds
+        for name, m in found.items():
+            ratio = m.seconds / base
+            case = f"fine_noise_{noise:g}" if noise else "fine"
+            yield _row(sizes, case, name, n, m, ratio=ratio, n_realizations=r, n_clusters=c)
 
 
 def _points(sizes: Sizes) -> Iterator[dict]:
@@ -232,10 +280,12 @@ def _row(
     *,
     ratio: float,
     n_realizations: float | None = None,
+    n_clusters: int | None = None,
 ) -> dict:
+    c = n_clusters or sizes.n_clusters
     r = sizes.n_realizations if n_realizations is None else n_realizations
     times = measured.seconds, measured.peak_mb, ratio
-    return table_row(COLUMNS, case, implementation, n_points, r, sizes.n_clusters, *times)
+    return table_row(COLUMNS, case, implementation, n_points, r, c, *times)
 
 
 def _check_answers(measured: dict[str, Measurement]) -> None:

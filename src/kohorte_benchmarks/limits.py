@@ -15,6 +15,8 @@ CACHED_WORDS = 2**11
 
 _PIECE = 2**23
 
+_INCREMENTS = 2**16  # indices, which stay in the second-level cache
+
 
 def read_memory(labels: np.ndarray, threads: int) -> int:
     """Add up the bytes of contiguous labels as 64-bit words, each read once; returns the sum."""
@@ -41,6 +43,30 @@ def counted_words(n_points: int, n_realizations: int, n_clusters: int) -> int:
     rows = n_clusters - 1
     pairs = n_realizations * (n_realizations - 1) // 2 * rows**2 + n_realizations * rows
     return pairs * -(-n_points // 64)
+
+
+def increment(n: int, rows: int, columns: int, threads: int) -> int:
+    """Increment `n` 16-bit cells of a table, the rows in turn, at columns in random order.
+
+    With as many rows as realizations that is the order in which no increment waits for another.
+    Returns how many there were.
+    """
+    rng = np.random.default_rng(0)
+    at = rng.integers(columns, size=(_INCREMENTS // rows, rows)) + columns * np.arange(rows)
+    cells = at.reshape(-1).astype(np.uint32)
+    tables = np.zeros((threads, rows * columns), np.uint16)
+    passes = [-(-n // (cells.size * threads))] * threads
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(_increment, [cells] * threads, tables, passes))
+    return passes[0] * cells.size * threads
+
+
+def fill_memory(n_bytes: int, threads: int) -> int:
+    """Write so many bytes of new memory once; returns their number."""
+    words = np.empty(n_bytes // 8, np.int64)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda part: part.fill(1), np.array_split(words, threads)))
+    return words.nbytes
 
 
 def forget(paths: Sequence[str | Path]) -> None:
@@ -78,6 +104,13 @@ def _popcount(typing: Any, word: Any) -> tuple[Any, Callable[..., Any]]:
         return builder.ctpop(args[0])
 
     return word(word), generate
+
+
+@njit(nogil=True, cache=True)
+def _increment(cells: np.ndarray, table: np.ndarray, passes: int) -> None:
+    for _ in range(passes):
+        for k in range(cells.size):
+            table[cells[k]] += np.uint16(1)
 
 
 @njit(nogil=True, cache=True)

@@ -8,16 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from kohorte import store
+from kohorte.ensemble import popcount
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.provenance import digest_of
 from kohorte_benchmarks import limits, published
 from kohorte_benchmarks.serving import Outcome, by_name, timed
-from kohorte_benchmarks.workloads import make_labels, write_labels
+from kohorte_benchmarks.workloads import make_labels, make_segments, write_labels
 
 #: File that the task ``end_to_end`` leaves in its folder.
 OUTPUT = "ensemble.h5"
@@ -49,6 +51,50 @@ def count_as_published(masks: str, **size: int) -> Callable[[], Outcome]:
         return Outcome(perf_counter() - start, digest_of(counts))
 
     return run
+
+
+def count_segments(threads: int, **size: Any) -> Callable[[], Outcome]:
+    """Time all contingency counts from fine segments in memory, by rows of histograms."""
+    labels = make_segments(**size)
+    count_overlaps([x[:1000] for x in labels], backend="numba", threads=threads)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        overlaps = count_overlaps(labels, backend="numba", threads=threads)
+        return Outcome(perf_counter() - start, str(overlaps.counts.sum()))
+
+    return run
+
+
+def count_masks(threads: int, **size: Any) -> Callable[[], Outcome]:
+    """Time the counts of the task ``count_segments`` by bit masks, whatever their number."""
+    labels = make_segments(**size)
+    ids = [np.unique(x).astype(np.int64) for x in labels]
+    popcount.count_masks([x[:64] for x in labels[:2]], ids[:2], 0, threads)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        counts = popcount.count_masks(labels, ids, 0, threads)
+        return Outcome(perf_counter() - start, str(counts.sum()))
+
+    return run
+
+
+def increment(n: int, rows: int, columns: int, threads: int) -> Callable[[], Outcome]:
+    """Time so many increments of 16-bit cells in a table that stays in a cache."""
+    done = limits.increment(n, rows, columns, threads)
+
+    def run() -> Outcome:
+        start = perf_counter()
+        limits.increment(n, rows, columns, threads)
+        return Outcome((perf_counter() - start) * n / done)
+
+    return run
+
+
+def fill_memory(n_bytes: int, threads: int) -> Callable[[], Outcome]:
+    """Time writing so many bytes of new memory once."""
+    return timed(lambda: limits.fill_memory(n_bytes, threads))
 
 
 def read_memory(threads: int, **size: int) -> Callable[[], Outcome]:
@@ -127,6 +173,7 @@ MASKS = {"boolean": published.gsum_by_boolean_masks, "number": published.gsum_by
 #: Name -> task.
 TASKS = by_name(
     *(count, count_as_published, read_memory, count_bits),
+    *(count_segments, count_masks, increment, fill_memory),
     *(end_to_end, read_files, write_file, find_accelerator),
 )
 

@@ -1,5 +1,6 @@
 """Data of the benchmarks: synthetic labels of any size, and parts of the table of a study."""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,6 +38,31 @@ def make_labels(n_points: int, n_realizations: int, n_clusters: int, seed: int =
     labels = np.empty((n_realizations, n_points), dtype=np.uint8)
     for start, block in _blocks(n_points, n_realizations, n_clusters, seed):
         labels[:, start : start + block.shape[1]] = block
+    return labels
+
+
+def make_segments(
+    n_points: int, n_realizations: int, n_clusters: int, seed: int = 0, noise: float = 0.0
+) -> list[np.ndarray]:
+    """Return R uint16 label arrays of fine segments: cells of grids that are shifted at random.
+
+    A share `noise` of the points of each is put into a cell at random, so that all cells meet. The
+    points lie at random in a square that closes on itself. A grid of `n_clusters` cells is as
+    nearly square as it can be, and every second one is turned: a cell meets few of another grid.
+    """
+    rng = np.random.default_rng(seed)
+    x, y = rng.random((2, n_points), dtype=np.float32)
+    high = next(k for k in range(math.isqrt(n_clusters), 0, -1) if n_clusters % k == 0)
+    sides = [(high, n_clusters // high), (n_clusters // high, high)]
+    labels = []
+    for r in range(n_realizations):
+        (rows, columns), (right, up) = sides[r % 2], rng.random(2, dtype=np.float32)
+        row = np.minimum((x + right) % 1 * rows, rows - 1).astype(np.uint16)
+        column = np.minimum((y + up) % 1 * columns, columns - 1).astype(np.uint16)
+        cells = row * np.uint16(columns) + column
+        elsewhere = rng.random(n_points, dtype=np.float32) < noise
+        cells[elsewhere] = rng.integers(n_clusters, size=elsewhere.sum(), dtype=np.uint16)
+        labels.append(cells)
     return labels
 
 

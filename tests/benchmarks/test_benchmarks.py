@@ -16,7 +16,7 @@ from kohorte_benchmarks.figures.benchmarks import benchmark_figure
 from kohorte_benchmarks.published import gsum_by_boolean_masks, gsum_by_number_masks
 from kohorte_benchmarks.tasks import OUTPUT, STAGES, TASKS
 from kohorte_benchmarks.worker import Measurement, Task, measure
-from kohorte_benchmarks.workloads import make_labels, write_labels
+from kohorte_benchmarks.workloads import make_labels, make_segments, write_labels
 
 SIZE = {"n_points": 400, "n_realizations": 4, "n_clusters": 3}
 TINY = Sizes(
@@ -28,6 +28,8 @@ TINY = Sizes(
     end_to_end=1000,
     growth=(150, 300),
     throughput=800,
+    fine=((300, 3, 35, 0.0), (300, 3, 12, 0.2)),
+    fine_masks=100,
     points=(300, 900),
     realizations=(2, 5),
     jax_points=(150, 300),
@@ -106,10 +108,33 @@ def test_end_to_end_writes_what_plain_loops_give(tmp_path):
     assert sum(outcome.stages.values()) <= outcome.seconds
 
 
+def test_segments_are_cells_that_meet_few_others():
+    labels = make_segments(20_000, 3, 450)
+    assert [np.unique(x).size for x in labels] == [450] * 3
+    assert all(np.bincount(x).min() > 15 for x in labels)  # equal areas: 44 points on average
+    overlaps = count_overlaps(labels, backend="numba")
+    met = (overlaps.counts[:450, 450:900] > 0).sum(axis=1)
+    assert met.max() <= 6  # a cell of 18 x 25 reaches over as many of 25 x 18
+    noisy = count_overlaps(make_segments(20_000, 2, 450, noise=0.2), backend="numba")
+    share = (
+        noisy.counts[:450, 450:].max(axis=1).sum()
+        / overlaps.counts[:450, 450:900].max(axis=1).sum()
+    )
+    assert 0.55 < share < 0.75  # 0.8 of a realization and of the other are where they were
+
+
+def test_fine_segments_are_counted_beside_bit_masks_and_limits():
+    size = {"n_points": 500, "n_realizations": 3, "n_clusters": 40, "threads": 2}
+    answers = {TASKS[name](**size)().answer for name in ("count_segments", "count_masks")}
+    assert len(answers) == 1
+    assert limits.increment(10**6, 20, 450, 2) >= 10**6
+    assert limits.fill_memory(8 * 1000, 3) == 8000
+
+
 def test_table_has_every_case(table, tmp_path):
     assert tuple(table.columns) == COLUMNS
     cases = {"counting", "counting_published", "throughput", "points", "realizations", "end_to_end"}
-    cases |= {"end_to_end_growth", "jax_growth"}
+    cases |= {"end_to_end_growth", "jax_growth", "fine", "fine_noise_0.2"}
     assert set(table["case"]) - {"accelerator"} == cases
     assert not list(tmp_path.iterdir())
     plain = table[~table["implementation"].str.contains("fitted|scaled")]

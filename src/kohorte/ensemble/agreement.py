@@ -153,6 +153,10 @@ def _xlogx(n: npt.ArrayLike) -> np.ndarray:
 def _sum_tables(overlaps: Overlaps, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Sum a measure of the counts over the block of each pair of realizations: (R, R)."""
     starts = overlaps.starts
+    if overlaps.sparse is not None:  # of no point, either measure is 0
+        (row, column), r = overlaps.pairs, overlaps.n_realizations
+        cells = overlaps.realization[row] * np.int64(r) + overlaps.realization[column]
+        return np.bincount(cells, measure(overlaps.sparse.data), r * r).reshape(r, r)
     # One realization after the other: memory for its rows.
     parts = np.split(overlaps.counts, starts[1:])
     sums = np.concatenate([np.add.reduceat(measure(part), [0], axis=0) for part in parts])
@@ -164,6 +168,6 @@ def _sum_margins(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sum a measure of the clusters of i over the points that j holds, too; and these: (R, R)."""
     starts = overlaps.starts
-    margins = np.add.reduceat(overlaps.counts, starts, axis=1)
+    margins = overlaps.sum_columns()
     sums = np.add.reduceat(measure(margins), starts, axis=0)
     return sums, np.add.reduceat(margins, starts, axis=0)

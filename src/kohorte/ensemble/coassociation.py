@@ -22,6 +22,7 @@ from numba import njit
 
 from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.chain import join_neighbours
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import leaf_spans
@@ -37,6 +38,9 @@ MAX_GROUPS = 100
 
 SPLITS = 2
 """Ways to halve a level."""
+
+MOST_LEAVES = 4000
+"""Most leaves of the tree of cuts, a table of which by each other is made."""
 
 MOST_LEVELS = 4
 """Most levels of fineness."""
@@ -147,21 +151,40 @@ def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return joined, alike
 
 
+def _join_leaves(
+    overlaps: Overlaps, leaves: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join some clusters; see _join."""
+    if overlaps.sparse is not None:
+        shared = overlaps.sparse[leaves][:, leaves].astype(np.float64)
+        rows = np.repeat(np.arange(leaves.size), np.diff(shared.indptr))
+        shared.data[rows == shared.indices] = 0.0
+        shared.eliminate_zeros()
+        starts = shared.indptr.astype(np.int64)
+        return join_neighbours(starts, shared.indices, shared.data, weights)
+    pairs = np.empty((leaves.size, leaves.size))
+    for row, leaf in zip(pairs, leaves.tolist(), strict=True):
+        row[:] = overlaps.counts[leaf, leaves]
+    np.fill_diagonal(pairs, 0.0)
+    return _join(pairs, weights)
+
+
 class Tree:
     """A tree of sets of points, the most alike joined first.
 
-    `pairs` (L, L) float64 has the pairs of equal points that sets share and is used up; `sizes`
-    (L,) are their points, each counted `n_realizations` times, and `by_chance` makes lifts of
-    alikeness.
+    `joined` (L - 1, 2) and `alike` (L - 1,) are those of `_join`; `sizes` (L,) float64 are the
+    points of the sets, each counted `n_realizations` times; `by_chance` makes lifts of alikeness.
     """
 
     def __init__(
-        self, pairs: np.ndarray, sizes: np.ndarray, n_realizations: int, by_chance: float
+        self,
+        joined: np.ndarray,
+        alike: np.ndarray,
+        sizes: np.ndarray,
+        n_realizations: int,
+        by_chance: float,
     ) -> None:
-        self.sizes, self.n_realizations = sizes.astype(np.float64), n_realizations
-        self.by_chance = by_chance
-        np.fill_diagonal(pairs, 0.0)
-        joined, alike = _join(pairs, np.maximum(self.sizes, 1.0))
+        self.sizes, self.n_realizations, self.by_chance = sizes, n_realizations, by_chance
         order = np.argsort(-alike, kind="stable")
         self.lifts = alike[order] * by_chance
         self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
@@ -215,14 +238,12 @@ class Level(Tree):
 
     def __init__(self, overlaps: Overlaps, realizations: np.ndarray) -> None:
         n = realizations.size
-        leaves = np.flatnonzero(np.isin(overlaps.realization, realizations))
-        pairs = np.empty((leaves.size, leaves.size))
-        for row, leaf in zip(pairs, leaves.tolist(), strict=True):
-            row[:] = overlaps.counts[leaf, leaves]
+        self.leaves = np.flatnonzero(np.isin(overlaps.realization, realizations))
+        sizes = overlaps.sizes[self.leaves].astype(np.float64)
         # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
         of_pairs = n / max(1, n - 1)
-        super().__init__(pairs, overlaps.sizes[leaves], n, overlaps.n_points * of_pairs)
-        self.leaves = leaves
+        joined, alike = _join_leaves(overlaps, self.leaves, np.maximum(sizes, 1.0))
+        super().__init__(joined, alike, sizes, n, overlaps.n_points * of_pairs)
 
     def isolation(self, overlaps: Overlaps, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
@@ -307,7 +328,8 @@ def _settle(
     of the mean, of twice as many, lest noise make a group. A cut says which clusters of the finest
     level are in one group, and counts as much as it separates, those of all halves of a level
     together as much as those of the level. Two sets of clusters are the more alike the more counts
-    for it, and the tree of this is cut in its turn. A number that this tree lacks is missing.
+    for it, and the tree of this is cut in its turn. A number that this tree lacks is missing. Of
+    more than MOST_LEAVES sets of which no cut divides any, the largest make that tree.
     """
     if not numbers:
         return {}
@@ -331,15 +353,19 @@ def _settle(
         same, leaf = np.unique([groups for _, groups in cuts_of_k], axis=1, return_inverse=True)
         leaf = leaf.ravel()
         sizes = np.bincount(leaf, finest.sizes)
-        pairs = np.zeros((sizes.size, sizes.size))
-        for weight, groups in zip(weights, same, strict=True):
+        kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_LEAVES])
+        pairs = np.zeros((kept.size, kept.size))
+        for weight, groups in zip(weights, same[:, kept], strict=True):
             pairs += weight * (groups[:, None] == groups)
-        pairs *= np.outer(sizes, sizes)
-        tree_of_cuts = Tree(pairs, sizes, finest.n_realizations, 1.0 / float(weights.sum()))
+        pairs *= np.outer(sizes[kept], sizes[kept])
+        np.fill_diagonal(pairs, 0.0)
+        joined = _join(pairs, np.maximum(sizes[kept], 1.0))
+        tree_of_cuts = Tree(*joined, sizes[kept], finest.n_realizations, 1.0 / weights.sum())
         cut = tree_of_cuts.cuts(least, k)
         if k in cut:
-            inner = tree_of_cuts.members(cut[k][2])[leaf]
-            found[k] = _attach(overlaps, finest.leaves, inner, k)
+            group = np.full(sizes.size, -1)
+            group[kept] = tree_of_cuts.members(cut[k][2])
+            found[k] = _attach(overlaps, finest.leaves, group[leaf], k)
     return found
 
 
@@ -465,13 +491,22 @@ def _agreement(
     """
     if not cuts:
         return
+    pairs = first.n_realizations * second.n_realizations
+    if overlaps.sparse is not None:
+        shared = overlaps.sparse[first.leaves][:, second.leaves].tocoo()
+        for rows, columns in cuts:
+            a, b = first.members(rows)[shared.row], second.members(columns)[shared.col]
+            held, shape = (a >= 0) & (b >= 0), (len(rows), len(columns))
+            cells = a[held] * shape[1] + b[held]
+            sums = np.bincount(cells, shared.data[held], shape[0] * shape[1])
+            yield max(0.0, adjusted_rand(sums.reshape(shape) / pairs))
+        return
     leaves = first.leaves[first.order], second.leaves[second.order]
     # Sums over all rows and columns before: those of any two nodes follow from four of them.
     before = np.zeros((leaves[0].size + 1, leaves[1].size + 1), np.int64)
     before[1:, 1:] = overlaps.counts[np.ix_(*leaves)]
     np.cumsum(before, axis=0, out=before)
     np.cumsum(before, axis=1, out=before)
-    pairs = first.n_realizations * second.n_realizations
     for rows, columns in cuts:
         top, left = first.start[rows], second.start[columns]
         bottom, right = top + first.size[rows], left + second.size[columns]
@@ -484,11 +519,9 @@ def sum_rows(
     overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
 ) -> np.ndarray:
     """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
-    sums = np.zeros((n_groups, overlaps.n_clusters), np.int64)
-    for cluster, group in zip(clusters.tolist(), groups.tolist(), strict=True):
-        if group >= 0:
-            sums[group] += overlaps.counts[cluster]
-    return sums
+    of_all = np.full(overlaps.n_clusters, -1)
+    of_all[clusters] = groups
+    return overlaps.sum_rows(of_all, n_groups)
 
 
 def _spread(

@@ -1,17 +1,33 @@
 """Overlaps of all pairs of clusters of an ensemble: exact counts, additive over points."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import choose_name, extra
-from kohorte._limits import MAX_CLUSTERS, is_worth_a_device
+from kohorte._limits import (
+    DENSE_CLUSTERS,
+    MAX_CLUSTERS,
+    MAX_PAIRS,
+    MAX_WIDTH,
+    PAIR_BYTES,
+    is_worth_a_device,
+)
 from kohorte.ensemble.labels import MAX_BYTES, Labels, LabelSet, check_labels, find_ids
 from kohorte.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Counts = Any
+"""Counts of pairs of clusters: np.ndarray, or SciPy's csr_array, which has no types."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,12 +38,13 @@ class Overlaps:
 
     The K clusters of all realizations are ordered by realization, then by id; else, and where
     shapes do not fit, DataError is raised. `counts` (K, K) int64 has |A and B|: sizes on the
-    diagonal, 0 between clusters of one realization. `realization` (K,) int32 and `cluster` (K,)
-    int64 are the realization of each cluster and its id in the label array. `noise` is the label of
-    the points that a realization leaves out: they are in none of its clusters.
+    diagonal, 0 between clusters of one realization; of more than DENSE_CLUSTERS, where most do not
+    meet, it is a SciPy csr_array with ascending columns. `realization` (K,) int32 and `cluster`
+    (K,) int64 are the realization of each cluster and its id in the label array. `noise` is the
+    label of the points that a realization leaves out: they are in none of its clusters.
     """
 
-    counts: np.ndarray
+    counts: Counts
     realization: np.ndarray
     cluster: np.ndarray
     n_points: int
@@ -54,7 +71,62 @@ class Overlaps:
     @property
     def sizes(self) -> np.ndarray:
         """(K,) int64 numbers of points of the clusters."""
-        return np.diagonal(self.counts)
+        return self.counts.diagonal()
+
+    @property
+    def sparse(self) -> csr_array | None:
+        """The counts where only those of pairs that share points are kept, else None."""
+        return None if isinstance(self.counts, np.ndarray) else self.counts
+
+    def rows(self, clusters: slice | npt.ArrayLike) -> np.ndarray:
+        """Return the counts of some clusters with all, (n, K) int64."""
+        found = self.counts[clusters]
+        return found if isinstance(found, np.ndarray) else found.toarray()
+
+    def sum_rows(self, groups: np.ndarray, n_groups: int) -> np.ndarray:
+        """Return what groups of clusters share with every cluster, (n_groups, K) int64.
+
+        `groups` (K,) has the group of each cluster; -1 is none.
+        """
+        sums = np.zeros((n_groups, self.n_clusters), np.int64)
+        if self.sparse is not None:
+            for group in range(n_groups):
+                part = self.sparse[groups == group]
+                np.add.at(sums[group], part.indices, part.data)
+            return sums
+        for cluster in np.flatnonzero(groups >= 0).tolist():
+            sums[groups[cluster]] += self.counts[cluster]
+        return sums
+
+    def sum_columns(self) -> np.ndarray:
+        """Return what every cluster shares with each realization, (K, R) int64.
+
+        DataError where a realization has no cluster.
+        """
+        starts = self.starts
+        if self.sparse is None:
+            return np.add.reduceat(self.counts, starts, axis=1)
+        shape = self.n_clusters, self.n_realizations
+        row, column = self.pairs
+        cells = row * shape[1] + self.realization[column]
+        return np.bincount(cells, self.sparse.data, np.prod(shape)).astype(np.int64).reshape(shape)
+
+    @property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column, int64, of every number of sparse counts."""
+        assert self.sparse is not None
+        row = np.repeat(np.arange(self.n_clusters), np.diff(self.sparse.indptr))
+        return row, self.sparse.indices.astype(np.int64)
+
+    def require_all_pairs(self, what: str) -> None:
+        """Raise DataError where only counts of pairs that share points are kept."""
+        if self.sparse is not None:
+            k = self.n_clusters
+            raise DataError(
+                f"{what} needs numbers for all pairs of {k} clusters, {8e-9 * k * k:.0f} GB; "
+                f"at most {DENSE_CLUSTERS} clusters in all realizations can have them: leave out "
+                "realizations, or make coarser ones"
+            )
 
     @property
     def n_clusters(self) -> int:
@@ -115,8 +187,10 @@ def count_overlaps(
     copied. Every slab costs O(K^2) beside the counting itself: with thousands of clusters a larger
     budget is faster.
 
-    DataError for labels of different lengths, not integers, negative, empty, and for more clusters
-    than MAX_CLUSTERS; ConfigError for arguments out of range.
+    Of more than DENSE_CLUSTERS clusters numba counts, whatever the backend, and keeps the pairs
+    that share points. DataError for labels of different lengths, not integers, negative, empty, and
+    for more clusters than MAX_CLUSTERS, or pairs that share points than MAX_PAIRS; ConfigError for
+    arguments out of range.
     """
     if noise is not None and (isinstance(noise, bool) or not isinstance(noise, int | np.integer)):
         raise ConfigError(f"noise must be the label of points left out, an integer, not {noise!r}")
@@ -142,8 +216,12 @@ def add_overlaps(a: Overlaps, b: Overlaps) -> Overlaps:
     ids = [np.union1d(x, y) for x, y in zip(ids_a, ids_b, strict=True)]
     _check_total(ids)
     counts = _embed(a.counts, ids_a, ids)
-    where = _positions(ids_b, ids)
-    counts[np.ix_(where, where)] += b.counts
+    if isinstance(counts, np.ndarray):
+        where = _positions(ids_b, ids)
+        counts[np.ix_(where, where)] += b.counts
+    else:
+        counts = counts + _embed(b.counts, ids_b, ids)
+        _check_pairs(counts.nnz)
     return _assemble(counts, ids, a.n_points + b.n_points, a.noise)
 
 
@@ -182,14 +260,18 @@ def extend_overlaps(
         new.cluster[:k], old.cluster
     )
     one_added = counted.realization == known.n_realizations  # its table holds the old sizes
-    sizes = counted.counts[:, one_added].sum(axis=1)[~_is_left_out(counted)][:k]
+    sizes = counted.counts[:, np.flatnonzero(one_added)].sum(axis=1)[~_is_left_out(counted)][:k]
     if not same or not np.array_equal(sizes, old.sizes):
         raise DataError(
             "the old labels are not those that the old overlaps were counted from: clusters or "
             "sizes differ"
         )
-    new.counts[:k, :k] = old.counts
-    return new
+    if isinstance(new.counts, np.ndarray):
+        new.counts[:k, :k] = old.counts
+        return new
+    counts = new.counts + _place(old.counts, np.arange(k), new.n_clusters)
+    _check_pairs(counts.nnz)
+    return replace(new, counts=counts)
 
 
 def select_realizations(overlaps: Overlaps, realizations: npt.ArrayLike) -> Overlaps:
@@ -208,8 +290,7 @@ def select_realizations(overlaps: Overlaps, realizations: npt.ArrayLike) -> Over
     offsets = overlaps.offsets
     where = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in chosen])
     ids = [overlaps.cluster[offsets[r] : offsets[r + 1]] for r in chosen]
-    counts = overlaps.counts[np.ix_(where, where)]
-    return _assemble(counts, ids, overlaps.n_points, overlaps.noise)
+    return _assemble(_pick(overlaps.counts, where), ids, overlaps.n_points, overlaps.noise)
 
 
 def _count(
@@ -229,20 +310,40 @@ def _count(
     size = labels.n_points, labels.n_realizations
     count_slab = BACKENDS[choose_backend(backend, *size, threads)]
     ids: list[np.ndarray] = []
+    total: Counts | None = None
     for _, _, arrays in labels.slabs(slab, max_bytes):
         found = [find_ids(array, r, noise) for r, array in enumerate(arrays)]
-        if not ids:
-            _check_total(found)
-            ids, total = found, count_slab(arrays, found, first, threads)
-            continue
         merged = [
-            x if np.array_equal(x, y) else np.union1d(x, y) for x, y in zip(ids, found, strict=True)
+            x if np.array_equal(x, y) else np.union1d(x, y)
+            for x, y in zip(ids or found, found, strict=True)
         ]
-        if any(x.size != y.size for x, y in zip(ids, merged, strict=True)):
+        if total is None:
             _check_total(merged)
-            total, ids = _embed(total, ids, merged), merged
-        total += count_slab(arrays, ids, first, threads)
+        elif any(x.size != y.size for x, y in zip(ids, merged, strict=True)):
+            _check_total(merged)
+            total = _embed(total, ids, merged)
+        ids = merged
+        if sum(map(len, ids)) > DENSE_CLUSTERS:
+            total = _add_sparse(total, arrays, ids, first, threads)
+        else:
+            assert total is None or isinstance(total, np.ndarray)
+            total = count_slab(arrays, ids, first, threads, total)
+    assert total is not None
     return _assemble(total, ids, labels.n_points, noise)
+
+
+def _add_sparse(
+    total: Counts | None, arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+) -> csr_array:
+    from kohorte.ensemble.histograms import count_sparse
+
+    if total is None:
+        _LOG.info("more than %d clusters: only pairs that share points are kept", DENSE_CLUSTERS)
+    counts = count_sparse(arrays, ids, first, threads, _check_pairs)
+    if total is not None:
+        counts = total + counts
+        _check_pairs(counts.nnz)
+    return counts
 
 
 def _is_left_out(counted: Overlaps) -> np.ndarray:
@@ -259,7 +360,7 @@ def _leave_out(counted: Overlaps) -> Overlaps:
         return counted
     return replace(
         counted,
-        counts=counted.counts[np.ix_(kept, kept)],
+        counts=_fitting(_pick(counted.counts, np.flatnonzero(kept))),
         realization=counted.realization[kept],
         cluster=counted.cluster[kept],
     )
@@ -296,26 +397,39 @@ def _sees_accelerator() -> bool:
 
 
 def _count_with_numba(
-    arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+    arrays: list[np.ndarray],
+    ids: list[np.ndarray],
+    first: int,
+    threads: int,
+    counts: np.ndarray | None = None,
 ) -> np.ndarray:
     from kohorte.ensemble.popcount import count_slab
 
-    return count_slab(arrays, ids, first, threads)
+    return count_slab(arrays, ids, first, threads, counts)
 
 
 def _count_with_jax(
-    arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+    arrays: list[np.ndarray],
+    ids: list[np.ndarray],
+    first: int,
+    threads: int,
+    counts: np.ndarray | None = None,
 ) -> np.ndarray:
     from kohorte.ensemble.accelerated import count_slab
 
-    return count_slab(arrays, ids, first, threads)
+    found = count_slab(arrays, ids, first, threads)
+    if counts is None:
+        return found
+    counts += found
+    return counts
 
 
 BACKENDS: dict[str, Callable[..., np.ndarray]] = {
     "numba": _count_with_numba,
     "jax": _count_with_jax,
 }
-"""Name -> function(arrays, ids, first, threads) that counts one slab; see popcount.count_slab."""
+"""Name -> function(arrays, ids, first, threads, counts=None) that counts one slab, and adds it to
+`counts`; see popcount.count_slab."""
 
 
 def check_threads(threads: int | None) -> int:
@@ -341,11 +455,26 @@ def check_each(values: npt.ArrayLike, count: int, name: str, of: str) -> np.ndar
 
 def _check_total(ids: list[np.ndarray]) -> None:
     n_clusters = sum(len(x) for x in ids)
+    widest = max(range(len(ids)), key=lambda r: len(ids[r]))
     if n_clusters > MAX_CLUSTERS:
-        widest = max(range(len(ids)), key=lambda r: len(ids[r]))
         raise DataError(
-            f"{n_clusters} clusters in all realizations are too many: counts of all pairs are kept "
-            f"for at most {MAX_CLUSTERS}; realization {widest} has the most, {len(ids[widest])}"
+            f"{n_clusters} clusters in all realizations are too many: at most {MAX_CLUSTERS} can "
+            f"be compared; realization {widest} has the most, {len(ids[widest])}. Leave out "
+            "realizations, or make coarser ones"
+        )
+    if len(ids[widest]) > MAX_WIDTH:
+        raise DataError(
+            f"realization {widest} has {len(ids[widest])} clusters, more than {MAX_WIDTH}, the "
+            "most of one; leave it out, or make it coarser"
+        )
+
+
+def _check_pairs(number: int) -> None:
+    """Raise DataError for more than MAX_PAIRS pairs of clusters that share points."""
+    if number > MAX_PAIRS:
+        raise DataError(
+            f"more than {MAX_PAIRS} pairs of clusters share points: their counts would take over "
+            f"{MAX_PAIRS * PAIR_BYTES / 1e9:.1f} GB. Leave out realizations, or make coarser ones"
         )
 
 
@@ -362,21 +491,48 @@ def _positions(ids: list[np.ndarray], larger: list[np.ndarray]) -> np.ndarray:
     )
 
 
-def _embed(counts: np.ndarray, ids: list[np.ndarray], larger: list[np.ndarray]) -> np.ndarray:
+def _embed(counts: Counts, ids: list[np.ndarray], larger: list[np.ndarray]) -> Counts:
     """Return a copy of the counts with empty rows and columns for the clusters not in ``ids``."""
     n_clusters = sum(len(x) for x in larger)
-    result = np.zeros((n_clusters, n_clusters), dtype=np.int64)
     where = _positions(ids, larger)
+    if n_clusters > DENSE_CLUSTERS:
+        return _place(counts, where, n_clusters)
+    result = np.zeros((n_clusters, n_clusters), dtype=np.int64)
     result[np.ix_(where, where)] = counts
     return result
 
 
-def _assemble(
-    counts: np.ndarray, ids: list[np.ndarray], n_points: int, noise: int | None
-) -> Overlaps:
+def _place(counts: Counts, where: np.ndarray, n_clusters: int) -> csr_array:
+    """Return counts as sparse ones of more clusters, among which they are at ascending places."""
+    from scipy.sparse import csr_array
+
+    found = csr_array(counts)
+    per_row = np.zeros(n_clusters, np.int64)
+    per_row[where] = np.diff(found.indptr)
+    starts = np.concatenate([[0], np.cumsum(per_row)])
+    return csr_array((found.data, where[found.indices], starts), shape=(n_clusters, n_clusters))
+
+
+def _pick(counts: Counts, where: np.ndarray) -> Counts:
+    """Return the counts of some clusters with each other."""
+    if isinstance(counts, np.ndarray):
+        return counts[np.ix_(where, where)]
+    picked = counts[where][:, where]
+    picked.sort_indices()
+    return picked
+
+
+def _fitting(counts: Counts) -> Counts:
+    """Return the counts as all pairs where there are few enough clusters."""
+    if isinstance(counts, np.ndarray) or counts.shape[0] > DENSE_CLUSTERS:
+        return counts
+    return counts.toarray()
+
+
+def _assemble(counts: Counts, ids: list[np.ndarray], n_points: int, noise: int | None) -> Overlaps:
     widths = [len(x) for x in ids]
     return Overlaps(
-        counts=counts,
+        counts=_fitting(counts),
         realization=np.repeat(np.arange(len(ids), dtype=np.int32), widths),
         cluster=np.concatenate(ids).astype(np.int64),
         n_points=n_points,

@@ -1,9 +1,9 @@
-"""Contingency counts on the CPU: bit masks with population counts, histograms for many clusters.
+"""Contingency counts on the CPU: bit masks with population counts; histograms for many clusters.
 
 A realization of C clusters becomes C - 1 bit rows; the last cluster follows from the others and
 the sizes. The table of two realizations is then (C - 1)^2 population counts of ANDed rows, 512
-points per instruction where the processor can. Above ``WIDE`` clusters a plain two-dimensional
-histogram does less work. All sums are of integers, so that threads cannot change the result.
+points per instruction where the processor can. Above ``WIDE`` clusters the histograms of the module
+of that name do less work. All sums are of integers, so that threads cannot change the result.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from kohorte.ensemble.labels import recode
+from kohorte.ensemble.histograms import add_rows, lay_out
 
 _intrinsic: Any = intrinsic  # callers leave out the first argument, which its types do not say
 
@@ -28,21 +28,17 @@ _WORDS = 256  # words of a bit row in one block: some 100 rows stay in a 1 MB se
 _BLOCKS = 4  # blocks packed by one call: keeps the share of Python's overhead low
 _CHUNK = 64 * _WORDS * _BLOCKS
 _ROWS_IN_CACHE = 96  # rows that are compared with all others before the next ones are loaded
-_CELLS_IN_CACHE = 2**17  # cells of four histograms that are filled together
 _ACCUMULATOR_BYTES = 2**28  # private accumulators of all threads together; above, they share one
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Which cluster is which bit row, and which pairs of realizations get a histogram."""
+    """Which cluster is which bit row."""
 
     offsets: np.ndarray  # (R + 1,) first cluster of each realization
     first: int  # only pairs whose second realization is >= first are counted
-    narrow: list[int]  # realizations counted by bit masks
-    row_starts: np.ndarray  # (len(narrow) + 1,) first bit row of each of them
+    row_starts: np.ndarray  # (R + 1,) first bit row of each of them
     clusters: np.ndarray  # cluster of each bit row
-    pairs: np.ndarray  # (P, 2) pairs of realizations counted by histogram
-    cell_starts: np.ndarray  # (P + 1,) first cell of each of their tables
 
     @property
     def n_rows(self) -> int:
@@ -50,30 +46,50 @@ class _Plan:
         return -(-self.clusters.size // 4) * 4
 
 
-#: Accumulators: counts of pairs of bit rows, and the cells of the tables of a plan's pairs.
-_Sums = tuple[np.ndarray, np.ndarray]
-
-
 def count_slab(
-    arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+    arrays: list[np.ndarray],
+    ids: list[np.ndarray],
+    first: int,
+    threads: int,
+    counts: np.ndarray | None = None,
 ) -> np.ndarray:
     """Count all pairs of clusters in one slab of points; (K, K) int64, symmetric.
 
     `arrays` are R contiguous arrays of n < 2^31 labels; `ids` R ascending int64 arrays of ids,
     which contain all labels, K in all. The pairs of realizations (i, j) with i <= j and j >=
-    `first` are counted; the others are 0. `threads` does not change the result.
+    `first` are counted; the others are 0. They are added to `counts` where these are given.
+    `threads` does not change the result.
     """
+    widths = np.array([len(x) for x in ids])
+    is_wide, offsets = widths > WIDE, np.concatenate([[0], np.cumsum(widths)])
+    narrow = np.flatnonzero(~is_wide)
+    if counts is None and narrow.size < widths.size:
+        counts = np.zeros((offsets[-1], offsets[-1]), np.int64)
+    if narrow.size and narrow[-1] >= first:
+        labels, values = ([x[r] for r in narrow.tolist()] for x in (arrays, ids))
+        table = count_masks(labels, values, int(np.searchsorted(narrow, first)), threads)
+        if counts is None:
+            return table
+        where = np.concatenate([np.arange(offsets[r], offsets[r + 1]) for r in narrow])
+        counts[np.ix_(where, where)] += table
+    assert counts is not None
+    layout = lay_out(widths, first, is_wide)
+    if layout.sides:
+        add_rows(arrays, ids, layout, threads, counts)
+    return counts
+
+
+def count_masks(
+    arrays: list[np.ndarray], ids: list[np.ndarray], first: int, threads: int
+) -> np.ndarray:
+    """Count a slab by bit masks, however many clusters there are; as count_slab."""
     plan = _make_plan(ids, first)
     n = arrays[0].size
-    size = 4 * (plan.n_rows**2 + int(plan.cell_starts[-1]))
     # Threads take lanes of points and have sums of their own, or, where these are too large,
-    # bands of rows and tables within the sums that they share.
-    lanes = max(1, min(threads, -(-n // _CHUNK), _ACCUMULATOR_BYTES // max(size, 1)))
+    # bands of rows within the sums that they share.
+    lanes = max(1, min(threads, -(-n // _CHUNK), _ACCUMULATOR_BYTES // max(4 * plan.n_rows**2, 1)))
     bands = max(1, threads // lanes) if n > _CHUNK else 1
-    sums = [
-        (np.zeros((plan.n_rows, plan.n_rows), np.int32), np.zeros(plan.cell_starts[-1], np.int32))
-        for _ in range(lanes)
-    ]
+    sums = [np.zeros((plan.n_rows, plan.n_rows), np.int32) for _ in range(lanes)]
     tasks = [
         (sums[lane], _share(n, lane, lanes), band, bands)
         for lane in range(lanes)
@@ -85,33 +101,18 @@ def count_slab(
         with ThreadPoolExecutor(len(tasks)) as pool:
             list(pool.map(lambda task: _count_task(arrays, ids, plan, *task), tasks))
     for other in sums[1:]:
-        for total, part in zip(sums[0], other, strict=True):
-            total += part
+        sums[0] += other
     return _complete(sums[0], plan, n)
 
 
 def _make_plan(ids: list[np.ndarray], first: int) -> _Plan:
     widths = np.array([len(x) for x in ids])
     offsets = np.concatenate([[0], np.cumsum(widths)])
-    is_narrow = widths <= WIDE
-    narrow = np.flatnonzero(is_narrow).tolist()
-    listed = [
-        (i, j)
-        for j in range(first, len(ids))
-        for i in range(j + 1)
-        if not (is_narrow[i] and is_narrow[j])
-    ]
-    pairs = np.array(listed, dtype=np.int64).reshape(-1, 2)
     return _Plan(
         offsets=offsets,
         first=first,
-        narrow=narrow,
-        row_starts=np.concatenate([[0], np.cumsum(widths[narrow] - 1)]).astype(np.int64),
-        clusters=np.concatenate(
-            [np.empty(0, np.int64), *(np.arange(offsets[r], offsets[r + 1] - 1) for r in narrow)]
-        ),
-        pairs=pairs,
-        cell_starts=np.concatenate([[0], np.cumsum(widths[pairs].prod(axis=1))]).astype(np.int64),
+        row_starts=np.concatenate([[0], np.cumsum(widths - 1)]).astype(np.int64),
+        clusters=np.concatenate([np.arange(a, b - 1) for a, b in pairwise(offsets)]),
     )
 
 
@@ -125,52 +126,37 @@ def _count_task(
     arrays: list[np.ndarray],
     ids: list[np.ndarray],
     plan: _Plan,
-    sums: _Sums,
+    sums: np.ndarray,
     points: tuple[int, int],
     band: int,
     bands: int,
 ) -> None:
-    """Count one lane of points; of its rows and tables only every ``bands``-th."""
+    """Count one lane of points; of its rows only every ``bands``-th four."""
     values = [x.astype(array.dtype) for x, array in zip(ids, arrays, strict=True)]
     packed = np.zeros((_BLOCKS, plan.n_rows, _WORDS), dtype=np.uint64)
-    first_row = plan.row_starts[np.searchsorted(plan.narrow, plan.first)] // 4 * 4
-    codes = np.empty((len(arrays), _CHUNK if len(plan.pairs) else 0), dtype=np.uint16)
-    tables = np.arange(band, len(plan.pairs), bands)
-    widths = np.diff(plan.offsets)
+    first_row = plan.row_starts[plan.first] // 4 * 4
     for start in range(*points, _CHUNK):
         stop = min(start + _CHUNK, points[1])
-        for k, r in enumerate(plan.narrow):
-            _pack(arrays[r][start:stop], values[r], packed, plan.row_starts[k])
-        _count_rows(packed, stop - start, first_row, band, bands, sums[0])
-        if tables.size:
-            for r, array in enumerate(arrays):
-                codes[r, : stop - start] = recode(array[start:stop], ids[r])
-            starts = plan.cell_starts
-            _count_cells(codes, stop - start, plan.pairs, tables, widths, starts, sums[1])
+        for r, array in enumerate(arrays):
+            _pack(array[start:stop], values[r], packed, plan.row_starts[r])
+        _count_rows(packed, stop - start, first_row, band, bands, sums)
 
 
-def _complete(sums: _Sums, plan: _Plan, n: int) -> np.ndarray:
-    """Return all counts; derive the last cluster of each realization counted by bit masks."""
-    (rows, cells), n_clusters, known = sums, int(plan.offsets[-1]), plan.clusters
-    clusters = [slice(a, b) for a, b in pairwise(plan.offsets)]
+def _complete(rows: np.ndarray, plan: _Plan, n: int) -> np.ndarray:
+    """Return all counts; derive the last cluster of each realization."""
+    n_clusters, known = int(plan.offsets[-1]), plan.clusters
+    clusters = list(pairwise(plan.offsets.tolist()))
     counts = np.zeros((n_clusters, n_clusters), dtype=np.int64)
     for a in range(1, known.size):  # rows were counted in tiles that reach over the diagonal
         rows[a, :a] = rows[:a, a]
     counts[np.ix_(known, known)] = rows[: known.size, : known.size]
-    for (i, j), (start, stop) in zip(plan.pairs, pairwise(plan.cell_starts), strict=True):
-        table = cells[start:stop].reshape(clusters[i].stop - clusters[i].start, -1)
-        counts[clusters[i], clusters[j]] = table
-        counts[clusters[j], clusters[i]] = table.T
-
-    sizes, last = np.diagonal(counts).copy(), plan.offsets[1:][plan.narrow] - 1
-    for r in plan.narrow:
-        start, end = clusters[r].start, clusters[r].stop - 1
-        sizes[end] = n - sizes[start:end].sum()
+    sizes, last = np.diagonal(counts).copy(), plan.offsets[1:] - 1
+    for start, stop in clusters:
+        sizes[stop - 1] = n - sizes[start : stop - 1].sum()
     for some in (known, last):
-        for r in plan.narrow:
-            start, end = clusters[r].start, clusters[r].stop - 1
-            rest = sizes[some] - counts[some, start:end].sum(axis=1)
-            counts[some, end] = counts[end, some] = rest
+        for start, stop in clusters:
+            rest = sizes[some] - counts[some, start : stop - 1].sum(axis=1)
+            counts[some, stop - 1] = counts[stop - 1, some] = rest
     old = plan.offsets[plan.first]
     counts[:old, :old] = 0
     return counts
@@ -273,46 +259,3 @@ def _count_tile(rows: np.ndarray, words: int, a: int, b: int, sums: np.ndarray) 
     sums[a + 1, b + 1] += s11
     sums[a + 2, b + 1] += s21
     sums[a + 3, b + 1] += s31
-
-
-@njit(nogil=True, cache=True)
-def _count_cells(
-    codes: np.ndarray,
-    n: int,
-    pairs: np.ndarray,
-    tables: np.ndarray,
-    widths: np.ndarray,
-    starts: np.ndarray,
-    cells: np.ndarray,
-) -> None:
-    """Add the two-dimensional histograms of the pairs listed in ``tables``.
-
-    Four small ones at a time: neighbouring points are often in the same clusters, and adding to
-    the same cell again and again would wait for each addition to reach memory.
-    """
-    k = 0
-    while k < tables.size:
-        t0 = tables[k]
-        x0, y0, w0 = codes[pairs[t0, 0]], codes[pairs[t0, 1]], np.uint64(widths[pairs[t0, 1]])
-        c0 = cells[starts[t0] : starts[t0 + 1]]
-        size = c0.size
-        for t in tables[k + 1 : k + 4]:
-            size += starts[t + 1] - starts[t]
-        if k + 4 > tables.size or size > _CELLS_IN_CACHE:
-            for p in range(n):
-                c0[x0[p] * w0 + y0[p]] += 1
-            k += 1
-            continue
-        t1, t2, t3 = tables[k + 1], tables[k + 2], tables[k + 3]
-        x1, y1, w1 = codes[pairs[t1, 0]], codes[pairs[t1, 1]], np.uint64(widths[pairs[t1, 1]])
-        x2, y2, w2 = codes[pairs[t2, 0]], codes[pairs[t2, 1]], np.uint64(widths[pairs[t2, 1]])
-        x3, y3, w3 = codes[pairs[t3, 0]], codes[pairs[t3, 1]], np.uint64(widths[pairs[t3, 1]])
-        c1 = cells[starts[t1] : starts[t1 + 1]]
-        c2 = cells[starts[t2] : starts[t2 + 1]]
-        c3 = cells[starts[t3] : starts[t3 + 1]]
-        for p in range(n):
-            c0[x0[p] * w0 + y0[p]] += 1
-            c1[x1[p] * w1 + y1[p]] += 1
-            c2[x2[p] * w2 + y2[p]] += 1
-            c3[x3[p] * w3 + y3[p]] += 1
-        k += 4

@@ -29,6 +29,7 @@ THRESHOLD = -0.015
 """Published default of the relative slope that ends an SCE group."""
 
 _ORDER = 4
+_LONG_WINDOW = 1001  # above that of 10,000 clusters
 _PAIRS = 2**15  # pairs of clusters that are looked at together
 
 
@@ -81,6 +82,10 @@ def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
     floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     sizes = overlaps.sizes.astype(np.float64)
     total = np.zeros(overlaps.n_clusters)
+    if overlaps.sparse is not None:
+        _, column = overlaps.pairs
+        np.add.at(total, column, measure_shared(overlaps, identical)[2])
+        return total
     # One cluster after the other: memory for one row, and one order of summation.
     for b, row in enumerate(overlaps.counts):
         n = row.astype(np.float64)
@@ -89,6 +94,39 @@ def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
         g[overlaps.realization == overlaps.realization[b]] = 0.0
         total += g
     return total
+
+
+def gsum_by_realization(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
+    """Return G of each cluster summed over the clusters of each realization, (K, R) float64.
+
+    It is 0 for a cluster's own realization. `identical` is as for gsum.
+    """
+    starts = overlaps.starts
+    if overlaps.sparse is None:
+        return np.add.reduceat(goodness(overlaps, identical), starts, axis=1)
+    row, column = overlaps.pairs
+    sums = np.zeros((overlaps.n_clusters, overlaps.n_realizations))
+    np.add.at(sums, (row, overlaps.realization[column]), measure_shared(overlaps, identical)[2])
+    return sums
+
+
+def measure_shared(
+    overlaps: Overlaps, identical: str = "resolved"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return S, Q and G of every number of sparse counts; 0 within a realization.
+
+    Of all other pairs of clusters of different realizations S and G are 0, and Q is 1.
+    """
+    assert overlaps.sparse is not None
+    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
+    row, column = overlaps.pairs
+    sizes = overlaps.sizes.astype(np.float64)
+    n, both = overlaps.sparse.data.astype(np.float64), sizes[column] + sizes[row]
+    union = both - n
+    found = n / union, (union - n) / both, _goodness(n, union, both, floor)
+    for values in found:
+        values[overlaps.realization[row] == overlaps.realization[column]] = 0.0
+    return found
 
 
 def rank_clusters(values: np.ndarray) -> np.ndarray:
@@ -143,6 +181,7 @@ def _of_pairs(
     overlaps: Overlaps, measure: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Return ``measure(n, u, a + b)`` of all pairs, (K, K) float64; 0 within a realization."""
+    overlaps.require_all_pairs("a table of pairs")
     k, sizes = overlaps.n_clusters, overlaps.sizes.astype(np.float64)
     values = np.empty((k, k))
     # Some rows at a time, so that the steps in between stay in the cache.
@@ -168,9 +207,30 @@ def _smooth(ranked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if ranked.size < window:
         slope = np.gradient(ranked) if ranked.size > 1 else np.zeros(1)
         return ranked.copy(), slope
+    if window > _LONG_WINDOW:
+        return _smooth_long(ranked, window)
     values, slopes = _savitzky_golay(window)
     smoothed = _convolve(ranked, values)
     return smoothed, _convolve(smoothed, slopes)
+
+
+def _smooth_long(ranked: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what _smooth does, for windows whose filters of all places would be too large."""
+    polynomials, slopes, shares = _find_polynomials(window)
+
+    def apply(values: np.ndarray, of_place: list[np.ndarray]) -> np.ndarray:
+        from scipy.ndimage import correlate1d
+
+        half, terms = window // 2, list(zip(of_place, polynomials, shares, strict=True))
+        found = correlate1d(values, sum(p[half] / share * q for p, q, share in terms))
+        for part, held in ((np.s_[:half], np.s_[:window]), (np.s_[-half:], np.s_[-window:])):
+            found[part] = sum(
+                p[part] * (float((q * values[held]).sum()) / share) for p, q, share in terms
+            )
+        return found
+
+    smoothed = apply(ranked, polynomials)
+    return smoothed, apply(smoothed, slopes)
 
 
 def _savitzky_golay(window: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,6 +239,17 @@ def _savitzky_golay(window: int) -> tuple[np.ndarray, np.ndarray]:
     Row t has the weights of the window's values for place t in it. From orthogonal polynomials, for
     a least-squares solver of LAPACK has other last digits on other processors.
     """
+    polynomials, slopes, shares = _find_polynomials(window)
+    filters = np.zeros((2, window, window))
+    for polynomial, slope, share in zip(polynomials, slopes, shares, strict=True):
+        weights = polynomial / share
+        filters[0] += polynomial[:, None] * weights
+        filters[1] += slope[:, None] * weights
+    return filters[0], filters[1]
+
+
+def _find_polynomials(window: int) -> tuple[list[np.ndarray], list[np.ndarray], list[float]]:
+    """Return orthogonal polynomials up to the quartic, their slopes, and sums of their squares."""
     x = np.arange(window) - window // 2.0
     polynomials, slopes = [np.ones(window), x], [np.zeros(window), np.ones(window)]
     for _ in range(2, _ORDER + 1):
@@ -186,12 +257,7 @@ def _savitzky_golay(window: int) -> tuple[np.ndarray, np.ndarray]:
         share = float((last * last).sum() / (before * before).sum())
         slopes.append(last + x * slopes[-1] - share * slopes[-2])
         polynomials.append(x * last - share * before)
-    filters = np.zeros((2, window, window))
-    for polynomial, slope in zip(polynomials, slopes, strict=True):
-        weights = polynomial / float((polynomial * polynomial).sum())
-        filters[0] += polynomial[:, None] * weights
-        filters[1] += slope[:, None] * weights
-    return filters[0], filters[1]
+    return polynomials, slopes, [float((p * p).sum()) for p in polynomials]
 
 
 def _convolve(values: np.ndarray, filters: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kohorte.ensemble.overlaps import Overlaps, check_each
-from kohorte.ensemble.significance import goodness, gsum, rank_clusters
+from kohorte.ensemble.significance import gsum, gsum_by_realization, rank_clusters
 from kohorte.errors import ConfigError, DataError
 
 
@@ -68,8 +68,7 @@ def bootstrap_gsum(
     n_realizations, realization = overlaps.n_realizations, overlaps.realization
     if n_realizations < 2:
         raise DataError("one realization has no Gsum to resample; at least two are needed")
-    # (K, R), 0 for a cluster's own realization.
-    per_realization = np.add.reduceat(goodness(overlaps, identical), overlaps.starts, axis=1)
+    per_realization = gsum_by_realization(overlaps, identical)
     values, ranks = np.empty((2, resamples, overlaps.n_clusters))
     for k in range(resamples):
         weights = rng.standard_exponential(n_realizations)
@@ -93,6 +92,8 @@ def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     """
     groups = check_each(groups, overlaps.n_clusters, "groups", "clusters")
     n_groups = int(groups.max()) + 1
+    if overlaps.sparse is not None:
+        return _stability_of_met(overlaps, groups, n_groups)
     found, jaccard, cohesion = np.zeros(n_groups), *np.full((2, n_groups), np.nan)
     for g in range(n_groups):
         members = np.flatnonzero(groups == g)
@@ -114,12 +115,49 @@ def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:
     return GroupStability(found, jaccard, cohesion)
 
 
+def _stability_of_met(overlaps: Overlaps, groups: np.ndarray, n_groups: int) -> GroupStability:
+    """Return the group_stability of sparse counts, by sums over all of their numbers."""
+    assert overlaps.sparse is not None
+    (row, column), n, sizes = overlaps.pairs, overlaps.sparse.data, overlaps.sizes
+    of_group = np.zeros((n_groups, overlaps.n_realizations), np.int64)
+    np.add.at(of_group, (groups, overlaps.realization), 1)
+    pairs = of_group.sum(axis=1) ** 2 - (of_group**2).sum(axis=1)
+
+    apart = overlaps.realization[row] != overlaps.realization[column]
+    everywhere = np.bincount(groups[row[apart]], n[apart], n_groups)
+    inside = apart & (groups[row] == groups[column])
+    row, column, n = row[inside], column[inside], n[inside]
+    similarity = np.bincount(groups[row], n / (sizes[row] + sizes[column] - n), n_groups)
+    within = np.bincount(groups[row], n, n_groups)
+    return GroupStability(
+        found=(of_group > 0).mean(axis=1),
+        jaccard=np.divide(similarity, pairs, out=np.full(n_groups, np.nan), where=pairs > 0),
+        cohesion=np.divide(within, everywhere, out=np.full(n_groups, np.nan), where=everywhere > 0),
+    )
+
+
+def _recovery_of_met(overlaps: Overlaps) -> np.ndarray:
+    """Return the cluster_recovery of sparse counts: they are ordered by row and realization."""
+    assert overlaps.sparse is not None
+    (row, column), n, sizes = overlaps.pairs, overlaps.sparse.data, overlaps.sizes
+    apart = overlaps.realization[row] != overlaps.realization[column]
+    row, column, n = row[apart], column[apart], n[apart]
+    table = row * overlaps.n_realizations + overlaps.realization[column]
+    starts = np.flatnonzero(np.diff(table, prepend=-1))
+    best = np.zeros(0)
+    if starts.size:
+        best = np.maximum.reduceat(n / (sizes[row] + sizes[column] - n), starts)
+    return np.bincount(row[starts], best, overlaps.n_clusters) / (overlaps.n_realizations - 1)
+
+
 def cluster_recovery(overlaps: Overlaps) -> np.ndarray:
     """How well each cluster is found again: (K,) float64 from 0 to 1.
 
     The largest Jaccard similarity with a cluster of another realization, averaged over all other
     realizations; 1 where there are none.
     """
+    if overlaps.sparse is not None and overlaps.n_realizations > 1:
+        return _recovery_of_met(overlaps)
     found = np.zeros(overlaps.n_clusters)
     sizes, offsets = overlaps.sizes, [*overlaps.starts, overlaps.n_clusters]
     for r in range(overlaps.n_realizations):

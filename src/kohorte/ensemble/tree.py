@@ -26,6 +26,7 @@ def build_tree(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray]:
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
+    overlaps.require_all_pairs("the tree of consensus jaccard, unlike that of coassociation,")
     distance = overlap(overlaps)
     np.subtract(1.0, distance, out=distance)
     np.fill_diagonal(distance, 0.0)

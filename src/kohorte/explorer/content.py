@@ -348,7 +348,14 @@ def _between_groups(overlaps: Overlaps, groups: np.ndarray, count: int) -> np.nd
     """Return the mean S of two clusters of different realizations, by their groups, (G, G)."""
     own, sizes = np.eye(count)[groups], overlaps.sizes
     sums = np.zeros((count, count))
-    for start in range(0, len(groups), _BLOCK_CLUSTERS):  # memory for a block of rows
+    if overlaps.sparse is not None:
+        (row, column), shared = overlaps.pairs, overlaps.sparse.data
+        share = shared / (sizes[row] + sizes[column] - shared)
+        share[overlaps.realization[row] == overlaps.realization[column]] = 0.0
+        cells = groups[row].astype(np.int64) * count + groups[column]
+        sums += np.bincount(cells, share, count * count).reshape(count, count)
+    n_blocked = len(groups) if overlaps.sparse is None else 0
+    for start in range(0, n_blocked, _BLOCK_CLUSTERS):  # memory for a block of rows
         rows = slice(start, start + _BLOCK_CLUSTERS)
         shared = overlaps.counts[rows]  # none within a realization, but with itself
         share = shared / np.maximum(sizes[rows, None] + sizes - shared, 1)

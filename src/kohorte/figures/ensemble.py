@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from kohorte import store
 from kohorte.ensemble.overlaps import Overlaps, select_realizations
-from kohorte.ensemble.significance import disagreement, goodness, overlap
+from kohorte.ensemble.significance import disagreement, goodness, measure_shared, overlap
 from kohorte.ensemble.tree import leaf_spans
 from kohorte.errors import ConfigError
 from kohorte.figures.groups import consensus_colour, consensus_title
@@ -160,6 +160,7 @@ def similarity_figure(
     linkage: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     heights: str = "1 \N{MINUS SIGN} similarity",
+    n_clusters: int | None = None,
 ) -> Figure:
     """Draw the similarity of all pairs of clusters in the order of the consensus tree.
 
@@ -168,7 +169,8 @@ def similarity_figure(
     Parameters
     ----------
     similarity
-        (K, K) Jaccard similarities 0 to 1, rows and columns in the order of the leaves.
+        (K, K) Jaccard similarities 0 to 1, rows and columns in the order of the leaves; or what
+        `average_down` makes of those of `n_clusters`.
     linkage
         (K-1, 4) tree in SciPy's form, whose heights are what `heights` says. The i-th row of
         `similarity` must be the i-th leaf of the tree drawn with children in the order of the
@@ -178,9 +180,9 @@ def similarity_figure(
         falls into the fewest branches that each lie in one group.
     """
     similarity = np.asarray(similarity, dtype=np.float64)
-    n = len(similarity)
-    if similarity.shape != (n, n):
+    if similarity.shape != (len(similarity), len(similarity)):
         raise ConfigError(f"the similarity matrix has shape {similarity.shape}: not square")
+    n = n_clusters or len(similarity)
     if linkage is not None and np.shape(linkage) != (n - 1, 4):
         raise ConfigError(f"the tree has shape {np.shape(linkage)} for {n} clusters")
     if groups is not None and len(groups) != n:
@@ -227,12 +229,19 @@ def draw_similarity(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `similarity` from the files of a study."""
     ensemble = store.read_ensemble(inputs["ensemble"])
     overlaps, order = _of_the_tree(ensemble)
-    similarity = overlap(overlaps)
-    np.fill_diagonal(similarity, overlaps.sizes > 0)
     consensus = ensemble.consensus
+    if overlaps.sparse is None:
+        similarity = overlap(overlaps)
+        np.fill_diagonal(similarity, overlaps.sizes > 0)
+        similarity = similarity[np.ix_(order, order)]
+    else:
+        shared, _, _ = measure_shared(overlaps)
+        shared[np.equal(*overlaps.pairs)] = 1.0
+        similarity = _average_shared(overlaps, order, shared, apart=False)
     heights = {} if consensus.evidence is None else {"heights": "1 / (1 + lift)"}
     return similarity_figure(
-        similarity[np.ix_(order, order)],
+        similarity,
+        n_clusters=order.size,
         linkage=consensus.linkage,
         groups=ensemble.clusters.consensus_group[consensus.leaf_order],
         **heights,
@@ -301,13 +310,18 @@ def draw_overlap_matrices(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `overlap_matrices` from the files of a study."""
     ensemble = store.read_ensemble(inputs["ensemble"])
     overlaps, order = _of_the_tree(ensemble)
-    significance = partial(goodness, identical=ensemble.options["identical"])
+    identical = ensemble.options["identical"]
     matrices = []
-    for measure in (overlap, disagreement, significance):  # one large matrix at a time
-        matrix = measure(overlaps)
-        for row, realization in zip(matrix, overlaps.realization, strict=True):
-            row[overlaps.realization == realization] = np.nan
-        matrices.append(average_down(matrix[np.ix_(order, order)]))
+    if overlaps.sparse is not None:
+        shared = zip(measure_shared(overlaps, identical), (0.0, 1.0, 0.0), strict=True)
+        matrices = [_average_shared(overlaps, order, x, other=other) for x, other in shared]
+    else:
+        significance = partial(goodness, identical=identical)
+        for measure in (overlap, disagreement, significance):  # one large matrix at a time
+            matrix = measure(overlaps)
+            for row, realization in zip(matrix, overlaps.realization, strict=True):
+                row[overlaps.realization == realization] = np.nan
+            matrices.append(average_down(matrix[np.ix_(order, order)]))
     return overlap_matrices_figure(
         *matrices, order="in the order of the tree", n_clusters=order.size
     )
@@ -389,6 +403,39 @@ def average_down(matrix: np.ndarray) -> np.ndarray:
         counts = np.add.reduceat(known.sum(axis=0), starts)
         row[:] = np.divide(sums, counts, out=np.full(starts.size, np.nan), where=counts > 0)
     return means
+
+
+def _average_shared(
+    overlaps: Overlaps,
+    order: np.ndarray,
+    values: np.ndarray,
+    *,
+    other: float = 0.0,
+    apart: bool = True,
+) -> np.ndarray:
+    """Return what `average_down` does for pairs of clusters in an order, from those of sparse ones.
+
+    `values` are those of all numbers of the sparse counts; `other` that of pairs that share no
+    point. Pairs of one realization do not count if `apart`.
+    """
+    block = -(-order.size // MAX_PIXELS)
+    count = -(-order.size // block)
+    of_cluster = np.empty(order.size, np.int64)
+    of_cluster[order] = np.arange(order.size) // block
+    row, column = overlaps.pairs
+    n = np.bincount(of_cluster)
+    total = np.outer(n, n).astype(np.float64)
+    if apart:
+        held = overlaps.realization[row] != overlaps.realization[column]
+        row, column, values = row[held], column[held], values[held]
+        own = np.zeros((count, overlaps.n_realizations))
+        np.add.at(own, (of_cluster, overlaps.realization), 1)
+        total -= own @ own.T
+    cells = of_cluster[row] * count + of_cluster[column]
+    sums, met = (np.bincount(cells, x, count * count).reshape(total.shape) for x in (values, None))
+    return np.divide(
+        sums + other * (total - met), total, out=np.full_like(total, np.nan), where=total > 0
+    )
 
 
 def _group_entries(counts: np.ndarray) -> list[Artist]:

@@ -286,7 +286,7 @@ def _write_combined(
             "clusters/rank": ranks,
             "clusters/sce_group": ensemble.sce_groups,
             "clusters/consensus_group": grouping.groups,
-            "overlaps/counts": overlaps.counts,
+            **{f"overlaps/{name}": x for name, x in _arrays_of(overlaps).items()},
             "ranking/ranked": ensemble.gsum[ensemble.order],
             **{f"ranking/{name}": getattr(ensemble.separation, name) for name in _SEPARATION},
             "consensus/linkage": grouping.linkage,
@@ -331,7 +331,8 @@ def read_combined(path: str | Path, *, counts: bool = True) -> tuple[Ensemble, d
         ranking, consensus = file["ranking"], file["consensus"]
         clusters = {name: data[:] for name, data in file["clusters"].items()}
         size = len(clusters["gsum"])
-        found = file["overlaps/counts"] if counts else np.broadcast_to(np.int64(0), (size, size))
+        none = {"counts": np.broadcast_to(np.int64(0), (size, size))}
+        found = dict(file["overlaps"]) if counts else none
         evidence = {name: data[:] for name, data in file.get("evidence", {}).items()}
         grouping = Grouping(
             **{name: data[:] for name, data in consensus.items()},
@@ -343,7 +344,7 @@ def read_combined(path: str | Path, *, counts: bool = True) -> tuple[Ensemble, d
             evidence=Candidates(**evidence) if evidence else None,
         )
         return Ensemble(
-            overlaps=_overlaps(file, clusters | {"counts": found}, len(contents)),
+            overlaps=_overlaps(file, clusters | found, len(contents)),
             gsum=clusters["gsum"],
             order=np.argsort(clusters["rank"]),
             separation=Separation(**{n: ranking[n][:] for n in ("minima", *_SEPARATION)}),
@@ -496,7 +497,9 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
     """Read `ensemble.h5`; with `points`, each step-th entry of what is as long as the table."""
     with read_result(path, "ensemble") as file:
         parts = {
-            name: {k: d[:] for k, d in file[name].items()} for name in file if name != "points"
+            name: {k: d[:] for k, d in file[name].items()}
+            for name in file
+            if name not in ("points", "overlaps")
         }
         realizations, of_points = file["realizations"], file["points"]
         ids, representative = read_text(realizations["ids"]), realizations.attrs["representative"]
@@ -505,7 +508,7 @@ def read_ensemble(path: str | Path, *, points: bool = False, step: int = 1) -> S
         return StoredEnsemble(
             realizations=StoredRealizations(**parts["realizations"]),
             clusters=StoredClusters(**parts["clusters"]),
-            overlaps=_overlaps(file, {**parts["clusters"], **parts["overlaps"]}, len(ids)),
+            overlaps=_overlaps(file, {**parts["clusters"], **file["overlaps"]}, len(ids)),
             ranking=StoredRanking(**parts["ranking"]),
             consensus=StoredConsensus(
                 **parts["consensus"],
@@ -546,7 +549,20 @@ def write_overlaps(path: str | Path, overlaps: Overlaps, contents: Mapping[str, 
     """Write the counts of one slab; `contents`: digest of each realization's labels, in order."""
     n_points, noise = overlaps.n_points, overlaps.noise
     with create(path, "overlaps", n_points=n_points, contents=dict(contents), noise=noise) as file:
-        put(file, {name: getattr(overlaps, name) for name in ("counts", "realization", "cluster")})
+        of_clusters = {"realization": overlaps.realization, "cluster": overlaps.cluster}
+        put(file, _arrays_of(overlaps) | of_clusters)
+
+
+def _arrays_of(overlaps: Overlaps) -> dict[str, np.ndarray]:
+    """Return the counts, or where these are of few pairs the rows of a csr_array, by name."""
+    if overlaps.sparse is None:
+        return {"counts": overlaps.counts}
+    sparse = overlaps.sparse
+    return {
+        "shared/counts": sparse.data,
+        "shared/columns": sparse.indices,
+        "shared/row_starts": sparse.indptr,
+    }
 
 
 def read_overlaps(path: str | Path) -> tuple[Overlaps, dict[str, str]]:
@@ -557,7 +573,15 @@ def read_overlaps(path: str | Path) -> tuple[Overlaps, dict[str, str]]:
 
 
 def _overlaps(file: h5py.File, arrays: Mapping[str, Any], n_realizations: int) -> Overlaps:
-    counted = {name: arrays[name][:] for name in ("counts", "realization", "cluster")}
+    counted = {name: arrays[name][:] for name in ("realization", "cluster")}
+    if "shared" in arrays:
+        from scipy.sparse import csr_array
+
+        rows = (arrays["shared"][name][:] for name in ("counts", "columns", "row_starts"))
+        k = len(counted["cluster"])
+        counted["counts"] = csr_array(tuple(rows), shape=(k, k))
+    else:
+        counted["counts"] = arrays["counts"][:]
     n_points, noise = int(file.attrs["n_points"]), file.attrs.get("noise")
     noise = None if noise is None else int(noise)
     return Overlaps(**counted, n_points=n_points, n_realizations=n_realizations, noise=noise)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kohorte._limits import MAX_CLUSTERS
+from kohorte._limits import DENSE_CLUSTERS, MAX_PAIRS, PAIR_BYTES
 from kohorte.maps.parameters import DEFAULT_EPOCHS, count_rows, has_draw, suggest_nodes
 
 #: What a job asks for over what was measured.
@@ -38,6 +38,9 @@ STEP_SECONDS = 1e-6
 
 #: Clusters that a map is taken to have.
 MAP_CLUSTERS = 20
+
+#: Share of the pairs of clusters that share points, where so many clusters are that this counts.
+_SHARED = 0.25
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,12 @@ def training_mb(
 
 def counts_mb(n_realizations: int) -> float:
     """Return the size of the counts of all pairs, before the number of clusters is known."""
-    return 8e-6 * min(MAP_CLUSTERS * n_realizations, MAX_CLUSTERS) ** 2
+    n_clusters = MAP_CLUSTERS * n_realizations
+    if n_clusters <= DENSE_CLUSTERS:
+        return 8e-6 * n_clusters**2
+    # Of pairs that share points alone; not less than what fewer clusters take.
+    most, pairs = 8e-6 * DENSE_CLUSTERS**2, min(_SHARED * n_clusters**2, MAX_PAIRS)
+    return max(most, 1e-6 * PAIR_BYTES * pairs)
 
 
 def counting_mb(n_realizations: int, memory_mb: float, *, jax: bool, gpu: bool = False) -> float:

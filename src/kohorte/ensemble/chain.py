@@ -1,0 +1,147 @@
+"""Joining the most alike sets first where most pairs are not alike at all: lists of neighbours."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def _find(parent: np.ndarray, k: int) -> int:
+    """Return the set that a former set has become a part of."""
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    a: int,
+    first: np.ndarray,
+    length: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    parent: np.ndarray,
+    sums: np.ndarray,
+    seen: np.ndarray,
+) -> int:
+    """Add up the list of set a by what its neighbours are now; return how many they are."""
+    count = 0
+    for k in range(first[a], first[a] + length[a]):
+        b = _find(parent, columns[k])
+        if b == a:
+            continue
+        if sums[b] == 0.0:
+            seen[count] = b
+            count += 1
+        sums[b] += values[k]
+    return count
+
+
+@njit(cache=True, nogil=True)
+def join_neighbours(
+    starts: np.ndarray, neighbours: np.ndarray, pairs: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join the most alike sets first, by the chain of nearest neighbours.
+
+    `starts` (K + 1,), `neighbours` and `pairs`, above 0, are the rows of a symmetric matrix without
+    diagonal, as SciPy's csr_array has them; `weights` (K,) are summed up when two sets are joined.
+    Alikeness is pairs / (weight x weight), 0 for all others; the order and the results are those of
+    `coassociation._join`, the same bits where the sums of `pairs` are exact.
+    """
+    k = weights.size
+    # Lists lie in a store of twice their size: joined ones at its end, until it is full.
+    used = pairs.size
+    columns, values = np.empty(2 * used + k, np.int32), np.empty(2 * used + k)
+    columns[:used], values[:used] = neighbours, pairs
+    first, length = starts[:-1].copy(), starts[1:] - starts[:-1]
+    parent = np.arange(k)
+    sums, seen = np.zeros(k), np.empty(k, np.int64)
+    active, free = np.ones(k, np.bool_), np.ones(k, np.bool_)
+    chain = np.empty(k, np.int64)
+    joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
+    least = np.full(k, np.inf)
+    size, lowest, lowest_free = 0, 0, 0
+    for step in range(k - 1):
+        if size == 0:
+            while not active[lowest]:
+                lowest += 1
+            chain[0], size, free[lowest] = lowest, 1, False
+        while True:
+            a = chain[size - 1]
+            count = _gather(a, first, length, columns, values, parent, sums, seen)
+            before, nearest, most = -1, -1, -1.0
+            if size > 1:
+                before = chain[size - 2]
+                nearest, most = before, sums[before] / (weights[a] * weights[before])
+            for n in range(count):
+                b = seen[n]
+                # What was found takes the place of the list, which only becomes shorter.
+                columns[first[a] + n], values[first[a] + n] = b, sums[b]
+                if free[b]:
+                    value = sums[b] / (weights[a] * weights[b])
+                    if value > most or (value == most and nearest != before and b < nearest):
+                        nearest, most = b, value
+                sums[b] = 0.0
+            length[a] = count
+            if nearest < 0:  # alike to none: to the lowest as much as to any
+                nearest, most = lowest_free, 0.0
+                while not free[nearest]:
+                    nearest += 1
+            if size > 1 and nearest == before:
+                break
+            chain[size] = nearest
+            free[nearest] = False
+            size += 1
+        b = before
+        size -= 2
+        if b < a:
+            a, b = b, a
+        joined[step, 0], joined[step, 1] = a, b
+        # Rounding must not put a parent below its children.
+        alike[step] = min(most, least[a], least[b])
+        least[a] = alike[step]
+        active[b], free[a], parent[b] = False, True, a
+        weights[a] += weights[b]
+
+        count = _gather(b, first, length, columns, values, parent, sums, seen)
+        for n in range(first[a], first[a] + length[a]):
+            c = _find(parent, columns[n])
+            if c != a:
+                if sums[c] == 0.0:
+                    seen[count] = c
+                    count += 1
+                sums[c] += values[n]
+        # Both lists name the other set, which is now their own.
+        kept = 0
+        for n in range(count):
+            if seen[n] != a:
+                seen[kept] = seen[n]
+                kept += 1
+        sums[a] = 0.0
+        length[b] = 0
+        if used + kept > columns.size:
+            length[a] = 0
+            used = _close_ranks(first, length, columns, values)
+        first[a], length[a] = used, kept
+        for n in range(kept):
+            columns[used + n], values[used + n] = seen[n], sums[seen[n]]
+            sums[seen[n]] = 0.0
+        used += kept
+    return joined, alike
+
+
+@njit(cache=True, nogil=True)
+def _close_ranks(
+    first: np.ndarray, length: np.ndarray, columns: np.ndarray, values: np.ndarray
+) -> int:
+    """Move all lists to the front of their store, in the order of their places; return the end."""
+    used = 0
+    for a in np.argsort(first):
+        start = first[a]
+        if length[a] == 0:
+            continue
+        for n in range(length[a]):
+            columns[used + n], values[used + n] = columns[start + n], values[start + n]
+        first[a] = used
+        used += length[a]
+    return used
