@@ -23,8 +23,9 @@ from kohorte.ensemble.coassociation import (
     smallest_group,
 )
 from kohorte.ensemble.combination import combine
-from kohorte.ensemble.consensus import group_clusters
+from kohorte.ensemble.consensus import cut_groups, group_clusters
 from kohorte.ensemble.overlaps import Overlaps, add_overlaps
+from kohorte.ensemble.points import vote
 from kohorte.ensemble.tree import RULES
 from kohorte.errors import ConfigError
 
@@ -60,7 +61,7 @@ def sets_of_tree(linkage):
 
 def whole(overlaps):
     """Return the level of all realizations."""
-    return Level(overlaps, np.arange(overlaps.n_clusters), overlaps.n_realizations)
+    return Level(overlaps, np.arange(overlaps.n_realizations))
 
 
 def cut_finely(points, n_runs=24, fewest=20, most=60, seed=0):
@@ -258,10 +259,9 @@ def test_support_is_the_index_of_tables_summed_over_all_pairs_of_realizations():
     assert sorted(evidence.level.tolist()) == [0, 1]
     members = []
     for n in (0, 1):
-        leaves = np.flatnonzero(found.levels[overlaps.realization] == n)
-        level = Level(overlaps, leaves, int((found.levels == n).sum()))
+        level = Level(overlaps, np.flatnonzero(found.levels == n))
         least = smallest_group(150)
-        members.append((leaves, level.members(level.cuts(least, 100)[3][2])))
+        members.append((level.leaves, level.members(level.cuts(least, 100)[3][2])))
     table = np.zeros((3, 3))
     for a, g in zip(*members[0], strict=True):
         for b, h in zip(*members[1], strict=True):
@@ -422,6 +422,108 @@ def test_groups_by_number_are_those_of_the_candidates():
     lift = shared / np.outer(sizes, sizes) * 200 * 10 / 9
     np.fill_diagonal(lift, 0)
     np.testing.assert_allclose(numbered[4].contact, lift.max(axis=1))
+
+
+def settled_by_search(overlaps, k):
+    """Combine the cuts into k groups of all trees, by definition and without a tree of nodes."""
+    n_clusters = np.bincount(overlaps.realization)
+    levels, least = find_levels(overlaps), smallest_group(overlaps.n_points)
+    trees, finest = [], np.flatnonzero(levels == levels.max())
+    for n in range(levels.max() + 1):
+        part = sorted(np.flatnonzero(levels == n), key=lambda r: (n_clusters[r], r))
+        trees.append((1.0, part))
+        for pattern in ("01", "0011") if len(part) >= 8 else ():
+            sides = [pattern[i % len(pattern)] for i in range(len(part))]
+            for side in "01":
+                half = [r for r, s in zip(part, sides, strict=True) if s == side]
+                trees.append((0.25, half))
+    leaves = np.flatnonzero(np.isin(overlaps.realization, finest))
+    sizes = overlaps.sizes[leaves].astype(float)
+    alike = np.zeros((leaves.size, leaves.size))
+    for weight, members in trees:
+        tree = Level(overlaps, np.sort(members))
+        for size in (least, 2 * least):
+            cut = tree.cuts(size, 100).get(k)
+            if cut is None or (size > least and size > overlaps.n_points / k / 3):
+                continue
+            own = tree.members(cut[2])
+            groups = [tree.leaves[own == g] for g in range(k)]
+            groups.sort(key=lambda members: -overlaps.sizes[members].sum())
+            shares = [overlaps.counts[members][:, leaves].sum(axis=0) for members in groups]
+            of = np.argmax(shares, axis=0)
+            for g, members in enumerate(groups):
+                of[np.isin(leaves, members)] = g
+            apart = math.log((cut[1] + FLOOR) / (cut[0] + FLOOR))
+            alike += weight * max(0.0, apart) * (of[:, None] == of)
+    # Leaves that all cuts hold together are joined first; from the root down, groups part.
+    joined = join_by_search(alike * np.outer(sizes, sizes), sizes)
+    large = least * finest.size
+    for sets, _ in joined[::-1]:
+        held = [s for s in sets if sizes[list(s)].sum() >= large]
+        if len(held) == k:
+            return leaves, held
+    return leaves, None
+
+
+@pytest.mark.parametrize(("seed", "noise"), [(1, 0.1), (2, 0.3), (3, 0.4), (4, 0.5)])
+def test_a_given_number_is_what_the_cuts_of_all_levels_and_halves_agree_on(seed, noise):
+    rng = np.random.default_rng(seed)
+    truth = np.repeat([0, 1, 2, 3], [34, 28, 20, 8])
+    split = [2 * x + rng.integers(0, 2, 90) for x in noisy_ensemble(truth, 17, noise, seed)]
+    labels = [x // 2 if r < 8 else x for r, x in enumerate(split)]
+    overlaps = count(labels)
+    assert find_levels(overlaps).tolist() == [0] * 8 + [1] * 9
+    tested = 0
+    for k in (2, 3, 4):
+        leaves, sets = settled_by_search(overlaps, k)
+        joined = join_clusters(overlaps, k)
+        groups = joined.groups
+        np.testing.assert_array_equal(cut_groups(overlaps, [k])[0], cut_groups(overlaps, [1, k])[1])
+        assert len(set(groups.tolist())) == k
+        if sets is not None:
+            found = {frozenset(np.flatnonzero(groups[leaves] == g).tolist()) for g in range(k)}
+            held = frozenset().union(*sets)
+            assert {s & held for s in found} == {frozenset(s) for s in sets}
+            tested += 1
+    assert tested
+
+
+def beside_noise(seed):
+    """Two groups that touch, one apart, and 12 points that mostly have a cluster of their own."""
+    rng = np.random.default_rng(seed)
+    truth, labels = np.repeat([0, 1, 2], 60), []
+    for _ in range(12):
+        place = np.arange(180) + rng.normal(0, 3, 180)
+        place = np.where(truth == 2, np.maximum(place, 120), np.minimum(place, 119))
+        inner = [60 * g + np.array([15, 30, 45]) + rng.integers(-6, 7, 3) for g in range(3)]
+        pieces = np.searchsorted(np.sort(np.concatenate([*inner, [60, 120]])), place, side="right")
+        noise = np.where(rng.random(12) < 0.95, 12, rng.integers(0, 12, 12))
+        labels.append(np.concatenate([pieces, noise]))
+    return truth, labels
+
+
+def test_noise_makes_no_group_of_a_given_number():
+    right = {"tree": 0, "given": 0}
+    for seed in range(8):
+        truth, labels = beside_noise(seed)
+        overlaps = count(labels)
+        tree = number_groups(overlaps, 3)[3].groups
+        for name, groups in (("tree", tree), ("given", join_clusters(overlaps, 3).groups)):
+            found, _ = vote(labels, overlaps, groups.astype(np.int32))
+            right[name] += adjusted_rand_score(truth, found[:180]) > 0.9
+    assert right["tree"] <= 2
+    assert right["given"] >= 6
+
+
+def test_several_given_numbers_are_those_given_alone():
+    rng = np.random.default_rng(6)
+    labels = [5 * x + rng.integers(0, 5, 90) for x in noisy_ensemble(np.arange(90) % 3, 20, 0.3, 6)]
+    overlaps = count(labels)
+    numbers = [30, 1, 3, 2, 5, 60]  # of which some need groups that are smaller
+    for k, groups in zip(numbers, cut_groups(overlaps, numbers), strict=True):
+        alone = group_clusters(overlaps, k)
+        np.testing.assert_array_equal(groups, alone.groups)
+        assert alone.n_groups == k
 
 
 def test_documented_examples(root, capsys):

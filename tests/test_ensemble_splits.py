@@ -51,6 +51,16 @@ def test_splits_of_nested_clusters(nested):
     assert tested["p_value"][tested["groups"] != 2].isna().all()
 
 
+def test_groups_that_were_found_are_those_of_their_number(nested):
+    overlaps = count_overlaps(nested)
+    # The cut into two has 12 and 8 points; these have 15 and 5.
+    groups = (combine(overlaps, groups=3).grouping.groups == 1).astype(np.int32)
+    tables = count_splits(nested, overlaps, groups)
+    assert count(nested, groups=2).points[1].tolist() == [12, 8]
+    assert tables.points[1].tolist() == [15, 5]
+    assert tables.final[1].tolist() == [[15, 0], [0, 5]]
+
+
 def random_labels(seed, n=60, realizations=5, most=6, noise=False):
     rng = np.random.default_rng(seed)
     kinds = rng.integers(0, 4, n)

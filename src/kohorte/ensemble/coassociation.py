@@ -6,18 +6,21 @@ a tree, as in evidence accumulation (Fred & Jain, IEEE TPAMI 27 (2005) 835), wit
 points by points. Segments that are small and pure let it follow groups of any shape; how small they
 must be depends on the table. So realizations of like fineness make a level each, with a tree of its
 own, and a number of groups is judged in all levels: by how clearly its groups stand apart and by
-how far the other levels agree. The coarsest realizations only vote.
+how far the other levels agree. For a given number the cuts of all levels, and of their halves, are
+an ensemble in their turn: which level is right varies with the seed more than what most of them
+say. The coarsest realizations only vote.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
 
+from kohorte._limits import DENSE_CLUSTERS
 from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
 from kohorte.ensemble.chain import join_neighbours
@@ -33,6 +36,9 @@ SUPPORT = 0.5
 
 MAX_GROUPS = 100
 """Most groups that are considered where none are asked for."""
+
+SPLITS = 2
+"""Ways to halve a level."""
 
 MOST_LEVELS = 4
 """Most levels of fineness."""
@@ -161,22 +167,29 @@ def _join_leaves(
     return _join(pairs, weights)
 
 
-class Level:
-    """Realizations of like fineness, and the tree of their clusters."""
+class Tree:
+    """A tree of sets of points, the most alike joined first.
 
-    def __init__(self, overlaps: Overlaps, leaves: np.ndarray, n_realizations: int) -> None:
-        self.leaves, self.n_realizations = leaves, n_realizations
-        self.sizes = overlaps.sizes[leaves].astype(np.float64)
-        joined, alike = _join_leaves(overlaps, leaves, np.maximum(self.sizes, 1.0))
+    `joined` (L - 1, 2) and `alike` (L - 1,) are what `_join` returns, `sizes` (L,) the points of
+    the sets, each counted `n_realizations` times, and `by_chance` makes lifts of alikeness.
+    """
+
+    def __init__(
+        self,
+        joined: np.ndarray,
+        alike: np.ndarray,
+        sizes: np.ndarray,
+        n_realizations: int,
+        by_chance: float,
+    ) -> None:
+        self.sizes, self.n_realizations = sizes.astype(np.float64), n_realizations
+        self.by_chance = by_chance
         order = np.argsort(-alike, kind="stable")
-        # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
-        of_pairs = n_realizations / max(1, n_realizations - 1)
-        self.by_chance = overlaps.n_points * of_pairs
-        self.lifts = alike[order] * self.by_chance
+        self.lifts = alike[order] * by_chance
         self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
         # Leaves in the order of the tree: those below a node stand side by side.
         self.start, self.size = leaf_spans(self.linkage)
-        self.order = np.argsort(self.start[: leaves.size])
+        self.order = np.argsort(self.start[: self.sizes.size])
 
     def cuts(self, least: float, most: int) -> dict[int, tuple[float, float, list[int]]]:
         """Cut the tree into ever more groups of a mean size of at least `least` points.
@@ -185,7 +198,7 @@ class Level:
         and the nodes of the groups; smaller branches belong to none. Nothing where all points
         together are fewer.
         """
-        k = self.leaves.size
+        k = self.sizes.size
         mass = np.concatenate([self.sizes, np.zeros(k - 1)])
         children = self.linkage[:, :2].astype(np.int64)
         for step in range(k - 1):
@@ -213,10 +226,24 @@ class Level:
 
     def members(self, nodes: list[int]) -> np.ndarray:
         """Return the group (L,) of each leaf, by place in `nodes`; -1 outside of all."""
-        group = np.full(self.leaves.size, -1)
+        group = np.full(self.sizes.size, -1)
         for place, node in enumerate(nodes):
             group[self.order[self.start[node] : self.start[node] + self.size[node]]] = place
         return group
+
+
+class Level(Tree):
+    """Realizations of like fineness, and the tree of their clusters, `leaves` (L,)."""
+
+    def __init__(self, overlaps: Overlaps, realizations: np.ndarray) -> None:
+        n = realizations.size
+        leaves = np.flatnonzero(np.isin(overlaps.realization, realizations))
+        sizes = overlaps.sizes[leaves]
+        # A pair of maps is one of R (R - 1), not of R^2: of all pairs chance makes lift 1.
+        of_pairs = n / max(1, n - 1)
+        joined = _join_leaves(overlaps, leaves, np.maximum(sizes, 1).astype(np.float64))
+        super().__init__(*joined, sizes, n, overlaps.n_points * of_pairs)
+        self.leaves = leaves
 
     def isolation(self, overlaps: Overlaps, nodes: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return how isolated the groups at some nodes are, (k,), and their contact, (k,), float64.
@@ -258,11 +285,88 @@ def smallest_group(n_points: int) -> float:
 def _grow(overlaps: Overlaps) -> tuple[np.ndarray, list[Level]]:
     """Return the level of each realization, and the tree of each level."""
     levels = find_levels(overlaps)
-    per_level = np.bincount(levels[levels >= 0])
-    return levels, [
-        Level(overlaps, np.flatnonzero(levels[overlaps.realization] == n), int(per_level[n]))
-        for n in range(per_level.size)
-    ]
+    parts = [np.flatnonzero(levels == n) for n in range(int(levels.max()) + 1)]
+    return levels, [Level(overlaps, part) for part in parts]
+
+
+def _halve(overlaps: Overlaps, levels: np.ndarray) -> list[Level]:
+    """Return trees of the halves of each level, halved SPLITS times, each across the others.
+
+    Halves are equally fine: their realizations alternate, by number of clusters. A level with less
+    than MIN_LEVEL realizations has none.
+    """
+    n_clusters = np.bincount(overlaps.realization, minlength=overlaps.n_realizations)
+    ranked = np.argsort(n_clusters, kind="stable")
+    halves = []
+    for n in range(int(levels.max()) + 1):
+        part = ranked[levels[ranked] == n]
+        if part.size >= MIN_LEVEL:
+            for split in range(SPLITS):
+                side = np.arange(part.size) >> split & 1
+                halves += [Level(overlaps, part[side == 0]), Level(overlaps, part[side == 1])]
+    return halves
+
+
+def settle_groups(overlaps: Overlaps, numbers: Sequence[int]) -> dict[int, np.ndarray]:
+    """Return what `join_clusters` groups, (K,) int64, for some numbers at the cost of few.
+
+    A number is missing where `join_clusters` has to take smaller groups or another way.
+    """
+    levels, parts = _grow(overlaps)
+    least = smallest_group(overlaps.n_points)
+    cuts = [part.cuts(least, max(numbers)) for part in parts]
+    known = sorted(k for k in set(numbers) if k > 1 and any(k in cut for cut in cuts))
+    return _settle(overlaps, parts, _halve(overlaps, levels), least, known)
+
+
+def _settle(
+    overlaps: Overlaps, parts: list[Level], halves: list[Level], least: float, numbers: list[int]
+) -> dict[int, np.ndarray]:
+    """Return the groups (K,) int64 of all clusters that the trees agree on, for some numbers.
+
+    Every tree is cut into groups of at least `least` points and, where that is no more than a third
+    of the mean, of twice as many, lest noise make a group. A cut says which clusters of the finest
+    level are in one group, and counts as much as it separates, those of all halves of a level
+    together as much as those of the level. Two sets of clusters are the more alike the more counts
+    for it, and the tree of this is cut in its turn. A number that this tree lacks, or of which the
+    cuts tell more than DENSE_CLUSTERS clusters apart, is missing.
+    """
+    if not numbers:
+        return {}
+    finest = parts[-1]
+    votes = [(part, 1.0) for part in parts] + [(half, 0.5 / SPLITS) for half in halves]
+    said: dict[int, list[tuple[float, np.ndarray]]] = {k: [] for k in numbers}
+    for tree, weight in votes:
+        for size in (least, 2 * least):
+            cuts = tree.cuts(size, numbers[-1])
+            for k in numbers:
+                if k in cuts and (size == least or 3 * k * size <= overlaps.n_points):
+                    apart, further, nodes = cuts[k]
+                    groups = _attach(overlaps, tree.leaves, tree.members(nodes), k)
+                    said[k].append((weight * _separation(apart, further), groups[finest.leaves]))
+    found = {}
+    for k, cuts_of_k in said.items():
+        weights = np.maximum([counts for counts, _ in cuts_of_k], 0.0)
+        if not weights.any():
+            weights[:] = 1.0
+        # Clusters of which all cuts say the same are one leaf.
+        same, leaf = np.unique([groups for _, groups in cuts_of_k], axis=1, return_inverse=True)
+        leaf = leaf.ravel()
+        sizes = np.bincount(leaf, finest.sizes)
+        if sizes.size > DENSE_CLUSTERS:
+            continue
+        pairs = np.zeros((sizes.size, sizes.size))
+        for weight, groups in zip(weights, same, strict=True):
+            pairs += weight * (groups[:, None] == groups)
+        pairs *= np.outer(sizes, sizes)
+        np.fill_diagonal(pairs, 0.0)
+        joined = _join(pairs, np.maximum(sizes, 1.0))
+        tree_of_cuts = Tree(*joined, sizes, finest.n_realizations, 1.0 / float(weights.sum()))
+        cut = tree_of_cuts.cuts(least, k)
+        if k in cut:
+            inner = tree_of_cuts.members(cut[k][2])[leaf]
+            found[k] = _attach(overlaps, finest.leaves, inner, k)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,10 +405,11 @@ def join_clusters(
 ) -> Joined:
     """Group the clusters of all realizations, of which there are at least two.
 
-    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score, or one
-    group if `single`; in all cases the level is the one with the highest score. Where no level has
-    so many groups of `smallest_group` points, smaller ones count; where none has so many clusters,
-    those of the level with most are the groups.
+    `n_groups` is ``auto`` for the candidate with the highest score, whose level tells the groups,
+    or for one group if `single`; or it is a number, for which the trees of all levels and of their
+    halves are cut and the cuts combined. Where no level has so many groups of `smallest_group`
+    points, smaller ones count; where none has so many clusters, those of the level with most are
+    the groups.
     """
     levels, parts = _grow(overlaps)
     wanted = None if n_groups == "auto" else int(n_groups)
@@ -322,7 +427,11 @@ def join_clusters(
         whole = parts[int(candidates.level[0]) if candidates.level.size else -1]
         return _spread(overlaps, levels, whole, [2 * whole.leaves.size - 2], candidates)
     chosen, k = int(candidates.level[0]), int(candidates.n_groups[0])
-    return _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)
+    joined = _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)
+    if wanted is None or k == 1:
+        return joined
+    settled = _settle(overlaps, parts, _halve(overlaps, levels), least, [k])
+    return replace(joined, groups=settled.get(k, joined.groups))
 
 
 def _first(part: Level, n_groups: int) -> list[int]:
@@ -418,13 +527,18 @@ def sum_rows(
 def _spread(
     overlaps: Overlaps, levels: np.ndarray, part: Level, nodes: list[int], candidates: Candidates
 ) -> Joined:
-    """Give every cluster the group, of those of a level, that it shares most points with."""
-    inner = part.members(nodes)
+    """Join all clusters to the groups at some nodes of a level."""
+    groups = _attach(overlaps, part.leaves, part.members(nodes), len(nodes))
+    return Joined(groups, levels, part.linkage, part.leaves, candidates)
+
+
+def _attach(overlaps: Overlaps, leaves: np.ndarray, inner: np.ndarray, n_groups: int) -> np.ndarray:
+    """Give every cluster the group, of those `inner` of some, that it shares most points with."""
     inside = inner >= 0
-    shares = sum_rows(overlaps, part.leaves, inner, len(nodes))
+    shares = sum_rows(overlaps, leaves, inner, n_groups)
     # Larger groups first, so that of equal shares the larger wins.
-    sizes = np.bincount(inner[inside], overlaps.sizes[part.leaves[inside]], minlength=len(nodes))
+    sizes = np.bincount(inner[inside], overlaps.sizes[leaves[inside]], minlength=n_groups)
     order = np.argsort(-sizes, kind="stable")
     groups = shares[order].argmax(axis=0)
-    groups[part.leaves[inside]] = np.argsort(order)[inner[inside]]
-    return Joined(groups, levels, part.linkage, part.leaves, candidates)
+    groups[leaves[inside]] = np.argsort(order)[inner[inside]]
+    return groups

@@ -158,12 +158,10 @@ def cut_groups(
         check_choice(number, consensus)
         _check_number(number, overlaps.n_clusters)
     if consensus == "coassociation" and overlaps.n_realizations > 1:
-        from kohorte.ensemble.coassociation import join_clusters, number_groups
+        from kohorte.ensemble.coassociation import join_clusters, settle_groups
 
-        known = number_groups(overlaps, max(numbers))
-        cuts = [
-            known[k].groups if k in known else join_clusters(overlaps, k).groups for k in numbers
-        ]
+        known = settle_groups(overlaps, numbers)
+        cuts = [known[k] if k in known else join_clusters(overlaps, k).groups for k in numbers]
     else:
         _, tree = build_tree(overlaps)
         cuts = [_cut(overlaps, tree, k, "given") for k in numbers]

@@ -49,9 +49,10 @@ def count_splits(
     """Combine an ensemble for 1, 2, ... groups and count the points that these groups share.
 
     `labels` and `overlaps` are R label arrays or datasets and their counts; `groups` (K,) a
-    grouping of the clusters that all others are compared with. Numbers go up to `most`, and end
-    before the first for which a group has no point; a single realization, whose clusters share
-    nothing that could join them, has none. `identical` and `consensus` are as for combine, `votes`
+    grouping of the clusters that all others are compared with, and, for ``coassociation``, that of
+    its own number. Numbers go up to `most`, and end before the first for which a group has no
+    point; a single realization, whose clusters share nothing that could join them, has none.
+    `identical` and `consensus` are as for combine, `votes`
     as for Voters.label, `slab`, `max_bytes` and `threads` as for count_overlaps; the last three do
     not change the result. Errors are those of combine and of Voters.label.
     """
@@ -59,6 +60,8 @@ def count_splits(
         return Splits([], [], [])
     numbers = range(1, min(most, overlaps.n_clusters) + 1)
     cuts = cut_groups(overlaps, numbers, consensus)
+    if consensus == "coassociation" and (own := int(groups.max()) + 1) in numbers:
+        cuts[own - 1] = groups.astype(np.int32)  # ``auto`` finds others than a given number
     weights = vote_weights(gsum(overlaps, identical=identical), votes)
     shared = [np.zeros((k, k + 1), np.int64) for k in numbers[:-1]]
     final = [np.zeros((k, int(groups.max()) + 1), np.int64) for k in numbers]
