@@ -33,7 +33,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     colour = COLOURS[0]
     axes.vlines(held["confidence"], held["accuracy"], held["confidence"], color=MUTED, lw=1.4)
     style: Style = {"color": colour, "marker": "o", "markersize": 4, "lw": 1.3}
-    axes.plot(held["confidence"], held["accuracy"], clip_on=False, zorder=3, **style)
+    axes.plot(held["confidence"], held["accuracy"], clip_on=held.empty, zorder=3, **style)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("Share of points that are right")
     widths = (table["high"] - table["low"]).to_numpy()
