@@ -9,7 +9,10 @@ from typing import TypeVar
 OBSERVED = "observed"
 """Kind of the study's own table."""
 
-TABLES_PER_JOB = 11
+OWN_DRAWS = 5
+"""Draws of the study's own table, of whose rows and maps the evidence depends on chance."""
+
+TABLES_PER_JOB = 13
 """Tables of one job: two jobs for ten references of two kinds."""
 
 MAX_MAPS = 40
@@ -19,8 +22,9 @@ _Plan = TypeVar("_Plan")
 
 
 def list_tables(references: int, kinds: Sequence[str]) -> list[tuple[str, int]]:
-    """Return kind and number of each table: the study's own, then `references` of each kind."""
-    return [(OBSERVED, 0), *((kind, k) for k in range(references) for kind in kinds)]
+    """Return kind and number of each table: draws of the study's own, `references` of each kind."""
+    own = [(OBSERVED, k) for k in range(OWN_DRAWS)]
+    return [*own, *((kind, k) for k in range(references) for kind in kinds)]
 
 
 def choose_maps(plans: Sequence[_Plan]) -> list[_Plan]:
