@@ -224,13 +224,17 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
     def worst(value: float, measure: Any, **how: Any) -> float:
         return max(tail(value, measure(group), **how) for group in kinds.values())
 
-    score = mean(best)
-    scores = {k: mean(_score_of(k)) for k in sorted(own.score)}
-    by_number, groups, boundaries = {}, {}, {}
-    for k, of_number in scores.items():
-        by_number[k] = worst(
-            of_number, lambda group, k=k: [t.score.get(k, 0.0) for t in group], skewness=SKEWNESS
-        )
+    def compare(measure: Callable[[Evidence], float]) -> tuple[float, float, float]:
+        """Return a score of the own table, its p, and its median in the references."""
+        of_kinds = [[measure(table) for table in group] for group in kinds.values()]
+        value = mean(measure)
+        p = max(tail(value, of_kind, skewness=SKEWNESS) for of_kind in of_kinds)
+        return value, p, max(float(np.median(of_kind)) for of_kind in of_kinds)
+
+    score, p, expected = compare(best)
+    compared = {k: compare(_score_of(k)) for k in sorted(own.score)}
+    groups, boundaries = {}, {}
+    for k in compared:
         groups[k] = [
             worst(value, lambda group, k=k: _pool(group, "isolation", k), logarithm=False)
             for value in own.isolation[k]
@@ -240,16 +244,13 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
             for value in own.contact[k]
         ]
     return Structure(
-        p=worst(score, lambda group: [best(t) for t in group], skewness=SKEWNESS),
+        p=p,
         score=score,
-        expected=max(float(np.median([best(t) for t in group])) for group in kinds.values()),
+        expected=expected,
         n_references=len(tables) - len(draws),
-        by_number=by_number,
-        scores=scores,
-        expected_by_number={
-            k: max(float(np.median([t.score.get(k, 0.0) for t in g])) for g in kinds.values())
-            for k in by_number
-        },
+        by_number={k: p for k, (_, p, _) in compared.items()},
+        scores={k: score for k, (score, _, _) in compared.items()},
+        expected_by_number={k: expected for k, (_, _, expected) in compared.items()},
         groups=groups,
         boundaries=boundaries,
         rows=np.array(own.rows, dtype=np.int64),
