@@ -1,4 +1,6 @@
-"""Limits that results and the plan of a workflow share."""
+"""Limits that results and the plan of a workflow share, or maps and ensembles."""
+
+import math
 
 #: Clusters of all realizations together up to which the counts of all pairs are kept, 800 MB; of
 #: more, those of pairs that share points.
@@ -18,3 +20,8 @@ _PAIR_SECONDS, _DEVICE_SECONDS = 6e-11, 5.0
 def is_worth_a_device(n_points: int, n_realizations: int, threads: int) -> bool:
     """Return whether counting takes longer on a CPU than to start an accelerator."""
     return _PAIR_SECONDS * n_points * n_realizations**2 / threads > _DEVICE_SECONDS
+
+
+def fewest_clusters(n_points: int) -> float:
+    """Return how many clusters make a realization fine: 0.35 sqrt(N), and no more than 25."""
+    return min(0.35 * math.sqrt(n_points), 25.0)

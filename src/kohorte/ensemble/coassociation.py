@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 
+from kohorte._limits import fewest_clusters
 from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
 from kohorte.ensemble.chain import join_neighbours
@@ -63,11 +64,6 @@ class Joined:
     linkage: np.ndarray
     leaves: np.ndarray
     candidates: Candidates
-
-
-def fewest_clusters(n_points: int) -> float:
-    """Return how many clusters make a realization fine: 0.35 sqrt(N), and no more than 25."""
-    return min(0.35 * math.sqrt(n_points), 25.0)
 
 
 def find_levels(overlaps: Overlaps) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_node_values, as_nodes, as_weights
 from kohorte._checks import as_count, as_number, as_share, choose, extra
+from kohorte._limits import fewest_clusters
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import _weight_clusters
 from kohorte.maps.lattice import TOPOLOGIES, Lattice
@@ -204,10 +205,10 @@ def _by_weights(cluster_weights: Callable[..., np.ndarray]) -> Method:
 def choose_segments(n_points: int, fineness: float, rng: np.random.Generator) -> int:
     """Draw the number of segments of one map of N points, at least two.
 
-    It is uniform in [k, 2 k), where k goes from 0.35 sqrt(N), at most 25, at the `fineness` 0 to
-    the least of 5.6 sqrt(N), N / 4 and 100 at 1, in equal ratios.
+    It is uniform in [k, 2 k), where k goes from `fewest_clusters` at the `fineness` 0 to the least
+    of 5.6 sqrt(N), N / 4 and 100 at 1, in equal ratios.
     """
-    low = min(0.35 * sqrt(n_points), 25.0)
+    low = fewest_clusters(n_points)
     high = min(5.6 * sqrt(n_points), n_points / 4, 100.0)
     return max(2, int(low * (high / low) ** fineness * (1 + rng.random())))
 
