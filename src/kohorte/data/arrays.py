@@ -1,6 +1,8 @@
 """Sources that are NumPy arrays: .npy and .npz files, and the data sets of scikit-learn."""
 
+import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -61,7 +63,14 @@ def open_npy_array(title: str, path: str | Path) -> np.ndarray:
         if stream.read(6) != b"\x93NUMPY":
             raise DataError(f"{title}: is not a .npy file, or is a pickle, which is never loaded")
     with _pickles(title):
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        more = os.stat(path).st_size - array.offset - array.nbytes
+        if more > 0:
+            raise DataError(
+                f"{title}: holds {more} bytes behind its array of shape {array.shape}, which would "
+                "be left out: of several arrays in one file make one, or a .npz"
+            )
+        return array
 
 
 def read_member(title: str, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
@@ -71,6 +80,13 @@ def read_member(title: str, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarr
         check_expansion(title, packed.file_size, packed.compress_size)
         check_memory(title, packed.file_size)
         return archive[key]
+
+
+def check_members(title: str, archive: np.lib.npyio.NpzFile) -> None:
+    """Raise DataError for an archive with two arrays of one name, of which one would be lost."""
+    twice = [name for name, count in Counter(archive.files).items() if count > 1]
+    if twice:
+        raise DataError(f"{title}: holds two arrays called {twice[0]!r}; give each its own name")
 
 
 @contextmanager
@@ -83,6 +99,7 @@ def open_npz(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     if not zipfile.is_zipfile(path):
         raise DataError(f"{title}: is not a .npz file, or it is truncated")
     with _pickles(title), np.load(path, allow_pickle=False) as archive:
+        check_members(title, archive)
 
         def member(key: str, columns: Sequence[str] = ()) -> np.ndarray:
             if key not in archive.files:

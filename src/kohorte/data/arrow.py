@@ -25,6 +25,10 @@ _UNITS = (b"unit", b"units")
 _TITLES = (b"description", b"long_name", b"title")
 
 
+#: Last bytes of a stream: the length of a message that is none.
+_END = bytes(4)
+
+
 class ArrowSource(Source):
     """A Parquet or Feather file, read one column at a time.
 
@@ -157,15 +161,31 @@ def open_feather(title: str, path: str | Path, options: ReadOptions) -> Iterator
     with extra("workflow"):
         import pyarrow
     with damages(title), pyarrow.memory_map(str(path)) as mapped:
+        is_stream = False
         try:
             reader = pyarrow.ipc.open_file(mapped)
         except pyarrow.ArrowInvalid:
-            reader = pyarrow.ipc.open_stream(mapped)
+            reader, is_stream = pyarrow.ipc.open_stream(mapped), True
         # Columns lie in the file as they are in memory: nothing is read until it is used.
         table = reader.read_all()
+        if is_stream:
+            _check_end(title, mapped)
         table.validate(full=True)
         source = ArrowSource(title, table.schema, table.num_rows, table.column, options)
     yield source
+
+
+def _check_end(title: str, stream: pyarrow.NativeFile) -> None:
+    """Raise DataError for a stream that was read before its end, or that has none."""
+    end = stream.tell()
+    stream.seek(max(0, end - len(_END)))
+    if stream.read(len(_END)) != _END:
+        raise DataError(f"{title}: is truncated, or was never closed: the mark of its end is missing")
+    if more := stream.size() - end:
+        raise DataError(
+            f"{title}: holds {more} bytes behind its end, which would be left out: make one stream "
+            "of several"
+        )
 
 
 def _pandas_index(schema: pyarrow.Schema) -> list[str]:

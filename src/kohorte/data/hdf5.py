@@ -6,6 +6,7 @@ Tables by column are those of vaex, of pandas, of PyTables, of astropy and of ma
 import io
 import json
 import logging
+import math
 import os
 import pickle
 import re
@@ -104,9 +105,27 @@ def find_dataset(
         if found.size and found.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED:
             raise DataError(f"{title}: {key!r} was made but never written")
         check_expansion(f"{title}: {key!r}", found.nbytes, os.stat(file.filename).st_size)
+        _check_written(title, key, found)
         if try_text and h5py.check_string_dtype(found.dtype) and found.dtype.kind == "O":
             _try_text(title, file, found)
     return found
+
+
+def _check_written(title: str, key: str, dataset: h5py.Dataset) -> None:
+    """Raise DataError for a dataset in parts of which some were never written: they read as 0.
+
+    One that says itself what such entries are may be meant so.
+    """
+    if dataset.is_virtual or not dataset.chunks or not dataset.size:
+        return
+    stated = dataset.id.get_create_plist().fill_value_defined()
+    parts = math.prod(-(-n // size) for n, size in zip(dataset.shape, dataset.chunks, strict=True))
+    if stated == h5py.h5d.FILL_VALUE_DEFAULT and dataset.id.get_num_chunks() < parts:
+        raise DataError(
+            f"{title}: {key!r} was written in part: {dataset.id.get_num_chunks()} of its {parts} "
+            "chunks are there, and the rest would be read as 0; write all of it, or give it a "
+            "fillvalue where that is meant"
+        )
 
 
 def check_parts(
@@ -139,6 +158,7 @@ def check_parts(
         if not isinstance(source, h5py.Dataset):
             raise DataError(f"{title}: {name!r} is made of {part!r}, which is no dataset")
         check_parts(title, file, source, above)
+        _check_written(title, part, source)
     if sum(part.vspace.get_select_npoints() for part in parts) < (dataset.size or 0):
         raise DataError(f"{title}: {name!r} is a virtual dataset that has no data for some entries")
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from kohorte.data.arrays import open_npy_array, read_member
+from kohorte.data.arrays import check_members, open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, has_member, open_file
 from kohorte.data.names import TEXT_KEYS, find_file, find_reader
-from kohorte.data.reading import LARGEST_WHOLE, ReadOptions, damages
+from kohorte.data.reading import ReadOptions, damages, whole_digits
 from kohorte.data.sources import open_source
 from kohorte.errors import DataError
 
@@ -159,13 +159,14 @@ def _encode(title: str, what: str, values: np.ndarray, noise: int | None) -> Ope
         numbers = np.array([np.nan if text is None else known[text] for text in texts], float)
     else:
         raise DataError(f"{title}: {what} holds {values.dtype}, but labels are numbers or text")
+    digits = whole_digits(numbers.dtype)
     with np.errstate(invalid="ignore"):
-        broken = ~absent & ((numbers != np.floor(numbers)) | (np.abs(numbers) > LARGEST_WHOLE))
+        broken = ~absent & ((numbers != np.floor(numbers)) | (np.abs(numbers) >= 2.0**digits))
     if broken.any():
         row = int(np.argmax(broken))
         raise DataError(
-            f"{title}: {what}, data row {row}: {numbers[row]} is not a whole number up to 2^53, "
-            "but labels are cluster ids"
+            f"{title}: {what}, data row {row}: {numbers[row]} is not a whole number below "
+            f"2^{digits}, but labels are cluster ids"
         )
     _check_some(title, what, absent)
     ids = np.where(absent, left_out, numbers).astype(np.int64)
@@ -242,6 +243,7 @@ def _array_of(title: str, name: str) -> np.ndarray | None:
     if not zipfile.is_zipfile(path):
         return None
     with damages(title), np.load(path, allow_pickle=False) as archive:
+        check_members(title, archive)
         arrays = [key for key in archive.files if key == name] or archive.files
         if len(arrays) == 1:
             found = read_member(title, archive, arrays[0])

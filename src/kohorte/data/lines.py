@@ -11,7 +11,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -28,8 +28,12 @@ _PACKED = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zst",
     b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",  # one without members
 }
 _UNPACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
+
+#: Packed bytes that are read at a time.
+_BLOCK = 1 << 16
 
 #: Longest first line, in characters: a packed file could hold one that fills the memory. And how
 #: much is looked at after it.
@@ -99,11 +103,9 @@ def _unpack(title: str, file: IO[bytes]) -> Iterator[Any]:
         with gzip.GzipFile(fileobj=file) as stream:
             yield stream
     elif kind == "bz2":
-        with bz2.BZ2File(file) as stream:
-            yield stream
+        yield _Unpacked(file, bz2.BZ2Decompressor)
     elif kind == "xz":
-        with lzma.LZMAFile(file) as stream:
-            yield stream
+        yield _Unpacked(file, lzma.LZMADecompressor)
     elif kind == "zst":
         with extra("workflow"):
             import pyarrow
@@ -123,8 +125,48 @@ def _unpack(title: str, file: IO[bytes]) -> Iterator[Any]:
                 raise DataError(
                     f"{title}: is a zip archive of {len(members)} files; unpack it and name one"
                 )
-            with archive.open(members[0]) as stream:
+            try:
+                stream = archive.open(members[0])
+            except (RuntimeError, NotImplementedError) as error:  # a password, another method
+                raise DataError(
+                    f"{title}: is a zip archive that cannot be unpacked here ({error}); unpack it"
+                ) from error
+            with stream:
                 yield stream
+
+
+class _Unpacked(io.RawIOBase):
+    """What is packed by bzip2 or xz, in one stream or several.
+
+    Python's own readers take a damaged beginning of a later stream for the end of the file, and
+    the rows from there on would be left out.
+    """
+
+    def __init__(self, file: IO[bytes], make: Callable[[], Any]) -> None:
+        self._file, self._make = file, make
+        self._decoder = make()
+
+    def readable(self) -> bool:
+        """Tell that this can be read."""
+        return True
+
+    def readinto(self, into: Any) -> int:
+        """Fill a buffer; OSError, LZMAError or EOFError where the file is damaged or cut."""
+        while True:
+            packed = b""
+            if self._decoder.eof:
+                packed = self._decoder.unused_data.lstrip(b"\0")  # streams may have zeros behind
+                while not packed and (more := self._file.read(_BLOCK)):
+                    packed = more.lstrip(b"\0")
+                if not packed:
+                    return 0
+                self._decoder = self._make()
+            elif self._decoder.needs_input and not (packed := self._file.read(_BLOCK)):
+                raise EOFError("the end of the packed data is missing")
+            found = self._decoder.decompress(packed, max_length=len(into))
+            if found:
+                into[: len(found)] = found
+                return len(found)
 
 
 class Lines:

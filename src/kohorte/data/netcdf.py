@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Hashable, Iterable, Iterator
@@ -32,6 +33,8 @@ from kohorte.errors import DataError
 if TYPE_CHECKING:
     import xarray as xr
     import zarr
+
+_LOG = logging.getLogger(__name__)
 
 #: What NetCDF leaves in entries that were never written, by kind and bytes, where no _FillValue is.
 _UNWRITTEN = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36}
@@ -144,6 +147,13 @@ def _arrays(title: str, group: zarr.Group | zarr.Array) -> Iterator[tuple[str, z
         if "pickle" in str(array.metadata.to_dict()).lower():
             raise DataError(
                 f"{title}: array {name!r} holds pickled objects, which are never loaded"
+            )
+        there, parts, fill = array.nchunks_initialized, array.nchunks, array.fill_value
+        if there < parts and fill is not None and fill == fill:
+            _LOG.warning(
+                "%s: array %r: %d of its %d chunks are in the store, and the others are read as "
+                "%s; copy the store again if it should have them",
+                *(title, name, there, parts, fill),
             )
         yield name, array
 

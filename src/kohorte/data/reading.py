@@ -356,6 +356,14 @@ class ArraySource(Source):
             return np.asarray(self._labels[()])[rows]
 
 
+def whole_digits(dtype: np.dtype) -> int:
+    """Return for how many digits of base 2 floats hold every whole number: of float64 53.
+
+    Beyond that two ids are one.
+    """
+    return min(int(np.finfo(dtype).nmant) + 1, 53)
+
+
 def float_type(dtype: npt.DTypeLike) -> np.dtype:
     """Return float32 if that holds all numbers of `dtype`, else float64, rounded if need be."""
     promoted = np.promote_types(dtype, np.float32)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte._text import visible
-from kohorte.data.reading import LARGEST_WHOLE, Source, decode_text
+from kohorte.data.reading import LARGEST_WHOLE, Source, decode_text, whole_digits
 from kohorte.data.table import UNKNOWN, Beside
 from kohorte.errors import ConfigError, DataError
 
@@ -223,7 +223,8 @@ def check_ids(title: str, ids: Mapping[str, np.ndarray], rows: np.ndarray) -> No
 
 def _check_whole(values: np.ndarray, fault: Any) -> None:
     with np.errstate(invalid="ignore"):
-        broken = np.flatnonzero((values != np.floor(values)) | (np.abs(values) > LARGEST_WHOLE))
+        most = 2.0 ** whole_digits(values.dtype)
+        broken = np.flatnonzero((values != np.floor(values)) | (np.abs(values) >= most))
     broken = broken[~np.isnan(values[broken])]
     if broken.size:
         raise fault(

@@ -26,7 +26,7 @@ _BYTES_PER_BYTE = 4
 class SheetSource(Source):
     """A sheet whose first row that is not empty names the columns; rows without entry are skipped.
 
-    Numbers are those that the program stored with a formula. Text is read as in a text file.
+    In a table of one column they are missing values, up to the last entry. Numbers are those that the program stored with a formula. Text is read as in a text file.
     """
 
     def __init__(
@@ -36,12 +36,14 @@ class SheetSource(Source):
         filled = [row for row, record in enumerate(cells) if not all(map(_is_empty, record))]
         if not filled:
             raise DataError(f"{title}: is empty; a row with names and rows of values are needed")
-        header, self._rows = cells[filled[0]], filled[1:]
+        header = cells[filled[0]]
         used = [
             column
             for column in range(len(header))
             if not all(_is_empty(cells[row][column]) for row in filled)
         ]
+        # In a table of one column an empty cell is a missing value.
+        self._rows = filled[1:] if len(used) > 1 else list(range(filled[0] + 1, filled[-1] + 1))
         self.names = tuple("" if _is_empty(n) else _text(n) for n in (header[c] for c in used))
         self._records = [[cells[row][column] for column in used] for row in self._rows]
         self.n_rows = len(self._records)

@@ -117,9 +117,10 @@ class TextSource(Source):
         with self._open() as stream:
             lines = first_lines(self.title, stream, 50)
         if lines and "\x00" in lines[0]:
+            wide = "utf-16-be" if lines[0].startswith("\x00") else "utf-16-le"
             raise DataError(
                 f"{self.title}: has a zero byte in line 1, so it is no text in "
-                f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as 'utf-16-le'"
+                f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as {wide!r}"
             )
         named = named_delimiter(lines[0]) if lines else None
         if named is not None:
