@@ -7,6 +7,7 @@ import contextlib
 import difflib
 import math
 import operator
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -46,6 +47,16 @@ def suggest(name: object, options: Iterable[str]) -> str:
         return "there are none"
     more = f" and {len(options) - _SHOWN} more" if len(options) > _SHOWN else ""
     return f"there are {', '.join(repr(option) for option in options[:_SHOWN])}{more}"
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Raise ConfigError for the name of a file that is no text, which no result could record."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"{os.fspath(path)!a}: the name is no UTF-8 text; give the file, or its folder, another"
+        ) from None
 
 
 def choose(table: Mapping[str, T], name: object, what: str) -> T:

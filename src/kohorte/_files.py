@@ -21,6 +21,7 @@ from kohorte.errors import ResultError
 _REMEDIES = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room in your quota",
+    errno.EFBIG: "raise the limit of the size of files (ulimit -f)",
     errno.EROFS: "make that file system writable",
     errno.EACCES: "get the permission to write there",
     errno.EPERM: "get the permission to write there",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import os
@@ -52,6 +53,7 @@ _LARGE = 200 << 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status: 0, 1 for a fault, 2 for a wrong call, 130."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no text
     given, passed = _split(given)
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("only `kohorte run` passes what follows -- to Snakemake")
     parsed.passed = passed
     try:
+        _check_folder()
         status = parsed.function(parsed)
         sys.stdout.flush()
     except KohorteError as error:
@@ -70,7 +73,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # such as `kohorte check mine.yaml | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
+        from kohorte.study.logs import lacking
+
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = "the output"
+        if not (text := lacking(error)):
+            raise
+        with contextlib.suppress(OSError, ValueError):  # What it wrote has no room, either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _say(text, 1)
     return int(status or 0)
+
+
+def _open_streams() -> None:
+    """Give the standard streams that the caller has closed, to the programs called here as well."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It takes the lowest number that is free
+        if getattr(sys, name) is None:
+            stream = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def _check_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ConfigError(
+            f"the folder that kohorte is called in cannot be read ({error.strerror}); it may have "
+            "been deleted: go to one that is there (cd)"
+        ) from None
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -232,6 +267,7 @@ def _find(name: str | None) -> StudyFile:
 
 def _init(parsed: argparse.Namespace) -> int:
     from kohorte.command.columns import tabulate
+    from kohorte.command.studies import write_file
     from kohorte.command.tables import propose_study
 
     look, name, text = propose_study(parsed.table, parsed.study, _read_data(parsed.data))
@@ -246,17 +282,9 @@ def _init(parsed: argparse.Namespace) -> int:
     print(f"{parsed.table}: {look.n_rows} rows, {len(look.columns)} columns\n")
     for line in tabulate(look):
         print(f"  {line}")
-    _write(path, text)
+    write_file(path, text)
     print(f"\n{path}: written; edit it, then `kohorte check {path}` and `kohorte run {path}`")
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _check(parsed: argparse.Namespace) -> int:
@@ -459,12 +487,13 @@ def _open(parsed: argparse.Namespace) -> int:
 
 
 def _profile(parsed: argparse.Namespace) -> int:
+    from kohorte.command.studies import write_file
     from kohorte.command.workflow import workflow_folder
 
     path = Path(parsed.name, "config.yaml")
     if path.exists():
         raise ConfigError(f"{path}: is there already; edit it, or delete it first")
     packaged = workflow_folder() / "workflow" / "profiles" / path
-    _write(path, packaged.read_text(encoding="utf-8"))
+    write_file(path, packaged.read_text(encoding="utf-8"))
     print(f"{path}: written; edit it, then `kohorte run STUDY --profile {parsed.name}`")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import suggest
+from kohorte._files import replacing
 from kohorte.command.workflow import workflow_folder
 from kohorte.data.names import find_reader, is_file
 from kohorte.errors import ConfigError
@@ -76,7 +77,7 @@ def find_study(name: str) -> StudyFile:
     `name`: of a configuration, of a study, of the folder of its results, or of the table that a
     study in this folder is about. ConfigError where there is none.
     """
-    if is_config(name) and Path(name).is_file():
+    if is_config(name) and Path(name).exists() and not Path(name).is_dir():
         return read_study(name)
     folder = Path(name)
     meant = folder.name if (folder / "ensemble.h5").exists() or "/" in name.rstrip("/") else name
@@ -133,8 +134,24 @@ def _named_files(*folders: Path) -> Iterator[tuple[Path, str]]:
     for folder in folders or (Path(), Path("config")):
         for path in sorted(folder.glob("*")):
             if path.suffix.lower() in CONFIGS and path.is_file() and path.stat().st_size < _LARGEST:
-                text = path.read_text(encoding="utf-8", errors="replace")
+                try:
+                    text = path.read_text(encoding="utf-8", errors="replace")
+                except OSError:  # What nobody may read is the study of somebody else.
+                    continue
                 if found := _NAMED.search(text):
                     yield path, next(filter(None, found.groups()), "")
                 elif _OF_STUDY.search(text):
                     yield path, reading.study_name(path)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole, or leave what is there; ConfigError where that is not possible."""
+    target = path.resolve()  # A link stays one
+    try:
+        if target.exists() and not target.is_file():  # such as /dev/stdout
+            path.write_text(text, encoding="utf-8")
+            return
+        with replacing(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error

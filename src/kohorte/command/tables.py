@@ -12,7 +12,7 @@ from typing import Any
 from kohorte._checks import extra, suggest
 from kohorte.command.columns import Look, listen, look_at
 from kohorte.command.proposal import name_study, propose, write_proposal
-from kohorte.command.studies import StudyFile, is_same_source, read_study
+from kohorte.command.studies import StudyFile, is_same_source, read_study, write_file
 from kohorte.data.reading import ReadOptions
 from kohorte.data.sources import open_source
 from kohorte.errors import ConfigError, DataError
@@ -137,10 +137,7 @@ def study_of_table(
             f"another study: kohorte run {source} --study NAME"
         )
     look, _, text = propose_study(source, study, given)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+    write_file(path, text)
     print(f"{path}: written; it holds the study of {source}, to be repeated or edited")
     proposal = propose(look)
     print(f"  features  {', '.join(proposal.features)}")

@@ -20,6 +20,7 @@ from kohorte._processes import heed_interrupts
 from kohorte.errors import ConfigError, MissingExtraError
 from kohorte.study import claims
 from kohorte.study.limits import check_limits
+from kohorte.study.outside import MEMORY
 
 #: Where the wheel has its copy of the workflow, in the package.
 PACKAGED = "_workflow"
@@ -112,6 +113,10 @@ def run_snakemake(arguments: Sequence[str], claim: claims.Claim | None = None) -
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     if claim is not None:
         environment[claims.VARIABLE] = str(claim.path.resolve())
+    # Names in any alphabet can be logged, wherever this runs.
+    environment.setdefault("PYTHONUTF8", "1")
+    if not _has_cache(environment):
+        environment["XDG_CACHE_HOME"] = str((MEMORY / "cache").resolve())
     # Snakemake's reports leave some of its own coroutines alone, and say so.
     environment.setdefault("PYTHONWARNINGS", "ignore:coroutine:RuntimeWarning")
     with subprocess.Popen(
@@ -136,6 +141,16 @@ def run_snakemake(arguments: Sequence[str], claim: claims.Claim | None = None) -
         finally:
             signal.signal(signal.SIGTERM, former)
     return INTERRUPTED if interrupted or status == -signal.SIGINT else status
+
+
+def _has_cache(environment: Mapping[str, str]) -> bool:
+    """Tell whether Snakemake can keep what it caches, without which it does not start."""
+    folder = Path(environment.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "snakemake")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 def _has_terminal() -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from kohorte._checks import suggest
+from kohorte._checks import check_name, suggest
 from kohorte.errors import ConfigError, DataError, MissingFileError
 
 
@@ -134,6 +134,7 @@ def find_file(title: str) -> Path:
     none of that name.
     """
     try:
+        check_name(title)
         path = Path(locate(title))
         if not path.exists():
             scheme, colon, _ = title.partition(":")
@@ -147,6 +148,8 @@ def find_file(title: str) -> Path:
             raise DataError(f"{title}: is {what}, but a file is needed")
         if path.stat().st_size == 0:
             raise DataError(f"{title}: is an empty file")
+    except ConfigError as error:
+        raise DataError(str(error)) from None
     except DataError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

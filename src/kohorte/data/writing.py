@@ -139,7 +139,13 @@ def _write_text(path: Path, options: ReadOptions, added: Added, destination: Pat
         source = opened.origin
         assert isinstance(source, TextSource)
         entry = added.place(source.n_rows)
-        words = [_as_words(values, options) for values in added.columns.values()]
+        # What is added, such as names of groups, runs in no spreadsheet.
+        words = [
+            [guard_cell(word) for word in _as_words(values, options)]
+            if values.dtype.kind in "OSU"
+            else _as_words(values, options)
+            for values in added.columns.values()
+        ]
         names = added.names(source.names)
         # A copy of columns between blanks has commas.
         is_spaced = source.delimiter == " " or extension(str(path)) not in (".tsv", ".tab", ".txt")
@@ -245,7 +251,9 @@ def _write_excel(path: Path, options: ReadOptions, added: Added, destination: Pa
             entries = _plain(values)
             for row, k in zip(source.rows, entry.tolist(), strict=True):
                 if k >= 0 and entries[k] is not None:
-                    sheet.cell(row + 1, beside + offset, entries[k])
+                    cell = sheet.cell(row + 1, beside + offset, entries[k])
+                    if isinstance(entries[k], str):
+                        cell.data_type = "s"  # and no formula
         book.save(destination)
 
 

@@ -216,6 +216,8 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     path = Path(path)
     if not path.exists():
         raise ResultError(f"{path}: this result does not exist; run the rule that makes it")
+    if not path.is_file():  # A pipe would be waited for.
+        raise ResultError(f"{path}: is no file, and so no result of kohorte")
     try:
         state = path.stat()
         sealed = _is_sealed(path, state.st_ino, state.st_size, state.st_mtime_ns)
@@ -232,16 +234,26 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
         if found != {"kind": kind, "format": str(FORMAT)}:
             raise ResultError(
                 f"{path}: expected a {kind} file of layout {FORMAT}, found {found['kind']} of "
-                f"layout {found['format']}; delete it and run again"
+                f"layout {found['format']}; {_other_file(found, kind)}"
             )
         if not sealed:
             raise ResultError(
-                f"{path}: has no checksum that tells whether it is whole; delete it and run again"
+                f"{path}: has no checksum that tells whether it is whole; where kohorte should "
+                "have made it, move it away and run again"
             )
         link = file.id.links.visit(_link_elsewhere, info=True)
         if link is not None:
             raise ResultError(f"{path}: {link!r} leads to another place, which is refused")
         yield file
+
+
+def _other_file(found: Mapping[str, str], kind: str) -> str:
+    """Say what to do with a file that may be whole, and is not the one that was meant."""
+    if found["kind"] != kind:
+        return f"name a {kind} file; if this one lies in its place, move it away and run again"
+    return (
+        "another version of kohorte made it: read it with that one, or move it away and run again"
+    )
 
 
 def _not_whole(path: Path, error: Exception) -> ResultError:

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kohorte.errors import ConfigError
+from kohorte._text import ACTING
+from kohorte.data.names import find_file
+from kohorte.errors import ConfigError, DataError, MissingFileError
 
 #: What the file says of a group; all but its number may be left out.
 KEYS = ("group", "name", "colour", "points")
@@ -22,7 +24,7 @@ MOST_CHARACTERS = 60
 
 _LARGEST = 5_000_000  # bytes
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSEEN = re.compile(f"[{ACTING}\t\n]")
 
 _FORM = (
     'as the explorer saves it: {"groups": [{"group": 0, "name": "red", "colour": "#D55E00"}]}; '
@@ -46,11 +48,18 @@ def read_group_names(path: str | Path) -> list[dict[str, Any]]:
     """
     path = Path(path).expanduser()
     try:
+        find_file(str(path))
+    except MissingFileError:
+        pass  # of which more is said below
+    except DataError as error:  # it would be waited for, or never end
+        raise ConfigError(f"groups.file: {error}; it must be {_FORM}") from None
+    try:
         if path.stat().st_size > _LARGEST:
             raise ConfigError(
                 f"groups.file: {path}: too large for names of groups; it must be {_FORM}"
             )
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_each_once)
     except FileNotFoundError:
         raise ConfigError(
             f"groups.file: {path}: no such file; save one from the explorer of the study, or leave "
@@ -79,6 +88,14 @@ def read_group_names(path: str | Path) -> list[dict[str, Any]]:
         listed = "".join(f"\n  - {fault}" for fault in faults[:20])
         raise ConfigError(f"groups.file: {path}:{listed}")
     return sorted(rows, key=lambda row: row["group"])
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping of what JSON says, in which no key is given twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a key of {', '.join(map(repr, found))} is given twice")
+    return found
 
 
 def _find_faults(number: int, row: dict[str, Any]) -> Iterator[str]:

@@ -31,7 +31,14 @@ def job_log(path: str) -> Iterator[logging.Logger]:
 
 def _log_job(path: str, unwritten: list[str]) -> Iterator[logging.Logger]:
     try:
-        logging.basicConfig(filename=path, filemode="w", level=logging.INFO, force=True)
+        logging.basicConfig(
+            filename=path,
+            filemode="w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            level=logging.INFO,
+            force=True,
+        )
     except OSError as error:
         _tell(f"{path}: cannot be written ({error.strerror})", [path])
         raise SystemExit(1) from None
@@ -81,6 +88,10 @@ def lacking(error: BaseException) -> str:
         return f"out of memory ({error}); {RAISE_LIMITS}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make room"
+    if isinstance(error, OSError) and error.errno in (errno.EFBIG, errno.EMFILE, errno.ENFILE):
+        limit = "-f" if error.errno == errno.EFBIG else "-n"
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror}; raise the limit of this shell (ulimit {limit})"
     return ""
 
 

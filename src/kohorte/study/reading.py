@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kohorte._checks import extra
+from kohorte._checks import check_name, extra
 from kohorte.errors import ConfigError
 
 Schema = Mapping[str, Any]
@@ -31,6 +33,10 @@ TAKEN = (
     *("data", "lattice", "training", "segmentation", "realizations", "structure", "ensemble"),
     *("figures", "groups", "explorer", "classification", "prediction", "comparison", "execution"),
 )
+
+
+#: Bytes of a configuration: 100,000 label files with long names have room.
+_LARGEST = 32 << 20
 
 
 class ReadDict(dict[str, Any]):
@@ -51,7 +57,17 @@ class ReadList(list[Any]):
 
 def read_config(path: str | Path) -> Any:
     """Read a YAML or JSON file as plain data; ConfigError says where it is none, or a key twice."""
+    check_name(path)
     try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):  # A pipe can be read once, and is read again by jobs.
+            what = "a directory" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+            raise ConfigError(f"{path}: is {what}, but the file of a study is needed")
+        if found.st_size > _LARGEST:
+            raise ConfigError(
+                f"{path}: has {found.st_size} bytes, and is no configuration: these have at most "
+                f"{_LARGEST}"
+            )
         return _parse(Path(path).read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
