@@ -5,7 +5,7 @@ from kohorte.analysis.classification import classify_points
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0], snakemake.input):
         table = classify_points(
             snakemake.params.test,
             data=snakemake.input.data,

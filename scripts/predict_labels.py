@@ -14,7 +14,7 @@ from kohorte.analysis.prediction import (
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]) as log:
+    with job_log(snakemake.log[0], snakemake.input) as log:
         source, ensemble = snakemake.params.source, Path(snakemake.input.ensemble)
         study = store.read_data(snakemake.input.data, mapped=True)
         points = read_points(source, snakemake.input.data)

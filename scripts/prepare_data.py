@@ -5,7 +5,7 @@ from kohorte.data.prepared import prepare_data
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]) as log:
+    with job_log(snakemake.log[0], snakemake.input) as log:
         options, seed = snakemake.params.options, snakemake.params.seed
         data = prepare_data(options, seed=seed)
         store.write_data(snakemake.output.data, data, options=options, seed=seed)

@@ -10,7 +10,7 @@ from inspect import signature
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0], snakemake.input):
         params = dict(snakemake.params.items())
         module, _, name = params.pop("step").partition(":")
         function = getattr(import_module(module), name)

@@ -7,7 +7,7 @@ from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
     with (
-        job_log(snakemake.log[0]),
+        job_log(snakemake.log[0], snakemake.input),
         store.open_label_arrays(
             snakemake.input.labels, snakemake.params.files, **snakemake.params.reading
         ) as labels,

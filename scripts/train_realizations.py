@@ -4,7 +4,7 @@ from kohorte.jobs.training import train_batch
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0], snakemake.input):
         train_batch(
             snakemake.output.index,
             data=snakemake.input.data,

@@ -4,7 +4,7 @@ from kohorte.explorer.page import write_explorer
 from kohorte.study.logs import job_log
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0], snakemake.input):
         inputs, params = snakemake.input, snakemake.params
         write_explorer(
             snakemake.output.page,

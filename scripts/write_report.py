@@ -10,7 +10,7 @@ from kohorte.study.logs import job_log
 from kohorte.study.manifest import provenance_rows
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0], snakemake.input):
         inputs, params = snakemake.input, snakemake.params
         files = {
             **{k: [f] for k, f in zip(params.origins, inputs.get("origins", []), strict=True)},

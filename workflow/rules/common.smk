@@ -66,6 +66,7 @@ from kohorte.study.outside import (
 from kohorte.study.plan import batches, plan_study
 from kohorte.study.reading import read_study
 from kohorte.study.runs import (
+    VARIABLE as RECORD_VARIABLE,
     check_content,
     check_owner,
     describe_version,
@@ -130,6 +131,7 @@ def read_again():
         # What a file says by now is for the next run.
         started_with, content = read_record(RECORD)
         if started_with is not None:
+            os.environ[RECORD_VARIABLE] = os.path.abspath(RECORD)
             return started_with, content
     read = read_study(workflow.configfiles, workflow.config_settings.config_args or [])
     as_snakemake_did = workflow.config_settings.overwrite_config
@@ -521,7 +523,14 @@ def start_run(log):
     if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
         outlast_controller(plugin)
     content = contents(None)
-    write_record(RECORD, as_read, content)
+    keys = {*SOURCES, "prediction.source"}
+    files = {
+        plain: (key, digest_once(path))
+        for plain, (key, path) in NAMED.items()
+        if key in keys and is_file(path) and not is_made(path)
+    }
+    write_record(RECORD, as_read, content, files)
+    os.environ[RECORD_VARIABLE] = os.path.abspath(RECORD)
     tell(study=STUDY.name, log=log, maps={batch: len(ids) for batch, ids in BATCHES.items()})
     if HAS_DATA or STUDY.labels:
         # Where nothing can be written, the first job says so, and what to do.

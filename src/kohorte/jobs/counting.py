@@ -26,6 +26,12 @@ from kohorte.jobs.devices import require_gpu
 
 _LOG = logging.getLogger(__name__)
 
+#: Of counts that do not belong to the labels that they meet.
+OTHER_LABELS = (
+    "made from other labels, which were changed meanwhile; run again, and delete it if it is named "
+    "again"
+)
+
 
 def count_slab(
     index: str | Path,
@@ -161,7 +167,7 @@ def _read_slabs(
     for path in (Path(index).with_suffix(".h5") for index in indexes):
         overlaps, contents = store.read_overlaps(path)
         if list(contents.items()) != expected or overlaps.noise != noise:
-            raise ResultError(f"{path}: counted from other labels; delete it and run again")
+            raise ResultError(f"{path}: {OTHER_LABELS}")
         yield overlaps
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kohorte import store
 from kohorte.errors import ResultError
-from kohorte.jobs.counting import combine_counts
+from kohorte.jobs.counting import OTHER_LABELS, combine_counts
 from kohorte.jobs.novelty import study_novelty
 from kohorte.structure import read_structure
 
@@ -74,7 +74,7 @@ def label_slab(
     ensemble, contents = store.read_combined(combined, counts=False)
     with store.open_label_arrays(labels, files, **reading) as opened:
         if list(contents.items()) != list(zip(opened.ids, opened.contents, strict=True)):
-            raise ResultError(f"{combined}: made from other labels; delete it and run again")
+            raise ResultError(f"{combined}: {OTHER_LABELS}")
         novelty = [study_novelty(data, labels, opened.ids)] if data else []
         store.write_slab(
             points,

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from kohorte._files import MEMORY, digest_content
 from kohorte.data.labels import UNSEEN, OpenedLabels, negative_id, open_labels
-from kohorte.data.names import label_parts
+from kohorte.data.names import label_parts, locate
 from kohorte.ensemble.labels import find_copies
 from kohorte.errors import DataError
 from kohorte.provenance import library_digest
@@ -32,7 +33,7 @@ class LabelArrays:
 
     ids: tuple[str, ...]  # The id of each realization
     arrays: tuple[Any, ...]  # Its labels: array, memory map or HDF5 dataset
-    #: A text that changes when the labels do: digest, or size and time of a file
+    #: A text that changes when the labels, or how they are read, do
     contents: tuple[str, ...]
     copies: Mapping[str, str] = field(default_factory=dict)
     #: Id of the points that a realization leaves out, or did not see; None where there is none
@@ -92,11 +93,13 @@ def open_label_arrays(
             if gaps and noise is None:
                 noise = UNSEEN
                 _refuse_negative(paths, opened)
-            # Reading all of a large file for its digest would cost more than counting it.
-            stats = [path.stat() for path in paths]
+            # Size and date would not do: archives give all files one date, and copies a new one. The
+            # workflow that runs here has read each file, and remembers its digest.
+            memory = MEMORY if MEMORY.parent.is_dir() else None
+            digests = [digest_content(locate(str(path)), memory) for path in paths]
             code = library_digest(*label_parts(files.values()))
             read = json.dumps([name, noise, options, code], sort_keys=True)
-            contents = [f"{s.st_size} bytes of {s.st_mtime_ns}, {read}" for s in stats]
+            contents = [f"{digest}, {read}" for digest in digests]
             found = LabelArrays(
                 tuple(files), tuple(arrays), tuple(contents), noise=noise, gaps=gaps
             )

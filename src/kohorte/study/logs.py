@@ -8,17 +8,20 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kohorte._text import VisibleFormatter, visible
 from kohorte.errors import KohorteError
 from kohorte.study.limits import RAISE_LIMITS
+from kohorte.study.runs import check_unchanged
 from kohorte.study.terminal import is_shown_from_logs
 
 
 @contextlib.contextmanager
-def job_log(path: str) -> Iterator[logging.Logger]:
+def job_log(path: str, inputs: Iterable[object] = ()) -> Iterator[logging.Logger]:
     """Send log messages and warnings of a block to a file; yields the logger.
+
+    `inputs`: of the job, of which those from outside must be as they were when its run started.
 
     What kohorte warns of goes to standard error as well, where it is seen.
     A `KohorteError`, an interrupt and a lack of memory are written to the file and, without a
@@ -26,10 +29,12 @@ def job_log(path: str) -> Iterator[logging.Logger]:
     other error is written with its traceback and raised again.
     """
     with unwritten_once() as unwritten:
-        yield from _log_job(path, unwritten)
+        yield from _log_job(path, inputs, unwritten)
 
 
-def _log_job(path: str, unwritten: list[str]) -> Iterator[logging.Logger]:
+def _log_job(
+    path: str, inputs: Iterable[object], unwritten: list[str]
+) -> Iterator[logging.Logger]:
     try:
         logging.basicConfig(
             filename=path,
@@ -56,6 +61,7 @@ def _log_job(path: str, unwritten: list[str]) -> Iterator[logging.Logger]:
     logger.info("device: the CPU of %s (%s), %s cores", platform.node(), platform.machine(), cores)
     try:
         yield logger
+        check_unchanged(inputs)
     except KohorteError as error:
         logger.error("%s", error)
         _tell(str(error), unwritten)

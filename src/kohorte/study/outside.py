@@ -8,79 +8,22 @@ them.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-import stat
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kohorte._files import replacing
+from kohorte._files import MEMORY, digest_content, short_digest
 from kohorte.data.names import find_file, is_file, locate
-from kohorte.errors import ConfigError, DataError, MissingFileError, ResultError
-
-#: Where a workflow keeps what it knows of files, in the directory that Snakemake runs in.
-MEMORY = Path(".snakemake", "kohorte")
-
-#: A file that was written within so many seconds may be written again with the same dates.
-_FRESH = 2.0
+from kohorte.errors import ConfigError, DataError, MissingFileError
 
 #: What Snakemake reads as wildcards, and as names of folders, in paths.
 _PATTERN = "{}<>"
-_LARGE = 4 << 30  # bytes whose reading is announced
 
 
 def content_digest(path: str | Path, memory: Path | None = MEMORY) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder with their names.
-
-    A digest is kept in `memory`, with size and dates of the file, so that a large file is read
-    once. Its date of change (ctime) is among them, which no program sets back. Returns "missing"
-    where there is nothing, and "no file" for a device or pipe, which is not read.
-    """
-    path = Path(locate(str(path)))
-    if path.is_dir():
-        members = sorted(p for p in path.rglob("*") if p.is_file())
-        parts = [(p.relative_to(path).as_posix(), content_digest(p, memory)) for p in members]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    state = _state(path)
-    if isinstance(state, str):
-        return state
-    note = memory and memory / "content" / f"{_short(os.path.abspath(path))}.json"
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        known = json.loads(note.read_text(encoding="utf-8")) if note else {}
-        if known["state"] == state:
-            return str(known["digest"])
-    if state[0] > _LARGE:
-        size = f"{state[0] / 1e9:.0f} GB"
-        print(f"kohorte: {path} ({size}) is read once, to tell later changes", file=sys.stderr)
-    try:
-        with open(path, "rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return "missing"
-    settled = time.time() - max(state[1:]) / 1e9 > _FRESH
-    if note and settled and _state(path) == state:
-        with contextlib.suppress(OSError, ResultError), replacing(note) as temporary:
-            temporary.write_text(json.dumps({"state": state, "digest": digest}), encoding="utf-8")
-    return digest
-
-
-def _state(path: Path) -> list[int] | str:
-    """Return size and dates of a file, or why there are none."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return "missing"
-    if not stat.S_ISREG(found.st_mode):
-        return "no file"
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
-
-
-def _short(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:20]
+    """Return the digest of a file or folder that a configuration names, as `digest_content`."""
+    return digest_content(locate(str(path)), memory)
 
 
 def plain_name(path: str) -> str:
@@ -99,7 +42,7 @@ def plain_path(path: str, key: str, memory: Path = MEMORY) -> str:
     if not set(_PATTERN) & set(path):
         return path
     target = os.path.abspath(path)
-    link = memory / "links" / _short(target) / plain_name(path)
+    link = memory / "links" / short_digest(target) / plain_name(path)
     with contextlib.suppress(OSError):
         if os.readlink(link) == target:
             return str(link)

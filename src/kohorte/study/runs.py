@@ -14,13 +14,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kohorte import __version__
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
 from kohorte.provenance import library_digest
-from kohorte.study.outside import MEMORY
+from kohorte.study.outside import MEMORY, content_digest
 
 #: Where a study says what it was made from, in its folder.
 OWNER = ".study.json"
@@ -37,11 +38,23 @@ def run_record(
     return memory / "runs" / f"{name[:20]}.json"
 
 
-def write_record(record: Path, config: Mapping[str, Any], content: Content) -> None:
-    """Write what a run starts with: its configuration, and digests of the files from outside."""
+#: Environment variable that names the record of a run for its jobs.
+VARIABLE = "KOHORTE_RECORD"
+
+
+def write_record(
+    record: Path,
+    config: Mapping[str, Any],
+    content: Content,
+    files: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> None:
+    """Write what a run starts with: its configuration, and digests of the files from outside.
+
+    `files`: key and digest of each file that jobs read, by its path as they have it.
+    """
     with replacing(record) as temporary:
-        text = json.dumps({"config": config, "content": content}, ensure_ascii=False)
-        temporary.write_text(text, encoding="utf-8")
+        told = {"config": config, "content": content, "files": files}
+        temporary.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
 
 
 def read_record(record: Path) -> tuple[dict[str, Any] | None, dict[str, list[str]]]:
@@ -58,6 +71,19 @@ def check_content(key: str, now: Sequence[str], started_with: Content) -> None:
         raise ConfigError(
             f"{key}: the file was changed while this run goes on; run again to use it as it is now"
         )
+
+
+def check_unchanged(paths: Iterable[object]) -> None:
+    """Refuse what a job made of files that were changed since its run started: ConfigError.
+
+    `paths`: its inputs, of which those count that the record of the run tells of. A job that ends
+    so leaves no output, which would pass for one of the former files.
+    """
+    files: Mapping[str, Sequence[str]] = {}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        files = json.loads(Path(os.environ[VARIABLE]).read_text(encoding="utf-8"))["files"]
+    for key, digest, path in ((*files[p], p) for p in map(str, paths) if p in files):
+        check_content(key, [content_digest(path)], {key: [digest]})
 
 
 @dataclass(frozen=True)
