@@ -64,6 +64,21 @@ class Prediction:
     winner_share: np.ndarray | None = None
 
 
+def reading_of(source: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how `read_table` reads new points of a study, but for the names of columns.
+
+    `options`: the section `data` of the study.
+    """
+    reader = find_reader(str(source))
+    reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
+    # How the text of the study's table was read says nothing of a file of another kind.
+    reading += TEXT_KEYS if reader and reader.is_text else []
+    reading += ["table"] if reader and reader.has_tables else []
+    how = {name: options[name] for name in reading if name in options}
+    how["label_missing"] = options.get("label_missing", ())
+    return how | {"least_rows": 1, "lenient": True}
+
+
 def read_points(source: str | Path, data: str | Path) -> NewPoints:
     """Read new points as the source of a study was read, and scale them by the study's scaling.
 
@@ -85,15 +100,9 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         label = options["label"] if "truth" in file else None
         columns = store.beside_names(file)
         transformation = store.get_transformation(file)
-    reader = find_reader(str(source))
-    reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
-    # How the text of the study's table was read says nothing of a file of another kind.
-    reading += TEXT_KEYS if reader and reader.is_text else []
-    reading += ["table"] if reader and reader.has_tables else []
-    how = {name: options[name] for name in reading if name in options}
+    how = reading_of(source, options)
     inputs = names if transformation is None else transformation.inputs
-    how |= {"features": inputs, "least_rows": 1, **columns, "lenient": True}
-    how["label_missing"] = options.get("label_missing", ())
+    how |= {"features": inputs, **columns}
     try:
         table = read_table(source, label=label, **how)
     except DataError as error:

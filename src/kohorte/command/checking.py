@@ -10,12 +10,13 @@ from typing import Any
 
 from kohorte._checks import check_slabs, suggest
 from kohorte._text import yaml_name
+from kohorte.analysis.prediction import reading_of
 from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
 from kohorte.data.labels import open_labels
-from kohorte.data.names import feature_sets, find_file, is_file, named_features
-from kohorte.data.prepared import prepare_data
+from kohorte.data.names import feature_sets, find_file, is_file, locate, named_features
+from kohorte.data.prepared import PreparedData, prepare_data
 from kohorte.data.reading import ReadOptions, Source
-from kohorte.data.sources import choose_rows, open_source
+from kohorte.data.sources import choose_rows, open_source, read_table
 from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, named_paths
@@ -36,6 +37,9 @@ from kohorte.study.resources import (
 #: Columns of one kind of fault that are named one by one.
 _SHOWN = 20
 
+
+#: Rows of a table of test points that are looked at.
+_LOOKED_AT = 1000
 
 #: Keys of the section `data` that name columns beside features and label.
 _BESIDE = ("id", "group", "carry")
@@ -85,14 +89,18 @@ def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
     if prepared is not None:
         study = found.collect(plan_study, prepared, modules)
         _check_files(found, prepared)
-    n_rows, n_features = 0, 0
+    n_rows, n_features, table = 0, 0, None
     data = checked["data"]
     if data["source"] is not None and not _is_made(
         data["source"], Path("results", checked["study"])
     ):
-        shape = _check_table(found, data, checked["seed"], read=read)
-        n_rows, n_features = shape or (0, 0)
+        table = _check_table(found, data, checked["seed"], read=read)
+        n_rows, n_features = (0, 0) if table is None else table.features.shape
     if prepared is not None:
+        found.collect(_check_font, prepared["figures"]["font"])
+        if table is not None:
+            _check_names_of_figures(found, prepared["figures"], table.names)
+            _check_test(found, prepared, table)
         n_rows = _check_labels(found, prepared, n_rows) or n_rows
         if n_rows:
             found.collect(check_slabs, prepared["execution"]["slabs"], n_rows)
@@ -179,13 +187,64 @@ def _options_of(data: Mapping[str, Any]) -> ReadOptions:
     return ReadOptions(**options)
 
 
+def _check_font(font: str | None) -> None:
+    """Raise ConfigError for a font that figures cannot be drawn with, when all else is done."""
+    if font is None:
+        return
+    from matplotlib import font_manager, ft2font
+
+    if Path(font).suffix.lower() in (".ttf", ".otf", ".ttc"):
+        if Path(font).exists() and not Path(font).is_file():
+            return  # That has been said.
+        try:
+            ft2font.FT2Font(font)
+        except (OSError, RuntimeError) as error:
+            raise ConfigError(f"figures.font: {font}: cannot be read as a font ({error})") from None
+    elif not Path(font).exists() and font not in (names := font_manager.get_font_names()):
+        raise ConfigError(
+            f"figures.font: no font {font!r} is installed; {suggest(font, sorted(names))}; or give "
+            "the path of a font file"
+        )
+
+
+def _check_names_of_figures(
+    found: Findings, figures: Mapping[str, Any], names: Sequence[str]
+) -> None:
+    """Look for the features that figures are asked to show."""
+    for key in ("feature", "features"):
+        for name in _names_in(figures, key):
+            if name not in names:
+                found.add([f"figures.{key}: no feature {name!r}; {suggest(name, names)}"])
+
+
+def _check_test(found: Findings, config: Mapping[str, Any], table: PreparedData) -> None:
+    """Look at the first of the points that are to be classified, and at how many are near."""
+    section, data = config["classification"], config["data"]
+    test, most = section["test"], max(section["neighbours"])
+    if test is None or not is_file(test) or not Path(locate(test)).is_file():
+        return
+    known = table.truth is not None and int((table.truth >= 0).sum())
+    if known and most > known:
+        found.add(
+            [
+                f"classification.neighbours: {most} is more than the {known} points of known "
+                "class; take fewer"
+            ]
+        )
+    inputs = table.names if table.transformation is None else table.transformation.inputs
+    how = reading_of(test, data) | {"features": inputs, "label": data["label"], "head": _LOOKED_AT}
+    try:
+        read_table(test, **how)
+    except KohorteError as error:
+        found.add([f"classification.test: {error}"])
+
+
 def _check_table(
     found: Findings, data: Mapping[str, Any], seed: int, *, read: bool
-) -> tuple[int, int] | None:
-    """Check the table; returns its numbers of rows and features, None where it cannot be read."""
+) -> PreparedData | None:
+    """Check the table; returns it as it is prepared, None where it cannot be read."""
     if not is_file(data["source"]) or not read:
-        table = found.collect(prepare_data, data, seed=seed) if read else None
-        return None if table is None else table.features.shape
+        return found.collect(prepare_data, data, seed=seed) if read else None
     before = len(found.faults)
 
     def look() -> Look:
@@ -205,7 +264,7 @@ def _check_table(
             found.collect(prepare_data, data, seed=seed) if len(found.faults) == before else None
         )
     found.notes += said
-    return None if table is None else table.features.shape
+    return table
 
 
 def _check_names(found: Findings, data: Mapping[str, Any], source: Source) -> None:

@@ -180,7 +180,9 @@ def _check_end(title: str, stream: pyarrow.NativeFile) -> None:
     end = stream.tell()
     stream.seek(max(0, end - len(_END)))
     if stream.read(len(_END)) != _END:
-        raise DataError(f"{title}: is truncated, or was never closed: the mark of its end is missing")
+        raise DataError(
+            f"{title}: is truncated, or was never closed: the mark of its end is missing"
+        )
     if more := stream.size() - end:
         raise DataError(
             f"{title}: holds {more} bytes behind its end, which would be left out: make one stream "

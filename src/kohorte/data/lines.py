@@ -126,13 +126,13 @@ def _unpack(title: str, file: IO[bytes]) -> Iterator[Any]:
                     f"{title}: is a zip archive of {len(members)} files; unpack it and name one"
                 )
             try:
-                stream = archive.open(members[0])
+                member = archive.open(members[0])
             except (RuntimeError, NotImplementedError) as error:  # a password, another method
                 raise DataError(
                     f"{title}: is a zip archive that cannot be unpacked here ({error}); unpack it"
                 ) from error
-            with stream:
-                yield stream
+            with member:
+                yield member
 
 
 class _Unpacked(io.RawIOBase):

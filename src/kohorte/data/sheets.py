@@ -26,7 +26,8 @@ _BYTES_PER_BYTE = 4
 class SheetSource(Source):
     """A sheet whose first row that is not empty names the columns; rows without entry are skipped.
 
-    In a table of one column they are missing values, up to the last entry. Numbers are those that the program stored with a formula. Text is read as in a text file.
+    In a table of one column they are missing values, up to the last entry. Numbers are those that
+    the program stored with a formula. Text is read as in a text file.
     """
 
     def __init__(

@@ -93,8 +93,8 @@ def open_label_arrays(
             if gaps and noise is None:
                 noise = UNSEEN
                 _refuse_negative(paths, opened)
-            # Size and date would not do: archives give all files one date, and copies a new one. The
-            # workflow that runs here has read each file, and remembers its digest.
+            # Size and date would not do: archives give all files one date, and copies have a new
+            # one. A workflow that runs here has read each file, and remembers its digest.
             memory = MEMORY if MEMORY.parent.is_dir() else None
             digests = [digest_content(locate(str(path)), memory) for path in paths]
             code = library_digest(*label_parts(files.values()))

@@ -32,9 +32,7 @@ def job_log(path: str, inputs: Iterable[object] = ()) -> Iterator[logging.Logger
         yield from _log_job(path, inputs, unwritten)
 
 
-def _log_job(
-    path: str, inputs: Iterable[object], unwritten: list[str]
-) -> Iterator[logging.Logger]:
+def _log_job(path: str, inputs: Iterable[object], unwritten: list[str]) -> Iterator[logging.Logger]:
     try:
         logging.basicConfig(
             filename=path,

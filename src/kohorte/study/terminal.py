@@ -55,6 +55,8 @@ _LINES = re.compile(r'^  File "[^"]*", line \d+, in .*\n?', re.MULTILINE)
 #: What Snakemake says of a job that failed, beside the job's own words.
 _NOISE = ["CalledProcessError", "At least one job did not complete", "Exiting because a job"]
 _NOISE += ["Shutting down", "Removing output files", "Trying to restart"]
+#: What it says of outputs that a failed job leaves as they were, one by one.
+_KEPT = "Restored previous version of "
 _INTERRUPT = "Terminating processes on user request"
 
 _SHOWN_WARNINGS = 20
@@ -447,7 +449,8 @@ class RunHandler(logging.Handler):
         elif record.levelno >= logging.ERROR:
             display.give_up(record.getMessage().strip())
         elif record.levelno >= logging.WARNING:
-            display.warn(record.getMessage().strip().removeprefix("kohorte: "))
+            if not record.getMessage().startswith(_KEPT):
+                display.warn(record.getMessage().strip().removeprefix("kohorte: "))
         elif not self._runs:
             if not str(record.msg).startswith("Assuming unrestricted"):
                 self._own.handle(record)
