@@ -1,14 +1,19 @@
 """Configurations and files that were damaged or made to do harm: refused, by name, and in time."""
 
+import bz2
 import datetime
+import gzip
 import io
+import lzma
 import os
+import sys
 import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +21,7 @@ import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from planning import plan_config
+from workflow_project import rewriting
 
 from kohorte import store
 from kohorte.data import hdf5, reading
@@ -25,6 +31,7 @@ from kohorte.errors import ConfigError, DataError, KohorteError, ResultError
 from kohorte.maps.parameters import parameter_defaults
 from kohorte.studies import load_modules
 from kohorte.study.config import MAX_VALUES, check_config, iter_keys, load_schema, read_config
+from kohorte.study.groups import read_group_names
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = load_schema(load_modules())
@@ -213,6 +220,39 @@ def test_configuration_files_that_are_fine(root, tmp_path):
         read_config(tmp_path / "none.yaml")
 
 
+def test_configurations_that_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "large.yaml").write_bytes(b"")
+    os.truncate(tmp_path / "large.yaml", 40 << 20)
+    says = {tmp_path / "pipe.yaml": "a device or pipe", "/dev/zero": "a device or pipe"}
+    says |= {tmp_path / "folder.yaml": "a directory", tmp_path / "large.yaml": "at most 33554432"}
+    says |= {"half \udcff.yaml": "the name is no UTF-8 text"}
+    for path, words in says.items():
+        with pytest.raises(ConfigError, match=words):
+            read_config(path)
+
+
+GROUPS = [
+    '{"groups": [{"group": 0, "group": 1}]}',
+    '{"groups": [{"group": 0, "name": "a\u200fb"}]}',
+    '{"groups": [{"group": 0, "name": "a\tb"}]}',
+    '{"groups": [{"group": NaN}]}',
+    '{"groups": ' + "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("text", GROUPS)
+def test_files_of_names_of_groups(tmp_path, text):
+    (tmp_path / "groups.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"groups\.file: .*groups\.json"):
+        read_group_names(tmp_path / "groups.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path / "pipe.json", "/dev/zero"):
+        with pytest.raises(ConfigError, match=r"groups\.file: .* is a device or pipe"):
+            read_group_names(path)
+
+
 def test_configurations_that_grow_without_bound(tmp_path):
     (tmp_path / "bomb.yaml").write_text(BOMB)
     (tmp_path / "circle.yaml").write_text("study: &a [*a]")
@@ -283,6 +323,13 @@ def whole(tmp_path_factory):
     lines = [",".join(COLUMNS), *(",".join(map(str, row)) for row in rows)]
     text = "\n".join(lines)
     packed = {"chunks": (8, 3), "compression": "gzip", "fletcher32": True}
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, pa.table(COLUMNS).schema) as writer:
+        writer.write_table(pa.table(COLUMNS), max_chunksize=5)
+    halves = text.encode()[:90], text.encode()[90:]
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", text)
     return {
         "h5": [as_h5(directory), as_h5(directory, libver="latest", **packed)],
         "npy": [raw["npy"]],
@@ -290,6 +337,13 @@ def whole(tmp_path_factory):
         "csv": [text.encode(), text.encode("utf-16"), text.encode("utf-8-sig")],
         "tsv": [text.replace(",", "\t").encode()],
         "parquet": [raw["parquet"]],
+        "arrow": [stream.getvalue()],
+        # In several streams, of which Python leaves out those behind a damaged beginning.
+        "csv.gz": [b"".join(map(gzip.compress, halves))],
+        "csv.bz2": [b"".join(map(bz2.compress, halves))],
+        "csv.xz": [b"".join(map(lzma.compress, halves))],
+        "csv.zst": [pa.compress(text.encode(), codec="zstd", asbytes=True)],
+        "csv.zip": [zipped.getvalue()],
     }
 
 
@@ -319,11 +373,15 @@ def damaged(content, cuts):
     return bytes(content)
 
 
-def read_everything(path):
-    """Read a file in every way that a study could; only KohorteError may come of it."""
+def read_everything(path, n_rows=None):
+    """Read a file in every way that a study could; only KohorteError may come of it.
+
+    `n_rows`: what it has, where its format tells whether it is whole.
+    """
     for label in (None, "kind", "labels"):
         table, message = outcome_of(read_table, path, label=label, missing="skip")
         assert message.startswith(str(path)) if table is None else not np.isinf(table.values).any()
+        assert table is None or n_rows in (None, table.n_rows)
     labels, message = outcome_of(read_labels, path)
     assert message.startswith(str(path)) if labels is None else labels.dtype.kind in "iu"
 
@@ -333,7 +391,10 @@ def read_labels(path):
         return np.asarray(labels.array[: len(labels.array)])
 
 
-@pytest.mark.parametrize("suffix", ["h5", "npy", "npz", "csv", "tsv", "parquet"])
+PACKED = ["csv.gz", "csv.bz2", "csv.xz", "csv.zst", "csv.zip"]
+
+
+@pytest.mark.parametrize("suffix", ["h5", "npy", "npz", "csv", "tsv", "parquet", "arrow", *PACKED])
 @given(choice=st.integers(0, 2), cuts=st.lists(CUTS, min_size=1, max_size=6))
 @example(choice=0, cuts=[("cut", 0.5, 0, b"")])
 # The address of an HDF5 file's root beyond the file.
@@ -346,7 +407,106 @@ def test_damaged_files_are_read_or_named(whole, tmp_path, monkeypatch, suffix, c
     with warnings.catch_warnings():
         # Some are left open by a library that failed while it opened them.
         warnings.simplefilter("ignore", ResourceWarning)
-        read_everything(path)
+        is_told = suffix in ("csv.gz", "csv.bz2", "csv.xz", "csv.zip", "arrow")
+        read_everything(path, n_rows=20 if is_told else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("t.csv.bz2", bz2.compress(b"a,b\n1,2\n3,4\n") + b"garbage", "Invalid data stream"),
+        ("t.csv.xz", lzma.compress(b"a,b\n1,2\n3,4\n") + b"garbage", "truncated or damaged"),
+        ("t.csv.bz2", bz2.compress(b"a,b\n1,2\n3,4\n")[:-5], "the end of the packed data is"),
+        ("t.csv.zip", b"PK\5\6" + bytes(18), "is a zip archive of 0 files"),
+        ("t.csv", "a,b\n1,2\n".encode("utf-16-be"), "such as 'utf-16-be'"),
+    ],
+)
+def test_what_lies_behind_a_packed_file(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name, says)
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress])
+def test_packed_files_of_several_streams_are_whole(tmp_path, pack):
+    parts = [b"a,b\n1,2\n3,", b"4\n", b"", b"5,6\n" * 50_000]
+    path = tmp_path / "t.csv.packed"
+    path = path.with_suffix({bz2: ".bz2", lzma: ".xz"}.get(sys.modules[pack.__module__], ".gz"))
+    path.write_bytes(b"".join(map(pack, parts)) + bytes(40))
+    table = read_table(path)
+    assert table.n_rows == 50_002
+    assert table.values[-1].tolist() == [5, 6]
+
+
+def test_an_archive_that_wants_a_password_or_another_method(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
+        archive.writestr("t.csv", "a,b\n1,2\n3,4\n")
+    whole = (tmp_path / "t.csv.zip").read_bytes()
+    directory = whole.rindex(b"PK\x01\x02")
+    for place, value, says in ((6, 1, "password required"), (8, 99, "not supported")):
+        content = bytearray(whole)
+        content[place] = content[directory + place + 2] = value
+        (tmp_path / "t.csv.zip").write_bytes(content)
+        refused(tmp_path / "t.csv.zip", "cannot be unpacked here", says)
+
+
+def test_arrays_that_would_be_left_out(tmp_path):
+    with open(tmp_path / "t.npy", "wb") as stream:
+        np.save(stream, VALUES)
+        np.save(stream, VALUES)
+    refused(tmp_path / "t.npy", "368 bytes behind its array of shape (20, 3)")
+    content = io.BytesIO()
+    np.save(content, VALUES)
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("features.npy", content.getvalue())
+        archive.writestr("features.npy", content.getvalue())
+    refused(tmp_path / "t.npz", "two arrays called 'features'")
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, pa.table(COLUMNS).schema) as writer:
+        writer.write_table(pa.table(COLUMNS))
+    features = {"features": ["a", "b"]}
+    (tmp_path / "t.arrow").write_bytes(stream.getvalue() * 2)
+    refused(tmp_path / "t.arrow", "bytes behind its end", **features)
+    (tmp_path / "t.arrow").write_bytes(stream.getvalue()[:-8])
+    refused(tmp_path / "t.arrow", "has no mark of its end", **features)
+
+
+def test_datasets_that_were_written_in_part(tmp_path):
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        for name, fill in (("features", None), ("meant", 0)):
+            dataset = file.create_dataset(name, (100, 3), "f4", chunks=(10, 3), fillvalue=fill)
+            dataset[:20] = VALUES
+        file.create_dataset("labels", (100,), "i4", chunks=(10,))[:20] = 1
+        layout = h5py.VirtualLayout((100, 3), "f4")
+        layout[:] = h5py.VirtualSource(".", "features", (100, 3))
+        file.create_virtual_dataset("virtual", layout)
+    says = "was written in part: 2 of its 10 chunks are there"
+    refused(tmp_path / "t.h5", f"'features' {says}")
+    refused(tmp_path / "t.h5", f"'features' {says}", feature_dataset="virtual")
+    assert read_table(tmp_path / "t.h5", feature_dataset="meant").n_rows == 100
+    with pytest.raises(DataError, match=f"'labels' {says}"), open_labels(tmp_path / "t.h5"):
+        pass
+
+
+def test_gaps_in_a_sheet_of_one_column(tmp_path):
+    for suffix in ("xlsx", "ods"):
+        path = tmp_path / f"t.{suffix}"
+        pd.DataFrame({"labels": [1, None, 2, None, None, 1]}).to_excel(path, index=False)
+        values = read_table(path, missing="skip").values[:, 0]
+        np.testing.assert_array_equal(values, [1, np.nan, 2, np.nan, np.nan, 1])
+        with open_labels(path) as opened:
+            assert opened.array.tolist() == [1, -1, 2, -1, -1, 1]
+
+
+def test_ids_that_a_type_cannot_tell_apart(tmp_path):
+    for dtype, digits in (("f2", 11), ("f4", 24), ("f8", 53)):
+        path = tmp_path / f"{dtype}.npy"
+        np.save(path, np.array([1, 2.0**digits], dtype))
+        with pytest.raises(DataError, match=rf"whole number below 2\^{digits}"), open_labels(path):
+            pass
+        np.save(path, np.array([1, 2.0**digits - 1], dtype))
+        with open_labels(path) as opened:
+            assert opened.array.tolist() == [1, 2**digits - 1]
 
 
 def refused(path, *parts, **choice):
@@ -368,9 +528,9 @@ def test_shapes_that_no_file_of_that_size_has(tmp_path, monkeypatch):
         file.create_dataset("features", (10**12, 3), "f4")
         sparse = file.create_dataset("sparse", (10**12, 3), "f4", chunks=(1024, 3))
         sparse[:2] = 1
-        wide = file.create_dataset("wide", (2, 10**7), "u1", chunks=(2, 1024))
+        wide = file.create_dataset("wide", (2, 10**7), "u1", chunks=(2, 1024), fillvalue=0)
         wide[:, :5] = 1
-        names = file.create_dataset("many", (10**8,), "S1", chunks=(1024,))
+        names = file.create_dataset("many", (10**8,), "S1", chunks=(1024,), fillvalue=b"b")
         names[:5] = b"a"
         file["small"] = VALUES
     refused(tmp_path / "t.h5", "'features' was made but never written")
@@ -510,6 +670,27 @@ def test_whole_results_with_strange_content(tmp_path):
     index.write_text('[{"id": "a", "file": "../../outside.h5", "content": ""}]')
     with pytest.raises(ResultError, match=r"realizations/outside\.h5: finished before but gone"):
         store.listed_realizations([index])
+
+
+def test_results_that_may_be_whole_are_never_to_be_deleted(tmp_path):
+    path = made(tmp_path / "r.h5")
+    (tmp_path / "junk.h5").write_bytes(b"no result at all")
+    (tmp_path / "bare.h5").write_bytes(path.read_bytes()[512:])
+    os.mkfifo(tmp_path / "pipe.h5")
+    with rewriting(made(tmp_path / "later.h5")) as file:
+        file.attrs["format"] = 7
+    asked = {
+        ("r.h5", store.read_ensemble): "name one of kind ensemble",
+        ("junk.h5", store.read_ensemble): "not a whole HDF5 file .*move it away",
+        ("bare.h5", store.read_realization): "has no checksum .*move it away",
+        ("later.h5", store.read_realization): "layout 7; another version of kohorte made it",
+        ("pipe.h5", store.read_ensemble): "is no file",
+        ("junk.h5", store.read_weights): "not a whole HDF5 file .*move it away",
+    }
+    for (name, reader), words in asked.items():
+        with pytest.raises(ResultError, match=f"{name}: .*{words}") as caught:
+            reader(tmp_path / name)
+        assert "delete" not in str(caught.value)
 
 
 def test_results_that_lead_outside(tmp_path):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -28,6 +29,7 @@ from workflow_project import TINY, Project, write_points
 from kohorte import store
 from kohorte._text import guard_cell, visible
 from kohorte.command.checking import check_study
+from kohorte.command.studies import write_file
 from kohorte.data import prepared
 from kohorte.data.sources import read_table
 from kohorte.data.writing import write_like
@@ -37,6 +39,8 @@ from kohorte.maps.realization import run_realization
 from kohorte.maps.resolve import resolve_parameters
 from kohorte.studies import load_modules
 from kohorte.study.config import load_schema
+from kohorte.study.outside import content_digest
+from kohorte.study.runs import VARIABLE, write_record
 
 SCHEMA = load_schema(load_modules())
 EXAMPLES = int(os.environ.get("KOHORTE_EXAMPLES", "40"))
@@ -366,7 +370,7 @@ FILES += ["empty.csv", "folder.csv", "pipe.csv", "pipe.npy", "pipe.h5", "circle.
 FILES += ["none.csv", ".", "/dev/zero", "/dev/stdin", "/proc/self/mem", "results/a/points.csv"]
 FILES += ["sklearn:iris", "generated:rings", "a:b", "~nobody/x.csv"]
 PLACES_OF_FILES = ["data.source", "training.weights", "classification.test", "prediction.source"]
-PLACES_OF_FILES += ["fields.source", "figures.font", "comparison.with"]
+PLACES_OF_FILES += ["fields.source", "figures.font", "comparison.with", "groups.file"]
 
 
 @st.composite
@@ -403,6 +407,146 @@ def test_a_check_finds_words_and_comes_back(folder, config):
         assert visible(fault).encode()
     if not found.faults:
         plan_config(config, SCHEMA)
+
+
+KEYS_AT_FAULT = {
+    "figures.feature": "girht",
+    "figures.features": ["girth", "kind"],
+    "figures.font": "No Such Font",
+    "classification.test": "labels.npy",
+    "classification.neighbours": [91],
+}
+
+
+@pytest.mark.parametrize("key", KEYS_AT_FAULT)
+def test_what_no_figure_or_table_could_be_made_with_is_found_before(folder, key, monkeypatch):
+    monkeypatch.chdir(folder)
+    config = {"study": "a", "recipe": "published", "data": {"source": "points.csv"}}
+    config["data"]["label"] = "kind"
+    config["classification"] = {"test": "points.csv", "neighbours": [90]}
+    config["figures"] = {"feature": "girth", "features": ["girth", "age"], "font": "DejaVu Sans"}
+    assert check_study(config).faults == []
+    section, name = key.split(".")
+    config[section][name] = KEYS_AT_FAULT[key]
+    assert [fault.partition(":")[0] for fault in check_study(config).faults] == [key]
+    for font in ("none.ttf", "points.csv.ttf"):
+        config = {"study": "a", "data": {"source": "points.csv"}, "figures": {"font": font}}
+        (folder / "points.csv.ttf").write_bytes(b"\0\1\0\0 no font")
+        assert "cannot be read as a font" in str(check_study(config).faults)
+
+
+# Files that change while they are used, and places that nothing can be written to
+
+
+def test_labels_are_known_by_their_content_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def contents():
+        with store.open_label_arrays([], {"a": "a.npy"}) as labels:
+            return labels.contents
+
+    np.save("a.npy", np.arange(90) % 3)
+    before, date = contents(), os.stat("a.npy").st_mtime_ns
+    assert not Path(".snakemake").exists()
+    os.utime("a.npy")
+    assert contents() == before
+    np.save("a.npy", np.arange(90) % 2)
+    os.utime("a.npy", ns=(date, date))
+    assert contents() != before
+
+
+JOB = """
+import sys
+from kohorte.study.logs import job_log
+with job_log("job.log", ["data.csv", "other.csv"]):
+    print(open("data.csv").read())
+    if len(sys.argv) > 1:
+        open(sys.argv[1], "a").write("more")
+"""
+
+
+@pytest.mark.parametrize(("edited", "status"), [(None, 0), ("other.csv", 0), ("data.csv", 1)])
+def test_what_a_job_made_of_a_changed_file_is_not_kept(tmp_path, edited, status):
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    (tmp_path / "other.csv").write_text("a\n1\n")  # of which the record does not tell
+    digest = content_digest(tmp_path / "data.csv")
+    record = tmp_path / "run.json"
+    write_record(record, {}, {}, {"data.csv": ("data.source", digest)})
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, *([edited] if edited else [])],
+        cwd=tmp_path,
+        env={**os.environ, VARIABLE: str(record), "KOHORTE_TERMINAL": "snakemake"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stderr
+    said = "data.source: the file was changed while this run goes on" in done.stderr
+    assert said == bool(status)
+    assert "Traceback" not in done.stderr
+
+
+SURROUNDINGS = {
+    "check study.yaml > /dev/full": (1, "kohorte: the output: cannot be written (No space left"),
+    "check study.yaml >&- 2>&- <&-": (0, ""),
+    "init points.csv -o study.yaml --force": (1, "cannot be written (File too large); raise the"),
+    "open a": (1, "results/a: there are no results yet"),
+    "check pipe.yaml": (1, "pipe.yaml: is a device or pipe"),
+    "run study.yaml /dev/zero": (1, "/dev/zero: is a device or pipe"),
+    "check $'\\xff.csv'": (1, "the name is no UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize("call", SURROUNDINGS)
+def test_surroundings_that_a_command_ends_in_words_in(tmp_path, call):
+    write_points(tmp_path / "points.csv")
+    text = "study: a\nrecipe: published\ndata: {source: points.csv, label: kind}\n"
+    (tmp_path / "study.yaml").write_text(text)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    limit = "ulimit -f 0; " if "init" in call else ""
+    status, words = SURROUNDINGS[call]
+    command = f"{limit}exec {sys.executable} -m kohorte {call}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, words in done.stderr) == (status, True), done.stderr
+    assert (tmp_path / "study.yaml").read_text() == text
+
+
+def test_a_folder_that_is_gone(tmp_path):
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir ../gone; exec {sys.executable} -m kohorte check"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path / "gone", capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("kohorte: the folder that kohorte is called in cannot be read")
+
+
+def test_what_is_written_replaces_a_file_whole_and_no_device(tmp_path, monkeypatch):
+    (tmp_path / "real.yaml").write_text("old")
+    (tmp_path / "link.yaml").symlink_to("real.yaml")
+    write_file(tmp_path / "link.yaml", "new")
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert (tmp_path / "real.yaml").read_text() == "new"
+    write_file(Path("/dev/null"), "new")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_names_of_groups_run_in_no_spreadsheet(tmp_path, suffix):
+    frame, path = pd.DataFrame({"a": [1.5, 2.5], "b": ["=x", "y"]}), tmp_path / f"t{suffix}"
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_excel(path, index=False)
+    names = {"group_name": np.array(["=1+1", "@x"])}
+    write_like(path, names, tmp_path / f"copy{suffix}")
+    if suffix == ".csv":
+        assert "'=1+1" in (tmp_path / "copy.csv").read_text()
+    else:
+        sheet = openpyxl.load_workbook(tmp_path / "copy.xlsx").active
+        assert [sheet.cell(row, 3).data_type for row in (1, 2, 3)] == ["s"] * 3
 
 
 # The workflow itself: the suite has runs of its own

@@ -38,7 +38,7 @@ def put(path, text, date=OLD):
 
 def test_content_decides_and_no_date(tmp_path, monkeypatch):
     memory = tmp_path / "memory"
-    monkeypatch.setattr("kohorte.study.outside._FRESH", 0)
+    monkeypatch.setattr("kohorte._files._FRESH", 0)
     table = put(tmp_path / "a.csv", "x\n1\n")
     first = content_digest(table, memory)
     assert first == hashlib.sha256(b"x\n1\n").hexdigest()
@@ -54,7 +54,7 @@ def test_content_decides_and_no_date(tmp_path, monkeypatch):
 
 def test_a_file_is_read_once(tmp_path, monkeypatch):
     memory = tmp_path / "memory"
-    monkeypatch.setattr("kohorte.study.outside._FRESH", 0)
+    monkeypatch.setattr("kohorte._files._FRESH", 0)
     table = put(tmp_path / "a.csv", "x\n1\n")
     first = content_digest(table, memory)
     monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
 from kohorte import store
+from kohorte._hdf5 import open_for_reading
 from kohorte.analysis.evaluation import evaluate
 from kohorte.analysis.naming import name_groups
-from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
+from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, is_file, locate, scalings
+from kohorte.data.reading import damages
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import Beside
@@ -100,6 +104,9 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         label = options["label"] if "truth" in file else None
         columns = store.beside_names(file)
         transformation = store.get_transformation(file)
+    _check_unscaled(source)
+    if not is_file(str(source)):
+        label = None  # which such sets bring along
     how = reading_of(source, options)
     inputs = names if transformation is None else transformation.inputs
     how |= {"features": inputs, **columns}
@@ -117,8 +124,27 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
             values = transformation.apply(values, table.rows)
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
-    features, classes = scaling.apply(values), table.label_names
+    try:
+        features, classes = scaling.apply(values), table.label_names
+    except DataError as error:
+        raise DataError(
+            f"{source}: {error}; it is far from all that the study was made from: has it the same "
+            "unit?"
+        ) from None
     return NewPoints(features, table.rows, table.labels, classes, table.beside)
+
+
+def _check_unscaled(source: str | Path) -> None:
+    """Raise DataError for the prepared table of a study, which would be scaled a second time."""
+    path = locate(str(source))
+    if os.path.isfile(path) and h5py.is_hdf5(path):
+        with damages(str(source)), open_for_reading(path) as file:
+            kind, names = file.attrs.get("kind"), list(file)
+        if isinstance(kind, str) and kind == "data" and "scaling" in names:
+            raise DataError(
+                f"{source}: is the prepared table of a study, whose features are scaled already; "
+                "name the table that it was made from"
+            )
 
 
 def predict(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -189,22 +190,11 @@ def _options_of(data: Mapping[str, Any]) -> ReadOptions:
 
 def _check_font(font: str | None) -> None:
     """Raise ConfigError for a font that figures cannot be drawn with, when all else is done."""
-    if font is None:
-        return
-    from matplotlib import font_manager, ft2font
-
-    if Path(font).suffix.lower() in (".ttf", ".otf", ".ttc"):
-        if Path(font).exists() and not Path(font).is_file():
-            return  # That has been said.
-        try:
-            ft2font.FT2Font(font)
-        except (OSError, RuntimeError) as error:
-            raise ConfigError(f"figures.font: {font}: cannot be read as a font ({error})") from None
-    elif not Path(font).exists() and font not in (names := font_manager.get_font_names()):
-        raise ConfigError(
-            f"figures.font: no font {font!r} is installed; {suggest(font, sorted(names))}; or give "
-            "the path of a font file"
-        )
+    if font is None or (Path(font).exists() and not Path(font).is_file()):
+        return  # of which it is said that it is no file
+    # Named as a rule names it: commands start without what draws.
+    with import_module("kohorte.figures.fonts").chosen_font(font):
+        pass
 
 
 def _check_names_of_figures(

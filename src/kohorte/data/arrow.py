@@ -25,8 +25,8 @@ _UNITS = (b"unit", b"units")
 _TITLES = (b"description", b"long_name", b"title")
 
 
-#: Last bytes of a stream: the length of a message that is none.
-_END = bytes(4)
+#: What a message of a stream begins with since Arrow 0.15, and its last one: of no length.
+_MESSAGE, _NO_LENGTH = b"\xff" * 4, bytes(4)
 
 
 class ArrowSource(Source):
@@ -178,11 +178,11 @@ def open_feather(title: str, path: str | Path, options: ReadOptions) -> Iterator
 def _check_end(title: str, stream: pyarrow.NativeFile) -> None:
     """Raise DataError for a stream that was read before its end, or that has none."""
     end = stream.tell()
-    stream.seek(max(0, end - len(_END)))
-    if stream.read(len(_END)) != _END:
-        raise DataError(
-            f"{title}: is truncated, or was never closed: the mark of its end is missing"
-        )
+    stream.seek(0)
+    mark = _MESSAGE + _NO_LENGTH if stream.read(len(_MESSAGE)) == _MESSAGE else _NO_LENGTH
+    stream.seek(max(0, end - len(mark)))
+    if stream.read(len(mark)) != mark:
+        raise DataError(f"{title}: is truncated, or was never closed: it has no mark of its end")
     if more := stream.size() - end:
         raise DataError(
             f"{title}: holds {more} bytes behind its end, which would be left out: make one stream "

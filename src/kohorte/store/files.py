@@ -218,6 +218,7 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
         raise ResultError(f"{path}: this result does not exist; run the rule that makes it")
     if not path.is_file():  # A pipe would be waited for.
         raise ResultError(f"{path}: is no file, and so no result of kohorte")
+    sealed = False
     try:
         state = path.stat()
         sealed = _is_sealed(path, state.st_ino, state.st_size, state.st_mtime_ns)
@@ -225,22 +226,19 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
     except OSError as error:
         if error.errno is not None:  # of the system, where what HDF5 finds wrong has no number
             raise ResultError(f"{path}: cannot be read ({error})") from None
-        raise _not_whole(path, error) from None
+        raise _not_whole(path, error, sealed=sealed) from None
     with file:
         try:
             found = {name: str(file.attrs.get(name, "none")) for name in ("kind", "format")}
         except Exception as error:  # whatever h5py makes of a damaged head
-            raise _not_whole(path, error) from None
+            raise _not_whole(path, error, sealed=sealed) from None
         if found != {"kind": kind, "format": str(FORMAT)}:
             raise ResultError(
                 f"{path}: expected a {kind} file of layout {FORMAT}, found {found['kind']} of "
                 f"layout {found['format']}; {_other_file(found, kind)}"
             )
         if not sealed:
-            raise ResultError(
-                f"{path}: has no checksum that tells whether it is whole; where kohorte should "
-                "have made it, move it away and run again"
-            )
+            raise ResultError(f"{path}: has no checksum that tells whether it is whole; {_UNKNOWN}")
         link = file.id.links.visit(_link_elsewhere, info=True)
         if link is not None:
             raise ResultError(f"{path}: {link!r} leads to another place, which is refused")
@@ -250,14 +248,19 @@ def open_result(path: str | Path, kind: str) -> Iterator[h5py.File]:
 def _other_file(found: Mapping[str, str], kind: str) -> str:
     """Say what to do with a file that may be whole, and is not the one that was meant."""
     if found["kind"] != kind:
-        return f"name a {kind} file; if this one lies in its place, move it away and run again"
+        return f"name one of kind {kind}; if this one lies in its place, move it away and run again"
     return (
         "another version of kohorte made it: read it with that one, or move it away and run again"
     )
 
 
-def _not_whole(path: Path, error: Exception) -> ResultError:
-    return ResultError(f"{path}: not a whole HDF5 file ({error}); delete it and run again")
+#: What to do with a file that kohorte may not have made.
+_UNKNOWN = "where kohorte should have made it, move it away and run again"
+
+
+def _not_whole(path: Path, error: Exception, *, sealed: bool) -> ResultError:
+    remedy = "delete it and run again" if sealed else _UNKNOWN
+    return ResultError(f"{path}: not a whole HDF5 file ({error}); {remedy}")
 
 
 def _link_elsewhere(name: bytes, info: Any) -> str | None:
