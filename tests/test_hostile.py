@@ -17,16 +17,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.io
 import yaml
+import zarr
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from planning import plan_config
 from workflow_project import rewriting
 
 from kohorte import store
-from kohorte.data import hdf5, reading
+from kohorte.data import hdf5, matlab, reading
 from kohorte.data.labels import open_labels
 from kohorte.data.sources import read_table
+from kohorte.ensemble.labels import find_ids
 from kohorte.errors import ConfigError, DataError, KohorteError, ResultError
 from kohorte.maps.parameters import parameter_defaults
 from kohorte.studies import load_modules
@@ -426,6 +429,53 @@ def test_what_lies_behind_a_packed_file(tmp_path, name, content, says):
     refused(tmp_path / name, says)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("\uff11\uff12", 12), ("\u0664", 4), ("\u22125", -5), ("1.0D+05", 1e5)),
+        *(("0x10", None), ("1_000", None), ("5%", None), ("$5", None), ("(5)", None), ("1e", None)),
+        *(('"5', None), ("a,b\n4", None), ("5,6", None), ("4\x00", None), ("\ufeff4", None)),
+    ],
+)
+def test_fields_that_are_numbers_or_named(tmp_path, field, value):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n1,2\n{field},3\n4,5\n", encoding="utf-8")
+    if value is None:
+        refused(path, "line ")
+    else:
+        assert read_table(path).values[1].tolist() == [value, 3]
+
+
+def test_a_store_that_lacks_chunks(tmp_path, caplog):
+    for fill, said in ((0, True), (np.nan, False)):
+        store_of = tmp_path / f"{fill}.zarr"
+        array = zarr.create_array(
+            store_of, shape=(20, 3), chunks=(5, 3), dtype="f4", fill_value=fill
+        )
+        array[:] = VALUES
+        caplog.clear()
+        read_table(store_of)
+        assert caplog.messages == []
+        (store_of / "c" / "1" / "0").unlink()
+        table = read_table(store_of, missing="skip")
+        np.testing.assert_array_equal(table.values[5:10], np.full((5, 3), fill, "f4"))
+        assert ("3 of its 4 chunks are in the store" in caplog.text) == said
+
+
+def test_a_matlab_file_that_expands_or_never_ends(tmp_path, monkeypatch):
+    path = tmp_path / "t.mat"
+    scipy.io.savemat(path, {"features": np.zeros((4000, 500))}, do_compression=True)
+    assert read_table(path).n_rows == 4000
+    monkeypatch.setattr(matlab, "_SECONDS", 0)
+    monkeypatch.setattr(matlab, "_SECONDS_PER_NUMBER", 0)
+    refused(path, "is read without end")
+    monkeypatch.undo()
+    for module in (reading, matlab):
+        monkeypatch.setattr(module, "ALWAYS_HELD", 1 << 20)
+        monkeypatch.setattr(module, "MAX_EXPANSION", 10)
+    refused(path, "features: claims to hold 0.0149 GiB")
+
+
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress])
 def test_packed_files_of_several_streams_are_whole(tmp_path, pack):
     parts = [b"a,b\n1,2\n3,", b"4\n", b"", b"5,6\n" * 50_000]
@@ -499,6 +549,12 @@ def test_gaps_in_a_sheet_of_one_column(tmp_path):
 
 
 def test_ids_that_a_type_cannot_tell_apart(tmp_path):
+    np.save(tmp_path / "u8.npy", np.array([1, 2**63], "u8"))
+    with (
+        open_labels(tmp_path / "u8.npy") as opened,
+        pytest.raises(DataError, match=r"id 9223372036854775808, above 2\^63 - 1"),
+    ):
+        find_ids(np.asarray(opened.array), 0)
     for dtype, digits in (("f2", 11), ("f4", 24), ("f8", 53)):
         path = tmp_path / f"{dtype}.npy"
         np.save(path, np.array([1, 2.0**digits], dtype))

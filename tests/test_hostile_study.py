@@ -9,6 +9,7 @@ import faulthandler
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,12 +29,13 @@ from workflow_project import TINY, Project, write_points
 
 from kohorte import store
 from kohorte._text import guard_cell, visible
+from kohorte.analysis.prediction import read_points
 from kohorte.command.checking import check_study
 from kohorte.command.studies import write_file
 from kohorte.data import prepared
 from kohorte.data.sources import read_table
 from kohorte.data.writing import write_like
-from kohorte.errors import KohorteError
+from kohorte.errors import DataError, KohorteError
 from kohorte.maps.parameters import PARAMETERS, parameter_defaults
 from kohorte.maps.realization import run_realization
 from kohorte.maps.resolve import resolve_parameters
@@ -43,6 +45,7 @@ from kohorte.study.outside import content_digest
 from kohorte.study.runs import VARIABLE, write_record
 
 SCHEMA = load_schema(load_modules())
+FORMAT_1 = Path(__file__).parent / "format_1"
 EXAMPLES = int(os.environ.get("KOHORTE_EXAMPLES", "40"))
 _OF_WORKFLOW = 100
 
@@ -78,7 +81,7 @@ READ = """
 import json, sys, warnings
 from kohorte.data.labels import open_labels
 from kohorte.data.sources import read_table
-from kohorte.errors import KohorteError
+from kohorte.errors import DataError, KohorteError
 from kohorte.store import read_weights
 warnings.simplefilter("ignore")
 
@@ -511,6 +514,47 @@ def test_surroundings_that_a_command_ends_in_words_in(tmp_path, call):
     assert "Traceback" not in done.stderr
     assert (done.returncode, words in done.stderr) == (status, True), done.stderr
     assert (tmp_path / "study.yaml").read_text() == text
+
+
+def test_no_home_no_cache_and_no_letters_but_those_of_english(tmp_path):
+    here = tmp_path / "w {x} <b> %s 'q\" \u00e9"
+    here.mkdir()
+    write_points(here / "points.csv")
+    text = "study: a\nrecipe: published\ndata: {source: points.csv, label: kind}\n"
+    (here / "study.yaml").write_text(text)
+    odd = {"TMPDIR": "/nowhere", "LC_ALL": "C", "XDG_CACHE_HOME": "/proc/x", "PYTHONHASHSEED": "3"}
+    environment = {k: v for k, v in os.environ.items() if k != "HOME"} | odd
+    command = f"umask 077; ulimit -n 40; {sys.executable} -m kohorte run study.yaml -n --cores 1"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "prepare_data" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: shutil.copy(FORMAT_1 / "data.h5", path), "scaled already; name the table"),
+        (lambda path: write_far(path), "it is far from all that the study was made from"),
+    ],
+)
+def test_new_points_that_no_study_can_place(tmp_path, make, says):
+    make(tmp_path / "new.h5")
+    with pytest.raises(DataError, match=f"new.h5: .*{says}"):
+        read_points(tmp_path / "new.h5", FORMAT_1 / "data.h5")
+
+
+def write_far(path):
+    with h5py.File(path, "w") as file:
+        file["features"] = np.full((3, 3), 1e300)
+        file["names"] = ["height", "girth", "age"]
 
 
 def test_a_folder_that_is_gone(tmp_path):

@@ -19,6 +19,8 @@ from kohorte._checks import suggest
 from kohorte.data.columns import Column, ColumnSource, choose_columns, column_of
 from kohorte.data.hdf5 import check_inside, check_parts, find_dataset, open_file
 from kohorte.data.reading import (
+    ALWAYS_HELD,
+    MAX_EXPANSION,
     ArraySource,
     ReadOptions,
     Source,
@@ -30,7 +32,16 @@ from kohorte.data.reading import (
 )
 from kohorte.errors import DataError
 
-_READ = "import scipy.io, sys; scipy.io.whosmat(sys.argv[1]); scipy.io.loadmat(sys.argv[1])"
+#: Reads a file whose variables may be as large as they claim to be; else who called it says so.
+_READ = """
+import math, scipy.io, sys
+sizes = [math.prod(shape) for _, shape, _ in scipy.io.whosmat(sys.argv[1])]
+if max(sizes, default=0) <= int(sys.argv[2]):
+    scipy.io.loadmat(sys.argv[1])
+"""
+
+#: Seconds that this is given: at least, and for each number.
+_SECONDS, _SECONDS_PER_NUMBER = 60, 1e-6
 
 #: Bytes of the numbers of MATLAB; whosmat gives sizes and classes.
 _LARGEST_NUMBER = 8
@@ -64,8 +75,13 @@ def open_mat(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
 
 def _try_reading(title: str, path: str | Path) -> None:
     """Read a file in another process first: a damaged one may end the process that reads it."""
-    command = [sys.executable, "-P", "-c", _READ, os.fspath(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    most = max(ALWAYS_HELD, MAX_EXPANSION * os.stat(path).st_size) // _LARGEST_NUMBER
+    command = [sys.executable, "-P", "-c", _READ, os.fspath(path), str(most)]
+    limit = _SECONDS + _SECONDS_PER_NUMBER * most
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired as error:
+        raise DataError(f"{title}: is damaged: it is read without end ({error})") from error
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it ends the process that reads it"])[-1]
         raise DataError(f"{title}: is truncated or damaged ({said})")
