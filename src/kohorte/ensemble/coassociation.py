@@ -14,7 +14,7 @@ say. The coarsest realizations only vote.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -333,13 +333,15 @@ def _settle(
     votes = [(part, 1.0) for part in parts] + [(half, 0.5 / SPLITS) for half in halves]
     said: dict[int, list[tuple[float, np.ndarray]]] = {k: [] for k in numbers}
     for tree, weight in votes:
+        shares = _sharing(overlaps, tree, finest.leaves)
         for size in (least, 2 * least):
             cuts = tree.cuts(size, numbers[-1])
             for k in numbers:
                 if k in cuts and (size == least or 3 * k * size <= overlaps.n_points):
                     apart, further, nodes = cuts[k]
-                    groups = _attach(overlaps, tree.leaves, tree.members(nodes), k)
-                    said[k].append((weight * _separation(apart, further), groups[finest.leaves]))
+                    inner = tree.members(nodes)
+                    groups = _attach(overlaps, tree.leaves, inner, shares(nodes), finest.leaves)
+                    said[k].append((weight * _separation(apart, further), groups))
     found = {}
     for k, cuts_of_k in said.items():
         weights = np.maximum([counts for counts, _ in cuts_of_k], 0.0)
@@ -350,19 +352,53 @@ def _settle(
         leaf = leaf.ravel()
         sizes = np.bincount(leaf, finest.sizes)
         kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_LEAVES])
-        pairs = np.zeros((kept.size, kept.size))
-        for weight, groups in zip(weights, same[:, kept], strict=True):
-            pairs += weight * (groups[:, None] == groups)
-        pairs *= np.outer(sizes[kept], sizes[kept])
-        np.fill_diagonal(pairs, 0.0)
+        pairs = _agreed_pairs(np.ascontiguousarray(same[:, kept].T), weights, sizes[kept])
         joined = _join(pairs, np.maximum(sizes[kept], 1.0))
         tree_of_cuts = Tree(*joined, sizes[kept], finest.n_realizations, 1.0 / weights.sum())
         cut = tree_of_cuts.cuts(least, k)
         if k in cut:
             group = np.full(sizes.size, -1)
             group[kept] = tree_of_cuts.members(cut[k][2])
-            found[k] = _attach(overlaps, finest.leaves, group[leaf], k)
+            of_leaves = sum_rows(overlaps, finest.leaves, group[leaf], k)
+            found[k] = _attach(overlaps, finest.leaves, group[leaf], of_leaves)
     return found
+
+
+@njit(cache=True, nogil=True)
+def _agreed_pairs(groups: np.ndarray, weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the pairs of points of two sets times the weights of the cuts that join these, (n, n).
+
+    `groups` (n, C) are those of the sets in each cut, `weights` (C,) float64 those of the cuts and
+    `sizes` (n,) float64 the points of the sets; 0 on the diagonal.
+    """
+    n, n_cuts = groups.shape
+    pairs = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i):
+            weight = 0.0
+            for c in range(n_cuts):
+                if groups[i, c] == groups[j, c]:
+                    weight += weights[c]
+            pairs[i, j] = pairs[j, i] = weight * (sizes[i] * sizes[j])
+    return pairs
+
+
+def _sharing(
+    overlaps: Overlaps, tree: Level, clusters: np.ndarray
+) -> Callable[[list[int]], np.ndarray]:
+    """Return a function from nodes of a tree to what they share with some clusters (n,), (k, n)."""
+    if overlaps.sparse is not None:
+
+        def add(nodes: list[int]) -> np.ndarray:
+            inner = tree.members(nodes)
+            return sum_rows(overlaps, tree.leaves, inner, len(nodes))[:, clusters]
+
+        return add
+    # Sums over the leaves before, in the order of the tree: a node's are the difference of two.
+    before = np.zeros((tree.leaves.size + 1, clusters.size), np.int64)
+    before[1:] = overlaps.counts[np.ix_(tree.leaves[tree.order], clusters)]
+    np.cumsum(before, axis=0, out=before)
+    return lambda nodes: before[tree.start[nodes] + tree.size[nodes]] - before[tree.start[nodes]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -524,17 +560,29 @@ def _spread(
     overlaps: Overlaps, levels: np.ndarray, part: Level, nodes: list[int], candidates: Candidates
 ) -> Joined:
     """Join all clusters to the groups at some nodes of a level."""
-    groups = _attach(overlaps, part.leaves, part.members(nodes), len(nodes))
+    inner = part.members(nodes)
+    shares = sum_rows(overlaps, part.leaves, inner, len(nodes))
+    groups = _attach(overlaps, part.leaves, inner, shares)
     return Joined(groups, levels, part.linkage, part.leaves, candidates)
 
 
-def _attach(overlaps: Overlaps, leaves: np.ndarray, inner: np.ndarray, n_groups: int) -> np.ndarray:
-    """Give every cluster the group, of those `inner` of some, that it shares most points with."""
+def _attach(
+    overlaps: Overlaps,
+    leaves: np.ndarray,
+    inner: np.ndarray,
+    shares: np.ndarray,
+    clusters: np.ndarray | slice = slice(None),
+) -> np.ndarray:
+    """Give some clusters (n,) the group that they share most points with, int64; all by default.
+
+    `inner` (L,) are the groups of the `leaves` (L,), -1 for none, which stay in them; `shares`
+    (k, n) has what each group shares with the clusters.
+    """
     inside = inner >= 0
-    shares = sum_rows(overlaps, leaves, inner, n_groups)
     # Larger groups first, so that of equal shares the larger wins.
-    sizes = np.bincount(inner[inside], overlaps.sizes[leaves[inside]], minlength=n_groups)
+    sizes = np.bincount(inner[inside], overlaps.sizes[leaves[inside]], minlength=len(shares))
     order = np.argsort(-sizes, kind="stable")
-    groups = shares[order].argmax(axis=0)
+    groups = np.empty(overlaps.n_clusters, np.int64)
+    groups[clusters] = shares[order].argmax(axis=0)
     groups[leaves[inside]] = np.argsort(order)[inner[inside]]
-    return groups
+    return groups[clusters]

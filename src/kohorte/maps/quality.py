@@ -86,9 +86,13 @@ def combined_error(
         # No path is shorter than the straight line, which a link between neighbours is.
         searched = ~lattice.are_neighbours(origins, targets)
     if searched.any():
-        lengths[searched] = _path_lengths(
-            weights, lattice, metric, origins[searched], targets[searched]
-        )
+        from kohorte.maps._paths import path_lengths
+
+        neighbours = lattice.neighbours()
+        node, column = np.nonzero(neighbours >= 0)
+        steps = np.zeros(neighbours.shape)
+        steps[node, column] = _link_lengths(weights, node, neighbours[node, column], metric)
+        lengths[searched] = path_lengths(neighbours, steps, origins[searched], targets[searched])
     return quantization_error(distances) + float((lengths * counts).sum()) / first.size
 
 
@@ -101,32 +105,6 @@ def _link_lengths(
             for block in _blocks(np.arange(origins.size), weights.shape[1])
         ]
     )
-
-
-def _path_lengths(
-    weights: np.ndarray, lattice: Lattice, metric: str, origins: np.ndarray, targets: np.ndarray
-) -> np.ndarray:
-    from scipy import sparse
-    from scipy.sparse import csgraph
-
-    node, column = np.nonzero(lattice.neighbours() >= 0)
-    other = lattice.neighbours()[node, column]
-    steps = _link_lengths(weights, node, other, metric)
-    links = sparse.csr_array((steps, (node, other)), shape=(lattice.n_nodes, lattice.n_nodes))
-    lengths = np.full(origins.size, np.inf)
-    # Most second winners are a few links away: short searches first, longer ones for the rest.
-    limit = 4 * steps.mean()
-    while np.isinf(lengths).any():
-        pending = np.flatnonzero(np.isinf(lengths))
-        starts, rows = np.unique(origins[pending], return_inverse=True)
-        block = max(1, _BLOCK_ENTRIES // lattice.n_nodes)
-        for begin in range(0, starts.size, block):
-            table = csgraph.dijkstra(links, indices=starts[begin : begin + block], limit=limit)
-            inside = (rows >= begin) & (rows < begin + block)
-            wanted = pending[inside]
-            lengths[wanted] = table[rows[inside] - begin, targets[wanted]]
-        limit *= 4
-    return lengths
 
 
 def distortion(
