@@ -156,28 +156,13 @@ def _energy_of_squares(
     strengths: np.ndarray,
 ) -> float:
     """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2; h by offset."""
-    from scipy import sparse
-
     from kohorte.maps import _kernels
 
-    n_nodes, n_features = weights.shape
     weights = weights.astype(np.float64)
-    # Sums by winner and feature of o = p - w_c, which are small numbers, so that no digits cancel,
-    # and of each point's factor: F / |P| at the features P that it has.
+    n_nodes = len(weights)
+    # Of o = p - w_c, which are small numbers, so that no digits cancel.
     sums, present, scatter = np.zeros(weights.shape), np.zeros(weights.shape), np.zeros(n_nodes)
-    size = max(n_nodes, _BLOCK_ENTRIES // n_features)
-    for start in range(0, winners.size, size):
-        nodes = winners[start : start + size]
-        offsets = points[start : start + size] - weights[nodes]
-        there = ~np.isnan(offsets)
-        offsets[~there] = 0.0
-        scale = n_features / there.sum(axis=1)
-        of_node = sparse.csr_array(
-            (scale, (nodes, np.arange(nodes.size))), shape=(n_nodes, nodes.size)
-        )
-        sums += of_node @ offsets
-        present += of_node @ there
-        scatter += of_node @ np.square(offsets, out=offsets).sum(axis=1)
+    _kernels.add_offsets(points, weights, winners, sums, present, scatter)
     # sum_i h |o + w_c - w_i|^2 needs no more of the nodes than the sums of h, h w and h w^2. From
     # the mean, for few digits to cancel.
     weights -= weights.mean(axis=0)
