@@ -18,12 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 
 from kohorte._limits import fewest_clusters
 from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
-from kohorte.ensemble.chain import join_neighbours
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import leaf_spans
@@ -90,85 +88,30 @@ def find_levels(overlaps: Overlaps) -> np.ndarray:
     return np.searchsorted(edges, n_clusters, side="right") - 1
 
 
-@njit(cache=True, nogil=True)
-def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join the most alike sets first, by the chain of nearest neighbours; pairs is used up.
-
-    `pairs` (K, K) has the pairs of equal points that clusters share, 0 on the diagonal, and
-    `weights` (K,) their points, both summed up when two sets are joined. Alikeness is
-    pairs / (weight x weight); of equals the earlier one in the chain, then that of the lowest
-    cluster, wins. Returns the K - 1 joined pairs, each set named after its lowest cluster, and
-    their alikeness, children before parents.
-    """
-    k = weights.size
-    active = np.ones(k, np.bool_)
-    # Nor on the chain: were rounding to lead back to it, it would have no end.
-    free = np.ones(k, np.bool_)
-    chain = np.empty(k, np.int64)
-    joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
-    least = np.full(k, np.inf)
-    length, first = 0, 0
-    for step in range(k - 1):
-        if length == 0:
-            while not active[first]:
-                first += 1
-            chain[0], length, free[first] = first, 1, False
-        while True:
-            a = chain[length - 1]
-            nearest, most = -1, -1.0
-            if length > 1:
-                nearest = chain[length - 2]
-                most = pairs[a, nearest] / (weights[a] * weights[nearest])
-            for b in range(k):
-                if free[b]:
-                    value = pairs[a, b] / (weights[a] * weights[b])
-                    if value > most:
-                        nearest, most = b, value
-            if length > 1 and nearest == chain[length - 2]:
-                break
-            chain[length] = nearest
-            free[nearest] = False
-            length += 1
-        b = chain[length - 2]
-        length -= 2
-        if b < a:
-            a, b = b, a
-        joined[step, 0], joined[step, 1] = a, b
-        # Rounding must not put a parent below its children.
-        alike[step] = min(most, least[a], least[b])
-        least[a] = alike[step]
-        active[b] = False
-        free[a] = True
-        weights[a] += weights[b]
-        for j in range(k):
-            if active[j] and j != a:
-                pairs[a, j] += pairs[b, j]
-                pairs[j, a] = pairs[a, j]
-    return joined, alike
-
-
 def _join_leaves(
     overlaps: Overlaps, leaves: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Join some clusters; see _join."""
+    """Join some clusters, as the kernels of kohorte.ensemble.chain do."""
+    from kohorte.ensemble import chain
+
     if overlaps.sparse is not None:
         shared = overlaps.sparse[leaves][:, leaves].astype(np.float64)
         rows = np.repeat(np.arange(leaves.size), np.diff(shared.indptr))
         shared.data[rows == shared.indices] = 0.0
         shared.eliminate_zeros()
         starts = shared.indptr.astype(np.int64)
-        return join_neighbours(starts, shared.indices, shared.data, weights)
+        return chain.join_neighbours(starts, shared.indices, shared.data, weights)
     pairs = np.empty((leaves.size, leaves.size))
     for row, leaf in zip(pairs, leaves.tolist(), strict=True):
         row[:] = overlaps.counts[leaf, leaves]
     np.fill_diagonal(pairs, 0.0)
-    return _join(pairs, weights)
+    return chain.join_pairs(pairs, weights)
 
 
 class Tree:
     """A tree of sets of points, the most alike joined first.
 
-    `joined` (L - 1, 2) and `alike` (L - 1,) are those of `_join`; `sizes` (L,) float64 are the
+    `joined` (L - 1, 2) and `alike` (L - 1,) are those of `join_pairs`; `sizes` (L,) float64 are the
     points of the sets, each counted `n_realizations` times; `by_chance` makes lifts of alikeness.
     """
 
@@ -329,6 +272,8 @@ def _settle(
     """
     if not numbers:
         return {}
+    from kohorte.ensemble import chain
+
     finest = parts[-1]
     votes = [(part, 1.0) for part in parts] + [(half, 0.5 / SPLITS) for half in halves]
     said: dict[int, list[tuple[float, np.ndarray]]] = {k: [] for k in numbers}
@@ -352,8 +297,8 @@ def _settle(
         leaf = leaf.ravel()
         sizes = np.bincount(leaf, finest.sizes)
         kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_LEAVES])
-        pairs = _agreed_pairs(np.ascontiguousarray(same[:, kept].T), weights, sizes[kept])
-        joined = _join(pairs, np.maximum(sizes[kept], 1.0))
+        pairs = chain.agreed_pairs(np.ascontiguousarray(same[:, kept].T), weights, sizes[kept])
+        joined = chain.join_pairs(pairs, np.maximum(sizes[kept], 1.0))
         tree_of_cuts = Tree(*joined, sizes[kept], finest.n_realizations, 1.0 / weights.sum())
         cut = tree_of_cuts.cuts(least, k)
         if k in cut:
@@ -362,25 +307,6 @@ def _settle(
             of_leaves = sum_rows(overlaps, finest.leaves, group[leaf], k)
             found[k] = _attach(overlaps, finest.leaves, group[leaf], of_leaves)
     return found
-
-
-@njit(cache=True, nogil=True)
-def _agreed_pairs(groups: np.ndarray, weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the pairs of points of two sets times the weights of the cuts that join these, (n, n).
-
-    `groups` (n, C) are those of the sets in each cut, `weights` (C,) float64 those of the cuts and
-    `sizes` (n,) float64 the points of the sets; 0 on the diagonal.
-    """
-    n, n_cuts = groups.shape
-    pairs = np.zeros((n, n))
-    for i in range(n):
-        for j in range(i):
-            weight = 0.0
-            for c in range(n_cuts):
-                if groups[i, c] == groups[j, c]:
-                    weight += weights[c]
-            pairs[i, j] = pairs[j, i] = weight * (sizes[i] * sizes[j])
-    return pairs
 
 
 def _sharing(
