@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 
 from kohorte import store
-from kohorte._hdf5 import open_for_reading
 from kohorte.analysis.evaluation import evaluate
 from kohorte.analysis.naming import name_groups
+from kohorte.data.hdf5 import open_file
 from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, is_file, locate, scalings
 from kohorte.data.reading import damages
 from kohorte.data.scaling import Scaling
@@ -138,7 +138,7 @@ def _check_unscaled(source: str | Path) -> None:
     """Raise DataError for the prepared table of a study, which would be scaled a second time."""
     path = locate(str(source))
     if os.path.isfile(path) and h5py.is_hdf5(path):
-        with damages(str(source)), open_for_reading(path) as file:
+        with open_file(str(source), path) as file, damages(str(source)):
             kind, names = file.attrs.get("kind"), list(file)
         if isinstance(kind, str) and kind == "data" and "scaling" in names:
             raise DataError(
