@@ -53,7 +53,7 @@ def write_record(
     `files`: key and digest of each file that jobs read, by its path as they have it.
     """
     with replacing(record) as temporary:
-        told = {"config": config, "content": content, "files": files}
+        told = {"config": config, "content": content, "files": dict(files)}
         temporary.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
 
 
