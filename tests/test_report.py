@@ -290,11 +290,25 @@ def test_large_pictures_are_made_narrower():
         return buffer.getvalue()
 
     small = encode((300, 200))
-    assert page.fit_picture(small) == (small, 300, 200)
-    content, width, height = page.fit_picture(encode((3000, 100)))
-    assert (width, height) == (1500, 50)
+    assert page.fit_picture(small) == (small, 300, 200, 1.0)
+    content, width, height, inches = page.fit_picture(encode((3000, 100)))
+    assert (width, height, inches) == (1500, 50, 10.0)
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (1500, 50)
+
+
+def test_pictures_are_as_wide_as_in_print_and_link_the_files_that_there_are(study, tmp_path):
+    from PIL import Image
+
+    file = tmp_path / "profiles.png"
+    for dpi in (300, 600):
+        Image.new("RGB", (5 * dpi, 30), "red").save(file, dpi=(dpi, dpi))
+        text = write_page(tmp_path, study[1], file)
+        assert 'style="width: 71.5ch"' in text
+        assert 'href="figures/profiles.png">PNG</a></span>' in text
+        assert 'href="figures/profiles.pdf">' not in text
+    file.with_suffix(".svg").touch()
+    assert 'profiles.svg">SVG</a></span>' in write_page(tmp_path, study[1], file)
 
 
 def test_markers_are_whole_pictures(study):
