@@ -56,7 +56,7 @@ WIDTHS = {"single": SINGLE_COLUMN, "double": DOUBLE_COLUMN}
 """Widths by the names that `figures.width` has for them."""
 
 DPI = 300
-"""Dots per inch of PNG files, and of what is a picture within others, where nothing else is said."""
+"""Dots per inch of PNG files, and of what is a picture within others, by default."""
 
 PAGE_HEIGHT = 9.0
 """Largest height of a figure, in inches; leaves room for a caption."""
