@@ -159,7 +159,8 @@ def sufficiency_figure(
         handles.append(Line2D([], [], label="extrapolated", **dotted))
     if target is not None:
         axes.axhline(target, color=INK, lw=0.8, ls="--")
-        handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=f"target {target:g}"))
+        text = f"target {target:g}, for whole bars"
+        handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=text))
     if answer is not None:
         axes.axvline(answer, color="#D55E00", lw=1.0, ls=":")
         verb = "is" if answer == 1 else "are"
