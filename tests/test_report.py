@@ -157,6 +157,42 @@ def test_the_page_answers_what_is_asked_first(text):
     assert "3 groups" in said
     assert "1 point (1.7\N{NO-BREAK SPACE}%) looks foreign" in said
     assert "60 rows with 4 features were used." in said
+    assert "farther from the maps than is usual (novelty above" in said
+    assert re.search(r"\(novelty above [0-9.]+\): S<0>\.", said)
+    assert re.search(r"The least certain first: S<[012]>", said)
+
+
+def test_the_verdict_says_which_groups_are_apart_and_by_which_features(study, tmp_path):
+    made = dict(study[1])
+    rows = [(0, 1, 30, 20, 0.0, 0.0004), (1, 2, 20, 10, 0.6, 0.61), (0, 2, 30, 10, 0.1, np.nan)]
+    columns = ["group", "neighbour", "points", "neighbour_points", "lift", "p_gap"]
+    found = {}
+    for kept in ([0], [1], [0, 1, 2], []):
+        boundaries = pd.DataFrame([rows[k] for k in kept], columns=columns)
+        store.write_csv(boundaries, tmp_path / "boundaries.csv")
+        made["tables"] = [
+            *(path for path in study[1]["tables"] if path.stem != "boundaries"),
+            tmp_path / "boundaries.csv",
+        ]
+        facts = read_facts("a", **made)
+        found[tuple(kept)] = {f.question: f for f in verdict(facts)}
+    question = "Are neighbouring groups apart?"
+    assert question not in found[()]
+    assert found[0,][question].answer == "Yes, all"
+    assert found[1,][question].answer == "None is shown to be"
+    some = found[0, 1, 2][question]
+    assert some.answer == "Not all"
+    assert "A gap is shown between the groups 0 and 1 (p < 0.001)." in some.evidence
+    assert "None is shown between 1 and 2 (p = 0.61)." in some.evidence
+    profiles = facts.profiles
+    mean = {}
+    for name in NAMES:
+        own = profiles[profiles["feature"] == name]
+        mean[name] = np.average(own["telling"], weights=own["n"])
+    best = sorted(NAMES, key=lambda name: -mean[name])[:2]
+    answer = found[()]["Which features tell them apart?"]
+    assert answer.answer == " and ".join(best)
+    assert answer.evidence.startswith("Group 0: ")
 
 
 def test_cards_have_features_members_and_samples(text, study):
@@ -276,6 +312,10 @@ def test_one_group_and_a_test(tmp_path, picture):
     assert findings["Are there groups at all?"].answer == "Not shown"
     assert "p = 0.4" in findings["Are there groups at all?"].evidence
     assert findings["How many groups?"].answer == "1 group"
+    # One group has no border, and nothing to be told from.
+    assert findings["How sure is the group of a point?"].answer == "One group only"
+    assert findings["Do the maps agree?"].answer == "One group only"
+    assert not {"Are neighbouring groups apart?", "Which features tell them apart?"} & set(findings)
     text = write_page(tmp_path, made, picture)
     assert "The 60 points form one group." in " ".join(_Page(text).said)
 
