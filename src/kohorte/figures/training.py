@@ -256,9 +256,10 @@ def _draw_net(
     colours = [consensus_colour(k) if k in named else MUTED for k in groups.tolist()]
     held = groups >= 0
     dots: Style = {"linewidths": 0, "rasterized": many, "zorder": 2.5}
-    axes.scatter(*net[~held].T, s=(0.6 * size) ** 2, c=_NET, **dots)
+    axes.scatter(net[~held, 0], net[~held, 1], s=(0.6 * size) ** 2, c=_NET, **dots)
     order = np.random.default_rng(0).permutation(np.flatnonzero(held))  # no group hides another
-    axes.scatter(*net[order].T, s=size**2, c=[colours[k] for k in order.tolist()], **dots)
+    own = [colours[k] for k in order.tolist()]
+    axes.scatter(net[order, 0], net[order, 1], s=size**2, c=own, **dots)
     dot: Style = {"ls": "", "marker": "o", "markeredgewidth": 0}
     handles: list[Artist] = [
         Line2D([], [], **dot, markersize=3, color=_CLOUD, label="points"),

@@ -125,11 +125,8 @@ def _gaps(facts: Facts) -> Finding | None:
         for row in found.to_dict("records")
     ]
     sides = [
-        (
-            "A gap is shown between the groups ",
-            [p for p, gap in zip(pairs, apart, strict=True) if gap],
-        ),
-        ("None is shown between ", [p for p, gap in zip(pairs, apart, strict=True) if not gap]),
+        ("A gap is shown between the groups ", [pairs[k] for k in np.flatnonzero(apart)]),
+        ("None is shown between ", [pairs[k] for k in np.flatnonzero(~apart)]),
     ]
     text = " ".join(start + _listing(named) + "." for start, named in sides if named)
     if not apart.all():
@@ -220,9 +217,10 @@ def _foreign(facts: Facts) -> str:
     if points.outliers is None:
         return ""
     verb = "looks" if points.outliers <= 1 else "look"
+    many = _points(points.outliers, facts.ensemble.n_points)
     text = (
-        f" {_points(points.outliers, facts.ensemble.n_points)} {verb} foreign, farther from the maps "
-        f"than is usual (novelty above {points.outlier_threshold:.3g})"
+        f" {many} {verb} foreign, farther from the maps than is usual "
+        f"(novelty above {points.outlier_threshold:.3g})"
     )
     far = points.arrays.get("is_outlier", np.zeros(0, dtype=bool))
     if far.any():
