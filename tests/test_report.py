@@ -35,14 +35,14 @@ SIZES = [30, 20, 10]
 IDS = [f"maps/{k} & <i>" for k in range(5)]
 
 
-def write_study(folder, *, groups=None, with_table=True, **changes):
+def write_study(folder, *, groups=None, with_table=True, sizes=SIZES, **changes):
     """The files that a page is made from, of three groups; returns the arguments of read_facts."""
     rng = np.random.default_rng(4)
-    truth = np.repeat(np.arange(3), SIZES)
-    centres = rng.normal(size=(3, 4)) * 8
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    centres = rng.normal(size=(len(sizes), 4)) * 8
     features = (centres[truth] + rng.normal(size=(60, 4))).astype(np.float32)
     features[0] += 40  # foreign
-    labels = [np.where(rng.random(60) < 0.03 * k, (truth + 1) % 3, truth) for k in range(5)]
+    labels = [np.where(rng.random(60) < 0.03 * k, (truth + 1) % len(sizes), truth) for k in range(5)]
     labels[1][:3] = labels[2][:3] = labels[3][:3] = 1  # in doubt
     found = combine(count_overlaps(labels), groups=groups or "auto", consensus="jaccard")
     novelty = np.where(np.arange(60) == 0, 9.0, 1.0) + rng.random(60) / 10
@@ -379,14 +379,17 @@ def test_captions_are_escaped():
 
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
-def test_the_page_keeps_nobody_out_and_asks_for_nothing(study, picture, tmp_path):
-    text = write_page(*study, picture)
-    path = tmp_path / "report.html"
-    path.write_text(text, encoding="utf-8")
-    with launch() as browser, opened(browser, path) as view:
-        for part in view.locator("details:not(#table-long)").all():
-            part.evaluate("(part) => { part.open = true; }")
-        assert serious_faults(view) == []
+def test_the_page_keeps_nobody_out_and_asks_for_nothing(picture, tmp_path):
+    with launch() as browser:
+        for groups, sizes in ((1, SIZES), (12, [5] * 12)):
+            folder = tmp_path / str(groups)
+            folder.mkdir()
+            write_page(folder, write_study(folder, groups=groups, sizes=sizes), picture)
+            with opened(browser, folder / "report.html") as view:
+                assert view.locator("article").count() == groups
+                for part in view.locator("details:not(#table-long)").all():
+                    part.evaluate("(part) => { part.open = true; }")
+                assert serious_faults(view) == []
 
 
 def test_groups_have_their_names(study, picture, tmp_path):
