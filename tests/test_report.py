@@ -42,7 +42,9 @@ def write_study(folder, *, groups=None, with_table=True, sizes=SIZES, **changes)
     centres = rng.normal(size=(len(sizes), 4)) * 8
     features = (centres[truth] + rng.normal(size=(60, 4))).astype(np.float32)
     features[0] += 40  # foreign
-    labels = [np.where(rng.random(60) < 0.03 * k, (truth + 1) % len(sizes), truth) for k in range(5)]
+    labels = [
+        np.where(rng.random(60) < 0.03 * k, (truth + 1) % len(sizes), truth) for k in range(5)
+    ]
     labels[1][:3] = labels[2][:3] = labels[3][:3] = 1  # in doubt
     found = combine(count_overlaps(labels), groups=groups or "auto", consensus="jaccard")
     novelty = np.where(np.arange(60) == 0, 9.0, 1.0) + rng.random(60) / 10
