@@ -152,7 +152,11 @@ def _stability(row: Mapping[Any, Any], consensus: str) -> Iterator[tuple[str, st
     }
     for name, (title, meaning) in tests.items():
         if name in row and pd.notna(row[name]):
-            yield title, p_value(float(row[name])).removeprefix("p = ").removeprefix("p "), meaning
+            yield (
+                title,
+                p_value(float(row[name])).removeprefix("p").lstrip("= \N{NO-BREAK SPACE}"),
+                meaning,
+            )
 
 
 def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
