@@ -151,3 +151,22 @@ def test_the_figure_shows_sizes_and_shared_points(nested):
     offsets = circles.get_offsets()
     np.testing.assert_allclose(offsets[:, 0], [1 / 2, 1 / 4, 3 / 4, 1 / 6, 3 / 6, 5 / 6])
     np.testing.assert_allclose(offsets[:, 1], [1, 2, 2, 3, 3, 3])
+
+
+def test_of_thin_lines_only_the_widest_to_each_group_is_drawn():
+    rows = [(1, 0, 1000, 0, np.nan), (2, 0, 700, 0, 0), (2, 1, 300, 1, 0)]
+    rows += [
+        (3, 0, 691, 0, 0),
+        (3, 0, 9, 0, 1),
+        (3, 1, 291, 1, 1),
+        (3, 2, 5, 0, 0),
+        (3, 2, 4, 0, 1),
+    ]
+    table = pd.DataFrame(rows, columns=["groups", "group", "points", "final", "parent"])
+    figure = splits_figure(table)
+    drawn = {
+        tuple(tuple(round(float(x), 3) for x in point) for point in line)
+        for line in figure.axes[0].collections[0].get_segments()
+    }
+    assert len(drawn) == 5  # of 7; group 2 of three keeps that of 5 points
+    assert "2 lines of under 1 % of the points left out" in page.readable(figure)

@@ -98,3 +98,11 @@ def test_only_groups_that_hold_points_have_a_row():
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "group 1\n(2)" in texts
     assert not [text for text in texts if text.startswith("group 2\n")]
+
+
+def test_where_no_group_is_a_second_choice_there_is_no_scale():
+    figure = exchange_figure(
+        exchange_table(np.zeros(9, int), np.full(9, -1), np.ones(9), np.zeros(9))
+    )
+    assert len(figure.axes) == 1
+    assert "all votes of all points" in figure.texts[0].get_text()

@@ -585,6 +585,25 @@ class TestInABrowser:
         assert set(rows) <= {2, 3, 4}
         assert {3, 4} <= set(rows)
 
+    @pytest.mark.parametrize("groups", [1, 12])
+    def test_one_group_or_twelve_keep_nobody_out(self, browser, groups, tmp_path):
+        centres = 6.0 * np.stack(np.divmod(np.arange(240) % 12, 4), axis=1)
+        values = centres + np.random.default_rng(2).random((240, 2))
+        how = {"recipe": "published", "steps": 3000, "method": "kmeans", "random_state": 3}
+        som = SOM(xdim=12, ydim=9, clusters=1 if groups == 1 else 16, **how).fit(values)
+        path = tmp_path / "explorer.html"
+        facts = facts_of(som.explore(values, path).text)
+        count = len(facts["groups"])
+        assert count == 1 if groups == 1 else count >= groups
+        with opened(browser, path) as view:
+            view.evaluate("kohorte.ready")
+            view.get_by_role("button", name=f"Select group {count - 1}", exact=True).click()
+            assert len(selected(view)) == facts["groups"][-1]["size"] > 0
+            for button in view.locator(".table-button").all():
+                button.click()
+            view.evaluate("kohorte.flush()")
+            assert serious_faults(view) == []
+
     def test_label_files_have_no_map(self, browser, fitted, tmp_path):
         fitted.save(tmp_path)
         labels = [np.where(np.arange(90) % 9 == 0, -1, m.labels_) for m in fitted.estimators_]

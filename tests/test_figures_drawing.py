@@ -91,7 +91,7 @@ def draw_feature_map(inputs, parameters):
 
 def test_formats_width_and_font_hold_for_each_figure_and_give_the_same_bytes(study, tmp_path):
     figures, inputs = study
-    chosen = {"formats": ["svg", "png"], "width": 120.0, "font": "DejaVu Sans Mono"}
+    chosen = {"formats": ["svg", "png"], "width": 120.0, "font": "DejaVu Sans Mono", "dpi": 150}
     figures = {name: {**figure, **chosen} for name, figure in figures.items()}
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder, processes in zip(folders, (1, 2), strict=True):
@@ -106,7 +106,7 @@ def test_formats_width_and_font_hold_for_each_figure_and_give_the_same_bytes(stu
         assert "DejaVuSansMono" in svg
         assert "<dc:date>" not in svg
         with Image.open(folders[0] / f"{name}.png") as picture:
-            assert picture.width == pytest.approx(120 / 25.4 * 300, abs=1)
+            assert picture.width == pytest.approx(120 / 25.4 * 150, abs=1)
 
 
 def test_files_of_formats_that_are_no_longer_asked_for_go(study, tmp_path):

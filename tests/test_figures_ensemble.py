@@ -5,6 +5,7 @@ import oracles_figures as page
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgba
 from oracles_ensemble import count, masks_of
 from scipy.cluster.hierarchy import dendrogram, fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
@@ -24,6 +25,7 @@ from kohorte.figures.ensemble import (
     similarity_figure,
 )
 from kohorte.figures.evidence import draw_evidence, evidence_figure
+from kohorte.figures.groups import consensus_colour
 from kohorte.figures.stability import stability_figure, sufficiency_figure
 
 
@@ -263,6 +265,18 @@ def test_sufficiency_figure_is_readable(n, target, answer):
     text = page.readable(figure)
     assert ("20 realizations are enough" in text) == (answer is not None)
     assert ("not settled" in text) == (target is not None and answer is None)
+
+
+def test_of_many_clusters_no_group_hides_another():
+    n, groups = 900, np.arange(900) % 3
+    figure = stability_figure(*np.ones((3, n)), groups=groups)
+    (dots,) = [c for c in figure.axes[0].collections if len(c.get_offsets()) == n]
+    at = dots.get_offsets()[:, 0].astype(int) - 1
+    assert sorted(at) == list(range(n))
+    expected = [to_rgba(consensus_colour(k)) for k in groups[at]]
+    np.testing.assert_allclose(dots.get_facecolors(), expected)
+    last = np.bincount(groups[at][-300:], minlength=3)  # drawn over the others
+    assert last.min() > 60
 
 
 def test_stability_and_sufficiency_need_matching_arrays():

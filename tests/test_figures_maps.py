@@ -246,3 +246,27 @@ def test_of_many_marginals_those_that_differ_most_are_drawn():
     assert "24 of 30 features" in figure.legends[0].get_texts()[-1].get_text().replace("\n", " ")
     with pytest.raises(ConfigError, match="distances for 2 features"):
         marginals_figure(np.zeros((9, 3)), np.ones((4, 3)), ["a", "b"], gaps=gaps[:3])
+
+
+def test_a_few_far_nodes_do_not_make_all_others_pale():
+    heights = np.append(np.linspace(1.0, 2.0, 98), [9.0, 10.0])
+    lattice = Lattice(10, 10)
+    nothing = np.zeros(100, dtype=int)
+    how = {"basins": nothing, "node_clusters": nothing}
+    how |= {"centroids": np.zeros(1, int), "cluster_centroids": np.zeros(1, int)}
+    for u, extend in ((heights, "max"), (np.linspace(0, 1, 100), "neither")):
+        cells = umatrix_figure(u, lattice, **how).axes[0].collections[0]
+        assert cells.colorbar.extend == extend
+        low, high = cells.get_clim()
+        assert low == u.min()
+        assert high == (np.quantile(u, 0.98) if extend == "max" else u.max())
+
+
+def test_small_clusters_have_numbers_and_no_names():
+    lattice = Lattice(12, 10)
+    each = np.arange(120)
+    how = {"basins": each, "centroids": each, "class_names": ["a long name"] * 120}
+    figure = umatrix_figure(
+        np.ones(120), lattice, node_clusters=each, cluster_centroids=each, **how
+    )
+    assert "a long name" not in page.readable(figure)

@@ -249,7 +249,7 @@ def test_parameter_effects_are_differences_beside_those_of_chance():
     rows += [("a rather long name of a parameter", 1, 1, 0.5, 0.6, 0.7, 0.75, -0.04, 0.03)]
     rows += [("once", 1, 1, np.nan, np.nan, 0.7, np.nan, np.nan, np.nan)]
     figure = parameter_effects_figure(effects(rows))
-    assert "0.80 against 0.70   p = 0.001" in page.readable(figure)
+    assert "0.80, 0.70   p = 0.001" in page.readable(figure)
     points = next(line for line in figure.axes[0].lines if line.get_marker() == "o")
     np.testing.assert_allclose(points.get_xdata(), [0.1, -0.1])
     segments = figure.axes[0].collections[0].get_segments()

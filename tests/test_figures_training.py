@@ -3,8 +3,11 @@
 import numpy as np
 import oracles_figures as page
 import pytest
+from matplotlib.colors import to_hex
+from oracles_lattice import KINDS
 
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour
 from kohorte.figures.style import value_label
 from kohorte.figures.training import history_figure, snapshots_figure
 from kohorte.maps.lattice import Lattice
@@ -76,9 +79,9 @@ def test_snapshots_figure_is_readable(n_moments, xdim, ydim, n_features):
         lattice = Lattice(xdim, ydim, "hexagonal", periodic)
         figure = draw_snapshots(n_moments, lattice, n_features, missing=True, unit="epochs")
         text = page.readable(figure)
-        assert text.count("epochs") == min(n_moments, 12)
+        assert text.count("epochs") == min(n_moments, 6)
         assert f"After {value_label((n_moments - 1) * 10**8)} epochs" in text
-        assert ("12 of 30 stored moments" in text) == (n_moments == 30)
+        assert ("6 of 30 stored moments" in text) == (n_moments == 30)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,28 @@ def test_the_net_joins_each_pair_of_neighbours_once(topology, periodic, links):
     figure = draw_snapshots(1, Lattice(4, 3, topology, periodic))
     net = next(c for c in figure.axes[0].collections if hasattr(c, "get_segments"))
     assert len(net.get_segments()) == links
+
+
+@pytest.mark.parametrize(("topology", "periodic"), KINDS)
+def test_of_a_large_lattice_whole_lines_are_drawn(topology, periodic):
+    figure = draw_snapshots(1, Lattice(60, 42, topology, periodic))
+    net = next(c for c in figure.axes[0].collections if hasattr(c, "get_segments"))
+    rows, columns = 14, 20
+    lines = rows * (60 if periodic else 59) + columns * (42 if periodic else 41)
+    assert len(net.get_segments()) == lines
+
+
+def test_nodes_have_the_colour_of_their_group():
+    groups = np.array([0, 0, 1, 1, -1, 1])
+    figure = draw_snapshots(2, Lattice(3, 2), node_groups=groups)
+    for axes in figure.axes:
+        _, _, empty, dots = axes.collections
+        assert len(empty.get_offsets()) == 1
+        found = sorted(map(to_hex, dots.get_facecolors()))
+        assert found == sorted(consensus_colour(k).lower() for k in (0, 0, 1, 1, 1))
+    text = page.readable(figure)
+    assert "group 0" in text
+    assert "nodes without points" in text
 
 
 def test_snapshots_lie_in_the_plane_of_largest_variance():

@@ -31,6 +31,7 @@ from kohorte.maps.quality import (
     distortion,
     measure_quality,
     quantization_error,
+    separation,
     topographic_error,
 )
 from kohorte.maps.winners import find_two_winners
@@ -76,6 +77,35 @@ def test_errors_by_hand():
     assert topographic_error([[0, 1], [0, 2], [4, 0], [3, 5]], Lattice(3, 3)) == 0.5
     assert dead_node_share([0, 3, 0, 1]) == 0.5
     assert convergence(0.8, 0.1) == pytest.approx(0.85)
+
+
+def test_separation_by_hand():
+    # Squares to the centroids: 1, 9 in the first cluster, 4 in the second, none in the third.
+    points = [[1.0, 0.0], [0.0, 3.0], [10.0, 2.0]]
+    centres = [[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]]
+    within = (5 + 4) / 2
+    between = (2 * 100 + 2 * 100 + 2 * 200) / 6
+    assert separation(points, [0, 0, 1], centres) == pytest.approx(1 - within / between)
+    # Manhattan: 1, 3 and 2; centroids are 10, 10 and 20 apart.
+    expected = 1 - ((1 + 9) / 2 + 4) / 2 / ((100 + 100 + 400) / 3)
+    assert separation(points, [0, 0, 1], centres, "manhattan") == pytest.approx(expected)
+    assert separation([[1.0], [-1.0]], [0, 1], [[0.0], [0.5]]) < 0
+    assert math.isnan(separation(points, [0, 0, 0], centres[:1]))
+    assert math.isnan(separation(points, [0, 1, 1], [[1.0, 1.0], [1.0, 1.0]]))
+    # One of two features is missing: the other stands for both.
+    half = separation([[1.0, np.nan]], [0], [[0.0, 5.0], [2.0, 5.0]])
+    assert half == pytest.approx(1 - 2 / 4)
+
+
+def test_separation_is_that_of_popsom_on_many_points():
+    """Slow definition: each centroid first in a table of its points, as popsom writes it."""
+    rng = np.random.default_rng(7)
+    points, centres = rng.normal(size=(70_000, 2)), 5 * rng.normal(size=(4, 2))
+    labels = rng.integers(0, 4, len(points))
+    within = [np.mean(((points[labels == k] - centres[k]) ** 2).sum(axis=1)) for k in range(4)]
+    between = [((centres - centres[k]) ** 2).sum() / 3 for k in range(4)]
+    expected = 1 - np.mean(within) / np.mean(between)
+    assert separation(points, labels, centres) == pytest.approx(expected, rel=1e-6)
 
 
 @every_lattice

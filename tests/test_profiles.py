@@ -10,7 +10,7 @@ from planning import plain_data
 from kohorte.analysis import profiles
 from kohorte.errors import DataError
 from kohorte.figures.classes import node_groups_figure
-from kohorte.figures.profiles import order_features, profiles_figure, standardize
+from kohorte.figures.profiles import _write_row, order_features, profiles_figure, standardize
 from kohorte.figures.style import MAX_GROUPS
 from kohorte.maps.lattice import Lattice
 
@@ -160,3 +160,22 @@ def test_names_that_are_no_text_are_kept(tmp_path):
     path = tmp_path / "group_features.csv"
     profiles.profile_table(np.eye(2), ["NA", "nan"], np.array([0, 1])).to_csv(path, index=False)
     assert pd.read_csv(path, keep_default_na=False)["feature"].tolist()[:2] == ["NA", "nan"]
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ([3.0, 3.4, 2.9], ["3.0", "3.4", "2.9"]),
+        ([0.2, 1.35, -2.0], ["0.20", "1.35", "−2.00"]),
+        ([3750.0, 5000.0], ["3,750", "5,000"]),
+        ([0.00123, 100.0], ["0.00123", "100"]),
+        ([1e9, 2.5], ["1e9", "2.5"]),
+        ([76.0, 60.0], ["76", "60"]),
+        ([np.nan, 1.5, 2.0], ["", "1.5", "2.0"]),
+    ],
+)
+def test_numbers_of_a_row_have_as_many_decimals(values, written):
+    found = _write_row(np.array(values))
+    assert [text for text, value in zip(found, values, strict=True) if np.isfinite(value)] == [
+        text for text in written if text
+    ]

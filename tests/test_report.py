@@ -35,14 +35,16 @@ SIZES = [30, 20, 10]
 IDS = [f"maps/{k} & <i>" for k in range(5)]
 
 
-def write_study(folder, *, groups=None, with_table=True, **changes):
+def write_study(folder, *, groups=None, with_table=True, sizes=SIZES, **changes):
     """The files that a page is made from, of three groups; returns the arguments of read_facts."""
     rng = np.random.default_rng(4)
-    truth = np.repeat(np.arange(3), SIZES)
-    centres = rng.normal(size=(3, 4)) * 8
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    centres = rng.normal(size=(len(sizes), 4)) * 8
     features = (centres[truth] + rng.normal(size=(60, 4))).astype(np.float32)
     features[0] += 40  # foreign
-    labels = [np.where(rng.random(60) < 0.03 * k, (truth + 1) % 3, truth) for k in range(5)]
+    labels = [
+        np.where(rng.random(60) < 0.03 * k, (truth + 1) % len(sizes), truth) for k in range(5)
+    ]
     labels[1][:3] = labels[2][:3] = labels[3][:3] = 1  # in doubt
     found = combine(count_overlaps(labels), groups=groups or "auto", consensus="jaccard")
     novelty = np.where(np.arange(60) == 0, 9.0, 1.0) + rng.random(60) / 10
@@ -149,6 +151,10 @@ class _Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def _spaced(text):
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_the_page_answers_what_is_asked_first(text):
     said = " ".join(_Page(text).said)
     for question in ("Are there groups at all?", "How many groups?", "How sure", "Do the maps"):
@@ -157,6 +163,42 @@ def test_the_page_answers_what_is_asked_first(text):
     assert "3 groups" in said
     assert "1 point (1.7\N{NO-BREAK SPACE}%) looks foreign" in said
     assert "60 rows with 4 features were used." in said
+    assert "farther from the maps than is usual (novelty above" in said
+    assert re.search(r"\(novelty above [0-9.]+\): S<0>\.", said)
+    assert re.search(r"The least certain first: S<[012]>", said)
+
+
+def test_the_verdict_says_which_groups_are_apart_and_by_which_features(study, tmp_path):
+    made = dict(study[1])
+    rows = [(0, 1, 30, 20, 0.0, 0.0004), (1, 2, 20, 10, 0.6, 0.61), (0, 2, 30, 10, 0.1, np.nan)]
+    columns = ["group", "neighbour", "points", "neighbour_points", "lift", "p_gap"]
+    found = {}
+    for kept in ([0], [1], [0, 1, 2], []):
+        boundaries = pd.DataFrame([rows[k] for k in kept], columns=columns)
+        store.write_csv(boundaries, tmp_path / "boundaries.csv")
+        made["tables"] = [
+            *(path for path in study[1]["tables"] if path.stem != "boundaries"),
+            tmp_path / "boundaries.csv",
+        ]
+        facts = read_facts("a", **made)
+        found[tuple(kept)] = {f.question: f for f in verdict(facts)}
+    question = "Are neighbouring groups apart?"
+    assert question not in found[()]
+    assert found[0,][question].answer == "Yes, all"
+    assert found[1,][question].answer == "None is shown to be"
+    some = found[0, 1, 2][question]
+    assert some.answer == "Not all"
+    assert "A gap is shown between the groups 0 and 1 (p < 0.001)." in _spaced(some.evidence)
+    assert "None is shown between 1 and 2 (p = 0.61)." in _spaced(some.evidence)
+    profiles = facts.profiles
+    mean = {}
+    for name in NAMES:
+        own = profiles[profiles["feature"] == name]
+        mean[name] = np.average(own["telling"], weights=own["n"])
+    best = sorted(NAMES, key=lambda name: -mean[name])[:2]
+    answer = found[()]["Which features tell them apart?"]
+    assert answer.answer == " and ".join(best)
+    assert answer.evidence.startswith("Group 0: ")
 
 
 def test_cards_have_features_members_and_samples(text, study):
@@ -274,8 +316,12 @@ def test_one_group_and_a_test(tmp_path, picture):
     made = write_study(tmp_path, groups=1, p_structure=0.4)
     findings = {f.question: f for f in verdict(read_facts("a", **made))}
     assert findings["Are there groups at all?"].answer == "Not shown"
-    assert "p = 0.4" in findings["Are there groups at all?"].evidence
+    assert "p = 0.4" in _spaced(findings["Are there groups at all?"].evidence)
     assert findings["How many groups?"].answer == "1 group"
+    # One group has no border, and nothing to be told from.
+    assert findings["How sure is the group of a point?"].answer == "One group only"
+    assert findings["Do the maps agree?"].answer == "One group only"
+    assert not {"Are neighbouring groups apart?", "Which features tell them apart?"} & set(findings)
     text = write_page(tmp_path, made, picture)
     assert "The 60 points form one group." in " ".join(_Page(text).said)
 
@@ -290,11 +336,25 @@ def test_large_pictures_are_made_narrower():
         return buffer.getvalue()
 
     small = encode((300, 200))
-    assert page.fit_picture(small) == (small, 300, 200)
-    content, width, height = page.fit_picture(encode((3000, 100)))
-    assert (width, height) == (1500, 50)
+    assert page.fit_picture(small) == (small, 300, 200, 1.0)
+    content, width, height, inches = page.fit_picture(encode((3000, 100)))
+    assert (width, height, inches) == (1500, 50, 10.0)
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (1500, 50)
+
+
+def test_pictures_are_as_wide_as_in_print_and_link_the_files_that_there_are(study, tmp_path):
+    from PIL import Image
+
+    file = tmp_path / "profiles.png"
+    for dpi in (300, 600):
+        Image.new("RGB", (5 * dpi, 30), "red").save(file, dpi=(dpi, dpi))
+        text = write_page(tmp_path, study[1], file)
+        assert 'style="width: 71.5ch"' in text
+        assert 'href="figures/profiles.png">PNG</a></span>' in text
+        assert 'href="figures/profiles.pdf">' not in text
+    file.with_suffix(".svg").touch()
+    assert 'profiles.svg">SVG</a></span>' in write_page(tmp_path, study[1], file)
 
 
 def test_markers_are_whole_pictures(study):
@@ -325,14 +385,17 @@ def test_captions_are_escaped():
 
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
-def test_the_page_keeps_nobody_out_and_asks_for_nothing(study, picture, tmp_path):
-    text = write_page(*study, picture)
-    path = tmp_path / "report.html"
-    path.write_text(text, encoding="utf-8")
-    with launch() as browser, opened(browser, path) as view:
-        for part in view.locator("details:not(#table-long)").all():
-            part.evaluate("(part) => { part.open = true; }")
-        assert serious_faults(view) == []
+def test_the_page_keeps_nobody_out_and_asks_for_nothing(picture, tmp_path):
+    with launch() as browser:
+        for groups, sizes in ((1, SIZES), (12, [5] * 12)):
+            folder = tmp_path / str(groups)
+            folder.mkdir()
+            write_page(folder, write_study(folder, groups=groups, sizes=sizes), picture)
+            with opened(browser, folder / "report.html") as view:
+                assert view.locator("article").count() == groups
+                for part in view.locator("details:not(#table-long)").all():
+                    part.evaluate("(part) => { part.open = true; }")
+                assert serious_faults(view) == []
 
 
 def test_groups_have_their_names(study, picture, tmp_path):

@@ -151,6 +151,15 @@ def test_reliability_without_known_classes_is_drawn_empty():
     assert "no points" in page.readable(reliability_figure(empty))
 
 
+def test_bins_of_a_few_points_are_hollow():
+    confidence = np.append(np.full(12, 0.95), np.full(3, 0.45))
+    table = reliability_table(np.zeros(15, int), confidence, np.zeros(15, int))
+    figure = reliability_figure(table)
+    hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert [len(line.get_xdata()) for line in hollow] == [1]
+    assert "of fewer than 10" in page.readable(figure)
+
+
 @pytest.mark.workflow
 @pytest.mark.xdist_group("workflow")
 def test_a_study_with_names_samples_and_some_classes(root, tmp_path):

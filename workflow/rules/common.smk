@@ -452,6 +452,7 @@ def figure_jobs(figures):
         }
         | {k: config["figures"][k] for k in ("font", "width") if config["figures"][k]}
         | ({"formats": FORMATS} if set(FORMATS) != {"pdf", "png"} else {})
+        | ({"dpi": config["figures"]["dpi"]} if config["figures"]["dpi"] != 300 else {})
         for figure in figures
     }
 

@@ -130,6 +130,11 @@ function rangeOf(values) {
   for (const v of values) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
   return low <= high ? [low, high] : [0, 1];
 }
+// A few far nodes would make all others look alike: the colours end before them, as in the figure.
+function farthest(values, [, high]) {
+  const known = [...values].filter(Number.isFinite).sort((a, b) => a - b), usual = known[Math.floor(0.98 * (known.length - 1))];
+  return high > 2 * usual ? usual : null;
+}
 function showLegend(element, legend) {
   element.replaceChildren();
   if (legend.ramp) {
@@ -144,6 +149,9 @@ function showLegend(element, legend) {
   const more = (legend.entries || []).length - 24;
   if (more > 0) element.append(make("span", { class: "soft" }, `and ${more} more`));
   if (legend.note) element.append(make("span", { class: "soft" }, legend.note));
+  // What scrolls can be scrolled by keys, too.
+  if (element.scrollHeight > element.clientHeight) element.tabIndex = 0;
+  else element.removeAttribute("tabindex");
 }
 
 // ---- The selection
@@ -581,10 +589,12 @@ function drawMap() {
       : state.fill === "hits" ? [map.hits, RAMPS.values.slice().reverse(), "points of a node"]
       : [planeOf(map, Number(state.fill.slice(1))), RAMPS.values, facts.planes[Number(state.fill.slice(1))]];
     if (values) {
-      const range = rangeOf(values), root = state.fill === "hits" ? Math.sqrt : (v) => v;
+      const range = rangeOf(values), beyond = state.fill === "u" ? farthest(values, range) : null;
+      if (beyond !== null) range[1] = beyond;
+      const root = state.fill === "hits" ? Math.sqrt : (v) => v;
       const low = root(range[0]), spread = root(range[1]) - low || 1;
-      fill = (r) => (Number.isFinite(values[r]) && !(state.fill === "hits" && !values[r]) ? css(ramp[Math.round((root(values[r]) - low) / spread * 255)]) : EMPTY);
-      legend = { ramp, range, title: text, note: state.fill === "hits" ? "grey: none" : "" };
+      fill = (r) => (Number.isFinite(values[r]) && !(state.fill === "hits" && !values[r]) ? css(ramp[Math.round(Math.min(1, (root(values[r]) - low) / spread) * 255)]) : EMPTY);
+      legend = { ramp, range, title: text, note: state.fill === "hits" ? "grey: none" : beyond !== null ? "a few nodes are farther" : "" };
     } else {
       fill = () => EMPTY;
       legend = { note: "The page holds no features of this map; choose one of higher rank." };
@@ -822,7 +832,7 @@ function drawSimilarity() {
     square.picture = document.createElement("canvas");
     square.picture.width = square.picture.height = L;
     const inner = square.picture.getContext("2d"), image = inner.createImageData(L, L);
-    const pixels = new Uint32Array(image.data.buffer), lut = RAMPS.values.map((c) => packedColour(c));
+    const pixels = new Uint32Array(image.data.buffer), lut = RAMPS.similarity.map((c) => packedColour(c));
     for (let k = 0; k < L * L; k++) pixels[k] = lut[data.similarity[k]];
     inner.putImageData(image, 0, 0);
   }
@@ -840,7 +850,7 @@ function drawSimilarity() {
     const covered = coverage();
     for (let k = 0; k < L; k++) g.fillRect(left + side + 3, top + k * cell, 30 * covered[k], Math.max(cell - (cell > 3 ? 1 : 0), 0.7));
   }
-  showLegend($("similarity-legend"), { ramp: RAMPS.values, range: [0, 1], title: ofClusters ? "shared points of two clusters" : "shared points of two clusters, mean over groups", note: count ? "bars: share of each that is selected" : "" });
+  showLegend($("similarity-legend"), { ramp: RAMPS.similarity, range: [0, 1], title: ofClusters ? "shared points of two clusters" : "shared points of two clusters, mean over groups", note: count ? "bars: share of each that is selected" : "" });
 }
 function coverage() {
   if (!ofClusters) return groups.map((_, k) => selectedOfGroup(k) / Math.max(1, shownOfGroup[k]));

@@ -305,6 +305,7 @@ def _describe(
         for name, how in {
             "values": ("viridis", 0.0, 0.95),
             "heights": ("bone_r", 0.02, 0.9),
+            "similarity": ("magma_r", 0.0, 0.95),
         }.items()
     }
     rank = {r: place for place, r in enumerate(order, start=1)}

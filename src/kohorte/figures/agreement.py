@@ -24,6 +24,7 @@ from kohorte.figures.style import (
     INK,
     MIDDLE_COLUMN,
     MUTED,
+    NOTE,
     SINGLE_COLUMN,
     SMALL,
     Style,
@@ -211,7 +212,9 @@ def parameter_effects_figure(effects: pd.DataFrame) -> Figure:
     for place, k in enumerate(order):
         p = p_value[k]
         said = "" if np.isnan(p) else f"   p = {p:.3f}"
-        axes.text(1.02, place, f"{within[k]:.2f} against {between[k]:.2f}{said}", **beside)
+        axes.text(1.02, place, f"{within[k]:.2f}, {between[k]:.2f}{said}", **beside)
+    head = beside | {"va": "bottom", "color": NOTE}
+    axes.text(1.02, -0.62, "means: same, different", **head)
     words = [shorten(parameter_word(str(table["parameter"].iloc[k])), 26) for k in order]
     axes.set_yticks(y, words)
     axes.tick_params(axis="y", length=0)

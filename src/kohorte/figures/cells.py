@@ -217,10 +217,11 @@ class MapPage:
         map_axes(self.axes, lattice)
         self._bar: Axes | None = None
 
-    def colour_bar(self, cells: PolyCollection) -> None:
-        """Add the colour bar to the right of the map."""
+    def colour_bar(self, cells: PolyCollection, extend: str = "neither") -> None:
+        """Add the colour bar to the right of the map; `extend` says where values lie beyond it."""
         self._bar = self.figure.add_axes((0.7, 0.1, 0.1, 0.5))
-        self.figure.colorbar(cells, cax=self._bar).set_label(self._label)
+        bar = self.figure.colorbar(cells, cax=self._bar, extend=extend, extendfrac=0.03)
+        bar.set_label(self._label)
         plain_numbers(self._bar.yaxis, 6)
 
     def finish(

@@ -17,7 +17,7 @@ from kohorte._files import replacing
 from kohorte.errors import KohorteError
 from kohorte.figures.fonts import chosen_font, complete_fonts, lacking_note
 from kohorte.figures.groups import named_groups
-from kohorte.figures.style import FORMATS, chosen_width, save_figure
+from kohorte.figures.style import DPI, FORMATS, chosen_width, save_figure
 from kohorte.store.files import read_seal
 
 _LOG = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ def draw_figures(
     ----------
     figures
         For each name its `module` with a function `draw_<name>(inputs, parameters)`, the names of
-        its `inputs`, its `parameters`, its `font`, `width` (as for `chosen_width`) and `formats`,
-        where these are not the usual ones, and what else its picture depends on. Files in other
-        formats, of an earlier run, are removed.
+        its `inputs`, its `parameters`, its `font`, `width` (as for `chosen_width`), `formats` and
+        `dpi`, where these are not the usual ones, and what else its picture depends on. Files in
+        other formats, of an earlier run, are removed.
     inputs
         Paths of the inputs by name: one, or several.
     """
@@ -100,7 +100,7 @@ def _draw(
         except KohorteError as error:
             raise type(error)(f"figure {name}: {error}") from error
         for suffix in formats:
-            save_figure(picture, target.with_suffix(f".{suffix}"))
+            save_figure(picture, target.with_suffix(f".{suffix}"), dpi=figure.get("dpi", DPI))
         lacking = complete_fonts(picture)
     for suffix in set(FORMATS).difference(formats):
         target.with_suffix(f".{suffix}").unlink(missing_ok=True)

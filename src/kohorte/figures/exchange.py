@@ -82,11 +82,16 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
         axes.tick_params(which="minor", length=0)
         _write_points(axes, points, doubtful, share, cell)
     _name_groups(axes, groups, rows, sizes, cell)
-    bar = min(1.5, max(height, 1.0))
-    top = page[1] - _ROOM
-    place = place_axes(figure, page, start + width + 0.14, top - bar, 0.09, bar)
-    colour_bar(figure, drawn, "Votes that the second\nchoice gets (%)", None, cax=place)
-    plain_numbers(place.yaxis, 4)
+    if np.nanmax(share, initial=0.0) > 0:
+        bar = min(1.5, max(height, 1.0))
+        top = page[1] - _ROOM
+        place = place_axes(figure, page, start + width + 0.14, top - bar, 0.09, bar)
+        colour_bar(figure, drawn, "Votes that the second\nchoice gets (%)", None, cax=place)
+        plain_numbers(place.yaxis, 4)
+    else:
+        text = "all votes of all points\nare for their group"
+        at = (start + width + 0.14) / page[0], 1 - _ROOM / page[1]
+        figure.text(*at, text, va="top", fontsize=6.5)
     if left_out:
         text = f"{further(left_out, 'group')}, with fewer such votes, not shown"
         figure.text(0.06 / page[0], 0.06 / page[1], text, fontsize=6.5)

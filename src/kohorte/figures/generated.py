@@ -12,6 +12,7 @@ from kohorte.figures.style import (
     DOUBLE_COLUMN,
     SMALL,
     group_colour,
+    line_colour,
     new_figure,
     panel_grid,
     paper_style,
@@ -35,7 +36,9 @@ def tables_figure(tables: Mapping[str, GeneratedTable]) -> Figure:
     panels = panel_grid(figure, len(tables), _COLUMNS)
     for axes, (name, table) in zip(panels, tables.items(), strict=True):
         seen, order = _seen(table.points)
-        colours = np.array([group_colour(k) for k in range(table.classes.max() + 1)])
+        # Dots as small as these show no pale colour.
+        groups = range(table.classes.max() + 1)
+        colours = np.array([line_colour(group_colour(k)) for k in groups])
         shown = colours[table.classes[order]]
         axes.scatter(*seen[:, order], s=1.2, c=shown, lw=0, clip_on=False, rasterized=True)
         axes.set_title(name, fontsize=SMALL, pad=2)

@@ -70,6 +70,7 @@ MAX_CLASSES = 16
 _JOINT = "#D55E00"
 _UNKNOWN = "#C8C8C8"  # points whose class is not known
 _LEAST_SHARE = 0.15  # of a cell: the diameter of the smallest symbol
+_NAMED = 0.7  # inches, the side of a square as large as the mean cluster, for names to fit
 _ABOVE = 0.3  # inches above a component plane, for its title
 
 
@@ -105,7 +106,8 @@ def umatrix_figure(
     metric
         Name of the distance between weights; the colour bar names any other than euclidean.
     class_names
-        Of each cluster the known class of most of its points, beside its number; empty for none.
+        Of each cluster the known class of most of its points, beside its number where clusters are
+        large enough; empty for none.
     realization
         Id of the map, which the figure names.
     """
@@ -115,7 +117,8 @@ def umatrix_figure(
     positions, polygons = np.asarray(lattice.coordinates()), cell_polygons(lattice)
     page = MapPage(lattice, realization, height_label(metric))
     axes = page.axes
-    page.colour_bar(draw_values(axes, polygons, u_matrix, height_map()))
+    limits, extend = height_limits(u_matrix)
+    page.colour_bar(draw_values(axes, polygons, u_matrix, height_map(), limits), extend)
     handles = _draw_merges(axes, lattice, centroids, cluster_centroids[node_clusters[centroids]])
     if draw_boundaries(axes, lattice, node_clusters):
         handles.append(Line2D([], [], color=INK, lw=1.8, label="boundary of clusters"))
@@ -126,7 +129,8 @@ def umatrix_figure(
     order = np.argsort(-np.bincount(node_clusters), kind="stable")
     axes.plot(*at.T, **_disc("white", 4), zorder=4.8)
     style: Style = {"fontsize": 6, "zorder": 6}
-    if any(class_names):
+    room = np.sqrt(page.size.width * page.size.height / len(texts))
+    if any(class_names) and room > _NAMED:
         texts = [f"{k} {shorten(class_names[k], 14)}".rstrip() for k in range(len(texts))]
         style["bbox"] = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": INK, "lw": 0.5}
         place_labels(axes, _move_inside(axes, at, texts, 3.0), texts, order, 2.5, **style)
@@ -181,6 +185,19 @@ def draw_umatrix(inputs: Inputs, parameters: Parameters) -> Figure:
         realization=stored.id,
         **{name: stored.arrays[name] for name in names},
     )
+
+
+def height_limits(u_matrix: np.ndarray) -> tuple[tuple[float, float], str]:
+    """Return limits of the colours of (M,) heights, and at which end of them some lie beyond.
+
+    A few far nodes would make all others look alike: colours end at the 98th percentile where the
+    largest height is more than twice that.
+    """
+    finite = u_matrix[np.isfinite(u_matrix)]
+    if not finite.size:
+        return (0.0, 1.0), "neither"
+    low, usual, high = float(finite.min()), float(np.quantile(finite, 0.98)), float(finite.max())
+    return ((low, usual), "max") if high > 2 * usual else ((low, high), "neither")
 
 
 def height_label(metric: str) -> str:

@@ -161,13 +161,14 @@ def _draw_cells(
         axes.tick_params(which="minor", length=0)
     _head(axes, groups, points, cell)
     _mark(axes, rank.to_numpy(dtype=float), median.to_numpy(), values.to_numpy() / limit, cell, row)
-    bar = min(1.6, height) if height > 0.5 else 1.2
-    place = place_axes(figure, page, room + width + 0.16, page[1] - above - bar, 0.09, bar)
-    colour_bar(figure, drawn, "Mean − mean of all\n(standard deviations)", None, cax=place)
-    plain_numbers(place.yaxis, 5)
-    if extreme > limit:
-        texts = [t.get_text() for t in place.get_yticklabels()]
-        place.set_title("≥" if texts else "", fontsize=6, pad=1)
+    if len(groups) > 1:  # one group is as all points are
+        bar = min(1.6, height) if height > 0.5 else 1.2
+        place = place_axes(figure, page, room + width + 0.16, page[1] - above - bar, 0.09, bar)
+        colour_bar(figure, drawn, "Mean − mean of all\n(standard deviations)", None, cax=place)
+        plain_numbers(place.yaxis, 5)
+        if extreme > limit:
+            texts = [t.get_text() for t in place.get_yticklabels()]
+            place.set_title("≥" if texts else "", fontsize=6, pad=1)
     for k, note in enumerate(notes):
         figure.text(0.06 / page[0], 1 - (0.06 + 0.16 * k) / page[1], note, va="top", fontsize=7)
     return figure
@@ -213,18 +214,31 @@ def _mark(
         size = float(np.clip(18 * min(cell, row), 1.0, 2.6))
         axes.plot(x, y, ls="", marker="o", ms=size, color=INK, mec="white", mew=0.3)
         return
+    written = [_write_row(values) for values in median]
     for i, j in np.ndindex(median.shape):
         if np.isfinite(median[i, j]):
             dark = abs(strength[i, j]) > 0.72
-            whole = 1000 <= abs(median[i, j]) < 1_000_000  # no power of ten is shorter
-            text = f"{median[i, j]:,.0f}" if whole else f"{median[i, j]:.3g}"
-            text = text.replace("e+0", "e").replace("e-0", "e-").replace("-", "−")
+            text = written[i][j]
             bold = bool(telling[i, j])
             style: Style = {"color": "white" if dark else INK, "fontsize": 6.5}
             axes.text(j, i, text, ha="center", va="center", **style)
             if bold:
                 mark: Style = {"marker": "o", "ms": 2.6, "mew": 0.3, "mec": "white"}
                 axes.plot(j + 0.5 - 0.07 / cell, i, ls="", color=INK, **mark)
+
+
+def _write_row(values: np.ndarray) -> list[str]:
+    """Write the numbers of a row, with as many decimals each where all then have their digits."""
+    plain = []
+    for value in values:
+        whole = 1000 <= abs(value) < 1_000_000  # no power of ten is shorter
+        text = f"{value:,.0f}" if whole else f"{value:.3g}"
+        plain.append(text.replace("e+0", "e").replace("e-0", "e-").replace("-", "−"))
+    decimals = [len(text.partition(".")[2]) for text in plain]
+    short = 0 < max(decimals) <= 2 and not any("e" in text for text in plain)
+    if not short:
+        return plain
+    return [f"{value:,.{max(decimals)}f}".replace("-", "−") for value in values]
 
 
 def _draw_lines(profiles: pd.DataFrame, groups: np.ndarray, points: pd.Series) -> Figure:

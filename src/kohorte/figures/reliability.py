@@ -22,6 +22,8 @@ from kohorte.figures.style import (
     plain_numbers,
 )
 
+_FEW = 10  # points of a bin below which its share says little
+
 
 @paper_style()
 def reliability_figure(table: pd.DataFrame) -> Figure:
@@ -34,6 +36,9 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     axes.vlines(held["confidence"], held["accuracy"], held["confidence"], color=MUTED, lw=1.4)
     style: Style = {"color": colour, "marker": "o", "markersize": 4, "lw": 1.3}
     axes.plot(held["confidence"], held["accuracy"], clip_on=held.empty, zorder=3, **style)
+    few = held[held["points"] < _FEW]
+    hollow = style | {"ls": "", "mfc": "white"}
+    axes.plot(few["confidence"], few["accuracy"], clip_on=few.empty, zorder=3, **hollow)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("Share of points that are right")
     widths = (table["high"] - table["low"]).to_numpy()
@@ -49,6 +54,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
     handles = [
         Line2D([], [], color=colour, marker="o", markersize=4, lw=1.3, label="points of a bin"),
         Line2D([], [], color=MUTED, lw=1.0, ls="--", label="as sure as right"),
+        *([Line2D([], [], label=f"of fewer than {_FEW}", **hollow)] if len(few) else []),
         Line2D([], [], color=MUTED, lw=1.4, label="difference"),
         Patch(facecolor="none", edgecolor="none", label=text),
     ]

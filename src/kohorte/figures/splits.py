@@ -33,6 +33,7 @@ _ROW = 0.44  # inches from one number of groups to the next
 _LARGEST, _SMALLEST = 26.0, 2.5  # diameters of circles, points
 _INSIDE = 11.0  # diameter that holds the number of its group
 _WIDEST = 12.0  # line of all points
+_LEAST = 0.01  # share of all points below which a line is left out, but for the widest of a group
 
 
 @paper_style()
@@ -41,7 +42,8 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
 
     `table` is that of `kohorte.analysis.splits.split_table`; `chosen`, the number of groups of the
     study, has its row shaded. Groups are placed by the mean place of their parents, so that few
-    lines cross. ConfigError for a table without rows.
+    lines cross; beside the widest line to each group only those of 1 % of the points or more are
+    drawn. ConfigError for a table without rows.
     """
     if not len(table):
         raise ConfigError("there are no groups to draw: a single realization splits into none")
@@ -65,6 +67,9 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     colours = [consensus_colour(g) if g in named else MUTED for g in final.tolist()]
     edges = np.flatnonzero(parents >= 0)
     edges = edges[np.argsort(-points[edges], kind="stable")]
+    widest = np.zeros(len(points), dtype=bool)
+    widest[edges[np.unique(place.ravel()[edges], return_index=True)[1]]] = True
+    every, edges = len(edges), edges[widest[edges] | (points[edges] >= _LEAST * total)]
     ends = [((numbers[e] - 1, parents[e]), (numbers[e], groups[e])) for e in edges]
     add_lines(
         axes,
@@ -104,6 +109,10 @@ def splits_figure(table: pd.DataFrame, chosen: int | None = None) -> Figure:
     if chosen is not None and chosen <= most:
         text = f"{plural(chosen, 'group')}, as the study has"
         handles.append(Line2D([], [], color=EMPTY, lw=6, label=text))
+    if len(edges) < every:
+        lines = plural(every - len(edges), "line")
+        text = f"{lines} of under {100 * _LEAST:g} % of the points left out"
+        handles.append(Line2D([], [], ls="", label=text))
     legend_below(figure, handles, most=4)
     return figure
 

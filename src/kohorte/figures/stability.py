@@ -30,6 +30,8 @@ from kohorte.figures.style import (
     plural,
 )
 
+_CROWD = 150  # clusters above which markers cover each other
+
 
 @paper_style()
 def stability_figure(
@@ -66,19 +68,27 @@ def stability_figure(
     handles: list[Artist] = [Line2D([], [], color="#B4B4B4", lw=1.6, label=interval)]
     counts = np.bincount(groups)
     named = np.sort(np.argsort(-counts, kind="stable")[:MAX_GROUPS])
-    size = 14.0 if n <= 60 else 7.0 if n <= 150 else 3.0
+    size = 14.0 if n <= 60 else 7.0 if n <= _CROWD else 3.0
     style: Style = {"s": size, "linewidths": 0.3 if n <= 60 else 0, "edgecolors": INK, "zorder": 2}
     others = ~np.isin(groups, named)
     axes.scatter(rank[others], gsum[others], c=MUTED, marker=".", **style)
-    for k in named:
-        chosen = groups == k
-        axes.scatter(
-            rank[chosen], gsum[chosen], c=consensus_colour(k), marker=group_marker(k), **style
-        )
+    if n <= _CROWD:
+        for k in named:
+            chosen = groups == k
+            axes.scatter(
+                rank[chosen], gsum[chosen], c=consensus_colour(k), marker=group_marker(k), **style
+            )
+    else:  # in a mixed order, or the group drawn last would hide the others
+        mixed = np.random.default_rng(0).permutation(np.flatnonzero(~others))
+        colours = [consensus_colour(k) for k in groups[mixed].tolist()]
+        axes.scatter(rank[mixed], gsum[mixed], c=colours, rasterized=n > 1000, **style)
     if len(counts) > 1:
         present = named[counts[named] > 0]
         handles += [
-            marker_handle(consensus_title(k), consensus_colour(k), group_marker(k)) for k in present
+            marker_handle(
+                consensus_title(k), consensus_colour(k), group_marker(k) if n <= _CROWD else "o"
+            )
+            for k in present
         ]
         if others.any():
             text = further(int((counts > 0).sum()) - len(named), "group")
@@ -136,18 +146,21 @@ def sufficiency_figure(
     line: Style = {"color": colour, "lw": 1.1, "marker": "o", "markersize": 3}
     if len(sizes) > 40:
         line |= {"marker": None}
-    axes.plot(sizes, mean, **line)
+    axes.plot(sizes, mean, clip_on=False, **line)  # perfect agreement is at the upper end
     handles: list[Artist] = [
         Line2D([], [], label="mean of pairs of subsets", **line),
         Line2D([], [], label=band, **wide_line | {"lw": 3}),
     ]
     if extrapolated is not None:
         dotted = line | {"ls": ":", "mfc": "white"}
-        axes.plot([sizes[-1], extrapolated[0]], [mean[-1], extrapolated[1]], **dotted)
+        axes.plot(
+            [sizes[-1], extrapolated[0]], [mean[-1], extrapolated[1]], clip_on=False, **dotted
+        )
         handles.append(Line2D([], [], label="extrapolated", **dotted))
     if target is not None:
         axes.axhline(target, color=INK, lw=0.8, ls="--")
-        handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=f"target {target:g}"))
+        text = f"target {target:g}, for whole bars"
+        handles.append(Line2D([], [], color=INK, lw=0.8, ls="--", label=text))
     if answer is not None:
         axes.axvline(answer, color="#D55E00", lw=1.0, ls=":")
         verb = "is" if answer == 1 else "are"

@@ -55,6 +55,9 @@ DOUBLE_COLUMN = 7.2
 WIDTHS = {"single": SINGLE_COLUMN, "double": DOUBLE_COLUMN}
 """Widths by the names that `figures.width` has for them."""
 
+DPI = 300
+"""Dots per inch of PNG files, and of what is a picture within others, by default."""
+
 PAGE_HEIGHT = 9.0
 """Largest height of a figure, in inches; leaves room for a caption."""
 
@@ -117,7 +120,7 @@ _RC = {
     "hatch.linewidth": 0.5,
     **dict.fromkeys(("xtick.minor.width", "ytick.minor.width"), 0.4),
     **dict.fromkeys(("pdf.fonttype", "ps.fonttype"), 42),
-    "savefig.dpi": 300,
+    "savefig.dpi": DPI,
     "svg.hashsalt": "kohorte",
 }
 
@@ -189,7 +192,7 @@ FORMULA = "formula"
 """The gid of an entry of a legend whose label has formulas in it."""
 
 
-def save_figure(figure: Figure, path: str | Path, *, dpi: int = 300) -> None:
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
     """Write a figure as `.pdf`, `.png` or `.svg`, with the same bytes on every run.
 
     The file is complete or absent. `dpi` also holds for rasterized parts of others (points, map

@@ -12,9 +12,11 @@ from matplotlib.patheffects import Normal, Stroke
 
 from kohorte import store
 from kohorte._principal import principal_axes
+from kohorte.analysis.classification import commonest, count_classes
 from kohorte.errors import ConfigError
+from kohorte.figures.groups import consensus_colour, consensus_title
 from kohorte.figures.levels import check_lengths, colour_by, colour_realizations, telling_parameters
-from kohorte.figures.panels import choose_points, fill_missing
+from kohorte.figures.panels import choose_points, choose_step, fill_missing
 from kohorte.figures.reading import (
     Inputs,
     Parameters,
@@ -25,12 +27,14 @@ from kohorte.figures.reading import (
 from kohorte.figures.style import (
     DOUBLE_COLUMN,
     INK,
+    MAX_GROUPS,
     MIDDLE_COLUMN,
     MUTED,
     PAGE_HEIGHT,
     Style,
     add_lines,
     fitting_columns,
+    further,
     is_wide,
     legend_below,
     log_axis,
@@ -48,16 +52,17 @@ from kohorte.figures.style import (
 from kohorte.figures.words import parameter_title, parameter_word
 from kohorte.maps.lattice import Lattice
 
-MOST_MOMENTS = 12
+MOST_MOMENTS = 6
 """Moments of a map that are drawn; of more, that many, evenly spaced."""
 
-MOST_DOTS = 400
-"""Nodes that are drawn as dots; more would hide the net."""
+MOST_LINES = 20
+"""Rows, and columns, of the lattice that are drawn as lines; of more every second, third, ..."""
 
 CURVES = ("step", "quantization_error", "topographic_error", "radius")
 """What a history is drawn from."""
 
-_NET = "#D55E00"
+_NET = "#9A9A9A"
+_CLOUD = "#D2DCE6"  # paler than any group
 _UNFOLDED = 5.0  # percent of training from which on the topographic error sets its scale
 
 
@@ -145,17 +150,21 @@ def snapshots_figure(
     features: np.ndarray,
     lattice: Lattice,
     *,
+    node_groups: np.ndarray | None = None,
     unit: str = "steps",
     realization: str | None = None,
 ) -> Figure:
     """Draw the lattice as a net among the points at several moments of training, one panel each.
 
+    (M,) `node_groups`, the consensus group that most points of a node are in at the end, or -1,
+    colour the nodes in all panels.
+
     The (S, M, F) weights were reached after (S,) `steps`, ascending, steps or epochs as `unit`
     says. They and the (N, F) `features`, scaled as the map was trained, a missing value (NaN) at
     the mean of its feature, are projected on the first two principal components of the points that
     are drawn (see `choose_points`); lines join the nodes that lie one lattice step apart (not the
-    diagonals of a rectangular lattice). `realization` is the id of the map. ConfigError
-    where the weights do not fit steps, lattice or features.
+    diagonals of a rectangular lattice), along at most MOST_LINES rows and columns. `realization` is
+    the id of the map. ConfigError where the weights do not fit steps, lattice or features.
     """
     steps, weights = np.asarray(steps), np.asarray(weights, dtype=np.float64)
     expected = (len(steps), lattice.n_nodes, np.shape(features)[1])
@@ -168,7 +177,8 @@ def snapshots_figure(
     total = max(float(points.var(axis=0, dtype=np.float64).sum()), 1e-300)
     cloud = _project(points, mean, directions)
     nets = _project(weights[shown], mean, directions)
-    links = _unit_links(lattice)
+    links = _drawn_links(lattice)
+    groups = np.full(lattice.n_nodes, -1) if node_groups is None else np.asarray(node_groups)
 
     columns = fitting_columns(min(len(shown), 3 if len(shown) < 7 else 4), 1.4)
     columns = -(-len(shown) // -(-len(shown) // columns))
@@ -186,7 +196,7 @@ def snapshots_figure(
         letter = panel_letter(k) if len(shown) > 1 else ""
         panel_title(axes, letter, f"After {value_label(steps[moment])} {one}")
         plain_axes(axes, 4, 4)
-        handles = _draw_net(axes, cloud, nets[k], links, many)
+        handles = _draw_net(axes, cloud, nets[k], links, groups, many)
     low, high = low - margin, high + margin
     grid[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     names = [
@@ -209,32 +219,62 @@ def snapshots_figure(
 
 def draw_snapshots(inputs: Inputs, parameters: Parameters) -> Figure:
     """Draw `snapshots` from the files of a study."""
-    stored = read_map(inputs, parameters, "snapshots/step", "snapshots/weights")
+    stored = read_map(inputs, parameters, "snapshots/step", "snapshots/weights", "winners")
+    winners = stored.arrays["winners"]
+    step = choose_step(len(winners))
+    ensemble = store.read_ensemble(inputs["ensemble"], points=True, step=step)
+    labels = np.asarray(ensemble.points.label, dtype=np.int64)
+    n_groups = ensemble.consensus.n_groups
+    groups = commonest(count_classes(winners[::step], labels, stored.lattice.n_nodes, n_groups))
     return snapshots_figure(
         stored.arrays["snapshots/step"],
         stored.arrays["snapshots/weights"],
         store.read_data(inputs["data"], mapped=True).features,
         stored.lattice,
+        node_groups=groups,
         unit=unit_of_training(stored.parameters),
         realization=stored.id,
     )
 
 
 def _draw_net(
-    axes: Axes, cloud: np.ndarray, net: np.ndarray, links: np.ndarray, many: bool
+    axes: Axes,
+    cloud: np.ndarray,
+    net: np.ndarray,
+    links: np.ndarray,
+    groups: np.ndarray,
+    many: bool,
 ) -> list[Artist]:
     """Points, and the lattice among them, all in the plane; legend entries."""
-    style: Style = {"s": 3.0, "color": MUTED, "alpha": 0.5, "linewidths": 0}
+    style: Style = {"s": 3.0, "color": _CLOUD, "linewidths": 0}
     axes.scatter(cloud[:, 0], cloud[:, 1], rasterized=many, **style)
-    add_lines(axes, net[links], colors=_NET, linewidths=0.5, rasterized=many, zorder=2)
+    add_lines(axes, net[links], colors=_NET, linewidths=0.35, rasterized=many, zorder=2)
+    size = float(np.clip(40 / np.sqrt(len(net)), 1.2, 4.0))
+    present = [int(k) for k in np.unique(groups[groups >= 0])]
+    sizes = np.bincount(groups[groups >= 0], minlength=1)
+    named = sorted(sorted(present, key=lambda k: (-sizes[k], k))[:MAX_GROUPS])
+    colours = [consensus_colour(k) if k in named else MUTED for k in groups.tolist()]
+    held = groups >= 0
+    dots: Style = {"linewidths": 0, "rasterized": many, "zorder": 2.5}
+    axes.scatter(net[~held, 0], net[~held, 1], s=(0.6 * size) ** 2, c=_NET, **dots)
+    order = np.random.default_rng(0).permutation(np.flatnonzero(held))  # no group hides another
+    own = [colours[k] for k in order.tolist()]
+    axes.scatter(net[order, 0], net[order, 1], s=size**2, c=own, **dots)
     dot: Style = {"ls": "", "marker": "o", "markeredgewidth": 0}
     handles: list[Artist] = [
-        Line2D([], [], **dot, markersize=3, color=MUTED, label="points"),
-        Line2D([], [], color=_NET, lw=0.8, label="links of the lattice"),
+        Line2D([], [], **dot, markersize=3, color=_CLOUD, label="points"),
+        Line2D([], [], color=_NET, lw=0.6, label="links of the lattice"),
     ]
-    if len(net) <= MOST_DOTS:
-        axes.plot(*net.T, **dot, markersize=1.4, color=INK, rasterized=many, zorder=2.5)
-        handles.append(Line2D([], [], **dot, markersize=2, color=INK, label="nodes"))
+    if not held.all():
+        label = "nodes without points" if present else "nodes"
+        handles.append(Line2D([], [], **dot, markersize=2, color=_NET, label=label))
+    handles += [
+        Line2D([], [], **dot, markersize=4, color=consensus_colour(k), label=consensus_title(k))
+        for k in named
+    ]
+    if len(present) > len(named):
+        text = further(len(present) - len(named), "group")
+        handles.append(Line2D([], [], **dot, markersize=4, color=MUTED, label=text))
     return handles
 
 
@@ -268,11 +308,20 @@ def _project(points: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np
     return np.einsum("...f,df->...d", points - mean, directions)
 
 
-def _unit_links(lattice: Lattice) -> np.ndarray:
-    """(L, 2) pairs of neighbours one lattice step apart, each once."""
+def _drawn_links(lattice: Lattice) -> np.ndarray:
+    """(L, 2) pairs of neighbours one lattice step apart, each once, along the rows drawn as lines.
+
+    Of a large lattice every so many rows and columns are taken, whose lines are whole.
+    """
     node, column = np.nonzero(lattice.neighbours() >= 0)
     other = lattice.neighbours()[node, column]
     once = node < other
     node, other = node[once], other[once]
     steps = lattice.steps_between(node, other)
-    return np.column_stack([node, other])[np.hypot(*steps.T) < 1.01]
+    near = np.hypot(*steps.T) < 1.01
+    node, other = node[near], other[near]
+    every = -(-max(lattice.xdim, lattice.ydim) // MOST_LINES)
+    (y, x), (y_other, x_other) = (np.divmod(k, lattice.xdim) for k in (node, other))
+    column_line = (every == 1) | ((x == x_other) & (x % every == 0))
+    kept = np.where(y == y_other, y % every == 0, column_line)
+    return np.column_stack([node, other])[kept]

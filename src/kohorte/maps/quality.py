@@ -53,6 +53,40 @@ def convergence(embedding: float, topographic: float) -> float:
     return (embedding + 1 - topographic) / 2
 
 
+def separation(
+    features: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    centres: npt.ArrayLike,
+    metric: str = "euclidean",
+) -> float:
+    """Return POPSOM's separation of the clusters of a map: 1 - spread within / spread between.
+
+    Within is the mean over the clusters of the mean squared distance of their points to their
+    centroid, between the mean squared distance of two centroids, both in the metric of the map.
+    Clusters without points are left out of the first. 1 is best; below 0 clusters are wider than
+    they are far apart; NaN for fewer than two clusters, or centroids that are all alike.
+    `features` (N, F); `labels` (N,) from 0; `centres` (K, F), the weights of the centroids.
+    Source: popsom 6, `compute.wcss`, `compute.bcss` (Hamel, 2016).
+    """
+    centres = np.asarray(centres)
+    n_clusters = len(centres)
+    labels = as_nodes(labels, n_clusters, "labels")
+    between = np.square(pairwise(centres, centres, metric)).sum()
+    if n_clusters < 2 or not between > 0:
+        return float("nan")
+    between /= n_clusters * (n_clusters - 1)
+    points = as_points(features, missing=True)
+    rows = max(1, _BLOCK_ENTRIES // points.shape[1])
+    total = np.zeros(n_clusters)
+    for start in range(0, len(points), rows):
+        own = labels[start : start + rows]
+        away = rowwise(points[start : start + rows], centres[own], metric)
+        total += np.bincount(own, np.square(away), minlength=n_clusters)
+    count = np.bincount(labels, minlength=n_clusters)
+    within = (total[count > 0] / count[count > 0]).mean()
+    return float(1 - within / between)
+
+
 def combined_error(
     distances: npt.ArrayLike,
     two_winners: npt.ArrayLike,

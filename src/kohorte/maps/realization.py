@@ -23,7 +23,7 @@ from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
 from kohorte.maps.parameters import ResolvedParameters, has_draw
-from kohorte.maps.quality import QUALITY_ROWS, measure_quality
+from kohorte.maps.quality import QUALITY_ROWS, measure_quality, separation
 from kohorte.maps.schedules import Radii
 from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
@@ -76,8 +76,9 @@ class Realization:
     centroids and clusters are as in `kohorte.maps.segments.Segments`. `winners` (N,) int32 are the
     nodes nearest to the points, `labels` (N,) the clusters of the points, in the smallest unsigned
     type that holds K - 1, and `hits` (M,) int64 the points of each node. `quality` is that of
-    `kohorte.maps.quality.measure_quality`; `seconds` has the time spent on train (with the start),
-    winners, segment and quality; `history` is what was recorded in training.
+    `kohorte.maps.quality.measure_quality`, with the `separation` of the clusters; `seconds` has the
+    time spent on train (with the start), winners, segment and quality; `history` is what was
+    recorded in training.
     """
 
     weights: np.ndarray
@@ -381,6 +382,8 @@ def _finish(
             rows=quality_rows,
             metric=parameters.metric,
         )
+        centres = weights[segments.cluster_centroids]
+        quality["separation"] = separation(points, labels, centres, parameters.metric)
     clock.stop("quality")
     history = run.observer.history()
     if run.kept is not None:

@@ -17,7 +17,7 @@ from kohorte.figures.groups import (
     consensus_title,
 )
 from kohorte.report.facts import Facts, Members, find_members, number_of, p_value, percent, plain
-from kohorte.report.words import LEVEL
+from kohorte.report.words import LEVEL, describe_group
 
 #: Groups with a card, the largest; all are in the table of groups.
 MOST_CARDS = 40
@@ -81,7 +81,7 @@ def _make_card(facts: Facts, group: int, members: Members) -> Card:
         name=consensus_name(group),
         points=int(row["points"]),
         share=percent(row["points"] / facts.ensemble.n_points),
-        headline=_headline(facts, group),
+        headline=describe_group(facts, group),
         strips=strips,
         stability=list(_stability(row, facts.ensemble.consensus.consensus)),
         neighbours=list(_neighbours(facts.rows("boundaries"), group)),
@@ -89,20 +89,6 @@ def _make_card(facts: Facts, group: int, members: Members) -> Card:
         composition=list(_composition(facts.rows("composition"), group)),
         members=list(_members(facts, members)),
     )
-
-
-def _headline(facts: Facts, group: int) -> str:
-    """Say by which features a group stands out: high, low, or in between."""
-    words = []
-    for row in telling_features(facts.profiles, group, 3):
-        effect = float(row.effect)
-        if float(row.telling) < 0.3:
-            continue
-        word = "high" if effect > 0.5 else "low" if effect < -0.5 else "intermediate"
-        words.append(f"{word} {facts.title(row.feature)}")
-    if not words:
-        return ""
-    return words[0][0].upper() + ", ".join(words)[1:]
 
 
 def _strips(facts: Facts, group: int) -> Iterator[Strip]:
@@ -166,7 +152,11 @@ def _stability(row: Mapping[Any, Any], consensus: str) -> Iterator[tuple[str, st
     }
     for name, (title, meaning) in tests.items():
         if name in row and pd.notna(row[name]):
-            yield title, p_value(float(row[name])).removeprefix("p = ").removeprefix("p "), meaning
+            yield (
+                title,
+                p_value(float(row[name])).removeprefix("p").lstrip("= \N{NO-BREAK SPACE}"),
+                meaning,
+            )
 
 
 def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:

@@ -206,7 +206,8 @@ def percent(share: float) -> str:
 
 def p_value(p: float) -> str:
     """Write a p-value: p = 0.02, p < 0.001."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    text = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def number_of(count: int, noun: str, plural: str = "") -> str:

@@ -17,6 +17,7 @@ import kohorte
 from kohorte._checks import extra
 from kohorte._files import replacing
 from kohorte.figures.groups import MARKER_PATHS, named_groups
+from kohorte.figures.style import DPI, FORMATS
 from kohorte.report.cards import Card, describe_more, make_cards
 from kohorte.report.facts import Facts, plain, read_facts
 from kohorte.report.words import describe_figure, headline, verdict
@@ -62,8 +63,10 @@ class Picture:
     reading: Markup  # How to read it
     shown: str  # What this study shows, in numbers
     data: str  # As a data URI
-    width: int
+    width: int  # In pixels, as the height
     height: int
+    inches: float  # Its width in print
+    formats: Sequence[str]  # Of its files
 
 
 @dataclass(frozen=True)
@@ -197,8 +200,8 @@ def read_caption(text: str) -> Markup:
 
 
 def _show_figure(facts: Facts, figure: Mapping[str, str], captions: Mapping[str, str]) -> Picture:
-    name = figure["name"]
-    content, width, height = fit_picture(Path(figure["file"]).read_bytes())
+    name, file = figure["name"], Path(figure["file"])
+    content, width, height, inches = fit_picture(file.read_bytes())
     return Picture(
         name=name,
         question=figure["question"].replace("`", ""),
@@ -207,23 +210,29 @@ def _show_figure(facts: Facts, figure: Mapping[str, str], captions: Mapping[str,
         data=f"data:image/png;base64,{base64.b64encode(content).decode()}",
         width=width,
         height=height,
+        inches=inches,
+        formats=[s for s in FORMATS if s == "png" or file.with_suffix(f".{s}").exists()],
     )
 
 
-def fit_picture(content: bytes) -> tuple[bytes, int, int]:
-    """Return a PNG, made narrower where it is a large file, with its width and height in pixels."""
+def fit_picture(content: bytes) -> tuple[bytes, int, int, float]:
+    """Return a PNG, made narrower where it is a large file: bytes, width and height in pixels.
+
+    The last value is its width in inches, which does not change.
+    """
     with extra("figures"):
         from PIL import Image
     with Image.open(io.BytesIO(content)) as picture:
         width, height = picture.size
+        inches = width / picture.info.get("dpi", (DPI, DPI))[0]
         if len(content) <= _LARGE_PICTURE or width <= WIDEST:
-            return content, width, height
+            return content, width, height, inches
         size = WIDEST, round(height * WIDEST / width)
         buffer = io.BytesIO()
         picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(
             buffer, "PNG", optimize=True
         )
-    return min(content, buffer.getvalue(), key=len), *size
+    return min(content, buffer.getvalue(), key=len), *size, inches
 
 
 def _show_tables(facts: Facts, captions: Mapping[str, str]) -> Iterator[Sheet]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from kohorte.analysis.exchange import exchanging_pairs
 from kohorte.analysis.profiles import telling_features
 from kohorte.analysis.reliability import calibration_error
 from kohorte.ensemble.sufficiency import LEAST
+from kohorte.ensemble.votes import in_doubt
 from kohorte.figures.groups import consensus_title
 from kohorte.report.facts import Facts, number_of, p_value, percent, plain
 
@@ -20,6 +21,8 @@ from kohorte.report.facts import Facts, number_of, p_value, percent, plain
 LEVEL = 0.05
 
 _LISTED = 10  # columns named in a sentence
+_GROUPS_NAMED = 6
+_POINTS_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ def headline(facts: Facts) -> str:
 
 def verdict(facts: Facts) -> list[Finding]:
     """Return what a reader asks first, with answers and evidence."""
-    findings = [_structure(facts), _groups(facts), _certainty(facts), _agreement(facts)]
-    findings += [_sufficiency(facts), _classes(facts), _reading(facts)]
+    findings = [_structure(facts), _groups(facts), _gaps(facts), _features(facts)]
+    findings += [_certainty(facts), _agreement(facts), _sufficiency(facts), _classes(facts)]
+    findings += [_reading(facts)]
     return [finding for finding in findings if finding is not None]
 
 
@@ -63,11 +67,11 @@ def _structure(facts: Facts) -> Finding:
     question = "Are there groups at all?"
     p, found = facts.ensemble.p_structure, facts.rows("structure")
     if p is None:
+        text = "The study did not look whether a table without any groups would give as many"
         asked = "set structure.references to 10" if facts.has_maps else "only maps can be tested"
         if facts.has_maps and facts.ensemble.consensus.consensus == "jaccard":
-            asked = "the consensus of this recipe has no test; recipe: resolved has one"
-        text = "Nothing says whether a table without any groups would give as many"
-        return Finding(question, "Not tested", f"{text} ({asked}).", "neutral")
+            asked = "recipe: published has no such test, recipe: resolved has one"
+        return Finding(question, "Not tested", f"{text}: {asked}.", "neutral")
     any_number = found[found["n_groups"].astype(str) == "any"] if len(found) else found
     text = (
         "Maps were trained in the same way on tables that have no groups. "
@@ -109,8 +113,83 @@ def _groups(facts: Facts) -> Finding:
     return Finding("How many groups?", answer, text + ".")
 
 
+def _gaps(facts: Facts) -> Finding | None:
+    """Say between which neighbours there is a gap."""
+    found = facts.rows("boundaries")
+    found = found[found["p_gap"].notna()] if len(found) else found
+    if found.empty:
+        return None
+    apart = found["p_gap"].to_numpy(dtype=float) <= LEVEL
+    pairs = [
+        f"{int(row['group'])} and {int(row['neighbour'])} ({p_value(row['p_gap'])})"
+        for row in found.to_dict("records")
+    ]
+    sides = [
+        ("A gap is shown between the groups ", [pairs[k] for k in np.flatnonzero(apart)]),
+        ("None is shown between ", [pairs[k] for k in np.flatnonzero(~apart)]),
+    ]
+    text = " ".join(start + _listing(named) + "." for start, named in sides if named)
+    if not apart.all():
+        text += " Groups without a gap may be parts of one cloud, cut where maps cut it."
+    answer = "Yes, all" if apart.all() else "None is shown to be" if not apart.any() else "Not all"
+    tone = "good" if apart.all() else "bad" if not apart.any() else "neutral"
+    return Finding("Are neighbouring groups apart?", answer, text, tone)
+
+
+def _listing(texts: Sequence[str], most: int = 6) -> str:
+    """Join texts in a sentence; of many the first, and how many more."""
+    shown = list(texts[:most])
+    if len(texts) > most:
+        return f"{', '.join(shown)} and {len(texts) - most} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _features(facts: Facts) -> Finding | None:
+    """Say which features tell the groups apart, and what each group is like."""
+    profiles = facts.profiles
+    if profiles.empty or not profiles["telling"].notna().any():
+        return None
+    held = profiles[profiles["telling"].notna()]
+    weighted = (held["telling"] * held["n"]).groupby(held["feature"], sort=False).sum()
+    mean = weighted / held.groupby("feature", sort=False)["n"].sum().clip(lower=1)
+    best = mean.round(9).sort_values(ascending=False, kind="stable").index[:2]
+    answer = " and ".join(facts.title(name) for name in best)
+    said = [(group, describe_group(facts, group)) for group in facts.groups.index]
+    named = [
+        f"{consensus_title(group)}: {text[0].lower()}{text[1:]}" for group, text in said if text
+    ]
+    more = len(named) - _GROUPS_NAMED
+    text = "; ".join(named[:_GROUPS_NAMED]) + (f"; and {more} more, below" if more > 0 else "")
+    return Finding("Which features tell them apart?", answer, f"{text[:1].upper()}{text[1:]}.")
+
+
+def describe_group(facts: Facts, group: int) -> str:
+    """Say by which features a group stands out: high, low, or in between."""
+    words = []
+    for row in telling_features(facts.profiles, group, 3):
+        effect = float(row.effect)
+        if float(row.telling) < 0.3:
+            continue
+        word = "high" if effect > 0.5 else "low" if effect < -0.5 else "intermediate"
+        words.append(f"{word} {facts.title(row.feature)}")
+    if not words:
+        return ""
+    return words[0][0].upper() + ", ".join(words)[1:]
+
+
+def _name_points(facts: Facts, chosen: np.ndarray, order: np.ndarray) -> str:
+    """Name some of the chosen points, those first that come first in `order`."""
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.argsort(order[rows].round(6), kind="stable")]
+    return _listing([facts.name_point(int(row)) for row in rows], _POINTS_NAMED)
+
+
 def _certainty(facts: Facts) -> Finding:
     points, n = facts.ensemble.points, facts.ensemble.n_points
+    question = "How sure is the group of a point?"
+    if facts.ensemble.consensus.n_groups == 1:
+        text = "There is no other group that a point could be in." + _foreign(facts)
+        return Finding(question, "One group only", text)
     share = points.doubtful / n
     text = (
         f"On average {percent(points.mean_confidence)} of the votes agree on the group of a point. "
@@ -123,15 +202,30 @@ def _certainty(facts: Facts) -> Finding:
         )
         if pairs := _doubted_pairs(facts):
             text += f"; {pairs}"
-    text += "."
-    if points.outliers is not None:
-        verb = "looks" if points.outliers <= 1 else "look"
-        text += (
-            f" {_points(points.outliers, n)} {verb} foreign, farther from the maps than is usual "
-            f"(novelty above {points.outlier_threshold:.3g})."
-        )
+        confidence = np.asarray(points.confidence, dtype=np.float64)
+        doubted = in_doubt(points.confidence, points.second_share)
+        if doubted.any():
+            text += f". The least certain first: {_name_points(facts, doubted, confidence)}"
+    text += "." + _foreign(facts)
     tone = "good" if share < 0.05 else "bad" if share > 0.2 else "neutral"
-    return Finding("How sure is the group of a point?", f"{percent(1 - share)} clear", text, tone)
+    return Finding(question, f"{percent(1 - share)} clear", text, tone)
+
+
+def _foreign(facts: Facts) -> str:
+    """Say how many points look foreign, and which, in a sentence; nothing where that is unknown."""
+    points = facts.ensemble.points
+    if points.outliers is None:
+        return ""
+    verb = "looks" if points.outliers <= 1 else "look"
+    many = _points(points.outliers, facts.ensemble.n_points)
+    text = (
+        f" {many} {verb} foreign, farther from the maps than is usual "
+        f"(novelty above {points.outlier_threshold:.3g})"
+    )
+    far = points.arrays.get("is_outlier", np.zeros(0, dtype=bool))
+    if far.any():
+        text += f": {_name_points(facts, far, -np.asarray(points.novelty, dtype=np.float64))}"
+    return text + "."
 
 
 def _doubted_pairs(facts: Facts, most: int = 3) -> str:
@@ -183,6 +277,12 @@ def _agreement(facts: Facts) -> Finding | None:
             "An ensemble needs several realizations: nothing is known of how stable this is.",
             "bad",
         )
+    if facts.ensemble.consensus.n_groups == 1:
+        return Finding(
+            f"Do the {_name_realizations(facts)} agree?",
+            "One group only",
+            "All of them vote for the one group that there is.",
+        )
     shares = realizations.with_consensus
     low, high = percent(shares.min()), percent(shares.max())
     between = low if low == high else f"{low} to {high}"
@@ -190,7 +290,8 @@ def _agreement(facts: Facts) -> Finding | None:
     text += ". " if low == high else f", {percent(np.median(shares))} in the median. "
     found = facts.groups["found"].to_numpy(dtype=float)
     often = int((found >= 0.9).sum())
-    text += f"{often} of {number_of(len(found), 'group')} are found by nine in ten of them."
+    which = f"All {len(found)}" if often == len(found) else f"{often} of {len(found)}"
+    text += f"{which} groups are found by nine in ten of them or more."
     if facts.ensemble.consensus.consensus == "jaccard":
         text += f" Two realizations have an adjusted Rand index of {realizations.mean_ari:.2f}."
     copies = facts.rows("realizations").get("same_as", pd.Series(dtype=object)).notna().sum()
@@ -217,8 +318,9 @@ def _sufficiency(facts: Facts) -> Finding:
     half, whole = measured.iloc[-1], found.iloc[-1]
     text = (
         f"The groups of {int(half['realizations'])} realizations and of as many others have an "
-        f"adjusted Rand index of {half['mean']:.2f}; for all {count} and as many new ones "
-        f"{whole['mean']:.2f} is to be expected. Raise realizations.repeats."
+        f"adjusted Rand index of {half['mean']:.2f} on average, but one draw in twenty is below "
+        f"{half['low']:.2f}. For all {count} and as many new ones {whole['mean']:.2f} is to be "
+        "expected. Raise realizations.repeats."
     )
     if not facts.has_maps:
         text = text.replace("Raise realizations.repeats.", "Add label files.")

@@ -147,6 +147,13 @@ SIMULATION = {"fields": {"source": "simulation"}}
             "simulation.modes: 40 waves",
         ),
         (
+            {
+                "data": {"source": "fields"},
+                "fields": {"source": "simulation", "crop": {"x": [0, 9]}},
+            },
+            "fields.crop is for snapshots of your own",
+        ),
+        (
             {"data": {"source": "fields", "stride": 2}} | RUN,
             "data.stride: rows that are the cells of a grid are all needed; leave stride out",
         ),

@@ -178,3 +178,43 @@ def test_simulations_that_cannot_be_made_are_refused(schema, changes, words):
     check_simulation(section_of(schema, "simulation"))
     with pytest.raises(ConfigError, match=words):
         check_simulation(section_of(schema, "simulation", **changes))
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (4, 12, 16)])
+def test_files_of_runko_are_flat_with_x_fastest(options, tmp_path, shape):
+    raw, _ = fields_samples.flux_ropes(shape)
+    with h5py.File(tmp_path / "flds_5000.h5", "w") as file:
+        for name, size in zip(("Nz", "Ny", "Nx"), (1, *shape)[-3:], strict=True):
+            file[name] = size
+        for name, array in raw.items():
+            file[name] = np.array([array[place] for place in np.ndindex(shape)])
+    found = read_snapshot(options("flds_5000.h5"))
+    assert found.grid.shape == shape
+    for name, array in raw.items():
+        np.testing.assert_array_equal(found.values[name], array)
+    with h5py.File(tmp_path / "flds_5000.h5", "r+") as file:
+        file["Nx"][()] = 15
+    with pytest.raises(DataError, match=r"dataset 'bx' has .* values, but Nx x Ny x Nz is 15 x 12"):
+        read_snapshot(options("flds_5000.h5"))
+
+
+def test_a_part_of_a_snapshot(options, raw, tmp_path):
+    write_hdf5(tmp_path / "run.h5", raw)
+    found = read_snapshot(options("run.h5", crop={"x": [3, 9], "y": [0, 12]}))
+    assert found.grid.shape == (12, 6)
+    assert found.grid.periodic == (True, False)
+    for name, array in raw.items():
+        np.testing.assert_array_equal(found.values[name], array[:, 3:9])
+    turned = {name: array.T for name, array in raw.items()}
+    write_hdf5(tmp_path / "turned.h5", turned)
+    found = read_snapshot(options("turned.h5", axes=["x", "y"], crop={"y": [2, 5]}))
+    assert found.grid.shape == (16, 3)
+    np.testing.assert_array_equal(found.values["bx"], raw["bx"].T[:, 2:5])
+    with pytest.raises(ConfigError, match=r"fields.crop.x: \[0, 17\] ends beyond the 16 cells"):
+        read_snapshot(options("run.h5", crop={"x": [0, 17]}))
+    with pytest.raises(ConfigError, match=r"fields.crop.z: the grid of .* has the axes y, x"):
+        read_snapshot(options("run.h5", crop={"z": [0, 1]}))
+    with pytest.raises(ConfigError, match=r"fields.crop.y: \[4, 4\] holds no cell"):
+        check_fields(options("run.h5", crop={"y": [4, 4]}))
+    with pytest.raises(ConfigError, match=r"fields.crop: no direction 'a'"):
+        check_fields(options("run.h5", crop={"a": [4, 5]}))

@@ -36,6 +36,11 @@ def prepare(config: Mapping[str, Any]) -> Mapping[str, Any]:
     check_fields(config["fields"])
     if raw in ("simulation", simulated):
         check_simulation(config["simulation"])
+        if config["fields"]["crop"]:
+            raise ConfigError(
+                "fields.crop is for snapshots of your own: a simulation is made as large as "
+                "simulation.cells says"
+            )
         raw = simulated
     config = {
         **config,

@@ -54,6 +54,13 @@ def check_fields(options: Mapping[str, Any]) -> None:
     smoothed = (*FEATURE_NAMES, *dict.fromkeys(RAW.values()))
     _check("fields.smoothing", options["smoothing"], smoothed, "feature or quantity")
     _check("fields.units", options["units"], DEFAULT_UNITS, "unit")
+    _check("fields.crop", options["crop"], "xyz", "direction")
+    for direction, (first, end) in options["crop"].items():
+        if first >= end:
+            raise ConfigError(
+                f"fields.crop.{direction}: [{first}, {end}] holds no cell: give the first cell, "
+                "from 0, and the one after the last"
+            )
     sides = options["spacing"] if isinstance(options["spacing"], list) else [1]
     if max(sides) > MAX_RATIO * min(sides):
         raise ConfigError(

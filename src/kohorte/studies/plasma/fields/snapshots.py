@@ -1,7 +1,8 @@
 """Raw fields of a snapshot, from a simulation of ours or from files of a user's own.
 
 Your own file is HDF5 (.h5, .hdf5), or .npz with an array for each field, or a pattern of .npy
-files with `{field}` in it, as `run7/{field}_5000.npy`.
+files with `{field}` in it, as `run7/{field}_5000.npy`. HDF5 files of Runko have flat datasets, in
+which x runs fastest, beside the numbers `Nx`, `Ny` and `Nz`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,9 @@ def read_snapshot(options: Mapping[str, Any]) -> Fields:
             values[name] = _mean(source, name, datasets[name], read, values)
     units = {**DEFAULT_UNITS, **options["units"]}
     grid = make_grid(next(iter(values.values())).shape, options)
+    if options["crop"]:
+        grid, kept = crop_grid(grid, options["crop"], source)
+        values = {name: np.ascontiguousarray(array[kept]) for name, array in values.items()}
     return Fields(
         grid=grid,
         values=values,
@@ -93,6 +98,30 @@ def make_grid(shape: Sequence[int], options: Mapping[str, Any]) -> Grid:
         raise ConfigError(
             f"fields: {error} (keys axes, spacing and periodic, fields of {options['source']})"
         ) from None
+
+
+def crop_grid(
+    grid: Grid, crop: Mapping[str, Sequence[int]], source: str
+) -> tuple[Grid, tuple[slice, ...]]:
+    """Return the part of a grid that lies within [first, end) cells along some directions.
+
+    Its axes are no longer periodic where cells were cut off. The slices are those of its arrays.
+    ConfigError for a direction that the grid does not have, and for cells beyond it.
+    """
+    kept, periodic = [slice(0, n) for n in grid.shape], list(grid.periodic)
+    for direction, (first, end) in crop.items():
+        key = f"fields.crop.{direction}"
+        if direction not in grid.axes:
+            raise ConfigError(f"{key}: the grid of {source} has the axes {', '.join(grid.axes)}")
+        axis = grid.axes.index(direction)
+        if end > grid.shape[axis]:
+            raise ConfigError(
+                f"{key}: [{first}, {end}] ends beyond the {grid.shape[axis]} cells of {source}"
+            )
+        kept[axis] = slice(first, end)
+        periodic[axis] &= end - first == grid.shape[axis]
+    shape = tuple(part.stop - part.start for part in kept)
+    return replace(grid, shape=shape, periodic=tuple(periodic)), tuple(kept)
 
 
 def _mean(
@@ -154,11 +183,22 @@ def _hdf5(source: str, file: h5py.File) -> _Access:
     with damages(source):
         file.visititems(lambda name, item: names.add(name) if hasattr(item, "dtype") else None)
 
+    sides = [f"N{direction}" for direction in "zyx"]
+
     def read(name: str) -> np.ndarray:
         dataset = find_dataset(source, file, name)
         check_memory(source, 2 * dataset.nbytes)
         with damages(source):
-            return dataset[()]
+            array = dataset[()]
+            if array.ndim != 1 or not names.issuperset(sides):
+                return array
+            shape = [int(np.asarray(file[side][()]).reshape(-1)[0]) for side in sides]
+        if array.size != np.prod(shape, dtype=object):
+            said = " x ".join(f"{n}" for n in reversed(shape))
+            raise DataError(
+                f"{source}: dataset {name!r} has {array.size:,} values, but Nx x Ny x Nz is {said}"
+            )
+        return array.reshape(shape[1:] if shape[0] == 1 else shape)
 
     return (
         lambda parts: names if parts is None else {p for p in parts if p.strip("/") in names},

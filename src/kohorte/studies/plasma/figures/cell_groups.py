@@ -38,6 +38,7 @@ from kohorte.figures.style import (
     panel_title,
     paper_style,
     plain_numbers,
+    shorten,
 )
 from kohorte.studies.plasma.figures.slices import field_label
 
@@ -85,7 +86,7 @@ def feature_pairs_figure(
             f"{features.shape} features with {len(labels)} names and {len(groups)} groups; at "
             "least two features are drawn, each with a name, and each point has a group"
         )
-    side = min((page_width(DOUBLE_COLUMN) - 0.2) / n_features, 2.4)
+    side = _side(n_features)
     figure = new_figure(DOUBLE_COLUMN, side * n_features * 0.92 + 0.6)
     grid = figure.subplots(n_features, n_features, squeeze=False, sharex="col")
     limits = []
@@ -108,9 +109,9 @@ def feature_pairs_figure(
             axes.set_ylim(limits[row])
             plain_numbers(axes.yaxis, 4)
         if row == n_features - 1:
-            axes.set_xlabel(labels[column], parse_math=True)
+            axes.set_xlabel(labels[column], parse_math=True, fontsize=7)
         if column == 0 and row:
-            axes.set_ylabel(labels[row], parse_math=True)
+            axes.set_ylabel(labels[row], parse_math=True, fontsize=7)
         elif row != column:
             axes.tick_params(labelleft=False)
     entries = [
@@ -119,6 +120,7 @@ def feature_pairs_figure(
         )
         for k in np.flatnonzero(np.asarray(shares) > 0)[:MAX_GROUPS]
     ]
+    figure.align_ylabels(grid[1:, 0])
     notes = []
     if n_all is not None and n_all > n_features:
         notes.append(f"{n_features} of {n_all} features")
@@ -145,8 +147,11 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
     points = features[:, columns]
     units = _read_units(inputs["fields"])
     said = {table.names[k]: table.describe(k) for k in columns}
+    room = int(_side(len(columns)) * 72 / 4.5)
     texts = [
-        field_label(name, units.get(name, "")) if name in (*units, text) else literal(text)
+        field_label(shorten(name, room), units.get(name, ""))
+        if name in (*units, text)
+        else literal(shorten(text, room))
         for name, text in said.items()
     ]
     return feature_pairs_figure(
@@ -158,6 +163,11 @@ def draw_feature_pairs(inputs: Inputs, parameters: Parameters) -> Figure:
         n_all=len(table.names),
         what="points" if table.shape is None else "cells",
     )
+
+
+def _side(n_features: int) -> float:
+    """Return the side of a panel of so many features, in inches."""
+    return min((page_width(DOUBLE_COLUMN) - 0.2) / n_features, 2.4)
 
 
 def _read_units(fields: Any) -> dict[str, str]:
