@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kohorte.data.missing import Code, find_codes
-from kohorte.data.reading import Source
+from kohorte.data.reading import INDEX, Source
 from kohorte.errors import DataError
 
 #: Rows that text is looked at in; numbers are looked at in all.
@@ -325,7 +325,7 @@ def find_role(column: Column) -> tuple[str, str]:
     if column.is_constant:
         return "constant", f"{column.example} alone"
     if column.aside is not None:
-        known = {"names the rows": "identifier", "a coordinate": "coordinate"}
+        known = {"names the rows": "identifier", "a coordinate": "coordinate", INDEX: "identifier"}
         return known.get(column.aside, "other"), column.aside
     if column.kind == "date":
         return "date", ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,6 +140,12 @@ class ReadOptions:
         return MissingValues(self.missing_values, self.not_missing)
 
 
+#: Names of columns in which programs write the numbers or names of rows: pandas, where it writes an
+#: index or reads one that it wrote, and R.
+_INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0(\.\d+)*|row\.?names")
+
+INDEX = "an index of rows that a program wrote"
+
 #: What a source says about columns where it says nothing.
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -198,6 +205,7 @@ class MarkedSource(Source):
         for name in Source.__annotations__:
             setattr(self, name, getattr(source, name))
         self._write_out()
+        self._find_index()
         self.origin, self._rules = source, options.missing_rules
         self._section = options.section
 
@@ -216,6 +224,17 @@ class MarkedSource(Source):
         self.coordinates = {visible(name): values for name, values in self.coordinates.items()}
         self.units = {visible(name): visible(unit) for name, unit in self.units.items()}
         self.titles = {visible(name): visible(title) for name, title in self.titles.items()}
+
+    def _find_index(self) -> None:
+        """Take columns with the names of an index for what they are."""
+        found = [name for name in self.names if _INDEX.fullmatch(name) and name not in self.asides]
+        if len(found) == len(self.names):
+            return
+        self.asides = {**self.asides, **dict.fromkeys(found, INDEX)}
+        # Of an index of several levels none names the rows alone; an index of pandas that was
+        # written again and again is one.
+        if self.ids is None and found and (len(found) == 1 or found[0].startswith("Unnamed")):
+            self.ids = found[0] if self.names[0] else None
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""

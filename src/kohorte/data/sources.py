@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kohorte._checks import suggest
 from kohorte._text import visible
-from kohorte.data.missing import describe_codes, find_codes
+from kohorte.data.missing import describe_codes, find_codes, find_no_measure
 from kohorte.data.names import (
     PACKED,
     READERS,
@@ -363,6 +363,9 @@ def _read(
     _check_values(source, values, columns, rows, missing)
     for message in describe_codes(find_codes(values), names, "data."):
         _LOG.warning("%s: %s", source.title, message)
+    for name, column in zip(names, values.T, strict=True):
+        if what := find_no_measure(column, rows):
+            _LOG.warning("%s: feature %r %s", source.title, name, what)
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
     labels = label_names = None
