@@ -263,7 +263,8 @@ def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> 
     advice = _advice_in(fault)
     mixed = 0 < strange.total() < (1 - _MOSTLY) * len(texts)
     is_date = all(map(_is_date, known[:100]))
-    kind = "date" if is_date else "mixed" if mixed or advice else "text"
+    is_read = advice is not None and "set " in advice  # once an option is set
+    kind = "date" if is_date else "mixed" if mixed or is_read else "text"
     words = (strange if mixed else counted).most_common(5)
     return Column(kind=kind, words=tuple(words), advice=advice, **seen)
 

@@ -269,6 +269,9 @@ def choose_columns(
         What stands before the name of a member where `feature_dataset` names it.
     """
     members = {visible(name): column for name, column in members.items()}
+    sides = [column.shape for column in members.values() if len(column.shape) == 2]
+    if all(1 in shape for shape in sides):  # columns as matrices of one row or one column
+        members = {name: _flatten(column) for name, column in members.items()}
     flat = {name: column for name, column in members.items() if len(column.shape) == 1}
     key = options.feature_dataset
     missing = missing or f"no array {key!r}"
@@ -300,6 +303,20 @@ def choose_columns(
     if left:
         _LOG.info("%s: left out, as they are no columns of it: %s", title, ", ".join(left))
     return found
+
+
+def _flatten(column: Column) -> Column:
+    if len(column.shape) != 2:
+        return column
+    return replace(column, shape=(math.prod(column.shape),), read=_Flat(column.read))
+
+
+@dataclass(frozen=True)
+class _Flat:
+    read: Callable[[], np.ndarray]
+
+    def __call__(self) -> np.ndarray:
+        return self.read().reshape(-1)
 
 
 def _lengths(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -173,6 +173,7 @@ class Code(NamedTuple):
     times: int
     low: float  # of all other values of the column
     high: float
+    is_plain: bool = True  # so far from the others that it can hardly mean anything else
 
 
 #: Rows that are looked at for how many other values there are.
@@ -288,7 +289,10 @@ def _codes_of(column: np.ndarray, index: int) -> list[Code]:
     low, high = float(rest.min()), float(rest.max())
     are_whole = bool((rest[:_LOOKED_AT] == np.floor(rest[:_LOOKED_AT])).all())
     return [
-        Code(_written(value, column.dtype), index, count, low, high)
+        Code(
+            *(_written(value, column.dtype), index, count, low, high),
+            value != -1 and _is_far(value, low, high, False),
+        )
         for value, count in codes
         if _is_far(value, low, high, are_whole and count > 1)
         and (value != -1 or _is_alone(rest[:_LOOKED_AT], count))

@@ -43,6 +43,7 @@ READERS = {
     ".txt": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
     ".tab": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
     ".data": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
+    ".arff": Reader("arff", "open_arff", is_text=True, beside=("lines", "tabular")),
     ".dat": Reader("tabular", "open_columns", is_text=True, beside=("lines",)),
     ".mat": Reader("matlab", "open_mat", beside=("hdf5",)),
     ".h5ad": Reader("annotated", "open_h5ad", beside=("hdf5",)),
@@ -66,7 +67,7 @@ READERS = {
 
 #: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has
 #: the form of the source where it can. Grids come back as their cells: `GRIDS`.
-COPIES = dict.fromkeys((".csv", ".data", ".dat", ".npy", ".mat", ".h5ad"), ".csv")
+COPIES = dict.fromkeys((".csv", ".data", ".dat", ".arff", ".npy", ".mat", ".h5ad"), ".csv")
 COPIES |= {suffix: suffix for suffix in (".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")}
 COPIES |= {suffix: suffix for suffix in (".tsv", ".tab", ".txt", ".xlsx", ".ods", ".fcs")}
 COPIES |= {".xlsm": ".xlsx"} | dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")

@@ -322,7 +322,7 @@ class ArraySource(Source):
 
     def add_labels(self, labels: np.ndarray | h5py.Dataset) -> None:
         """Take `labels`, (N,), for the ground truth."""
-        if labels.shape != (self.n_rows,):
+        if labels.shape not in ((self.n_rows,), (self.n_rows, 1), (1, self.n_rows)):
             raise DataError(
                 f"{self.title}: labels have shape {labels.shape}, but there are {self.n_rows} "
                 "rows: one label per row is needed"
@@ -332,7 +332,7 @@ class ArraySource(Source):
 
     def add_beside(self, name: str, values: np.ndarray | h5py.Dataset) -> None:
         """Take `values`, (N,), for one more column, which is no feature."""
-        if values.shape != (self.n_rows,):
+        if values.shape not in ((self.n_rows,), (self.n_rows, 1), (1, self.n_rows)):
             raise DataError(
                 f"{self.title}: {name!r} has shape {values.shape}, but there are {self.n_rows} "
                 "rows: one entry per row is needed"
@@ -363,7 +363,7 @@ class ArraySource(Source):
         """Read one column in the type of the array."""
         if column >= self._n_columns:
             with damages(self.title):
-                return np.asarray(self._beside[column - self._n_columns][()])[rows]
+                return np.asarray(self._beside[column - self._n_columns][()]).reshape(-1)[rows]
         out = np.empty((len(rows), 1), dtype=self._array.dtype)
         with damages(self.title):
             gather_rows(self._array, rows, [column], out)
@@ -372,7 +372,7 @@ class ArraySource(Source):
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read what `add_labels` took."""
         with damages(self.title):
-            return np.asarray(self._labels[()])[rows]
+            return np.asarray(self._labels[()]).reshape(-1)[rows]
 
 
 def float_type(dtype: npt.DTypeLike) -> np.dtype:

@@ -259,12 +259,58 @@ def choose_rows(
     return rows[drawn]
 
 
+#: What files begin with that stand for others in repositories.
+_POINTER = b"version https://git-lfs."
+
+_BY_PANDAS = "save it as a table that is, such as by pandas.{}(...).to_parquet('table.parquet')"
+
+#: Extensions of files that are not read -> what to do about them.
+_FOREIGN = {
+    ".xls": "save it as .xlsx",
+    ".xlsb": "save it as .xlsx",
+    ".numbers": "export it as .xlsx or .csv",
+    ".gsheet": "download it as .xlsx or .csv",
+    ".sav": _BY_PANDAS.format("read_spss"),
+    ".dta": _BY_PANDAS.format("read_stata"),
+    ".sas7bdat": _BY_PANDAS.format("read_sas"),
+    ".xpt": _BY_PANDAS.format("read_sas"),
+    ".json": _BY_PANDAS.format("read_json"),
+    ".jsonl": _BY_PANDAS.format("read_json"),
+    ".orc": _BY_PANDAS.format("read_orc"),
+    ".pkl": _BY_PANDAS.format("read_pickle"),
+    ".pickle": _BY_PANDAS.format("read_pickle"),
+    ".html": _BY_PANDAS.format("read_html"),
+    ".rds": "save it as text in R: write.csv(x, 'table.csv', row.names = FALSE)",
+    ".rda": "save it as text in R: write.csv(x, 'table.csv', row.names = FALSE)",
+    ".rdata": "save it as text in R: write.csv(x, 'table.csv', row.names = FALSE)",
+    ".loom": "save it as .h5ad, such as by anndata.read_loom(...).write('table.h5ad')",
+    ".shp": "save its table as .csv or .parquet, without the shapes",
+    ".gpkg": "save its table as .csv or .parquet, without the shapes",
+    ".geojson": "save its table as .csv or .parquet, without the shapes",
+    ".db": "save one of its tables as .csv",
+    ".sqlite": "save one of its tables as .csv",
+    ".grib": "save one step as NetCDF, such as by xarray's to_netcdf",
+    ".grb": "save one step as NetCDF, such as by xarray's to_netcdf",
+    ".lrn": "it is text of ESOM tools: save the lines of numbers as .tsv, with a line of names",
+    "": "its name has no extension: give it that of its format, such as .csv",
+}
+
+
 def _find_reader(title: str) -> tuple[Reader, str]:
     """Find the Reader of a source, and the place that it opens."""
     if title.startswith(SCHEMES):
         return READERS[title[: title.index(":") + 1]], title.partition(":")[2]
     path = find_file(title)
+    if path.is_file():
+        with open(path, "rb") as stream:
+            if stream.read(len(_POINTER)) == _POINTER:
+                raise DataError(
+                    f"{title}: is a pointer of Git LFS and not the file; fetch it by git lfs pull"
+                )
     reader = find_reader(str(path))
+    if reader is None and (way := _FOREIGN.get(extension(title))):
+        kind = "files of this kind are not read; " if extension(title) else ""
+        raise DataError(f"{title}: {kind}{way}")
     if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         packed = ", ".join(PACKED)

@@ -53,6 +53,8 @@ class TextSource(Source):
         self._path, self._options = path, options
         self._delimiter = " " if delimiter == WHITESPACE else delimiter
         self._skipped = 0  # Lines before the first that is read
+        self._has_blanks = False  # after delimiters, before quotes
+        self._quote = '"'
         self._has_header = options.header is not False
         self._width = 0
         self._look_at_first_lines()
@@ -121,13 +123,19 @@ class TextSource(Source):
                 f"{self.title}: has a zero byte in line 1, so it is no text in "
                 f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as 'utf-16-le'"
             )
+        if lines and re.match(r"\s*(<!doctype|<html|<\?xml)", lines[0], re.IGNORECASE):
+            raise DataError(
+                f"{self.title}: is a web page and no table; download the file itself, such as by "
+                "the link called 'raw'"
+            )
         named = named_delimiter(lines[0]) if lines else None
         if named is not None:
             self._skipped = 1
-        if options.delimiter is not None:
-            return
-        if named is not None:
+        if named is not None and options.delimiter is None:
             self._delimiter = named
+        mark = re.escape(self._delimiter)
+        self._has_blanks = any(re.search(rf'{mark}[ \t]+"', line) for line in lines)
+        if named is not None or options.delimiter is not None:
             return
         if options.comment is not None:
             lines = [line for line in lines if not line.lstrip().startswith(options.comment)]
@@ -191,6 +199,12 @@ class TextSource(Source):
         if options.features is not None and set(options.features) <= set(names):
             return
         key, line = f"set {options.section}header to", self._skipped + 1
+        named = sum(map(bool, names))
+        if named < len(names) / 2:
+            raise DataError(
+                f"{self.title}: line {line} names {named} of {len(names)} columns; remove what "
+                "stands above the line of names, or, if this is it, name all columns"
+            )
         if _are_data(names):
             raise DataError(
                 f"{self.title}: line {line} holds only numbers, but must name the columns; {key} "
@@ -222,6 +236,13 @@ class TextSource(Source):
         whose = "header names" if self._has_header else "first line has"
         if fields == self._width + 1 and not record[-1].strip():
             hint = "; the last one is empty: leave out the delimiter at the end of the line"
+        elif self._width == 1 < fields and self._has_header and row == 0:
+            hint = (
+                "; where a title stands above the line of names, remove it, or set "
+                f"{key}comment to {self.names[0][:20]!r}"
+            )
+        elif fields == 1 < self._width and not _is_number(record[0]):
+            hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
         elif self._options.comment is None and (
             prefix := comment_prefix(record[0]) or comment_prefix(self.names[0])
         ):
@@ -298,7 +319,8 @@ class TextSource(Source):
             reader = csv.reader(
                 stream if lines is None else lines,
                 delimiter=self._delimiter,
-                skipinitialspace=is_spaced,
+                quotechar=self._quote,
+                skipinitialspace=is_spaced or self._has_blanks,
                 strict=True,
             )
             try:

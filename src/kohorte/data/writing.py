@@ -483,7 +483,7 @@ _Writer = Callable[[Path, ReadOptions, Added, Path], None]
 
 #: What writes a copy, by the extension of the source; the values of others are written as text.
 _WRITERS: dict[str, _Writer] = {
-    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".dat"), _write_text),
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff"), _write_text),
     **dict.fromkeys((".parquet", ".feather", ".arrow"), _write_arrow),
     **dict.fromkeys((".xlsx", ".xlsm"), _write_excel),
     ".ods": _write_ods,
