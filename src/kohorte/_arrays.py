@@ -32,7 +32,8 @@ def unmask(values: Any) -> Any:
         values = np.ma.MaskedArray(np.asarray(values.unmasked), np.asarray(values.mask))
     if isinstance(values, np.ndarray) and values.dtype.names and values.ndim == 1:
         columns = [unmask(values[name]) for name in values.dtype.names]
-        return np.column_stack(columns) if len({c.dtype.kind for c in columns}) == 1 else values
+        are_numbers = all(c.ndim == 1 and c.dtype.kind in "fiub" for c in columns)
+        return np.column_stack(columns) if are_numbers else values
     if isinstance(values, np.ma.MaskedArray):
         if not np.ma.is_masked(values):
             return np.asarray(values)
@@ -68,6 +69,24 @@ def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:
             if abs(middle) * _ROUNDING > _RESOLUTION * spread:
                 centers[column] = middle
     return centers
+
+
+def find_coarse(values: np.ndarray) -> tuple[int, float] | None:
+    """Return the first feature that float32 has held too coarsely, and the step between numbers.
+
+    `values` (N, F) float32, finite or NaN, as they were given: what was rounded is lost. The step
+    is more than a hundredth of the interquartile range, and the numbers have fractions, or could
+    not have any.
+    """
+    sampled = np.asarray(values[:: -(-len(values) // _SAMPLED_ROWS)])
+    for column in np.flatnonzero(find_centers(sampled)).tolist():
+        present = sampled[:, column][np.isfinite(sampled[:, column])]
+        low, middle, high = np.quantile(present, (0.25, 0.5, 0.75))
+        step = float(np.spacing(np.float32(abs(middle))))
+        is_exact = step <= 1 and bool((present == np.floor(present)).all())
+        if step > 0.01 * (high - low) and not is_exact:
+            return column, step
+    return None
 
 
 def check_resolution(values: npt.ArrayLike, name: str = "features") -> None:

@@ -201,6 +201,8 @@ def seems_divided_by(lines: list[str], delimiter: str) -> str | None:
         return None
     if found := next((mark for mark in ";\t|," if mark in lines[0]), None):
         return found
+    if delimiter == " ":
+        return None
     header, *rows = [split_line(line, " ") for line in lines]
     widths = {len(fields) for fields in rows}
     if len(widths) != 1:

@@ -312,7 +312,9 @@ def _strange_row(faults: Sequence[Survey], n_columns: int) -> str | None:
         return None
     if all(fault.text.strip() == fault.name for fault in faults):
         return "holds the names of the columns again; remove the line"
-    if faults[0].row == 0 and all(_UNIT_LIKE.fullmatch(fault.text.strip()) for fault in faults):
+    if faults[0].row == 0 and all(
+        fault.advice is None and _UNIT_LIKE.fullmatch(fault.text.strip()) for fault in faults
+    ):
         shown = faults[:_MOST_SHOWN]
         units = ", ".join(f"{yaml_name(f.name)}: {_quote(f.text.strip(' ()[]'))}" for f in shown)
         return (

@@ -292,7 +292,6 @@ _FOREIGN = {
     ".grib": "save one step as NetCDF, such as by xarray's to_netcdf",
     ".grb": "save one step as NetCDF, such as by xarray's to_netcdf",
     ".lrn": "it is text of ESOM tools: save the lines of numbers as .tsv, with a line of names",
-    "": "its name has no extension: give it that of its format, such as .csv",
 }
 
 
@@ -309,14 +308,14 @@ def _find_reader(title: str) -> tuple[Reader, str]:
                 )
     reader = find_reader(str(path))
     if reader is None and (way := _FOREIGN.get(extension(title))):
-        kind = "files of this kind are not read; " if extension(title) else ""
-        raise DataError(f"{title}: {kind}{way}")
+        raise DataError(f"{title}: files of this kind are not read; {way}")
     if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         packed = ", ".join(PACKED)
         raise DataError(
             f"{title}: unknown extension {extension(title)!r}; readable are {extensions}, and "
             f"text that is packed ({packed}), as .csv.gz"
+            + ("" if extension(title) else "; give the file the extension of its format")
         )
     return reader, str(path)
 

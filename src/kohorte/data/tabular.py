@@ -202,8 +202,9 @@ class TextSource(Source):
         named = sum(map(bool, names))
         if named < len(names) / 2:
             raise DataError(
-                f"{self.title}: line {line} names {named} of {len(names)} columns; remove what "
-                "stands above the line of names, or, if this is it, name all columns"
+                f"{self.title}: line {line} names {named} of {len(names)} columns: column "
+                f"{names.index('')} has no name; remove what stands above the line of names, or, "
+                "if this is it, name all columns"
             )
         if _are_data(names):
             raise DataError(
@@ -241,12 +242,12 @@ class TextSource(Source):
                 "; where a title stands above the line of names, remove it, or set "
                 f"{key}comment to {self.names[0][:20]!r}"
             )
-        elif fields == 1 < self._width and not _is_number(record[0]):
-            hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
         elif self._options.comment is None and (
             prefix := comment_prefix(record[0]) or comment_prefix(self.names[0])
         ):
             hint = f"; where {prefix!r} begins a comment, set {key}comment to {prefix!r}"
+        elif fields == 1 < self._width and not _is_number(record[0]):
+            hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
         elif self._delimiter == "," and fields == 2 * self._width:
             hint = (
                 "; where commas are decimal marks as well, put another delimiter between fields, "
