@@ -54,7 +54,7 @@ READERS = {
     **dict.fromkeys(
         (".fits", ".fit", ".fts", ".fits.gz"), Reader("fits", "open_fits", has_tables=True)
     ),
-    ".fcs": Reader("cytometry", "open_fcs", has_tables=True),
+    **dict.fromkeys((".fcs", ".lmd"), Reader("cytometry", "open_fcs", has_tables=True)),
     **dict.fromkeys(
         (".nc", ".nc4"), Reader("netcdf", "open_netcdf", has_tables=True, beside=("hdf5",))
     ),
@@ -71,7 +71,8 @@ COPIES = dict.fromkeys((".csv", ".data", ".dat", ".arff", ".npy", ".mat", ".h5ad
 COPIES |= {suffix: suffix for suffix in (".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")}
 COPIES |= {suffix: suffix for suffix in (".tsv", ".tab", ".txt", ".xlsx", ".ods", ".fcs")}
 COPIES |= {".xlsm": ".xlsx"} | dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
-GRIDS = {".nc": ".nc", ".nc4": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
+COPIES |= {".zarr": ".zarr", ".lmd": ".fcs"}
+GRIDS = {".nc": ".nc", ".nc4": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 
 #: Extensions of packed files of text, after the extension that tells what they hold.
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")

@@ -108,8 +108,10 @@ class SheetSource(Source):
         values = self._entries(column, rows)
         if values and all(isinstance(value, bool) for value in values):
             return np.array(values, dtype=bool)
-        if all(isinstance(v, Real) and float(v).is_integer() and abs(v) < 2**63 for v in values):
-            return np.array([int(value) for value in values], dtype=np.int64)
+        if all(isinstance(v, int) or (isinstance(v, float) and v.is_integer()) for v in values):
+            whole = [int(value) for value in values]
+            if max(map(abs, whole), default=0) < 2**63:
+                return np.array(whole, dtype=np.int64)
         out = np.empty(len(values), dtype=object)
         out[:] = [None if _is_empty(value) else _text(value) for value in values]
         return (
