@@ -366,7 +366,7 @@ def advise(token: str, options: ReadOptions) -> str | None:
 
 
 _PLAIN = r"[+-]?\d[\d.,' ]*(?:[eE][+-]?\d+)?"
-_UNIT_SIGN = r"[%‰$€£¥₹°µ]|[^\W\d_]\S*$"
+_UNIT_SIGN = r"[%‰$€£¥₹]|[°µ]?[^\W\d_]\S*$|°"
 
 #: Forms of numbers, and dates, that are not read, and what to write in their place.
 _FORMS = tuple(

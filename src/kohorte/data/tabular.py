@@ -191,6 +191,10 @@ class TextSource(Source):
             return names
         if all(not record[-1].strip() for record in head):
             return names
+        # Below a title, which is one field, stand names, and then numbers.
+        below = [record[-1] for record in head[1:]]
+        if any(map(_is_number, below)) and not any(_is_number(f) or is_marker(f) for f in head[0]):
+            return names
         return ["", *names]
 
     def _check_header(self, head: list[list[str]]) -> None:

@@ -468,14 +468,13 @@ def _write_zarr(path: Path, options: ReadOptions, added: Added, destination: Pat
     """Copy a Zarr store, and add an array for each column beside those of the table."""
     with extra("formats"):
         import zarr
+    from kohorte.data.netcdf import dimensions_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # types of text that Zarr 3 has not settled
         with open_source(added.title, options) as source:
             shape, axes = source.shape or (source.n_rows,), source.axes
             n_rows, taken = source.n_rows, source.names
-            if source.shape is None:
-                axes = (source.ids or "row",)
         if not path.is_dir():
             raise DataError(f"{added.title}: a copy can be written of a folder alone; unpack it")
         whole = zarr.open(store=str(path), mode="r")
@@ -487,6 +486,10 @@ def _write_zarr(path: Path, options: ReadOptions, added: Added, destination: Pat
             shutil.copytree(path, destination, symlinks=True)
             group = zarr.open_group(str(destination), mode="r+", path=str(options.table or ""))
         kind = group.metadata.zarr_format
+        alike = [array for _, array in sorted(group.arrays()) if array.shape == shape]
+        dimensions: list[str] | None = list(axes) or None
+        for array in alike:
+            dimensions = dimensions or dimensions_of(array)
         names = added.names([*taken, *group.array_keys(), *axes])
         has_gaps = bool((added.place(n_rows) < 0).any())
         for name, values in added.filled(n_rows).items():
@@ -494,22 +497,23 @@ def _write_zarr(path: Path, options: ReadOptions, added: Added, destination: Pat
             said: dict[str, Any] = {"long_name": name.replace("_", " ")}
             if has_gaps and values.dtype.kind == "i":
                 said["_FillValue"] = NONE
-            if kind == 2:
-                said["_ARRAY_DIMENSIONS"] = list(axes)
+            if kind == 2 and dimensions:
+                said["_ARRAY_DIMENSIONS"] = dimensions
             group.create_array(
                 names[name],
                 data=np.ascontiguousarray(values.reshape(shape)),
                 attributes=said,
-                dimension_names=None if kind == 2 else list(axes),
-                fill_value=None if kind == 2 and not has_gaps else _nothing(values.dtype),
+                dimension_names=None if kind == 2 else dimensions,
+                fill_value=_nothing(values.dtype) if kind == 3 or has_gaps else None,
             )
         if not isinstance(whole, zarr.Array) and whole.metadata.consolidated_metadata is not None:
             zarr.consolidate_metadata(str(destination), zarr_format=kind)
 
 
-def _nothing(dtype: np.dtype) -> Any:
-    none: Any = {"f": math.nan, "U": "", "b": False}.get(dtype.kind, NONE)
-    return none
+def _nothing(dtype: np.dtype) -> float | str:
+    if dtype.kind == "f":
+        return math.nan
+    return "" if dtype.kind == "U" else NONE if dtype.kind == "i" else False
 
 
 def _write_geotiff(path: Path, options: ReadOptions, added: Added, destination: Path) -> None:
