@@ -457,8 +457,8 @@ class TestLibrary:
 
     def test_float32_that_was_too_coarse(self):
         X = RNG.normal(size=(40, 2))
-        with pytest.warns(UserWarning, match="feature 0 is held in float32.*0.5 apart"):
-            self.fit((X + 5.2e6).astype(np.float32))
+        with pytest.warns(UserWarning, match="feature 0 was held in float32.*0.5 apart"):
+            self.fit((X + [5.2e6, 0]).astype(np.float32))
         whole = np.round(20 * X) + 5.2e6  # which float32 holds exactly
         self.fit(whole.astype(np.float32))
 

@@ -14,6 +14,7 @@ from kohorte import store
 from kohorte.analysis.evaluation import evaluate
 from kohorte.analysis.naming import name_groups
 from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, scalings
+from kohorte.data.reading import ReadOptions
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import Beside
@@ -95,13 +96,23 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     how |= {"features": inputs, "least_rows": 1, **columns, "lenient": True}
     how["label_missing"] = options.get("label_missing", ())
     try:
-        table = read_table(source, label=label, **how)
+        try:
+            table = read_table(source, label=label, **how)
+        except DataError as error:
+            if label is None:
+                raise
+            # What is wrong may be the classes alone, which a prediction does not need.
+            table = read_table(source, **how)
+            _log.info("no classes to compare with: %s", error)
     except DataError as error:
-        if label is None:
+        if "set data." not in str(error):
             raise
-        # What is wrong may be the classes alone, which a prediction does not need.
-        table = read_table(source, **how)
-        _log.info("no classes to compare with: %s", error)
+        keys = [key for key in (*TEXT_KEYS, *VALUE_KEYS) if how.get(key)]
+        said = [f"{key}: {how[key]!r}" for key in keys if how[key] != getattr(ReadOptions, key)]
+        raise DataError(
+            f"{error}; new points are read as the table of the study is "
+            f"({', '.join(said) or 'no key is set'}): save them in its form, or set the key for both"
+        ) from None
     values = table.values
     if transformation is not None:
         try:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte._text import visible
+from kohorte._text import column_name, visible
 from kohorte.data.missing import MissingValues
 from kohorte.errors import ConfigError, DataError, KohorteError
 
@@ -217,13 +217,13 @@ class MarkedSource(Source):
                 "%s: names with characters that are not seen are written as here: %s",
                 *(self.title, ", ".join(acting[:_SHOWN])),
             )
-        self.names = tuple(map(visible, self.names))
-        self.ids = None if self.ids is None else visible(self.ids)
-        self.axes = tuple(map(visible, self.axes))
-        self.asides = {visible(name): what for name, what in self.asides.items()}
-        self.coordinates = {visible(name): values for name, values in self.coordinates.items()}
-        self.units = {visible(name): visible(unit) for name, unit in self.units.items()}
-        self.titles = {visible(name): visible(title) for name, title in self.titles.items()}
+        self.names = tuple(map(column_name, self.names))
+        self.ids = None if self.ids is None else column_name(self.ids)
+        self.axes = tuple(map(column_name, self.axes))
+        self.asides = {column_name(name): what for name, what in self.asides.items()}
+        self.coordinates = {column_name(name): values for name, values in self.coordinates.items()}
+        self.units = {column_name(name): visible(unit) for name, unit in self.units.items()}
+        self.titles = {column_name(name): visible(title) for name, title in self.titles.items()}
 
     def _find_index(self) -> None:
         """Take columns with the names of an index for what they are."""

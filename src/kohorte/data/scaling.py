@@ -9,7 +9,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import find_centers, find_coarse
+from kohorte._arrays import find_centers
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
@@ -182,12 +182,6 @@ def _fit_feature(
             advice = "the source holds them in float32: subtract an offset before that"
             return low, 0.0, f"feature {name!r}: {what}; {advice}"
         return low, 0.0, f"feature {name!r} is constant: all values are {low:.10g}"
-    if dtype == np.float32 and (coarse := find_coarse(column[:, None].astype(np.float32))):
-        _LOG.warning(
-            "feature %r is held in float32, whose numbers of that size are %g apart, which is much "
-            "beside their spread: subtract an offset before they are stored in float32",
-            *(name, coarse[1]),
-        )
     with np.errstate(over="ignore", invalid="ignore"):
         offset, scale = SCALINGS[method](present)
     if method == "none" and (center := float(find_centers(column[:, None])[0])):

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._arrays import find_coarse
 from kohorte._checks import suggest
-from kohorte._text import visible
+from kohorte._text import column_name
 from kohorte.data.missing import describe_codes, find_codes, find_no_measure
 from kohorte.data.names import (
     PACKED,
@@ -408,6 +409,12 @@ def _read(
     _check_values(source, values, columns, rows, missing)
     for message in describe_codes(find_codes(values), names, "data."):
         _LOG.warning("%s: %s", source.title, message)
+    for column, step in find_coarse(values).items():
+        _LOG.warning(
+            "%s: feature %r was held in float32, whose numbers of that size are %g apart, which is "
+            "much beside their spread: subtract an offset before they are stored in float32",
+            *(source.title, names[column], step),
+        )
     for name, column in zip(names, values.T, strict=True):
         if what := find_no_measure(column, rows):
             _LOG.warning("%s: feature %r %s", source.title, name, what)
@@ -518,9 +525,9 @@ def _feature_columns(
 
 
 def _find_column(source: Source, role: str, name: str) -> int:
-    if visible(name) not in source.names:
+    if column_name(name) not in source.names:
         raise DataError(f"{source.title}: no {role} {name!r}; {suggest(name, source.names)}")
-    return source.names.index(visible(name))
+    return source.names.index(column_name(name))
 
 
 def _check_values(

@@ -161,10 +161,9 @@ def centers_of(X: np.ndarray, metrics: Iterable[str], names: Sequence[Any]) -> n
     DataError where one of the metrics has a meaning for the origin.
     """
     centers = find_centers(X)
-    if X.dtype == np.float32 and (coarse := find_coarse(X)):
-        column, step = coarse
+    for column, step in find_coarse(X).items():
         warnings.warn(
-            f"feature {names[column]!r} is held in float32, whose numbers of that size are "
+            f"feature {names[column]!r} was held in float32, whose numbers of that size are "
             f"{step:g} apart, which is much beside their spread: subtract an offset before they "
             "are stored in float32, or give float64",
             stacklevel=4,
