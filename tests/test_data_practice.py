@@ -223,6 +223,13 @@ class TestText:
         path = write("Survey of 2020,,\n,,\na,b,c\n1,2,3\n3,5,6\n")
         refused(path, "line 1 names 1 of 3 columns", "remove what stands above")
 
+    def test_names_of_which_some_are_numbers(self, write):
+        rows = "".join(f"{k / 7},{k % 5},{k % 3},{'ab'[k % 2]}\n" for k in range(20))
+        table = read_table(write(f"NO,400,.5,kind\n{rows}", "a.csv"), header=True, label="kind")
+        assert table.names == ("NO", "400", ".5")
+        assert read_table(write(f"NO,400,CO,no\n{rows}"), label="no").names == ("NO", "400", "CO")
+        refused(write(f"n.d.,4,.5,c\n{rows}"), "seems to be data", label="c")
+
     def test_a_note_below_the_table(self, write):
         path = write("a,b\n1,2\n3,5\nSource: my lab\n")
         refused(path, "has 1 field", "set data.comment to 'Source: my lab'")

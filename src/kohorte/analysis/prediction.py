@@ -111,7 +111,7 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
         said = [f"{key}: {how[key]!r}" for key in keys if how[key] != getattr(ReadOptions, key)]
         raise DataError(
             f"{error}; new points are read as the table of the study is "
-            f"({', '.join(said) or 'no key is set'}): save them in its form, or set the key for both"
+            f"({', '.join(said) or 'no key is set'}): save them in its form, or set keys for both"
         ) from None
     values = table.values
     if transformation is not None:

@@ -358,19 +358,22 @@ def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:
 
     It is where a text of it comes again in its column, as a class does; where its numbers lie
     within their columns; or where these do not rise or fall from left to right, as wavelengths and
-    years do that are names.
+    years do that are names. It is not where as many texts of it stand above columns of numbers.
     """
-    numbers = []
+    numbers, n_names = [], 0
     for column, name in enumerate(names):
         below = [record[column] for record in head if len(record) == len(names)]
         if not _is_number(name):
             if name and not is_marker(name) and name in {field.strip() for field in below}:
                 return True
+            n_names += bool(name) and _are_data(below)
             continue
         values = [float(field) for field in below if _is_number(field)]
         if not values:
             return False
         numbers.append((float(name), min(values), max(values)))
+    if n_names >= len(numbers):
+        return False
     if all(low <= value <= high for value, low, high in numbers):
         return True
     found = [value for value, _, _ in numbers]
