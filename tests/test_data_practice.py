@@ -187,6 +187,7 @@ FORMS = {
     "21.5 °C": "without '°C'",
     "(12)": "in brackets is negative",
     "12-": "minus in front",
+    "+": "write + and - as 1 and 0",
     "1.5±0.2": "a column of its own",
     "1.5×10^3": "as 1.5e3",
     "1.2*": "without the mark of a note",

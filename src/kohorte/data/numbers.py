@@ -382,6 +382,7 @@ _FORMS = tuple(
         ),
         (rf"\({_PLAIN}\)", "a number in brackets is negative, or has a note: write it as -1 or 1"),
         (r"\d[\d.,]*\s*-", "write the minus in front of the number"),
+        (r"\++", "write + and - as 1 and 0, or make the column data.label"),
         (
             r"[+-]?(?:1\.#(?:inf|INF)|∞)",
             "it is infinite: fill it, or, where it means a missing value, set {key}missing_values: "
