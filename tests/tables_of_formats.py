@@ -222,6 +222,21 @@ def write_text(path):
     FRAME.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
 
 
+def write_arff(path):
+    lines = ["% by hand", "@relation cells", *(f"@attribute {name} numeric" for name in NAMES)]
+    rows = [
+        ",".join("?" if np.isnan(value) else repr(float(value)) for value in values)
+        for values in GAPPED
+    ]
+    text = [
+        *lines,
+        "@attribute kind {high, low}",
+        "@data",
+        *map(",".join, zip(rows, CLASSES, strict=True)),
+    ]
+    path.write_text("\n".join(text) + "\n")
+
+
 def write_npz(path):
     np.savez(path, **COLUMNS, kind=CLASSES, note=json.dumps({"made": "by hand"}))
 
@@ -253,6 +268,7 @@ WRITERS = {
     "t.feather": write_feather,
     "t.arrow": write_arrow,
     "t.csv": write_text,
+    "t.arff": write_arff,
     "t.tsv": write_text,
 }
 

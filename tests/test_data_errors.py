@@ -339,7 +339,7 @@ class TestLabels:
         source = write("t.h5", {"features": GOOD, "truth": np.array([0, 1, 0.5, 2])})
         refused(source, "data row 2: label 0.5 is no whole", label="truth", stride=2)
 
-    @pytest.mark.parametrize("shape", [(3,), (4, 1)])
+    @pytest.mark.parametrize("shape", [(3,), (4, 2)])
     def test_one_label_per_row(self, write, shape):
         source = write("t.h5", {"features": GOOD, "truth": np.zeros(shape, int)})
         refused(source, f"labels have shape {shape}", "4 rows", label="truth")

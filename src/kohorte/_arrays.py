@@ -15,6 +15,7 @@ _BLOCK_ENTRIES = 1 << 19
 _RESOLUTION = 1e-4
 _ROUNDING = 2.0**-23
 _SAMPLED_ROWS = 10_000
+_FEW_ROWS = 3
 
 
 def unmask(values: Any) -> Any:
@@ -32,7 +33,8 @@ def unmask(values: Any) -> Any:
         values = np.ma.MaskedArray(np.asarray(values.unmasked), np.asarray(values.mask))
     if isinstance(values, np.ndarray) and values.dtype.names and values.ndim == 1:
         columns = [unmask(values[name]) for name in values.dtype.names]
-        return np.column_stack(columns) if len({c.dtype.kind for c in columns}) == 1 else values
+        are_numbers = all(c.ndim == 1 and c.dtype.kind in "fiub" for c in columns)
+        return np.column_stack(columns) if are_numbers else values
     if isinstance(values, np.ma.MaskedArray):
         if not np.ma.is_masked(values):
             return np.asarray(values)
@@ -68,6 +70,28 @@ def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:
             if abs(middle) * _ROUNDING > _RESOLUTION * spread:
                 centers[column] = middle
     return centers
+
+
+def find_coarse(values: np.ndarray) -> dict[int, float]:
+    """Return the features that float32 has held too coarsely, with the step between its numbers.
+
+    `values` (N, F), finite or NaN, of any type, as they were given: what was rounded is lost. Each
+    number is one of float32; the step is more than a hundredth of the interquartile range, and
+    numbers without fractions would differ by less.
+    """
+    found: dict[int, float] = {}
+    sampled = np.asarray(values[:: -(-len(values) // _SAMPLED_ROWS)])
+    for column in np.flatnonzero(find_centers(sampled)).tolist():
+        entries = sampled[:, column]
+        present = entries[np.isfinite(entries)].astype(np.float64)
+        if present.size < _FEW_ROWS or (present.astype(np.float32) != present).any():
+            continue
+        low, middle, high = np.quantile(present, (0.25, 0.5, 0.75))
+        step = float(np.spacing(np.float32(abs(middle))))
+        is_exact = step <= 1 and bool((present == np.floor(present)).all())
+        if step > 0.01 * (high - low) and not is_exact:
+            found[column] = step
+    return found
 
 
 def check_resolution(values: npt.ArrayLike, name: str = "features") -> None:

@@ -13,6 +13,7 @@ from typing import Any
 #: need none of these.
 ACTING = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _ACTING = re.compile(f"[{ACTING}]")
+_BREAKS = re.compile(r"\s*[\n\r\t]\s*")
 
 #: What spreadsheets take for the beginning of a formula, also in the wide letters of East Asia; an
 #: apostrophe in front of it makes it text.
@@ -30,6 +31,11 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return _ACTING.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
+
+
+def column_name(text: str) -> str:
+    """Return the name of a column in one line: headers of spreadsheets may have several."""
+    return visible(_BREAKS.sub(" ", text).strip()) if not text.isprintable() else text
 
 
 def guard_cell(text: str) -> str:

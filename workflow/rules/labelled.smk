@@ -24,7 +24,8 @@ if COPY_NAME:
             ensemble="<results>/ensemble.h5",
             names=GROUP_NAMES,
         output:
-            table="<results>/labelled/{name}",
+            # Copies of Zarr stores are folders.
+            table=(directory if COPY_NAME.endswith(".zarr") else str)("<results>/labelled/{name}"),
         log:
             "<logs>/label_table/{name}.log",
         benchmark:

@@ -17,7 +17,7 @@ from kohorte.analysis.evaluation import evaluate
 from kohorte.analysis.naming import name_groups
 from kohorte.data.hdf5 import open_file
 from kohorte.data.names import TEXT_KEYS, VALUE_KEYS, find_reader, is_file, locate, scalings
-from kohorte.data.reading import damages
+from kohorte.data.reading import ReadOptions, damages
 from kohorte.data.scaling import Scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import Beside
@@ -111,13 +111,23 @@ def read_points(source: str | Path, data: str | Path) -> NewPoints:
     inputs = names if transformation is None else transformation.inputs
     how |= {"features": inputs, **columns}
     try:
-        table = read_table(source, label=label, **how)
+        try:
+            table = read_table(source, label=label, **how)
+        except DataError as error:
+            if label is None:
+                raise
+            # What is wrong may be the classes alone, which a prediction does not need.
+            table = read_table(source, **how)
+            _log.info("no classes to compare with: %s", error)
     except DataError as error:
-        if label is None:
+        if "set data." not in str(error):
             raise
-        # What is wrong may be the classes alone, which a prediction does not need.
-        table = read_table(source, **how)
-        _log.info("no classes to compare with: %s", error)
+        keys = [key for key in (*TEXT_KEYS, *VALUE_KEYS) if how.get(key)]
+        said = [f"{key}: {how[key]!r}" for key in keys if how[key] != getattr(ReadOptions, key)]
+        raise DataError(
+            f"{error}; new points are read as the table of the study is "
+            f"({', '.join(said) or 'no key is set'}): save them in its form, or set keys for both"
+        ) from None
     values = table.values
     if transformation is not None:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kohorte.data.missing import Code, find_codes
-from kohorte.data.reading import Source
+from kohorte.data.reading import INDEX, Source
 from kohorte.errors import DataError
 
 #: Rows that text is looked at in; numbers are looked at in all.
@@ -263,7 +263,8 @@ def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> 
     advice = _advice_in(fault)
     mixed = 0 < strange.total() < (1 - _MOSTLY) * len(texts)
     is_date = all(map(_is_date, known[:100]))
-    kind = "date" if is_date else "mixed" if mixed or advice else "text"
+    is_read = advice is not None and "set " in advice  # once an option is set
+    kind = "date" if is_date else "mixed" if mixed or is_read else "text"
     words = (strange if mixed else counted).most_common(5)
     return Column(kind=kind, words=tuple(words), advice=advice, **seen)
 
@@ -325,7 +326,7 @@ def find_role(column: Column) -> tuple[str, str]:
     if column.is_constant:
         return "constant", f"{column.example} alone"
     if column.aside is not None:
-        known = {"names the rows": "identifier", "a coordinate": "coordinate"}
+        known = {"names the rows": "identifier", "a coordinate": "coordinate", INDEX: "identifier"}
         return known.get(column.aside, "other"), column.aside
     if column.kind == "date":
         return "date", ""

@@ -19,6 +19,7 @@ from kohorte.command.columns import (
     find_role,
     shorten,
 )
+from kohorte.data.missing import show_number
 from kohorte.data.names import is_file
 from kohorte.errors import DataError
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES
@@ -122,6 +123,10 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     for key, value in reading.items():
         why = "    # far from all others" if key == "missing_values" else ""
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
+    for code in look.codes:
+        if not code.is_plain:
+            said = f"{code.times} times in {look.columns[code.column].name}; where it means missing"
+            yield f"  # missing_values: [{show_number(code.value)}]    # {said}"
     yield "  features:"
     columns = [c for c in look.columns if c.name in proposal.features]
     yield from _align([(f"    - {yaml_name(c.name)}", _comment(c)) for c in columns])

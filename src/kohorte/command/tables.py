@@ -57,7 +57,8 @@ def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
             advice = [column.advice for column in look.columns if column.advice]
             advised = _advised([text for text in advice if ", or data." not in text], reading)
             known: Sequence[Any] = reading.get("missing_values", ())
-            codes = dict.fromkeys(code.value for code in look.codes if code.value not in known)
+            plain = (code.value for code in look.codes if code.is_plain)
+            codes = dict.fromkeys(value for value in plain if value not in known)
             if codes:
                 advised["missing_values"] = [*known, *map(_as_written, codes)]
             if not advised:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kohorte._checks import suggest
-from kohorte._text import visible
+from kohorte._text import column_name
 from kohorte.data.numbers import choose_numbers, convert_texts
 from kohorte.data.reading import (
     MAX_COLUMNS,
@@ -268,12 +268,15 @@ def choose_columns(
     place
         What stands before the name of a member where `feature_dataset` names it.
     """
-    members = {visible(name): column for name, column in members.items()}
+    members = {column_name(name): column for name, column in members.items()}
+    sides = [column.shape for column in members.values() if len(column.shape) == 2]
+    if all(1 in shape for shape in sides):  # columns as matrices of one row or one column
+        members = {name: _flatten(column) for name, column in members.items()}
     flat = {name: column for name, column in members.items() if len(column.shape) == 1}
     key = options.feature_dataset
     missing = missing or f"no array {key!r}"
     if options.features is not None:
-        asked = map(visible, options.features)
+        asked = map(column_name, options.features)
         wanted = {name: flat[name].shape for name in asked if name in flat}
         if not wanted:
             raise DataError(f"{title}: {missing}; {suggest(key, members)}")
@@ -300,6 +303,20 @@ def choose_columns(
     if left:
         _LOG.info("%s: left out, as they are no columns of it: %s", title, ", ".join(left))
     return found
+
+
+def _flatten(column: Column) -> Column:
+    if len(column.shape) != 2:
+        return column
+    return replace(column, shape=(math.prod(column.shape),), read=_Flat(column.read))
+
+
+@dataclass(frozen=True)
+class _Flat:
+    read: Callable[[], np.ndarray]
+
+    def __call__(self) -> np.ndarray:
+        return self.read().reshape(-1)
 
 
 def _lengths(shapes: Mapping[str, tuple[int, ...]]) -> str:

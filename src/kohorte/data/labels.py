@@ -131,10 +131,15 @@ def _take(
 ) -> OpenedLabels:
     """Take an array as it is where it holds integers, none of which mean a missing label."""
     shape, kind = array.shape or (), array.dtype.kind
+    if len(shape) == 2 and 1 in shape:  # as MATLAB has columns
+        with damages(title):
+            array = np.asarray(array[:]).reshape(-1)
+        shape = array.shape
     if len(shape) != 1 or kind not in "iufbSUO":
         raise DataError(
             f"{title}: labels must be one row of whole numbers or names, one for each point; found "
             f"shape {array.shape} of {array.dtype}"
+            + ("; of memberships take the largest, by argmax(axis=1)" if len(shape) == 2 else "")
         )
     if kind in "iu" and not rules.numbers:
         return OpenedLabels(array)
@@ -247,5 +252,6 @@ def _array_of(title: str, name: str) -> np.ndarray | None:
         arrays = [key for key in archive.files if key == name] or archive.files
         if len(arrays) == 1:
             found = read_member(title, archive, arrays[0])
-            return found if found.ndim == 1 and not found.dtype.names else None
+            is_flat = found.ndim == 1 or (found.ndim == 2 and 1 in found.shape)
+            return found.reshape(-1) if is_flat and not found.dtype.names else None
     return None

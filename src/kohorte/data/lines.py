@@ -243,5 +243,17 @@ def seems_divided_by(lines: list[str], delimiter: str) -> str | None:
         return None
     if found := next((mark for mark in ";\t|," if mark in lines[0]), None):
         return found
-    widths = {len(split_line(line, " ")) for line in lines}
-    return WHITESPACE if len(widths) == 1 and widths.pop() > 1 and len(lines) > 1 else None
+    if delimiter == " ":
+        return None
+    header, *rows = [split_line(line, " ") for line in lines]
+    widths = {len(fields) for fields in rows}
+    if len(widths) != 1:
+        return None
+    width = widths.pop()
+    # Tables of R lack the name of the column that names the rows: with quotes, or numbered.
+    firsts = [fields[0] for fields in rows]
+    named = all(line.lstrip().startswith('"') for line in lines[1:]) or firsts == [
+        str(row) for row in range(1, len(rows) + 1)
+    ]
+    is_divided = width > 1 and (len(header) == width or (named and len(header) == width - 1))
+    return WHITESPACE if is_divided else None

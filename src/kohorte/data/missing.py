@@ -24,6 +24,8 @@ MARKERS = frozenset(
 #: A point is missing in SAS and Stata, also with the letter that says why.
 _POINT = re.compile(r"\.[a-z_]?")
 
+_PLUS = re.compile(r"[+/-]*\+[+/-]*")
+
 #: Numbers beyond this are compared as float32, which most formats with fill values hold.
 _ONLY_SINGLE = 1e15
 
@@ -99,8 +101,9 @@ class MissingValues:
             return values
         out = values.astype(object)
         texts = [_text(value) for value in out.tolist()]
-        # A plus beside it makes a minus one of two classes.
-        signs = {"-"} if any(text is not None and text.strip() == "+" for text in texts) else set()
+        # A plus beside it, as + or +/-, makes a minus one of the classes.
+        has_plus = any(text is not None and _PLUS.fullmatch(text.strip()) for text in texts)
+        signs = {"-", "--", "---"} if has_plus else set()
         seen: dict[str, bool] = {}
         words: Counter[str] = Counter()
         for index, text in enumerate(texts):
@@ -158,6 +161,10 @@ def _equal(values: np.ndarray, number: float) -> np.ndarray:
     return same
 
 
+#: So few rows say nothing about what a column is.
+_FEW_ROWS = 10
+
+
 class Code(NamedTuple):
     """A number that looks as if it meant "missing" in a column."""
 
@@ -166,6 +173,7 @@ class Code(NamedTuple):
     times: int
     low: float  # of all other values of the column
     high: float
+    is_plain: bool = True  # so far from the others that it can hardly mean anything else
 
 
 #: Rows that are looked at for how many other values there are.
@@ -179,7 +187,9 @@ def find_codes(values: np.ndarray) -> list[Code]:
     `values` (N, F): NaN where missing. Such a number has the form of a code: nines, a large power
     of ten, the limit of a type, the fill value of a format. Below the others, it is as far from
     them as they span, or they are not negative; above, twice as far, since counts and scores end
-    with a cap. One that is found in one column need not repeat in others.
+    with a cap; among whole numbers a limit of their type, as 255, a tenth as far. So is -1 where it
+    alone is negative, and the others are many and mostly large. One that is found in one column
+    need not repeat in others.
     """
     found: list[Code] = []
     if len(values) < 4:
@@ -188,7 +198,7 @@ def find_codes(values: np.ndarray) -> list[Code]:
     suspects = [
         column
         for column in range(values.shape[1])
-        if _is_code(float(lows[column])) or _is_code(float(highs[column]))
+        if lows[column] == -1 or _is_code(float(lows[column])) or _is_code(float(highs[column]))
     ]
     single: list[Code] = []
     for column in suspects:
@@ -211,7 +221,8 @@ def describe_codes(codes: Sequence[Code], names: Sequence[str], section: str) ->
         ]
         more = [f"and {len(own) - _MOST_CODES} more features"] if len(own) > _MOST_CODES else []
         messages.append(
-            f"the value {show_number(value)} is far from all others: feature "
+            f"the value {show_number(value)} is "
+            f"{'the only negative one' if value == -1 else 'far from all others'}: feature "
             f"{'; '.join([*shown, *more])}; where it means missing, set "
             f"{section}missing_values: [{show_number(value)}]"
         )
@@ -227,6 +238,38 @@ def show_number(value: float) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}{mark}{exponent}"
 
 
+def find_no_measure(column: np.ndarray, rows: np.ndarray) -> str | None:
+    """Say what whole numbers of a column are that measure nothing; None where nothing shows it.
+
+    They number the rows, or are dates such as 20240131.
+
+    `column`, `rows` (N,): NaN where missing, and rows of the source.
+    """
+    if len(column) < _FEW_ROWS:
+        return None
+    # The first rows tell for nearly all columns.
+    starts = range(0, len(column), _LOOKED_AT)
+    parts = [slice(0, _FEW_ROWS), *(slice(start, start + _LOOKED_AT) for start in starts)]
+    first = column[0] - rows[0]
+    if all((column[part] - rows[part] == first).all() for part in parts):
+        return (
+            "numbers the rows, so neighbours in the table come into one group; name it in data.id, "
+            "or leave it out of data.features"
+        )
+    if all(_are_dates(column[part]) for part in parts) and (column != column[0]).any():
+        return (
+            f"seems to be dates written as numbers, such as {column[0]:.0f}, which are not evenly "
+            "spaced; name it in data.id or data.carry, or give days since the first"
+        )
+    return None
+
+
+def _are_dates(values: np.ndarray) -> bool:
+    months, days = values // 100 % 100, values % 100
+    fits = (values >= 19000101) & (values < 21000000) & (months >= 1) & (months <= 12)
+    return bool((fits & (days >= 1) & (days <= 31) & (days == np.floor(days))).all())
+
+
 def _codes_of(column: np.ndarray, index: int) -> list[Code]:
     present = column[~np.isnan(column)]
     codes: list[tuple[float, int]] = []
@@ -236,23 +279,36 @@ def _codes_of(column: np.ndarray, index: int) -> list[Code]:
         low, high = rest.min(), rest.max()
         end = max((low, high), key=lambda value: (_is_code(float(value)), abs(value)))
         if not _is_code(float(end)):
-            break
+            if low != -1:
+                break
+            end = low
         codes.append((float(end), int(np.count_nonzero(rest == end))))
         rest = rest[rest != end]
     if len(np.unique(rest[:_LOOKED_AT])) < 3:
         return []
     low, high = float(rest.min()), float(rest.max())
+    are_whole = bool((rest[:_LOOKED_AT] == np.floor(rest[:_LOOKED_AT])).all())
     return [
-        Code(_written(value, column.dtype), index, count, low, high)
+        Code(
+            *(_written(value, column.dtype), index, count, low, high),
+            value != -1 and _is_far(value, low, high, False),
+        )
         for value, count in codes
-        if _is_far(value, low, high)
+        if _is_far(value, low, high, are_whole and count > 1)
+        and (value != -1 or _is_alone(rest[:_LOOKED_AT], count))
     ]
 
 
-def _is_far(value: float, low: float, high: float) -> bool:
+def _is_far(value: float, low: float, high: float, is_whole: bool) -> bool:
     if value < low:
         return low >= 0 or low - value >= high - low
-    return value > high and value - high >= 2 * (high - low)
+    spans = 0.1 if is_whole and value in _LIMITS else 2
+    return value > high and value - high >= spans * (high - low)
+
+
+def _is_alone(others: np.ndarray, count: int) -> bool:
+    """Tell whether -1 is no number like the others: it repeats, and few of these are near."""
+    return count > 1 and len(np.unique(others)) >= _FEW_ROWS and float(np.median(others)) >= 5
 
 
 def _written(value: float, dtype: np.dtype) -> float:

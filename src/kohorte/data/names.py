@@ -43,6 +43,7 @@ READERS = {
     ".txt": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
     ".tab": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
     ".data": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
+    ".arff": Reader("arff", "open_arff", is_text=True, beside=("lines", "tabular")),
     ".dat": Reader("tabular", "open_columns", is_text=True, beside=("lines",)),
     ".mat": Reader("matlab", "open_mat", beside=("hdf5",)),
     ".h5ad": Reader("annotated", "open_h5ad", beside=("hdf5",)),
@@ -53,7 +54,7 @@ READERS = {
     **dict.fromkeys(
         (".fits", ".fit", ".fts", ".fits.gz"), Reader("fits", "open_fits", has_tables=True)
     ),
-    ".fcs": Reader("cytometry", "open_fcs", has_tables=True),
+    **dict.fromkeys((".fcs", ".lmd"), Reader("cytometry", "open_fcs", has_tables=True)),
     **dict.fromkeys(
         (".nc", ".nc4"), Reader("netcdf", "open_netcdf", has_tables=True, beside=("hdf5",))
     ),
@@ -66,11 +67,12 @@ READERS = {
 
 #: By extension of a source: that of a copy with columns added (`kohorte.data.writing`), which has
 #: the form of the source where it can. Grids come back as their cells: `GRIDS`.
-COPIES = dict.fromkeys((".csv", ".data", ".dat", ".npy", ".mat", ".h5ad"), ".csv")
+COPIES = dict.fromkeys((".csv", ".data", ".dat", ".arff", ".npy", ".mat", ".h5ad"), ".csv")
 COPIES |= {suffix: suffix for suffix in (".parquet", ".feather", ".arrow", ".npz", ".h5", ".hdf5")}
 COPIES |= {suffix: suffix for suffix in (".tsv", ".tab", ".txt", ".xlsx", ".ods", ".fcs")}
 COPIES |= {".xlsm": ".xlsx"} | dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), ".fits")
-GRIDS = {".nc": ".nc", ".nc4": ".nc", ".zarr": ".nc", ".tif": ".tif", ".tiff": ".tif"}
+COPIES |= {".zarr": ".zarr", ".lmd": ".fcs"}
+GRIDS = {".nc": ".nc", ".nc4": ".nc", ".tif": ".tif", ".tiff": ".tif"}
 
 #: Extensions of packed files of text, after the extension that tells what they hold.
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")

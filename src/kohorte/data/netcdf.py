@@ -98,13 +98,18 @@ def open_zarr(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
         with damages(title):
             group = zarr.open(store=str(path), mode="r", path=str(options.table or ""))
             arrays = dict(sorted(_arrays(title, group)))
-        named = [array.metadata.to_dict().get("dimension_names") for array in arrays.values()]
-        named += [array.attrs.get("_ARRAY_DIMENSIONS") for array in arrays.values()]
-        if any(named):
+        named = [dimensions_of(array) is not None for array in arrays.values() if array.shape]
+        if named and all(named):
             with open_dataset(title, path, options) as data:
                 yield _open_dataset(title, data, options, _stored(path), in_store=True)
             return
         yield _open_plain(title, arrays, options, _stored(path))
+
+
+def dimensions_of(array: zarr.Array) -> list[str] | None:
+    """Return the names of the axes of an array, None where it has none."""
+    said = array.metadata.to_dict().get("dimension_names") or array.attrs.get("_ARRAY_DIMENSIONS")
+    return [str(name) for name in said] if isinstance(said, list | tuple) else None
 
 
 def _open_plain(

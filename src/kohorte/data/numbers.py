@@ -225,7 +225,7 @@ class Survey:
         if self.advice is not None or self.n_numbers <= 4 * self.n_texts:
             return self.advice
         return (
-            f"correct it, or, where it means a missing value, set "
+            f"correct it, leave the row out, or, where it means a missing value, set "
             f"{self.options.section}missing_values: [{_quote(self.text.strip())}]"
         )
 
@@ -278,6 +278,8 @@ def not_numbers(
     """Make the error for a table whose columns, as surveyed, are not all numbers."""
     faults = [survey for survey in surveys if survey.row >= 0]
     first = min(faults, key=lambda survey: survey.row)
+    if strange := _strange_row(faults, len(surveys)):
+        return DataError(f"{title}: {place(first.row)}: {strange}")
     head = (
         f"{title}: feature {first.name!r}, {place(first.row)}: text {first.text!r} in a numeric "
         "column"
@@ -295,6 +297,31 @@ def not_numbers(
     if any(survey.advise() is None for survey in faults):
         parts.append(choose_numbers([s.name for s in surveys if s.row < 0 and s.name], options))
     return DataError("; ".join(parts))
+
+
+#: Text that may be a unit, in brackets or not.
+_UNIT_LIKE = re.compile(
+    r"[(\[]?\s*[^\W\d_%°‰$€£¥]?[^\W\d_][^\s\d#]{0,9}[-\d]{0,2}\s*[)\]]?|[(\[]?[%°‰$€£¥].{0,8}"
+)
+
+
+def _strange_row(faults: Sequence[Survey], n_columns: int) -> str | None:
+    """Say what a single row of text in a table of numbers is; None where that is not known."""
+    alone = all(fault.n_texts == 1 and fault.n_numbers for fault in faults)
+    if not alone or len({fault.row for fault in faults}) > 1 or 2 * len(faults) < n_columns:
+        return None
+    if all(fault.text.strip() == fault.name for fault in faults):
+        return "holds the names of the columns again; remove the line"
+    if faults[0].row == 0 and all(
+        fault.advice is None and _UNIT_LIKE.fullmatch(fault.text.strip()) for fault in faults
+    ):
+        shown = faults[:_MOST_SHOWN]
+        units = ", ".join(f"{yaml_name(f.name)}: {_quote(f.text.strip(' ()[]'))}" for f in shown)
+        return (
+            f"seems to hold the units of the columns ({', '.join(f.text for f in shown)}); remove "
+            f"the line, and say them by data.units: {{{units}}}"
+        )
+    return None
 
 
 def choose_numbers(numeric: Sequence[str], options: ReadOptions) -> str:
@@ -330,10 +357,53 @@ def advise(token: str, options: ReadOptions) -> str | None:
         return f"it is above a limit: write a number, or set {key}missing_values: [{_quote(text)}]"
     if mark := _advise_marks(text, options):
         return f"set {mark}"
+    if words := next((words for form, words in _FORMS if form.fullmatch(text)), None):
+        unit = re.search(_UNIT_SIGN, text) if "{unit}" in words else None
+        return words.format(unit=unit[0] if unit else "", key=key, text=_quote(text))
     if not any(char.isalnum() for char in text) or text.lower() in _SOFT:
         return f"where it means a missing value, set {key}missing_values: [{_quote(text)}]"
     return None
 
+
+_PLAIN = r"[+-]?\d[\d.,' ]*(?:[eE][+-]?\d+)?"
+_UNIT_SIGN = r"[%‰$€£¥₹]|[°µ]?[^\W\d_]\S*$|°"
+
+#: Forms of numbers, and dates, that are not read, and what to write in their place.
+_FORMS = tuple(
+    (re.compile(form), words)
+    for form, words in (
+        (rf"'{_PLAIN}'", "quote fields by double quotes, or by none"),
+        (r"[+-]?0[xX][\da-fA-F]+", "it is hexadecimal: write it as a decimal number"),
+        (
+            rf"{_PLAIN}\s*[%‰$€£¥₹]|[+-]?[$€£¥₹]\s*{_PLAIN}"
+            rf"|{_PLAIN}\s*(?:USD|EUR|GBP|CHF)|(?:USD|EUR|GBP|CHF)\s*{_PLAIN}"
+            rf"|{_PLAIN}\s+[^\W\d_]{{1,4}}(?:[/²³·^]\S+)?|{_PLAIN}\s*(?:°C|°F|°|µ\w+)",
+            "write the number without '{unit}', and say the unit in data.units",
+        ),
+        (rf"\({_PLAIN}\)", "a number in brackets is negative, or has a note: write it as -1 or 1"),
+        (r"\d[\d.,]*\s*-", "write the minus in front of the number"),
+        (r"\++", "write + and - as 1 and 0, or make the column data.label"),
+        (
+            r"[+-]?(?:1\.#(?:inf|INF)|∞)",
+            "it is infinite: fill it, or, where it means a missing value, set {key}missing_values: "
+            "[{text}]",
+        ),
+        (
+            rf"{_PLAIN}\s*(?:±|\+/-)\s*{_PLAIN}|{_PLAIN}\(\d+\)",
+            "it is a value with its error: give each a column of its own",
+        ),
+        (r"[+-]?[\d.]+\s*[x×*·]\s*10\^?[+-]?\d+|10\^[+-]?\d+", "write powers of ten as 1.5e3"),
+        (r"[+-]?\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?", "write the number without its commas"),
+        (rf"{_PLAIN}\s*[*†‡]+|[*†‡]+\s*{_PLAIN}", "write the number without the mark of a note"),
+        (
+            r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?",
+            "it is a date or a time: name the column in data.id or data.carry, or give a number, "
+            "such as days since the first",
+        ),
+        (r"[+-]?\d+/\d+", "write the fraction as a decimal number"),
+        (r"[+-]?\d+\s*°.*", "write angles in decimal degrees"),
+    )
+)
 
 #: Between two keys of which only other entries, or a person, can tell the one that is meant.
 _EITHER = ", or "

@@ -49,7 +49,7 @@ LOOKED_AT = 50_000_000
 
 #: Of larger files so many rows are looked at, where a format gives parts of a file at little cost.
 HEAD = 10_000
-_TEXT = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat")
+_TEXT = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat", ".arff")
 _BY_PARTS = (".npy", ".h5", ".hdf5", ".parquet", ".feather", ".arrow", ".nc", ".nc4", ".zarr")
 
 

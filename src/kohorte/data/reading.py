@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte._text import visible
+from kohorte._text import column_name, visible
 from kohorte.data.missing import MissingValues
 from kohorte.errors import ConfigError, DataError, KohorteError
 
@@ -139,6 +140,12 @@ class ReadOptions:
         return MissingValues(self.missing_values, self.not_missing)
 
 
+#: Names of columns in which programs write the numbers or names of rows: pandas, where it writes an
+#: index or reads one that it wrote, and R.
+_INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0(\.\d+)*|row\.?names")
+
+INDEX = "an index of rows that a program wrote"
+
 #: What a source says about columns where it says nothing.
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -198,6 +205,7 @@ class MarkedSource(Source):
         for name in Source.__annotations__:
             setattr(self, name, getattr(source, name))
         self._write_out()
+        self._find_index()
         self.origin, self._rules = source, options.missing_rules
         self._section = options.section
 
@@ -209,13 +217,24 @@ class MarkedSource(Source):
                 "%s: names with characters that are not seen are written as here: %s",
                 *(self.title, ", ".join(acting[:_SHOWN])),
             )
-        self.names = tuple(map(visible, self.names))
-        self.ids = None if self.ids is None else visible(self.ids)
-        self.axes = tuple(map(visible, self.axes))
-        self.asides = {visible(name): what for name, what in self.asides.items()}
-        self.coordinates = {visible(name): values for name, values in self.coordinates.items()}
-        self.units = {visible(name): visible(unit) for name, unit in self.units.items()}
-        self.titles = {visible(name): visible(title) for name, title in self.titles.items()}
+        self.names = tuple(map(column_name, self.names))
+        self.ids = None if self.ids is None else column_name(self.ids)
+        self.axes = tuple(map(column_name, self.axes))
+        self.asides = {column_name(name): what for name, what in self.asides.items()}
+        self.coordinates = {column_name(name): values for name, values in self.coordinates.items()}
+        self.units = {column_name(name): visible(unit) for name, unit in self.units.items()}
+        self.titles = {column_name(name): visible(title) for name, title in self.titles.items()}
+
+    def _find_index(self) -> None:
+        """Take columns with the names of an index for what they are."""
+        found = [name for name in self.names if _INDEX.fullmatch(name) and name not in self.asides]
+        if len(found) == len(self.names):
+            return
+        self.asides = {**self.asides, **dict.fromkeys(found, INDEX)}
+        # Of an index of several levels none names the rows alone; an index of pandas that was
+        # written again and again is one.
+        if self.ids is None and found and (len(found) == 1 or found[0].startswith("Unnamed")):
+            self.ids = found[0] if self.names[0] else None
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""
@@ -303,7 +322,7 @@ class ArraySource(Source):
 
     def add_labels(self, labels: np.ndarray | h5py.Dataset) -> None:
         """Take `labels`, (N,), for the ground truth."""
-        if labels.shape != (self.n_rows,):
+        if labels.shape not in ((self.n_rows,), (self.n_rows, 1), (1, self.n_rows)):
             raise DataError(
                 f"{self.title}: labels have shape {labels.shape}, but there are {self.n_rows} "
                 "rows: one label per row is needed"
@@ -313,7 +332,7 @@ class ArraySource(Source):
 
     def add_beside(self, name: str, values: np.ndarray | h5py.Dataset) -> None:
         """Take `values`, (N,), for one more column, which is no feature."""
-        if values.shape != (self.n_rows,):
+        if values.shape not in ((self.n_rows,), (self.n_rows, 1), (1, self.n_rows)):
             raise DataError(
                 f"{self.title}: {name!r} has shape {values.shape}, but there are {self.n_rows} "
                 "rows: one entry per row is needed"
@@ -344,7 +363,7 @@ class ArraySource(Source):
         """Read one column in the type of the array."""
         if column >= self._n_columns:
             with damages(self.title):
-                return np.asarray(self._beside[column - self._n_columns][()])[rows]
+                return np.asarray(self._beside[column - self._n_columns][()]).reshape(-1)[rows]
         out = np.empty((len(rows), 1), dtype=self._array.dtype)
         with damages(self.title):
             gather_rows(self._array, rows, [column], out)
@@ -353,7 +372,7 @@ class ArraySource(Source):
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read what `add_labels` took."""
         with damages(self.title):
-            return np.asarray(self._labels[()])[rows]
+            return np.asarray(self._labels[()]).reshape(-1)[rows]
 
 
 def whole_digits(dtype: np.dtype) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import math
 import re
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._checks import suggest
-from kohorte._text import visible
+from kohorte._text import visible, yaml_name
 from kohorte.data.reading import LARGEST_WHOLE, Source, decode_text, whole_digits
 from kohorte.data.table import UNKNOWN, Beside
 from kohorte.errors import ConfigError, DataError
@@ -69,6 +70,8 @@ def find_beside(source: Source, roles: Roles, lenient: bool = False) -> dict[str
     if index is not None:
         name, column = index
         found[name] = column
+        if name not in {*roles.beside} and source.names[column]:
+            _LOG.info("%s: %r names the rows and is no feature", source.title, source.names[column])
         if not source.names[column]:
             _LOG.warning(
                 "%s: column %d has no name, so it names rows and is no feature",
@@ -86,7 +89,7 @@ def _find_index(source: Source) -> tuple[str, int] | None:
     else:
         return None
     name = source.names[column]
-    if name and not name.startswith("__index_level_"):
+    if name and not name.startswith(("__index_level_", "Unnamed: ")):
         return name, column
     return _INDEX + "_" * (_INDEX in source.names), column
 
@@ -164,11 +167,13 @@ def encode_labels(
             f"{source.title}: {what}, all {len(values)} rows: no class is known; leave data.label "
             "out"
         )
-    if "-1" in classes and all(map(_is_whole, classes)):
+    doubtful = [name for name in classes if _says_unknown(name, classes)]
+    if doubtful:
+        shown = ", ".join(name if _is_whole(name) else yaml_name(name) for name in doubtful)
         _LOG.warning(
-            "%s: %s: -1 counts as a class; if it says that the class is not known, set "
-            "data.label_missing: [-1]",
-            *(source.title, what),
+            "%s: %s: %s counts as a class; where that says that the class is not known, set "
+            "data.label_missing: [%s]",
+            *(source.title, what, ", ".join(doubtful), shown),
         )
     n_unknown = np.count_nonzero(codes == UNKNOWN)
     if n_unknown:
@@ -265,12 +270,29 @@ def _encode_texts(
     return np.fromiter(map(code_of.__getitem__, texts), np.int64, len(texts)), tuple(classes)
 
 
+#: What classes are called that are none, lower case.
+_UNKNOWN = {
+    *("unknown", "unk", "unlabeled", "unlabelled", "unclassified", "unassigned", "undetermined"),
+    *("undefined", "unidentified", "unspecified", "not available", "not assigned", "no label"),
+    *("not known", "missing", "n.a.", "n.d.", "nd", "no data", "nodata", "noise"),
+}
+
+
+def _says_unknown(name: str, classes: Sequence[str]) -> bool:
+    """Tell whether the name of a class says that the class is not known."""
+    if not all(map(_is_whole, classes)):
+        return name.lower() in _UNKNOWN
+    others = [abs(int(other)) for other in classes if other != name]
+    is_code = re.fullmatch(r"-?99+|-88+|-77+", name) is not None
+    return name == "-1" or (is_code and all(abs(int(name)) >= 10 * other for other in others))
+
+
 def _leave_out(
     codes: npt.NDArray[np.int64], classes: tuple[str, ...], unknown: Sequence[float | str]
 ) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
     """Make the classes of these names unknown."""
-    names = {_entry_text(value) for value in unknown}
-    kept = [code for code, name in enumerate(classes) if name not in names]
+    names = {_entry_text(value).lower() for value in unknown}
+    kept = [code for code, name in enumerate(classes) if name.lower() not in names]
     if len(kept) == len(classes):
         return codes, classes
     code_of = np.full(len(classes) + 1, UNKNOWN, dtype=np.int64)  # the last entry is that of -1
@@ -288,7 +310,12 @@ def _entry_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_WHOLE:
         return str(int(value))
     if hasattr(value, "isoformat"):
-        return value.isoformat()
+        has_time = hasattr(value, "hour") and (
+            value.tzinfo is not None or not hasattr(value, "day")
+        )
+        if hasattr(value, "hour") and not has_time and value.time() == datetime.time():
+            return str(value.date().isoformat())
+        return str(value.isoformat())
     return visible(decode_text(value).strip())
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import math
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from kohorte._checks import extra, suggest
 from kohorte.data.numbers import convert_texts
 from kohorte.data.reading import ReadOptions, Source, check_expansion, check_memory, damages
 from kohorte.errors import DataError
+
+_LOG = logging.getLogger(__name__)
 
 #: Bytes that a cell takes in memory, roughly, for each byte of the unpacked sheet.
 _BYTES_PER_BYTE = 4
@@ -72,7 +77,7 @@ class SheetSource(Source):
         texts = {
             k: [
                 entry if isinstance(entry, Real) else None if _is_empty(entry) else _text(entry)
-                for entry in (self._records[row][column] for row in rows.tolist())
+                for entry in self._entries(column, rows)
             ]
             for k, column in enumerate(columns)
         }
@@ -80,15 +85,43 @@ class SheetSource(Source):
         convert_texts(self.title, names, texts, rows, out, self._options, self.place)
         return out
 
+    def _entries(self, column: int, rows: np.ndarray) -> list[Any]:
+        values = [self._records[row][column] for row in rows.tolist()]
+        unknown = next((value for value in values if isinstance(value, _Uncomputed)), None)
+        if unknown is not None:
+            raise DataError(
+                f"{self.title}: column {self.names[column]!r}: cell {unknown.cell} holds a formula "
+                "whose value is not in the file; open it in a spreadsheet program and save it "
+                "there, which computes the values"
+            )
+        return values
+
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column: as numbers where all are, with NaN for gaps, else as text."""
-        values = [self._records[row][column] for row in rows.tolist()]
-        if all(isinstance(value, Real) or _is_empty(value) for value in values):
+        values = self._entries(column, rows)
+        if all(_is_number(value) or _is_empty(value) for value in values):
             numbers = [math.nan if _is_empty(value) else float(value) for value in values]
             return np.array(numbers, dtype=np.float64)
         out = np.empty(len(values), dtype=object)
         out[:] = [None if _is_empty(value) else _text(value) for value in values]
         return out
+
+    def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Read one column as a person sees it: whole numbers have no point."""
+        values = self._entries(column, rows)
+        if values and all(isinstance(value, bool) for value in values):
+            return np.array(values, dtype=bool)
+        if all(isinstance(v, int) or (isinstance(v, float) and v.is_integer()) for v in values):
+            whole = [int(value) for value in values]
+            if max(map(abs, whole), default=0) < 2**63:
+                return np.array(whole, dtype=np.int64)
+        out = np.empty(len(values), dtype=object)
+        out[:] = [None if _is_empty(value) else _text(value) for value in values]
+        return (
+            out
+            if any(not _is_number(value) for value in values)
+            else self.read_column(column, rows)
+        )
 
     def place(self, row: int) -> str:
         """Name the row and that of the sheet."""
@@ -111,7 +144,7 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
     with book:
         names = [str(name) for name in book.sheet_names]
         chosen = _choose(title, names, options.table)
-        found = {name: _cells(title, book, name) for name in chosen}
+        found = {name: _cells(title, path, book, name) for name in chosen}
         filled = [name for name in chosen if found[name]]
         if len(filled) > 1:
             raise DataError(
@@ -136,12 +169,99 @@ def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[s
     return [str(table)]
 
 
-def _cells(title: str, book: Any, name: str) -> list[list[Any]]:
+def _cells(title: str, path: str | Path, book: Any, name: str) -> list[list[Any]]:
     import pandas as pd
 
     with damages(title):
         frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
-        return frame.to_numpy(dtype=object).tolist()
+        cells = frame.to_numpy(dtype=object).tolist()
+        merged, uncomputed = _look_inside(path, book, name)
+    for row, column, cell in uncomputed:
+        if row < len(cells) and column < len(cells[row]):
+            cells[row][column] = _Uncomputed(cell)
+    _fill_merged(title, cells, merged)
+    return cells
+
+
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z]+)(\d+):[A-Z]+(\d+)"')
+_UNCOMPUTED = re.compile(
+    rb'<(?:\w+:)?c (?![^>]*t="str")[^>]*?r="([A-Z]+\d+)"[^>]*>'
+    rb"<(?:\w+:)?f(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"
+)
+
+#: First and last row of a merged cell, and its first column, from 0.
+_Merged = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Uncomputed:
+    """A cell with a formula whose value no program has stored."""
+
+    cell: str  # as B3
+
+
+def _look_inside(
+    path: str | Path, book: Any, name: str
+) -> tuple[list[_Merged], list[tuple[int, int, str]]]:
+    """Return the merged cells of a sheet, and row, column and name of those never computed."""
+    if book.engine == "odf":
+        return list(_merged_in_ods(book.book, name)), []
+    from openpyxl.utils import column_index_from_string
+    from openpyxl.utils.cell import coordinate_to_tuple
+
+    sheet = book.book[name]
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(sheet._worksheet_path)
+    merged = [
+        (int(first) - 1, int(last) - 1, column_index_from_string(column.decode()) - 1)
+        for column, first, last in _MERGED.findall(text)
+    ]
+    uncomputed = []
+    for cell in map(bytes.decode, _UNCOMPUTED.findall(text)):
+        row, column = coordinate_to_tuple(cell)
+        uncomputed.append((row - 1, column - 1, cell))
+    return merged, uncomputed
+
+
+def _merged_in_ods(document: Any, name: str) -> Iterator[_Merged]:
+    from odf.namespaces import TABLENS
+    from odf.table import CoveredTableCell, Table, TableCell, TableRow
+
+    def number(element: Any, key: str) -> int:
+        return int(element.attributes.get((TABLENS, key), 1) or 1)
+
+    tables = document.getElementsByType(Table)
+    table = next(t for t in tables if t.attributes.get((TABLENS, "name")) == name)
+    row = 0
+    for line in table.getElementsByType(TableRow):
+        column = 0
+        for cell in line.childNodes:
+            if cell.qname not in (TableCell().qname, CoveredTableCell().qname):
+                continue
+            rows = number(cell, "number-rows-spanned")
+            if rows > 1:
+                yield row, row + rows - 1, column
+            column += number(cell, "number-columns-repeated")
+        row += number(line, "number-rows-repeated")
+
+
+def _fill_merged(title: str, cells: list[list[Any]], merged: Sequence[_Merged]) -> None:
+    """Give every row of a merged cell below the names its value, as a person reads it."""
+    header = next((k for k, record in enumerate(cells) if not all(map(_is_empty, record))), 0)
+    filled = set()
+    for first, last, column in merged:
+        if not header < first < len(cells) or column >= len(cells[first]):
+            continue
+        # Some programs write a greater height than the cell has: it ends at the next entry.
+        for row in range(first + 1, min(last + 1, len(cells))):
+            if _is_empty(cells[first][column]) or not _is_empty(cells[row][column]):
+                break
+            cells[row][column] = cells[first][column]
+            filled.add(column)
+    for column in sorted(filled):
+        named = _text(cells[header][column])
+        _LOG.info("%s: column %r: merged cells are the value of all of their rows", title, named)
 
 
 def _check_size(title: str, path: str | Path) -> None:
@@ -153,6 +273,10 @@ def _check_size(title: str, path: str | Path) -> None:
         unpacked = sum(member.file_size for member in archive.infolist())
     check_expansion(title, unpacked, os.stat(path).st_size)
     check_memory(title, unpacked * _BYTES_PER_BYTE)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _is_empty(value: Any) -> bool:

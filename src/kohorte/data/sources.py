@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._arrays import find_coarse
 from kohorte._checks import suggest
-from kohorte._text import visible
-from kohorte.data.missing import describe_codes, find_codes
+from kohorte._text import column_name
+from kohorte.data.missing import describe_codes, find_codes, find_no_measure
 from kohorte.data.names import (
     PACKED,
     READERS,
@@ -259,18 +260,63 @@ def choose_rows(
     return rows[drawn]
 
 
+#: What files begin with that stand for others in repositories.
+_POINTER = b"version https://git-lfs."
+
+_BY_PANDAS = "save it as a table that is, such as by pandas.{}(...).to_parquet('table.parquet')"
+
+#: Extensions of files that are not read -> what to do about them.
+_FOREIGN = {
+    ".xls": "save it as .xlsx",
+    ".xlsb": "save it as .xlsx",
+    ".numbers": "export it as .xlsx or .csv",
+    ".gsheet": "download it as .xlsx or .csv",
+    ".sav": _BY_PANDAS.format("read_spss"),
+    ".dta": _BY_PANDAS.format("read_stata"),
+    ".sas7bdat": _BY_PANDAS.format("read_sas"),
+    ".xpt": _BY_PANDAS.format("read_sas"),
+    ".json": _BY_PANDAS.format("read_json"),
+    ".jsonl": _BY_PANDAS.format("read_json"),
+    ".orc": _BY_PANDAS.format("read_orc"),
+    ".pkl": _BY_PANDAS.format("read_pickle"),
+    ".pickle": _BY_PANDAS.format("read_pickle"),
+    ".html": _BY_PANDAS.format("read_html"),
+    ".rds": "save it as text in R: write.csv(x, 'table.csv', row.names = FALSE)",
+    ".rda": "save it as text in R: write.csv(x, 'table.csv', row.names = FALSE)",
+    ".rdata": "save it as text in R: write.csv(x, 'table.csv', row.names = FALSE)",
+    ".loom": "save it as .h5ad, such as by anndata.read_loom(...).write('table.h5ad')",
+    ".shp": "save its table as .csv or .parquet, without the shapes",
+    ".gpkg": "save its table as .csv or .parquet, without the shapes",
+    ".geojson": "save its table as .csv or .parquet, without the shapes",
+    ".db": "save one of its tables as .csv",
+    ".sqlite": "save one of its tables as .csv",
+    ".grib": "save one step as NetCDF, such as by xarray's to_netcdf",
+    ".grb": "save one step as NetCDF, such as by xarray's to_netcdf",
+    ".lrn": "it is text of ESOM tools: save the lines of numbers as .tsv, with a line of names",
+}
+
+
 def _find_reader(title: str) -> tuple[Reader, str]:
     """Find the Reader of a source, and the place that it opens."""
     if title.startswith(SCHEMES):
         return READERS[title[: title.index(":") + 1]], title.partition(":")[2]
     path = find_file(title)
+    if path.is_file():
+        with open(path, "rb") as stream:
+            if stream.read(len(_POINTER)) == _POINTER:
+                raise DataError(
+                    f"{title}: is a pointer of Git LFS and not the file; fetch it by git lfs pull"
+                )
     reader = find_reader(str(path))
+    if reader is None and (way := _FOREIGN.get(extension(title))):
+        raise DataError(f"{title}: files of this kind are not read; {way}")
     if reader is None:
         extensions = ", ".join(key for key in READERS if key.startswith("."))
         packed = ", ".join(PACKED)
         raise DataError(
             f"{title}: unknown extension {extension(title)!r}; readable are {extensions}, and "
             f"text that is packed ({packed}), as .csv.gz"
+            + ("" if extension(title) else "; give the file the extension of its format")
         )
     return reader, str(path)
 
@@ -363,6 +409,15 @@ def _read(
     _check_values(source, values, columns, rows, missing)
     for message in describe_codes(find_codes(values), names, "data."):
         _LOG.warning("%s: %s", source.title, message)
+    for column, step in find_coarse(values).items():
+        _LOG.warning(
+            "%s: feature %r was held in float32, whose numbers of that size are %g apart, which is "
+            "much beside their spread: subtract an offset before they are stored in float32",
+            *(source.title, names[column], step),
+        )
+    for name, column in zip(names, values.T, strict=True):
+        if what := find_no_measure(column, rows):
+            _LOG.warning("%s: feature %r %s", source.title, name, what)
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
     labels = label_names = None
@@ -470,9 +525,9 @@ def _feature_columns(
 
 
 def _find_column(source: Source, role: str, name: str) -> int:
-    if visible(name) not in source.names:
+    if column_name(name) not in source.names:
         raise DataError(f"{source.title}: no {role} {name!r}; {suggest(name, source.names)}")
-    return source.names.index(visible(name))
+    return source.names.index(column_name(name))
 
 
 def _check_values(

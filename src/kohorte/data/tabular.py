@@ -53,6 +53,8 @@ class TextSource(Source):
         self._path, self._options = path, options
         self._delimiter = " " if delimiter == WHITESPACE else delimiter
         self._skipped = 0  # Lines before the first that is read
+        self._has_blanks = False  # after delimiters, before quotes
+        self._quote = '"'
         self._has_header = options.header is not False
         self._width = 0
         self._look_at_first_lines()
@@ -122,13 +124,19 @@ class TextSource(Source):
                 f"{self.title}: has a zero byte in line 1, so it is no text in "
                 f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as {wide!r}"
             )
+        if lines and re.match(r"\s*(<!doctype|<html|<\?xml)", lines[0], re.IGNORECASE):
+            raise DataError(
+                f"{self.title}: is a web page and no table; download the file itself, such as by "
+                "the link called 'raw'"
+            )
         named = named_delimiter(lines[0]) if lines else None
         if named is not None:
             self._skipped = 1
-        if options.delimiter is not None:
-            return
-        if named is not None:
+        if named is not None and options.delimiter is None:
             self._delimiter = named
+        mark = re.escape(self._delimiter)
+        self._has_blanks = any(re.search(rf'{mark}[ \t]+"', line) for line in lines)
+        if named is not None or options.delimiter is not None:
             return
         if options.comment is not None:
             lines = [line for line in lines if not line.lstrip().startswith(options.comment)]
@@ -184,6 +192,10 @@ class TextSource(Source):
             return names
         if all(not record[-1].strip() for record in head):
             return names
+        # Below a title, which is one field, stand names, and then numbers.
+        below = [record[-1] for record in head[1:]]
+        if any(map(_is_number, below)) and not any(_is_number(f) or is_marker(f) for f in head[0]):
+            return names
         return ["", *names]
 
     def _check_header(self, head: list[list[str]]) -> None:
@@ -192,6 +204,13 @@ class TextSource(Source):
         if options.features is not None and set(options.features) <= set(names):
             return
         key, line = f"set {options.section}header to", self._skipped + 1
+        named = sum(map(bool, names))
+        if named < len(names) / 2:
+            raise DataError(
+                f"{self.title}: line {line} names {named} of {len(names)} columns: column "
+                f"{names.index('')} has no name; remove what stands above the line of names, or, "
+                "if this is it, name all columns"
+            )
         if _are_data(names):
             raise DataError(
                 f"{self.title}: line {line} holds only numbers, but must name the columns; {key} "
@@ -223,10 +242,17 @@ class TextSource(Source):
         whose = "header names" if self._has_header else "first line has"
         if fields == self._width + 1 and not record[-1].strip():
             hint = "; the last one is empty: leave out the delimiter at the end of the line"
+        elif self._width == 1 < fields and self._has_header and row == 0:
+            hint = (
+                "; where a title stands above the line of names, remove it, or set "
+                f"{key}comment to {self.names[0][:20]!r}"
+            )
         elif self._options.comment is None and (
             prefix := comment_prefix(record[0]) or comment_prefix(self.names[0])
         ):
             hint = f"; where {prefix!r} begins a comment, set {key}comment to {prefix!r}"
+        elif fields == 1 < self._width and not _is_number(record[0]):
+            hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
         elif self._delimiter == "," and fields == 2 * self._width:
             hint = (
                 "; where commas are decimal marks as well, put another delimiter between fields, "
@@ -299,7 +325,8 @@ class TextSource(Source):
             reader = csv.reader(
                 stream if lines is None else lines,
                 delimiter=self._delimiter,
-                skipinitialspace=is_spaced,
+                quotechar=self._quote,
+                skipinitialspace=is_spaced or self._has_blanks,
                 strict=True,
             )
             try:
@@ -332,19 +359,22 @@ def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:
 
     It is where a text of it comes again in its column, as a class does; where its numbers lie
     within their columns; or where these do not rise or fall from left to right, as wavelengths and
-    years do that are names.
+    years do that are names. It is not where as many texts of it stand above columns of numbers.
     """
-    numbers = []
+    numbers, n_names = [], 0
     for column, name in enumerate(names):
         below = [record[column] for record in head if len(record) == len(names)]
         if not _is_number(name):
             if name and not is_marker(name) and name in {field.strip() for field in below}:
                 return True
+            n_names += bool(name) and _are_data(below)
             continue
         values = [float(field) for field in below if _is_number(field)]
         if not values:
             return False
         numbers.append((float(name), min(values), max(values)))
+    if n_names >= len(numbers):
+        return False
     if all(low <= value <= high for value, low, high in numbers):
         return True
     found = [value for value, _, _ in numbers]

@@ -6,12 +6,15 @@ import csv
 import io
 import logging
 import math
+import os
 import shutil
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,7 @@ import numpy as np
 from kohorte._checks import extra
 from kohorte._files import replacing
 from kohorte._text import guard_cell
-from kohorte.data.names import COPIES, GRIDS, extension, find_file
+from kohorte.data.names import COPIES, GRIDS, STORES, extension, find_file
 from kohorte.data.reading import NUMERIC_KINDS, ReadOptions
 from kohorte.data.sources import open_source
 from kohorte.errors import DataError
@@ -72,8 +75,21 @@ def write_like(
     # All columns are wanted, whatever the study made of them.
     options = replace(options, features=None, label=None)
     added = Added(title, {name: np.asarray(values) for name, values in columns.items()}, rows)
-    with replacing(destination) as temporary:
+    making = _replacing_store if wanted in STORES else replacing
+    with making(Path(destination)) as temporary:
         _WRITERS.get(inner, _write_values)(path, options, added, temporary)
+
+
+@contextmanager
+def _replacing_store(destination: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `destination`, which becomes it if the block ends well."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}.") as folder:
+        temporary = Path(folder, destination.name)
+        yield temporary
+        if destination.exists():
+            shutil.rmtree(destination)
+        os.replace(temporary, destination)
 
 
 @dataclass(frozen=True)
@@ -456,6 +472,58 @@ def _write_netcdf(path: Path, options: ReadOptions, added: Added, destination: P
         copy.to_netcdf(destination, engine="h5netcdf", encoding=encoding)
 
 
+def _write_zarr(path: Path, options: ReadOptions, added: Added, destination: Path) -> None:
+    """Copy a Zarr store, and add an array for each column beside those of the table."""
+    with extra("formats"):
+        import zarr
+    from kohorte.data.netcdf import dimensions_of
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # types of text that Zarr 3 has not settled
+        with open_source(added.title, options) as source:
+            shape, axes = source.shape or (source.n_rows,), source.axes
+            n_rows, taken = source.n_rows, source.names
+        if not path.is_dir():
+            raise DataError(f"{added.title}: a copy can be written of a folder alone; unpack it")
+        whole = zarr.open(store=str(path), mode="r")
+        if isinstance(whole, zarr.Array):  # nothing can stand beside it
+            group = zarr.open_group(
+                str(destination), mode="w", zarr_format=whole.metadata.zarr_format
+            )
+        else:
+            shutil.copytree(path, destination, symlinks=True)
+            group = zarr.open_group(str(destination), mode="r+", path=str(options.table or ""))
+        kind = group.metadata.zarr_format
+        alike = [array for _, array in sorted(group.arrays()) if array.shape == shape]
+        dimensions: list[str] | None = list(axes) or None
+        for array in alike:
+            dimensions = dimensions or dimensions_of(array)
+        names = added.names([*taken, *group.array_keys(), *axes])
+        has_gaps = bool((added.place(n_rows) < 0).any())
+        for name, values in added.filled(n_rows).items():
+            values = values.astype("U") if values.dtype.kind in "OS" else values
+            said: dict[str, Any] = {"long_name": name.replace("_", " ")}
+            if has_gaps and values.dtype.kind == "i":
+                said["_FillValue"] = NONE
+            if kind == 2 and dimensions:
+                said["_ARRAY_DIMENSIONS"] = dimensions
+            group.create_array(
+                names[name],
+                data=np.ascontiguousarray(values.reshape(shape)),
+                attributes=said,
+                dimension_names=None if kind == 2 else dimensions,
+                fill_value=_nothing(values.dtype) if kind == 3 or has_gaps else None,
+            )
+        if not isinstance(whole, zarr.Array) and whole.metadata.consolidated_metadata is not None:
+            zarr.consolidate_metadata(str(destination), zarr_format=kind)
+
+
+def _nothing(dtype: np.dtype) -> float | str:
+    if dtype.kind == "f":
+        return math.nan
+    return "" if dtype.kind == "U" else NONE if dtype.kind == "i" else False
+
+
 def _write_geotiff(path: Path, options: ReadOptions, added: Added, destination: Path) -> None:
     """Write a band for each column of numbers, on the cells of the source."""
     with extra("formats"):
@@ -491,14 +559,15 @@ _Writer = Callable[[Path, ReadOptions, Added, Path], None]
 
 #: What writes a copy, by the extension of the source; the values of others are written as text.
 _WRITERS: dict[str, _Writer] = {
-    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".dat"), _write_text),
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff"), _write_text),
     **dict.fromkeys((".parquet", ".feather", ".arrow"), _write_arrow),
     **dict.fromkeys((".xlsx", ".xlsm"), _write_excel),
     ".ods": _write_ods,
     **dict.fromkeys((".fits", ".fit", ".fts", ".fits.gz"), _write_fits),
-    ".fcs": _write_fcs,
+    **dict.fromkeys((".fcs", ".lmd"), _write_fcs),
     ".npz": _write_npz,
     **dict.fromkeys((".h5", ".hdf5"), _write_hdf5),
-    **dict.fromkeys((".nc", ".nc4", ".zarr"), _write_netcdf),
+    **dict.fromkeys((".nc", ".nc4"), _write_netcdf),
+    ".zarr": _write_zarr,
     **dict.fromkeys((".tif", ".tiff"), _write_geotiff),
 }

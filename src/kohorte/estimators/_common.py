@@ -16,13 +16,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kohorte._arrays import find_centers, unmask
+from kohorte._arrays import find_centers, find_coarse, unmask
 from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError, DataError
 
 #: Parts of the least weight that weights may be multiples of, and rows that they may stand for.
 _MOST_PARTS = 10
 _MOST_ROWS = 10_000_000
+
+#: Part of the range of a column up to which float64 may round whole numbers.
+_WHOLE_RESOLUTION = 1e-4
 
 SCALES = 100.0
 """Ratio of the deviations of two features beyond which a fit warns."""
@@ -46,6 +49,7 @@ def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = Fal
     if not reset:
         check_is_fitted(estimator)
     X = _refuse_dates(_unmask(X))
+    _check_whole(X)
     try:
         return validate_data(
             estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
@@ -62,6 +66,9 @@ def _unmask(X: Any) -> Any:
     if hasattr(X, "colnames") and hasattr(X, "to_pandas"):
         X = X.to_pandas()
     if hasattr(X, "columns") and hasattr(X, "iloc"):
+        packed = [k for k, dtype in enumerate(X.dtypes) if hasattr(dtype, "fill_value")]
+        if packed and X.columns.is_unique:  # sparse columns, which are few numbers beside X
+            X = X.assign(**{X.columns[k]: X.iloc[:, k].sparse.to_dense() for k in packed})
         objects = [k for k, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
         columns = {X.columns[k]: unmask(X.iloc[:, k]) for k in objects}
         return X.assign(**columns) if columns and X.columns.is_unique else X
@@ -79,6 +86,27 @@ def _refuse_dates(X: Any) -> Any:
                 "such as days since the first"
             )
     return X
+
+
+def _check_whole(X: Any) -> None:
+    """Raise DataError for whole numbers so large that float64 would not tell them apart."""
+    if isinstance(X, list | tuple):
+        with contextlib.suppress(TypeError, ValueError):
+            X = np.asarray(X)
+    for name, column in _columns_of(X):
+        if getattr(getattr(column, "dtype", None), "kind", "") not in ("i", "u"):
+            continue
+        whole = np.asarray(column.dropna() if hasattr(column, "dropna") else column)
+        if whole.dtype.kind not in "iu" or not whole.size:
+            continue
+        low, high = int(whole.min()), int(whole.max())
+        step = np.spacing(float(max(abs(low), abs(high))))
+        if step > 1 and high > low and (high - low) < step / _WHOLE_RESOLUTION:
+            raise DataError(
+                f"X: column {name!r} holds whole numbers from {low} to {high}, which float64 would "
+                f"round to multiples of {step:g}; subtract the least of them first, while they are "
+                "whole numbers"
+            )
 
 
 def _find_text(X: Any) -> str | None:
@@ -133,6 +161,13 @@ def centers_of(X: np.ndarray, metrics: Iterable[str], names: Sequence[Any]) -> n
     DataError where one of the metrics has a meaning for the origin.
     """
     centers = find_centers(X)
+    for column, step in find_coarse(X).items():
+        warnings.warn(
+            f"feature {names[column]!r} was held in float32, whose numbers of that size are "
+            f"{step:g} apart, which is much beside their spread: subtract an offset before they "
+            "are stored in float32, or give float64",
+            stacklevel=4,
+        )
     if centers.any() and "cosine" in metrics:
         name = names[int(np.flatnonzero(centers)[0])]
         raise DataError(
@@ -204,7 +239,10 @@ def as_repeats(weights: npt.ArrayLike | None, n_points: int) -> np.ndarray | Non
     """
     if weights is None:
         return None
-    found = np.asarray(unmask(weights), dtype=np.float64)
+    try:
+        found = np.asarray(unmask(weights), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight must be numbers, one for each row of X: {error}") from None
     if found.ndim == 0:
         found = np.full(n_points, float(found))
     if found.shape != (n_points,) or not (np.isfinite(found) & (found >= 0)).all():

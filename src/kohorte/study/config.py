@@ -142,7 +142,8 @@ def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Itera
             yield from _not_plain(inner, (*path, number), count)
     elif isinstance(value, str):
         if _CONTROL.search(value):
-            yield f"{_key(path)}: {_show(value)} has control characters"
+            advice = "; write the name in one line, with a blank" if "\n" in value else ""
+            yield f"{_key(path)}: {_show(value)} has control characters{advice}"
     elif isinstance(value, float):
         if not math.isfinite(value):
             yield f"{_key(path)}: {value!r} is not a finite number"
