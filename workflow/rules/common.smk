@@ -28,6 +28,7 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
     )
 
 from kohorte._checks import check_slabs
+from kohorte._limits import count_rounds
 from kohorte._processes import heed_interrupts
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte._text import dump_for_script
@@ -168,6 +169,7 @@ wildcard_constraints:
     batch=r"\d+",
     part=r"\d+",
     slab=r"\d+",
+    turn=r"\d+",
 
 
 def map_plan(identifier):

@@ -5,6 +5,7 @@ Rules name a function of this file in their `resources`.
 
 import functools
 
+from kohorte._limits import BLOCK_ROWS, MAX_ROWS
 from kohorte.study.resources import (
     COSTS as CORE_COSTS,
     combining_mb,
@@ -15,6 +16,9 @@ from kohorte.study.resources import (
     gathering_seconds,
     memory_mb,
     run_minutes,
+    tabulating_mb,
+    tallying_mb,
+    tallying_seconds,
     training_mb,
     training_seconds,
 )
@@ -179,6 +183,36 @@ def labelling_time(wildcards, input, attempt):
     n_features = table_shape(input.data)[1] if HAS_MAPS else 0
     n_points = count_points() // len(SLABS)
     return run_minutes(combining_seconds(n_points, N_REALIZATIONS, 0, n_features), attempt)
+
+
+def tallying_memory(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    return memory_mb(tallying_mb(n_features), attempt)
+
+
+def tallying_time(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    # A slab has whole blocks of points, and so at most one more than its share.
+    n_points = count_points() // len(SLABS) + BLOCK_ROWS
+    return run_minutes(tallying_seconds(n_points, n_features, N_REALIZATIONS), attempt)
+
+
+def tabulating_memory(wildcards, input, attempt):
+    if count_points() <= MAX_ROWS:
+        return memory_mb(COSTS["tabulate_results"].mb(input.size_mb), attempt)
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    return memory_mb(tabulating_mb(n_features, known_counts_mb()), attempt)
+
+
+def tabulating_time(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    tallied = 0
+    if len(SLABS) == 1:
+        tallied = tallying_seconds(count_points(), n_features, N_REALIZATIONS)
+    counted = COSTS["tabulate_results"].seconds(known_counts_mb())
+    resampled = max(1, config["ensemble"]["resamples"] / 1000) * counted
+    small = COSTS["tabulate_results"].seconds(input.size_mb) if count_points() <= MAX_ROWS else 0
+    return run_minutes(max(small, resampled) + tallied, attempt)
 
 
 def gathering_time(wildcards, attempt):

@@ -36,7 +36,14 @@ STAGES = {
     "ensemble": (
         *("count_overlaps", "combine_", "label_points", "measure_sufficiency", "compare_sweep"),
     ),
-    "tables": ("tabulate_", "measure_", "classify_points", "write_grid"),
+    "tables": (
+        "tabulate_",
+        "tally_points",
+        "gather_tallies",
+        "measure_",
+        "classify_points",
+        "write_grid",
+    ),
     "figures": ("draw_figures", "plot_"),
     "record": ("write_manifest", "summarize_study"),
 }
