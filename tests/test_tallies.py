@@ -12,13 +12,13 @@ from planning import plain_data
 from scipy.sparse import csr_array
 from sklearn import metrics
 
-from kohorte import store
+from kohorte import _tallies, store
+from kohorte._tallies import merge_tallies
 from kohorte.analysis import boundaries, orders, tallies
 from kohorte.analysis.evaluation import evaluate, expected_information
 from kohorte.analysis.features import explained_shares, significance
 from kohorte.analysis.profiles import profile_table
 from kohorte.analysis.tables import tabulate_study
-from kohorte.analysis.tallies import merge_tallies
 from kohorte.data.table import Beside
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
@@ -176,7 +176,7 @@ def test_values_at_ranks_are_those_of_sorting_however_points_are_cut(points, cut
     parts = np.split(np.arange(len(values)), sorted(min(c, len(values)) for c in cuts))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(orders, "BINS", bins)
-        patch.setattr(tallies, "BINS", bins)
+        patch.setattr(_tallies, "MOST_DISTINCT", bins)
         found = orders.FeatureOrders(2)
         for turn in range(4):
             counted = [found.count(turn, values[part], codes[part]) for part in parts]

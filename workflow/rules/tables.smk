@@ -76,11 +76,14 @@ rule tally_points:
     params:
         **step(
             "kohorte.jobs.tabulation:tally_slab",
+            "_limits",
+            "_tallies",
             "analysis/evaluation",
             "analysis/orders",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tallies",
+            "data/prepared",
             "ensemble",
         ),
         slab=lambda wildcards: int(wildcards.slab),
@@ -108,7 +111,7 @@ rule gather_tallies:
         mem_mb=memory("gather_tallies"),
         runtime=run_time("gather_tallies"),
     params:
-        **step("kohorte.jobs.tabulation:gather_tallies", "analysis/orders", "analysis/tallies"),
+        **step("kohorte.jobs.tabulation:gather_tallies", "_tallies"),
     script:
         RUN_STEP
 
@@ -250,8 +253,10 @@ rule tabulate_results:
         signal_cuts=config["ensemble"]["signal_cuts"],
         library=library_digest(
             "structure",
+            "_limits",
             "_references",
             "_principal",
+            "_tallies",
             "analysis/boundaries",
             "analysis/choice",
             "analysis/composition",

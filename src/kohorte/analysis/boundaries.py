@@ -85,14 +85,14 @@ def boundary_table(
     overlaps: Overlaps,
     groups: np.ndarray,
     labels: Any,
-    features: np.ndarray | None,
+    features: Any,
     *,
     seed: int,
 ) -> pd.DataFrame:
     """Return one row per pair of neighbouring groups: how alike they are, and p of a gap.
 
     `groups` (K,) are those of all clusters, `labels` (N,) of all points, -1 for none: an array or a
-    dataset. `features` (N, F) is the table that maps see, None where there is none, and then no p.
+    dataset, as `features` (N, F), the table that maps see; None where there is none: then no p.
     Points with missing values are left out, and at most MAX_POINTS of a group drawn with `seed`.
     """
     lifts = group_lifts(overlaps, groups)
@@ -104,7 +104,7 @@ def boundary_table(
     if features is not None:
         for group, rows in _draw_rows(labels, size, {g for pair in pairs for g in pair}, seed):
             taken = np.sort(rows)  # files are read in the order of rows
-            points = np.asarray(features[taken])[np.argsort(np.argsort(rows))]
+            points = _read_rows(features, taken)[np.argsort(np.argsort(rows))]
             drawn[group] = points[~np.isnan(points).any(axis=1)]
     found = [
         (
@@ -114,6 +114,13 @@ def boundary_table(
         for g, h in pairs
     ]
     return pd.DataFrame(found, columns=_COLUMNS)
+
+
+def _read_rows(features: Any, rows: np.ndarray) -> np.ndarray:
+    if isinstance(features, np.ndarray):
+        return features[rows]
+    # Less than h5py makes of a list of rows, and less memory than pages of a mapped file.
+    return np.array([features[row] for row in rows.tolist()]).reshape(-1, features.shape[1])
 
 
 def _blocks(labels: Any) -> Iterator[tuple[int, np.ndarray]]:

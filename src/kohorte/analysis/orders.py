@@ -11,8 +11,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kohorte._tallies import MOST_DISTINCT
+
 #: Different values, beyond which they are compared by so many bins with as many values in each.
-BINS = 4096
+BINS = MOST_DISTINCT
 
 _QUARTILES = np.array([0.25, 0.5, 0.75])
 _SIGN = np.uint32(1 << 31)

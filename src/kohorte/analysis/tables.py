@@ -444,11 +444,7 @@ def tabulate_study(
                 found["sums/exchange"],
             ),
             "boundaries": boundary_table(
-                overlaps,
-                groups,
-                points.arrays["label"],
-                None if table is None else table.features,
-                seed=seed,
+                overlaps, groups, points.arrays["label"], points.features, seed=seed
             ),
             "structure": structure_table(compared),
             "evidence": evidence_table(stored.consensus.evidence),

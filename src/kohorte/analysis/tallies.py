@@ -7,7 +7,7 @@ who tallied which block. A round may need what an earlier one found in all point
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from kohorte import store
 from kohorte._checks import extra
 from kohorte._limits import BLOCK_ROWS, count_rounds
+from kohorte._tallies import Tally, add_blocks, merge_tallies
 from kohorte.analysis.evaluation import (
     Evaluation,
     Matching,
@@ -25,13 +26,12 @@ from kohorte.analysis.evaluation import (
     match_counts,
     name_evaluations,
 )
-from kohorte.analysis.orders import BINS, FeatureOrders
+from kohorte.analysis.orders import FeatureOrders
 from kohorte.analysis.profiles import describe_feature, in_units_of, split_by_group
 from kohorte.analysis.reliability import count_bins
 from kohorte.ensemble.points import signal_classes
 from kohorte.ensemble.votes import VOTES, in_doubt
 from kohorte.errors import ResultError
-from kohorte.store.tallies import Tally
 
 with extra("figures"):
     import pandas as pd
@@ -42,46 +42,6 @@ if TYPE_CHECKING:
 
 _FEATURES = 16  # looked at at once
 _READ_VALUES = 1 << 23  # of the table read at once
-
-
-def merge_tallies(tallies: Iterable[Tally]) -> Tally:
-    """Return the tally of all of some parts of the points, which follow each other.
-
-    What precedes the first slash of a name says how arrays of that name are put together: `counts`
-    are added, `sums` have a row for each block, `sparse` are places and how often each is there,
-    `distinct` are different values, and `cross` has a row for each of the values in `names`.
-    """
-    found: Tally = {}
-    for tally in tallies:
-        crossed = {}
-        for name, value in tally.items():
-            kind, _, rest = name.partition("/")
-            if name not in found:
-                found[name] = value
-            elif kind == "counts":
-                found[name] = found[name] + value
-            elif kind == "sums":
-                found[name] = np.concatenate([found[name], value])
-            elif kind == "sparse":
-                places, counts = np.concatenate([found[name], value], axis=1)
-                places, counts = _add_rows(places, counts)
-                found[name] = np.stack([places, counts])
-            elif kind == "distinct":
-                found[name] = np.union1d(found[name], value)[: BINS + 1]
-            elif kind == "cross":
-                names = [of[f"names/{rest}"] for of in (found, tally)]
-                rows = np.concatenate([found[name], value])
-                crossed[f"names/{rest}"], crossed[name] = _add_rows(np.concatenate(names), rows)
-        found |= crossed
-    return found
-
-
-def _add_rows(names: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return different names, ascending, and the sums of their counts."""
-    found, at = np.unique(names, return_inverse=True)
-    total = np.zeros((len(found), *counts.shape[1:]), dtype=np.int64)
-    np.add.at(total, at, counts)
-    return found, total
 
 
 def _cross(name: str, values: np.ndarray, codes: np.ndarray, width: int) -> Tally:
@@ -189,7 +149,7 @@ class StudyTallies:
     def take(self, turn: int, tally: Tally) -> None:
         """Take in the tally of all blocks in a round."""
         self.found |= {
-            name: _add_blocks(value) if name.startswith("sums/") else value
+            name: add_blocks(value) if name.startswith("sums/") else value
             for name, value in tally.items()
         }
         for k, orders in enumerate(self.orders):
@@ -409,13 +369,6 @@ def explained_share(n: np.ndarray, total: np.ndarray, whole: float) -> float:
     last = int(np.flatnonzero(n)[-1]) + 1
     means = total[:last] / np.maximum(n[:last], 1)
     return min(1.0, float((n[:last] * np.square(means)).sum()) / whole)
-
-
-def _add_blocks(rows: np.ndarray) -> np.ndarray:
-    total = rows[0].copy()
-    for row in rows[1:]:  # one after the other
-        total += row
-    return total
 
 
 def tally_study(points: StudyPoints, gathered: Sequence[str | Path] = ()) -> StudyTallies:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kohorte import store
-from kohorte.analysis.tallies import StudyTallies, merge_tallies, open_points
+from kohorte._tallies import merge_tallies
+from kohorte.analysis.tallies import StudyTallies, open_points
 
 
 def tally_slab(

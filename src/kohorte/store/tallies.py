@@ -9,11 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from kohorte._tallies import Tally
 from kohorte.errors import ResultError
 from kohorte.store.files import create, read_result
-
-Tally = dict[str, Any]
-"""Arrays by name, as `kohorte.analysis.tallies.merge_tallies` puts them together."""
 
 
 def write_tally(path: str | Path, tally: Tally, start: int, stop: int) -> None:
