@@ -4,6 +4,7 @@ Rules name a function of this file in their `resources`.
 """
 
 import functools
+import math
 
 from kohorte._limits import BLOCK_ROWS, MAX_ROWS
 from kohorte.study.resources import (
@@ -13,8 +14,11 @@ from kohorte.study.resources import (
     counting_mb,
     counting_seconds,
     counts_mb,
+    epoch_mb,
     gathering_seconds,
+    map_seconds,
     memory_mb,
+    pass_time,
     run_minutes,
     tabulating_mb,
     tallying_mb,
@@ -117,6 +121,47 @@ def training_memory(wildcards, input, threads, attempt):
 def training_time(wildcards, input, threads, attempt):
     seconds = training_seconds(batch_parameters(wildcards), *table_shape(input.data), threads)
     return run_minutes(seconds, attempt)
+
+
+def epoch_memory(wildcards, attempt):
+    """Memory of a job of an epoch in slabs, whatever the number of points."""
+    shape = table_shape(RESULTS / "data.h5")
+    return memory_mb(epoch_mb(batch_parameters(wildcards), *shape, len(EPOCH_SLABS)), attempt)
+
+
+def look_memory(wildcards, attempt):
+    """Memory of a job that finds the winners of a slab, which it keeps for all maps."""
+    maps, shape = batch_parameters(wildcards), table_shape(RESULTS / "data.h5")
+    winners = 4e-6 * shape[0] / len(EPOCH_SLABS) * 2 * len(maps)
+    return memory_mb(epoch_mb(maps, *shape, len(EPOCH_SLABS)) + winners, attempt)
+
+
+def finish_memory(wildcards, attempt):
+    """Memory of the job that has winners and labels of all points, of one map at a time."""
+    maps, shape = batch_parameters(wildcards), table_shape(RESULTS / "data.h5")
+    points = 16e-6 * shape[0]
+    return memory_mb(epoch_mb(maps, *shape, len(EPOCH_SLABS)) + points, attempt)
+
+
+def pass_seconds(wildcards, passes, slabs):
+    """Time of some passes over the points of a slab for all maps of a job."""
+    maps, shape = batch_parameters(wildcards), table_shape(RESULTS / "data.h5")
+    return sum(pass_time(p, -(-shape[0] // slabs), shape[1]) for p in maps) * passes
+
+
+def begin_time(wildcards, attempt):
+    return run_minutes(10 + 1e-7 * math.prod(table_shape(RESULTS / "data.h5")), attempt)
+
+
+def epoch_time(wildcards, attempt):
+    return run_minutes(10 + pass_seconds(wildcards, 2, len(EPOCH_SLABS)), attempt)
+
+
+def finish_time(wildcards, attempt):
+    n_points = table_shape(RESULTS / "data.h5")[0]
+    maps = batch_parameters(wildcards)
+    seconds = sum(map_seconds(p, 0, table_shape(RESULTS / "data.h5")[1]) for p in maps)
+    return run_minutes(10 + seconds + 2e-7 * n_points * len(maps), attempt)
 
 
 # Counts do not depend on what counts them, so `auto` may take the GPU where one is asked for.

@@ -56,6 +56,17 @@ class MapParameters(ResolvedParameters):
         )
 
     @property
+    def epoch_radii(self) -> np.ndarray:
+        """Radius of every epoch of batch training, (E,)."""
+        radii = self.radii(self.lattice, self.moves)
+        return np.concatenate([radii.at(0, self.moves), np.full(self.fine_epochs, radii.final)])
+
+    @property
+    def observed(self) -> dict[str, Any]:
+        """What an `Observer` needs of the parameters, by the names of its arguments."""
+        return {name: getattr(self, name) for name in ("metric", "patience", "tolerance")}
+
+    @property
     def last_radius(self) -> float:
         """Radius that training ends with, > 0: at least half a lattice step."""
         return max(self.radii(self.lattice, self.moves).final, 0.5)
@@ -161,6 +172,20 @@ def run_realization(
     return _finish(run, weights, clock, threads, quality_rows)
 
 
+def begin_realization(
+    features: np.ndarray,
+    parameters: MapParameters,
+    seed: int,
+    given: ArrayLike | None = None,
+    recording: Recording = Recording(),
+) -> tuple[np.ndarray, Observer]:
+    """Return the first weights of a map, and the observer of its training, as `run_realization`."""
+    check_resolution(features)
+    points = as_points(features, missing=True)
+    run = _Run(points, parameters, seed, None, given, recording, None)
+    return as_weights(run.start, run.lattice.n_nodes), run.observer
+
+
 def run_realizations(
     features: ArrayLike,
     runs: Sequence[tuple[MapParameters, int]],
@@ -245,7 +270,7 @@ def _train_together(runs: Sequence[_Run]) -> np.ndarray:
     from kohorte.maps._jax import train_stack
 
     first = runs[0]
-    radii = np.stack([run.radii for run in runs])
+    radii = np.stack([run.parameters.epoch_radii for run in runs])
     for run, n in zip(runs, radii, strict=True):
         run.observer.begin(n.size, run.start, n[0], np.nan)
 
@@ -307,20 +332,11 @@ class _Run:
         self.observer = Observer(
             self.table,
             self.lattice,
-            parameters.metric,
+            **parameters.observed,
             moments=recording.history,
             snapshots=recording.snapshots,
-            patience=parameters.patience,
-            tolerance=parameters.tolerance,
             progress=progress,
         )
-
-    @property
-    def radii(self) -> np.ndarray:
-        """Radius of every epoch of batch training, (E,)."""
-        p = self.parameters
-        radii = p.radii(self.lattice, p.moves)
-        return np.concatenate([radii.at(0, p.moves), np.full(p.fine_epochs, radii.final)])
 
 
 def _leave_out_unmoved(run: _Run, weights: np.ndarray) -> np.ndarray:
@@ -358,10 +374,7 @@ def _finish(
     hits = np.bincount(winners, minlength=lattice.n_nodes)
     clock.stop("winners")
 
-    u = smooth(u_matrix(weights, lattice, parameters.metric), lattice, parameters.smoothing)
-    segments = segment_map(weights, u, lattice, parameters, run.seed, hits)
-    last_id = segments.cluster_centroids.size - 1
-    labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
+    found = label_points(weights, parameters, run.seed, winners, hits)
     clock.stop("segment")
 
     quality = {}
@@ -387,16 +400,26 @@ def _finish(
         history = replace(history, snapshots=unsee(history.snapshots, run.factors, of_all))
     return Realization(
         weights=weights,
-        u_matrix=u,
-        **vars(segments),
+        **found,
         winners=winners,
-        labels=labels,
         hits=hits.astype(np.int64),
         quality=quality,
         seconds=clock.seconds,
         history=history,
         factors=run.factors,
     )
+
+
+def label_points(
+    weights: np.ndarray, p: MapParameters, seed: int, winners: np.ndarray, hits: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the clusters of a map's nodes and of its points, by the names of a `Realization`."""
+    lattice = p.lattice
+    u = smooth(u_matrix(weights, lattice, p.metric), lattice, p.smoothing)
+    segments = segment_map(weights, u, lattice, p, seed, hits)
+    last_id = segments.cluster_centroids.size - 1
+    labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
+    return {"u_matrix": u, **vars(segments), "labels": labels}
 
 
 class _Clock:

@@ -18,21 +18,22 @@ def write_tally(path: str | Path, tally: Tally, start: int, stop: int) -> None:
     """Write the tally of the blocks start..stop-1."""
     with create(path, "tally", start=start, stop=stop) as file:
         for name, array in tally.items():
+            array = np.asarray(array)
             texts = array.dtype.kind == "O"
             dtype = h5py.string_dtype() if texts else None
             file.create_dataset(name, data=array.tolist() if texts else array, dtype=dtype)
             file[name].attrs["unit"] = "as counted"
 
 
-def read_tally(path: str | Path) -> Tally:
-    """Read what `write_tally` wrote."""
+def read_tally(path: str | Path, part: str = "") -> Tally:
+    """Read what `write_tally` wrote, or what has `part` in its name."""
     with read_result(path, "tally") as file:
         found: Tally = {}
 
         def read(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
+            if isinstance(item, h5py.Dataset) and part in name:
                 texts = h5py.check_string_dtype(item.dtype)
-                found[name] = np.array(item.asstr()[:], dtype=object) if texts else item[:]
+                found[name] = np.array(item.asstr()[:], dtype=object) if texts else item[()]
 
         file.visititems(read)
         return found

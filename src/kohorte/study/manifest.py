@@ -38,6 +38,7 @@ NOT_LISTED = (
         "benchmarks/*",
         "overlaps/*",
         "tallies/*",
+        "training/*",
         "realizations/batches/*",
     ),
     *(

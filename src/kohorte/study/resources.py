@@ -79,6 +79,7 @@ COSTS: Mapping[str, Cost] = {
     # Of up to a million points, which have rows of their own; of more see `tabulating_mb`.
     "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
     "gather_tallies": Cost(mb_per_mb=4),
+    "end_epoch": Cost(mb_per_mb=4),
     "tabulate_splits": Cost(mb_per_mb=9, seconds_per_mb=2),
     "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
     # Distances of all points to the means of their groups.
@@ -173,6 +174,22 @@ def training_mb(
     # On the device, which may be the CPU: the table, its blocks, and the maps side by side.
     at_once = max(threads, len(accelerated))
     return JAX_MB + 4 * table + at_once * largest + (GPU_MB if gpu else 0)
+
+
+def epoch_mb(
+    maps: Sequence[Mapping[str, Any]], n_points: int, n_features: int, slabs: int
+) -> float:
+    """Return the memory of a job of an epoch that is cut into slabs: sums of each of its blocks."""
+    blocks = -(-max(1, n_points) // BLOCK_ROWS)
+    nodes = sum(count_nodes(p, n_points, n_features) for p in maps)
+    sums = 16e-6 * n_features * nodes * (2 + 2 * -(-blocks // slabs))
+    return PLAIN_MB + 1e-6 * BLOCK_ROWS * (40 + 16 * n_features) + sums
+
+
+def pass_time(parameters: Mapping[str, Any], n_points: int, n_features: int) -> float:
+    """Return the time of finding the winners of points once, and of their sums."""
+    nodes = count_nodes(parameters, n_points, n_features)
+    return n_points * (PRODUCT_SECONDS * nodes * n_features + 1e-8 * n_features)
 
 
 def counts_mb(n_realizations: int) -> float:
