@@ -1,5 +1,6 @@
 """Trees of co-association against slow definitions; levels, candidates, and their groups."""
 
+import itertools
 import math
 import re
 
@@ -11,7 +12,7 @@ from oracles_ensemble import count, noisy_ensemble
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from kohorte.ensemble import coassociation
+from kohorte.ensemble import chain, coassociation
 from kohorte.ensemble.agreement import adjusted_rand
 from kohorte.ensemble.coassociation import (
     FLOOR,
@@ -80,7 +81,7 @@ def test_chain_joins_what_a_search_of_all_pairs_joins(seed, k, share):
     rng = np.random.default_rng(seed)
     pairs = np.triu(rng.random((k, k)) * (rng.random((k, k)) < share), 1)
     pairs, weights = pairs + pairs.T, rng.integers(1, 50, k).astype(float)
-    joined, alike = coassociation._join(pairs.copy(), weights.copy())
+    joined, alike = chain.join_pairs(pairs.copy(), weights.copy())
     order = np.argsort(-alike, kind="stable")
     found = sets_of_tree(coassociation._as_linkage(joined[order], alike[order]))
     for n, (expected, value) in enumerate(join_by_search(pairs, weights)):
@@ -92,6 +93,17 @@ def test_chain_joins_what_a_search_of_all_pairs_joins(seed, k, share):
     assert (alike[order][n:] == 0).all() or n == k - 1
 
 
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 8), n_cuts=st.integers(1, 6))
+def test_pairs_count_the_cuts_that_join_them(seed, n, n_cuts):
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 3, (n, n_cuts))
+    weights, sizes = rng.random(n_cuts), rng.integers(1, 9, n).astype(np.float64)
+    found = chain.agreed_pairs(groups, weights, sizes)
+    for i, j in itertools.product(range(n), repeat=2):
+        joining = sum(w for w, a, b in zip(weights, groups[i], groups[j], strict=True) if a == b)
+        assert found[i, j] == (0 if i == j else pytest.approx(joining * sizes[i] * sizes[j]))
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), k=st.integers(2, 30))
 def test_chain_ends_with_ties_and_weights_whose_products_are_rounded(seed, k):
@@ -99,7 +111,7 @@ def test_chain_ends_with_ties_and_weights_whose_products_are_rounded(seed, k):
     base = rng.integers(0, 3, (k, k)).astype(float)
     pairs = np.triu(base, 1)
     weights = rng.choice([1.0, 3.0, 7.0], k) * (2**27 + 1.0)
-    joined, alike = coassociation._join((pairs + pairs.T) * (2**53 - 1.0), weights)
+    joined, alike = chain.join_pairs((pairs + pairs.T) * (2**53 - 1.0), weights)
     linkage = coassociation._as_linkage(joined[np.argsort(-alike, kind="stable")], -np.sort(-alike))
     assert sets_of_tree(linkage)[-1] == {frozenset(range(k))}
     assert sorted(joined[:, 1].tolist()) == list(range(1, k))  # each but the first joins a lower

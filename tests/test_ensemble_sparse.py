@@ -8,8 +8,7 @@ from oracles_ensemble import count, count_by_masks
 
 from kohorte import store
 from kohorte.ensemble import histograms, overlaps, popcount
-from kohorte.ensemble.chain import join_neighbours
-from kohorte.ensemble.coassociation import _join
+from kohorte.ensemble.chain import join_neighbours, join_pairs
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import cut_groups
 from kohorte.ensemble.overlaps import (
@@ -203,7 +202,7 @@ def test_neighbours_are_joined_in_the_order_of_the_full_table(k, share, seed):
     found = join_neighbours(
         starts, np.concatenate(rows).astype(np.int32), table[table > 0], weights.copy()
     )
-    for x, y in zip(found, _join(table.copy(), weights.copy()), strict=True):
+    for x, y in zip(found, join_pairs(table.copy(), weights.copy()), strict=True):
         np.testing.assert_array_equal(x, y)
 
 

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_lattice import DISTANCES, KINDS, neighbours
 from scipy import stats
+from scipy.sparse import csgraph
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import preservation, quality
+from kohorte.maps._paths import path_lengths
 from kohorte.maps.lattice import LATTICE_DISTANCES, TOPOLOGIES, Lattice
 from kohorte.maps.metrics import METRICS, pairwise
 from kohorte.maps.neighbourhood import KERNELS
@@ -100,6 +102,27 @@ def test_combined_error_by_brute_force(size, kind, metric):
     paths = oracle.shortest_paths(weights, lattice, metric)[nodes[:, 0], nodes[:, 1]]
     found = combined_error(distances[:, 0], nodes, weights, lattice, metric)
     assert found == pytest.approx(np.mean(distances[:, 0] + paths))
+
+
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(2, 9)),
+    levels=st.integers(1, 6),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=60, deadline=None)
+def test_paths_are_those_of_scipy(size, levels, seed):
+    # Few lengths, zero among them, so that many paths tie; half of the links are missing.
+    rng = np.random.default_rng(seed)
+    neighbours = Lattice(*size).neighbours()
+    neighbours = np.where(rng.random(neighbours.shape) < 0.5, neighbours, -1)
+    steps = rng.integers(0, levels, neighbours.shape) * 0.1
+    pairs = np.unique(rng.integers(0, len(neighbours), (40, 2)), axis=0)
+    table = np.full((len(neighbours),) * 2, np.inf)
+    node, column = np.nonzero(neighbours >= 0)
+    table[node, neighbours[node, column]] = steps[node, column]
+    paths = csgraph.dijkstra(csgraph.csgraph_from_dense(table, null_value=np.inf))
+    found = path_lengths(neighbours, steps, pairs[:, 0].copy(), pairs[:, 1].copy())
+    np.testing.assert_array_equal(found, paths[pairs[:, 0], pairs[:, 1]])
 
 
 def test_a_detour_over_squared_links_may_be_shorter():

@@ -2,22 +2,32 @@
 
 import math
 
-from numba import vectorize
+import numpy as np
+from numba import njit
 
 
-@vectorize(["float64(float64)"], cache=True)
-def exp(value: float) -> float:
-    """Return e to the power of a value."""
-    return math.exp(value)
+@njit(nogil=True, cache=True)
+def exp(values: np.ndarray) -> np.ndarray:
+    """Return e to the power of values (n,)."""
+    found = np.empty(values.size)
+    for i in range(values.size):
+        found[i] = math.exp(values[i])
+    return found
 
 
-@vectorize(["float64(float64)"], cache=True)
-def log(value: float) -> float:
-    """Return the natural logarithm of a value."""
-    return math.log(value)
+@njit(nogil=True, cache=True)
+def log(values: np.ndarray) -> np.ndarray:
+    """Return the natural logarithms of values (n,)."""
+    found = np.empty(values.size)
+    for i in range(values.size):
+        found[i] = math.log(values[i])
+    return found
 
 
-@vectorize(["float64(float64, float64)"], cache=True)
-def power(base: float, exponent: float) -> float:
-    """Return the base to the power of the exponent."""
-    return math.pow(base, exponent)
+@njit(nogil=True, cache=True)
+def power(base: float, exponents: np.ndarray) -> np.ndarray:
+    """Return the base to the power of exponents (n,)."""
+    found = np.empty(exponents.size)
+    for i in range(exponents.size):
+        found[i] = math.pow(base, exponents[i])
+    return found

@@ -1,7 +1,67 @@
-"""Joining the most alike sets first where most pairs are not alike at all: lists of neighbours."""
+"""Compiled: joining the most alike sets first, by the chain of nearest neighbours.
+
+From a table of all pairs, or from lists of neighbours where most pairs are not alike at all.
+"""
 
 import numpy as np
 from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def join_pairs(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join the most alike sets first, by the chain of nearest neighbours; pairs is used up.
+
+    `pairs` (K, K) has the pairs of equal points that clusters share, 0 on the diagonal, and
+    `weights` (K,) their points, both summed up when two sets are joined. Alikeness is
+    pairs / (weight x weight); of equals the earlier one in the chain, then that of the lowest
+    cluster, wins. Returns the K - 1 joined pairs, each set named after its lowest cluster, and
+    their alikeness, children before parents.
+    """
+    k = weights.size
+    active = np.ones(k, np.bool_)
+    # Nor on the chain: were rounding to lead back to it, it would have no end.
+    free = np.ones(k, np.bool_)
+    chain = np.empty(k, np.int64)
+    joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
+    least = np.full(k, np.inf)
+    length, first = 0, 0
+    for step in range(k - 1):
+        if length == 0:
+            while not active[first]:
+                first += 1
+            chain[0], length, free[first] = first, 1, False
+        while True:
+            a = chain[length - 1]
+            nearest, most = -1, -1.0
+            if length > 1:
+                nearest = chain[length - 2]
+                most = pairs[a, nearest] / (weights[a] * weights[nearest])
+            for b in range(k):
+                if free[b]:
+                    value = pairs[a, b] / (weights[a] * weights[b])
+                    if value > most:
+                        nearest, most = b, value
+            if length > 1 and nearest == chain[length - 2]:
+                break
+            chain[length] = nearest
+            free[nearest] = False
+            length += 1
+        b = chain[length - 2]
+        length -= 2
+        if b < a:
+            a, b = b, a
+        joined[step, 0], joined[step, 1] = a, b
+        # Rounding must not put a parent below its children.
+        alike[step] = min(most, least[a], least[b])
+        least[a] = alike[step]
+        active[b] = False
+        free[a] = True
+        weights[a] += weights[b]
+        for j in range(k):
+            if active[j] and j != a:
+                pairs[a, j] += pairs[b, j]
+                pairs[j, a] = pairs[a, j]
+    return joined, alike
 
 
 @njit(cache=True, nogil=True)
@@ -46,7 +106,7 @@ def join_neighbours(
     `starts` (K + 1,), `neighbours` and `pairs`, above 0, are the rows of a symmetric matrix without
     diagonal, as SciPy's csr_array has them; `weights` (K,) are summed up when two sets are joined.
     Alikeness is pairs / (weight x weight), 0 for all others; the order and the results are those of
-    `coassociation._join`, the same bits where the sums of `pairs` are exact.
+    `join_pairs`, the same bits where the sums of `pairs` are exact.
     """
     k = weights.size
     # Lists lie in a store of twice their size: joined ones at its end, until it is full.
@@ -145,3 +205,22 @@ def _close_ranks(
         first[a] = used
         used += length[a]
     return used
+
+
+@njit(cache=True, nogil=True)
+def agreed_pairs(groups: np.ndarray, weights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the pairs of points of two sets times the weights of the cuts that join these, (n, n).
+
+    `groups` (n, C) are those of the sets in each cut, `weights` (C,) float64 those of the cuts and
+    `sizes` (n,) float64 the points of the sets; 0 on the diagonal.
+    """
+    n, n_cuts = groups.shape
+    pairs = np.zeros((n, n))
+    for i in range(n):
+        for j in range(i):
+            weight = 0.0
+            for c in range(n_cuts):
+                if groups[i, c] == groups[j, c]:
+                    weight += weights[c]
+            pairs[i, j] = pairs[j, i] = weight * (sizes[i] * sizes[j])
+    return pairs

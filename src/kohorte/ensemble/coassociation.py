@@ -14,16 +14,14 @@ say. The coarsest realizations only vote.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 
 from kohorte._limits import fewest_clusters
 from kohorte._portable import log
 from kohorte.ensemble.agreement import adjusted_rand
-from kohorte.ensemble.chain import join_neighbours
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import leaf_spans
@@ -90,85 +88,30 @@ def find_levels(overlaps: Overlaps) -> np.ndarray:
     return np.searchsorted(edges, n_clusters, side="right") - 1
 
 
-@njit(cache=True, nogil=True)
-def _join(pairs: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join the most alike sets first, by the chain of nearest neighbours; pairs is used up.
-
-    `pairs` (K, K) has the pairs of equal points that clusters share, 0 on the diagonal, and
-    `weights` (K,) their points, both summed up when two sets are joined. Alikeness is
-    pairs / (weight x weight); of equals the earlier one in the chain, then that of the lowest
-    cluster, wins. Returns the K - 1 joined pairs, each set named after its lowest cluster, and
-    their alikeness, children before parents.
-    """
-    k = weights.size
-    active = np.ones(k, np.bool_)
-    # Nor on the chain: were rounding to lead back to it, it would have no end.
-    free = np.ones(k, np.bool_)
-    chain = np.empty(k, np.int64)
-    joined, alike = np.empty((k - 1, 2), np.int64), np.empty(k - 1)
-    least = np.full(k, np.inf)
-    length, first = 0, 0
-    for step in range(k - 1):
-        if length == 0:
-            while not active[first]:
-                first += 1
-            chain[0], length, free[first] = first, 1, False
-        while True:
-            a = chain[length - 1]
-            nearest, most = -1, -1.0
-            if length > 1:
-                nearest = chain[length - 2]
-                most = pairs[a, nearest] / (weights[a] * weights[nearest])
-            for b in range(k):
-                if free[b]:
-                    value = pairs[a, b] / (weights[a] * weights[b])
-                    if value > most:
-                        nearest, most = b, value
-            if length > 1 and nearest == chain[length - 2]:
-                break
-            chain[length] = nearest
-            free[nearest] = False
-            length += 1
-        b = chain[length - 2]
-        length -= 2
-        if b < a:
-            a, b = b, a
-        joined[step, 0], joined[step, 1] = a, b
-        # Rounding must not put a parent below its children.
-        alike[step] = min(most, least[a], least[b])
-        least[a] = alike[step]
-        active[b] = False
-        free[a] = True
-        weights[a] += weights[b]
-        for j in range(k):
-            if active[j] and j != a:
-                pairs[a, j] += pairs[b, j]
-                pairs[j, a] = pairs[a, j]
-    return joined, alike
-
-
 def _join_leaves(
     overlaps: Overlaps, leaves: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Join some clusters; see _join."""
+    """Join some clusters, as the kernels of kohorte.ensemble.chain do."""
+    from kohorte.ensemble import chain
+
     if overlaps.sparse is not None:
         shared = overlaps.sparse[leaves][:, leaves].astype(np.float64)
         rows = np.repeat(np.arange(leaves.size), np.diff(shared.indptr))
         shared.data[rows == shared.indices] = 0.0
         shared.eliminate_zeros()
         starts = shared.indptr.astype(np.int64)
-        return join_neighbours(starts, shared.indices, shared.data, weights)
+        return chain.join_neighbours(starts, shared.indices, shared.data, weights)
     pairs = np.empty((leaves.size, leaves.size))
     for row, leaf in zip(pairs, leaves.tolist(), strict=True):
         row[:] = overlaps.counts[leaf, leaves]
     np.fill_diagonal(pairs, 0.0)
-    return _join(pairs, weights)
+    return chain.join_pairs(pairs, weights)
 
 
 class Tree:
     """A tree of sets of points, the most alike joined first.
 
-    `joined` (L - 1, 2) and `alike` (L - 1,) are those of `_join`; `sizes` (L,) float64 are the
+    `joined` (L - 1, 2) and `alike` (L - 1,) are those of `join_pairs`; `sizes` (L,) float64 are the
     points of the sets, each counted `n_realizations` times; `by_chance` makes lifts of alikeness.
     """
 
@@ -329,17 +272,21 @@ def _settle(
     """
     if not numbers:
         return {}
+    from kohorte.ensemble import chain
+
     finest = parts[-1]
     votes = [(part, 1.0) for part in parts] + [(half, 0.5 / SPLITS) for half in halves]
     said: dict[int, list[tuple[float, np.ndarray]]] = {k: [] for k in numbers}
     for tree, weight in votes:
+        shares = _sharing(overlaps, tree, finest.leaves)
         for size in (least, 2 * least):
             cuts = tree.cuts(size, numbers[-1])
             for k in numbers:
                 if k in cuts and (size == least or 3 * k * size <= overlaps.n_points):
                     apart, further, nodes = cuts[k]
-                    groups = _attach(overlaps, tree.leaves, tree.members(nodes), k)
-                    said[k].append((weight * _separation(apart, further), groups[finest.leaves]))
+                    inner = tree.members(nodes)
+                    groups = _attach(overlaps, tree.leaves, inner, shares(nodes), finest.leaves)
+                    said[k].append((weight * _separation(apart, further), groups))
     found = {}
     for k, cuts_of_k in said.items():
         weights = np.maximum([counts for counts, _ in cuts_of_k], 0.0)
@@ -350,19 +297,34 @@ def _settle(
         leaf = leaf.ravel()
         sizes = np.bincount(leaf, finest.sizes)
         kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_LEAVES])
-        pairs = np.zeros((kept.size, kept.size))
-        for weight, groups in zip(weights, same[:, kept], strict=True):
-            pairs += weight * (groups[:, None] == groups)
-        pairs *= np.outer(sizes[kept], sizes[kept])
-        np.fill_diagonal(pairs, 0.0)
-        joined = _join(pairs, np.maximum(sizes[kept], 1.0))
+        pairs = chain.agreed_pairs(np.ascontiguousarray(same[:, kept].T), weights, sizes[kept])
+        joined = chain.join_pairs(pairs, np.maximum(sizes[kept], 1.0))
         tree_of_cuts = Tree(*joined, sizes[kept], finest.n_realizations, 1.0 / weights.sum())
         cut = tree_of_cuts.cuts(least, k)
         if k in cut:
             group = np.full(sizes.size, -1)
             group[kept] = tree_of_cuts.members(cut[k][2])
-            found[k] = _attach(overlaps, finest.leaves, group[leaf], k)
+            of_leaves = sum_rows(overlaps, finest.leaves, group[leaf], k)
+            found[k] = _attach(overlaps, finest.leaves, group[leaf], of_leaves)
     return found
+
+
+def _sharing(
+    overlaps: Overlaps, tree: Level, clusters: np.ndarray
+) -> Callable[[list[int]], np.ndarray]:
+    """Return a function from nodes of a tree to what they share with some clusters (n,), (k, n)."""
+    if overlaps.sparse is not None:
+
+        def add(nodes: list[int]) -> np.ndarray:
+            inner = tree.members(nodes)
+            return sum_rows(overlaps, tree.leaves, inner, len(nodes))[:, clusters]
+
+        return add
+    # Sums over the leaves before, in the order of the tree: a node's are the difference of two.
+    before = np.zeros((tree.leaves.size + 1, clusters.size), np.int64)
+    before[1:] = overlaps.counts[np.ix_(tree.leaves[tree.order], clusters)]
+    np.cumsum(before, axis=0, out=before)
+    return lambda nodes: before[tree.start[nodes] + tree.size[nodes]] - before[tree.start[nodes]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -524,17 +486,29 @@ def _spread(
     overlaps: Overlaps, levels: np.ndarray, part: Level, nodes: list[int], candidates: Candidates
 ) -> Joined:
     """Join all clusters to the groups at some nodes of a level."""
-    groups = _attach(overlaps, part.leaves, part.members(nodes), len(nodes))
+    inner = part.members(nodes)
+    shares = sum_rows(overlaps, part.leaves, inner, len(nodes))
+    groups = _attach(overlaps, part.leaves, inner, shares)
     return Joined(groups, levels, part.linkage, part.leaves, candidates)
 
 
-def _attach(overlaps: Overlaps, leaves: np.ndarray, inner: np.ndarray, n_groups: int) -> np.ndarray:
-    """Give every cluster the group, of those `inner` of some, that it shares most points with."""
+def _attach(
+    overlaps: Overlaps,
+    leaves: np.ndarray,
+    inner: np.ndarray,
+    shares: np.ndarray,
+    clusters: np.ndarray | slice = slice(None),
+) -> np.ndarray:
+    """Give some clusters (n,) the group that they share most points with, int64; all by default.
+
+    `inner` (L,) are the groups of the `leaves` (L,), -1 for none, which stay in them; `shares`
+    (k, n) has what each group shares with the clusters.
+    """
     inside = inner >= 0
-    shares = sum_rows(overlaps, leaves, inner, n_groups)
     # Larger groups first, so that of equal shares the larger wins.
-    sizes = np.bincount(inner[inside], overlaps.sizes[leaves[inside]], minlength=n_groups)
+    sizes = np.bincount(inner[inside], overlaps.sizes[leaves[inside]], minlength=len(shares))
     order = np.argsort(-sizes, kind="stable")
-    groups = shares[order].argmax(axis=0)
+    groups = np.empty(overlaps.n_clusters, np.int64)
+    groups[clusters] = shares[order].argmax(axis=0)
     groups[leaves[inside]] = np.argsort(order)[inner[inside]]
-    return groups
+    return groups[clusters]

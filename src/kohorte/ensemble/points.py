@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
-from numba import njit
 
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps, check_each, check_threads
@@ -96,6 +95,8 @@ def stream_points(
     are kept. Other arguments are as for count_overlaps. DataError for another number of
     realizations than in overlaps, or a label whose cluster it lacks.
     """
+    from kohorte.ensemble import _voting
+
     points = check_labels(labels)
     if points.n_realizations != overlaps.n_realizations:
         raise DataError(
@@ -136,16 +137,16 @@ def stream_points(
                 if weighted:
                     scores = np.zeros((n_groups, signal.size))
                     for code, (weight, _, group) in zip(codes, tables, strict=True):
-                        _add_weighted(code[part], weight, group, signal, scores)
-                    _elect_weighted(scores, *elected)
+                        _voting.add_weighted_votes(code[part], weight, group, signal, scores)
+                    _voting.elect_weighted(scores, *elected)
                     found.cast[part] = signal
                     if found.scores is not None:
                         found.scores[:, part] = scores
                 else:
                     tally = np.zeros((len(tables[0][1]), signal.size), dtype=np.uint64)
                     for code, (weight, ballot, _) in zip(codes, tables, strict=True):
-                        _add(code[part], weight, ballot, signal, tally)
-                    _elect(tally, bits, n_groups, *elected)
+                        _voting.add_votes(code[part], weight, ballot, signal, tally)
+                    _voting.elect(tally, bits, n_groups, *elected)
                     if overlaps.noise is not None:
                         for code, own in zip(codes, ids, strict=True):
                             found.cast[part] -= code[part] == own.size
@@ -251,92 +252,3 @@ def _make_ballots(groups: np.ndarray, bits: int) -> np.ndarray:
     shifts = (groups % per_word * bits).astype(np.uint64)
     ballots[groups // per_word, np.arange(groups.size)] = np.uint64(1) << shifts
     return ballots
-
-
-@njit(nogil=True, cache=True)
-def _add(
-    codes: np.ndarray,
-    weights: np.ndarray,
-    ballots: np.ndarray,
-    signal: np.ndarray,
-    tally: np.ndarray,
-) -> None:
-    """Add one realization's weights and votes to those of its points."""
-    first, ballot = tally[0], ballots[0]
-    for p in range(codes.size):
-        signal[p] += weights[codes[p]]
-        first[p] += ballot[codes[p]]
-    for w in range(1, len(tally)):
-        word, ballot = tally[w], ballots[w]
-        for p in range(codes.size):
-            word[p] += ballot[codes[p]]
-
-
-@njit(nogil=True, cache=True)
-def _elect(
-    tally: np.ndarray,
-    bits: int,
-    n_groups: int,
-    winner: np.ndarray,
-    votes: np.ndarray,
-    second: np.ndarray,
-    second_votes: np.ndarray,
-) -> None:
-    """Find the two groups with most votes of each point; the lower one wins a tie."""
-    mask = np.uint64(2**bits - 1)
-    winner[:] = 0
-    votes[:] = 0
-    second[:] = -1
-    second_votes[:] = 0
-    for g in range(n_groups):
-        word, shift = tally[g * bits // 64], np.uint64(g * bits % 64)
-        for p in range(word.size):
-            n = (word[p] >> shift) & mask
-            if n > votes[p]:
-                if votes[p] > 0:
-                    second[p] = winner[p]
-                    second_votes[p] = votes[p]
-                votes[p] = n
-                winner[p] = g
-            elif n > second_votes[p]:
-                second_votes[p] = n
-                second[p] = g
-
-
-@njit(nogil=True, cache=True)
-def _add_weighted(
-    codes: np.ndarray,
-    weights: np.ndarray,
-    groups: np.ndarray,
-    signal: np.ndarray,
-    scores: np.ndarray,
-) -> None:
-    """Add one realization's weights to its points and to the groups that its clusters vote for."""
-    for p in range(codes.size):
-        weight = weights[codes[p]]
-        signal[p] += weight
-        scores[groups[codes[p]], p] += weight
-
-
-@njit(nogil=True, cache=True)
-def _elect_weighted(
-    scores: np.ndarray,
-    winner: np.ndarray,
-    votes: np.ndarray,
-    second: np.ndarray,
-    second_votes: np.ndarray,
-) -> None:
-    """Find the two groups of highest weight of each point; the lower one wins a tie."""
-    for p in range(scores.shape[1]):
-        best = 0
-        for g in range(1, scores.shape[0]):
-            if scores[g, p] > scores[best, p]:
-                best = g
-        winner[p] = best
-        votes[p] = scores[best, p]
-        second[p] = -1
-        second_votes[p] = 0.0
-        for g in range(scores.shape[0]):
-            if g != best and scores[g, p] > second_votes[p]:
-                second[p] = g
-                second_votes[p] = scores[g, p]

@@ -1181,6 +1181,38 @@ def add_points(
 
 
 @njit(nogil=True, cache=True)
+def add_offsets(
+    points: np.ndarray,
+    weights: np.ndarray,
+    nodes: np.ndarray,
+    sums: np.ndarray,
+    present: np.ndarray,
+    scatter: np.ndarray,
+) -> None:
+    """Add up what points (N, F) float32 are from the weights of their nodes, in their order.
+
+    `weights` (M, F) are float64, `nodes` (N,) the winners. By node and feature, offsets go into
+    `sums` (M, F) and the number of present values into `present` (M, F), squares into `scatter`
+    (M,), all float64, and all times F / |P| of a point with the features P.
+    """
+    n_features = points.shape[1]
+    offsets = np.empty(n_features)
+    for p in range(points.shape[0]):
+        node, held, square = nodes[p], 0, 0.0
+        for f in range(n_features):
+            offsets[f] = points[p, f] - weights[node, f]
+            if not math.isnan(offsets[f]):
+                held += 1
+                square += offsets[f] * offsets[f]
+        scale = n_features / held
+        scatter[node] += scale * square
+        for f in range(n_features):
+            if not math.isnan(offsets[f]):
+                sums[node, f] += scale * offsets[f]
+                present[node, f] += scale
+
+
+@njit(nogil=True, cache=True)
 def spread_sums(
     sums: np.ndarray,
     first: int,

@@ -98,9 +98,13 @@ def _mean_way(
         # No path is shorter than the straight line, which a link between neighbours is.
         searched = ~lattice.are_neighbours(origins, targets)
     if searched.any():
-        lengths[searched] = _path_lengths(
-            weights, lattice, metric, origins[searched], targets[searched]
-        )
+        from kohorte.maps._paths import path_lengths
+
+        neighbours = lattice.neighbours()
+        node, column = np.nonzero(neighbours >= 0)
+        steps = np.zeros(neighbours.shape)
+        steps[node, column] = _link_lengths(weights, node, neighbours[node, column], metric)
+        lengths[searched] = path_lengths(neighbours, steps, origins[searched], targets[searched])
     return float((lengths * counts).sum()) / int(counts.sum())
 
 
@@ -113,32 +117,6 @@ def _link_lengths(
             for block in _blocks(np.arange(origins.size), weights.shape[1])
         ]
     )
-
-
-def _path_lengths(
-    weights: np.ndarray, lattice: Lattice, metric: str, origins: np.ndarray, targets: np.ndarray
-) -> np.ndarray:
-    from scipy import sparse
-    from scipy.sparse import csgraph
-
-    node, column = np.nonzero(lattice.neighbours() >= 0)
-    other = lattice.neighbours()[node, column]
-    steps = _link_lengths(weights, node, other, metric)
-    links = sparse.csr_array((steps, (node, other)), shape=(lattice.n_nodes, lattice.n_nodes))
-    lengths = np.full(origins.size, np.inf)
-    # Most second winners are a few links away: short searches first, longer ones for the rest.
-    limit = 4 * steps.mean()
-    while np.isinf(lengths).any():
-        pending = np.flatnonzero(np.isinf(lengths))
-        starts, rows = np.unique(origins[pending], return_inverse=True)
-        block = max(1, _BLOCK_ENTRIES // lattice.n_nodes)
-        for begin in range(0, starts.size, block):
-            table = csgraph.dijkstra(links, indices=starts[begin : begin + block], limit=limit)
-            inside = (rows >= begin) & (rows < begin + block)
-            wanted = pending[inside]
-            lengths[wanted] = table[rows[inside] - begin, targets[wanted]]
-        limit *= 4
-    return lengths
 
 
 def distortion(
@@ -191,24 +169,15 @@ def _sum_offsets(points: np.ndarray, weights: np.ndarray, winners: np.ndarray) -
     Of each feature's o = p - w_c, which are small numbers, so that no digits cancel, and of each
     point's factor: F / |P| at the features P that it has; then of its o^2. All times that factor.
     """
-    from scipy import sparse
+    from kohorte.maps import _kernels
 
-    n_nodes, n_features = weights.shape
     weights = weights.astype(np.float64)
-    sums, present, scatter = np.zeros(weights.shape), np.zeros(weights.shape), np.zeros(n_nodes)
-    size = max(n_nodes, _BLOCK_ENTRIES // n_features)
-    for start in range(0, winners.size, size):
-        nodes = winners[start : start + size]
-        offsets = points[start : start + size] - weights[nodes]
-        there = ~np.isnan(offsets)
-        offsets[~there] = 0.0
-        scale = n_features / there.sum(axis=1)
-        of_node = sparse.csr_array(
-            (scale, (nodes, np.arange(nodes.size))), shape=(n_nodes, nodes.size)
-        )
-        sums += of_node @ offsets
-        present += of_node @ there
-        scatter += of_node @ np.square(offsets, out=offsets).sum(axis=1)
+    sums, present, scatter = (
+        np.zeros(weights.shape),
+        np.zeros(weights.shape),
+        np.zeros(len(weights)),
+    )
+    _kernels.add_offsets(points, weights, winners, sums, present, scatter)
     return np.concatenate([sums.T, present.T, scatter[None]])
 
 

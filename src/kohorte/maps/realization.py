@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import time
 from collections.abc import Callable, Sequence
@@ -36,13 +37,16 @@ TRAINERS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
+_lattice = functools.lru_cache(maxsize=16)(Lattice)
+
+
 class MapParameters(ResolvedParameters):
     """The parameters of one map, with the lattice and the radii that follow from them."""
 
     @property
     def lattice(self) -> Lattice:
-        """The lattice of the map."""
-        return Lattice(self.xdim, self.ydim, self.topology, self.periodic)
+        """The lattice of the map; maps of one lattice share it, and the tables that it keeps."""
+        return _lattice(self.xdim, self.ydim, self.topology, self.periodic)
 
     @property
     def moves(self) -> int:
