@@ -18,8 +18,9 @@ def merge_tallies(tallies: Iterable[Tally]) -> Tally:
     """Return the tally of all of some parts of the points, which follow each other.
 
     What precedes the first slash of a name says how arrays of that name are put together: `counts`
-    are added, `sums` have a row for each block, `sparse` are places and how often each is there,
-    `distinct` are different values, and `cross` has a row for each of the values in `names`.
+    are added, `sums` have a row for each block, `rows` any number of them, `sparse` are places and
+    how often each is there, `distinct` are different values, and `cross` has a row for each of the
+    values in `names`.
     """
     found: Tally = {}
     for tally in tallies:
@@ -30,7 +31,7 @@ def merge_tallies(tallies: Iterable[Tally]) -> Tally:
                 found[name] = value
             elif kind == "counts":
                 found[name] = found[name] + value
-            elif kind == "sums":
+            elif kind in ("sums", "rows"):
                 found[name] = np.concatenate([found[name], value])
             elif kind == "sparse":
                 places, counts = np.concatenate([found[name], value], axis=1)
