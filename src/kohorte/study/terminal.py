@@ -41,8 +41,8 @@ STAGES = {
     ),
     "tables": (
         "tabulate_",
-        "tally_points",
-        "gather_tallies",
+        "tally_",
+        "gather_",
         "measure_",
         "classify_points",
         "write_grid",

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kohorte._tallies import merge_tallies
+from kohorte.studies.plasma.costs import ROUNDS
 from kohorte.studies.plasma.fields.grid import DIRECTIONS, Grid
 from kohorte.studies.plasma.physics.groups import Grouping
-from kohorte.studies.plasma.physics.parts import ROUNDS, CellTallies
+from kohorte.studies.plasma.physics.parts import CellTallies
 from kohorte.studies.plasma.physics.structures import find_structures, sum_over, thickness
 from kohorte.studies.plasma.physics.tables import measure_cells, tabulate_cells
 

@@ -16,8 +16,9 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 from kohorte._checks import choose
-from kohorte._tallies import Tally, add_blocks
+from kohorte._tallies import Tally, add_blocks, merge_tallies
 from kohorte.errors import DataError
+from kohorte.studies.plasma.costs import ROUNDS
 from kohorte.studies.plasma.fields.grid import Grid
 from kohorte.studies.plasma.physics.groups import (
     CURRENT,
@@ -51,12 +52,9 @@ SUMS: tuple[tuple[str | None, str], ...] = (
     (CURRENT_DENSITY, "squares"),
 )
 
-#: Rounds over all parts: the limit of the detector; groups and pieces; sums over structures.
-ROUNDS = 3
-
 
 class CellTallies:
-    """What groups of cells are: rounds of `count` for parts and `take` for all of them.
+    """What groups of cells are: `n_rounds` of `count` for parts and `take` for all of them.
 
     Arguments are those of `kohorte.studies.plasma.physics.tables.measure_cells`.
     """
@@ -82,6 +80,8 @@ class CellTallies:
         self.of_structures: dict[tuple[int, int], np.ndarray] = {}
         self._before: dict[tuple[int, int], np.ndarray] = {}  # pieces before those of each part
 
+    n_rounds = ROUNDS
+
     @property
     def has_asymmetry(self) -> bool:
         """Whether double sheets can be told from single ones."""
@@ -95,6 +95,12 @@ class CellTallies:
     def take(self, turn: int, tally: Tally) -> None:
         """Take in the tally of all parts in a round."""
         (self._take_totals, self._take_pieces, self._take_structures)[turn](tally)
+
+    def run(self, gathered: Sequence[Tally] = ()) -> None:
+        """Take all rounds: those `gathered` in jobs, or what is counted here."""
+        for turn in range(self.n_rounds):
+            every = (self.count(turn, part) for part in range(len(self.parts)))
+            self.take(turn, gathered[turn] if gathered else merge_tallies(every))
 
     def _count_totals(self, part: int, rows: slice) -> Tally:
         found: Tally = {}

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kohorte._tallies import merge_tallies
 from kohorte.analysis.profiles import profile_columns
 from kohorte.studies.plasma.fields.grid import Grid
 from kohorte.studies.plasma.physics.groups import (
@@ -19,7 +18,7 @@ from kohorte.studies.plasma.physics.groups import (
     Grouping,
     describe_groups,
 )
-from kohorte.studies.plasma.physics.parts import ASYMMETRY, ROUNDS, SUMS, CellTallies
+from kohorte.studies.plasma.physics.parts import ASYMMETRY, SUMS, CellTallies
 from kohorte.studies.plasma.physics.structures import Joined
 
 _LOG = logging.getLogger(__name__)
@@ -55,9 +54,7 @@ def measure_cells(
     """
     how: Any = {"threshold": threshold, "connectivity": connectivity, "radius": radius}
     tallies = CellTallies(groupings, values, grid, parts, **how)
-    for turn in range(ROUNDS):
-        every = range(len(tallies.parts))
-        tallies.take(turn, merge_tallies(tallies.count(turn, part) for part in every))
+    tallies.run()
     return tabulate_cells(tallies, smallest=smallest)
 
 
