@@ -112,14 +112,8 @@ if len(SLABS) == 1:
             mem_mb=combining_memory,
             runtime=combining_time,
         params:
-            files=STUDY.labels,
-            planned=planned_maps,
-            reading=LABEL_READING,
-            options=COMBINING,
-            level=config["structure"]["level"],
-            content=content_of("realizations.labels"),
-            memory_mb=config["execution"]["memory_mb"],
-            library=library_digest(
+            **step(
+                "kohorte.jobs.labelling:write_ensemble",
                 "structure",
                 "ensemble",
                 "jobs/counting",
@@ -130,8 +124,15 @@ if len(SLABS) == 1:
                 "maps/metrics",
                 "maps/novelty",
             ),
+            files=STUDY.labels,
+            planned=planned_maps,
+            reading=LABEL_READING,
+            options=COMBINING,
+            level=config["structure"]["level"],
+            content=content_of("realizations.labels"),
+            memory_mb=config["execution"]["memory_mb"],
         script:
-            "../../scripts/combine_realizations.py"
+            RUN_STEP
 
 else:
     # The same numbers, of points that are labelled in slabs; the files between are not kept.

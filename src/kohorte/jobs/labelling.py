@@ -1,19 +1,55 @@
-"""The jobs that label points in slabs: counts -> combined.h5 -> points/<slab>.h5 -> ensemble.h5.
+"""The jobs from counts to labelled points: at once, or counts -> combined.h5 -> points/<slab>.h5.
 
-What they write is that of `kohorte.jobs.counting.combine_slabs`, to the last bit.
+Both write the same `ensemble.h5`, to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kohorte import store
 from kohorte.errors import ResultError
-from kohorte.jobs.counting import combine_counts
+from kohorte.jobs.counting import combine_counts, combine_slabs
 from kohorte.jobs.novelty import study_novelty
 from kohorte.structure import read_structure
+
+
+def write_ensemble(
+    labels: Sequence[str | Path],
+    structure: Sequence[str | Path],
+    overlaps: Sequence[str | Path],
+    data: str | Path,
+    ensemble: str | Path,
+    *,
+    files: Mapping[str, str],
+    planned: Mapping[str, str],
+    reading: Mapping[str, Any],
+    options: Mapping[str, Any],
+    level: float,
+    memory_mb: int,
+    threads: int,
+) -> None:
+    """Combine the counts of all slabs and label all points, into `ensemble.h5`.
+
+    Arguments are as for `write_combined`, and as for `label_slab`; `options` has `votes`, too.
+    """
+    with _opened(labels, files, planned, reading) as opened:
+        p = _p_structure(structure)
+        combine_slabs(
+            ensemble,
+            overlaps,
+            opened,
+            noise=opened.noise,
+            options=options,
+            memory_mb=memory_mb,
+            threads=threads,
+            p_structure=p,
+            single=_leaves_one_group(p, level),
+            novelty=study_novelty(data, labels, opened.ids) if data else None,
+        )
 
 
 def write_combined(
@@ -35,16 +71,13 @@ def write_combined(
     ensemble without points will lie; `planned`: digests of the maps; `options`: as for
     `combine_counts`; `level`: p-value of the structure beyond which there is one group.
     """
-    with store.open_label_arrays(labels, files, **reading, verify=True) as opened:
-        if planned:
-            store.check_planned(labels, planned)
-        p = _p_structure(structure)
+    with _opened(labels, files, planned, reading) as opened:
         ensemble = combine_counts(
             overlaps,
             opened,
             noise=opened.noise,
             options=options,
-            single=p is not None and p > level,
+            single=_leaves_one_group(_p_structure(structure), level),
         )
         contents = dict(zip(opened.ids, opened.contents, strict=True))
         store.write_combined(combined, ensemble, contents)
@@ -102,6 +135,24 @@ def gather_points(
     """
     p = _p_structure(structure)
     store.write_gathered(ensemble, combined, points, options=options, p_structure=p)
+
+
+@contextmanager
+def _opened(
+    labels: Sequence[str | Path],
+    files: Mapping[str, str],
+    planned: Mapping[str, str],
+    reading: Mapping[str, Any],
+) -> Iterator[store.LabelArrays]:
+    """Open labels that are intact, and of maps that are those planned."""
+    with store.open_label_arrays(labels, files, **reading, verify=True) as opened:
+        if planned:
+            store.check_planned(labels, planned)
+        yield opened
+
+
+def _leaves_one_group(p: float | None, level: float) -> bool:
+    return p is not None and p > level
 
 
 def _p_structure(files: Sequence[str | Path]) -> float | None:
