@@ -23,6 +23,7 @@ if __name__ == "__main__":
             resamples=snakemake.params.resamples,
             structure=snakemake.input.structure,
             signal_cuts=snakemake.params.signal_cuts,
+            gathered=snakemake.input.tallies,
         )
         names = read_names(snakemake.input.get("names"))
         for name, table in tables.items():

@@ -25,13 +25,13 @@ from kohorte.maps.preservation import (
     topographic_product,
 )
 from kohorte.maps.quality import (
+    cluster_separation,
     combined_error,
     convergence,
     dead_node_share,
     distortion,
     measure_quality,
     quantization_error,
-    separation,
     topographic_error,
 )
 from kohorte.maps.winners import find_two_winners
@@ -85,15 +85,15 @@ def test_separation_by_hand():
     centres = [[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]]
     within = (5 + 4) / 2
     between = (2 * 100 + 2 * 100 + 2 * 200) / 6
-    assert separation(points, [0, 0, 1], centres) == pytest.approx(1 - within / between)
+    assert cluster_separation(points, [0, 0, 1], centres) == pytest.approx(1 - within / between)
     # Manhattan: 1, 3 and 2; centroids are 10, 10 and 20 apart.
     expected = 1 - ((1 + 9) / 2 + 4) / 2 / ((100 + 100 + 400) / 3)
-    assert separation(points, [0, 0, 1], centres, "manhattan") == pytest.approx(expected)
-    assert separation([[1.0], [-1.0]], [0, 1], [[0.0], [0.5]]) < 0
-    assert math.isnan(separation(points, [0, 0, 0], centres[:1]))
-    assert math.isnan(separation(points, [0, 1, 1], [[1.0, 1.0], [1.0, 1.0]]))
+    assert cluster_separation(points, [0, 0, 1], centres, "manhattan") == pytest.approx(expected)
+    assert cluster_separation([[1.0], [-1.0]], [0, 1], [[0.0], [0.5]]) < 0
+    assert math.isnan(cluster_separation(points, [0, 0, 0], centres[:1]))
+    assert math.isnan(cluster_separation(points, [0, 1, 1], [[1.0, 1.0], [1.0, 1.0]]))
     # One of two features is missing: the other stands for both.
-    half = separation([[1.0, np.nan]], [0], [[0.0, 5.0], [2.0, 5.0]])
+    half = cluster_separation([[1.0, np.nan]], [0], [[0.0, 5.0], [2.0, 5.0]])
     assert half == pytest.approx(1 - 2 / 4)
 
 
@@ -105,7 +105,7 @@ def test_separation_is_that_of_popsom_on_many_points():
     within = [np.mean(((points[labels == k] - centres[k]) ** 2).sum(axis=1)) for k in range(4)]
     between = [((centres - centres[k]) ** 2).sum() / 3 for k in range(4)]
     expected = 1 - np.mean(within) / np.mean(between)
-    assert separation(points, labels, centres) == pytest.approx(expected, rel=1e-6)
+    assert cluster_separation(points, labels, centres) == pytest.approx(expected, rel=1e-6)
 
 
 @every_lattice

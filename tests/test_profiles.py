@@ -101,6 +101,14 @@ def test_one_group_has_nothing_to_be_told_from():
     assert found[["effect", "telling", "rank"]].isna().all(axis=None)
 
 
+def test_a_feature_that_does_not_vary_sets_no_group_apart():
+    # Means of so many differ in their last bits.
+    labels = np.repeat([0, 1, 2], [7, 20, 33])
+    found = profiles.profile_table(np.full((60, 1), 0.1), ["x"], labels)
+    assert found["effect"].tolist() == [0, 0, 0]
+    assert found["telling"].tolist() == [0, 0, 0]
+
+
 def test_standardized_means_are_those_of_the_points():
     rng = np.random.default_rng(2)
     labels, values = rng.integers(0, 3, 60), rng.normal(size=(60, 4))

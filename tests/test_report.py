@@ -20,6 +20,7 @@ from planning import plain_data
 from kohorte import store
 from kohorte.analysis import tables
 from kohorte.analysis.boundaries import boundary_table
+from kohorte.analysis.composition import composition_table
 from kohorte.analysis.exchange import exchange_table
 from kohorte.analysis.profiles import profile_study
 from kohorte.analysis.sufficiency import sufficiency_table
@@ -75,7 +76,7 @@ def write_study(folder, *, groups=None, with_table=True, sizes=SIZES, **changes)
     }
     if table is not None:
         groups_of = table.beside.groups
-        made["composition"] = tables.composition_table(groups_of, points.label, count)
+        made["composition"] = composition_table(groups_of, points.label, count)
     (folder / "tables").mkdir()
     for name, content in made.items():
         store.write_csv(content, folder / "tables" / f"{name}.csv")

@@ -103,6 +103,8 @@ COUNTED = [
     (200_000, 100, 8, 1.6, 223, 2.6, 278),
     (5000, 400, 128, 2.7, 352, 6.2, 857),
 ]
+#: N, F, R, seconds, MB of all tables in one job
+TABULATED = [(10_000_000, 6, 5, 13.0, 700)]
 READ = [
     # rule, MB of input, seconds, MB
     ("prepare_data", 99.4, 10.5, 193),
@@ -127,6 +129,9 @@ def asked_and_used():
         yield used[:2]
         yield resources.combining_seconds(n, r, counts), resources.combining_mb(n, counts, 64)
         yield used[2:]
+    for n, f, r, *used in TABULATED:
+        yield resources.tallying_seconds(n, f, r), resources.tabulating_mb(f, 0.01)
+        yield used
     for rule, size, seconds, mb in READ:
         yield COSTS[rule].seconds(size), COSTS[rule].mb(size)
         yield seconds, mb

@@ -22,6 +22,19 @@ def is_worth_a_device(n_points: int, n_realizations: int, threads: int) -> bool:
     return _PAIR_SECONDS * n_points * n_realizations**2 / threads > _DEVICE_SECONDS
 
 
+#: Rows beyond which a table has its header only: the same numbers lie in `ensemble.h5`.
+MAX_ROWS = 1_000_000
+
+#: Points of a block, whose sums are made at once: of more points than that, another number would
+#: change the last bits of sums.
+BLOCK_ROWS = 1 << 20
+
+
+def count_rounds(has_table: bool) -> int:
+    """Return how often the points of a study are passed through for its tables."""
+    return 4 if has_table else 1
+
+
 def fewest_clusters(n_points: int) -> float:
     """Return how many clusters make a realization fine: 0.35 sqrt(N), and no more than 25."""
     return min(0.35 * math.sqrt(n_points), 25.0)

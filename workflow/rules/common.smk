@@ -28,11 +28,13 @@ if (LIBRARY / "kohorte" / "__init__.py").is_file():
     )
 
 from kohorte._checks import check_slabs
+from kohorte._limits import count_rounds
 from kohorte._processes import heed_interrupts
 from kohorte._references import TABLES_PER_JOB, choose_maps, list_tables
 from kohorte._text import dump_for_script
 from kohorte.data.names import copy_name, is_file, label_parts, locate, reading_parts
 from kohorte.errors import ConfigError, KohorteError, MissingFileError
+from kohorte.maps.parameters import count_epochs, trains_by_sums
 from kohorte.provenance import imported_parts, library_digest, plan_digest
 from kohorte.studies import load_modules
 from kohorte.study import claims
@@ -166,10 +168,23 @@ PLANS = {plan.id: plan for plan in STUDY.realizations}
 BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
 
+# What is recorded while maps are trained.
+RECORDING = {name: config["training"][name] for name in ("history", "snapshots")}
+
+# Jobs whose maps are trained by epochs that are cut into slabs, and the most epochs of their maps.
+EPOCH_SLABS = [f"{k:04d}" for k in range(config["execution"]["epoch_slabs"])]
+EPOCHS = {
+    batch: max(count_epochs(PLANS[identifier].parameters) for identifier in ids)
+    for batch, ids in (BATCHES.items() if len(EPOCH_SLABS) > 1 else ())
+    if all(trains_by_sums(PLANS[identifier].parameters) for identifier in ids)
+}
+
+
 wildcard_constraints:
     batch=r"\d+",
     part=r"\d+",
     slab=r"\d+",
+    turn=r"\d+",
 
 
 def map_plan(identifier):
@@ -181,6 +196,11 @@ def map_plan(identifier):
 def batch_members(wildcards):
     """The realizations of one training job."""
     return [map_plan(identifier) for identifier in BATCHES[wildcards.batch]]
+
+
+def training_state(wildcards, epoch):
+    """The maps of a job after so many epochs, of those that are cut into slabs."""
+    return str(RESULTS / f"training/{wildcards.batch}/{epoch}.h5")
 
 
 def planned_maps(wildcards):

@@ -26,7 +26,7 @@ rule train_realizations:
         gpu=training_gpus,
     params:
         members=batch_members,
-        recording={name: config["training"][name] for name in ("history", "snapshots")},
+        recording=RECORDING,
         losses=lambda wildcards: count_losses(
             RESULTS / f"realizations/batches/{wildcards.batch}.json"
         ),
@@ -35,3 +35,137 @@ rule train_realizations:
         job=library_digest("jobs/devices", "jobs/training"),
     script:
         "../../scripts/train_realizations.py"
+
+
+# Batch maps whose epochs are cut into slabs of points, and the number of their epochs. What lies
+# between is not kept: training/<batch>/<epoch - 1>.h5 -> <epoch>/<slab>.h5 -> <epoch>.h5.
+if EPOCHS:
+
+    rule begin_maps:
+        input:
+            data="<results>/data.h5",
+            weights=given("training.weights", config["training"]["weights"]),
+        output:
+            state=temp("<results>/training/{batch}/0.h5"),
+        log:
+            "<logs>/begin_maps/{batch}.log",
+        benchmark:
+            "<benchmarks>/begin_maps/{batch}.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=epoch_memory,
+            runtime=begin_time,
+        params:
+            **step("kohorte.jobs.epochs:begin_maps", "jobs/training", "maps"),
+            index=lambda wildcards: str(RESULTS / f"realizations/batches/{wildcards.batch}.json"),
+            members=batch_members,
+            recording=RECORDING,
+            digest=library_digest("maps"),
+            content=content_of("training.weights"),
+        script:
+            RUN_STEP
+
+    rule sum_epoch:
+        input:
+            data="<results>/data.h5",
+            state=lambda wildcards: training_state(wildcards, int(wildcards.turn) - 1),
+        output:
+            sums=temp("<results>/training/{batch}/{turn}/{slab}.h5"),
+        log:
+            "<logs>/sum_epoch/{batch}/{turn}/{slab}.log",
+        benchmark:
+            "<benchmarks>/sum_epoch/{batch}/{turn}/{slab}.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=epoch_memory,
+            runtime=epoch_time,
+        params:
+            **step("kohorte.jobs.epochs:sum_epoch", "maps"),
+            slab=lambda wildcards: int(wildcards.slab),
+            slabs=config["execution"]["epoch_slabs"],
+        script:
+            RUN_STEP
+
+    rule end_epoch:
+        input:
+            data="<results>/data.h5",
+            former=lambda wildcards: training_state(wildcards, int(wildcards.turn) - 1),
+            sums=expand("<results>/training/{{batch}}/{{turn}}/{slab}.h5", slab=EPOCH_SLABS),
+        output:
+            state=temp("<results>/training/{batch}/{turn}.h5"),
+        log:
+            "<logs>/end_epoch/{batch}/{turn}.log",
+        benchmark:
+            "<benchmarks>/end_epoch/{batch}/{turn}.tsv"
+        wildcard_constraints:
+            turn=r"[1-9]\d*",
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=epoch_memory,
+            runtime=run_time("end_epoch"),
+        params:
+            **step("kohorte.jobs.epochs:end_epoch", "maps"),
+            epoch=lambda wildcards: int(wildcards.turn),
+            recording=RECORDING,
+        script:
+            RUN_STEP
+
+    rule look_at_maps:
+        input:
+            data="<results>/data.h5",
+            state=lambda wildcards: training_state(wildcards, EPOCHS[wildcards.batch]),
+        output:
+            looks=temp("<results>/training/{batch}/looks/{slab}.h5"),
+        log:
+            "<logs>/look_at_maps/{batch}/{slab}.log",
+        benchmark:
+            "<benchmarks>/look_at_maps/{batch}/{slab}.tsv"
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=look_memory,
+            runtime=epoch_time,
+        params:
+            **step("kohorte.jobs.epochs:look_at_maps", "maps"),
+            slab=lambda wildcards: int(wildcards.slab),
+            slabs=config["execution"]["epoch_slabs"],
+        script:
+            RUN_STEP
+
+    rule finish_maps:
+        input:
+            data="<results>/data.h5",
+            state=lambda wildcards: training_state(wildcards, EPOCHS[wildcards.batch]),
+            looks=expand("<results>/training/{{batch}}/looks/{slab}.h5", slab=EPOCH_SLABS),
+        output:
+            index="<results>/realizations/batches/{batch}.json",
+        log:
+            "<logs>/finish_maps/{batch}.log",
+        benchmark:
+            "<benchmarks>/finish_maps/{batch}.tsv"
+        wildcard_constraints:
+            batch="|".join(EPOCHS),
+        conda:
+            "../../envs/kohorte.yaml"
+        threads: 1
+        resources:
+            mem_mb=finish_memory,
+            runtime=finish_time,
+        params:
+            **step("kohorte.jobs.epochs:finish_maps", "jobs/training", "maps"),
+            members=batch_members,
+            recording=RECORDING,
+            losses=lambda wildcards: count_losses(
+                RESULTS / f"realizations/batches/{wildcards.batch}.json"
+            ),
+        script:
+            RUN_STEP
+
+    ruleorder: finish_maps > train_realizations

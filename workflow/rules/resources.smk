@@ -4,7 +4,9 @@ Rules name a function of this file in their `resources`.
 """
 
 import functools
+import math
 
+from kohorte._limits import BLOCK_ROWS, MAX_ROWS
 from kohorte.study.resources import (
     COSTS as CORE_COSTS,
     combining_mb,
@@ -12,9 +14,15 @@ from kohorte.study.resources import (
     counting_mb,
     counting_seconds,
     counts_mb,
+    epoch_mb,
     gathering_seconds,
+    map_seconds,
     memory_mb,
+    pass_time,
     run_minutes,
+    tabulating_mb,
+    tallying_mb,
+    tallying_seconds,
     training_mb,
     training_seconds,
 )
@@ -115,6 +123,47 @@ def training_time(wildcards, input, threads, attempt):
     return run_minutes(seconds, attempt)
 
 
+def epoch_memory(wildcards, attempt):
+    """Memory of a job of an epoch in slabs, whatever the number of points."""
+    shape = table_shape(RESULTS / "data.h5")
+    return memory_mb(epoch_mb(batch_parameters(wildcards), *shape, len(EPOCH_SLABS)), attempt)
+
+
+def look_memory(wildcards, attempt):
+    """Memory of a job that finds the winners of a slab, which it keeps for all maps."""
+    maps, shape = batch_parameters(wildcards), table_shape(RESULTS / "data.h5")
+    winners = 4e-6 * shape[0] / len(EPOCH_SLABS) * 2 * len(maps)
+    return memory_mb(epoch_mb(maps, *shape, len(EPOCH_SLABS)) + winners, attempt)
+
+
+def finish_memory(wildcards, attempt):
+    """Memory of the job that has winners and labels of all points, of one map at a time."""
+    maps, shape = batch_parameters(wildcards), table_shape(RESULTS / "data.h5")
+    points = 16e-6 * shape[0]
+    return memory_mb(epoch_mb(maps, *shape, len(EPOCH_SLABS)) + points, attempt)
+
+
+def pass_seconds(wildcards, passes, slabs):
+    """Time of some passes over the points of a slab for all maps of a job."""
+    maps, shape = batch_parameters(wildcards), table_shape(RESULTS / "data.h5")
+    return sum(pass_time(p, -(-shape[0] // slabs), shape[1]) for p in maps) * passes
+
+
+def begin_time(wildcards, attempt):
+    return run_minutes(10 + 1e-7 * math.prod(table_shape(RESULTS / "data.h5")), attempt)
+
+
+def epoch_time(wildcards, attempt):
+    return run_minutes(10 + pass_seconds(wildcards, 2, len(EPOCH_SLABS)), attempt)
+
+
+def finish_time(wildcards, attempt):
+    n_points = table_shape(RESULTS / "data.h5")[0]
+    maps = batch_parameters(wildcards)
+    seconds = sum(map_seconds(p, 0, table_shape(RESULTS / "data.h5")[1]) for p in maps)
+    return run_minutes(10 + seconds + 2e-7 * n_points * len(maps), attempt)
+
+
 # Counts do not depend on what counts them, so `auto` may take the GPU where one is asked for.
 COUNTING_GPUS = int(DEVICE == "gpu" and config["ensemble"]["backend"] != "numba")
 N_REALIZATIONS = len(STUDY.realizations) or len(STUDY.labels)
@@ -179,6 +228,36 @@ def labelling_time(wildcards, input, attempt):
     n_features = table_shape(input.data)[1] if HAS_MAPS else 0
     n_points = count_points() // len(SLABS)
     return run_minutes(combining_seconds(n_points, N_REALIZATIONS, 0, n_features), attempt)
+
+
+def tallying_memory(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    return memory_mb(tallying_mb(n_features), attempt)
+
+
+def tallying_time(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    # A slab has whole blocks of points, and so at most one more than its share.
+    n_points = count_points() // len(SLABS) + BLOCK_ROWS
+    return run_minutes(tallying_seconds(n_points, n_features, N_REALIZATIONS), attempt)
+
+
+def tabulating_memory(wildcards, input, attempt):
+    if count_points() <= MAX_ROWS:
+        return memory_mb(COSTS["tabulate_results"].mb(input.size_mb), attempt)
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    return memory_mb(tabulating_mb(n_features, known_counts_mb()), attempt)
+
+
+def tabulating_time(wildcards, input, attempt):
+    n_features = table_shape(input.data)[1] if HAS_DATA else 0
+    tallied = 0
+    if len(SLABS) == 1:
+        tallied = tallying_seconds(count_points(), n_features, N_REALIZATIONS)
+    counted = COSTS["tabulate_results"].seconds(known_counts_mb())
+    resampled = max(1, config["ensemble"]["resamples"] / 1000) * counted
+    small = COSTS["tabulate_results"].seconds(input.size_mb) if count_points() <= MAX_ROWS else 0
+    return run_minutes(max(small, resampled) + tallied, attempt)
 
 
 def gathering_time(wildcards, attempt):

@@ -1,6 +1,8 @@
 """Tables: realizations and ensemble -> results/<study>/tables/*.csv and the summary.
 
-One job makes all tables that take seconds: starting Python for each would take longer.
+One job makes all tables that take seconds: starting Python for each would take longer. Where there
+are several slabs, their points are tallied in jobs of their own, in rounds of which each needs what
+the one before has found: tallies/<round>/<slab>.h5 -> tallies/<round>.h5.
 """
 
 TABLES = [
@@ -49,8 +51,74 @@ rule tables:
         ),
 
 
+# What is tallied of the points in slabs; nothing where one job does it all.
+ROUNDS = range(count_rounds(HAS_DATA) if len(SLABS) > 1 else 0)
+
+
+rule tally_points:
+    input:
+        data=data_file(),
+        labels=label_sources(),
+        ensemble="<results>/ensemble.h5",
+        former=lambda wildcards: [RESULTS / f"tallies/{k}.h5" for k in range(int(wildcards.turn))],
+    output:
+        tally=temp("<results>/tallies/{turn}/{slab}.h5"),
+    log:
+        "<logs>/tally_points/{turn}/{slab}.log",
+    benchmark:
+        "<benchmarks>/tally_points/{turn}/{slab}.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=tallying_memory,
+        runtime=tallying_time,
+    params:
+        **step(
+            "kohorte.jobs.tabulation:tally_slab",
+            "_limits",
+            "_tallies",
+            "analysis/evaluation",
+            "analysis/orders",
+            "analysis/profiles",
+            "analysis/reliability",
+            "analysis/tallies",
+            "data/prepared",
+            "ensemble",
+        ),
+        slab=lambda wildcards: int(wildcards.slab),
+        slabs=len(SLABS),
+        files=STUDY.labels,
+        reading=LABEL_READING,
+        signal_cuts=config["ensemble"]["signal_cuts"],
+    script:
+        RUN_STEP
+
+
+rule gather_tallies:
+    input:
+        tallies=expand("<results>/tallies/{{turn}}/{slab}.h5", slab=SLABS),
+    output:
+        gathered=temp("<results>/tallies/{turn}.h5"),
+    log:
+        "<logs>/gather_tallies/{turn}.log",
+    benchmark:
+        "<benchmarks>/gather_tallies/{turn}.tsv"
+    conda:
+        "../../envs/kohorte.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory("gather_tallies"),
+        runtime=run_time("gather_tallies"),
+    params:
+        **step("kohorte.jobs.tabulation:gather_tallies", "_tallies"),
+    script:
+        RUN_STEP
+
+
 rule tabulate_results:
     input:
+        tallies=expand("<results>/tallies/{turn}.h5", turn=ROUNDS),
         data=data_file(),
         labels=label_sources(),
         ensemble="<results>/ensemble.h5",
@@ -174,8 +242,8 @@ rule tabulate_results:
         "../../envs/kohorte.yaml"
     threads: 1
     resources:
-        mem_mb=memory("tabulate_results"),
-        runtime=run_time("tabulate_results", max(1, config["ensemble"]["resamples"] / 1000)),
+        mem_mb=tabulating_memory,
+        runtime=tabulating_time,
     params:
         files=STUDY.labels,
         reading=LABEL_READING,
@@ -185,8 +253,10 @@ rule tabulate_results:
         signal_cuts=config["ensemble"]["signal_cuts"],
         library=library_digest(
             "structure",
+            "_limits",
             "_references",
             "_principal",
+            "_tallies",
             "analysis/boundaries",
             "analysis/choice",
             "analysis/composition",
@@ -194,9 +264,11 @@ rule tabulate_results:
             "analysis/exchange",
             "analysis/features",
             "analysis/naming",
+            "analysis/orders",
             "analysis/profiles",
             "analysis/reliability",
             "analysis/tables",
+            "analysis/tallies",
             "data/table",
             "ensemble",
             "study/groups",

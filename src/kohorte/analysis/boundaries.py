@@ -9,10 +9,14 @@ points parts any. Groups that are parted by no plane, as a ball in a shell, have
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from kohorte._checks import extra
+from kohorte._limits import BLOCK_ROWS
 from kohorte.ensemble.coassociation import sum_rows
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.maps._threads import single_threaded
@@ -80,36 +84,68 @@ def gap_p(first: np.ndarray, second: np.ndarray) -> float:
 def boundary_table(
     overlaps: Overlaps,
     groups: np.ndarray,
-    labels: np.ndarray,
-    features: np.ndarray | None,
+    labels: Any,
+    features: Any,
     *,
     seed: int,
 ) -> pd.DataFrame:
     """Return one row per pair of neighbouring groups: how alike they are, and p of a gap.
 
-    `groups` (K,) are those of all clusters, `labels` (N,) of all points, -1 for none; `features`
-    (N, F) is the table that maps see, None where there is none, and then no p. Points with missing
-    values are left out, and at most MAX_POINTS of a group are drawn with `seed`.
+    `groups` (K,) are those of all clusters, `labels` (N,) of all points, -1 for none: an array or a
+    dataset, as `features` (N, F), the table that maps see; None where there is none: then no p.
+    Points with missing values are left out, and at most MAX_POINTS of a group drawn with `seed`.
     """
     lifts = group_lifts(overlaps, groups)
+    pairs = find_neighbours(lifts)
+    size = np.zeros(len(lifts), dtype=np.int64)
+    for _, block in _blocks(labels):
+        size += np.bincount(block[block >= 0], minlength=len(lifts))
     drawn: dict[int, np.ndarray] = {}
-
-    def points_of(group: int) -> np.ndarray:
-        if group not in drawn:
-            assert features is not None
-            rows = np.flatnonzero(labels == group)
-            order = np.random.default_rng([seed, group]).permutation(len(rows))[:MAX_POINTS]
-            taken = np.sort(rows[order])  # files are read in the order of rows
-            points = np.asarray(features[taken])[np.argsort(np.argsort(rows[order]))]
+    if features is not None:
+        for group, rows in _draw_rows(labels, size, {g for pair in pairs for g in pair}, seed):
+            taken = np.sort(rows)  # files are read in the order of rows
+            points = _read_rows(features, taken)[np.argsort(np.argsort(rows))]
             drawn[group] = points[~np.isnan(points).any(axis=1)]
-        return drawn[group]
-
-    size = np.bincount(labels[labels >= 0], minlength=len(lifts))
-    rows = [
+    found = [
         (
             *(g, h, size[g], size[h], lifts[g, h]),
-            float("nan") if features is None else gap_p(points_of(g), points_of(h)),
+            float("nan") if features is None else gap_p(drawn[g], drawn[h]),
         )
-        for g, h in find_neighbours(lifts)
+        for g, h in pairs
     ]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    return pd.DataFrame(found, columns=_COLUMNS)
+
+
+def _read_rows(features: Any, rows: np.ndarray) -> np.ndarray:
+    if isinstance(features, np.ndarray):
+        return features[rows]
+    # Less than h5py makes of a list of rows, and less memory than pages of a mapped file.
+    return np.array([features[row] for row in rows.tolist()]).reshape(-1, features.shape[1])
+
+
+def _blocks(labels: Any) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, len(labels), BLOCK_ROWS):
+        yield start, np.asarray(labels[start : start + BLOCK_ROWS])
+
+
+def _draw_rows(
+    labels: Any, size: np.ndarray, groups: Iterable[int], seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Draw points of some groups, given the size of all: each with its rows, in random order."""
+    orders, rows = {}, {}
+    for group in sorted(groups):
+        rng, n = np.random.default_rng([seed, group]), int(size[group])
+        # A permutation of very many takes the memory that they take.
+        if n <= max(BLOCK_ROWS, MAX_POINTS):
+            order = rng.permutation(n)[:MAX_POINTS]
+        else:
+            order = rng.choice(n, MAX_POINTS, replace=False)
+        orders[group], rows[group] = order, np.empty(len(order), dtype=np.int64)
+    before = np.zeros(len(size), dtype=np.int64)
+    for start, block in _blocks(labels):
+        for group, order in orders.items():
+            here = np.flatnonzero(block == group)
+            held = (order >= before[group]) & (order < before[group] + len(here))
+            rows[group][held] = start + here[order[held] - before[group]]
+            before[group] += len(here)
+    yield from rows.items()

@@ -26,17 +26,33 @@ def composition_table(
     text, numbers in it by their size: P2 comes before P10. `groups`: (N,) columns that say which
     sample a point belongs to, by name; `labels` (N,) integers: group of each point, -1 for none.
     """
-    tables = []
-    labels = np.asarray(labels, dtype=np.int64)
+    codes = np.asarray(labels, dtype=np.int64)
+    codes = np.where(codes < 0, n_groups, codes)
+    counted = {}
     for column, values in groups.items():
-        names, codes = np.unique(values, return_inverse=True)
-        if values.dtype.kind == "O":
+        names, places = np.unique(values, return_inverse=True)
+        counts = np.zeros((len(names), n_groups + 1), dtype=np.int64)
+        np.add.at(counts, (places, codes), 1)
+        counted[column] = names, counts
+    return composition_frame(counted, n_groups)
+
+
+def composition_frame(
+    counted: Mapping[str, tuple[np.ndarray, np.ndarray]], n_groups: int
+) -> pd.DataFrame:
+    """Return the table of `composition_table` of counts.
+
+    `counted`: by column its values (V,), ascending, and their points in each group, and last in
+    none, (V, n_groups + 1).
+    """
+    tables = []
+    for column, (names, counts) in counted.items():
+        if names.dtype.kind == "O":
             order = sorted(range(len(names)), key=lambda k: _natural(str(names[k])))
-            names, codes = names[order], np.argsort(order)[codes]
-        with_none = int((labels < 0).any())  # the last column is that of no group
+            names, counts = names[order], counts[order]
+        with_none = int(counts[:, -1].any())
         width = n_groups + with_none
-        counts = np.bincount(codes * width + labels % width, minlength=len(names) * width)
-        counts = counts.reshape(len(names), width)
+        counts = counts[:, :width]
         of_value, of_group = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
         found = {
             "column": column,

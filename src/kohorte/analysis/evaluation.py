@@ -5,13 +5,16 @@ Points whose class is not known are in no comparison.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kohorte._checks import extra
+from kohorte._limits import BLOCK_ROWS
 from kohorte.data.table import UNKNOWN
 from kohorte.ensemble.votes import VOTES, Voters
 from kohorte.errors import DataError
@@ -51,8 +54,11 @@ def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
     strings: class of each point; -1, NaN and None say that it is not known. Raises DataError: no
     point of known class, different lengths, labels that are not integers, a fractional class.
     """
-    from scipy.optimize import linear_sum_assignment
+    return match_counts(*_count(labels, truth))
 
+
+def _count(labels: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the classes, the clusters, and the points of each class in each cluster."""
     labels, truth = np.asarray(labels), np.asarray(truth)
     known = has_class(truth)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -66,6 +72,13 @@ def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
     k = k[known]
     shape = (classes.size, clusters.size)
     confusion = np.bincount(c * clusters.size + k, minlength=shape[0] * shape[1]).reshape(shape)
+    return classes, clusters, confusion
+
+
+def match_counts(classes: np.ndarray, clusters: np.ndarray, confusion: np.ndarray) -> Matching:
+    """Match classes with clusters, given the points of each class in each cluster."""
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(confusion, maximize=True)
     matching = np.full(classes.size, -1, dtype=np.int64)
     matching[rows] = columns
@@ -74,13 +87,18 @@ def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
 
 def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
     """Compare labels with true classes; arguments and errors as for `match_classes`."""
-    with extra("estimators"):
-        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-    found = match_classes(labels, truth)
-    truth = np.asarray(truth)
-    known = has_class(truth)
-    c = np.searchsorted(found.classes, _check_truth(truth, known))
-    k = np.searchsorted(found.clusters, np.asarray(labels)[known])
+    return evaluate_counts(*_count(labels, truth))
+
+
+def evaluate_counts(classes: np.ndarray, clusters: np.ndarray, confusion: np.ndarray) -> Evaluation:
+    """Compare clusters with classes, given the points of each class in each cluster, some of each.
+
+    `classes` (C,), `clusters` (K,), `confusion` (C, K) as those of `Matching`. DataError where no
+    point has a class.
+    """
+    if not confusion.any():
+        raise DataError("the class of no point is known")
+    found = match_counts(classes, clusters, confusion)
     rows = np.flatnonzero(found.matching >= 0)
     hits = np.zeros(found.classes.size)
     hits[rows] = found.confusion[rows, found.matching[rows]]
@@ -88,12 +106,77 @@ def evaluate(labels: np.ndarray, truth: np.ndarray) -> Evaluation:
     sizes = np.maximum(sizes, 1)  # a cluster that is left over may have no point of known class
     return Evaluation(
         **vars(found),
-        ari=float(adjusted_rand_score(c, k)),
-        ami=float(adjusted_mutual_info_score(c, k)),
-        accuracy=float(hits.sum() / len(c)),
+        ari=_adjusted_rand(found.confusion),
+        ami=_adjusted_information(found.confusion),
+        accuracy=float(hits.sum() / int(found.confusion.sum())),
         precision=hits / sizes,
         recall=hits / found.confusion.sum(axis=1),
     )
+
+
+def _adjusted_rand(confusion: np.ndarray) -> float:
+    """Return the adjusted Rand index, as scikit-learn has it, in integers of any size."""
+    together = sum(n * n for n in confusion.ravel().tolist())
+    of_classes = sum(n * n for n in confusion.sum(axis=1).tolist())
+    of_clusters = sum(n * n for n in confusion.sum(axis=0).tolist())
+    total = int(confusion.sum())
+    tp, fn, fp = together - total, of_classes - together, of_clusters - together
+    tn = total * total - together - fn - fp
+    if fn == fp == 0:
+        return 1.0
+    return 2.0 * (tp * tn - fn * fp) / ((tp + fn) * (fn + tn) + (tp + fp) * (fp + tn))
+
+
+def _adjusted_information(confusion: np.ndarray) -> float:
+    """Return the adjusted mutual information, as scikit-learn has it, from counts alone."""
+    with extra("estimators"):
+        from sklearn.metrics.cluster import expected_mutual_information, mutual_info_score
+    from scipy.sparse import csr_array
+
+    counts = confusion[confusion.any(axis=1)][:, confusion.any(axis=0)]
+    if 1 in counts.shape:
+        return float(counts.shape == (1, 1))
+    sparse, total = csr_array(counts), int(counts.sum())
+    shared = mutual_info_score(None, None, contingency=sparse)
+    if total <= BLOCK_ROWS:
+        expected = expected_mutual_information(sparse, total)
+    else:
+        expected = expected_information(counts.sum(axis=1), counts.sum(axis=0), total)
+    entropies = [_entropy(counts.sum(axis=axis), total) for axis in (1, 0)]
+
+    def off_zero(value: float) -> float:
+        least = float(np.finfo(np.float64).eps)  # where both are 0 there is perfect agreement
+        return min(value, -least) if value < 0 else max(value, least)
+
+    return off_zero(shared - expected) / off_zero(float(np.mean(entropies)) - expected)
+
+
+def expected_information(first: np.ndarray, second: np.ndarray, total: int) -> float:
+    """Return the mutual information of partitions by chance, given the sizes of their parts.
+
+    As scikit-learn's, which takes time and memory in proportion to the largest part: here only
+    those numbers of points in common count that lie near their mean. Both sizes add up to `total`.
+    """
+    from scipy.special import gammaln
+
+    found = 0.0
+    for a, b in itertools.product(first.tolist(), second.tolist()):
+        mean = a * b / total
+        deviation = math.sqrt(mean * (total - a) / total * (total - b) / max(1, total - 1))
+        away = math.ceil(12 * deviation) + 30  # beyond lie some e^-72
+        low = max(0, a + b - total, math.floor(mean) - away)
+        common = np.arange(low, min(a, b, math.ceil(mean) + away) + 1, dtype=np.float64)
+        rests = (common, a - common, b - common, total - a - b + common)
+        logarithm = -sum(gammaln(rest + 1) for rest in rests)
+        weights = np.exp(logarithm - logarithm.max())
+        information = common / total * np.log(np.maximum(common, 1) * total / (a * b))
+        found += float((weights * information).sum() / weights.sum())
+    return found
+
+
+def _entropy(sizes: np.ndarray, total: int) -> float:
+    shares = sizes / total
+    return float(-np.sum(shares * (np.log(sizes.astype(np.float64)) - np.log(total))))
 
 
 def evaluate_ensemble(
@@ -108,16 +191,22 @@ def evaluate_ensemble(
     consensus by each kind of votes.
     """
     single = [evaluate(array[:], truth) for array in labels]
+    by_votes = {votes: evaluate(ensemble.label(labels, votes).groups, truth) for votes in VOTES}
+    return name_evaluations(single, by_votes, representative)
+
+
+def name_evaluations(
+    single: Sequence[Evaluation], by_votes: Mapping[str, Evaluation], representative: int
+) -> dict[str, Evaluation]:
+    """Return those of `evaluate_ensemble`, of all realizations and of the kinds of votes."""
     by_ari = sorted(single, key=lambda e: e.ari)
-    found = {
+    return {
         "single_min": by_ari[0],
         "single_median": by_ari[(len(by_ari) - 1) // 2],
         "single_max": by_ari[-1],
         "representative": single[representative],
+        **{f"consensus_{votes}": found for votes, found in by_votes.items()},
     }
-    for votes in VOTES:
-        found[f"consensus_{votes}"] = evaluate(ensemble.label(labels, votes).groups, truth)
-    return found
 
 
 def has_class(truth: np.ndarray) -> np.ndarray:

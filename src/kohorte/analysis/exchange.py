@@ -50,8 +50,36 @@ def exchange_table(
     )
     pairs = found.groupby(["group", "second"], sort=True)
     table = pairs.mean().assign(points=pairs.size(), doubtful=pairs["doubtful"].sum())
-    table["share"] = table["points"] / table.groupby(level="group")["points"].transform("sum")
-    table = table.reset_index().astype({"points": np.int64, "doubtful": np.int64})
+    return _order(table.reset_index())
+
+
+def exchange_frame(
+    n_groups: int, points: np.ndarray, doubtful: np.ndarray, sums: np.ndarray
+) -> pd.DataFrame:
+    """Return the table of `exchange_table` of counts.
+
+    Of each pair of group and second choice, n_groups (n_groups + 1) of them, the last of each group
+    that of none: its `points`, how many are `doubtful`, and `sums` of both shares (2, pairs).
+    """
+    pairs = np.flatnonzero(points)
+    group, second = np.divmod(pairs, n_groups + 1)
+    found = pd.DataFrame(
+        {
+            "group": group,
+            "second": np.where(second < n_groups, second, -1),
+            "points": points[pairs],
+            "doubtful": doubtful[pairs],
+            "mean_confidence": sums[0, pairs] / points[pairs],
+            "mean_second_share": sums[1, pairs] / points[pairs],
+        }
+    )
+    return _order(found.sort_values(["group", "second"], kind="stable"))
+
+
+def _order(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of `exchange_table` of its rows, by group and second choice."""
+    table["share"] = table["points"] / table.groupby("group")["points"].transform("sum")
+    table = table.astype({"points": np.int64, "doubtful": np.int64})
     table = table.sort_values(["group", "points"], ascending=[True, False], kind="stable")
     return table[COLUMNS].reset_index(drop=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,13 @@ def significance(table: np.ndarray) -> np.ndarray:
         mean = np.where(present, table, 0.0).sum(axis=0) / count
         squares = np.where(present, np.square(table - mean), 0.0).sum(axis=0)
         variance = np.where(count > 0, squares / count, 0.0)
+    return variance_shares(variance)
+
+
+def variance_shares(variance: np.ndarray) -> np.ndarray:
+    """Return the share of each feature in the sum of variances (F,); equal ones where that is 0."""
     total = variance.sum()
-    return variance / total if total > 0 else np.full(table.shape[1], 1 / table.shape[1])
+    return variance / total if total > 0 else np.full(len(variance), 1 / len(variance))
 
 
 def explained_shares(table: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -75,17 +80,28 @@ def feature_table(
     """
     if table is None:
         return pd.DataFrame(columns=COLUMNS)
+    between = explained_shares(table.features, labels)
+    return feature_frame(table.names, significance(table.features), between, maps)
+
+
+def feature_frame(
+    names: Sequence[object],
+    shares_of_table: np.ndarray,
+    between_groups: np.ndarray,
+    maps: Iterable[str | Path] = (),
+) -> pd.DataFrame:
+    """Return the table of `feature_table` from its columns, but for that of the maps."""
     shares = []
     for path in maps:
         stored = store.read_realization(path, "weights")
-        factors = np.ones(len(table.names)) if stored.factors is None else stored.factors
+        factors = np.ones(len(names)) if stored.factors is None else stored.factors
         # A feature that a map does not see has no part in it.
         shares.append(significance(stored.arrays["weights"] * factors))
     return pd.DataFrame(
         {
-            "feature": [str(name) for name in table.names],
-            "significance": significance(table.features),
+            "feature": [str(name) for name in names],
+            "significance": shares_of_table,
             "on_maps": np.mean(shares, axis=0) if shares else np.nan,
-            "between_groups": explained_shares(table.features, labels),
+            "between_groups": between_groups,
         }
     )

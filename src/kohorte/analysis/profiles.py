@@ -5,12 +5,13 @@ Numbers are in the units of the source; a missing value (NaN) is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kohorte._checks import extra
+from kohorte.analysis.orders import BINS, interpolate_quartiles, quartile_ranks
 from kohorte.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ COLUMNS = [
     *("group", "feature", "unit", "n", "missing", "mean", "sd", "q25", "median", "q75"),
     *("effect", "telling", "rank"),
 ]
-
-#: Different values, beyond which they are compared by so many bins with as many values in each.
-_BINS = 4096
-
-_BLOCK = 16  # features read at once
 
 
 def profile_table(
@@ -81,13 +77,24 @@ def profile_study(table: PreparedData | None, labels: np.ndarray, n_groups: int)
     """Return the profiles of the groups of a prepared table; a header only where there is none."""
     if table is None:
         return pd.DataFrame(columns=COLUMNS)
-    width = len(table.names)
-    blocks = (table.physical(range(k, min(k + _BLOCK, width))) for k in range(0, width, _BLOCK))
-    columns = (column for block in blocks for column in block.T)
-    units = list(table.units or [""] * width)
+    codes = _code(labels, np.arange(n_groups))
+    found = []
+    for k in range(len(table.names)):
+        found.append(_profile(table.features[:, k], codes, n_groups, in_units_of(table, k)))
+    return profile_frame(found, table.names, np.arange(n_groups), units_of(table))
+
+
+def in_units_of(table: PreparedData, column: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what takes scaled values of a feature to those in the units of the source."""
+    return lambda values: table.in_units(values[:, None], [column])[:, 0]
+
+
+def units_of(table: PreparedData) -> list[str]:
+    """Return the unit of each feature as profiles have it."""
+    units = list(table.units or [""] * len(table.names))
     for k, column in enumerate(table.transformation.columns if table.transformation else ()):
         units[k] = units[k] if column is None or column.is_invertible else "transformed"
-    return profile_columns(columns, labels, table.names, np.arange(n_groups), units)
+    return units
 
 
 def profile_columns(
@@ -101,11 +108,27 @@ def profile_columns(
 
     `columns` gives F arrays (N,); `groups` are the numbers of the groups, ascending.
     """
+    codes = _code(labels, groups)
+    found = [_profile(np.asarray(c, np.float64), codes, len(groups)) for c in columns]
+    return profile_frame(found, names, groups, units)
+
+
+def _code(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the place of each point's group among the groups, (N,); their number for none."""
     count = len(groups)
     # Points without a group are the last of the others; few bits are sorted faster.
     place = np.searchsorted(groups, labels) if count else np.zeros(len(labels), dtype=np.int64)
-    codes = np.where(labels < 0, count, place).astype(np.min_scalar_type(count))
-    found = [_profile(np.asarray(column, np.float64), codes, count) for column in columns]
+    return np.where(labels < 0, count, place).astype(np.min_scalar_type(count))
+
+
+def profile_frame(
+    found: Sequence[dict[str, np.ndarray]],
+    names: Sequence[object],
+    groups: np.ndarray,
+    units: Sequence[str],
+) -> pd.DataFrame:
+    """Return the table of `profile_table` of what `describe_feature` says of each feature."""
+    count = len(groups)
     if not found:
         return pd.DataFrame(columns=COLUMNS)
     parts = {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
@@ -120,25 +143,66 @@ def profile_columns(
     return frame.astype({"rank": "Int64"})[COLUMNS]
 
 
-def _profile(column: np.ndarray, codes: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Return the numbers of one feature, (count,) each; `codes` of `count` are of no group."""
+def _profile(
+    column: np.ndarray,
+    codes: np.ndarray,
+    count: int,
+    to_units: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Return the numbers of one feature, (count,) each; `codes` of `count` are of no group.
+
+    Where `to_units` is given, values are in order before it and are measured after it.
+    """
     present = ~np.isnan(column)
     everyone = np.bincount(codes, minlength=count + 1)
     values, codes = column[present], codes[present]
     n = np.bincount(codes, minlength=count + 1)
-    order = np.argsort(codes, kind="stable")
-    by_group = np.split(values[order], np.cumsum(n)[:-1])
-    mean = np.array([part.mean() if part.size else np.nan for part in by_group])
-    squares = np.array([np.square(part - m).sum() for part, m in zip(by_group, mean, strict=True)])
+    by_group = split_by_group(values, np.argsort(codes, kind="stable"), n)
+    measured = by_group if to_units is None else [to_units(part) for part in by_group]
+    mean = np.array([part.mean() if part.size else np.nan for part in measured])
+    squares = np.array([np.square(part - m).sum() for part, m in zip(measured, mean, strict=True)])
+    around = np.full((count, 6), np.nan)
+    for group, part in enumerate(by_group[:count]):
+        if part.size:
+            ranks = quartile_ranks(part.size)
+            own = np.partition(part, ranks)[ranks]
+            around[group] = own if to_units is None else to_units(own)
+    bins = _count_bins(values, codes, count)
+    return describe_feature(everyone, n, mean, squares, around, bins)
+
+
+def split_by_group(values: np.ndarray, order: np.ndarray, n: np.ndarray) -> list[np.ndarray]:
+    """Return the values of each group, given their order by groups and the size of each."""
+    return np.split(values[order], np.cumsum(n)[:-1])
+
+
+def describe_feature(
+    everyone: np.ndarray,
+    n: np.ndarray,
+    mean: np.ndarray,
+    squares: np.ndarray,
+    around: np.ndarray,
+    bins: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return the numbers of one feature in each of G groups, (G,) each.
+
+    Of the groups, and last of the points in none: `everyone`, `n` (G + 1,) points, and those with a
+    value; `mean`, `squares` (G + 1,) of these, about it; `bins` (G + 1, width) of them in each bin.
+    `around` (G, 6): the values at `quartile_ranks`.
+    """
+    count = len(around)
     with np.errstate(invalid="ignore", divide="ignore"):
         sd = np.sqrt(squares / np.where(n > 1, n - 1, np.nan))
-    quartiles = np.array(
-        [np.quantile(p, [0.25, 0.5, 0.75]) if p.size else [np.nan] * 3 for p in by_group]
-    )
+    quartiles = np.full((count, 3), np.nan)
+    for group in np.flatnonzero(n[:count]):
+        quartiles[group] = interpolate_quartiles(int(n[group]), around[group])
     found: dict[str, Any] = {"n": n, "missing": everyone - n, "mean": mean, "sd": sd}
     found |= dict(zip(("q25", "median", "q75"), quartiles.T, strict=True))
-    found["effect"] = _effects(n, mean, squares)
-    found["telling"] = _tell_apart(values, codes, n)
+    effect = _effects(n, mean, squares)
+    # Means of equal values differ by rounding alone.
+    varies = np.count_nonzero(bins.any(axis=0)) > 1
+    found["effect"] = effect if varies else np.where(np.isnan(effect), np.nan, 0.0)
+    found["telling"] = _tell_apart(bins, n)
     return {name: part[:count] for name, part in found.items()}
 
 
@@ -158,15 +222,20 @@ def _effects(n: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> np.ndarray
         return np.where(shift == 0, 0.0, shift / pooled)  # infinite where nothing else varies
 
 
-def _tell_apart(values: np.ndarray, codes: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return how far each part is told from the others, averaged over their points; NaN if none."""
+def _count_bins(values: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
+    """Return the values of each part in each bin, (count + 1, width): equal ones stay together."""
     distinct, place = np.unique(values, return_inverse=True)
-    if len(distinct) > _BINS:
+    if len(distinct) > BINS:
         ends = np.cumsum(np.bincount(place))
-        place = ((ends - 1) * _BINS // len(values))[place]  # equal values stay together
+        place = ((ends - 1) * BINS // len(values))[place]
     width = int(place.max(initial=0)) + 1
-    counts = np.bincount(codes.astype(np.int64) * width + place, minlength=len(n) * width)
-    counts = counts.reshape(len(n), width).astype(np.float64)
+    counts = np.bincount(codes.astype(np.int64) * width + place, minlength=(count + 1) * width)
+    return counts.reshape(count + 1, width)
+
+
+def _tell_apart(bins: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return how far each part is told from the others, averaged over their points; NaN if none."""
+    counts = bins.astype(np.float64)
     below = np.cumsum(counts, axis=1) - counts / 2
     pairs = np.outer(n, n).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):

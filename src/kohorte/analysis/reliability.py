@@ -22,6 +22,16 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -
     bin without points has none of the means. `confidence` (N,) float from 0 to 1; `correct` (N,)
     bool. Source: Guo et al., ICML 2017, On calibration of modern neural networks.
     """
+    return reliability_frame(*count_bins(confidence, correct, bins))
+
+
+def count_bins(
+    confidence: np.ndarray, correct: np.ndarray, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of each bin, (bins,), and sums of confidence and of those right, (2, bins).
+
+    Arguments as for `reliability`.
+    """
     confidence = np.asarray(confidence, dtype=np.float64)
     correct = np.asarray(correct, dtype=bool)
     if confidence.shape != correct.shape or confidence.ndim != 1:
@@ -33,11 +43,20 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -
     inner = edges[1:-1].astype(np.float32)
     place = np.searchsorted(inner, confidence.astype(np.float32), side="left")
     points = np.bincount(place, minlength=bins)
-    means = np.full((2, bins), np.nan)
-    for mean, values in zip(means, (confidence, correct), strict=True):
-        sums = np.bincount(place, values, minlength=bins)
-        np.divide(sums, points, out=mean, where=points > 0)
+    sums = [np.bincount(place, values, minlength=bins) for values in (confidence, correct)]
+    return points, np.stack(sums)
+
+
+def reliability_frame(points: np.ndarray, sums: np.ndarray) -> pd.DataFrame:
+    """Return the table of `reliability` from what `count_bins` counts."""
+    edges = np.arange(len(points) + 1) / len(points)
+    means = np.divide(sums, points, out=np.full(sums.shape, np.nan), where=points > 0)
     return pd.DataFrame(dict(zip(COLUMNS, (edges[:-1], edges[1:], points, *means), strict=True)))
+
+
+def empty_reliability() -> pd.DataFrame:
+    """Return the head of the table of `reliability`."""
+    return pd.DataFrame(columns=COLUMNS)
 
 
 def calibration_error(table: pd.DataFrame) -> float:
@@ -62,10 +81,10 @@ def reliability_table(
     `labels` (N,) integers; `confidence` (N,); `truth` (N,).
     """
     if truth is None:
-        return pd.DataFrame(columns=COLUMNS)
+        return empty_reliability()
     held = (labels >= 0) & has_class(truth)
     if not held.any():
-        return pd.DataFrame(columns=COLUMNS)
+        return empty_reliability()
     labels, confidence, truth = labels[held], confidence[held], truth[held]
     found = match_classes(labels, truth)
     of_class = np.append(found.clusters.astype(np.int64), -1)[found.matching]

@@ -15,14 +15,16 @@ import numpy as np
 
 from kohorte import store
 from kohorte._checks import extra
+from kohorte._limits import MAX_ROWS
 from kohorte.analysis.boundaries import boundary_table
 from kohorte.analysis.choice import choose_settings
-from kohorte.analysis.composition import composition_table
-from kohorte.analysis.evaluation import Evaluation, evaluate, evaluate_ensemble
-from kohorte.analysis.exchange import exchange_table
-from kohorte.analysis.features import feature_table
-from kohorte.analysis.profiles import profile_study
-from kohorte.analysis.reliability import reliability_table
+from kohorte.analysis.composition import composition_frame
+from kohorte.analysis.evaluation import Evaluation
+from kohorte.analysis.exchange import exchange_frame
+from kohorte.analysis.features import feature_frame, feature_table, variance_shares
+from kohorte.analysis.profiles import profile_frame, profile_study, units_of
+from kohorte.analysis.reliability import empty_reliability, reliability_frame
+from kohorte.analysis.tallies import StudyPoints, open_points, tally_study
 from kohorte.data.table import Beside, free_name
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.effects import parameter_effects
@@ -37,10 +39,6 @@ with extra("figures"):
     import pandas as pd
 
 _LOG = logging.getLogger(__name__)
-
-#: Points, or pairs of realizations, beyond which a table has its header only: the same numbers lie
-#: in `ensemble.h5`.
-MAX_ROWS = 1_000_000
 
 #: Rows of the table of evidence.
 MAX_CANDIDATES = 50
@@ -223,12 +221,29 @@ def group_table(
     stands for the mean of a group without points.
     """
     count = int(groups.max()) + 1
-    stable = group_stability(overlaps, groups)
     held = labels >= 0  # others are in no group
     doubtful = in_doubt(confidence, second_share)
-    points = np.bincount(labels[held], minlength=count)
-    total = np.bincount(labels[held], confidence[held], minlength=count)
-    mean = np.divide(total, points, out=np.full(count, np.nan), where=points > 0)
+    return group_frame(
+        overlaps,
+        groups,
+        points=np.bincount(labels[held], minlength=count),
+        confidence=np.bincount(labels[held], confidence[held], minlength=count),
+        doubtful=np.bincount(labels[held & doubtful], minlength=count),
+    )
+
+
+def group_frame(
+    overlaps: Overlaps,
+    groups: np.ndarray,
+    *,
+    points: np.ndarray,
+    confidence: np.ndarray,
+    doubtful: np.ndarray,
+) -> pd.DataFrame:
+    """Return the table of `group_table` of counts and sums over the points of each group, (G,)."""
+    count = int(groups.max()) + 1
+    stable = group_stability(overlaps, groups)
+    mean = np.divide(confidence, points, out=np.full(count, np.nan), where=points > 0)
     return pd.DataFrame(
         {
             "group": np.arange(count),
@@ -238,7 +253,7 @@ def group_table(
             "jaccard": stable.jaccard,
             "cohesion": stable.cohesion,
             "mean_confidence": mean,
-            "doubtful": np.bincount(labels[held & doubtful], minlength=count),
+            "doubtful": doubtful,
         }
     )
 
@@ -340,6 +355,7 @@ def tabulate_study(
     resamples: int,
     structure: Sequence[str | Path] = (),
     signal_cuts: Sequence[float] | None = None,
+    gathered: Sequence[str | Path] = (),
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of a finished study by name, all but those that need more than counts.
 
@@ -348,86 +364,113 @@ def tabulate_study(
     by realization; `swept`: names of the parameters that vary; `seed`, `resamples`: seed of
     bootstrap and permutations, and resamples of the bootstrap; `structure`: files of what speaks
     for groups in the table and its references, where these were made; `signal_cuts`: values of the
-    stacked signal at which classes of points begin, which are then judged, too.
+    stacked signal at which classes of points begin, which are then judged, too; `gathered`: as for
+    `kohorte.analysis.tallies.tally_study`.
     """
-    stored = store.read_ensemble(ensemble, points=True)
-    overlaps, ids = stored.overlaps, stored.realizations.ids
-    clusters, points = stored.clusters, stored.points
-    groups = clusters.consensus_group
-    table = store.read_data(data, mapped=True, beside=True) if data else None
-    tables = {}
-    if files:
-        realizations = file_table(files, overlaps, labels.copies)
-    else:
-        maps = map(store.read_realization, store.listed_realizations(indexes))
-        realizations = map_table(maps, stored.n_points)
-    voted = pd.Series(stored.realizations.with_consensus, ids)
-    realizations["same_as"] = realizations["id"].map(labels.copies).astype(object)
-    # A copy does not vote, and would as its original.
-    voters = realizations["same_as"].fillna(realizations["id"])
-    realizations["with_consensus"] = voters.map(voted)
-    if not files:
-        choice = choose_settings(realizations, swept)
-        realizations = choice.mark(realizations)
-        tables["choice"] = choice.settings
-    voting = realizations[realizations["same_as"].isna()]
-    scores: dict[str, Evaluation] = {}
-    names: tuple[str, ...] = ()
-    truth = None
-    if table is None or table.truth is None or table.class_names is None:
-        _LOG.info("no label in the data: the tables of classes have a header only")
-    else:
-        names, truth = table.class_names, table.truth
-        best = ids.index(stored.realizations.representative)
-        scores = evaluate_ensemble(stored, labels.arrays, truth, representative=best)
-    known = {"group": points.label}
-    known |= {name: points.arrays[name] for name in _POINTS if name in points.arrays}
-    if signal_cuts:
-        known["signal_class"] = signal_classes(points.signal, signal_cuts)
-        if truth is not None:
-            scores["signal_cuts"] = evaluate(known["signal_class"], truth)
-    beside = None if table is None else table.beside
-    if truth is not None:
-        known["class"] = np.array([*names, ""], dtype=object)[truth]  # the last is that of -1
-    of_points = point_table(
-        range(stored.n_points) if table is None else table.rows, beside, **known
-    )
-    of_groups = group_table(overlaps, groups, points.label, points.confidence, points.second_share)
-    compared = read_structure(structure)
-    if compared is not None:
-        count = stored.consensus.n_groups
-        of_groups = of_groups.assign(**match_groups(compared, points.label, count))
-    how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
-    if beside is not None and beside.groups:
-        count = stored.consensus.n_groups
-        tables["composition"] = composition_table(beside.groups, points.label, count)
-    return tables | {
-        "realizations": realizations,
-        "clusters": cluster_table(
-            ids, overlaps, **{name: getattr(clusters, name) for name in _CLUSTERS[3:]}
-        ),
-        "points": of_points,
-        "notable": notable_table(of_points),
-        "reliability": reliability_table(points.label, points.confidence, truth),
-        "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
-        "groups": of_groups,
-        "group_features": profile_study(table, points.label, stored.consensus.n_groups),
-        "features": feature_table(
-            table, points.label, () if files else store.listed_realizations(indexes)
-        ),
-        "exchange": exchange_table(
-            points.label, points.second, points.confidence, points.second_share
-        ),
-        "boundaries": boundary_table(
-            overlaps, groups, points.label, None if table is None else table.features, seed=seed
-        ),
-        "structure": structure_table(compared),
-        "evidence": evidence_table(stored.consensus.evidence),
-        "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
-        "effects": effects_table(overlaps, voting[list(swept)], seed=seed),
-        "evaluation": evaluation_table(scores),
-        "classes": class_table(scores, names),
-    }
+    where: Any = {"ensemble": ensemble, "data": data, "signal_cuts": signal_cuts}
+    with open_points(labels, **where) as points:
+        tallies = tally_study(points, gathered)
+        stored, table = points.ensemble, points.table
+        overlaps, ids = stored.overlaps, stored.realizations.ids
+        clusters, groups = stored.clusters, stored.clusters.consensus_group
+        count, found = stored.consensus.n_groups, tallies.found
+        maps = () if files else store.listed_realizations(indexes)
+        tables = {}
+        if files:
+            realizations = file_table(files, overlaps, labels.copies)
+        else:
+            realizations = map_table(map(store.read_realization, maps), stored.n_points)
+        voted = pd.Series(stored.realizations.with_consensus, ids)
+        realizations["same_as"] = realizations["id"].map(labels.copies).astype(object)
+        # A copy does not vote, and would as its original.
+        voters = realizations["same_as"].fillna(realizations["id"])
+        realizations["with_consensus"] = voters.map(voted)
+        if not files:
+            choice = choose_settings(realizations, swept)
+            realizations = choice.mark(realizations)
+            tables["choice"] = choice.settings
+        voting = realizations[realizations["same_as"].isna()]
+        scores: dict[str, Evaluation] = {}
+        names: tuple[str, ...] = ()
+        if points.truth is None:
+            _LOG.info("no label in the data: the tables of classes have a header only")
+        else:
+            assert table is not None
+            names = table.class_names or ()
+            scores = tallies.evaluations(ids.index(stored.realizations.representative))
+        of_points = _tabulate_points(points, data, names)
+        totals = {
+            "points": found["counts/points"][:-1],
+            "confidence": found["sums/confidence"],
+            "doubtful": found["counts/doubtful"],
+        }
+        of_groups = group_frame(overlaps, groups, **totals)
+        compared = read_structure(structure)
+        if compared is not None:
+            own = np.asarray(points.arrays["label"][compared.rows])
+            of_groups = of_groups.assign(**match_groups(compared, own, count))
+        if points.samples:
+            tables["composition"] = composition_frame(tallies.samples(), count)
+        reliability = empty_reliability()
+        if "counts/reliability" in found:
+            kinds = ("counts", "sums")
+            reliability = reliability_frame(*(found[f"{kind}/reliability"] for kind in kinds))
+        profiles, features = profile_study(None, np.empty(0), count), feature_table(None, groups)
+        if table is not None:
+            shares = variance_shares(tallies.variances()), tallies.explained()
+            features = feature_frame(table.names, *shares, maps)
+            if tallies.orders:
+                every = np.arange(count)
+                profiles = profile_frame(tallies.profiles(), table.names, every, units_of(table))
+            else:
+                profiles = profile_study(table, points.arrays["label"][:], count)
+        how: Any = {"resamples": resamples, "identical": stored.options["identical"]}
+        return tables | {
+            "realizations": realizations,
+            "clusters": cluster_table(
+                ids, overlaps, **{name: getattr(clusters, name) for name in _CLUSTERS[3:]}
+            ),
+            "points": of_points,
+            "notable": notable_table(of_points),
+            "reliability": reliability,
+            "stability": stability_table(ids, overlaps, groups, seed=seed, **how),
+            "groups": of_groups,
+            "group_features": profiles,
+            "features": features,
+            "exchange": exchange_frame(
+                count,
+                found["counts/exchange"],
+                found["counts/exchange_doubtful"],
+                found["sums/exchange"],
+            ),
+            "boundaries": boundary_table(
+                overlaps, groups, points.arrays["label"], points.features, seed=seed
+            ),
+            "structure": structure_table(compared),
+            "evidence": evidence_table(stored.consensus.evidence),
+            "agreement": agreement_table(ids, stored.realizations.ari, stored.realizations.nmi),
+            "effects": effects_table(overlaps, voting[list(swept)], seed=seed),
+            "evaluation": evaluation_table(scores),
+            "classes": class_table(scores, names),
+        }
+
+
+def _tabulate_points(
+    points: StudyPoints, data: str | Path | None, names: Sequence[str]
+) -> pd.DataFrame:
+    """Return the table of the points of a study, a header only above MAX_ROWS of them."""
+    count = points.ensemble.n_points
+    every = slice(0, count if count <= MAX_ROWS else 0)
+    known = {"group": points.arrays["label"][every]}
+    known |= {name: points.arrays[name][every] for name in _POINTS if name in points.arrays}
+    if points.signal_cuts:
+        known["signal_class"] = signal_classes(points.arrays["signal"][every], points.signal_cuts)
+    if points.truth is not None:
+        # The last is that of -1.
+        known["class"] = np.array([*names, ""], dtype=object)[points.truth[every]]
+    beside = store.read_beside(data, rows=every) if data else None
+    rows = range(count) if points.table is None else points.table.rows
+    return point_table(rows[every], beside, **known)
 
 
 def _names_of(ids: Sequence[str], overlaps: Overlaps) -> list[str]:

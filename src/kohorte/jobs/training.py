@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kohorte import store
 from kohorte.jobs.devices import log_device, require_gpu
 from kohorte.maps.draws import see
@@ -45,14 +47,10 @@ def train_batch(
         require_gpu()
     table = store.read_data(data, mapped=True)
     given = store.read_weights(weights) if weights else None
-    folder = Path(index).parent.parent
-    paths = {member["id"]: folder / f"{member['id']}.h5" for member in members}
+    paths = map_paths(index, members)
 
     def fingerprint_of(member: Mapping[str, Any]) -> str:
-        origin = digest_of(given) if member["parameters"]["initial"] == "given" else None
-        factors = table.factors(member["parameters"])
-        seen = [] if factors is None else [factors]
-        return digest_of(table.digest, library, member, recording, origin, *seen)
+        return fingerprint_map(table, member, recording, library, given)
 
     missing, views = [], []
     for member in members:
@@ -89,3 +87,23 @@ def train_batch(
         store.list_realization(paths[member["id"]], plan_digest(member)) for member in members
     ]
     store.write_index(index, list(paths.values()), entries, **losses)
+
+
+def map_paths(index: str | Path, members: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
+    """Return where the maps of a batch lie, by id, given the path of its index."""
+    folder = Path(index).parent.parent
+    return {member["id"]: folder / f"{member['id']}.h5" for member in members}
+
+
+def fingerprint_map(
+    table: store.PreparedData,
+    member: Mapping[str, Any],
+    recording: Mapping[str, int],
+    library: str,
+    given: np.ndarray | None,
+) -> str:
+    """Return what a map of these data, parameters, first weights, seed and code is known by."""
+    origin = digest_of(given) if member["parameters"]["initial"] == "given" else None
+    factors = table.factors(member["parameters"])
+    seen = [] if factors is None else [factors]
+    return digest_of(table.digest, library, member, recording, origin, *seen)

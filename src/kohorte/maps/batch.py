@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from kohorte._arrays import as_points, as_weights
 from kohorte._checks import as_alpha, as_count, choose, choose_name
+from kohorte._limits import BLOCK_ROWS
 from kohorte._principal import feature_means
 from kohorte.errors import ConfigError
 from kohorte.maps._threads import kept_pool
@@ -58,10 +59,10 @@ def train_batch(
     rows to slice (an HDF5 dataset), which is then read in slabs, once an epoch. Training begins
     with `weights` (M, F). The radius n falls over the `epochs`, see `Radii`, and stays for the
     `fine_epochs`; for the kernel see `Neighbourhood`. The backend is ``numba``, or ``jax`` on the
-    device that JAX chooses: the same up to rounding. Neither the `threads` of the former nor the
-    size of slabs change a bit of the result. `observer` looks at the map as training goes on, and
-    may end it. ConfigError for arguments out of range or a kernel with negative values, DataError
-    for tables that cannot be used.
+    device that JAX chooses: the same up to rounding. Sums are made of blocks of 2^20 points.
+    Neither the `threads` of the former nor the size of slabs change a bit of the result. `observer`
+    looks at the map as training goes on, and may end it. ConfigError for arguments out of range or
+    a kernel with negative values, DataError for tables that cannot be used.
     """
     epochs = as_count(epochs, "epochs", 1)
     fine_epochs = as_count(fine_epochs, "fine_epochs", 0)
@@ -78,14 +79,29 @@ def train_batch(
     if backend == "jax":
         return _train_with_jax(table.whole(), trained, n, observer, neighbourhood, metric)
     for epoch, size in enumerate(n):
-        sums = NodeSums(lattice, table.n_features, masked=table.masked)
         search = WinnerSearch(trained, metric, lattice)
-        for points in table:
-            sums.add(points, search.winners(points, threads=threads), threads)
+        sums = NodeSums(lattice, table.n_features, masked=table.masked)
+        for slabs in table.blocks():
+            sums.join(sum_block(slabs, search, lattice, masked=table.masked, threads=threads))
         trained = sums.means(neighbourhood, size, trained, threads)
         if observer and observer.look(epoch + 1, trained, size, np.nan):
             break
     return trained
+
+
+def sum_block(
+    slabs: Iterable[np.ndarray],
+    search: WinnerSearch,
+    lattice: Lattice,
+    *,
+    masked: bool = True,
+    threads: int = 1,
+) -> NodeSums:
+    """Return the sums of the points of a block, in slabs (n, F) float32, at their winners."""
+    sums = NodeSums(lattice, search.weights.shape[1], masked=masked)
+    for points in slabs:
+        sums.add(points, search.winners(points, threads=threads), threads)
+    return sums
 
 
 def train_minibatch(
@@ -205,14 +221,26 @@ class NodeSums:
 
     Points are added in their order, so that the sums do not depend on how they are cut into slabs;
     threads share the features, not the points. `masked` counts features one by one, because values
-    are missing.
+    are missing. `rows`, (2 F, M), or (F + 1, M) where none is missing, are sums that are there
+    already.
     """
 
-    def __init__(self, lattice: Lattice, n_features: int, *, masked: bool) -> None:
+    def __init__(
+        self, lattice: Lattice, n_features: int, *, masked: bool, rows: np.ndarray | None = None
+    ) -> None:
         self._lattice, self._n_features, self._masked = lattice, n_features, masked
         # Sums of the features; then the counts, of the points or of each feature's present values.
-        rows = 2 * n_features if masked else n_features + 1
-        self._rows = np.zeros((rows, lattice.n_nodes))
+        height = 2 * n_features if masked else n_features + 1
+        self._rows = np.zeros((height, lattice.n_nodes)) if rows is None else rows
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The sums and counts, as `rows` is given."""
+        return self._rows
+
+    def join(self, other: NodeSums) -> None:
+        """Add the sums and counts of the block that follows."""
+        self._rows += other._rows
 
     def add(self, points: np.ndarray, nodes: np.ndarray, threads: int = 1) -> None:
         """Add points (n, F) float32 to the sums of their nodes (n,)."""
@@ -268,6 +296,16 @@ class Slabs:
     def __iter__(self) -> Iterator[np.ndarray]:
         for start in range(0, self.n_rows, self.rows):
             yield self._slab(slice(start, start + self.rows))
+
+    def blocks(self) -> Iterator[Iterator[np.ndarray]]:
+        """Yield the slabs of each block of BLOCK_ROWS."""
+        for start in range(0, self.n_rows, BLOCK_ROWS):
+            yield self.slabs(start, min(start + BLOCK_ROWS, self.n_rows))
+
+    def slabs(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Yield the slabs of some rows."""
+        for first in range(start, stop, self.rows):
+            yield self._slab(slice(first, min(first + self.rows, stop)))
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Yield the slabs of a random permutation of the rows of an array."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,29 @@ class Observer:
 
     def begin(self, total: int, weights: np.ndarray, radius: float, alpha: float) -> None:
         """Begin a run of `total` steps or epochs from `weights` (M, F)."""
+        self._plan(total)
+        self._record(0, weights, radius, alpha)
+        if self.progress:
+            self.progress(0, total)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what `resume` goes on from."""
+        kept = sorted(self._kept.items())
+        return {
+            "entries": np.array(self._entries, dtype=np.float64).reshape(-1, 5),
+            "kept_step": np.array([step for step, _ in kept], dtype=np.int64),
+            "kept": np.array([weights for _, weights in kept], dtype=np.float32),
+            "fall": np.array([self._least, self._without_fall]),
+        }
+
+    def resume(self, total: int, state: Mapping[str, np.ndarray]) -> None:
+        """Go on with a run of `total` steps or epochs that another observer began."""
+        self._plan(total)
+        self._entries = [tuple(entry) for entry in state["entries"].tolist()]
+        self._kept = dict(zip(state["kept_step"].tolist(), state["kept"], strict=True))
+        self._least, self._without_fall = float(state["fall"][0]), int(state["fall"][1])
+
+    def _plan(self, total: int) -> None:
         self._total = total
         self._began = time.perf_counter()
         self._measured_at = _evenly(total, self.moments)
@@ -84,9 +107,6 @@ class Observer:
         # A pause of progress without measurements: a bar should move all the same.
         self.looks = sorted(self._measured_at | self._kept_at - {0} | _evenly(total, 20) | {total})
         self._least, self._without_fall = np.inf, 0
-        self._record(0, weights, radius, alpha)
-        if self.progress:
-            self.progress(0, total)
 
     def look(self, done: int, weights: np.ndarray, radius: float, alpha: float) -> bool:
         """Look, if it is time, at the weights after `done` steps; True ends the training.

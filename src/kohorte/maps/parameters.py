@@ -418,6 +418,17 @@ def has_draw(p: Values) -> bool:
     return bool(shares or p["row_limit"] is not None or p["row_draw"] != "subset")
 
 
+def count_epochs(p: Values) -> int:
+    """Return the passes of batch training, the fine ones with them."""
+    return int((p["epochs"] or DEFAULT_EPOCHS) + p["fine_epochs"])
+
+
+def trains_by_sums(p: Values) -> bool:
+    """Whether an epoch of a map needs sums over all rows and features of the table, as they are."""
+    own = {"scaling", "transform", "features"} & set(p)
+    return bool(p["trainer"] == "batch" and p["backend"] == "numba" and not has_draw(p) and not own)
+
+
 def count_rows(p: Values, n_points: int) -> int:
     """Return how many of N rows a map with these parameters is trained on, repeats counted."""
     count = max(2, round(p["row_share"] * n_points))

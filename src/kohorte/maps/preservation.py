@@ -14,6 +14,9 @@ CONFIDENCE = 0.95
 
 _BLOCK_ENTRIES = 1 << 17
 
+Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Count, mean and sample variance of the values present in each feature, (F,)."""
+
 
 def evenly_spaced(n_rows: int, at_most: int) -> npt.NDArray[np.int64]:
     """Return row numbers (min(n_rows, at_most),), ascending, at even distances."""
@@ -136,15 +139,22 @@ def embedding_ks(
     weigh the same. Missing values are left out; a feature with none present does not count.
     Source: the POPSOM package; Hamel, Advances in Self-Organizing Maps, WSOM (2016).
     """
+    points, weights = _as_samples(features, weights)
+    gaps = marginal_gaps(points, weights)
+    return ks_of_moments(_moments(points), gaps, len(weights), confidence=confidence)
+
+
+def ks_of_moments(
+    moments: Moments, gaps: np.ndarray, n_nodes: int, *, confidence: float = CONFIDENCE
+) -> float:
+    """Return what `embedding_ks` does, from moments of the points and `marginal_gaps` (F,)."""
     from scipy import special
 
-    points, weights = _as_samples(features, weights)
     level = 1 - _as_confidence(confidence)
-    count = (~np.isnan(points)).sum(axis=0)
-    size = count * weights.shape[0] / (count + weights.shape[0])
-    gaps = marginal_gaps(points, weights)
+    count = moments[0]
+    size = count * n_nodes / (count + n_nodes)
     embedded = (count > 0) & (special.kolmogorov(np.sqrt(size) * np.nan_to_num(gaps)) > level)
-    return _share_of_variance(_moments(points)[2], embedded)
+    return _share_of_variance(moments[2], embedded)
 
 
 def marginal_gaps(features: npt.ArrayLike, weights: npt.ArrayLike) -> np.ndarray:
@@ -167,14 +177,26 @@ def marginal_gaps(features: npt.ArrayLike, weights: npt.ArrayLike) -> np.ndarray
 
 def _largest_gap(values: np.ndarray, nodes: np.ndarray) -> float:
     """Return the Kolmogorov-Smirnov distance of two samples."""
-    steps, counts = np.unique(nodes, return_counts=True)
-    above = np.cumsum(counts) / nodes.size
-    below = above - counts / nodes.size
+    return gap_of_counts(count_steps(values, nodes), values.size, nodes)
+
+
+def count_steps(values: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Return how many values lie below each of the nodes (M,) in their order, and up to it, (2, M).
+
+    Counts of parts of the values add up.
+    """
+    values, steps = np.sort(values), np.sort(nodes)
+    return np.stack([np.searchsorted(values, steps, side=side) for side in ("left", "right")])
+
+
+def gap_of_counts(counts: np.ndarray, n_values: int, nodes: np.ndarray) -> float:
+    """Return the Kolmogorov-Smirnov distance of values and nodes from `count_steps`."""
+    _, first, repeats = np.unique(np.sort(nodes), return_index=True, return_counts=True)
+    above = np.cumsum(repeats) / nodes.size
+    below = above - repeats / nodes.size
     # Between two steps the values' distribution only grows, so the largest differences are at the
     # steps and just before them.
-    values = np.sort(values)
-    at_step = np.searchsorted(values, steps, side="right") / values.size
-    before_step = np.searchsorted(values, steps, side="left") / values.size
+    before_step, at_step = counts[:, first] / n_values
     return float(max(np.abs(at_step - above).max(), np.abs(before_step - below).max()))
 
 
@@ -192,11 +214,18 @@ def embedding_variance(
     Source: Hamel, Advances in Self-Organizing Maps, WSOM (2016); Yuan, thesis, University of Rhode
     Island (2018).
     """
+    points, weights = _as_samples(features, weights)
+    return variance_of_moments(_moments(points), weights, confidence=confidence)
+
+
+def variance_of_moments(
+    moments: Moments, weights: np.ndarray, *, confidence: float = CONFIDENCE
+) -> float:
+    """Return what `embedding_variance` does, from moments of the points."""
     from scipy import special
 
-    points, weights = _as_samples(features, weights)
     tail = (1 - _as_confidence(confidence)) / 2
-    n, means, variances = _moments(points)
+    n, means, variances = moments
     m, node_means, node_variances = _moments(weights)
     tested = (n > 1) & (m > 1)
     if not tested.any():
@@ -218,7 +247,7 @@ def embedding_variance(
     return _share_of_variance(variances, embedded & tested)
 
 
-def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(table: np.ndarray) -> Moments:
     """Return count, mean and sample variance of the values present in each column, (F,)."""
     found = np.zeros((3, table.shape[1]))
     for f, column in enumerate(table.T):

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte._checks import as_count
+from kohorte._limits import BLOCK_ROWS
+from kohorte._tallies import Tally, add_blocks, merge_tallies
 from kohorte.errors import DataError
 from kohorte.maps import preservation
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS, pairwise, rowwise
 from kohorte.maps.neighbourhood import Neighbourhood
-from kohorte.maps.preservation import evenly_spaced
+from kohorte.maps.preservation import count_steps, evenly_spaced
 from kohorte.maps.winners import find_two_winners
 
 #: Rows, evenly spaced, that the measures of quadratic cost take by default.
@@ -53,7 +55,7 @@ def convergence(embedding: float, topographic: float) -> float:
     return (embedding + 1 - topographic) / 2
 
 
-def separation(
+def cluster_separation(
     features: npt.ArrayLike,
     labels: npt.ArrayLike,
     centres: npt.ArrayLike,
@@ -113,6 +115,16 @@ def combined_error(
         )
     weights = as_weights(weights, lattice.n_nodes)
     pairs, counts = np.unique(first.astype(np.int64) * lattice.n_nodes + second, return_counts=True)
+    return quantization_error(distances) + _mean_way(pairs, counts, weights, lattice, metric)
+
+
+def _mean_way(
+    pairs: np.ndarray, counts: np.ndarray, weights: np.ndarray, lattice: Lattice, metric: str
+) -> float:
+    """Return the mean way from the winner to the second node of all points.
+
+    `pairs` are winner M + second node, ascending, and `counts` how many points have each.
+    """
     origins, targets = np.divmod(pairs, lattice.n_nodes)
     lengths = _link_lengths(weights, origins, targets, metric)
     searched = np.ones(pairs.size, dtype=bool)
@@ -127,7 +139,7 @@ def combined_error(
         steps = np.zeros(neighbours.shape)
         steps[node, column] = _link_lengths(weights, node, neighbours[node, column], metric)
         lengths[searched] = path_lengths(neighbours, steps, origins[searched], targets[searched])
-    return quantization_error(distances) + float((lengths * counts).sum()) / first.size
+    return float((lengths * counts).sum()) / int(counts.sum())
 
 
 def _link_lengths(
@@ -173,7 +185,10 @@ def distortion(
         raise DataError(f"winners must have shape ({points.shape[0]},), got {winners.shape}")
     strengths = Neighbourhood(lattice, kernel, kernel_distance).table(radius)
     if metric in ("euclidean", "sqeuclidean"):
-        return _energy_of_squares(points, weights, winners, lattice, strengths) / winners.size
+        blocks = (_sum_offsets(points[rows], weights, winners[rows]) for rows in _rows(len(points)))
+        sums = add_blocks(np.stack(list(blocks)))
+        hits = np.bincount(winners, minlength=lattice.n_nodes)
+        return _energy_of_squares(sums, hits, weights, lattice, strengths) / winners.size
     taken = evenly_spaced(winners.size, as_count(rows, "rows", 1))
     total = 0.0
     for block in _blocks(taken, lattice.n_nodes):
@@ -182,27 +197,47 @@ def distortion(
     return total / taken.size
 
 
-def _energy_of_squares(
-    points: np.ndarray,
-    weights: np.ndarray,
-    winners: np.ndarray,
-    lattice: Lattice,
-    strengths: np.ndarray,
-) -> float:
-    """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2; h by offset."""
+def _sum_offsets(points: np.ndarray, weights: np.ndarray, winners: np.ndarray) -> np.ndarray:
+    """Return sums by winner over the points (n, F), (2 F + 1, M) float64.
+
+    Of each feature's o = p - w_c, which are small numbers, so that no digits cancel, and of each
+    point's factor: F / |P| at the features P that it has; then of its o^2. All times that factor.
+    """
     from kohorte.maps import _kernels
 
     weights = weights.astype(np.float64)
-    n_nodes = len(weights)
-    # Of o = p - w_c, which are small numbers, so that no digits cancel.
-    sums, present, scatter = np.zeros(weights.shape), np.zeros(weights.shape), np.zeros(n_nodes)
+    sums, present, scatter = (
+        np.zeros(weights.shape),
+        np.zeros(weights.shape),
+        np.zeros(len(weights)),
+    )
     _kernels.add_offsets(points, weights, winners, sums, present, scatter)
+    return np.concatenate([sums.T, present.T, scatter[None]])
+
+
+def _energy_of_squares(
+    offsets: np.ndarray,
+    hits: np.ndarray,
+    weights: np.ndarray,
+    lattice: Lattice,
+    strengths: np.ndarray,
+) -> float:
+    """Return the sum over the points p and nodes i of h(c, i) |p - w_i|^2; h by offset.
+
+    `offsets` are those of `_sum_offsets` of all points, `hits` (M,) the points of each node.
+    """
+    from kohorte.maps import _kernels
+
+    n_nodes = len(weights)
+    weights = weights.astype(np.float64)
+    sums, present = (np.ascontiguousarray(part.T) for part in np.split(offsets[:-1], 2))
+    scatter = offsets[-1]
     # sum_i h |o + w_c - w_i|^2 needs no more of the nodes than the sums of h, h w and h w^2. From
     # the mean, for few digits to cancel.
     weights -= weights.mean(axis=0)
     squares = weights**2
     total = 0.0
-    hit = np.flatnonzero(np.bincount(winners, minlength=n_nodes))
+    hit = np.flatnonzero(hits)
     for nodes in _blocks(hit, n_nodes):
         h = lattice.take_offsets(strengths, nodes)
         own, of_h = weights[nodes], h.sum(axis=1)[:, None]
@@ -260,35 +295,140 @@ def measure_quality(
         winners = find_two_winners(points, weights, metric=metric, lattice=lattice, threads=threads)
     nodes, distances = winners
     first = nodes[:, 0]
-    trust, preserved = preservation.rank_preservation(
-        points, first, lattice, metric=metric, rows=rows
+    blocks = _rows(len(points))
+    before = merge_tallies(tally_means(points[block]) for block in blocks)
+    means = means_of(before)
+
+    def tally(block: slice) -> Tally:
+        found = (nodes[block], distances[block])
+        return tally_quality(points[block], weights, lattice, found, means, metric=metric)
+
+    taken = evenly_spaced(len(points), rows)
+    return finish_quality(
+        before | merge_tallies(map(tally, blocks)),
+        weights,
+        lattice,
+        (points[taken], first[taken]),
+        radius=radius,
+        kernel=kernel,
+        kernel_distance=kernel_distance,
+        rows=rows,
+        metric=metric,
     )
-    error = topographic_error(nodes, lattice)
-    embedded = preservation.embedding_variance(points, weights)
+
+
+def _rows(n_points: int) -> list[slice]:
+    """Return the rows of each block of points."""
+    starts = range(0, n_points, BLOCK_ROWS)
+    return [slice(start, min(start + BLOCK_ROWS, n_points)) for start in starts]
+
+
+def tally_means(points: np.ndarray) -> Tally:
+    """Tally what the means of features are made of, of a block of points (n, F)."""
+    values = [column[~np.isnan(column)] for column in points.T]
     return {
-        "quantization_error": quantization_error(distances[:, 0]),
-        "topographic_error": error,
-        "combined_error": combined_error(distances[:, 0], nodes, weights, lattice, metric),
-        "distortion": distortion(
-            points,
-            weights,
-            first,
-            lattice,
-            radius=radius,
-            kernel=kernel,
-            kernel_distance=kernel_distance,
-            metric=metric,
-            rows=rows,
-        ),
+        "counts/values": np.array([len(column) for column in values]),
+        "sums/values": np.array([[column.sum(dtype=np.float64) for column in values]]),
+    }
+
+
+def means_of(tally: Tally) -> np.ndarray:
+    """Return the mean of each feature (F,), 0 where it has no value, from tallies of all points."""
+    count = tally["counts/values"]
+    total = add_blocks(tally["sums/values"])
+    return np.divide(total, count, out=np.zeros(len(count)), where=count > 0)
+
+
+def tally_quality(
+    points: np.ndarray,
+    weights: np.ndarray,
+    lattice: Lattice,
+    winners: tuple[np.ndarray, np.ndarray],
+    means: np.ndarray,
+    *,
+    metric: str = "euclidean",
+) -> Tally:
+    """Tally a block of points (n, F) for `finish_quality`; `means` (F,) are those of all points.
+
+    Other arguments are as for `measure_quality`.
+    """
+    nodes, distances = winners
+    first = nodes[:, 0]
+    values = [column[~np.isnan(column)] for column in points.T]
+    squares = [np.square(v - mean).sum() for v, mean in zip(values, means, strict=True)]
+    steps = [count_steps(v, column) for v, column in zip(values, weights.T, strict=True)]
+    found: Tally = {
+        "counts/hits": np.bincount(first, minlength=lattice.n_nodes),
+        "counts/steps": np.stack(steps),
+        "sums/distances": np.array([distances[:, 0].sum(dtype=np.float64)]),
+        "sums/squares": np.array([squares]),
+    }
+    if lattice.n_nodes > 1:
+        _, second = _as_pairs(nodes, lattice)
+        pairs = first.astype(np.int64) * lattice.n_nodes + second
+        found["counts/apart"] = np.count_nonzero(~lattice.are_neighbours(first, second))
+        found["sparse/pairs"] = np.stack(np.unique(pairs, return_counts=True))
+    if metric in ("euclidean", "sqeuclidean"):
+        found["sums/offsets"] = _sum_offsets(points, weights, first)[None]
+    return found
+
+
+def finish_quality(
+    tally: Tally,
+    weights: np.ndarray,
+    lattice: Lattice,
+    sample: tuple[np.ndarray, np.ndarray],
+    *,
+    radius: float,
+    kernel: str = "truncated_gaussian",
+    kernel_distance: str = "links",
+    rows: int = QUALITY_ROWS,
+    metric: str = "euclidean",
+) -> dict[str, float]:
+    """Return all measures of a map from tallies of all points.
+
+    `tally`: those of `tally_means` and `tally_quality`; `sample`: the points at `evenly_spaced`
+    rows, `rows` at most, and their winners. Other arguments are as for `measure_quality`.
+    """
+    hits, count = tally["counts/hits"], tally["counts/values"]
+    n_points, n_nodes = int(hits.sum()), lattice.n_nodes
+    trust, preserved = preservation.rank_preservation(*sample, lattice, metric=metric, rows=rows)
+    error = float(add_blocks(tally["sums/distances"]) / n_points)
+    apart = float(tally["counts/apart"] / n_points) if n_nodes > 1 else float("nan")
+    combined = float("nan")
+    if n_nodes > 1:
+        pairs, times = tally["sparse/pairs"]
+        combined = error + _mean_way(pairs, times, weights, lattice, metric)
+    if metric in ("euclidean", "sqeuclidean"):
+        strengths = Neighbourhood(lattice, kernel, kernel_distance).table(radius)
+        offsets = add_blocks(tally["sums/offsets"])
+        energy = _energy_of_squares(offsets, hits, weights, lattice, strengths) / n_points
+    else:
+        points, winners = sample
+        how = {"kernel": kernel, "kernel_distance": kernel_distance, "metric": metric}
+        energy = distortion(points, weights, winners, lattice, radius=radius, rows=rows, **how)
+    squares, several = add_blocks(tally["sums/squares"]), count > 1
+    variances = np.divide(squares, count - 1, out=np.zeros(len(count)), where=several)
+    moments = count.astype(np.float64), means_of(tally), variances
+    gaps = [
+        preservation.gap_of_counts(steps, n, column) if n else np.nan
+        for steps, n, column in zip(tally["counts/steps"], count, weights.T, strict=True)
+    ]
+    embedded = preservation.variance_of_moments(moments, weights)
+    return {
+        "quantization_error": error,
+        "topographic_error": apart,
+        "combined_error": combined,
+        "distortion": energy,
         "topographic_product": preservation.topographic_product(
             weights, lattice, metric=metric, rows=rows
         ),
         "trustworthiness": trust,
         "neighbourhood_preservation": preserved,
-        "embedding_ks": preservation.embedding_ks(points, weights),
+        "embedding_ks": preservation.ks_of_moments(moments, np.array(gaps), n_nodes),
         "embedding_variance": embedded,
-        "convergence": convergence(embedded, error),
-        "dead_node_share": dead_node_share(np.bincount(first, minlength=lattice.n_nodes)),
+        "convergence": convergence(embedded, apart),
+        "dead_node_share": dead_node_share(hits),
     }
 
 

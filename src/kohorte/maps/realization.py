@@ -23,7 +23,8 @@ from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.online import train_online
 from kohorte.maps.parameters import ResolvedParameters, has_draw
-from kohorte.maps.quality import QUALITY_ROWS, measure_quality, separation
+from kohorte.maps.preservation import evenly_spaced
+from kohorte.maps.quality import QUALITY_ROWS, cluster_separation, measure_quality
 from kohorte.maps.schedules import Radii
 from kohorte.maps.segments import Segments, segment
 from kohorte.maps.umatrix import smooth, u_matrix
@@ -58,6 +59,17 @@ class MapParameters(ResolvedParameters):
         return Radii(
             lattice.xdim, lattice.ydim, moves, self.radius_schedule, self.radius, self.final_radius
         )
+
+    @property
+    def epoch_radii(self) -> np.ndarray:
+        """Radius of every epoch of batch training, (E,)."""
+        radii = self.radii(self.lattice, self.moves)
+        return np.concatenate([radii.at(0, self.moves), np.full(self.fine_epochs, radii.final)])
+
+    @property
+    def observed(self) -> dict[str, Any]:
+        """What an `Observer` needs of the parameters, by the names of its arguments."""
+        return {name: getattr(self, name) for name in ("metric", "patience", "tolerance")}
 
     @property
     def last_radius(self) -> float:
@@ -166,6 +178,20 @@ def run_realization(
     return _finish(run, weights, clock, threads, quality_rows)
 
 
+def begin_realization(
+    features: np.ndarray,
+    parameters: MapParameters,
+    seed: int,
+    given: ArrayLike | None = None,
+    recording: Recording = Recording(),
+) -> tuple[np.ndarray, Observer]:
+    """Return the first weights of a map, and the observer of its training, as `run_realization`."""
+    check_resolution(features)
+    points = as_points(features, missing=True)
+    run = _Run(points, parameters, seed, None, given, recording, None)
+    return as_weights(run.start, run.lattice.n_nodes), run.observer
+
+
 def run_realizations(
     features: ArrayLike,
     runs: Sequence[tuple[MapParameters, int]],
@@ -250,7 +276,7 @@ def _train_together(runs: Sequence[_Run]) -> np.ndarray:
     from kohorte.maps._jax import train_stack
 
     first = runs[0]
-    radii = np.stack([run.radii for run in runs])
+    radii = np.stack([run.parameters.epoch_radii for run in runs])
     for run, n in zip(runs, radii, strict=True):
         run.observer.begin(n.size, run.start, n[0], np.nan)
 
@@ -312,20 +338,11 @@ class _Run:
         self.observer = Observer(
             self.table,
             self.lattice,
-            parameters.metric,
+            **parameters.observed,
             moments=recording.history,
             snapshots=recording.snapshots,
-            patience=parameters.patience,
-            tolerance=parameters.tolerance,
             progress=progress,
         )
-
-    @property
-    def radii(self) -> np.ndarray:
-        """Radius of every epoch of batch training, (E,)."""
-        p = self.parameters
-        radii = p.radii(self.lattice, p.moves)
-        return np.concatenate([radii.at(0, p.moves), np.full(p.fine_epochs, radii.final)])
 
 
 def _leave_out_unmoved(run: _Run, weights: np.ndarray) -> np.ndarray:
@@ -363,10 +380,7 @@ def _finish(
     hits = np.bincount(winners, minlength=lattice.n_nodes)
     clock.stop("winners")
 
-    u = smooth(u_matrix(weights, lattice, parameters.metric), lattice, parameters.smoothing)
-    segments = segment_map(weights, u, lattice, parameters, run.seed, hits)
-    last_id = segments.cluster_centroids.size - 1
-    labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
+    found = label_points(weights, parameters, run.seed, winners, hits)
     clock.stop("segment")
 
     quality = {}
@@ -382,8 +396,13 @@ def _finish(
             rows=quality_rows,
             metric=parameters.metric,
         )
-        centres = weights[segments.cluster_centroids]
-        quality["separation"] = separation(points, labels, centres, parameters.metric)
+        taken = evenly_spaced(len(points), quality_rows)
+        quality["cluster_separation"] = cluster_separation(
+            points[taken],
+            found["labels"][taken],
+            weights[found["cluster_centroids"]],
+            parameters.metric,
+        )
     clock.stop("quality")
     history = run.observer.history()
     if run.kept is not None:
@@ -394,16 +413,26 @@ def _finish(
         history = replace(history, snapshots=unsee(history.snapshots, run.factors, of_all))
     return Realization(
         weights=weights,
-        u_matrix=u,
-        **vars(segments),
+        **found,
         winners=winners,
-        labels=labels,
         hits=hits.astype(np.int64),
         quality=quality,
         seconds=clock.seconds,
         history=history,
         factors=run.factors,
     )
+
+
+def label_points(
+    weights: np.ndarray, p: MapParameters, seed: int, winners: np.ndarray, hits: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the clusters of a map's nodes and of its points, by the names of a `Realization`."""
+    lattice = p.lattice
+    u = smooth(u_matrix(weights, lattice, p.metric), lattice, p.smoothing)
+    segments = segment_map(weights, u, lattice, p, seed, hits)
+    last_id = segments.cluster_centroids.size - 1
+    labels = segments.node_clusters.astype(np.min_scalar_type(last_id))[winners]
+    return {"u_matrix": u, **vars(segments), "labels": labels}
 
 
 class _Clock:

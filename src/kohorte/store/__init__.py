@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from kohorte.store.labels import *  # noqa: F403
     from kohorte.store.realizations import *  # noqa: F403
     from kohorte.store.resources import *  # noqa: F403
+    from kohorte.store.tallies import *  # noqa: F403
 
 _NAMES = {
     "data": [
-        *("PreparedData", "beside_names", "get_transformation", "put_beside", "read_beside"),
-        *("read_data", "write_data"),
+        *("PreparedData", "beside_names", "get_transformation", "open_samples"),
+        *("put_beside", "read_beside", "read_data", "write_data"),
     ],
     "ensembles": [
         *(
@@ -34,7 +35,7 @@ _NAMES = {
         *("create", "open_result", "other_versions", "put", "put_attributes", "read_json"),
         *("read_csv", "read_result", "read_text", "write_csv", "write_index"),
     ],
-    "labels": ["LabelArrays", "check_label_rows", "cut_windows", "open_label_arrays"],
+    "labels": [*("LabelArrays", "Window", "check_label_rows", "cut_windows", "open_label_arrays")],
     "realizations": [
         *("REALIZATION_ARRAYS", "MapArrays", "StoredRealization", "content_digest"),
         *("check_planned", "find_realization", "has_fingerprint", "list_realization"),
@@ -42,6 +43,7 @@ _NAMES = {
         *("read_chosen_map", "read_realization", "read_weights", "write_realization"),
     ],
     "resources": ["write_resource"],
+    "tallies": ["read_tallies", "read_tally", "tallied_blocks", "write_tally"],
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = sorted(_HOMES)

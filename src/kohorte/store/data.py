@@ -124,19 +124,26 @@ def put_beside(file: h5py.File, beside: Beside) -> None:
             file[place].attrs["name"] = name
 
 
-def read_beside(path: str | Path, kind: str = "data") -> Beside:
-    """Read what `put_beside` wrote into a file of some kind."""
+def read_beside(path: str | Path, kind: str = "data", rows: slice = slice(None)) -> Beside:
+    """Read what `put_beside` wrote into a file of some kind, or some rows of it."""
     with read_result(path, kind) as file:
-        return get_beside(file)
+        return get_beside(file, rows)
 
 
-def get_beside(file: h5py.File) -> Beside:
-    """Read what `put_beside` wrote into an open file."""
+def get_beside(file: h5py.File, rows: slice = slice(None)) -> Beside:
+    """Read what `put_beside` wrote into an open file, or some rows of it."""
     found = {
-        part: {column.attrs["name"]: _read_column(column) for column in columns}
+        part: {column.attrs["name"]: _read_column(column, rows) for column in columns}
         for part, columns in _beside_columns(file)
     }
     return Beside(**found)
+
+
+def open_samples(file: h5py.File) -> dict[str, Any]:
+    """Return the columns of an open `data.h5` that say where points come from, to be sliced."""
+    groups = dict(_beside_columns(file))["groups"]
+    texts = {column: h5py.check_string_dtype(column.dtype) for column in groups}
+    return {c.attrs["name"]: c.asstr() if texts[c] else c for c in groups}
 
 
 def beside_names(file: h5py.File) -> dict[str, list[str]]:
@@ -156,19 +163,23 @@ def _beside_columns(file: h5py.File) -> Iterator[tuple[str, list[h5py.Dataset]]]
 def read_data(path: str | Path, *, mapped: bool = False, beside: bool = False) -> PreparedData:
     """Read `data.h5`, and what stands beside the features where `beside` says so.
 
-    If `mapped`, the features are a memory map of the file, which reads only what is used and shares
-    it with other processes of the machine; what is written to it stays with this process. Features
-    that do not lie in one piece are read whole all the same.
+    If `mapped`, features, classes and rows are memory maps of the file, which read only what is
+    used and share it with other processes of the machine; what is written to them stays with this
+    process. What does not lie in one piece is read whole all the same.
     """
     with read_result(path, "data") as file:
+
+        def read(name: str) -> np.ndarray:
+            return _map(path, file[name]) if mapped else file[name][:]
+
         return PreparedData(
-            features=_map(path, file["features"]) if mapped else file["features"][:],
+            features=read("features"),
             names=read_text(file["names"]),
             offset=file["scaling/offset"][:],
             scale=file["scaling/scale"][:],
-            truth=file["truth"][:] if "truth" in file else None,
+            truth=read("truth") if "truth" in file else None,
             class_names=read_text(file["class_names"]) if "class_names" in file else None,
-            rows=file["rows"][:],
+            rows=read("rows"),
             digest=file.attrs["digest"],
             n_missing=int(file.attrs["n_missing"]),
             shape=tuple(read_json(file, "shape")) if "shape" in file.attrs else None,
@@ -184,10 +195,10 @@ def read_data(path: str | Path, *, mapped: bool = False, beside: bool = False) -
         )
 
 
-def _read_column(dataset: h5py.Dataset) -> np.ndarray:
+def _read_column(dataset: h5py.Dataset, rows: slice) -> np.ndarray:
     if h5py.check_string_dtype(dataset.dtype):
-        return np.array(dataset.asstr()[:], dtype=object)
-    return dataset[:]
+        return np.array(dataset.asstr()[rows], dtype=object)
+    return dataset[rows]
 
 
 #: Datasets of a transformation, with their units.
@@ -238,10 +249,10 @@ def get_transformation(file: h5py.File) -> Transformation | None:
 
 
 def _map(path: str | Path, dataset: h5py.Dataset) -> np.ndarray:
-    offset = dataset.id.get_offset()
-    # None for chunks, compressed or not. Kernels are compiled for aligned native float32.
-    if offset is None or offset % 4 or dataset.dtype != np.float32:
+    offset, dtype = dataset.id.get_offset(), dataset.dtype
+    # None for chunks, compressed or not. Kernels are compiled for aligned numbers of this machine.
+    if offset is None or offset % dtype.itemsize or dtype not in (np.float32, np.int64):
         return dataset[:]
     # Copy on write: the compiled kernels tell read-only arrays from others, and would be compiled
     # once more for them.
-    return np.memmap(path, np.float32, "c", offset, dataset.shape)
+    return np.memmap(path, dtype, "c", offset, dataset.shape)

@@ -46,6 +46,8 @@ _MADE_BY: dict[str, Sequence[str]] = {
     "combined": ("ensemble",),
     "points": ("ensemble", "maps/draws", "maps/metrics", "maps/novelty"),
     "ensemble": ("ensemble", "maps/draws", "maps/metrics", "maps/novelty"),
+    "tally": ("analysis", "ensemble", "maps"),
+    "training": ("maps",),
     "group_signals": ("ensemble",),
     "sweep": ("ensemble",),
     "imputed": ("maps",),

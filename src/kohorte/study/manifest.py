@@ -31,7 +31,16 @@ _LOG = logging.getLogger(__name__)
 
 #: Files of a study that no manifest lists: of one run and not of the study, or made on demand.
 NOT_LISTED = (
-    *("MANIFEST", "summary.txt", "logs/*", "benchmarks/*", "overlaps/*", "realizations/batches/*"),
+    *(
+        "MANIFEST",
+        "summary.txt",
+        "logs/*",
+        "benchmarks/*",
+        "overlaps/*",
+        "tallies/*",
+        "training/*",
+        "realizations/batches/*",
+    ),
     *(
         "imputed.h5",
         "group_signals.h5",

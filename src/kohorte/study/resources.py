@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kohorte._limits import DENSE_CLUSTERS, MAX_PAIRS, PAIR_BYTES
+from kohorte._limits import BLOCK_ROWS, DENSE_CLUSTERS, MAX_PAIRS, PAIR_BYTES
 from kohorte.maps.parameters import DEFAULT_EPOCHS, count_rows, has_draw, suggest_nodes
 
 #: What a job asks for over what was measured.
@@ -76,8 +76,10 @@ COSTS: Mapping[str, Cost] = {
     "collect_evidence": Cost(base_mb=700, base_seconds=60, seconds_per_mb=0.05),
     # Each of some 800 subsets is grouped anew.
     "measure_sufficiency": Cost(mb_per_mb=6, seconds_per_mb=6),
-    # Labels are compared with classes one realization at a time.
+    # Of up to a million points, which have rows of their own; of more see `tabulating_mb`.
     "tabulate_results": Cost(mb_per_mb=9, seconds_per_mb=0.3),
+    "gather_tallies": Cost(mb_per_mb=4),
+    "end_epoch": Cost(mb_per_mb=4),
     "tabulate_splits": Cost(mb_per_mb=9, seconds_per_mb=2),
     "compare_groups": Cost(base_mb=500, mb_per_mb=4, seconds_per_mb=0.5),
     # Distances of all points to the means of their groups.
@@ -174,6 +176,22 @@ def training_mb(
     return JAX_MB + 4 * table + at_once * largest + (GPU_MB if gpu else 0)
 
 
+def epoch_mb(
+    maps: Sequence[Mapping[str, Any]], n_points: int, n_features: int, slabs: int
+) -> float:
+    """Return the memory of a job of an epoch that is cut into slabs: sums of each of its blocks."""
+    blocks = -(-max(1, n_points) // BLOCK_ROWS)
+    nodes = sum(count_nodes(p, n_points, n_features) for p in maps)
+    sums = 16e-6 * n_features * nodes * (2 + 2 * -(-blocks // slabs))
+    return PLAIN_MB + 1e-6 * BLOCK_ROWS * (40 + 16 * n_features) + sums
+
+
+def pass_time(parameters: Mapping[str, Any], n_points: int, n_features: int) -> float:
+    """Return the time of finding the winners of points once, and of their sums."""
+    nodes = count_nodes(parameters, n_points, n_features)
+    return n_points * (PRODUCT_SECONDS * nodes * n_features + 1e-8 * n_features)
+
+
 def counts_mb(n_realizations: int) -> float:
     """Return the size of the counts of all pairs, before the number of clusters is known."""
     n_clusters = MAP_CLUSTERS * n_realizations
@@ -208,6 +226,22 @@ def combining_seconds(
     There is no novelty without features.
     """
     return 10 + 0.1 * counts + (4e-7 + 1e-8 * n_features) * n_points * n_realizations
+
+
+def tallying_mb(n_features: int) -> float:
+    """Return the memory of tallying blocks of points for the tables, 16 features at a time."""
+    block = 1e-6 * BLOCK_ROWS * (200 + 30 * min(n_features, 16))
+    return PLAIN_MB + block + 0.5 * n_features  # first bits of the values that are in each group
+
+
+def tallying_seconds(n_points: int, n_features: int, n_realizations: int) -> float:
+    """Return the time of tallying points in all rounds, on one core."""
+    return 10 + 1e-7 * n_points * (8 * n_features + 4 * n_realizations)
+
+
+def tabulating_mb(n_features: int, counts: float) -> float:
+    """Return the memory of the tables of more than a million points, given counts in MB."""
+    return tallying_mb(n_features) + 9 * counts
 
 
 def gathering_seconds(n_points: int, counts: float) -> float:

@@ -31,12 +31,22 @@ VARIABLE = "KOHORTE_TERMINAL"
 #: Stages of a study, in order, and what the names of their rules begin with.
 STAGES = {
     "data": ("prepare_data", "derive_fields", "simulate_", "fetch_"),
-    "maps": ("train_realizations",),
+    "maps": (
+        *("train_realizations", "begin_maps", "sum_epoch", "end_epoch", "look_at_maps"),
+        "finish_maps",
+    ),
     "structure": ("collect_evidence",),
     "ensemble": (
         *("count_overlaps", "combine_", "label_points", "measure_sufficiency", "compare_sweep"),
     ),
-    "tables": ("tabulate_", "measure_", "classify_points", "write_grid"),
+    "tables": (
+        "tabulate_",
+        "tally_",
+        "gather_",
+        "measure_",
+        "classify_points",
+        "write_grid",
+    ),
     "figures": ("draw_figures", "plot_"),
     "record": ("write_manifest", "summarize_study"),
 }

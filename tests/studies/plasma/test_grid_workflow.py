@@ -49,7 +49,10 @@ def test_results_go_back_onto_the_grid(project):
         sizes = np.bincount(grid["points/label"][:].ravel()).tolist()
         assert physics[physics["kind"] == "consensus"]["cells"].tolist() == sizes
     assert set(physics["kind"]) == {"consensus", "sce", "threshold"}
-    structures = pd.read_csv(project.results / "tables" / "structures.csv")
+    names = ["physics", "structures", "threshold", "field_features"]
+    tables = {f"{name}.csv": project.results / "tables" / f"{name}.csv" for name in names}
+    measured = {name: path.read_bytes() for name, path in tables.items()}
+    structures = pd.read_csv(tables["structures.csv"])
     assert structures["cells"].min() >= 4
     assert (project.results / "grid.vti").stat().st_size > 0
     listed = project.pending("results/box/figures/manifest.csv")
@@ -69,6 +72,17 @@ def test_results_go_back_onto_the_grid(project):
     assert f"1 figures drawn, {len(before) - 1} kept" in log
     project.configure(STUDY, physics={"threshold": 2})
     assert "measure_physics" in project.pending("results/box/tables/physics.csv")
+
+    # The same tables from cells that are tallied in slabs, of which one has no part here.
+    tables["physics.csv"].unlink()
+    project.configure(STUDY, execution={"slabs": 2})
+    target = "results/box/tables/physics.csv"
+    jobs = project.pending(target, "results/box/grid.h5")
+    assert jobs["tally_cells"] == 6
+    assert jobs["gather_cells"] == 3
+    project.run(target)
+    assert {name: path.read_bytes() for name, path in tables.items()} == measured
+    assert not list((project.results / "tallies").rglob("*.h5"))
 
 
 @pytest.mark.parametrize(

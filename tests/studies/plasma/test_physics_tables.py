@@ -10,8 +10,14 @@ from kohorte.analysis.profiles import profile_table
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.plasma.fields.grid import Grid
 from kohorte.studies.plasma.physics.cuts import cut_grid
-from kohorte.studies.plasma.physics.groups import Grouping, measure_groups, root_mean_square
-from kohorte.studies.plasma.physics.tables import measure_asymmetry, measure_cells, profile_cells
+from kohorte.studies.plasma.physics.groups import (
+    Grouping,
+    GroupSums,
+    describe_groups,
+    root_mean_square,
+)
+from kohorte.studies.plasma.physics.parts import measure_asymmetry
+from kohorte.studies.plasma.physics.tables import measure_cells, profile_cells
 
 
 def parts(n, size):
@@ -33,9 +39,12 @@ def cells():
 def test_groups_have_the_shares_and_means_of_their_cells(cells, size):
     values, groups = cells
     limit = 2.5
-    rows, compared = measure_groups(
-        [Grouping("consensus", 4, groups.__getitem__)], values, parts(7, size), limit=limit
-    )
+    sums = GroupSums(4, len(values))
+    for part in parts(7, size):
+        fields = [array[part].astype(np.float64).ravel() for array in values.values()]
+        sums.add(groups[part].ravel(), fields, np.abs(fields[0]) > limit)
+    grouping = Grouping("consensus", 4, groups.__getitem__)
+    rows, compared = describe_groups([grouping], [sums], list(values), limit=limit)
     for k, (row, other) in enumerate(zip(rows, compared, strict=True)):
         chosen = groups == k
         assert (row["kind"], row["group"], row["cells"]) == ("consensus", k, chosen.sum())

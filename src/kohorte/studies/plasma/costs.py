@@ -14,6 +14,9 @@ from kohorte.study.resources import PLAIN_MB, Cost
 #: A particle of a simulation and a cell of its fields, MB; a particle's step, seconds.
 PARTICLE_MB, CELL_MB, PUSH_SECONDS = 1.5e-4, 3e-3, 1.2e-6
 
+#: Rounds over all parts of a grid: the limit of the detector; groups and pieces; structures.
+ROUNDS = 3
+
 COSTS = {
     # Raw fields in and features out, and as much again while they are made.
     "derive_fields": Cost(mb_per_mb=5, seconds_per_mb=0.5),
@@ -22,6 +25,8 @@ COSTS = {
     # Some 20 bytes per cell, of which grid.h5 has a few; a dozen groups, one after the other;
     # to profile a field takes some 60 bytes per cell.
     "measure_physics": Cost(base_mb=900, mb_per_mb=5, seconds_per_mb=5),
+    # Parts of 2^22 cells: two of them labelled, some fields, and the distances of one.
+    "tally_cells": Cost(base_mb=1200, mb_per_mb=0.5, seconds_per_mb=5),
     # Slices, parts or a sample of what is read in blocks.
     "plot_grid": Cost(base_mb=900, mb_per_mb=1, base_seconds=60, seconds_per_mb=0.5),
 }

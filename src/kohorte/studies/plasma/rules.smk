@@ -6,7 +6,11 @@ points of a study on a grid are its cells: those of fields.h5, or of a table wit
 nothing here is made for other studies. Labels of all realizations on the grid are made on demand.
 """
 
-from kohorte.studies.plasma.costs import simulation_mb, simulation_seconds
+from kohorte.studies.plasma.costs import (
+    ROUNDS as ROUNDS_OF_CELLS,
+    simulation_mb,
+    simulation_seconds,
+)
 from kohorte.studies.plasma.fields.names import source_files
 
 HAS_FIELDS = config["fields"]["source"] is not None
@@ -160,8 +164,71 @@ rule write_grid_labels:
         RUN_STEP
 
 
+# What is tallied of cells in slabs; nothing where one job does it all.
+CELL_ROUNDS = range(ROUNDS_OF_CELLS if HAS_GRID and len(SLABS) > 1 else 0)
+
+
+rule tally_cells:
+    input:
+        data=data_file(),
+        fields=FIELDS,
+        maps=label_sources() if HAS_MAPS else [],
+        ensemble="<results>/ensemble.h5",
+        grid="<results>/grid.h5",
+        former=lambda wildcards: [
+            str(RESULTS / f"tallies/cells/{k}.h5") for k in range(int(wildcards.turn))
+        ],
+    output:
+        tally=temp("<results>/tallies/cells/{turn}/{slab}.h5"),
+    log:
+        "<logs>/tally_cells/{turn}/{slab}.log",
+    benchmark:
+        "<benchmarks>/tally_cells/{turn}/{slab}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory("tally_cells"),
+        runtime=run_time("tally_cells"),
+    params:
+        **step(
+            "kohorte.studies.plasma.steps:tally_cells",
+            "_tallies",
+            "studies/plasma/fields",
+            "studies/plasma/physics",
+            "studies/plasma/store/grids",
+        ),
+        slab=lambda wildcards: int(wildcards.slab),
+        slabs=len(SLABS),
+        options=config["physics"],
+    script:
+        RUN_STEP
+
+
+rule gather_cells:
+    input:
+        tallies=expand("<results>/tallies/cells/{{turn}}/{slab}.h5", slab=SLABS),
+    output:
+        gathered=temp("<results>/tallies/cells/{turn}.h5"),
+    log:
+        "<logs>/gather_cells/{turn}.log",
+    benchmark:
+        "<benchmarks>/gather_cells/{turn}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=memory("gather_tallies"),
+        runtime=run_time("gather_tallies"),
+    params:
+        **step("kohorte.jobs.tabulation:gather_tallies", "_tallies"),
+    script:
+        RUN_STEP
+
+
 rule measure_physics:
     input:
+        tallies=expand("<results>/tallies/cells/{turn}.h5", turn=CELL_ROUNDS),
         data=data_file(),
         fields=FIELDS,
         maps=label_sources() if HAS_MAPS else [],
@@ -205,6 +272,7 @@ rule measure_physics:
     params:
         **step(
             "kohorte.studies.plasma.steps:measure_physics",
+            "_tallies",
             "analysis/profiles",
             "studies/plasma/fields",
             "studies/plasma/physics",

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kohorte import store
+from kohorte._tallies import merge_tallies
+from kohorte.errors import ResultError
 from kohorte.provenance import portable_path
 from kohorte.store.ensembles import StoredEnsemble
 from kohorte.studies.plasma import store as plasma_store
@@ -14,7 +16,8 @@ from kohorte.studies.plasma.fields.features import derive_features
 from kohorte.studies.plasma.fields.snapshots import read_snapshot
 from kohorte.studies.plasma.fields.statistics import describe_fields
 from kohorte.studies.plasma.physics.groups import Grouping
-from kohorte.studies.plasma.physics.tables import measure_cells, profile_cells
+from kohorte.studies.plasma.physics.parts import CellTallies
+from kohorte.studies.plasma.physics.tables import profile_cells, tabulate_cells
 from kohorte.studies.plasma.simulation.turbulence import simulate
 from kohorte.studies.plasma.store.simulations import energy_error
 
@@ -96,6 +99,52 @@ def write_grid_labels(
         plasma_store.write_labels_on_grid(labels, plasma_store.read_grid(grid, "grid"), opened)
 
 
+def tally_cells(
+    *,
+    data: str,
+    fields: str,
+    maps: Sequence[str],
+    ensemble: str,
+    grid: str,
+    former: Sequence[str],
+    tally: str,
+    slab: int,
+    slabs: int,
+    options: Mapping[str, Any],
+) -> None:
+    """Tally the cells of one slab for `measure_physics`, in the round after those of `former`.
+
+    `former`: what `kohorte.jobs.tabulation.gather_tallies` wrote of each round before; `tally`:
+    what is written; `slab`, `slabs`: the slab, from 0, of so many; each has whole parts of the
+    grid, and some none where there are more slabs than parts. Other arguments as there.
+    """
+    with plasma_store.open_cells(data, fields, grid) as cells:
+        tallies = _tallies_of(cells, ensemble, maps, options)
+        for turn, path in enumerate(former):
+            tallies.take(turn, store.read_tally(path))
+        count = len(tallies.parts)
+        start, stop = count * slab // slabs, count * (slab + 1) // slabs
+        found = merge_tallies(tallies.count(len(former), part) for part in range(start, stop))
+        store.write_tally(tally, found, start, stop)
+
+
+def _tallies_of(
+    cells: plasma_store.CellValues,
+    ensemble: str,
+    maps: Sequence[str],
+    options: Mapping[str, Any],
+) -> CellTallies:
+    return CellTallies(
+        list_groupings(cells, store.read_ensemble(ensemble), maps),
+        {name: cells[name] for name in cells.fields},
+        cells.grid,
+        plasma_store.parts_of(cells.grid.shape),
+        radius=cells.kernel_radius,
+        threshold=options["threshold"],
+        connectivity=options["connectivity"],
+    )
+
+
 def measure_physics(
     *,
     data: str,
@@ -107,6 +156,7 @@ def measure_physics(
     structures: str,
     threshold: str,
     field_features: str,
+    tallies: Sequence[str] = (),
     options: Mapping[str, Any],
 ) -> None:
     """Measure the groups of cells: shares, means, structures, and what the threshold finds.
@@ -115,15 +165,19 @@ def measure_physics(
     `ensemble.h5` and `grid.h5`. `maps`: indexes of the maps; none where the labels were given.
     `physics`, `structures`, `threshold`: tables to write: `measure_cells` describes them;
     `field_features`: that of `profile_cells`.
-    `options`: the section `physics` of the configuration.
+    `tallies`: those of the cells in all rounds, where jobs have made them. `options`: the section
+    `physics` of the configuration.
     """
     with plasma_store.open_cells(data, fields, grid) as cells:
-        groupings = list_groupings(cells, store.read_ensemble(ensemble), maps)
-        values = {name: cells[name] for name in cells.fields}
-        parts = plasma_store.parts_of(cells.grid.shape)
-        tables = measure_cells(
-            groupings, values, cells.grid, parts, radius=cells.kernel_radius, **options
-        )
+        found = _tallies_of(cells, ensemble, maps, options)
+        groupings, values, parts = list(found.groupings), found.values, found.parts
+        if tallies and (made := store.tallied_blocks(tallies[:1])) != (0, len(parts)):
+            raise ResultError(
+                f"{tallies[0]}: tallies of the parts from {made[0]} to {made[1]}, and not of all "
+                f"{len(parts)}; delete it and run again"
+            )
+        found.run([store.read_tally(path) for path in tallies])
+        tables = tabulate_cells(found, smallest=options["smallest"])
         units = [cells.unit(name) for name in cells.fields]
         profiles = profile_cells(groupings, values, units, parts)
     paths = (physics, structures, threshold, field_features)

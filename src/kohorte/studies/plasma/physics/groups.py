@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,31 +32,24 @@ def root_mean_square(values: Any, parts: Iterable[slice]) -> float:
     return float(np.sqrt(total / max(count, 1)))
 
 
-def measure_groups(
+def describe_groups(
     groupings: Sequence[Grouping],
-    values: Mapping[str, Any],
-    parts: Sequence[slice],
+    sums: Sequence[GroupSums],
+    names: Sequence[str],
     *,
     limit: float | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Measure all groups in one pass over the cells.
+    """Return what all groups are, from their sums over the cells.
 
-    `groupings`: ways to sort the cells. `values`: arrays or datasets of the grid's shape by name,
-    in physical units. `parts`: ranges of the first axis that cover it. `limit`: of the absolute
-    value of `j_par`; the threshold detector finds what lies above. None where there is no `j_par`.
+    `groupings`: ways to sort the cells, and `sums` those of each; `names`: of the fields that were
+    summed; `limit`: of the absolute value of `j_par`; the threshold detector finds what lies above.
+    None where there is no `j_par`.
     Returns tuple: a row for each group: `kind`, `group`, `cells`, `volume_fraction`,
     `e_dot_j_share` and `j2_share` (shares of the sum over all cells, NaN without that field),
     `<name>_mean` and `<name>_std` of each field. And one for each group compared with the detector:
     `kind`, `group`, `cells`, `above` (cells of the group above the limit), `precision`, `recall`,
     `jaccard`; none without a limit. A group without cells has NaN.
     """
-    names = list(values)
-    sums = [_Sums(grouping.n_groups, len(names)) for grouping in groupings]
-    for part in parts:
-        block = {name: np.asarray(values[name][part], dtype=np.float64).ravel() for name in names}
-        above = None if limit is None else np.abs(block[CURRENT]) > limit
-        for grouping, total in zip(groupings, sums, strict=True):
-            total.add(np.asarray(grouping.read(part)).ravel(), block.values(), above)
     rows = [
         {"kind": grouping.kind, "group": k, **row}
         for grouping, total in zip(groupings, sums, strict=True)
@@ -71,7 +64,7 @@ def measure_groups(
     return rows, compared
 
 
-class _Sums:
+class GroupSums:
     """Counts and sums over the groups of one grouping."""
 
     def __init__(self, n_groups: int, n_fields: int) -> None:
@@ -83,6 +76,7 @@ class _Sums:
     def add(
         self, groups: np.ndarray, fields: Iterable[np.ndarray], above: np.ndarray | None
     ) -> None:
+        """Add cells of some groups (n,), their fields (n,) and whether they are above the limit."""
         n = len(self.cells)
         self.cells += np.bincount(groups, minlength=n)
         if above is not None:

@@ -7,7 +7,7 @@ axes too. A structure that goes around a periodic axis and meets itself has no l
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,38 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     corners = choose(CONNECTIVITIES, connectivity, "connectivity")
     joined = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
     labels, n_pieces = ndimage.label(mask, joined, output=np.int32)
-    roots, shifts, wraps = _join(n_pieces, _contacts(labels, grid.periodic, corners), mask.ndim)
-    count, first, second = _moments(labels, n_pieces)
+    found = join_pieces(
+        piece_moments(labels, n_pieces), _contacts(labels, grid.periodic, corners), grid
+    )
+    for part in _parts(labels.shape):
+        labels[part] = found.renumber[labels[part]]
+    return Structures(labels, found.cells, found.centre, found.sides, found.wraps)
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """S structures as those of `Structures`, and which one each piece belongs to."""
+
+    renumber: np.ndarray  # (1 + P,) int32, number of the structure of each piece, both from 1
+    cells: np.ndarray
+    centre: np.ndarray
+    sides: np.ndarray
+    wraps: np.ndarray
+
+
+Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Cells (P,), sums (P, D) of their indices, and sums (P, D, D) of the products of two."""
+
+
+def join_pieces(moments: Moments, contacts: np.ndarray, grid: Grid) -> Joined:
+    """Join P pieces over the periodic borders of a grid.
+
+    `moments`: those of `piece_moments`; `contacts` (E, 2 + D): pieces that touch, from 1, and how
+    many periods farther the second one lies along each axis.
+    """
+    count, first, second = moments
+    n_pieces, dims = len(count), len(grid.shape)
+    roots, shifts, wraps = _join(n_pieces, contacts, dims)
     # Each piece moves by its whole periods; then pieces of one structure are added up.
     moved = shifts * np.array(grid.shape, dtype=np.float64)
     second = (
@@ -71,27 +101,25 @@ def find_structures(mask: np.ndarray, grid: Grid, *, connectivity: str = "faces"
     n = len(firsts)
     cells = np.zeros(n, dtype=np.int64)
     np.add.at(cells, structure, count.astype(np.int64))
-    total, products = np.zeros((n, mask.ndim)), np.zeros((n, mask.ndim, mask.ndim))
+    total, products = np.zeros((n, dims)), np.zeros((n, dims, dims))
     np.add.at(total, structure, first)
     np.add.at(products, structure, second)
-    around = np.zeros((n, mask.ndim), dtype=bool)
+    around = np.zeros((n, dims), dtype=bool)
     np.logical_or.at(around, structure, wraps)
     order = np.argsort(-cells, kind="stable")
     rank = np.empty(n, dtype=np.int32)
     rank[order] = np.arange(1, n + 1)
     renumber = np.zeros(n_pieces + 1, dtype=np.int32)
     renumber[1:] = rank[structure]
-    for part in _parts(labels.shape):
-        labels[part] = renumber[labels[part]]
     spacing = np.array(grid.spacing)
     mean = total / cells[:, None]
     spread = products / cells[:, None, None] - mean[:, :, None] * mean[:, None, :]
     spread = spread * np.outer(spacing, spacing) + np.diag(spacing**2 / 12)
-    values = np.linalg.eigvalsh(spread)[:, ::-1] if n else np.zeros((0, mask.ndim))
+    values = np.linalg.eigvalsh(spread)[:, ::-1] if n else np.zeros((0, dims))
     sides = np.sqrt(12 * np.maximum(values, 0.0))
     sides[around.any(axis=1)] = np.nan
     centre = np.mod(mean + 0.5, grid.shape) * spacing
-    return Structures(labels, cells[order], centre[order], sides[order], around[order])
+    return Joined(renumber, cells[order], centre[order], sides[order], around[order])
 
 
 def border_distance(mask: np.ndarray, grid: Grid, *, reach: int = REACH) -> np.ndarray:
@@ -103,23 +131,37 @@ def border_distance(mask: np.ndarray, grid: Grid, *, reach: int = REACH) -> np.n
     larger distances, times the least spacing, are cut to it. Returns (cells of the mask,) float32:
     in the grid's unit of length, in the order of ``mask.ravel()``.
     """
-    spacing, limit = grid.spacing, reach * min(grid.spacing)
+    return distances_of_rows(lambda rows: mask[rows], grid, (0, mask.shape[0]), reach=reach)
+
+
+def distances_of_rows(
+    read: Callable[[np.ndarray], np.ndarray],
+    grid: Grid,
+    rows_of: tuple[int, int],
+    *,
+    reach: int = REACH,
+) -> np.ndarray:
+    """Return what `border_distance` does for some rows of the first axis.
+
+    `read` gives the mask of some rows, by their numbers; `rows_of`: the first row, and the end.
+    """
+    spacing, limit, shape = grid.spacing, reach * min(grid.spacing), grid.shape
     width = [(reach, reach) if wraps else (0, 0) for wraps in grid.periodic]
-    plane = np.prod([n + sum(w) for n, w in zip(mask.shape, width, strict=True)][1:])
-    rows = int(max(reach, _BLOCK // plane))
+    plane = np.prod([n + sum(w) for n, w in zip(shape, width, strict=True)][1:])
+    rows = int(max(reach, _BLOCK // int(plane)))
     found = []
-    for start in range(0, mask.shape[0], rows):
-        stop = min(start + rows, mask.shape[0])
+    for start in range(rows_of[0], rows_of[1], rows):
+        stop = min(start + rows, rows_of[1])
         block = np.arange(start - reach, stop + reach)
         if grid.periodic[0]:
-            block %= mask.shape[0]
+            block %= shape[0]
         else:
-            block = block[(block >= 0) & (block < mask.shape[0])]
+            block = block[(block >= 0) & (block < shape[0])]
         before = reach if grid.periodic[0] else min(reach, start)
-        padded = np.pad(mask[block], [(0, 0), *width[1:]], mode="wrap")
+        padded = np.pad(read(block), [(0, 0), *width[1:]], mode="wrap")
         core = (
             slice(before, before + stop - start),
-            *(slice(w[0], w[0] + n) for n, w in zip(mask.shape[1:], width[1:], strict=True)),
+            *(slice(w[0], w[0] + n) for n, w in zip(shape[1:], width[1:], strict=True)),
         )
         inside = padded[core]
         if padded.all():
@@ -181,8 +223,8 @@ def _parts(shape: Sequence[int]) -> Iterator[slice]:
     return (slice(k, min(k + rows, shape[0])) for k in range(0, shape[0], rows))
 
 
-def _moments(labels: np.ndarray, n_pieces: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cells (P,), sums (P, D) of their indices, and sums (P, D, D) of the products of two."""
+def piece_moments(labels: np.ndarray, n_pieces: int, row: int = 0) -> Moments:
+    """Return the moments of P pieces, numbered from 1; `row` is the first row of the labels."""
     dims = labels.ndim
     count = np.zeros(n_pieces)
     first, second = np.zeros((n_pieces, dims)), np.zeros((n_pieces, dims, dims))
@@ -190,7 +232,7 @@ def _moments(labels: np.ndarray, n_pieces: int) -> tuple[np.ndarray, np.ndarray,
         places = np.nonzero(labels[part])
         piece = labels[part][places] - 1
         at = [place.astype(np.float64) for place in places]
-        at[0] += part.start
+        at[0] += part.start + row
         count += np.bincount(piece, minlength=n_pieces)
         for i in range(dims):
             first[:, i] += np.bincount(piece, at[i], minlength=n_pieces)
@@ -206,27 +248,53 @@ def _contacts(labels: np.ndarray, periodic: Sequence[bool], corners: bool) -> np
 
     The cell of the other lies so many periods farther along each axis than in the array.
     """
-    dims, found = labels.ndim, []
-    steps = (-1, 0, 1) if corners else (0,)
-    for axis in (a for a in range(dims) if periodic[a]):
-        last, first = labels.take(-1, axis), labels.take(0, axis)
-        others = [a for a in range(dims) if a != axis]
-        for offsets in itertools.product(steps, repeat=dims - 1):
-            beyond = np.roll(first, [-step for step in offsets], range(dims - 1))
-            periods = np.zeros((*last.shape, dims), dtype=np.int64)
-            periods[..., axis] = 1
-            touching = (last > 0) & (beyond > 0)
-            for k, (other, step) in enumerate(zip(others, offsets, strict=True)):
-                if step == 0:
-                    continue
-                edge: list[slice | int] = [slice(None)] * (dims - 1)
-                edge[k] = -1 if step == 1 else 0
-                periods[(*edge, other)] = step
-                if not periodic[other]:
-                    touching[tuple(edge)] = False
-            rows = np.column_stack([last[touching], beyond[touching], periods[touching]])
-            found.append(np.unique(rows, axis=0))
+    dims = labels.ndim
+    found = [
+        np.unique(touching_pieces(last, first, axis, offsets, periodic), axis=0)
+        for axis, offsets in border_steps(dims, periodic, corners)
+        for last, first in [(labels.take(-1, axis), labels.take(0, axis))]
+    ]
     return np.vstack(found) if found else np.zeros((0, 2 + dims), dtype=np.int64)
+
+
+def border_steps(
+    dims: int, periodic: Sequence[bool], corners: bool
+) -> list[tuple[int, tuple[int, ...]]]:
+    """List the steps over periodic borders: an axis, and how far along each of the others."""
+    steps = (-1, 0, 1) if corners else (0,)
+    axes = [axis for axis in range(dims) if periodic[axis]]
+    return [(axis, step) for axis in axes for step in itertools.product(steps, repeat=dims - 1)]
+
+
+def touching_pieces(
+    last: np.ndarray,
+    first: np.ndarray,
+    axis: int,
+    offsets: Sequence[int],
+    periodic: Sequence[bool],
+    around: int = 1,
+) -> np.ndarray:
+    """Return which pieces of two planes touch, (E, 2 + D) int64: one, other, periods between.
+
+    `last`, `first`: pieces on a plane and on that which follows along an axis; `offsets`: how far
+    the other cell lies along each of the other axes; `around`: whether there is a border between
+    the planes, 1 or 0.
+    """
+    dims = last.ndim + 1
+    others = [a for a in range(dims) if a != axis]
+    beyond = np.roll(first, [-step for step in offsets], range(dims - 1))
+    periods = np.zeros((*last.shape, dims), dtype=np.int64)
+    periods[..., axis] = around
+    touching = (last > 0) & (beyond > 0)
+    for k, (other, step) in enumerate(zip(others, offsets, strict=True)):
+        if step == 0:
+            continue
+        edge: list[slice | int] = [slice(None)] * (dims - 1)
+        edge[k] = -1 if step == 1 else 0
+        periods[(*edge, other)] = step
+        if not periodic[other]:
+            touching[tuple(edge)] = False
+    return np.column_stack([last[touching], beyond[touching], periods[touching]])
 
 
 def _join(

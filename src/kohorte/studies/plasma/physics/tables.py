@@ -8,30 +8,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from kohorte.analysis.profiles import profile_columns
-from kohorte.errors import DataError
 from kohorte.studies.plasma.fields.grid import Grid
 from kohorte.studies.plasma.physics.groups import (
     CURRENT,
     CURRENT_DENSITY,
     DISSIPATION,
     Grouping,
-    measure_groups,
-    root_mean_square,
+    describe_groups,
 )
-from kohorte.studies.plasma.physics.structures import (
-    Structures,
-    find_structures,
-    sum_over,
-    thickness,
-)
+from kohorte.studies.plasma.physics.parts import ASYMMETRY, SUMS, CellTallies
+from kohorte.studies.plasma.physics.structures import Joined
 
 _LOG = logging.getLogger(__name__)
-
-#: Field that tells double sheets from single ones.
-ASYMMETRY = "j_asym"
 
 #: Largest |j_asym| over the largest |j_par| in the disc that a current of one sign can reach: each
 #: half of the kernel, whose absolute values add up to 1, holds a half.
@@ -62,34 +52,23 @@ def measure_cells(
     with a row of its own. `radius`: of the disc of `j_asym`, in cells; None where it is not known:
     no sheet is double then.
     """
-    limit = None
-    groupings = list(groupings)
-    if CURRENT in values:
-        rms = root_mean_square(values[CURRENT], parts)
-        if not np.isfinite(rms):
-            raise DataError(f"field {CURRENT!r} holds values that are not finite")
-        limit = threshold * rms
-        _LOG.info("root mean square of %s: %g, threshold %g", CURRENT, rms, limit)
+    how: Any = {"threshold": threshold, "connectivity": connectivity, "radius": radius}
+    tallies = CellTallies(groupings, values, grid, parts, **how)
+    tallies.run()
+    return tabulate_cells(tallies, smallest=smallest)
 
-        def above(part: slice) -> np.ndarray:
-            return (np.abs(np.asarray(values[CURRENT][part], np.float64)) > limit).astype(np.uint8)
 
-        groupings.append(Grouping("threshold", 2, above))
-    rows, compared = measure_groups(groupings, values, parts, limit=limit)
-    totals = {
-        name: sum(float(_power(values[name][part], name).sum()) for part in parts)
-        for name in (DISSIPATION, CURRENT_DENSITY)
-        if name in values
-    }
-    asymmetry = None
-    if radius is not None and CURRENT in values and ASYMMETRY in values:
-        asymmetry = measure_asymmetry(values[CURRENT][:], values[ASYMMETRY][:], grid, radius)
+def tabulate_cells(
+    tallies: CellTallies, *, smallest: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the tables of `measure_cells` from tallies of all parts of a grid."""
+    groupings, grid = tallies.groupings, tallies.grid
+    names, limit = list(tallies.values), tallies.limit
+    rows, compared = describe_groups(groupings, tallies.sums, names, limit=limit)
     structures = []
-    for row in rows:
-        grouping = next(g for g in groupings if g.kind == row["kind"])
-        mask = np.concatenate([grouping.read(part) == row["group"] for part in parts])
-        found = find_structures(mask.reshape(grid.shape), grid, connectivity=connectivity)
-        table = _tabulate(found, values, asymmetry, grid, totals)
+    for row, (key, found) in zip(rows, tallies.joined.items(), strict=True):
+        sums = dict(zip(SUMS, tallies.of_structures[key].T, strict=True))
+        table = _tabulate(found, sums, grid, tallies.totals)
         listed = table[table["cells"] >= smallest]
         row |= _summarize(listed, row["cells"])
         listed.insert(0, "kind", row["kind"])
@@ -123,43 +102,17 @@ def profile_cells(
     return pd.concat(tables, ignore_index=True)
 
 
-def measure_asymmetry(
-    current: np.ndarray, asymmetric: np.ndarray, grid: Grid, radius: float
-) -> np.ndarray:
-    """|j_asym| of each cell over the largest |j_par| that its kernel can see; 0 where that is 0.
-
-    The kernel, a disc of that radius in cells in the plane of x and y, lies within the square over
-    which the largest value is taken, so the ratio is at most 1/2 unless it sees both signs.
-    """
-    size, largest = 2 * int(np.ceil(radius)) + 1, np.abs(current)
-    for axis in grid.plane:
-        mode = "wrap" if grid.periodic[axis] else "nearest"
-        largest = ndimage.maximum_filter1d(largest, size, axis, mode=mode)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(largest > 0, np.abs(asymmetric) / largest, 0.0).astype(np.float32)
-
-
-def _power(values: Any, name: str) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
-    return values**2 if name == CURRENT_DENSITY else values
-
-
 def _tabulate(
-    found: Structures,
-    values: Mapping[str, Any],
-    asymmetry: np.ndarray | None,
+    found: Joined,
+    sums: Mapping[tuple[str | None, str], np.ndarray],
     grid: Grid,
     totals: Mapping[str, float],
 ) -> pd.DataFrame:
-    """One row a structure."""
+    """Return one row per structure; `sums` by field and how, NaN for fields that are not there."""
     n, nothing = len(found.cells), np.full(len(found.cells), np.nan)
-    thick = thickness(found, grid)
+    thick = 4 * sums[None, "sum"] / found.cells  # as `thickness` has it
     volume = found.cells * float(np.prod(grid.spacing))
-
-    def total(name: str, how: str) -> np.ndarray:
-        return sum_over(found, values[name], how) if name in values else nothing
-
-    ratio = nothing if asymmetry is None else sum_over(found, asymmetry, "largest")
+    ratio = sums[ASYMMETRY, "largest"]
     table = pd.DataFrame(
         {
             "structure": np.arange(n),
@@ -175,12 +128,12 @@ def _tabulate(
                 for row in found.wraps
             ],
             **{f"centre_{axis}": found.centre[:, k] for k, axis in enumerate(grid.axes)},
-            "j_par_mean": total(CURRENT, "sum") / found.cells,
-            "j_par_peak": total(CURRENT, "largest"),
+            "j_par_mean": sums[CURRENT, "sum"] / found.cells,
+            "j_par_peak": sums[CURRENT, "largest"],
             "asymmetry": ratio,
             "double": pd.arrays.BooleanArray(ratio > DOUBLE, np.isnan(ratio)),
-            "e_dot_j_share": total(DISSIPATION, "sum") / totals.get(DISSIPATION, np.nan),
-            "j2_share": total(CURRENT_DENSITY, "squares") / totals.get(CURRENT_DENSITY, np.nan),
+            "e_dot_j_share": sums[DISSIPATION, "sum"] / totals.get(DISSIPATION, np.nan),
+            "j2_share": sums[CURRENT_DENSITY, "squares"] / totals.get(CURRENT_DENSITY, np.nan),
         }
     )
     return table.astype({"wraps": str})
