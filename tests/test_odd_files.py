@@ -203,7 +203,7 @@ def test_sizes_that_no_archive_has(tmp_path, monkeypatch):
     np.savez_compressed(path, **{name: np.zeros((1000, 1000)) for name in names})
     np.savez_compressed(tmp_path / "labels.npz", labels=np.zeros(10**6, int))
     options = {"source": str(path), "datasets": {}, "features": ["bx"], "units": {}, "axes": None}
-    options |= {"spacing": 1, "periodic": True, "time": 0, "time_unit": "1"}
+    options |= {"spacing": 1, "periodic": True, "time": 0, "time_unit": "1", "crop": {}}
     assert read_snapshot(options).grid.n_cells == 10**6
     monkeypatch.setattr(reading, "ALWAYS_HELD", 1 << 20)
     monkeypatch.setattr(reading, "MAX_EXPANSION", 100)

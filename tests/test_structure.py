@@ -172,7 +172,7 @@ def test_groups_of_a_study_have_the_p_of_those_that_they_share_most_points_with(
     )
     references = [make("gaussian", k, {2: 1.0 + k}, {2: [0.5 + k, k]}) for k in range(3)]
     found = assess_structure([own, *references])
-    labels = np.array([0, 9, 0, 9, 1, 1])
+    labels = np.array([0, 9, 0, 9, 1, 1])[found.rows]
     matched = match_groups(found, labels, 2)
     assert_allclose(matched["p_isolation"], [found.groups[2][1], found.groups[2][0]])
     assert np.isnan(match_groups(found, labels, 7)["p_contact"]).all()

@@ -84,7 +84,9 @@ def find_coarse(values: np.ndarray) -> dict[int, float]:
     for column in np.flatnonzero(find_centers(sampled)).tolist():
         entries = sampled[:, column]
         present = entries[np.isfinite(entries)].astype(np.float64)
-        if present.size < _FEW_ROWS or (present.astype(np.float32) != present).any():
+        with np.errstate(over="ignore"):  # what is too large is no number of float32
+            rounded = present.astype(np.float32)
+        if present.size < _FEW_ROWS or (rounded != present).any():
             continue
         low, middle, high = np.quantile(present, (0.25, 0.5, 0.75))
         step = float(np.spacing(np.float32(abs(middle))))

@@ -300,16 +300,16 @@ def tail(
 def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
     """Return p of isolation and contact of the groups of a study, (n_groups,) float64.
 
-    `labels` (N,) are the groups of all points. A group has the p of the one that shares most points
+    `labels` (n,) are the groups of the points in `structure.rows`. A group has the p of the one that shares most points
     with it, of those that the table's draw is cut into by the same number; NaN where there is none.
     """
     missing = np.full(n_groups, np.nan)
     if n_groups not in structure.labels:
         return {"p_isolation": missing, "p_contact": missing.copy()}
-    ours, theirs = labels[structure.rows], structure.labels[n_groups]
-    held = (ours >= 0) & (theirs >= 0)
+    theirs = structure.labels[n_groups]
+    held = (labels >= 0) & (theirs >= 0)
     shared = np.zeros((n_groups, n_groups))
-    np.add.at(shared, (ours[held], theirs[held]), 1)
+    np.add.at(shared, (labels[held], theirs[held]), 1)
     match = shared.argmax(axis=1)
     found = {}
     for name, values in (("p_isolation", structure.groups), ("p_contact", structure.boundaries)):
