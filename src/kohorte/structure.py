@@ -300,8 +300,9 @@ def tail(
 def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:
     """Return p of isolation and contact of the groups of a study, (n_groups,) float64.
 
-    `labels` (n,) are the groups of the points in `structure.rows`. A group has the p of the one that shares most points
-    with it, of those that the table's draw is cut into by the same number; NaN where there is none.
+    `labels` (n,) are the groups of the points in `structure.rows`. A group has the p of the one
+    that shares most points with it, of those that the table's draw is cut into by the same number;
+    NaN where there is none.
     """
     missing = np.full(n_groups, np.nan)
     if n_groups not in structure.labels:
