@@ -134,6 +134,24 @@ def test_a_terminal_shows_how_far_the_maps_are(clock, tmp_path):
     ]
 
 
+def test_epochs_in_parts_are_shown_by_their_jobs(clock, tmp_path):
+    stream = io.StringIO()
+    display = Display(stream)
+    display.tell({"maps": {"000": 2}})
+    display.plan({"begin_maps": 1, "sum_epoch": 2, "end_epoch": 1, "finish_maps": 1})
+    rules = ["begin_maps", "sum_epoch", "sum_epoch", "end_epoch", "finish_maps"]
+    for number, rule in enumerate(rules):
+        clock[0] += 60
+        display.start(number, rule, write(tmp_path / f"{number}.log"), "000")
+        display.finish(number)
+    display.close()
+    lines = stream.getvalue().splitlines()
+    assert [line.partition(",")[0] for line in lines[:-1]] == [
+        f"maps {done} of 5 jobs" for done in range(1, 5)
+    ]
+    assert lines[-1] == "maps       2 maps (4 min)"
+
+
 def test_a_narrow_terminal_keeps_to_one_line(clock, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     stream = Terminal()

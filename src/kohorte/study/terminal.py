@@ -62,6 +62,9 @@ _OWN_WARNING = re.compile(r"\S*/kohorte/.*?:\d+: UserWarning: (.*?)(?:\n  .*)?",
 _PLACE = re.compile(r'^WorkflowError in file "[^"]*common\.smk", line \d+:\n')
 _LINES = re.compile(r'^  File "[^"]*", line \d+, in .*\n?', re.MULTILINE)
 
+#: Rules that end with maps; others of the stage are parts of epochs.
+_TRAINING = ("train_realizations", "finish_maps")
+
 #: What Snakemake says of a job that failed, beside the job's own words.
 _NOISE = ["CalledProcessError", "At least one job did not complete", "Exiting because a job"]
 _NOISE += ["Shutting down", "Removing output files", "Trying to restart"]
@@ -176,6 +179,7 @@ class Display:
         self._stages: dict[str, Stage] = {}
         self._jobs: dict[int, Job] = {}
         self._maps: dict[str, int] = {}  # that each batch has
+        self._by_epochs = False  # whether maps are trained in jobs of parts of epochs
         self._batches: list[str] = []  # that are trained in this run, as far as they were started
         self._trained = self._kept = 0
         self._errors: dict[int, list[str]] = {}
@@ -195,6 +199,7 @@ class Display:
     def plan(self, counts: Mapping[str, int]) -> None:
         """Take the number of jobs of each rule."""
         with self._lock:
+            self._by_epochs = "sum_epoch" in counts
             for rule, count in counts.items():
                 if rule != "total":
                     self._stages.setdefault(stage_of(rule), Stage()).total += count
@@ -219,6 +224,8 @@ class Display:
         """Take a job that begins."""
         stage = stage_of(rule)
         paths = [Path(log) for log in logs]
+        if rule not in _TRAINING:
+            batch = ""
         with self._lock:
             if not paths:
                 return  # a target, which does nothing
@@ -366,7 +373,7 @@ class Display:
         if stage.begun is None or stage.done >= stage.total:
             return ""
         done, total, new = float(stage.done), stage.total, float(stage.done)
-        if name == "maps" and self._maps:
+        if name == "maps" and self._maps and not self._by_epochs:
             running = [job for job in self._jobs.values() if job.batch]
             # Batches that were not started yet are those that are left, of average size.
             known = sum(self._maps.get(batch, 0) for batch in self._batches)
@@ -380,6 +387,8 @@ class Display:
             shown = f"{whole} of {total}"
         else:
             shown = f"{stage.done} of {total}" if total > 1 else ""
+            if name == "maps" and self._by_epochs:
+                shown += " jobs"
         left = ""
         elapsed = time.monotonic() - stage.begun
         if done >= total:
