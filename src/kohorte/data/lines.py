@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from kohorte._checks import extra
-from kohorte.data.names import WHITESPACE
+from kohorte.data.names import PACKED, WHITESPACE, extension
 from kohorte.data.reading import ReadOptions
 from kohorte.errors import ConfigError, DataError
 
@@ -98,6 +98,11 @@ def _unpack(title: str, file: IO[bytes]) -> Iterator[Any]:
     file.seek(0)
     kind = next((kind for mark, kind in _PACKED.items() if start.startswith(mark)), None)
     if kind is None:
+        if (called := extension(title)) in PACKED:
+            raise DataError(
+                f"{title}: is called {called}, but does not begin like one: it is damaged, or is "
+                "not packed and has to be called as what it is"
+            )
         yield file
     elif kind == "gzip":
         with gzip.GzipFile(fileobj=file) as stream:
