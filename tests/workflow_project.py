@@ -153,7 +153,12 @@ def content(results):
 
 def assert_same(one, two):
     assert one.keys() == two.keys()
-    assert [key for key in one if not np.array_equal(one[key], two[key])] == []
+    assert [key for key in one if not _equal(one[key], two[key])] == []
+
+
+def _equal(one, two):
+    is_number = all(np.asarray(value).dtype.kind == "f" for value in (one, two))
+    return np.array_equal(one, two, equal_nan=is_number)
 
 
 @contextlib.contextmanager

@@ -121,6 +121,12 @@ class ColumnSource(Source):
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column in its own type; with gaps as floats, or text with None."""
+        if (kind := self._columns[self.names[column]].dtype).names:
+            raise DataError(
+                f"{self.title}: column {self.names[column]!r} has records of several fields "
+                f"({', '.join(map(repr, kind.names))}), where one value for each row is wanted; name "
+                "a column of plain values"
+            )
         values = self._load(column, rows)
         mask = np.ma.getmaskarray(values)
         values = np.ma.getdata(values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kohorte.maps.metrics import rowwise
@@ -55,7 +57,18 @@ def outlier_threshold(novelty: np.ndarray) -> float:
     known = novelty[np.isfinite(novelty)]
     if known.size == 0:
         return float("inf")
-    middle, upper = np.quantile(np.cbrt(known), [0.5, _UPPER])
+    ranked = np.sort(known)
+    middle, upper = _root_quantile(ranked, 0.5), _root_quantile(ranked, _UPPER)
     far = middle + _FAR * (upper - middle) / _NORMAL
     # Where most points have the same novelty, rounding must not put it above itself.
-    return max(float(far**3), float(np.quantile(known, _UPPER)))
+    return max(far * far * far, float(np.quantile(known, _UPPER)))
+
+
+def _root_quantile(ranked: np.ndarray, share: float) -> float:
+    """Return a quantile of the cube roots of ascending values, by the C library alone.
+
+    NumPy's own cube roots have other last bits on other processors.
+    """
+    below, part = divmod(share * (ranked.size - 1), 1)
+    low, high = (math.cbrt(ranked[min(int(below) + k, ranked.size - 1)]) for k in (0, 1))
+    return low + (high - low) * part
