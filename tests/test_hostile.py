@@ -421,12 +421,23 @@ def test_damaged_files_are_read_or_named(whole, tmp_path, monkeypatch, suffix, c
         ("t.csv.xz", lzma.compress(b"a,b\n1,2\n3,4\n") + b"garbage", "truncated or damaged"),
         ("t.csv.bz2", bz2.compress(b"a,b\n1,2\n3,4\n")[:-5], "the end of the packed data is"),
         ("t.csv.zip", b"PK\5\6" + bytes(18), "is a zip archive of 0 files"),
+        ("t.csv.zip", b"\n\x08\n\n", "is called .zip, but does not begin like one"),
         ("t.csv", "a,b\n1,2\n".encode("utf-16-be"), "such as 'utf-16-be'"),
     ],
 )
 def test_what_lies_behind_a_packed_file(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name, says)
+
+
+@pytest.mark.parametrize("kind", ["?", "<i4"])
+def test_records_where_one_value_is_wanted(tmp_path, kind):
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = np.arange(4.0)
+        file["labels"] = np.zeros(4, dtype=[("a", kind), ("b", kind)])
+    with pytest.raises(DataError, match=r"t\.h5: column 'labels' has records of several fields"):
+        read_table(path, label="labels")
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,8 @@ class ColumnSource(Source):
         if (kind := self._columns[self.names[column]].dtype).names:
             raise DataError(
                 f"{self.title}: column {self.names[column]!r} has records of several fields "
-                f"({', '.join(map(repr, kind.names))}), where one value for each row is wanted; name "
-                "a column of plain values"
+                f"({', '.join(map(repr, kind.names))}), where one value for each row is wanted; "
+                "name a column of plain values"
             )
         values = self._load(column, rows)
         mask = np.ma.getmaskarray(values)
