@@ -133,8 +133,8 @@ def test_older_processors_give_the_same_bits(here, older):
 def test_older_processors_give_the_same_study(root, tmp_path, kind):
     """All contents: maps, ensemble, tables, figures, report and the list of their checksums.
 
-    Matplotlib places what it draws by products of BLAS: of a picture single pixels may be shaded
-    otherwise, and then what holds it, or lists its checksum, differs, too.
+    Colours of a picture may be one step of a colour scale further, which Matplotlib rounds from
+    floats, and then what holds the picture, or lists its checksum, differs, too.
     """
     config = {**TINY, "structure": {"references": 0}, **in_sections(KINDS[kind])}
     found, pictures = {}, {}
@@ -153,7 +153,7 @@ def test_older_processors_give_the_same_study(root, tmp_path, kind):
         for name, picture in pictures[None].items():
             away = np.abs(picture - pictures[older][name])
             if away.any():
-                assert np.count_nonzero(away.any(axis=2)) <= 20, name
+                assert away.max() <= 4, name
                 differing |= {f"{name}.png", f"{name}.pdf", "report.html", "MANIFEST"}
         same = [{k: v for k, v in found[o].items() if k not in differing} for o in (None, older)]
         assert_same(*same)
