@@ -436,6 +436,15 @@ def test_what_lies_behind_a_packed_file(tmp_path, name, content, says):
     refused(tmp_path / name, says)
 
 
+@pytest.mark.parametrize("inner", ["features", "g/h"])
+def test_groups_that_lead_back_to_themselves(tmp_path, inner):
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w") as file:
+        file[inner] = file["/"]
+    with pytest.raises(DataError, match=r"t\.h5: group .* leads back to itself"):
+        read_table(path)
+
+
 @pytest.mark.parametrize("kind", ["?", "<i4"])
 def test_records_where_one_value_is_wanted(tmp_path, kind):
     path = tmp_path / "t.h5"

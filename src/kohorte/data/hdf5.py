@@ -253,13 +253,14 @@ def find_columns(title: str, file: h5py.File, options: ReadOptions) -> tuple[str
     group = file
     if key != ReadOptions.feature_dataset or file.id.links.exists(key.encode()):
         group = _follow(title, file, key, ())
+    passed: set[int] = set()
     while isinstance(group, h5py.Group) and "pandas_type" not in group.attrs:
         inner = _groups(group)
         if "columns" in inner and not _datasets(group):
             return group["columns"].name, "{}/data"
         if _datasets(group) or len(inner) != 1:
             break
-        group = group[inner[0]]
+        group = _enter(title, group, inner[0], passed)
     return (group if isinstance(group, h5py.Group) else group.parent).name, "{}"
 
 
@@ -271,6 +272,7 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
         group = file
     else:
         group = _follow(title, file, key, ())
+    passed: set[int] = set()
     while isinstance(group, h5py.Group):
         kind = group.attrs.get("pandas_type")
         if kind is not None:
@@ -295,12 +297,21 @@ def _open_columns(title: str, file: h5py.File, options: ReadOptions) -> ColumnSo
                 )
             return _open_group(title, file, group, _plain_columns(title, file, group), options)
         else:
-            group = group[inner[0]]
+            group = _enter(title, group, inner[0], passed)
     if group.dtype.names is None:
         return None
     columns = _records(title, file, group)
     _add_others(title, file, options, columns)
     return ColumnSource(title, columns, options)
+
+
+def _enter(title: str, group: h5py.Group, inner: str, passed: set[int]) -> h5py.HLObject:
+    """Go into a group of a group; DataError where that leads round to one of those `passed`."""
+    passed.add(h5py.h5o.get_info(group.id).addr)
+    found = group[inner]
+    if h5py.h5o.get_info(found.id).addr in passed:
+        raise DataError(f"{title}: group {found.name!r} leads back to itself, and has no table")
+    return found
 
 
 def _groups(group: h5py.Group) -> list[str]:
