@@ -179,7 +179,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     u_matrix_, basins_, centroids_, node_clusters_, cluster_centroids_
         (M,) float64, and what `kohorte.maps.segments.Segments` has.
     quality_, quantization_error_, topographic_error_
-        The dict of `kohorte.maps.quality.measure_quality`, with the `separation` of the clusters;
+        The dict of `kohorte.maps.quality.measure_quality`, with its `cluster_separation`;
         two of its values.
     history_, n_iter_, seconds_
         A `kohorte.maps.history.History`; steps, epochs or parts of training, where it was recorded;

@@ -88,7 +88,7 @@ class Realization:
     centroids and clusters are as in `kohorte.maps.segments.Segments`. `winners` (N,) int32 are the
     nodes nearest to the points, `labels` (N,) the clusters of the points, in the smallest unsigned
     type that holds K - 1, and `hits` (M,) int64 the points of each node. `quality` is that of
-    `kohorte.maps.quality.measure_quality`, with the `separation` of the clusters; `seconds` has the
+    `kohorte.maps.quality.measure_quality`, with its `cluster_separation`; `seconds` has the
     time spent on train (with the start), winners, segment and quality; `history` is what was
     recorded in training.
     """
