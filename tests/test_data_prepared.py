@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from planning import plain_data, write_data
 from workflow_project import rewriting
@@ -150,3 +152,24 @@ class TestMapped:
         mapped = store.read_data(path, mapped=True)
         assert type(mapped.features) is np.ndarray
         np.testing.assert_array_equal(mapped.features, features)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5", "parquet"])
+def test_nan_that_signals_is_a_missing_value_like_any_other(schema, tmp_path, kind):
+    values = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    values.view(np.uint32)[3, 1] = 0x7FA00000
+    path = tmp_path / f"t.{kind}"
+    if kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["features"] = values
+    elif kind == "parquet":
+        pq.write_table(pa.table({f"feature_{k}": c for k, c in enumerate(values.T)}), path)
+    else:
+        np.save(path, values) if kind == "npy" else np.savez(path, features=values)
+    with pytest.raises(DataError, match="data row 3: missing value"):
+        write_data(tmp_path / "data.h5", schema, source=str(path))
+    data = store.read_data(
+        write_data(tmp_path / "data.h5", schema, source=str(path), missing="skip")
+    )
+    assert data.n_missing == 1
+    assert np.isnan(data.features[3, 1])

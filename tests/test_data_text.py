@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import logging
 import lzma
 import re
@@ -68,6 +69,15 @@ class TestFiles:
             says = "of 2 files; unpack" if len(members) == 2 else "is a spreadsheet"
             with pytest.raises(DataError, match=says):
                 read_table(tmp_path / "t.csv.zip")
+
+    def test_a_zip_of_a_version_to_come(self, write):
+        with io.BytesIO() as stream:
+            with zipfile.ZipFile(stream, "w") as archive:
+                archive.writestr("a.csv", PLAIN)
+            content = bytearray(stream.getvalue())
+        content[content.index(b"PK\1\2") + 6] = 255  # the version that is needed
+        with pytest.raises(DataError, match=r"cannot be unpacked here \(zip file version 25\.5\)"):
+            read_table(write(bytes(content), "t.csv.zip"))
 
     def test_a_packed_line_that_fills_the_memory(self, write, monkeypatch):
         monkeypatch.setattr("kohorte.data.lines._LONGEST", 5000)

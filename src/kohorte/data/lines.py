@@ -120,7 +120,9 @@ def _unpack(title: str, file: IO[bytes]) -> Iterator[Any]:
         except OSError as error:
             raise DataError(f"{title}: is packed, and truncated or damaged ({error})") from error
     else:
-        with zipfile.ZipFile(file) as archive:
+        with _unpacking(title):
+            archive = zipfile.ZipFile(file)
+        with archive:
             members = [name for name in archive.namelist() if not name.endswith("/")]
             if "[Content_Types].xml" in members or "mimetype" in members:
                 raise DataError(
@@ -130,14 +132,21 @@ def _unpack(title: str, file: IO[bytes]) -> Iterator[Any]:
                 raise DataError(
                     f"{title}: is a zip archive of {len(members)} files; unpack it and name one"
                 )
-            try:
+            with _unpacking(title):
                 member = archive.open(members[0])
-            except (RuntimeError, NotImplementedError) as error:  # a password, another method
-                raise DataError(
-                    f"{title}: is a zip archive that cannot be unpacked here ({error}); unpack it"
-                ) from error
             with member:
                 yield member
+
+
+@contextmanager
+def _unpacking(title: str) -> Iterator[None]:
+    """Turn what asks for a password, another method or a later version of zip into a DataError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise DataError(
+            f"{title}: is a zip archive that cannot be unpacked here ({error}); unpack it"
+        ) from error
 
 
 class _Unpacked(io.RawIOBase):

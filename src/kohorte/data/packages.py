@@ -130,5 +130,5 @@ def read_member(archive: str | Path, name: str) -> bytes:
             return member.read()
     except KeyError:
         raise DataError(f"{archive}: has no file {name!r}") from None
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
         raise DataError(f"{archive}: is damaged ({type(error).__name__}: {error})") from None

@@ -239,6 +239,9 @@ class MarkedSource(Source):
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""
         values = self.origin.read(columns, rows)
+        # NaN that would signal, which damaged files hold, becomes NaN that does not.
+        with np.errstate(invalid="ignore"):
+            values = np.multiply(values, 1, out=values if values.flags.writeable else None)
         absent = self._rules.in_numbers(values)
         return values if absent is None else np.where(absent, values.dtype.type(np.nan), values)
 
