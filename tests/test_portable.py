@@ -73,6 +73,9 @@ lattice = Lattice(20, 16)
 sheet = lattice.coordinates() @ rng.normal(size=(2, 5)) / 8
 near = sheet[rng.integers(320, size=2000)] + rng.normal(size=(2000, 5))
 found["blocks"] = digest(*find_two_winners(near, sheet, lattice=lattice))
+for metric in ("euclidean", "cosine"):
+    options = {"lattice": lattice, "metric": metric}
+    found[f"ties, {metric}"] = digest(*find_two_winners(near.round(), sheet.round(), **options))
 overlaps = count_overlaps(labels)
 values = gsum(overlaps)
 separation = separate(values[rank_clusters(values)])

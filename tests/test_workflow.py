@@ -70,8 +70,10 @@ def test_the_summary_ends_the_run(finished, root):
 
 
 def _labels(summary):
-    """What each line starts with: its indent and first word; lines that go on from one, as the points
-    in doubt do where there are any, are left out."""
+    """What each line starts with: its indent and first word.
+
+    Lines that go on from one, as the points in doubt do where there are any, are left out.
+    """
     lines = [line for line in summary.split("\n") if not line.startswith(" " * 15)]
     return [re.match(r" *[A-Za-z]+", line)[0] for line in lines]
 

@@ -302,7 +302,7 @@ def test_figure_shows_ratios_and_published_times(table, published):
     np.testing.assert_allclose(job.lines[1].get_ydata(), awesom["seconds"])
 
 
-def test_published_figure_has_all_times_and_their_ratios(table, published):
+def test_published_figure_has_all_times_and_their_ratios(table, published, records):
     features = sorted(TINY.growth_features)
     known = published[published["task"] == "som"].assign(n_features=features[0])
     published = pd.concat([published[published["task"] == "sce"], known])
@@ -318,9 +318,13 @@ def test_published_figure_has_all_times_and_their_ratios(table, published):
         ],
         columns=["case", "implementation", "n_points", "n_realizations", "seconds"],
     )
-    figure = joss_figure(table, ensemble, published)
+    figure = joss_figure(table, ensemble, published, records)
     assert text_faults(figure) == []
     times, _, sce, sce_ratios = figure.axes
+    for axes, task in ((times, "som"), (sce, "sce")):
+        own = records[records["task"] == task]
+        stars = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "*"]
+        np.testing.assert_array_equal(stars, own[["n_points", "seconds"]])
     ours = table[(table["case"] == "analysis") & (table["implementation"] == "kohorte")]
     for f in features:
         rows = ours[ours["n_features"] == f]

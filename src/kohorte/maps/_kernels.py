@@ -11,6 +11,7 @@ for. All results are the same on every machine: each lane adds up its features f
 the last with fused multiply-adds in float32, and ties go to the lowest node.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,37 +131,52 @@ class _Code:
         return self.builder.zext(self.builder.bitcast(truths, ir.IntType(LANES)), _LONG)
 
     @contextmanager
-    def _while_any(self, left: ir.Value) -> Iterator[ir.Value]:
-        """Run the code of the block, with the bits at `left`, for as long as any is set."""
+    def _while_any(self, words: list[ir.Value]) -> Iterator[None]:
+        """Run the code of the block for as long as any bit of the words is set."""
         builder = self.builder
         test, body, end = (builder.append_basic_block(f"bits.{name}") for name in "abc")
         builder.branch(test)
         builder.position_at_end(test)
-        some = builder.icmp_unsigned("!=", builder.load(left), self.long(0))
-        builder.cbranch(some, body, end)
+        left = functools.reduce(builder.or_, map(builder.load, words))
+        builder.cbranch(builder.icmp_unsigned("!=", left, self.long(0)), body, end)
         builder.position_at_end(body)
-        yield builder.load(left)
+        yield
         builder.branch(test)
         builder.position_at_end(end)
 
     @contextmanager
     def each_bit(self, left: ir.Value) -> Iterator[ir.Value]:
-        """Run the code of the block for each bit that is set at `left`, and clear it."""
+        """Run the code of the block for each bit set at `left`, with its place, and clear it."""
         builder = self.builder
-        with self._while_any(left) as bits:
+        with self._while_any([left]):
+            bits = builder.load(left)
             yield builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
             builder.store(builder.and_(bits, builder.sub(bits, self.long(1))), left)
 
     @contextmanager
-    def each_two_bits(self, left: ir.Value) -> Iterator[tuple[ir.Value, ir.Value, ir.Value]]:
-        """Do as each_bit for two bits at a time, and whether there is a second one."""
-        builder = self.builder
-        with self._while_any(left) as bits:
+    def each_two_bits(self, words: list[ir.Value]) -> Iterator[tuple[ir.Value, ir.Value, ir.Value]]:
+        """Do as each_bit for two bits of one or two words, and whether there is a second one.
+
+        Both are bits of one word. Which one is no branch, as the processor could not foresee it.
+        """
+        builder, first, is_first = self.builder, self.long(0), None
+        with self._while_any(words):
+            loaded = [builder.load(word) for word in words]
+            bits = loaded[0]
+            if len(words) == 2:
+                is_first = builder.icmp_unsigned("!=", bits, self.long(0))
+                bits = builder.select(is_first, *loaded)
+                first = builder.select(is_first, self.long(0), self.long(WORD))
             rest = builder.and_(bits, builder.sub(bits, self.long(1)))
             one = builder.cttz(bits, ir.Constant(ir.IntType(1), 1))
             other = builder.cttz(rest, ir.Constant(ir.IntType(1), 0))
-            yield one, other, builder.icmp_unsigned("!=", rest, self.long(0))
-            builder.store(builder.and_(rest, builder.sub(rest, self.long(1))), left)
+            is_there = builder.icmp_unsigned("!=", rest, self.long(0))
+            yield builder.add(first, one), builder.add(first, other), is_there
+            rest = builder.and_(rest, builder.sub(rest, self.long(1)))
+            if is_first is not None:
+                builder.store(builder.select(is_first, loaded[1], rest), words[1])
+                rest = builder.select(is_first, rest, self.long(0))
+            builder.store(rest, words[0])
 
     def sums(
         self,
@@ -711,50 +727,81 @@ def _look_first(
     point = code.at(x, builder.mul(row, code.long(n_features)))
     found = _Found(code, n_best)
     for pair in _values(code, point, (weights, bias, ids), block, n_features):
-        found.take(pair, lower=True)
+        found.take(pair, lower=False)
     least = found.over_lanes()[-1][0]
     builder.store(builder.extract_element(least, _INT(0)), code.at(value, row))
 
 
-def _look_further(
+def _find_near(
     code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
 ) -> ir.Value:
-    """Write the code of _look: look at all blocks but those whose bound - r reach > limit.
+    """Write the code of _near: set the bits of all blocks but those whose bound - r reach > limit.
 
-    Arrays are x, weights, bias, ids, bounds, radii, reach, limit, nodes; numbers row, blocks, and
-    the place in `nodes` of the n_best nodes that are found. Returns how many blocks it looked at.
+    Arrays are bounds, radii, reach, limit, near; numbers row, blocks, and the words of a row of
+    `near`. Returns how many blocks that are.
     """
     builder, long = code.builder, code.long
-    x, weights, bias, ids, bounds, radii, reach, limit, nodes = pointers
-    row, n_blocks, place = numbers
-    found, also = _Found(code, n_best), _Found(code, n_best)
+    bounds, radii, reach, limit, near = pointers
+    row, n_blocks, n_words = numbers
     back = code.spread(builder.fneg(builder.load(code.at(reach, row))))
     most = code.spread(builder.load(code.at(limit, row)))
-    point = code.at(x, builder.mul(row, long(n_features)))
     lows = code.at(bounds, builder.mul(row, n_blocks))
-    left = cgutils.alloca_once(builder, _LONG)
-    looks = cgutils.alloca_once_value(builder, long(0))
-    with cgutils.for_range_slice(builder, long(0), n_blocks, long(WORD), _LONG) as (first, _):
+    words = code.at(near, builder.mul(row, n_words))
+    count = cgutils.alloca_once_value(builder, long(0))
+    with cgutils.for_range_slice(builder, long(0), n_blocks, long(WORD), _LONG) as (first, number):
         word = long(0)
         for v in range(0, WORD, LANES):
             radius = code.load(code.at(radii, first, long(v)))
             low = code.fma(radius, back, code.load(code.at(lows, first, long(v))))
-            near = builder.not_(builder.fcmp_ordered(">", low, most))
-            word = builder.or_(word, builder.shl(code.bits(near), long(v)))
-        builder.store(word, left)
-        builder.store(builder.add(builder.load(looks), builder.ctpop(word)), looks)
+            is_near = builder.not_(builder.fcmp_ordered(">", low, most))
+            word = builder.or_(word, builder.shl(code.bits(is_near), long(v)))
+        builder.store(word, code.at(words, number))
+        builder.store(builder.add(builder.load(count), builder.ctpop(word)), count)
+    return builder.load(count)
+
+
+def _look_further(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> None:
+    """Write the code of _look: find the best nodes of the blocks whose bits are set.
+
+    Arrays are x, weights, bias, ids, near, nodes; numbers row, blocks, the words of a row of
+    `near`, and the place in `nodes` of the n_best nodes that are found.
+    """
+    builder, long = code.builder, code.long
+    x, weights, bias, ids, near, nodes = pointers
+    row, n_blocks, n_words, place = numbers
+    # One for each of two blocks that fill a vector, else for each vector of a block: in each lane
+    # nodes must fall from one that is taken to the next.
+    kept = _Found(code, n_best), _Found(code, n_best)
+    point = code.at(x, builder.mul(row, long(n_features)))
+    lines = code.at(near, builder.mul(row, n_words))
+
+    def look(number: ir.Value, count: int) -> None:
+        """Look at the blocks of some words."""
+        words = [cgutils.alloca_once(builder, _LONG) for _ in range(count)]
+        for k, word in enumerate(words):
+            builder.store(builder.load(code.at(lines, number, long(k))), word)
+        first = builder.mul(number, long(WORD))
         # Two at a time, that do not wait for each other; the second may be the empty block behind
         # the last one.
-        with code.each_two_bits(left) as (one, other, is_there):
+        with code.each_two_bits(words) as (one, other, is_there):
             other = builder.select(is_there, builder.add(first, other), n_blocks)
-            for kept, block in ((found, builder.add(first, one)), (also, other)):
-                for pair in _values(code, point, (weights, bias, ids), block, n_features):
-                    kept.take(pair, lower=True)
-    for pair in also.now():
-        found.take(pair, lower=False)
-    for k, (_, node) in enumerate(found.over_lanes()):
+            blocks = builder.add(first, one), other
+            for k, block in enumerate(blocks):
+                pairs = _values(code, point, (weights, bias, ids), block, n_features)
+                for v, pair in enumerate(pairs):
+                    kept[k if len(pairs) == 1 else v].take(pair, lower=True)
+
+    even = builder.and_(n_words, long(-2))
+    with cgutils.for_range_slice(builder, long(0), even, long(2), _LONG) as (number, _):
+        look(number, 2)
+    with builder.if_then(builder.icmp_signed("<", even, n_words)):
+        look(even, 1)
+    for pair in kept[1].now():
+        kept[0].take(pair, lower=False)
+    for k, (_, node) in enumerate(kept[0].over_lanes()):
         builder.store(builder.extract_element(node, _INT(0)), code.at(nodes, place, long(k)))
-    return builder.load(looks)
 
 
 #: Vectors of blocks in a panel of their centres.
@@ -771,7 +818,8 @@ SLACK = 8, 32
 
 _bounds = _make_block_function(types.void, _bound_blocks)
 _first_values = _make_block_function(types.void, _look_first)
-_look = _make_block_function(types.int64, _look_further)
+_near = _make_block_function(types.int64, _find_near)
+_look = _make_block_function(types.void, _look_further)
 
 
 @njit(nogil=True, cache=True)
@@ -847,6 +895,8 @@ def search_blocks(
     x = np.zeros(BLOCK_POINTS * n_features, np.float32)
     bounds = aligned_floats(BLOCK_POINTS * n_blocks)
     bounds[:] = NOWHERE
+    n_words = n_blocks // WORD
+    near = np.empty(BLOCK_POINTS * n_words, np.int64)
     start = np.empty(BLOCK_POINTS, np.int32)
     value, square, reach, limit = np.empty((4, BLOCK_POINTS), np.float32)
     share = np.float32((SLACK[0] * n_features + SLACK[1]) * 2.0**-24)
@@ -871,10 +921,15 @@ def search_blocks(
             above = value[r] - lowest + slack
             reach[r] = np.sqrt(max(np.float32(0), square[r] + above + above))
             limit[r] = above + slack
+        # All bits before all looks, which are branches: foreseen wrongly, they are noticed at once.
         for r in range(count):
-            looks += _look(
-                (x, flat, bias, ids, bounds, radii, reach, limit, out),
-                (r, n_blocks, (first + r) * n_best),
+            looks += _near(
+                (bounds, radii, reach, limit, near), (r, n_blocks, n_words), features, ranks
+            )
+        for r in range(count):
+            _look(
+                (x, flat, bias, ids, near, out),
+                (r, n_blocks, n_words, (first + r) * n_best),
                 features,
                 ranks,
             )

@@ -58,8 +58,18 @@ TOPOLOGIES = {
 @functools.lru_cache(maxsize=16)
 def _blocks(xdim: int, ydim: int, size: int) -> npt.NDArray[np.int64]:
     width = -(-xdim // -(-xdim // math.isqrt(size)))
-    count = -(-ydim // (size // width))
-    edges = [ydim * k // count for k in range(count + 1)]
+    height = size // width
+    count = -(-ydim // height)
+    # Strips of rows, as high as each other or the last one half as high: what needs fewer blocks.
+    choices = [[ydim * k // count for k in range(count + 1)]]
+    if 2 * (ydim % height) == height:
+        choices.append([*range(0, ydim, height), ydim])
+
+    def blocks_of(edges: list[int]) -> int:
+        heights = (last - first for first, last in itertools.pairwise(edges))
+        return sum(-(-xdim // (size // height)) for height in heights)
+
+    edges = min(choices, key=blocks_of)
     nodes = np.arange(xdim * ydim).reshape(ydim, xdim)
     strips = []
     for first, last in itertools.pairwise(edges):

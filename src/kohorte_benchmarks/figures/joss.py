@@ -67,15 +67,18 @@ _DASHES = ("-", "--", ":")
 
 
 @paper_style()
-def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFrame) -> Figure:
+def joss_figure(
+    maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFrame, records: pd.DataFrame
+) -> Figure:
     """Draw times of whole maps and ensembles against points, and ratios to the legacy programs'.
 
     Ratios divide the published time of the legacy program, interpolated between its own numbers of
     points, by the time of each other one: of different machines where that one was measured here.
     The published times on a GPU have those of the legacy program on the same node above them.
+    Records are stars: other work than that of the curves, and no ratio.
 
-    `maps` and `ensemble` are the tables of those modules of kohorte_benchmarks, `published` is
-    published_timings.csv beside them.
+    `maps` and `ensemble` are the tables of those modules of kohorte_benchmarks, `published` and
+    `records` are published_timings.csv and records.csv beside them.
     """
     figure = new_figure(DOUBLE_COLUMN, 5.4)
     halves = figure.subfigures(1, 2, squeeze=False).ravel()
@@ -90,14 +93,18 @@ def joss_figure(maps: pd.DataFrame, ensemble: pd.DataFrame, published: pd.DataFr
             *((name, measured) for name in ("popsom7", "MiniSom", "kohorte")),
         ]
     }
-    handles = _draw_half(halves[0], curves, _MAPS, dashes, "POPSOM", "ab", "Whole map")
+    stars = {task: records[records["task"] == task] for task in ("som", "sce")}
+    handles = _draw_half(
+        halves[0], curves, _MAPS, dashes, "POPSOM", "ab", "Whole map", stars["som"]
+    )
     if len(dashes) > 1:
         for f, line in dashes.items():
             handles.append(Line2D([], [], color=INK, ls=line, lw=1, label=f"F = {f:.0f}"))
     left = handles
     curves = {(name, 0): found for name, found in _ensemble_curves(ensemble, published).items()}
     handles = _draw_half(
-        halves[1], curves, _ENSEMBLES, {0: "-"}, "legacy, cpu", "cd", "Ensemble, R = 20, C = 7"
+        *(halves[1], curves, _ENSEMBLES, {0: "-"}, "legacy, cpu", "cd"),
+        *("Ensemble, R = 20, C = 7", stars["sce"]),
     )
     lines = max(-(-len(entries) // 2) for entries in (left, handles))
     for half, entries in zip(halves, (left, handles), strict=True):
@@ -147,6 +154,7 @@ def _draw_half(
     legacy: str,
     letters: str,
     title: str,
+    records: pd.DataFrame,
 ) -> list[Artist]:
     """Draw times above, ratios below; return legend entries of what there is."""
     times, ratios = half.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
@@ -164,6 +172,10 @@ def _draw_half(
             ratio = _interpolate(base, inside.index.to_numpy(float)) / inside
             ratios.plot(inside.index, ratio, **style, ls=line)
         handles.append(Line2D([], [], label=kind.label, **style))
+    star: Style = {**kinds["kohorte"].style(), "marker": "*", "ms": 8, "ls": ""}
+    for _, record in records.iterrows():
+        times.plot(record["n_points"], record["seconds"], **star)
+        handles.append(Line2D([], [], label=record["label"], **star))
     ratios.axhline(1, color=INK, lw=0.6, zorder=1)
     for axes in (times, ratios):
         log_axes(axes)

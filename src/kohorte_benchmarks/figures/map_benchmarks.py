@@ -100,9 +100,8 @@ def _draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
             axes.plot([1, ratio], [position, position], color=colour, lw=1.0)
             axes.plot(ratio, position, color=colour, ls="", marker="o", ms=4.5)
             number: Style = {"ha": "left", "textcoords": "offset points", "va": "center"}
-            axes.annotate(
-                f"{ratio:.3g}", (max(ratio, 1), position), (5, 0), **number, fontsize=SMALL
-            )
+            shown = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.3g}"
+            axes.annotate(shown, (max(ratio, 1), position), (5, 0), **number, fontsize=SMALL)
             axes.text(-0.01, position, _label(case, row), ha="right", **text)
             ratios.append(ratio)
         position += 1.3

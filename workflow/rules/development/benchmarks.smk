@@ -156,6 +156,7 @@ rule plot_joss:
         maps="results/benchmarks/maps.csv",
         ensemble="results/benchmarks/ensemble.csv",
         published="src/kohorte_benchmarks/published_timings.csv",
+        records="src/kohorte_benchmarks/records.csv",
     output:
         pdf="results/benchmarks/joss.pdf",
         png="results/benchmarks/joss.png",
