@@ -61,6 +61,34 @@ def test_every_metric_and_lattice_equals_the_plain_trainer_bit_for_bit(
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("topology", "periodic"), KINDS)
+@given(
+    sides=st.tuples(st.integers(16, 40), st.integers(1, 12)),
+    radius=st.sampled_from([0, 0.7, 2, 5.5, 9, 40]),
+    n_features=st.sampled_from([1, 5]),
+    has_ties=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_code_of_its_own_for_a_number_of_features_changes_no_bit(
+    topology, periodic, sides, radius, n_features, has_ties, seed
+):
+    if topology == "hexagonal" and periodic:
+        sides = sides[0], sides[1] + sides[1] % 2
+    rng, lattice = np.random.default_rng(seed), Lattice(*sides, topology, periodic)
+    start = rng.normal(size=(lattice.n_nodes, n_features))
+    features = rng.normal(size=(40, n_features))
+    if has_ties:
+        start, features = start.round(), features.round()
+    options = {"alpha": 0.5, "order": rng.integers(40, size=60), "kernel": rng.choice([*KERNELS])}
+    options |= {"radius": radius, "radius_schedule": "constant", "steps": 60}
+    found = {}
+    for work in (0, np.inf):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(online, "SPECIAL_WORK", work)
+            found[work] = train_online(features, lattice, start, **options)
+    assert found[0].tobytes() == found[np.inf].tobytes()
+
+
 def test_the_published_schedule_on_the_lattices_that_it_was_not_made_for():
     # A hexagonal lattice counts links, a periodic one goes the short way.
     rng = np.random.default_rng(3)
@@ -92,14 +120,16 @@ def test_epochs_are_passes_during_which_schedules_stand_still():
     np.testing.assert_allclose(found, weights, atol=1e-4)
 
 
-def test_lattices_larger_than_a_block_of_the_kernel():
+def test_lattices_larger_than_a_block_of_the_kernel(monkeypatch):
     rng = np.random.default_rng(5)
     features = rng.normal(size=(50, 7)).astype(np.float32)
     start = rng.random((30 * 40, 7), dtype=np.float32)
     order = rng.integers(50, size=400)
     expected = oracle.train(features, 30, 40, start, order, 400, 0.9, "decay")
-    found = train_online(features, Lattice(30, 40), start, steps=400, alpha=0.9, order=order)
-    np.testing.assert_array_equal(found, expected)
+    for work in (online.SPECIAL_WORK, 0):
+        monkeypatch.setattr(online, "SPECIAL_WORK", work)
+        found = train_online(features, Lattice(30, 40), start, steps=400, alpha=0.9, order=order)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_lowest_index_wins_a_tie():

@@ -45,6 +45,7 @@ from kohorte import SOM, combine, count_overlaps
 from kohorte.ensemble.agreement import pairwise_ari, pairwise_nmi
 from kohorte.ensemble.significance import gsum, rank_clusters, separate
 from kohorte.ensemble.sufficiency import extrapolate_agreement
+from kohorte.maps import online
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.schedules import CURVES, learning_rates
@@ -69,6 +70,9 @@ for trainer in ("online", "batch"):
     found[trainer] = digest(som.weights_, som.labels_)
     for name, value in som.quality_.items():
         found[f"{trainer} {name}"] = digest(value)
+online.SPECIAL_WORK = 0
+som = SOM(20, 16, recipe="published", steps=3000, random_state=0).fit(points)
+found["online, many steps"] = digest(som.weights_)
 lattice = Lattice(20, 16)
 sheet = lattice.coordinates() @ rng.normal(size=(2, 5)) / 8
 near = sheet[rng.integers(320, size=2000)] + rng.normal(size=(2000, 5))

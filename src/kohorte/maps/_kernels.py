@@ -1210,6 +1210,144 @@ def train_steps(
         )
 
 
+def _search_squares(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> ir.Value:
+    """Write the code of _nearest: return the node nearest to a point, the lowest of several.
+
+    Arrays are points, weights, bias, flat, as train_squares has them; numbers the place of the
+    point among the first, and how many nodes there are with padding.
+    """
+    builder, long = code.builder, code.long
+    points, weights, bias = pointers
+    place, n_padded = numbers
+    x = [code.spread(builder.load(code.at(points, place, long(f)))) for f in range(n_features)]
+    lanes = ir.Constant(_INTS, list(range(LANES)))
+    # Three, which do not wait for each other.
+    found = [_Found(code, 1) for _ in range(3)]
+    with cgutils.for_range_slice(builder, long(0), n_padded, long(NODE_PADDING), _LONG) as (
+        passed,
+        _,
+    ):
+        # From the last node to the first: of equal values the later one counts.
+        first = builder.sub(builder.sub(n_padded, long(NODE_PADDING)), passed)
+        for v in reversed(range(NODE_PADDING // LANES)):
+            here = builder.add(first, long(v * LANES))
+            total = code.load(code.at(bias, here))
+            for f in range(n_features):
+                w = code.load(code.at(weights, builder.mul(n_padded, long(f)), here))
+                step = builder.fsub(w, x[f])
+                total = code.fma(step, step, total)
+            nodes = builder.add(code.spread(builder.trunc(here, _INT), _INTS), lanes)
+            found[v % 3].take((total, nodes), lower=True)
+    for other in found[1:]:
+        found[0].take(other.now()[0], lower=False)
+    _, node = found[0].over_lanes()[0]
+    return builder.sext(builder.extract_element(node, _INT(0)), _LONG)
+
+
+def _move_nodes(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> None:
+    """Write the code of _move: w -= h (w - p) for the nodes low..high-1, in whole rows or in one.
+
+    Arrays are weights, table, points, flat, as train_squares has them; numbers low, high, the place
+    of the point, that of h for the node `low` in the table, how many nodes the row of `low` goes
+    on, and nodes with padding and in a row, of which a vector is no longer.
+    """
+    builder, long = code.builder, code.long
+    weights, table, points = pointers
+    low, high, place, source, going_on, n_padded, xdim = numbers
+    features = range(n_features)
+    p = [code.spread(builder.load(code.at(points, place, long(f)))) for f in features]
+    lanes = ir.Constant(_INTS, list(range(LANES)))
+
+    def narrow(number: ir.Value) -> ir.Value:
+        return code.spread(builder.trunc(number, _INT), _INTS)
+
+    # Aligned as the weights are: some nodes beside the range are written as they were.
+    first = builder.and_(low, long(-LANES))
+    before = builder.sub(low, first)
+    least, most = narrow(low), narrow(high)
+    origin = cgutils.alloca_once_value(builder, builder.sub(source, before))
+    left = cgutils.alloca_once_value(builder, builder.add(going_on, before))
+    with cgutils.for_range_slice(builder, first, high, long(LANES), _LONG) as (i, _):
+        # The table's next row lies so that the next row of nodes is xdim - 1 further.
+        here, row = builder.load(origin), builder.load(left)
+        one = code.load(code.at(table, here))
+        other = code.load(code.at(table, here, builder.sub(xdim, long(1))))
+        h = builder.select(builder.icmp_signed("<", lanes, narrow(row)), one, other)
+        nodes = builder.add(narrow(i), lanes)
+        inside = builder.and_(
+            builder.icmp_signed(">=", nodes, least), builder.icmp_signed("<", nodes, most)
+        )
+        for f in features:
+            home = code.at(weights, builder.mul(n_padded, long(f)), i)
+            w = code.load(home)
+            moved = builder.fsub(w, builder.fmul(h, builder.fsub(w, p[f])))
+            code.store(builder.select(inside, moved, w), home)
+        ends = builder.icmp_signed("<=", row, long(LANES))
+        here = builder.select(ends, builder.add(here, builder.sub(xdim, long(1))), here)
+        builder.store(builder.add(here, long(LANES)), origin)
+        row = builder.select(ends, builder.add(row, xdim), row)
+        builder.store(builder.sub(row, long(LANES)), left)
+
+
+_nearest = _make_block_function(types.int64, _search_squares)
+_move = _make_block_function(types.void, _move_nodes)
+
+
+@njit(nogil=True, cache=True)
+def train_squares(
+    points: np.ndarray,
+    order: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    xdim: int,
+    ydim: int,
+    periodic: bool,
+    table: np.ndarray,
+    reach: np.ndarray,
+    features: tuple[int, ...],
+) -> None:
+    """Do as train_steps for SQUARE, to the last bit; at least LANES columns, no value missing.
+
+    `table` is flat here, with zeros before and behind it, as many as a row of nodes and LANES;
+    `features` has F entries, of anything.
+    """
+    n_features, n_padded = len(features), weights.shape[1]
+    flat, flat_points = weights.reshape(-1), points.reshape(-1)
+    stride = 2 * xdim - 1
+    for step in range(order.size):
+        place = order[step] * n_features
+        winner = _nearest((flat_points, flat, bias), (place, n_padded), features, ())
+        x, y = winner % xdim, winner // xdim
+        x_start, x_stop = max(x - reach[0], 0), min(x + reach[0] + 1, xdim)
+        y_start, y_stop = max(y - reach[1], 0), min(y + reach[1] + 1, ydim)
+        if periodic:
+            x_start, x_stop = 0, xdim
+            around = 2 * reach[1] + 1 < ydim
+            y_start, y_stop = (y - reach[1], y + reach[1] + 1) if around else (0, ydim)
+        # The place of h for the first node of all.
+        first = xdim + LANES + (y % 2 * (2 * ydim - 1) + ydim - 1 - y) * stride + xdim - 1 - x
+        is_wide = 2 * (x_stop - x_start) >= xdim
+        while y_start < y_stop:
+            # Rows in one piece, of which there are two where they go on at the other side; of wide
+            # windows all columns.
+            row = y_start % ydim
+            rows = min(y_stop - y_start, ydim - row) if is_wide else 1
+            low = row * xdim + (0 if is_wide else x_start)
+            high = (row + rows - 1) * xdim + (xdim if is_wide else x_stop)
+            column = low - row * xdim
+            _move(
+                (flat, table, flat_points),
+                (low, high, place, first + row * stride + column, xdim - column, n_padded, xdim),
+                features,
+                (),
+            )
+            y_start += rows
+
+
 @njit(nogil=True, cache=True)
 def add_points(
     points: np.ndarray,

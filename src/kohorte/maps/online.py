@@ -21,6 +21,10 @@ from kohorte.maps.winners import aligned, has_missing
 #: Steps whose schedule and order are held in memory at a time.
 STEP_BLOCK = 1 << 14
 
+#: Training has code of its own for up to so many features, from so many steps times nodes on.
+SPECIAL_FEATURES = 16
+SPECIAL_WORK = 100_000_000
+
 
 def train_online(
     features: ArrayLike,
@@ -63,7 +67,7 @@ def train_online(
     fewer of them than steps. `observer` looks at the map as training goes on, and may end it.
     ConfigError for arguments out of range, DataError for tables that cannot be used.
     """
-    from kohorte.maps._kernels import KINDS, train_steps
+    from kohorte.maps import _kernels
 
     points = as_points(features, missing=True)
     n_points, n_features = points.shape
@@ -75,13 +79,16 @@ def train_online(
         moves, per_move = as_count(steps, "steps", 1), 1
     total = moves * per_move
     alpha = as_alpha(alpha)
-    kind = KINDS[choose(METRICS, metric, "metric").kind]
+    kind = _kernels.KINDS[choose(METRICS, metric, "metric").kind]
     radii = Radii(lattice.xdim, lattice.ydim, moves, radius_schedule, radius, final_radius)
     learning_rates(learning_rate, 0, 1, moves, alpha, final_alpha)
     neighbourhood = Neighbourhood(lattice, kernel, kernel_distance)
     start = as_weights(weights, lattice.n_nodes, n_features)
     trained, bias = _padded(start)
     masked, sides = has_missing(points), (lattice.xdim, lattice.ydim, lattice.periodic)
+    # Code of their own for a number of features is worth compiling where much is to be done.
+    is_special = kind == _kernels.SQUARE and not masked and n_features <= SPECIAL_FEATURES
+    is_special &= lattice.xdim >= _kernels.LANES and total * lattice.n_nodes >= SPECIAL_WORK
     rows = _Rows(sample_order(n_points, total, order=order, rng=rng))
 
     done, in_use = 0, (np.nan, np.nan)
@@ -96,11 +103,17 @@ def train_online(
                 in_use = (n[first], rate[first])
                 table = neighbourhood.table(*in_use).astype(np.float32)
                 reach = reach_of(table)
+                if is_special:
+                    table = np.pad(table.ravel(), lattice.xdim + _kernels.LANES)
             until = done + (last - first) * per_move
             while done < until:
                 stop = until if observer is None else min(until, observer.next_look(done))
                 for taken in rows.take(stop - done):
-                    train_steps(points, taken, trained, bias, kind, masked, *sides, table, reach)
+                    job = (points, taken, trained, bias)
+                    if is_special:
+                        _kernels.train_squares(*job, *sides, table, reach, (0,) * n_features)
+                    else:
+                        _kernels.train_steps(*job, kind, masked, *sides, table, reach)
                 done = stop
                 # Weights are copied for a look alone.
                 if observer and done in observer.looks:
