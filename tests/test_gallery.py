@@ -87,7 +87,7 @@ def test_pictures_of_the_documentation_are_small(root):
 # Drawn before pictures kept their colours: a picture leaves the list when it is drawn again.
 OLD = {
     # Of measurements that need an idle machine, or a quarter of an hour of two cores and .peers.
-    *("benchmark-maps", "consensus", "consensus_rules"),
+    *("consensus", "consensus_rules"),
     # Of a simulation and maps that take most of an hour of processor time, and 7 GB.
     "plasma3d-paper-sheets",
 }
