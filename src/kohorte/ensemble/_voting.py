@@ -55,6 +55,15 @@ def elect(
 
 
 @njit(nogil=True, cache=True)
+def count_alike(codes: np.ndarray, groups: np.ndarray, winner: np.ndarray) -> int:
+    """Count the points whose clusters vote for the group that won; `groups` as `winner` in type."""
+    alike = 0
+    for p in range(codes.size):
+        alike += groups[codes[p]] == winner[p]
+    return alike
+
+
+@njit(nogil=True, cache=True)
 def add_weighted_votes(
     codes: np.ndarray,
     weights: np.ndarray,

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kohorte._portable import log
-from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps
 
 
@@ -36,59 +35,6 @@ def label_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -
     cells = a.astype(np.int64) * shape[1] + b
     table = np.bincount(cells, weights=weights, minlength=shape[0] * shape[1])
     return adjusted_rand(table.reshape(shape))
-
-
-def consensus_agreement(
-    labels: Labels,
-    overlaps: Overlaps,
-    groups: np.ndarray,
-    consensus: Any,
-    *,
-    max_bytes: int = MAX_BYTES,
-) -> np.ndarray:
-    """Return how far each realization votes as the consensus does, (R,) float64.
-
-    It is the share, of the points that the realization holds, for which the group of its cluster is
-    that of the consensus; 0 where it holds none. Labels and `max_bytes` are as for count_overlaps;
-    `groups` (K,) has the group of each cluster; `consensus` (N,), an array or dataset, that of each
-    point.
-    """
-    counts = count_agreement(labels, overlaps, groups, consensus, max_bytes=max_bytes)
-    return agreement_shares(*counts)
-
-
-def agreement_shares(same: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Return the shares of `consensus_agreement` from the counts of `count_agreement`."""
-    return same / np.maximum(held, 1)
-
-
-def count_agreement(
-    labels: Labels,
-    overlaps: Overlaps,
-    groups: np.ndarray,
-    consensus: Any,
-    *,
-    max_bytes: int = MAX_BYTES,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Count the points that each realization votes on as the consensus does, and those it holds.
-
-    Both are (R,) int64 and additive over points; parameters as for `consensus_agreement`.
-    """
-    same = np.zeros(overlaps.n_realizations, dtype=np.int64)
-    held = np.zeros_like(same)
-    ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
-    votes = np.split(np.asarray(groups, dtype=np.int64), overlaps.offsets[1:-1])
-    for start, stop, arrays in check_labels(labels).slabs(max_bytes=max_bytes):
-        found = consensus[start:stop]
-        for r, array in enumerate(arrays):
-            of_own = found
-            if overlaps.noise is not None:
-                is_held = array != overlaps.noise
-                array, of_own = array[is_held], found[is_held]
-            if array.size:
-                held[r] += array.size
-                same[r] += np.count_nonzero(votes[r][recode(array, ids[r])] == of_own)
-    return same, held
 
 
 def pairwise_ari(overlaps: Overlaps) -> np.ndarray:

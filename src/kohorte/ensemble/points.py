@@ -11,6 +11,9 @@ from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels, recode
 from kohorte.ensemble.overlaps import Overlaps, check_each, check_threads
 from kohorte.errors import ConfigError, DataError
 
+#: What a realization votes for the points that it leaves out: no group, nor that of points without.
+_NO_VOTE = -2
+
 _CHUNK = 2**16  # points of one task: their signal and tally nearly fit the second-level cache
 
 
@@ -25,7 +28,8 @@ class PointLabels:
     are the group with the next most votes, of those that got any, and its votes; -1 and 0 where all
     votes are for one group. `cast` (n,) float64 are all votes; `signal` (n,) float64 is the sum
     over realizations of the weight of the cluster that holds the point. `scores` (n_groups, n)
-    float64 are the votes for every group, where they were asked for.
+    float64 are the votes for every group, where they were asked for. `held` and `alike` (R,) int64
+    are how many points each realization holds, and for how many of them it votes as all together.
     """
 
     start: int
@@ -36,6 +40,8 @@ class PointLabels:
     second_votes: np.ndarray
     cast: np.ndarray
     signal: np.ndarray
+    held: np.ndarray
+    alike: np.ndarray
     scores: np.ndarray | None = None
 
     @cached_property
@@ -69,6 +75,8 @@ def join_labels(slabs: Iterable[PointLabels]) -> PointLabels:
     return PointLabels(
         start=parts[0].start,
         stop=parts[-1].stop,
+        held=np.sum([part.held for part in parts], axis=0),
+        alike=np.sum([part.alike for part in parts], axis=0),
         scores=np.concatenate(scores, axis=1) if scores else None,
         **arrays,
     )
@@ -109,6 +117,11 @@ def stream_points(
     bits = 8 if overlaps.n_realizations < 2**8 else 16
     ids = np.split(overlaps.cluster, overlaps.offsets[1:-1])
     tables = _per_realization(overlaps, weights, _make_ballots(groups, bits), groups)
+    group_type = overlaps.label_dtype(n_groups)
+    own_groups = [group.astype(group_type) for _, _, group in tables]
+    for own in own_groups:
+        if own.dtype.kind == "i":
+            own[-1] = _NO_VOTE
     find_codes = partial(_find_codes, noise=overlaps.noise)
 
     threads = check_threads(threads)
@@ -121,16 +134,20 @@ def stream_points(
             found = PointLabels(
                 start,
                 stop,
-                groups=np.empty(n, overlaps.label_dtype(n_groups)),
+                groups=np.empty(n, group_type),
                 votes=np.empty(n, np.float64 if weighted else np.uint16),
                 second=np.empty(n, np.min_scalar_type(-n_groups)),
                 second_votes=np.empty(n, np.float64 if weighted else np.uint16),
                 cast=np.full(n, float(len(ids))),
                 signal=np.zeros(n),
+                held=np.full(len(ids), n),
+                alike=np.zeros(len(ids), np.int64),
                 scores=np.empty((n_groups, n)) if scored else None,
             )
 
-            def combine(a: int, codes: list = codes, found: PointLabels = found) -> None:
+            def combine(
+                a: int, codes: list = codes, found: PointLabels = found
+            ) -> tuple[list[int], list[int]]:
                 part = slice(a, a + _CHUNK)
                 signal, winner = found.signal[part], found.groups[part]
                 elected = winner, found.votes[part], found.second[part], found.second_votes[part]
@@ -147,13 +164,23 @@ def stream_points(
                     for code, (weight, ballot, _) in zip(codes, tables, strict=True):
                         _voting.add_votes(code[part], weight, ballot, signal, tally)
                     _voting.elect(tally, bits, n_groups, *elected)
-                    if overlaps.noise is not None:
-                        for code, own in zip(codes, ids, strict=True):
-                            found.cast[part] -= code[part] == own.size
+                left_out = [0] * len(ids)
                 if overlaps.noise is not None:
+                    for r, (code, own) in enumerate(zip(codes, ids, strict=True)):
+                        is_out = code[part] == own.size
+                        left_out[r] = int(np.count_nonzero(is_out))
+                        if not weighted:
+                            found.cast[part] -= is_out
                     winner[found.cast[part] == 0] = -1
+                alike = [
+                    _voting.count_alike(code[part], group, winner)
+                    for code, group in zip(codes, own_groups, strict=True)
+                ]
+                return left_out, alike
 
-            list(run(combine, range(0, n, _CHUNK)))
+            for left_out, alike in run(combine, range(0, n, _CHUNK)):
+                found.held[:] -= left_out
+                found.alike[:] += alike
             yield found
 
 

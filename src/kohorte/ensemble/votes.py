@@ -1,7 +1,7 @@
 """Votes of clusters on the groups of points: the one place where an ensemble labels points."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,14 @@ def in_doubt(confidence: np.ndarray, second_share: np.ndarray) -> np.ndarray:
     `confidence`, `second_share` (N,): shares of the votes for first and second choice.
     """
     return (confidence < HALF) | (second_share > HALF * confidence)
+
+
+def agreement_shares(held: Any, alike: Any) -> np.ndarray:
+    """Return the share of the points that each realization holds for which it votes as all, (R,).
+
+    `held`, `alike` (R,): as in PointLabels. 0 where a realization holds no point.
+    """
+    return alike / np.maximum(held, 1)
 
 
 def vote_weights(gsum: np.ndarray, votes: str) -> np.ndarray | None:
@@ -98,11 +106,8 @@ class Voters:
         With equal votes, where no realization leaves points out, their mean is the mean confidence.
         Parameters and errors as for label.
         """
-        from kohorte.ensemble.agreement import consensus_agreement
-
-        overlaps, _, groups = self._voters()
-        found = self.label(labels, votes, threads=threads).groups
-        return consensus_agreement(labels, overlaps, groups, found)
+        slabs = [(s.held, s.alike) for s in self.stream(labels, votes, threads=threads)]
+        return agreement_shares(*np.sum(slabs, axis=0))
 
     def shares(
         self, labels: Labels, votes: str = "equal", *, threads: int | None = None

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from kohorte.ensemble.agreement import agreement_shares, consensus_agreement, count_agreement
 from kohorte.ensemble.combination import Ensemble
 from kohorte.ensemble.consensus import Candidates, Grouping
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.significance import Separation
-from kohorte.ensemble.votes import Voters, in_doubt
+from kohorte.ensemble.votes import Voters, agreement_shares, in_doubt
 from kohorte.errors import ResultError
 from kohorte.maps.novelty import outlier_threshold, sample_novelty
 from kohorte.store.files import (
@@ -209,17 +208,11 @@ def write_ensemble(
     """
     if p_structure is not None:
         attributes["p_structure"] = p_structure
-    blocks = _label(ensemble, labels, options["votes"], novelty, memory_mb, threads)
+    votes = np.zeros((2, len(labels)), np.int64)
+    blocks = _label(ensemble, labels, options["votes"], novelty, votes, memory_mb, threads)
     with _created(path, ensemble, options, **attributes) as file:
         _write_points(file, ensemble, blocks, has_novelty=novelty is not None)
-        agreement = consensus_agreement(
-            labels,
-            ensemble.overlaps,
-            ensemble.grouping.groups,
-            file["points/label"],
-            max_bytes=memory_mb << 20,
-        )
-        _write_combined(file, ensemble, ids, agreement)
+        _write_combined(file, ensemble, ids, agreement_shares(*votes))
 
 
 def write_gathered(
@@ -237,14 +230,14 @@ def write_gathered(
     """
     ensemble, contents = read_combined(combined)
     known = {} if p_structure is None else {"p_structure": p_structure}
-    same = np.zeros(len(contents), dtype=np.int64)
-    held, end, kinds = np.zeros_like(same), 0, set()
+    votes = np.zeros((2, len(contents)), np.int64)
+    end, kinds = 0, set()
     for slab in slabs:
         with read_result(slab, "points") as file:
             if file.attrs["start"] != end:
                 raise ResultError(f"{slab}: begins at point {file.attrs['start']}, not at {end}")
             end = int(file.attrs["stop"])
-            same, held = same + file["same"][:], held + file["held"][:]
+            votes += file["held"][:], file["same"][:]
             kinds.add("novelty" in file)
     if end != ensemble.overlaps.n_points or len(kinds) != 1:
         raise ResultError(
@@ -253,7 +246,7 @@ def write_gathered(
         )
     with _created(path, ensemble, options, **known) as file:
         _write_points(file, ensemble, _read_slabs(slabs), has_novelty=kinds.pop())
-        _write_combined(file, ensemble, list(contents), agreement_shares(same, held))
+        _write_combined(file, ensemble, list(contents), agreement_shares(*votes))
     return ensemble
 
 
@@ -377,14 +370,12 @@ def write_slab(
         for name, dtype in types.items():
             if name != "is_outlier" and (name != "novelty" or novelty is not None):
                 file.create_dataset(name, (stop - start,), dtype).attrs["unit"] = UNITS[name]
-        for first, arrays in _label(ensemble, labels, votes, novelty, memory_mb, threads):
+        cast = np.zeros((2, len(labels)), np.int64)
+        for first, arrays in _label(ensemble, labels, votes, novelty, cast, memory_mb, threads):
             for name, array in arrays.items():
                 file[name][first : first + len(array)] = array
-        groups = ensemble.grouping.groups
-        same, held = count_agreement(
-            labels, ensemble.overlaps, groups, file["label"], max_bytes=memory_mb << 20
-        )
-        put(file, {"same": same, "held": held}, {"same": "points", "held": "points"})
+        counts = dict(zip(("held", "same"), cast, strict=True))
+        put(file, counts, dict.fromkeys(counts, "points"))
 
 
 def _read_slabs(slabs: Sequence[str | Path]) -> Blocks:
@@ -404,10 +395,13 @@ def _label(
     labels: Sequence[Any],
     votes: str,
     novelty: Any,
+    cast: np.ndarray,
     memory_mb: int,
     threads: int | None,
 ) -> Blocks:
+    """Label points; adds to `cast` (2, R) how many each realization holds, and votes on as all."""
     for slab in ensemble.stream(labels, votes, max_bytes=memory_mb << 20, threads=threads):
+        cast += slab.held, slab.alike
         arrays = {
             "signal": slab.signal,
             "label": slab.groups,
