@@ -50,6 +50,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.schedules import CURVES, learning_rates
 from kohorte.maps.winners import find_two_winners
+from kohorte.structure import draw_reference, tail
 
 def digest(*arrays):
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
@@ -83,6 +84,9 @@ for metric in ("euclidean", "cosine"):
 overlaps = count_overlaps(labels)
 values = gsum(overlaps)
 separation = separate(values[rank_clusters(values)])
+for kind in ("gaussian", "uniform"):
+    found[f"reference, {kind}"] = digest(draw_reference(points, kind, [1, 2]))
+found["tail"] = digest(*(tail(v, [0.2, 0.7, 0.4], skewness=0.7) for v in (0.1, 0.9, 5)))
 found["agreement"] = digest(pairwise_ari(overlaps), pairwise_nmi(overlaps))
 found["separation"] = digest(separation.smoothed, separation.derivative, separation.boundaries)
 found["settled"] = digest(
@@ -144,6 +148,8 @@ def test_older_processors_give_the_same_study(root, tmp_path, kind):
     floats, and then what holds the picture, or lists its checksum, differs, too.
     """
     config = {**TINY, "structure": {"references": 0}, **in_sections(KINDS[kind])}
+    if kind == "resolved":
+        config |= {"structure": {"references": 5}, "ensemble": {"consensus": "coassociation"}}
     found, pictures = {}, {}
     for older in (None, *OLDER):
         project = Project(root, tmp_path / str(older) / "a study", config)

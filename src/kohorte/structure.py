@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from kohorte._portable import exp, log
 from kohorte._principal import feature_means
 from kohorte._references import OBSERVED
 from kohorte.ensemble.coassociation import number_groups
@@ -219,7 +220,7 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
         return max([0.0, *table.score.values()])
 
     def mean(measure: Callable[[Evidence], float]) -> float:
-        return float(np.exp(np.mean([np.log(max(measure(t), 1e-3)) for t in draws])))
+        return float(exp(np.mean(log([max(measure(t), 1e-3) for t in draws]))))
 
     def worst(value: float, measure: Any, **how: Any) -> float:
         return max(tail(value, measure(group), **how) for group in kinds.values())
@@ -285,7 +286,7 @@ def tail(
     """
     from scipy.special import stdtr
 
-    scale: Any = (lambda x: np.log(np.maximum(x, 1e-3))) if logarithm else np.asarray
+    scale: Any = (lambda x: log(np.maximum(x, 1e-3))) if logarithm else np.asarray
     known, count = scale(references), len(references)
     if count < 2:
         return 1.0
