@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -89,6 +90,10 @@ def train_online(
     # Code of their own for a number of features is worth compiling where much is to be done.
     is_special = kind == _kernels.SQUARE and not masked and n_features <= SPECIAL_FEATURES
     is_special &= lattice.xdim >= _kernels.LANES and total * lattice.n_nodes >= SPECIAL_WORK
+    # The table of the neighbourhood, with room before and behind it for vectors that reach beyond.
+    shape, beside = (2, 2 * lattice.ydim - 1, 2 * lattice.xdim - 1), lattice.xdim + _kernels.LANES
+    room = np.zeros(math.prod(shape) + 2 * beside, np.float32)
+    table = room[beside:-beside].reshape(shape)
     rows = _Rows(sample_order(n_points, total, order=order, rng=rng))
 
     done, in_use = 0, (np.nan, np.nan)
@@ -101,17 +106,15 @@ def train_online(
         for first, last in _runs(n, rate):
             if (n[first], rate[first]) != in_use:
                 in_use = (n[first], rate[first])
-                table = neighbourhood.table(*in_use).astype(np.float32)
+                table[:] = neighbourhood.table(*in_use)
                 reach = reach_of(table)
-                if is_special:
-                    table = np.pad(table.ravel(), lattice.xdim + _kernels.LANES)
             until = done + (last - first) * per_move
             while done < until:
                 stop = until if observer is None else min(until, observer.next_look(done))
                 for taken in rows.take(stop - done):
                     job = (points, taken, trained, bias)
                     if is_special:
-                        _kernels.train_squares(*job, *sides, table, reach, (0,) * n_features)
+                        _kernels.train_squares(*job, *sides, room, reach, (0,) * n_features)
                     else:
                         _kernels.train_steps(*job, kind, masked, *sides, table, reach)
                 done = stop
