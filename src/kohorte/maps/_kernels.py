@@ -573,7 +573,7 @@ def search(
                 nodes[start + r, 0], nodes[start + r, 1] = pair
 
 
-def _make_block_function(
+def make_function(
     returned: types.Type,
     generate: Callable[[_Code, list[ir.Value], list[ir.Value], int, int], Any],
 ) -> Callable[..., Any]:
@@ -816,10 +816,10 @@ BLOCK_POINTS = 32
 #: See search_blocks: units in the last place, for each feature and in all.
 SLACK = 8, 32
 
-_bounds = _make_block_function(types.void, _bound_blocks)
-_first_values = _make_block_function(types.void, _look_first)
-_near = _make_block_function(types.int64, _find_near)
-_look = _make_block_function(types.void, _look_further)
+_bounds = make_function(types.void, _bound_blocks)
+_first_values = make_function(types.void, _look_first)
+_near = make_function(types.int64, _find_near)
+_look = make_function(types.void, _look_further)
 
 
 @njit(nogil=True, cache=True)
@@ -1293,8 +1293,8 @@ def _move_nodes(
         builder.store(builder.sub(row, long(LANES)), left)
 
 
-_nearest = _make_block_function(types.int64, _search_squares)
-_move = _make_block_function(types.void, _move_nodes)
+_nearest = make_function(types.int64, _search_squares)
+_move = make_function(types.void, _move_nodes)
 
 
 @njit(nogil=True, cache=True)

@@ -138,7 +138,8 @@ def _mean_way(
         node, column = np.nonzero(neighbours >= 0)
         steps = np.zeros(neighbours.shape)
         steps[node, column] = _link_lengths(weights, node, neighbours[node, column], metric)
-        lengths[searched] = path_lengths(neighbours, steps, origins[searched], targets[searched])
+        links = np.where(neighbours >= 0, neighbours, np.arange(lattice.n_nodes)[:, None])
+        lengths[searched] = path_lengths(links, steps, origins[searched], targets[searched])
     return float((lengths * counts).sum()) / int(counts.sum())
 
 
