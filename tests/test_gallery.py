@@ -84,13 +84,9 @@ def test_pictures_of_the_documentation_are_small(root):
     assert {name: size for name, size in sizes.items() if size > 600_000} == {}
 
 
-# Drawn before pictures kept their colours: a picture leaves the list when it is drawn again.
-OLD = {
-    # Of measurements that need an idle machine, or a quarter of an hour of two cores and .peers.
-    *("consensus", "consensus_rules"),
-    # Of a simulation and maps that take most of an hour of processor time, and 7 GB.
-    "plasma3d-paper-sheets",
-}
+#: Drawn before pictures kept their colours, from a simulation and maps that take most of an hour of
+#: processor time, and 7 GB.
+OLD = {"plasma3d-paper-sheets"}
 
 
 def test_pictures_of_the_documentation_have_all_their_colours(root):
