@@ -87,6 +87,16 @@ def test_the_workflow_refuses_them_by_key(root, tmp_path):
     project.stop(says=["kohorte: training.weights: pipe.npy: is a device or pipe"])
     project.configure(TINY | {"study": "mine"}, execution={"slabs": 91})
     project.stop("-n", says=["kohorte: execution.slabs is 91, but there are 90 points"])
+    test = project.directory / "test.csv"
+    test.write_text("q,w\n1,2\n")
+    project.configure(
+        TINY | {"study": "mine"},
+        figures={"font": "Klingon Sans", "features": ["q", "z"]},
+        classification={"test": "test.csv", "neighbours": [91]},
+    )
+    said = project.stop("-n", says=["figures.font: ", "figures.features: no feature 'q'"])
+    assert "classification.neighbours: 91 is more than the 90 points of known class" in said
+    assert "classification.test: test.csv: no label 'kind'" in said
     project.configure(TINY | {"study": "mine"}, data={"source": "points of mime.csv"})
     says = ["kohorte: data.source: points of mime.csv: no such file; relative paths start at "]
     says += [f"{project.directory}; did you mean 'points of mine.csv'?"]

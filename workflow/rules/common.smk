@@ -596,19 +596,25 @@ def check_study():
 
 
 def look_at_data():
-    """In a dry run: refuse a table that the job would refuse, before any job."""
-    if not workflow.output_settings.dryrun or not HAS_DATA or is_made(config["data"]["source"]):
+    """In a dry run: refuse before any job what a job would refuse, of the table and what it is for."""
+    if not workflow.output_settings.dryrun:
         return
-    from kohorte.data import prepared  # takes a second, which other runs do without
+    from kohorte.command import checking  # takes a second, which other runs do without
+    from kohorte.data import prepared
 
+    table, found = None, checking.Findings()
     try:
-        n_points = prepared.look_at_data(config["data"], seed=config["seed"])
-        if n_points is not None:
-            check_slabs(config["execution"]["slabs"], n_points)
+        if HAS_DATA and not is_made(config["data"]["source"]):
+            table = prepared.look_at_data(config["data"], seed=config["seed"])
+        if table is not None:
+            check_slabs(config["execution"]["slabs"], len(table.features))
     except MissingFileError:
         pass  # Snakemake finds out whether it is needed
     except KohorteError as error:
         raise WorkflowError(str(error)) from None
+    checking.check_uses(found, config, table)
+    if found.faults:
+        raise WorkflowError("\n".join(found.faults))
 
 
 def end_run():

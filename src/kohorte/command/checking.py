@@ -98,16 +98,24 @@ def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
         table = _check_table(found, data, checked["seed"], read=read)
         n_rows, n_features = (0, 0) if table is None else table.features.shape
     if prepared is not None:
-        found.collect(_check_font, prepared["figures"]["font"])
-        if table is not None:
-            _check_names_of_figures(found, prepared["figures"], table.names)
-            _check_test(found, prepared, table)
+        check_uses(found, prepared, table)
         n_rows = _check_labels(found, prepared, n_rows) or n_rows
         if n_rows:
             found.collect(check_slabs, prepared["execution"]["slabs"], n_rows)
     if study is not None and prepared is not None and not found.faults:
         found.plan += _describe_plan(study, prepared, n_rows, n_features)
     return found
+
+
+def check_uses(found: Findings, config: Mapping[str, Any], table: PreparedData | None) -> None:
+    """Look at what comes after the maps: fonts, features of figures, points that are classified.
+
+    `config` is complete; without the `table` only what needs none is looked at.
+    """
+    found.collect(_check_font, config["figures"]["font"])
+    if table is not None:
+        _check_names_of_figures(found, config["figures"], table.names)
+        _check_test(found, config, table)
 
 
 def _usable(config: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -295,8 +295,8 @@ def _collected_warnings() -> Iterator[list[str]]:
         logger.removeHandler(collector)
 
 
-def look_at_data(options: Mapping[str, Any], *, seed: int) -> int | None:
-    """Raise what `prepare_data` would raise of a table; returns its number of points.
+def look_at_data(options: Mapping[str, Any], *, seed: int) -> PreparedData | None:
+    """Return what `prepare_data` returns of a table, and raise what it raises.
 
     Of one that is larger than `LOOKED_AT` only names, shape and the first rows are looked at, where
     the format allows that; returns None.
@@ -307,7 +307,7 @@ def look_at_data(options: Mapping[str, Any], *, seed: int) -> int | None:
         files = path.rglob("*") if path.is_dir() else [path]
         size = sum(file.stat().st_size for file in files)
     if size <= LOOKED_AT:
-        return len(prepare_data(options, seed=seed).features)
+        return prepare_data(options, seed=seed)
     if is_file(options["source"]) and _comes_in_parts(path):
         _read(options, seed, head=HEAD)
     return None
