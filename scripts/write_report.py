@@ -33,6 +33,7 @@ if __name__ == "__main__":
             has_maps=params.has_maps,
             names=inputs.get("names") or None,
             provenance=provenance,
+            level=params.config["structure"]["level"],
             **described,
         )
         write_parts(

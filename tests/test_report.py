@@ -327,6 +327,15 @@ def test_one_group_and_a_test(tmp_path, picture):
     assert "The 60 points form one group." in " ".join(_Page(text).said)
 
 
+@pytest.mark.parametrize(("level", "answer"), [(0.05, "Not shown"), (0.1, "Yes")])
+def test_whether_there_are_groups_follows_the_level_of_the_study(tmp_path, picture, level, answer):
+    made = write_study(tmp_path, p_structure=0.08)
+    findings = {f.question: f for f in verdict(read_facts("a", **made, level=level))}
+    assert findings["Are there groups at all?"].answer == answer
+    said = " ".join(_Page(write_page(tmp_path, made, picture, level=level)).said)
+    assert ("more structure than chance" in said) == (answer == "Yes")
+
+
 def test_large_pictures_are_made_narrower():
     from PIL import Image
 

@@ -12,7 +12,7 @@ from scipy import stats
 from workflow_project import Project
 
 from kohorte import SOMEnsemble, store
-from kohorte._references import MAX_MAPS, OBSERVED, OWN_DRAWS, choose_maps, list_tables
+from kohorte._references import LEVEL, MAX_MAPS, OBSERVED, OWN_DRAWS, choose_maps, list_tables
 from kohorte.analysis.tables import structure_table
 from kohorte.data.generated import generate
 from kohorte.errors import ConfigError
@@ -277,3 +277,8 @@ def test_a_study_says_whether_there_are_groups(root, tmp_path):
     summary = (none / "summary.txt").read_text()
     assert "no groups beyond chance" in summary
     assert "not settled" not in summary, "more maps would not change the answer"
+
+
+def test_studies_and_estimators_have_the_same_level(schema):
+    level = schema["properties"]["structure"]["properties"]["level"]["default"]
+    assert level == SOMEnsemble().level == LEVEL

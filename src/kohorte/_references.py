@@ -18,6 +18,9 @@ TABLES_PER_JOB = 13
 MAX_MAPS = 40
 """Most maps that are trained on each table."""
 
+LEVEL = 0.1
+"""P-value above which there is one group, where a study says nothing else."""
+
 _Plan = TypeVar("_Plan")
 
 

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
 from kohorte._checks import as_count, choose
-from kohorte._references import choose_maps, list_tables
+from kohorte._references import LEVEL, choose_maps, list_tables
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
@@ -147,7 +147,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         identical: str = "resolved",
         threshold: float = THRESHOLD,
         references: int | str = LEFT_OPEN,
-        level: float = 0.05,
+        level: float = LEVEL,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kohorte import store
+from kohorte._references import LEVEL
 from kohorte.ensemble.votes import in_doubt
 
 #: Points that are read; of more, every second, third, ... is taken.
@@ -28,7 +29,7 @@ class Facts:
     """A finished study: its ensemble, its table where it has one, and what was tabulated.
 
     Tables are by the name of their file. `step`: every how many points those of `ensemble` and
-    `table` are.
+    `table` are; `level`: p-value of structure above which there is one group.
     """
 
     study: str
@@ -37,6 +38,7 @@ class Facts:
     tables: Mapping[str, pd.DataFrame]
     has_maps: bool
     step: int = 1
+    level: float = LEVEL
 
     @cached_property
     def groups(self) -> pd.DataFrame:
@@ -89,8 +91,12 @@ def read_facts(
     data: str | Path | None,
     tables: Sequence[str | Path],
     has_maps: bool,
+    level: float = LEVEL,
 ) -> Facts:
-    """Read the files of a study: `ensemble.h5`, `data.h5` where there is one, and its tables."""
+    """Read the files of a study: `ensemble.h5`, `data.h5` where there is one, and its tables.
+
+    `level`: its `structure.level`.
+    """
     n_points = store.read_ensemble(ensemble).n_points
     step = max(1, -(-n_points // MOST_READ))
     table = None
@@ -104,6 +110,7 @@ def read_facts(
         {Path(path).stem: read_csv(path) for path in tables},
         has_maps,
         step,
+        level,
     )
 
 

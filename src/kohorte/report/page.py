@@ -16,6 +16,7 @@ import pandas as pd
 import kohorte
 from kohorte._checks import extra
 from kohorte._files import replacing
+from kohorte._references import LEVEL
 from kohorte.figures.groups import MARKER_PATHS, named_groups
 from kohorte.figures.style import DPI, FORMATS
 from kohorte.report.cards import Card, describe_more, make_cards
@@ -94,6 +95,7 @@ def write_report(
     settings: Mapping[str, Any],
     provenance: Iterable[tuple[str, str, str]],
     names: str | Path | None = None,
+    level: float = LEVEL,
 ) -> Facts:
     """Write the page of a study; return what it was made from.
 
@@ -113,8 +115,17 @@ def write_report(
         Rows of topic, name and value.
     names
         `groups.json`, where groups were named.
+    level
+        The study's `structure.level`.
     """
-    facts = read_facts(study, ensemble=ensemble, data=data, tables=tables, has_maps=has_maps)
+    facts = read_facts(
+        study,
+        ensemble=ensemble,
+        data=data,
+        tables=tables,
+        has_maps=has_maps,
+        level=level,
+    )
     with named_groups(names) as named:
         text = render_report(facts, figures, captions, settings, list(provenance), named.notes)
     with replacing(path) as temporary:

@@ -51,7 +51,7 @@ def headline(facts: Facts) -> str:
             text += f", {held} of them with points"
     p = facts.ensemble.p_structure
     if p is not None and consensus.n_groups > 1:
-        text += ", which is more structure than chance gives" if p <= LEVEL else ""
+        text += ", which is more structure than chance gives" if p <= facts.level else ""
     return text + "."
 
 
@@ -80,7 +80,7 @@ def _structure(facts: Facts) -> Finding:
     if len(any_number):
         row = any_number.iloc[0]
         text += f" (score {plain(row['score'])}, where {plain(row['expected'])} is usual)"
-    good = p <= LEVEL
+    good = p <= facts.level
     return Finding(question, "Yes" if good else "Not shown", text + ".", "good" if good else "bad")
 
 
@@ -90,7 +90,7 @@ def _groups(facts: Facts) -> Finding:
     text = f"The number was chosen by the rule “{consensus.rule}”"
     if consensus.rule == "given":
         text = "The number was given in the configuration"
-    elif consensus.n_groups == 1 and (facts.ensemble.p_structure or 0.0) > LEVEL:
+    elif consensus.n_groups == 1 and (facts.ensemble.p_structure or 0.0) > facts.level:
         text = "There is one group where the test finds no more than chance gives"
     evidence = facts.rows("evidence")
     if len(evidence):
