@@ -12,7 +12,7 @@ from scipy.sparse import csgraph
 
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps import preservation, quality
-from kohorte.maps._paths import path_lengths
+from kohorte.maps._kernels import path_lengths
 from kohorte.maps.lattice import LATTICE_DISTANCES, TOPOLOGIES, Lattice
 from kohorte.maps.metrics import METRICS, pairwise
 from kohorte.maps.neighbourhood import KERNELS

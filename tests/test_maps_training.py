@@ -7,7 +7,7 @@ from oracles_lattice import KINDS
 
 from kohorte import _arrays, _principal
 from kohorte.errors import ConfigError, DataError
-from kohorte.maps import online
+from kohorte.maps import _kernels, online
 from kohorte.maps.initial import initial_weights
 from kohorte.maps.lattice import Lattice
 from kohorte.maps.metrics import METRICS
@@ -63,7 +63,7 @@ def test_every_metric_and_lattice_equals_the_plain_trainer_bit_for_bit(
 
 @pytest.mark.parametrize(("topology", "periodic"), KINDS)
 @given(
-    sides=st.tuples(st.integers(16, 40), st.integers(1, 12)),
+    sides=st.tuples(st.integers(_kernels.LANES, 40), st.integers(1, 12)),
     radius=st.sampled_from([0, 0.7, 2, 5.5, 9, 40]),
     n_features=st.sampled_from([1, 5]),
     has_ties=st.booleans(),

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from kohorte._checks import choose
+from kohorte._references import LEVEL
 from kohorte.data.generated import generate
 from kohorte_benchmarks.clusterers import default_ensemble, structure_p
 from kohorte_benchmarks.clusterings import standardize, timed
-
-LEVEL = 0.05
-"""Groups are claimed where the p-value of structure is at most this."""
 
 N_POINTS = 500
 

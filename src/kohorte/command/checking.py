@@ -15,7 +15,7 @@ from kohorte.analysis.prediction import reading_of
 from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
 from kohorte.data.labels import open_labels
 from kohorte.data.names import feature_sets, find_file, is_file, locate, named_features
-from kohorte.data.prepared import PreparedData, prepare_data
+from kohorte.data.prepared import LOOKED_AT, PreparedData, comes_in_parts, prepare_data
 from kohorte.data.reading import ReadOptions, Source
 from kohorte.data.sources import choose_rows, open_source, read_table
 from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError
@@ -230,7 +230,11 @@ def _check_test(found: Findings, config: Mapping[str, Any], table: PreparedData)
             ]
         )
     inputs = table.names if table.transformation is None else table.transformation.inputs
-    how = reading_of(test, data) | {"features": inputs, "label": data["label"], "head": _LOOKED_AT}
+    how = reading_of(test, data) | {"features": inputs, "label": data["label"]}
+    if comes_in_parts(Path(locate(test))):
+        how["head"] = _LOOKED_AT
+    elif Path(locate(test)).stat().st_size > LOOKED_AT:
+        return
     try:
         read_table(test, **how)
     except KohorteError as error:

@@ -308,12 +308,12 @@ def look_at_data(options: Mapping[str, Any], *, seed: int) -> PreparedData | Non
         size = sum(file.stat().st_size for file in files)
     if size <= LOOKED_AT:
         return prepare_data(options, seed=seed)
-    if is_file(options["source"]) and _comes_in_parts(path):
+    if is_file(options["source"]) and comes_in_parts(path):
         _read(options, seed, head=HEAD)
     return None
 
 
-def _comes_in_parts(path: Path) -> bool:
+def comes_in_parts(path: Path) -> bool:
     """Tell whether the start of a file can be read at little cost."""
     kind = extension(str(path))
     if kind not in _TEXT:

@@ -238,16 +238,13 @@ class MarkedSource(Source):
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read numbers, with NaN for those that mean a missing value."""
-        values = self.origin.read(columns, rows)
-        # NaN that would signal, which damaged files hold, becomes NaN that does not.
-        with np.errstate(invalid="ignore"):
-            values = np.multiply(values, 1, out=values if values.flags.writeable else None)
+        values = _quiet(self.origin.read(columns, rows))
         absent = self._rules.in_numbers(values)
         return values if absent is None else np.where(absent, values.dtype.type(np.nan), values)
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column, with NaN among numbers and None in text for what is missing."""
-        found = self.origin.read_column(column, rows)
+        found = _quiet(self.origin.read_column(column, rows))
         return self._rules.mask(found, partial(self._report, f"column {self.names[column]!r}"))
 
     def read_entries(self, column: int, rows: np.ndarray) -> np.ndarray:
@@ -276,6 +273,14 @@ class MarkedSource(Source):
             "%s: %s: %s taken for a missing value; if it is a name, set %snot_missing: [%s]",
             *(self.title, what, found, self._section, names),
         )
+
+
+def _quiet(values: np.ndarray) -> np.ndarray:
+    """Return floats with NaN that does not signal for NaN that would, which damaged files hold."""
+    if values.dtype.kind != "f":
+        return values
+    with np.errstate(invalid="ignore"):
+        return np.multiply(values, 1, out=values if values.flags.writeable else None)
 
 
 class ArraySource(Source):

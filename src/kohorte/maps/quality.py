@@ -132,7 +132,7 @@ def _mean_way(
         # No path is shorter than the straight line, which a link between neighbours is.
         searched = ~lattice.are_neighbours(origins, targets)
     if searched.any():
-        from kohorte.maps._paths import path_lengths
+        from kohorte.maps._kernels import path_lengths
 
         neighbours = lattice.neighbours()
         node, column = np.nonzero(neighbours >= 0)

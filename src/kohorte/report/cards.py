@@ -17,7 +17,7 @@ from kohorte.figures.groups import (
     consensus_title,
 )
 from kohorte.report.facts import Facts, Members, find_members, number_of, p_value, percent, plain
-from kohorte.report.words import LEVEL, describe_group
+from kohorte.report.words import PAGE_LEVEL, describe_group
 
 #: Groups with a card, the largest; all are in the table of groups.
 MOST_CARDS = 40
@@ -168,7 +168,7 @@ def _neighbours(boundaries: pd.DataFrame, group: int) -> Iterator[str]:
         if pd.isna(p):
             yield consensus_title(other)
         else:
-            gap = "a gap between them" if p <= LEVEL else "no gap shown between them"
+            gap = "a gap between them" if p <= PAGE_LEVEL else "no gap shown between them"
             yield f"{consensus_title(other)}: {gap} ({p_value(p)})"
 
 

@@ -17,8 +17,8 @@ from kohorte.ensemble.votes import in_doubt
 from kohorte.figures.groups import consensus_title
 from kohorte.report.facts import Facts, number_of, p_value, percent, plain
 
-#: Of a p-value, below which a page speaks of a difference.
-LEVEL = 0.05
+#: Of a p-value, but for that of structure, up to which a page speaks of a difference.
+PAGE_LEVEL = 0.05
 
 _LISTED = 10  # columns named in a sentence
 _GROUPS_NAMED = 6
@@ -119,7 +119,7 @@ def _gaps(facts: Facts) -> Finding | None:
     found = found[found["p_gap"].notna()] if len(found) else found
     if found.empty:
         return None
-    apart = found["p_gap"].to_numpy(dtype=float) <= LEVEL
+    apart = found["p_gap"].to_numpy(dtype=float) <= PAGE_LEVEL
     pairs = [
         f"{int(row['group'])} and {int(row['neighbour'])} ({p_value(row['p_gap'])})"
         for row in found.to_dict("records")
@@ -457,7 +457,7 @@ def _effects(facts: Facts) -> str:
     if found.empty:
         return ""
     p_values = found.drop_duplicates("parameter").set_index("parameter")["p_value"].astype(float)
-    matter = [f"{name} ({p_value(p)})" for name, p in p_values.items() if p <= LEVEL]
+    matter = [f"{name} ({p_value(p)})" for name, p in p_values.items() if p <= PAGE_LEVEL]
     if not matter:
         return "None of the swept parameters changes the partition beyond chance."
     return f"The partition depends on {', '.join(matter)}."

@@ -208,11 +208,11 @@ def write_ensemble(
     """
     if p_structure is not None:
         attributes["p_structure"] = p_structure
-    votes = np.zeros((2, len(labels)), np.int64)
-    blocks = _label(ensemble, labels, options["votes"], novelty, votes, memory_mb, threads)
+    counts = np.zeros((2, len(labels)), np.int64)
+    blocks = _label(ensemble, labels, options["votes"], novelty, counts, memory_mb, threads)
     with _created(path, ensemble, options, **attributes) as file:
         _write_points(file, ensemble, blocks, has_novelty=novelty is not None)
-        _write_combined(file, ensemble, ids, agreement_shares(*votes))
+        _write_combined(file, ensemble, ids, agreement_shares(*counts))
 
 
 def write_gathered(
@@ -230,14 +230,14 @@ def write_gathered(
     """
     ensemble, contents = read_combined(combined)
     known = {} if p_structure is None else {"p_structure": p_structure}
-    votes = np.zeros((2, len(contents)), np.int64)
+    counts = np.zeros((2, len(contents)), np.int64)
     end, kinds = 0, set()
     for slab in slabs:
         with read_result(slab, "points") as file:
             if file.attrs["start"] != end:
                 raise ResultError(f"{slab}: begins at point {file.attrs['start']}, not at {end}")
             end = int(file.attrs["stop"])
-            votes += file["held"][:], file["same"][:]
+            counts += file["held"][:], file["same"][:]
             kinds.add("novelty" in file)
     if end != ensemble.overlaps.n_points or len(kinds) != 1:
         raise ResultError(
@@ -246,7 +246,7 @@ def write_gathered(
         )
     with _created(path, ensemble, options, **known) as file:
         _write_points(file, ensemble, _read_slabs(slabs), has_novelty=kinds.pop())
-        _write_combined(file, ensemble, list(contents), agreement_shares(*votes))
+        _write_combined(file, ensemble, list(contents), agreement_shares(*counts))
     return ensemble
 
 
@@ -370,12 +370,12 @@ def write_slab(
         for name, dtype in types.items():
             if name != "is_outlier" and (name != "novelty" or novelty is not None):
                 file.create_dataset(name, (stop - start,), dtype).attrs["unit"] = UNITS[name]
-        cast = np.zeros((2, len(labels)), np.int64)
-        for first, arrays in _label(ensemble, labels, votes, novelty, cast, memory_mb, threads):
+        counts = np.zeros((2, len(labels)), np.int64)
+        for first, arrays in _label(ensemble, labels, votes, novelty, counts, memory_mb, threads):
             for name, array in arrays.items():
                 file[name][first : first + len(array)] = array
-        counts = dict(zip(("held", "same"), cast, strict=True))
-        put(file, counts, dict.fromkeys(counts, "points"))
+        named = dict(zip(("held", "same"), counts, strict=True))
+        put(file, named, dict.fromkeys(named, "points"))
 
 
 def _read_slabs(slabs: Sequence[str | Path]) -> Blocks:
@@ -395,13 +395,13 @@ def _label(
     labels: Sequence[Any],
     votes: str,
     novelty: Any,
-    cast: np.ndarray,
+    counts: np.ndarray,
     memory_mb: int,
     threads: int | None,
 ) -> Blocks:
-    """Label points; adds to `cast` (2, R) how many each realization holds, and votes on as all."""
+    """Label points; `counts` (2, R) grow by the points that each holds and votes on as all do."""
     for slab in ensemble.stream(labels, votes, max_bytes=memory_mb << 20, threads=threads):
-        cast += slab.held, slab.alike
+        counts += slab.held, slab.alike
         arrays = {
             "signal": slab.signal,
             "label": slab.groups,
