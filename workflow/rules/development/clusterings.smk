@@ -175,6 +175,7 @@ rule check_tables:
             "kohorte_benchmarks/null_tables",
             "kohorte_benchmarks/clusterers",
             "kohorte_benchmarks/clusterings",
+            "_references",
             "data",
             "ensemble",
             "estimators",
