@@ -1055,6 +1055,23 @@ def measure(
 
 
 @njit(nogil=True, cache=True)
+def _window(
+    x: int, y: int, xdim: int, ydim: int, periodic: bool, reach: np.ndarray
+) -> tuple[int, int, int, int]:
+    """Return first and last column, first and last row of the nodes that a winner moves.
+
+    Of both the last is not in it. On a periodic lattice columns are all, and rows may lie beyond
+    its sides, where they go on at the other one.
+    """
+    if not periodic:
+        columns = max(x - reach[0], 0), min(x + reach[0] + 1, xdim)
+        return *columns, max(y - reach[1], 0), min(y + reach[1] + 1, ydim)
+    if 2 * reach[1] + 1 < ydim:
+        return 0, xdim, y - reach[1], y + reach[1] + 1
+    return 0, xdim, 0, ydim
+
+
+@njit(nogil=True, cache=True)
 def _pull(
     point: np.ndarray,
     mask: np.ndarray,
@@ -1076,14 +1093,8 @@ def _pull(
     """
     n_features = weights.shape[0]
     by_row = table[y % 2]
-    if periodic:
-        x_start, x_stop = 0, xdim
-        around = 2 * reach[1] + 1 < ydim
-        y_start, y_stop = (y - reach[1], y + reach[1] + 1) if around else (0, ydim)
-    else:
-        around = False
-        x_start, x_stop = max(x - reach[0], 0), min(x + reach[0] + 1, xdim)
-        y_start, y_stop = max(y - reach[1], 0), min(y + reach[1] + 1, ydim)
+    x_start, x_stop, y_start, y_stop = _window(x, y, xdim, ydim, periodic, reach)
+    around = periodic and y_stop - y_start < ydim
     if not around and 2 * (x_stop - x_start) >= xdim:
         # Wide windows: whole rows at once, in long loops; h = 0 leaves the nodes outside as is.
         size = (y_stop - y_start) * xdim
@@ -1326,12 +1337,7 @@ def train_squares(
         place = order[step] * n_features
         winner = _nearest((flat_points, flat, bias), (place, n_padded), features, ())
         x, y = winner % xdim, winner // xdim
-        x_start, x_stop = max(x - reach[0], 0), min(x + reach[0] + 1, xdim)
-        y_start, y_stop = max(y - reach[1], 0), min(y + reach[1] + 1, ydim)
-        if periodic:
-            x_start, x_stop = 0, xdim
-            around = 2 * reach[1] + 1 < ydim
-            y_start, y_stop = (y - reach[1], y + reach[1] + 1) if around else (0, ydim)
+        x_start, x_stop, y_start, y_stop = _window(x, y, xdim, ydim, periodic, reach)
         # The place of h for the first node of all.
         first = xdim + LANES + (y % 2 * (2 * ydim - 1) + ydim - 1 - y) * stride + xdim - 1 - x
         is_wide = 2 * (x_stop - x_start) >= xdim
