@@ -83,7 +83,7 @@ def test_chain_joins_what_a_search_of_all_pairs_joins(seed, k, share):
     pairs, weights = pairs + pairs.T, rng.integers(1, 50, k).astype(float)
     joined, alike = chain.join_pairs(pairs.copy(), weights.copy())
     order = np.argsort(-alike, kind="stable")
-    found = sets_of_tree(coassociation._as_linkage(joined[order], alike[order]))
+    found = sets_of_tree(chain.as_linkage(joined[order], alike[order]))
     for n, (expected, value) in enumerate(join_by_search(pairs, weights)):
         if value == 0:  # what shares nothing joins in any order
             break
@@ -104,6 +104,37 @@ def test_pairs_count_the_cuts_that_join_them(seed, n, n_cuts):
         assert found[i, j] == (0 if i == j else pytest.approx(joining * sizes[i] * sizes[j]))
 
 
+@given(seed=st.integers(0, 2**32), k=st.integers(1, 9), n_groups=st.integers(1, 4))
+def test_groups_share_the_sums_of_the_counts_of_their_leaves(seed, k, n_groups):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 9, (k, k))
+    leaves, columns = (rng.choice(k, rng.integers(1, k + 1), replace=False) for _ in range(2))
+    groups = rng.integers(-1, n_groups, leaves.size)
+    found = chain.shared_points(counts, leaves, groups, columns, n_groups)
+    for g, c in itertools.product(range(n_groups), range(columns.size)):
+        held = [counts[leaf, columns[c]] for leaf in leaves[groups == g]]
+        assert found[g, c] == sum(held)
+    copied = np.empty((leaves.size, columns.size))
+    chain.pick(counts, leaves, columns, copied)
+    np.testing.assert_array_equal(copied, counts[np.ix_(leaves, columns)])
+
+
+@given(seed=st.integers(0, 2**32), n_rows=st.integers(1, 4), n_columns=st.integers(1, 4))
+def test_pairs_of_points_within_a_table_of_ranges(seed, n_rows, n_columns):
+    rng = np.random.default_rng(seed)
+    counts, unit = rng.integers(0, 9, (8, 6)), 3.0
+    before = np.zeros((9, 7), np.int64)
+    before[1:, 1:] = counts.cumsum(axis=0).cumsum(axis=1)
+    rows, columns = (
+        np.sort(rng.integers(0, size + 1, (2, n)), axis=0)
+        for size, n in ((8, n_rows), (6, n_columns))
+    )
+    found = chain.paired_points(before, tuple(rows), tuple(columns), unit)
+    table = np.array([[counts[a:b, c:d].sum() / unit for c, d in columns.T] for a, b in rows.T])
+    sums = (table, table.sum(axis=1), table.sum(axis=0), table.sum())
+    np.testing.assert_allclose(found, [(n * (n - 1) / 2).sum() for n in sums], rtol=1e-12)
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), k=st.integers(2, 30))
 def test_chain_ends_with_ties_and_weights_whose_products_are_rounded(seed, k):
@@ -112,7 +143,7 @@ def test_chain_ends_with_ties_and_weights_whose_products_are_rounded(seed, k):
     pairs = np.triu(base, 1)
     weights = rng.choice([1.0, 3.0, 7.0], k) * (2**27 + 1.0)
     joined, alike = chain.join_pairs((pairs + pairs.T) * (2**53 - 1.0), weights)
-    linkage = coassociation._as_linkage(joined[np.argsort(-alike, kind="stable")], -np.sort(-alike))
+    linkage = chain.as_linkage(joined[np.argsort(-alike, kind="stable")], -np.sort(-alike))
     assert sets_of_tree(linkage)[-1] == {frozenset(range(k))}
     assert sorted(joined[:, 1].tolist()) == list(range(1, k))  # each but the first joins a lower
 
@@ -440,33 +471,40 @@ def settled_by_search(overlaps, k):
     """Combine the cuts into k groups of all trees, by definition and without a tree of nodes."""
     n_clusters = np.bincount(overlaps.realization)
     levels, least = find_levels(overlaps), smallest_group(overlaps.n_points)
-    trees, finest = [], np.flatnonzero(levels == levels.max())
+    finest = np.flatnonzero(levels == levels.max())
+    leaves = np.flatnonzero(np.isin(overlaps.realization, finest))
+    sizes = overlaps.sizes[leaves]
+    alike = np.zeros((leaves.size, leaves.size))
     for n in range(levels.max() + 1):
         part = sorted(np.flatnonzero(levels == n), key=lambda r: (n_clusters[r], r))
-        trees.append((1.0, part))
+        trees = [(1.0, part)]
         for pattern in ("01", "0011") if len(part) >= 8 else ():
             sides = [pattern[i % len(pattern)] for i in range(len(part))]
             for side in "01":
                 half = [r for r, s in zip(part, sides, strict=True) if s == side]
                 trees.append((0.25, half))
-    leaves = np.flatnonzero(np.isin(overlaps.realization, finest))
-    sizes = overlaps.sizes[leaves].astype(float)
-    alike = np.zeros((leaves.size, leaves.size))
-    for weight, members in trees:
-        tree = Level(overlaps, np.sort(members))
         for size in (least, 2 * least):
-            cut = tree.cuts(size, 100).get(k)
-            if cut is None or (size > least and size > overlaps.n_points / k / 3):
-                continue
-            own = tree.members(cut[2])
-            groups = [tree.leaves[own == g] for g in range(k)]
-            groups.sort(key=lambda members: -overlaps.sizes[members].sum())
-            shares = [overlaps.counts[members][:, leaves].sum(axis=0) for members in groups]
-            of = np.argmax(shares, axis=0)
-            for g, members in enumerate(groups):
-                of[np.isin(leaves, members)] = g
-            apart = math.log((cut[1] + FLOOR) / (cut[0] + FLOOR))
-            alike += weight * max(0.0, apart) * (of[:, None] == of)
+            cuts = []
+            for weight, members in trees:
+                tree = Level(overlaps, np.sort(members))
+                cut = tree.cuts(size, 100).get(k)
+                if cut is None or (size > least and size > overlaps.n_points / k / 3):
+                    continue
+                own = tree.members(cut[2])
+                groups = [tree.leaves[own == g] for g in range(k)]
+                groups.sort(key=lambda members: -overlaps.sizes[members].sum())
+                shares = [overlaps.counts[members][:, leaves].sum(axis=0) for members in groups]
+                of = np.argmax(shares, axis=0)
+                for g, members in enumerate(groups):
+                    of[np.isin(leaves, members)] = g
+                apart = math.log((cut[1] + FLOOR) / (cut[0] + FLOOR))
+                cuts.append((weight * max(0.0, apart), of))
+            points = [np.repeat(of, sizes) for _, of in cuts]
+            for place, (weight, of) in enumerate(cuts):
+                others = points[:place] + points[place + 1 :]
+                agree = [max(0, adjusted_rand_score(points[place], other)) for other in others]
+                alike += weight * np.mean(agree or [1]) * (of[:, None] == of)
+    sizes = sizes.astype(float)
     # Leaves that all cuts hold together are joined first; from the root down, groups part.
     joined = join_by_search(alike * np.outer(sizes, sizes), sizes)
     large = least * finest.size

@@ -48,7 +48,7 @@ def test_published_is_the_table_and_the_schema(schema):
 
 
 def test_what_is_given_counts_more_than_the_recipe(schema):
-    assert said(check_config(RESOLVED, schema)) == [[1, 0.6, 0.4], "batch", 15, "sample", 0.5]
+    assert said(check_config(RESOLVED, schema)) == [[1, 0.6, 0.4], "batch", 30, "sample", 0.5]
     config = check_config(
         RESOLVED
         | {"lattice": {"ratio": 0.5}, "training": {"epochs": None, "final_radius": "auto"}}
@@ -96,7 +96,7 @@ def test_lists_of_a_recipe_do_not_stand_in_the_way(schema):
 def test_given_sides_leave_nothing_to_sweep(schema):
     given = {"lattice": {"xdim": 6, "ydim": 5}, "segmentation": {"fineness": 0.5}}
     study = plan_config(RESOLVED | given, schema)
-    assert [p.id.removeprefix("x6_y5_batch_epochs15_until0.5_") for p in study.realizations] == [
+    assert [p.id.removeprefix("x6_y5_batch_epochs30_until0.5_") for p in study.realizations] == [
         f"start-sample_rows0.8_limit20000_segments_r{k}" for k in range(1, 6)
     ]
     assert study.swept == ()
@@ -128,7 +128,7 @@ def test_every_key_of_a_recipe_is_one_of_the_estimators_too():
 def test_a_map_follows_its_recipe(X):
     som = SOM(random_state=1, recipe="resolved").fit(X)
     p = som.parameters_
-    assert (p.trainer, p.epochs, p.initial, p.final_radius) == ("batch", 15, "sample", 0.5)
+    assert (p.trainer, p.epochs, p.initial, p.final_radius) == ("batch", 30, "sample", 0.5)
     assert p.ratio == 1
     assert som.get_params()["trainer"] == LEFT_OPEN
     som.set_params(recipe="published", steps=50)

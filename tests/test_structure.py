@@ -17,6 +17,7 @@ from kohorte.analysis.tables import structure_table
 from kohorte.data.generated import generate
 from kohorte.errors import ConfigError
 from kohorte.structure import (
+    EPOCHS,
     KINDS,
     SKEWNESS,
     Evidence,
@@ -205,6 +206,16 @@ def test_structure_is_found_where_it_is_and_nowhere_else(members):
     assert max(found.groups[7]) < 0.05
     nothing = generate("gaussian", n_points=200, seed=1).points.astype(np.float32)
     assert compare(nothing, members).p > 0.05
+
+
+def test_tables_are_compared_by_maps_of_few_epochs(members):
+    points = generate("four_balls", n_points=150, seed=2).points.astype(np.float32)
+
+    def collect(epochs):
+        asked = [m | {"parameters": {**m["parameters"], "epochs": epochs}} for m in members]
+        return collect_evidence(points, "gaussian", 1, asked, rows=100, seed=1)
+
+    assert collect(EPOCHS + 20) == collect(None) == collect(EPOCHS) != collect(3)
 
 
 def test_evidence_does_not_depend_on_threads(members):

@@ -23,7 +23,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
         "lattice": {"nodes": "fine", "ratio": [1, 0.6, 0.4]},
         "training": {
             "trainer": "batch",
-            "epochs": 15,
+            "epochs": 30,
             "initial": "sample",
             "final_radius": 0.5,
             "row_share": 0.8,

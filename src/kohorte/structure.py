@@ -27,7 +27,7 @@ from kohorte.ensemble.coassociation import number_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps._threads import single_threaded
 from kohorte.maps.draws import draw_rows, see
-from kohorte.maps.parameters import PARAMETERS
+from kohorte.maps.parameters import DEFAULT_EPOCHS, PARAMETERS
 from kohorte.maps.realization import Recording, run_realization
 from kohorte.maps.resolve import resolve_parameters
 
@@ -37,6 +37,9 @@ deviation, or uniform over the same range."""
 
 ROWS = 500
 """Rows of each table where nothing else is said."""
+
+EPOCHS = 15
+"""Most epochs of batch maps: tables are compared with each other, all trained alike."""
 
 MAX_GROUPS = 30
 """Most groups that a p-value is given for."""
@@ -163,6 +166,8 @@ def collect_evidence(
         chosen = dict(member["parameters"])
         if chosen["initial"] == "given":  # weights that were trained on another table
             chosen["initial"] = "sample"
+        if chosen["trainer"] == "batch":
+            chosen["epochs"] = min(chosen["epochs"] or DEFAULT_EPOCHS, EPOCHS)
         own = {name: chosen[name] for name in PARAMETERS}
         factors = member.get("factors")
         parameters = resolve_parameters(own, see(points, factors))

@@ -23,7 +23,7 @@ def adjusted_rand(table: np.ndarray) -> float:
     table = np.asarray(table, dtype=np.float64)
     rows, columns = table.sum(axis=1), table.sum(axis=0)
     pairs = _choose_two(table).sum(), _choose_two(rows).sum(), _choose_two(columns).sum()
-    return float(_adjust(*pairs, _choose_two(rows.sum())))
+    return float(adjust_pairs(*pairs, _choose_two(rows.sum())))
 
 
 def label_ari(a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -42,10 +42,10 @@ def pairwise_ari(overlaps: Overlaps) -> np.ndarray:
     pairs = _sum_tables(overlaps, _choose_two)
     if not overlaps.is_complete:
         rows, common = _sum_margins(overlaps, _choose_two)
-        index = _adjust(pairs, rows, rows.T, _choose_two(common))
+        index = adjust_pairs(pairs, rows, rows.T, _choose_two(common))
         return _mirror(np.where(common > 0, index, 0.0))
     within = np.diagonal(pairs)
-    return _mirror(_adjust(pairs, within[:, None], within, _choose_two(overlaps.n_points)))
+    return _mirror(adjust_pairs(pairs, within[:, None], within, _choose_two(overlaps.n_points)))
 
 
 def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
@@ -72,7 +72,7 @@ def pairwise_nmi(overlaps: Overlaps) -> np.ndarray:
     return _mirror(np.where(common > 0, nmi, 0.0))
 
 
-def _adjust(both: Any, rows: Any, columns: Any, total: Any) -> np.ndarray:
+def adjust_pairs(both: Any, rows: Any, columns: Any, total: Any) -> np.ndarray:
     """Return the adjusted Rand index from numbers of pairs of points within cells, float64."""
     expected = rows * columns / np.maximum(total, 1.0)
     largest = (rows + columns) / 2

@@ -1,4 +1,4 @@
-"""Compiled: joining the most alike sets first, by the chain of nearest neighbours.
+"""Compiled: joining the most alike sets first, by the chain of nearest neighbours, and cuts.
 
 From a table of all pairs, or from lists of neighbours where most pairs are not alike at all.
 """
@@ -224,3 +224,78 @@ def agreed_pairs(groups: np.ndarray, weights: np.ndarray, sizes: np.ndarray) -> 
                     weight += weights[c]
             pairs[i, j] = pairs[j, i] = weight * (sizes[i] * sizes[j])
     return pairs
+
+
+@njit(cache=True, nogil=True)
+def shared_points(
+    counts: np.ndarray,
+    leaves: np.ndarray,
+    groups: np.ndarray,
+    clusters: np.ndarray,
+    n_groups: int,
+) -> np.ndarray:
+    """Return the sums of the counts of each group's leaves with some clusters, (n_groups, n) int64.
+
+    `counts` (K, K); `leaves` (L,) and `clusters` (n,) are places in it, and `groups` (L,) those of
+    the leaves, -1 for none.
+    """
+    shares = np.zeros((n_groups, clusters.size), np.int64)
+    for place in range(leaves.size):
+        if groups[place] >= 0:
+            row, sums = counts[leaves[place]], shares[groups[place]]
+            for c in range(clusters.size):
+                sums[c] += row[clusters[c]]
+    return shares
+
+
+@njit(cache=True, nogil=True)
+def paired_points(
+    before: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray],
+    columns: tuple[np.ndarray, np.ndarray],
+    unit: float,
+) -> tuple[float, float, float, float]:
+    """Return the pairs of points within the cells, rows and columns of a table, and in all of it.
+
+    `before` has sums over all rows and columns before; `rows` and `columns` are first and past-last
+    places of those that a row or column of the table sums over. The sums are points times `unit`.
+    """
+    top, bottom = rows
+    left, right = columns
+    of_columns = np.zeros(left.size)
+    cells, of_rows, total = 0.0, 0.0, 0.0
+    for i in range(top.size):
+        of_row = 0.0
+        for j in range(left.size):
+            upper = before[bottom[i], left[j]] - before[top[i], left[j]]
+            n = (before[bottom[i], right[j]] - before[top[i], right[j]] - upper) / unit
+            cells += n * (n - 1) / 2
+            of_row += n
+            of_columns[j] += n
+        of_rows += of_row * (of_row - 1) / 2
+        total += of_row
+    return cells, of_rows, (of_columns * (of_columns - 1) / 2).sum(), total * (total - 1) / 2
+
+
+@njit(cache=True, nogil=True)
+def pick(table: np.ndarray, rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """Copy the entries of a table in some rows (n,) and columns (m,) to out (n, m)."""
+    for i in range(rows.size):
+        row, copied = table[rows[i]], out[i]
+        for j in range(columns.size):
+            copied[j] = row[columns[j]]
+
+
+@njit(cache=True, nogil=True)
+def as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Return a tree in SciPy's form from joined sets that are named after their lowest leaf."""
+    k = len(joined) + 1
+    node, size = np.arange(k), np.ones(k)
+    linkage = np.empty((k - 1, 4))
+    for step in range(k - 1):
+        a, b = joined[step]
+        size[a] += size[b]
+        linkage[step, 0], linkage[step, 1] = min(node[a], node[b]), max(node[a], node[b])
+        linkage[step, 2], linkage[step, 3] = heights[step], size[a]
+        node[a] = k + step
+    return linkage

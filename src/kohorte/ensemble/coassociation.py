@@ -6,9 +6,10 @@ a tree, as in evidence accumulation (Fred & Jain, IEEE TPAMI 27 (2005) 835), wit
 points by points. Segments that are small and pure let it follow groups of any shape; how small they
 must be depends on the table. So realizations of like fineness make a level each, with a tree of its
 own, and a number of groups is judged in all levels: by how clearly its groups stand apart and by
-how far the other levels agree. For a given number the cuts of all levels, and of their halves, are
-an ensemble in their turn: which level is right varies with the seed more than what most of them
-say. The coarsest realizations only vote.
+how far the other levels agree. For one number, given or found, the cuts of all levels, and of their
+halves, are an ensemble in their turn: which level is right varies with the seed more than what most
+of them say. A cut counts the more the more alike the cuts of the halves of its level are. The
+coarsest realizations only vote.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from kohorte._limits import fewest_clusters
 from kohorte._portable import log
-from kohorte.ensemble.agreement import adjusted_rand
+from kohorte.ensemble.agreement import adjust_pairs, adjusted_rand, label_ari
 from kohorte.ensemble.consensus import Candidates
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import leaf_spans
@@ -102,8 +103,7 @@ def _join_leaves(
         starts = shared.indptr.astype(np.int64)
         return chain.join_neighbours(starts, shared.indices, shared.data, weights)
     pairs = np.empty((leaves.size, leaves.size))
-    for row, leaf in zip(pairs, leaves.tolist(), strict=True):
-        row[:] = overlaps.counts[leaf, leaves]
+    chain.pick(overlaps.counts, leaves, leaves, pairs)
     np.fill_diagonal(pairs, 0.0)
     return chain.join_pairs(pairs, weights)
 
@@ -123,10 +123,12 @@ class Tree:
         n_realizations: int,
         by_chance: float,
     ) -> None:
+        from kohorte.ensemble import chain
+
         self.sizes, self.n_realizations, self.by_chance = sizes, n_realizations, by_chance
         order = np.argsort(-alike, kind="stable")
         self.lifts = alike[order] * by_chance
-        self.linkage = _as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
+        self.linkage = chain.as_linkage(joined[order], 1.0 / (1.0 + self.lifts))
         # Leaves in the order of the tree: those below a node stand side by side.
         self.start, self.size = leaf_spans(self.linkage)
         self.order = np.argsort(self.start[: self.sizes.size])
@@ -204,18 +206,6 @@ class Level(Tree):
         return log((inner + FLOOR) / (contact + FLOOR))[order], contact[order]
 
 
-def _as_linkage(joined: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Return a tree in SciPy's form from joined sets that are named after their lowest leaf."""
-    k = len(joined) + 1
-    node, size = np.arange(k), np.ones(k)
-    linkage = np.empty((k - 1, 4))
-    for step, (a, b) in enumerate(joined):
-        size[a] += size[b]
-        linkage[step] = min(node[a], node[b]), max(node[a], node[b]), heights[step], size[a]
-        node[a] = k + step
-    return linkage
-
-
 def smallest_group(n_points: int) -> float:
     """Return how many points a group must have: sqrt(N) / 2, and three."""
     return max(3.0, 0.5 * math.sqrt(n_points))
@@ -228,7 +218,7 @@ def _grow(overlaps: Overlaps) -> tuple[np.ndarray, list[Level]]:
     return levels, [Level(overlaps, part) for part in parts]
 
 
-def _halve(overlaps: Overlaps, levels: np.ndarray) -> list[Level]:
+def _halve(overlaps: Overlaps, levels: np.ndarray) -> list[list[Level]]:
     """Return trees of the halves of each level, halved SPLITS times, each across the others.
 
     Halves are equally fine: their realizations alternate, by number of clusters. A level with less
@@ -236,13 +226,13 @@ def _halve(overlaps: Overlaps, levels: np.ndarray) -> list[Level]:
     """
     n_clusters = np.bincount(overlaps.realization, minlength=overlaps.n_realizations)
     ranked = np.argsort(n_clusters, kind="stable")
-    halves = []
+    halves: list[list[Level]] = []
     for n in range(int(levels.max()) + 1):
         part = ranked[levels[ranked] == n]
-        if part.size >= MIN_LEVEL:
-            for split in range(SPLITS):
-                side = np.arange(part.size) >> split & 1
-                halves += [Level(overlaps, part[side == 0]), Level(overlaps, part[side == 1])]
+        halves.append([])
+        for split in range(SPLITS if part.size >= MIN_LEVEL else 0):
+            side = np.arange(part.size) >> split & 1
+            halves[-1] += [Level(overlaps, part[side == 0]), Level(overlaps, part[side == 1])]
     return halves
 
 
@@ -259,37 +249,50 @@ def settle_groups(overlaps: Overlaps, numbers: Sequence[int]) -> dict[int, np.nd
 
 
 def _settle(
-    overlaps: Overlaps, parts: list[Level], halves: list[Level], least: float, numbers: list[int]
+    overlaps: Overlaps,
+    parts: list[Level],
+    halves: list[list[Level]],
+    least: float,
+    numbers: list[int],
 ) -> dict[int, np.ndarray]:
     """Return the groups (K,) int64 of all clusters that the trees agree on, for some numbers.
 
     Every tree is cut into groups of at least `least` points and, where that is no more than a third
     of the mean, of twice as many, lest noise make a group. A cut says which clusters of the finest
-    level are in one group, and counts as much as it separates, those of all halves of a level
-    together as much as those of the level. Two sets of clusters are the more alike the more counts
-    for it, and the tree of this is cut in its turn. A number that this tree lacks is missing. Of
-    more than MOST_LEAVES sets of which no cut divides any, the largest make that tree.
+    level are in one group, and counts as much as it separates and as it agrees with the others of
+    its level (a level and its halves), those of all halves of a level together as much as those of
+    the level. Two sets of clusters are the more alike the more counts for it, and the tree of this
+    is cut in its turn. A number that this tree lacks is missing. Of more than MOST_LEAVES sets of
+    which no cut divides any, the largest make that tree.
     """
     if not numbers:
         return {}
     from kohorte.ensemble import chain
 
     finest = parts[-1]
-    votes = [(part, 1.0) for part in parts] + [(half, 0.5 / SPLITS) for half in halves]
     said: dict[int, list[tuple[float, np.ndarray]]] = {k: [] for k in numbers}
-    for tree, weight in votes:
-        shares = _sharing(overlaps, tree, finest.leaves)
-        for size in (least, 2 * least):
-            cuts = tree.cuts(size, numbers[-1])
-            for k in numbers:
-                if k in cuts and (size == least or 3 * k * size <= overlaps.n_points):
-                    apart, further, nodes = cuts[k]
-                    inner = tree.members(nodes)
-                    groups = _attach(overlaps, tree.leaves, inner, shares(nodes), finest.leaves)
-                    said[k].append((weight * _separation(apart, further), groups))
+    for part, own in zip(parts, halves, strict=True):
+        of_level: dict[tuple[int, float], list[tuple[float, np.ndarray]]] = {}
+        for tree, weight in [(part, 1.0), *((half, 0.5 / SPLITS) for half in own)]:
+            shares = _sharing(overlaps, tree, finest.leaves, often=len(numbers) > 2)
+            made: dict[int, tuple[list[int], np.ndarray]] = {}
+            for size in (least, 2 * least):
+                cuts = tree.cuts(size, numbers[-1])
+                for k in numbers:
+                    if k in cuts and (size == least or 3 * k * size <= overlaps.n_points):
+                        apart, further, nodes = cuts[k]
+                        if k not in made or made[k][0] != nodes:
+                            inner, shared = tree.members(nodes), shares(nodes)
+                            groups = _attach(overlaps, tree.leaves, inner, shared, finest.leaves)
+                            made[k] = nodes, groups
+                        counts = weight * max(0.0, _separation(apart, further))
+                        of_level.setdefault((k, size), []).append((counts, made[k][1]))
+        for (k, _), cuts_of_size in of_level.items():
+            steady = _steadiness([groups for _, groups in cuts_of_size], finest.sizes)
+            said[k] += [(n * agree, g) for (n, g), agree in zip(cuts_of_size, steady, strict=True)]
     found = {}
     for k, cuts_of_k in said.items():
-        weights = np.maximum([counts for counts, _ in cuts_of_k], 0.0)
+        weights = np.array([counts for counts, _ in cuts_of_k])
         if not weights.any():
             weights[:] = 1.0
         # Clusters of which all cuts say the same are one leaf.
@@ -309,10 +312,27 @@ def _settle(
     return found
 
 
+def _steadiness(cuts: list[np.ndarray], sizes: np.ndarray) -> np.ndarray:
+    """Return the mean adjusted Rand index, not below 0, of each cut with the others, float64.
+
+    Cuts are groups (n,) of the same clusters, of which `sizes` (n,) are the points; 1 for a single
+    cut.
+    """
+    alike = np.ones((len(cuts), len(cuts)))
+    for i, first in enumerate(cuts):
+        for j, second in enumerate(cuts[:i]):
+            alike[i, j] = alike[j, i] = max(0.0, label_ari(first, second, sizes))
+    others = ~np.eye(len(cuts), dtype=bool)
+    return alike.mean(axis=1, where=others) if len(cuts) > 1 else np.ones(len(cuts))
+
+
 def _sharing(
-    overlaps: Overlaps, tree: Level, clusters: np.ndarray
+    overlaps: Overlaps, tree: Level, clusters: np.ndarray, often: bool
 ) -> Callable[[list[int]], np.ndarray]:
-    """Return a function from nodes of a tree to what they share with some clusters (n,), (k, n)."""
+    """Return a function from nodes of a tree to what they share with some clusters (n,), (k, n).
+
+    Where it is to be called often, sums are made beforehand.
+    """
     if overlaps.sparse is not None:
 
         def add(nodes: list[int]) -> np.ndarray:
@@ -320,9 +340,15 @@ def _sharing(
             return sum_rows(overlaps, tree.leaves, inner, len(nodes))[:, clusters]
 
         return add
+    from kohorte.ensemble import chain
+
+    if not often:
+        return lambda nodes: chain.shared_points(
+            overlaps.counts, tree.leaves, tree.members(nodes), clusters, len(nodes)
+        )
     # Sums over the leaves before, in the order of the tree: a node's are the difference of two.
     before = np.zeros((tree.leaves.size + 1, clusters.size), np.int64)
-    before[1:] = overlaps.counts[np.ix_(tree.leaves[tree.order], clusters)]
+    chain.pick(overlaps.counts, tree.leaves[tree.order], clusters, before[1:])
     np.cumsum(before, axis=0, out=before)
     return lambda nodes: before[tree.start[nodes] + tree.size[nodes]] - before[tree.start[nodes]]
 
@@ -363,11 +389,10 @@ def join_clusters(
 ) -> Joined:
     """Group the clusters of all realizations, of which there are at least two.
 
-    `n_groups` is ``auto`` for the candidate with the highest score, whose level tells the groups,
-    or for one group if `single`; or it is a number, for which the trees of all levels and of their
-    halves are cut and the cuts combined. Where no level has so many groups of `smallest_group`
-    points, smaller ones count; where none has so many clusters, those of the level with most are
-    the groups.
+    `n_groups` is a number, or ``auto`` for that of the candidate with the highest score, or for one
+    group if `single`. The trees of all levels and of their halves are cut into so many, and the
+    cuts combined. Where no level has so many groups of `smallest_group` points, smaller ones count;
+    where none has so many clusters, those of the level with most are the groups.
     """
     levels, parts = _grow(overlaps)
     wanted = None if n_groups == "auto" else int(n_groups)
@@ -386,7 +411,7 @@ def join_clusters(
         return _spread(overlaps, levels, whole, [2 * whole.leaves.size - 2], candidates)
     chosen, k = int(candidates.level[0]), int(candidates.n_groups[0])
     joined = _spread(overlaps, levels, parts[chosen], cuts[chosen][k][2], candidates)
-    if wanted is None or k == 1:
+    if k == 1:
         return joined
     settled = _settle(overlaps, parts, _halve(overlaps, levels), least, [k])
     return replace(joined, groups=settled.get(k, joined.groups))
@@ -459,18 +484,18 @@ def _agreement(
             sums = np.bincount(cells, shared.data[held], shape[0] * shape[1])
             yield max(0.0, adjusted_rand(sums.reshape(shape) / pairs))
         return
+    from kohorte.ensemble import chain
+
     leaves = first.leaves[first.order], second.leaves[second.order]
     # Sums over all rows and columns before: those of any two nodes follow from four of them.
     before = np.zeros((leaves[0].size + 1, leaves[1].size + 1), np.int64)
-    before[1:, 1:] = overlaps.counts[np.ix_(*leaves)]
+    chain.pick(overlaps.counts, *leaves, before[1:, 1:])
     np.cumsum(before, axis=0, out=before)
     np.cumsum(before, axis=1, out=before)
     for rows, columns in cuts:
         top, left = first.start[rows], second.start[columns]
-        bottom, right = top + first.size[rows], left + second.size[columns]
-        table = before[np.ix_(bottom, right)] - before[np.ix_(top, right)]
-        table -= before[np.ix_(bottom, left)] - before[np.ix_(top, left)]
-        yield max(0.0, adjusted_rand(table / pairs))
+        edges = (top, top + first.size[rows]), (left, left + second.size[columns])
+        yield max(0.0, float(adjust_pairs(*chain.paired_points(before, *edges, float(pairs)))))
 
 
 def sum_rows(

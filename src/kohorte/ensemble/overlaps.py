@@ -516,7 +516,11 @@ def _place(counts: Counts, where: np.ndarray, n_clusters: int) -> csr_array:
 def _pick(counts: Counts, where: np.ndarray) -> Counts:
     """Return the counts of some clusters with each other."""
     if isinstance(counts, np.ndarray):
-        return counts[np.ix_(where, where)]
+        from kohorte.ensemble import chain
+
+        found = np.empty((where.size, where.size), counts.dtype)
+        chain.pick(counts, where, where, found)
+        return found
     picked = counts[where][:, where]
     picked.sort_indices()
     return picked
