@@ -1,11 +1,12 @@
 """Is there any structure? The table beside reference tables that have no groups.
 
 Groups are found in any table, and found again by other maps (Ben-David & von Luxburg, COLT 2008).
-So the same maps are trained on tables that have the extent of the study's table along its principal
-components, but no groups, and what speaks for groups there is the measure of what speaks for them
-here, as in M3C (John et al., Scientific Reports 10 (2020) 1816) and for the gap statistic
-(Tibshirani, Walther & Hastie, JRSS B 63 (2001) 411). All tables have as many rows: of a longer
-table the same number is drawn, so that this costs less than the study itself.
+So maps of the same parameters, in `batch` for at most EPOCHS, are trained on tables that have the
+extent of the study's table along its principal components, but no groups, and what speaks for
+groups there is the measure of what speaks for them here, as in M3C (John et al., Scientific Reports
+10 (2020) 1816) and for the gap statistic (Tibshirani, Walther & Hastie, JRSS B 63 (2001) 411). All
+tables have as many rows: of a longer table the same number is drawn, so that this costs less than
+the study itself.
 """
 
 from __future__ import annotations

@@ -279,7 +279,7 @@ def paired_points(
 
 @njit(cache=True, nogil=True)
 def pick(table: np.ndarray, rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    """Copy the entries of a table in some rows (n,) and columns (m,) to out (n, m)."""
+    """Copy entries of a table in rows (n,) and columns (m,), which are not checked, to out."""
     for i in range(rows.size):
         row, copied = table[rows[i]], out[i]
         for j in range(columns.size):

@@ -8,8 +8,8 @@ must be depends on the table. So realizations of like fineness make a level each
 own, and a number of groups is judged in all levels: by how clearly its groups stand apart and by
 how far the other levels agree. For one number, given or found, the cuts of all levels, and of their
 halves, are an ensemble in their turn: which level is right varies with the seed more than what most
-of them say. A cut counts the more the more alike the cuts of the halves of its level are. The
-coarsest realizations only vote.
+of them say. A cut counts the more the more it agrees with the other cuts of its level and of the
+halves of that. The coarsest realizations only vote.
 """
 
 from __future__ import annotations
@@ -260,10 +260,11 @@ def _settle(
     Every tree is cut into groups of at least `least` points and, where that is no more than a third
     of the mean, of twice as many, lest noise make a group. A cut says which clusters of the finest
     level are in one group, and counts as much as it separates and as it agrees with the others of
-    its level (a level and its halves), those of all halves of a level together as much as those of
-    the level. Two sets of clusters are the more alike the more counts for it, and the tree of this
-    is cut in its turn. A number that this tree lacks is missing. Of more than MOST_LEAVES sets of
-    which no cut divides any, the largest make that tree.
+    its level (a level and its halves) for the same size, fully if it is alone. Those of all halves
+    of a level together count as much as those of the level. Two sets of clusters are the more alike
+    the more counts for it, and the tree of this is cut in its turn. A number that this tree lacks
+    is missing. Of more than MOST_LEAVES sets of which no cut divides any, the largest make that
+    tree.
     """
     if not numbers:
         return {}

@@ -61,7 +61,7 @@ def count_splits(
     numbers = range(1, min(most, overlaps.n_clusters) + 1)
     cuts = cut_groups(overlaps, numbers, consensus)
     if consensus == "coassociation" and (own := int(groups.max()) + 1) in numbers:
-        cuts[own - 1] = groups.astype(np.int32)  # ``auto`` finds others than a given number
+        cuts[own - 1] = groups.astype(np.int32)  # the study's own
     weights = vote_weights(gsum(overlaps, identical=identical), votes)
     shared = [np.zeros((k, k + 1), np.int64) for k in numbers[:-1]]
     final = [np.zeros((k, int(groups.max()) + 1), np.int64) for k in numbers]
