@@ -146,10 +146,10 @@ def content(results):
     }
 
 
-def wait_until(condition, seconds=300):
+def wait_until(condition, seconds=300, told=""):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, condition
+        assert time.monotonic() < deadline, told
         time.sleep(0.5)
 
 
@@ -263,7 +263,7 @@ def run_interrupted(make_site, here):
     site, run, ages = begin_again(make_site, here, "interrupted")
     run.send_signal(signal.SIGINT)
     output = end_of(run, status=1)
-    wait_until(lambda: {job["state"] for job in queue(run_id(output))} == {"CANCELLED"})
+    wait_until(lambda: {j["state"] for j in queue(run_id(output))} == {"CANCELLED"}, told=output)
     assert not (site.results / "overlaps" / "0000.json").exists()
     return site, ages, site.finish(ENSEMBLE)
 
