@@ -23,7 +23,8 @@ def executor(monkeypatch):
 
     monkeypatch.setattr(plugin, "query_job_status", query)
     monkeypatch.setattr(plugin, "get_min_job_age", lambda: 3600)
-    monkeypatch.setattr(plugin.Executor, "check_active_jobs", plugin.Executor.check_active_jobs)
+    for name in ("check_active_jobs", "cancel_jobs"):
+        monkeypatch.setattr(plugin.Executor, name, getattr(plugin.Executor, name))
     monkeypatch.setattr(plugin, "kohorte_outlasts", False, raising=False)
     slurm.outlast_controller(plugin)
     slurm.outlast_controller(plugin)
@@ -116,3 +117,27 @@ def test_a_job_that_shows_up_late_is_waited_for(executor, clock):
         clock.value += slurm.FORGOTTEN - 1
         assert look(executor, answer) == ["7", "8_2"]
     assert ended(executor) == []
+
+
+def test_jobs_that_are_looked_at_are_cancelled_with_the_others(executor, monkeypatch):
+    cancelled = []
+    monkeypatch.setattr(
+        plugin,
+        "cancel_slurm_jobs",
+        lambda jobs, clusters, logger: cancelled.append([job.external_jobid for job in jobs]),
+    )
+    del executor.kohorte_looked_at  # a mock has everything
+    other = SimpleNamespace(external_jobid="9", aux=MagicMock())
+    plugin.Executor.cancel_jobs(executor, [other])
+
+    query = plugin.query_job_status
+
+    async def interrupted(command, logger):
+        # Snakemake's list has only what was submitted since.
+        plugin.Executor.cancel_jobs(executor, [other])
+        return await query(command, logger)
+
+    monkeypatch.setattr(plugin, "query_job_status", interrupted)
+    assert look(executor, {"7": "RUNNING", "8": "COMPLETED"}) == ["7"]
+    plugin.Executor.cancel_jobs(executor, JOBS[:1])
+    assert cancelled == [["9"], ["9", "7", "8_2"], ["7"]]

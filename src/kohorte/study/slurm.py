@@ -2,7 +2,8 @@
 
 The plugin (2.8) drops all jobs that it waits for when Slurm does not answer, and then waits for
 ever; and it waits for ever for a job that Slurm has forgotten, as after a controller that lost its
-state. Here such jobs are kept, and a wait has an end and says why it lasts.
+state. Here such jobs are kept, and a wait has an end and says why it lasts. A run that is
+interrupted while its jobs are looked at would leave them running: here they are cancelled, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def outlast_controller(plugin: ModuleType) -> None:
         return
     plugin.kohorte_outlasts = True  # type: ignore[attr-defined]
     executor, query = plugin.Executor, plugin.query_job_status
-    check, watch = executor.check_active_jobs, Watch(plugin.WorkflowError)
+    check, cancel = executor.check_active_jobs, executor.cancel_jobs
+    watch = Watch(plugin.WorkflowError)
 
     async def query_job_status(command: str, logger: Any) -> Any:
         found = await query(command, logger)
@@ -36,12 +38,20 @@ def outlast_controller(plugin: ModuleType) -> None:
         return found
 
     async def check_active_jobs(self: Any, active_jobs: Sequence[Any]) -> AsyncIterator[Any]:
+        # Snakemake takes them off its list meanwhile.
+        self.kohorte_looked_at = list(active_jobs)
         kept = [job async for job in check(self, active_jobs)]
-        for job in watch.look(self, active_jobs, kept):
+        self.kohorte_looked_at = list(watch.look(self, active_jobs, kept))
+        for job in self.kohorte_looked_at:
             yield job
 
+    def cancel_jobs(self: Any, active_jobs: Sequence[Any]) -> None:
+        listed = {id(job) for job in active_jobs}
+        looked_at = getattr(self, "kohorte_looked_at", [])
+        cancel(self, [*active_jobs, *(job for job in looked_at if id(job) not in listed)])
+
     plugin.query_job_status = query_job_status  # type: ignore[attr-defined]
-    executor.check_active_jobs = check_active_jobs
+    executor.check_active_jobs, executor.cancel_jobs = check_active_jobs, cancel_jobs
 
 
 class Watch:
