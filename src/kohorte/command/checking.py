@@ -231,9 +231,10 @@ def _check_test(found: Findings, config: Mapping[str, Any], table: PreparedData)
         )
     inputs = table.names if table.transformation is None else table.transformation.inputs
     how = reading_of(test, data) | {"features": inputs, "label": data["label"]}
-    if comes_in_parts(Path(locate(test))):
+    path = Path(locate(test))
+    if comes_in_parts(path):
         how["head"] = _LOOKED_AT
-    elif Path(locate(test)).stat().st_size > LOOKED_AT:
+    elif path.stat().st_size > LOOKED_AT:
         return
     try:
         read_table(test, **how)

@@ -195,7 +195,7 @@ class Level(Tree):
         """
         k, inside = self.leaves.size, self.members(nodes)
         size = np.array([self.sizes[inside == g].sum() for g in range(len(nodes))])
-        onto = sum_rows(overlaps, self.leaves, inside, len(nodes))[:, self.leaves]
+        onto = sum_rows(overlaps, self.leaves, inside, len(nodes), self.leaves)
         shared = np.stack([onto[:, inside == h].sum(axis=1) for h in range(len(nodes))], axis=1)
         lift = shared / np.outer(size, size) * self.by_chance
         np.fill_diagonal(lift, -np.inf)
@@ -334,19 +334,12 @@ def _sharing(
 
     Where it is to be called often, sums are made beforehand.
     """
-    if overlaps.sparse is not None:
-
-        def add(nodes: list[int]) -> np.ndarray:
-            inner = tree.members(nodes)
-            return sum_rows(overlaps, tree.leaves, inner, len(nodes))[:, clusters]
-
-        return add
+    if overlaps.sparse is not None or not often:
+        return lambda nodes: sum_rows(
+            overlaps, tree.leaves, tree.members(nodes), len(nodes), clusters
+        )
     from kohorte.ensemble import chain
 
-    if not often:
-        return lambda nodes: chain.shared_points(
-            overlaps.counts, tree.leaves, tree.members(nodes), clusters, len(nodes)
-        )
     # Sums over the leaves before, in the order of the tree: a node's are the difference of two.
     before = np.zeros((tree.leaves.size + 1, clusters.size), np.int64)
     chain.pick(overlaps.counts, tree.leaves[tree.order], clusters, before[1:])
@@ -500,12 +493,19 @@ def _agreement(
 
 
 def sum_rows(
-    overlaps: Overlaps, clusters: np.ndarray, groups: np.ndarray, n_groups: int
+    overlaps: Overlaps,
+    leaves: np.ndarray,
+    groups: np.ndarray,
+    n_groups: int,
+    clusters: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return what each group of clusters shares with every cluster, (n_groups, K); -1 is none."""
+    """Return what each group of some leaves shares with some clusters, (n_groups, n); -1 is none.
+
+    By default with all clusters.
+    """
     of_all = np.full(overlaps.n_clusters, -1)
-    of_all[clusters] = groups
-    return overlaps.sum_rows(of_all, n_groups)
+    of_all[leaves] = groups
+    return overlaps.sum_rows(of_all, n_groups, clusters)
 
 
 def _spread(

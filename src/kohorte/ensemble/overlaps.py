@@ -83,17 +83,24 @@ class Overlaps:
         found = self.counts[clusters]
         return found if isinstance(found, np.ndarray) else found.toarray()
 
-    def sum_rows(self, groups: np.ndarray, n_groups: int) -> np.ndarray:
-        """Return what groups of clusters share with every cluster, (n_groups, K) int64.
+    def sum_rows(
+        self, groups: np.ndarray, n_groups: int, clusters: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return what groups of clusters share with some `clusters` (n,), (n_groups, n) int64.
 
-        `groups` (K,) has the group of each cluster; -1 is none.
+        `groups` (K,) has the group of each cluster; -1 is none. By default with all clusters.
         """
+        if clusters is not None and self.sparse is None:
+            from kohorte.ensemble import chain
+
+            grouped = np.flatnonzero(groups >= 0)
+            return chain.shared_points(self.counts, grouped, groups[grouped], clusters, n_groups)
         sums = np.zeros((n_groups, self.n_clusters), np.int64)
         if self.sparse is not None:
             for group in range(n_groups):
                 part = self.sparse[groups == group]
                 np.add.at(sums[group], part.indices, part.data)
-            return sums
+            return sums if clusters is None else sums[:, clusters]
         for cluster in np.flatnonzero(groups >= 0).tolist():
             sums[groups[cluster]] += self.counts[cluster]
         return sums
