@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles_figures import readable
 
 from kohorte.analysis.exchange import exchange_matrix, exchange_table, exchanging_pairs
 from kohorte.ensemble.votes import in_doubt
@@ -80,6 +81,15 @@ def test_the_figure_names_what_it_shows(groups):
     )
     assert any("not shown" in text for text in texts) == (groups > MOST_GROUPS)
     assert ("30\n(30)" in texts) == (1 < groups <= 20)  # all of a group are in doubt
+
+
+@pytest.mark.parametrize("groups", [1, 2, 5, 14])
+def test_a_figure_of_points_without_doubt_says_so_on_its_page(groups):
+    labels = np.arange(groups * 30) % groups
+    none, share = np.full(labels.size, -1), np.ones(labels.size)
+    assert "are for their group" in readable(
+        exchange_figure(exchange_table(labels, none, share, 1 - share))
+    )
 
 
 def test_a_table_without_points_is_drawn():

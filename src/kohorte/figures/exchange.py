@@ -28,7 +28,7 @@ MOST_GROUPS = 40
 """Groups that are drawn; of more those that give and get most votes."""
 
 _ROOM = 0.85  # inches left of the cells and above them
-_BESIDE = 1.0  # inches for the colour bar and its text
+_BESIDE, _BESIDE_NOTE = 1.0, 1.3  # inches for the colour bar and its text, or the note in its place
 
 
 @paper_style()
@@ -57,10 +57,12 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
     rows = np.flatnonzero(sizes > 0)  # a group may win votes and no point
     share, points, doubtful, sizes = (x[rows] for x in (share, points, doubtful, sizes))
 
-    across = page_width(_ROOM + _BESIDE + 0.42 * (n + 1))
-    cell = float(np.clip((across - _ROOM - _BESIDE) / (n + 1), 0.02, 0.62))
+    has_scale = np.nanmax(share, initial=0.0) > 0
+    around = _ROOM + (_BESIDE if has_scale else _BESIDE_NOTE)
+    across = page_width(around + 0.42 * (n + 1))
+    cell = float(np.clip((across - around) / (n + 1), 0.02, 0.62))
     width, height = cell * (n + 1), cell * len(rows)
-    start = _ROOM + max(0.0, (across - _ROOM - _BESIDE - width) / 2)
+    start = _ROOM + max(0.0, (across - around - width) / 2)
     below = 0.12 + 0.18 * (left_out > 0)
     page = (across, max(_ROOM + height + below, 2.0))
     figure = new_figure(*page, layout=None)
@@ -82,7 +84,7 @@ def exchange_figure(table: pd.DataFrame) -> Figure:
         axes.tick_params(which="minor", length=0)
         _write_points(axes, points, doubtful, share, cell)
     _name_groups(axes, groups, rows, sizes, cell)
-    if np.nanmax(share, initial=0.0) > 0:
+    if has_scale:
         bar = min(1.5, max(height, 1.0))
         top = page[1] - _ROOM
         place = place_axes(figure, page, start + width + 0.14, top - bar, 0.09, bar)
