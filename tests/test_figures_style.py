@@ -1,15 +1,20 @@
 """Shared style of the figures: bytes, palette, numbers."""
 
+import contextlib
 import errno
 import hashlib
+import io
 import os
+import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles_figures import drawn_texts, text_faults
@@ -80,6 +85,24 @@ def test_fonts_are_embedded_as_truetype(tmp_path):
     style.save_figure(small_figure(), tmp_path / "a.pdf")
     assert b"/Type0" in (tmp_path / "a.pdf").read_bytes()
     assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()
+
+
+def test_of_fonts_only_glyphs_are_embedded(tmp_path):
+    figure = small_figure()
+    figure.suptitle("Größe and figure of a flow")
+    style.save_figure(figure, tmp_path / "a.pdf")
+    streams = re.findall(rb"stream\n(.*?)\nendstream", (tmp_path / "a.pdf").read_bytes(), re.S)
+    fonts = []
+    for stream in streams:
+        with contextlib.suppress(zlib.error):
+            content = zlib.decompress(stream)
+            if content.startswith(b"\x00\x01\x00\x00"):
+                fonts.append(TTFont(io.BytesIO(content)))
+    assert fonts
+    for font in fonts:
+        assert "glyf" in font
+        assert not {"GSUB", "GPOS", "GDEF", "MATH", "kern"} & set(font.keys())
+    assert "odieresis" in fonts[0].getGlyphOrder()
 
 
 def test_other_endings_are_refused(tmp_path):

@@ -199,7 +199,8 @@ def similarity_figure(
         counts = np.bincount(groups)
         entries = _group_entries(counts)
         if cut is not None:
-            entries.append(Line2D([], [], color=INK, lw=0.9, ls="--", label="cut of the tree"))
+            label = "each branch below lies in one group"
+            entries.append(Line2D([], [], color=INK, lw=0.9, ls="--", label=label))
         legend, _, height = fitting_legend(figure, entries, most=4)
         below += height + 0.05
     page = below + side + above

@@ -142,6 +142,28 @@ def complete_fonts(figure: Figure) -> str:
     return "".join(sorted(_lacking("".join(wanted), more)))
 
 
+@contextmanager
+def glyphs_alone() -> Iterator[None]:
+    """Embed the glyphs of fonts in PDF files that are saved while the block runs, and no more.
+
+    How text is shaped was decided when it was laid out; the tables that say so are most of the
+    time that embedding takes.
+    """
+    from fontTools import subset
+
+    class Glyphs(subset.Options):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH", "kern"]
+
+    usual = subset.Options
+    subset.Options = Glyphs
+    try:
+        yield
+    finally:
+        subset.Options = usual
+
+
 def lacking_note(characters: str) -> str:
     """Say which characters no installed font has, and what to do."""
     shown = characters if len(characters) <= 40 else f"{characters[:40]} and others"

@@ -10,7 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -41,7 +41,7 @@ from matplotlib.ticker import (
 from kohorte._checks import choose
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
-from kohorte.figures.fonts import complete_fonts, font_families, lacking_note
+from kohorte.figures.fonts import complete_fonts, font_families, glyphs_alone, lacking_note
 
 SINGLE_COLUMN = 3.5
 """Width of a figure that fills one column of a two-column page, in inches (89 mm)."""
@@ -209,7 +209,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
     with paper_style():
         if lacking := complete_fonts(figure):
             warnings.warn(lacking_note(lacking), stacklevel=2)
-        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
+        with glyphs_alone() if suffix == ".pdf" else nullcontext():
+            figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=_METADATA[suffix])
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
