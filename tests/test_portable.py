@@ -50,7 +50,7 @@ from kohorte.maps.lattice import Lattice
 from kohorte.maps.neighbourhood import KERNELS
 from kohorte.maps.schedules import CURVES, learning_rates
 from kohorte.maps.winners import find_two_winners
-from kohorte.structure import draw_reference, tail
+from kohorte.structure import draw_reference, score_tail
 
 def digest(*arrays):
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
@@ -86,7 +86,7 @@ values = gsum(overlaps)
 separation = separate(values[rank_clusters(values)])
 for kind in ("gaussian", "uniform"):
     found[f"reference, {kind}"] = digest(draw_reference(points, kind, [1, 2]))
-found["tail"] = digest(*(tail(v, [0.2, 0.7, 0.4], skewness=0.7) for v in (0.1, 0.9, 5)))
+found["tail"] = digest(*(score_tail([v, 0.3], [0.2, 0.7, 0.4], 0.2) for v in (0.1, 0.9, 5)))
 found["agreement"] = digest(pairwise_ari(overlaps), pairwise_nmi(overlaps))
 found["separation"] = digest(separation.smoothed, separation.derivative, separation.boundaries)
 found["settled"] = digest(

@@ -17,15 +17,18 @@ from kohorte.analysis.tables import structure_table
 from kohorte.data.generated import generate
 from kohorte.errors import ConfigError
 from kohorte.structure import (
+    DEVIATION,
     EPOCHS,
     KINDS,
-    SKEWNESS,
+    NUMBER_DEVIATION,
+    TABLE_SHARE,
     Evidence,
     assess_structure,
     choose_rows,
     collect_evidence,
     draw_reference,
     match_groups,
+    score_tail,
     tail,
 )
 
@@ -98,33 +101,41 @@ def test_tables_and_maps_that_are_planned():
 
 
 def test_tails_by_hand():
-    logs = [0.0, 1.0, 2.0]
-    references = np.exp(logs)
-    assert tail(math.exp(1), references) == pytest.approx(0.5)
     expected = stats.t.sf(2 / math.sqrt(4 / 3), 2)
-    assert tail(math.exp(3), references) == pytest.approx(expected)
-    assert tail(math.exp(-1), references, largest=False) == pytest.approx(expected)
-    assert tail(3, logs, logarithm=False) == pytest.approx(expected)
-    assert tail(1, [1, 1, 1]) == pytest.approx(0.5)  # the deviation is not below 5 %
-    assert tail(0, [0.5, 2]) > 0.9
+    assert tail(3, [0.0, 1.0, 2.0]) == pytest.approx(expected)
+    assert tail(-1, [0.0, 1.0, 2.0], largest=False) == pytest.approx(expected)
+    assert tail(1, [1, 1, 1]) == pytest.approx(0.5)
+    assert tail(1.1, [1, 1, 1]) == pytest.approx(stats.t.sf(2 / math.sqrt(4 / 3), 2))
     assert tail(9, [0.5]) == 1
-    # z = 2, skewness 1: the cube root of 2 in the place of 1 + z / 2.
-    normal = 6 * (2 ** (1 / 3) - 1) + 1 / 6
-    skewed = stats.t.sf(normal / math.sqrt(4 / 3), 2)
-    assert tail(math.exp(3), references, skewness=1) == pytest.approx(skewed)
-    assert tail(1e-9, references, skewness=1) == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("skewness", [0.1, 0.65, 1.0])
-def test_p_values_of_skewed_scores_are_those_of_chance(skewness):
-    """Logarithms of scores as uniform and Gaussian tables have them."""
-    shape = 4 / skewness**2
+def test_tails_of_scores_by_hand():
+    references = np.exp([0.0, 1.0, 2.0])  # variance 1
+    deviation = math.sqrt((20 * 0.09 + 2) / 22)
+    # A single draw has all of the variance, of tables and of maps.
+    expected = stats.t.sf(0.5 / (deviation * math.sqrt(1 + 1 / 3)), 22)
+    assert score_tail([math.exp(1.5)], references, 0.3) == pytest.approx(expected)
+    # Of four, a quarter of that between tables remains, and a quarter of the rest.
+    draws = np.exp([1.5, 1.9, 1.1, 1.5])
+    expected = stats.t.sf(0.5 / (deviation * math.sqrt(0.25 + 0.75 / 4 + 1 / 3)), 22)
+    assert score_tail(draws, references, 0.3) == pytest.approx(expected)
+    assert score_tail([0.0], references, 0.3) == pytest.approx(1, abs=1e-6)
+    assert score_tail([9.0], [0.5], 0.3) == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "deviation", "least", "most"),
+    [(0, DEVIATION, 0.005, 0.03), (TABLE_SHARE, DEVIATION, 0.04, 0.06), (0.3, 0.2, 0.05, 0.08)],
+)
+def test_p_values_of_tables_without_groups_are_those_of_chance(share, deviation, least, most):
+    """Logarithms of scores as such tables have them, a share of the variance between tables."""
     rng = np.random.default_rng(3)
-    logs = 0.1 + 0.17 * (rng.gamma(shape, size=(4000, 11)) - shape) / math.sqrt(shape)
-    p = np.array([tail(row[0], row[1:], skewness=SKEWNESS) for row in np.exp(logs)])
-    assert 0.02 < (p <= 0.05).mean() < 0.07
-    assert (p <= 0.01).mean() < 0.02
-    assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.06)
+    tables = rng.standard_normal((3000, 1)) * math.sqrt(share)
+    own = tables + rng.standard_normal((3000, OWN_DRAWS)) * math.sqrt(1 - share)
+    scores = np.exp(0.1 + deviation * np.hstack([own, rng.standard_normal((3000, 10))]))
+    p = np.array([score_tail(x[:OWN_DRAWS], x[OWN_DRAWS:], DEVIATION) for x in scores])
+    assert least < (p <= 0.05).mean() < most
+    assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def make(kind, number, score, isolation=(), **further):
@@ -138,14 +149,15 @@ def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
     found = assess_structure([own, *low, *high])
     assert (found.score, found.n_references) == (4.0, 6)
     assert found.expected == 2
-    assert found.p == pytest.approx(tail(4, [1, 2, 4], skewness=SKEWNESS))
-    assert found.by_number[3] == pytest.approx(tail(1, [0.5, 0.5, 0.5], skewness=SKEWNESS))
+    assert found.p == pytest.approx(score_tail([4], [1, 2, 4], DEVIATION))
+    of_three = NUMBER_DEVIATION[0] + 3 * NUMBER_DEVIATION[1]
+    assert found.by_number[3] == pytest.approx(score_tail([1], [0.5, 0.5, 0.5], of_three))
     assert found.scores == {2: 4.0, 3: 1.0}
     pooled = [1, 1, 2, 2, 4, 4]
-    assert found.groups[2][0] == pytest.approx(tail(3, pooled, logarithm=False))
+    assert found.groups[2][0] == pytest.approx(tail(3, pooled))
     assert found.boundaries[2][1] == pytest.approx(tail(0.5, [0.5, 0.5, 1, 1, 2, 2], largest=False))
     # Without groups of three in the references, those that they have stand in.
-    assert found.groups[3][0] == pytest.approx(tail(1, pooled, logarithm=False))
+    assert found.groups[3][0] == pytest.approx(tail(1, pooled))
     # Of several draws of the study's table the geometric mean counts; all else is of the first.
     drawn = assess_structure([*high, make(OBSERVED, 1, {2: 1.0}), *low, own])
     assert (drawn.score, drawn.scores[2], drawn.n_references) == (
@@ -153,7 +165,7 @@ def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
         pytest.approx(2),
         6,
     )
-    assert drawn.p == pytest.approx(tail(2, [1, 2, 4], skewness=SKEWNESS))
+    assert drawn.p == pytest.approx(score_tail([4, 1], [1, 2, 4], DEVIATION))
     assert drawn.scores[3] == pytest.approx(math.sqrt(1e-3))
     assert (drawn.groups, drawn.rows.tolist()) == (found.groups, [0, 2, 4])
     table = structure_table(found)
@@ -275,7 +287,7 @@ def test_a_study_says_whether_there_are_groups(root, tmp_path):
     groups = pd.read_csv(project.results / "tables/groups.csv")
     assert (groups["p_isolation"] < 0.05).all()
     summary = (project.results / "summary.txt").read_text()
-    assert "there are groups; a table without any gives as much evidence with p = " in summary
+    assert "there are groups; a table without any gives as much evidence with p < 0.001" in summary
     # An estimator on the same table tells the same.
     data = store.read_data(project.results / "data.h5")
     ensemble = SOMEnsemble(n_realizations=45, references=0, random_state=42).fit(data.features[:])

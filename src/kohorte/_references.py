@@ -18,7 +18,7 @@ TABLES_PER_JOB = 13
 MAX_MAPS = 40
 """Most maps that are trained on each table."""
 
-LEVEL = 0.1
+LEVEL = 0.05
 """P-value above which there is one group, where a study says nothing else."""
 
 _Plan = TypeVar("_Plan")

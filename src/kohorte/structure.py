@@ -45,9 +45,20 @@ EPOCHS = 15
 MAX_GROUPS = 30
 """Most groups that a p-value is given for."""
 
-SKEWNESS = 0.7
-"""Skewness of the logarithms of scores, each the highest of several levels and numbers: 0.65 on
-average of six samples of 40 references, 0.1 to 1.0."""
+DEVIATION = 0.18
+"""Deviation of the logarithms of the highest scores of tables without groups: 0.16 to 0.19 for
+tables of 22 kinds, for 5 to 40 maps, and for 100 to 500 rows (docs/explanation/structure.md)."""
+
+NUMBER_DEVIATION = (0.26, 0.017)
+"""That of the scores for one number of groups: the first, and the second times the number."""
+
+DEVIATION_WEIGHT = 20
+"""Degrees of freedom that this counts for, beside those of the references themselves: in twice as
+many tables the deviations of their references differed by no more than that."""
+
+TABLE_SHARE = 0.25
+"""Share of the variance of scores that is between tables, and not between draws of one and its
+maps: less than a quarter in 60 tables without groups."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +223,7 @@ def read_structure(paths: Sequence[str | Path]) -> Structure | None:
 def assess_structure(tables: Sequence[Evidence]) -> Structure:
     """Compare the study's own table with its references, of which there are two of each kind.
 
-    A score of the own table is the geometric mean over its draws, which varies less than that of a
-    reference: where there are no groups, p is the higher for it. All else is of the first draw.
+    A score of the own table is the geometric mean over its draws. All else is of the first draw.
     """
     draws = [table for table in tables if table.kind == OBSERVED]
     own = min(draws, key=lambda table: table.number)
@@ -225,25 +235,29 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
     def best(table: Evidence) -> float:
         return max([0.0, *table.score.values()])
 
-    def mean(measure: Callable[[Evidence], float]) -> float:
-        return float(exp(np.mean(log([max(measure(t), 1e-3) for t in draws]))))
-
     def worst(value: float, measure: Any, **how: Any) -> float:
         return max(tail(value, measure(group), **how) for group in kinds.values())
 
-    def compare(measure: Callable[[Evidence], float]) -> tuple[float, float, float]:
+    def compare(
+        measure: Callable[[Evidence], float], deviation: float
+    ) -> tuple[float, float, float]:
         """Return a score of the own table, its p, and its median in the references."""
+        scores = [measure(table) for table in draws]
         of_kinds = [[measure(table) for table in group] for group in kinds.values()]
-        value = mean(measure)
-        p = max(tail(value, of_kind, skewness=SKEWNESS) for of_kind in of_kinds)
-        return value, p, max(float(np.median(of_kind)) for of_kind in of_kinds)
+        p = max(score_tail(scores, of_kind, deviation) for of_kind in of_kinds)
+        return (
+            float(exp(_logarithms(scores).mean())),
+            p,
+            max(float(np.median(of_kind)) for of_kind in of_kinds),
+        )
 
-    score, p, expected = compare(best)
-    compared = {k: compare(_score_of(k)) for k in sorted(own.score)}
+    score, p, expected = compare(best, DEVIATION)
+    first, slope = NUMBER_DEVIATION
+    compared = {k: compare(_score_of(k), first + slope * k) for k in sorted(own.score)}
     groups, boundaries = {}, {}
     for k in compared:
         groups[k] = [
-            worst(value, lambda group, k=k: _pool(group, "isolation", k), logarithm=False)
+            worst(value, lambda group, k=k: _pool(group, "isolation", k))
             for value in own.isolation[k]
         ]
         boundaries[k] = [
@@ -275,33 +289,46 @@ def _pool(tables: Sequence[Evidence], name: str, k: int) -> list[float]:
     return [v for values in by_table for v in values.get(k, values[max(values)] if values else [])]
 
 
-def tail(
-    value: float,
-    references: Sequence[float],
-    *,
-    largest: bool = True,
-    logarithm: bool = True,
-    skewness: float = 0.0,
-) -> float:
-    """Return the probability of a value so large, or so small, among references.
+def score_tail(scores: Sequence[float], references: Sequence[float], deviation: float) -> float:
+    """Return the probability of so large scores of the draws of a table without groups.
 
-    The B of them, or with `logarithm` their logarithms, are taken for normal, with a deviation of
-    at least .05; one more value then follows Student's t of B - 1 degrees of freedom. Where large
-    values have a `skewness`, they are made normal as a gamma variable is (Wilson & Hilferty, PNAS
-    17 (1931) 684). 1 for fewer than two references.
+    Logarithms of scores are taken for normal. Those of B references vary much as those of any other
+    tables, so their variance is moderated (Smyth, Statistical Applications in Genetics and
+    Molecular Biology 3 (2004) 3): it counts for B - 1 degrees of freedom, and `deviation` squared
+    for DEVIATION_WEIGHT. Of the mean of m draws of one table, TABLE_SHARE of that variance remains,
+    and the rest is divided by m. 1 for fewer than two references.
     """
     from scipy.special import stdtr
 
-    scale: Any = (lambda x: log(np.maximum(x, 1e-3))) if logarithm else np.asarray
-    known, count = scale(references), len(references)
+    own, known = _logarithms(scores), _logarithms(references)
+    draws, count = own.size, known.size
     if count < 2:
         return 1.0
-    z = (float(scale(value)) - float(known.mean())) / max(float(known.std(ddof=1)), 0.05)
-    if skewness:
-        root = max(0.0, 1 + skewness * z / 2) ** (1 / 3)
-        z = 6 / skewness * (root - 1) + skewness / 6
-    z /= math.sqrt(1 + 1 / count)
-    return float(stdtr(count - 1, -z if largest else z))
+    degrees = DEVIATION_WEIGHT + count - 1
+    squares = DEVIATION_WEIGHT * deviation**2 + (count - 1) * float(known.var(ddof=1))
+    varies = TABLE_SHARE + (1 - TABLE_SHARE) / draws + 1 / count
+    t = float(own.mean() - known.mean()) / math.sqrt(squares / degrees * varies)
+    return float(stdtr(degrees, -t))
+
+
+def _logarithms(scores: Sequence[float]) -> np.ndarray:
+    return log(np.maximum(np.asarray(scores, dtype=np.float64), 1e-3))
+
+
+def tail(value: float, references: Sequence[float], *, largest: bool = True) -> float:
+    """Return the probability of a value so large, or so small, among references.
+
+    The B of them are taken for normal, with a deviation of at least .05; one more value then
+    follows Student's t of B - 1 degrees of freedom. 1 for fewer than two references.
+    """
+    from scipy.special import stdtr
+
+    known, count = np.asarray(references), len(references)
+    if count < 2:
+        return 1.0
+    t = (value - float(known.mean())) / max(float(known.std(ddof=1)), 0.05)
+    t /= math.sqrt(1 + 1 / count)
+    return float(stdtr(count - 1, -t if largest else t))
 
 
 def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kohorte._text import p_value
 from kohorte.analysis.choice import describe_choice
 from kohorte.analysis.composition import count_samples, cramers_v
 from kohorte.analysis.reliability import calibration_error
@@ -156,7 +157,7 @@ def _describe_structure(ensemble: StoredEnsemble) -> str:
     text = "there are groups" if found else "no groups beyond chance"
     if consensus.rule == "given":
         text = f"{count_of(consensus.n_groups, 'group')} asked for"
-    return f"{text}; a table without any gives as much evidence with p = {p:.2g}"
+    return f"{text}; a table without any gives as much evidence with {p_value(p)}"
 
 
 def _describe_runner_up(consensus: StoredConsensus) -> str:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from kohorte import store
 from kohorte._checks import as_count, choose
 from kohorte._references import LEVEL, choose_maps, list_tables
+from kohorte._text import p_value
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
@@ -438,7 +439,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         else:
             p = self.structure_.p
             word = "there are groups" if p <= self.level else "no groups beyond chance"
-            structure = f"{word}: a table without any gives as much evidence with p = {p:.2g}"
+            structure = f"{word}: a table without any gives as much evidence with {p_value(p)}"
         doubtful = int(in_doubt(self.confidence_, self.second_share_).sum())
         return [
             ("points", f"{n_points}, {self.n_features_in_} features"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kohorte import store
+from kohorte import _text, store
 from kohorte._references import LEVEL
 from kohorte.ensemble.votes import in_doubt
 
@@ -212,9 +212,8 @@ def percent(share: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Write a p-value: p = 0.02, p < 0.001."""
-    text = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+    """Write a p-value on a single line."""
+    return _text.p_value(p).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def number_of(count: int, noun: str, plural: str = "") -> str:
