@@ -84,14 +84,9 @@ def test_pictures_of_the_documentation_are_small(root):
     assert {name: size for name, size in sizes.items() if size > 600_000} == {}
 
 
-#: Drawn before pictures kept their colours, from a simulation and maps that take most of an hour of
-#: processor time, and 7 GB.
-OLD = {"plasma3d-paper-sheets"}
-
-
 def test_pictures_of_the_documentation_have_all_their_colours(root):
     for path in (root / "docs" / "images").iterdir():
-        if path.stem in OLD or path.suffix != ".png":
+        if path.suffix != ".png":
             continue
         with Image.open(path) as picture:
             assert picture.mode == "RGB", path.name
