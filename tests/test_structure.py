@@ -115,9 +115,9 @@ def test_tails_of_scores_by_hand():
     # A single draw has all of the variance, of tables and of maps.
     expected = stats.t.sf(0.5 / (deviation * math.sqrt(1 + 1 / 3)), 22)
     assert score_tail([math.exp(1.5)], references, 0.3) == pytest.approx(expected)
-    # Of four, a quarter of that between tables remains, and a quarter of the rest.
+    # Of four, that between tables remains, and a quarter of the rest.
     draws = np.exp([1.5, 1.9, 1.1, 1.5])
-    expected = stats.t.sf(0.5 / (deviation * math.sqrt(0.25 + 0.75 / 4 + 1 / 3)), 22)
+    expected = stats.t.sf(0.5 / (deviation * math.sqrt(0.4 + 0.6 / 4 + 1 / 3)), 22)
     assert score_tail(draws, references, 0.3) == pytest.approx(expected)
     assert score_tail([0.0], references, 0.3) == pytest.approx(1, abs=1e-6)
     assert score_tail([9.0], [0.5], 0.3) == 1
@@ -125,7 +125,7 @@ def test_tails_of_scores_by_hand():
 
 @pytest.mark.parametrize(
     ("share", "deviation", "least", "most"),
-    [(0, DEVIATION, 0.005, 0.03), (TABLE_SHARE, DEVIATION, 0.04, 0.06), (0.3, 0.2, 0.05, 0.08)],
+    [(0, DEVIATION, 0.003, 0.02), (TABLE_SHARE, DEVIATION, 0.035, 0.06), (0.4, 0.22, 0.06, 0.09)],
 )
 def test_p_values_of_tables_without_groups_are_those_of_chance(share, deviation, least, most):
     """Logarithms of scores as such tables have them, a share of the variance between tables."""
