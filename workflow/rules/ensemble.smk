@@ -22,7 +22,7 @@ rule count_overlaps:
         "<benchmarks>/count_overlaps/{slab}.tsv"
     conda:
         "../../envs/kohorte.yaml"
-    threads: 2
+    threads: two_threads
     resources:
         mem_mb=counting_memory,
         runtime=counting_time,
@@ -49,6 +49,7 @@ rule collect_evidence:
         "<logs>/collect_evidence/{part}.log",
     benchmark:
         "<benchmarks>/collect_evidence/{part}.tsv"
+    priority: 1  # the longest jobs of a small study
     conda:
         "../../envs/kohorte.yaml"
     threads: 1
@@ -244,6 +245,7 @@ rule measure_sufficiency:
         "<logs>/measure_sufficiency.log",
     benchmark:
         "<benchmarks>/measure_sufficiency.tsv"
+    priority: 1  # figures wait for it
     conda:
         "../../envs/kohorte.yaml"
     threads: 1
@@ -277,9 +279,10 @@ rule tabulate_splits:
         "<logs>/tabulate_splits.log",
     benchmark:
         "<benchmarks>/tabulate_splits.tsv"
+    priority: 1
     conda:
         "../../envs/kohorte.yaml"
-    threads: 2
+    threads: two_threads
     resources:
         mem_mb=memory("tabulate_splits"),
         runtime=run_time("tabulate_splits"),

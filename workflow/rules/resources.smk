@@ -53,6 +53,15 @@ def run_time(rule, times=1):
     )
 
 
+def two_threads(wildcards):
+    """Two threads; one where the table is so small that another job beside gains more.
+
+    No result depends on the number of threads.
+    """
+    data = RESULTS / "data.h5"
+    return 1 if HAS_MAPS and data.is_file() and data.stat().st_size < 1_000_000 else 2
+
+
 def drawing_costs(figures, input):
     """Memory in MB and time in seconds of each of some figures."""
     for figure in figures:
