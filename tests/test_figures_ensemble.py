@@ -70,7 +70,7 @@ def test_ranked_gsum_figure_of_equal_clusters(value):
 def test_similarity_figure_is_readable(n, n_groups):
     similarity, tree, groups = make_tree(n, n_groups)
     figure = similarity_figure(similarity, linkage=tree, groups=groups.astype(np.uint8))
-    assert ("cut of the tree" in page.readable(figure)) == (1 < n_groups < n)
+    assert ("each branch below lies in one group" in page.readable(figure)) == (1 < n_groups < n)
 
 
 def cuts(figure):

@@ -103,7 +103,9 @@ def test_tables_and_maps_that_are_planned():
 def test_tails_by_hand():
     expected = stats.t.sf(2 / math.sqrt(4 / 3), 2)
     assert tail(3, [0.0, 1.0, 2.0]) == pytest.approx(expected)
-    assert tail(-1, [0.0, 1.0, 2.0], largest=False) == pytest.approx(expected)
+    contacts = np.exp([0.0, 1.0, 2.0])
+    assert tail(math.exp(-1), contacts, contact=True) == pytest.approx(expected)
+    assert tail(0, contacts, contact=True) == tail(1e-3, contacts, contact=True)
     assert tail(1, [1, 1, 1]) == pytest.approx(0.5)
     assert tail(1.1, [1, 1, 1]) == pytest.approx(stats.t.sf(2 / math.sqrt(4 / 3), 2))
     assert tail(9, [0.5]) == 1
@@ -121,6 +123,11 @@ def test_tails_of_scores_by_hand():
     assert score_tail(draws, references, 0.3) == pytest.approx(expected)
     assert score_tail([0.0], references, 0.3) == pytest.approx(1, abs=1e-6)
     assert score_tail([9.0], [0.5], 0.3) == 1
+    # Where a reference has no groups at all the references alone say how much scores vary.
+    mixed = [0.0, 0.0, 0.3, 0.3, 0.3]
+    logs = np.log(np.maximum(mixed, 1e-3))
+    t = (math.log(0.3) - logs.mean()) / (logs.std(ddof=1) * math.sqrt(1 + 1 / 5))
+    assert score_tail([0.3], mixed, 0.18) == pytest.approx(stats.t.sf(t, 24))
 
 
 @pytest.mark.parametrize(
@@ -128,11 +135,14 @@ def test_tails_of_scores_by_hand():
     [(0, DEVIATION, 0.003, 0.02), (TABLE_SHARE, DEVIATION, 0.035, 0.06), (0.4, 0.22, 0.06, 0.09)],
 )
 def test_p_values_of_tables_without_groups_are_those_of_chance(share, deviation, least, most):
-    """Logarithms of scores as such tables have them, a share of the variance between tables."""
-    rng = np.random.default_rng(3)
-    tables = rng.standard_normal((3000, 1)) * math.sqrt(share)
-    own = tables + rng.standard_normal((3000, OWN_DRAWS)) * math.sqrt(1 - share)
-    scores = np.exp(0.1 + deviation * np.hstack([own, rng.standard_normal((3000, 10))]))
+    """Logarithms as such tables have them: skewed, and some of the variance between tables."""
+    rng, shape = np.random.default_rng(3), 4 / 0.33**2
+
+    def draw(count):
+        return (rng.gamma(shape, size=(3000, count)) - shape) / math.sqrt(shape)
+
+    own = draw(1) * math.sqrt(share) + draw(OWN_DRAWS) * math.sqrt(1 - share)
+    scores = np.exp(0.1 + deviation * np.hstack([own, draw(10)]))
     p = np.array([score_tail(x[:OWN_DRAWS], x[OWN_DRAWS:], DEVIATION) for x in scores])
     assert least < (p <= 0.05).mean() < most
     assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.05)
@@ -155,7 +165,9 @@ def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
     assert found.scores == {2: 4.0, 3: 1.0}
     pooled = [1, 1, 2, 2, 4, 4]
     assert found.groups[2][0] == pytest.approx(tail(3, pooled))
-    assert found.boundaries[2][1] == pytest.approx(tail(0.5, [0.5, 0.5, 1, 1, 2, 2], largest=False))
+    logs = np.log([0.5, 0.5, 1, 1, 2, 2])
+    t = (math.log(0.5) - logs.mean()) / (logs.std(ddof=1) * math.sqrt(1 + 1 / 6))
+    assert found.boundaries[2][1] == pytest.approx(stats.t.cdf(t, 5))
     # Without groups of three in the references, those that they have stand in.
     assert found.groups[3][0] == pytest.approx(tail(1, pooled))
     # Of several draws of the study's table the geometric mean counts; all else is of the first.

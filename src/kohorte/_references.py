@@ -24,6 +24,11 @@ LEVEL = 0.05
 _Plan = TypeVar("_Plan")
 
 
+def p_value(p: float) -> str:
+    """Write a p-value: p = 0.02, or p < 0.001, below which these are nominal."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def list_tables(references: int, kinds: Sequence[str]) -> list[tuple[str, int]]:
     """Return kind and number of each table: draws of the study's own, `references` of each kind."""
     own = [(OBSERVED, k) for k in range(OWN_DRAWS)]

@@ -38,11 +38,6 @@ def column_name(text: str) -> str:
     return visible(_BREAKS.sub(" ", text).strip()) if not text.isprintable() else text
 
 
-def p_value(p: float) -> str:
-    """Write a p-value: p = 0.02, or p < 0.001, since so far out no tail is known."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-
-
 def guard_cell(text: str) -> str:
     """Return a text as the cell of a table that no spreadsheet takes for a formula.
 

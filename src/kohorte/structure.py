@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kohorte._portable import exp, log
 from kohorte._principal import feature_means
@@ -55,6 +56,9 @@ NUMBER_DEVIATION = (0.26, 0.017)
 DEVIATION_WEIGHT = 20
 """Degrees of freedom that this counts for, beside those of the references themselves: their
 deviations differ from table to table by little more than those of so small samples do."""
+
+LEAST = 1e-3
+"""What smaller scores and contacts count as."""
 
 TABLE_SHARE = 0.4
 """Share of the variance of scores that is between tables, and not between draws of one table and
@@ -103,7 +107,7 @@ class Structure:
     groups; `by_number` the same for each number; `score` and `scores` are that evidence, `expected`
     and `expected_by_number` its median in the references, the higher of the kinds. `groups` and
     `boundaries` by number of groups: p of the isolation of each group, and of its contact with its
-    neighbour, among the groups of the references. All are the highest of the kinds, each by `tail`.
+    neighbour, among the groups of the references. All are the highest of the kinds.
     `rows` (n,) are the rows of the study's own table, and `labels` (n,) by number their groups.
     """
 
@@ -261,7 +265,7 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
             for value in own.isolation[k]
         ]
         boundaries[k] = [
-            worst(value, lambda group, k=k: _pool(group, "contact", k), largest=False)
+            worst(value, lambda group, k=k: _pool(group, "contact", k), contact=True)
             for value in own.contact[k]
         ]
     return Structure(
@@ -305,30 +309,37 @@ def score_tail(scores: Sequence[float], references: Sequence[float], deviation: 
     if count < 2:
         return 1.0
     degrees = DEVIATION_WEIGHT + count - 1
-    squares = DEVIATION_WEIGHT * deviation**2 + (count - 1) * float(known.var(ddof=1))
+    observed = float(known.var(ddof=1))
+    variance = (DEVIATION_WEIGHT * deviation**2 + (count - 1) * observed) / degrees
+    if min(references) <= LEAST:  # a table without any groups is further off than scores vary
+        variance = max(variance, observed)
     varies = TABLE_SHARE + (1 - TABLE_SHARE) / draws + 1 / count
-    t = float(own.mean() - known.mean()) / math.sqrt(squares / degrees * varies)
+    t = float(own.mean() - known.mean()) / math.sqrt(variance * varies)
     return float(stdtr(degrees, -t))
 
 
-def _logarithms(scores: Sequence[float]) -> np.ndarray:
-    return log(np.maximum(np.asarray(scores, dtype=np.float64), 1e-3))
+def _logarithms(values: ArrayLike) -> np.ndarray:
+    return log(np.maximum(np.atleast_1d(np.asarray(values, dtype=np.float64)), LEAST))
 
 
-def tail(value: float, references: Sequence[float], *, largest: bool = True) -> float:
-    """Return the probability of a value so large, or so small, among references.
+def tail(value: float, references: Sequence[float], *, contact: bool = False) -> float:
+    """Return the probability of an isolation so high, or a `contact` so low, among references.
 
-    The B of them are taken for normal, with a deviation of at least .05; one more value then
-    follows Student's t of B - 1 degrees of freedom. 1 for fewer than two references.
+    The B of them, of contacts the logarithms, are taken for normal, with a deviation of at least
+    .05; one more value then follows Student's t of B - 1 degrees of freedom. 1 for fewer than two
+    references.
     """
     from scipy.special import stdtr
 
-    known, count = np.asarray(references), len(references)
+    count = len(references)
     if count < 2:
         return 1.0
-    t = (value - float(known.mean())) / max(float(known.std(ddof=1)), 0.05)
+    known, own = np.asarray(references), value
+    if contact:
+        known, own = _logarithms(known), float(_logarithms(value)[0])
+    t = (own - float(known.mean())) / max(float(known.std(ddof=1)), 0.05)
     t /= math.sqrt(1 + 1 / count)
-    return float(stdtr(count - 1, -t if largest else t))
+    return float(stdtr(count - 1, t if contact else -t))
 
 
 def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:

@@ -303,6 +303,7 @@ rule summarize_study:
     params:
         study=STUDY.name,
         library=library_digest(
+            "_references",
             "analysis/choice",
             "analysis/composition",
             "analysis/reliability",

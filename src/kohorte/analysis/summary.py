@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kohorte._text import p_value
+from kohorte._references import p_value
 from kohorte.analysis.choice import describe_choice
 from kohorte.analysis.composition import count_samples, cramers_v
 from kohorte.analysis.reliability import calibration_error

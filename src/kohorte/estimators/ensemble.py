@@ -21,8 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
 from kohorte._checks import as_count, choose
-from kohorte._references import LEVEL, choose_maps, list_tables
-from kohorte._text import p_value
+from kohorte._references import LEVEL, choose_maps, list_tables, p_value
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps

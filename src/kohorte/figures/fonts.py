@@ -2,6 +2,7 @@
 
 import functools
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -142,6 +143,9 @@ def complete_fonts(figure: Figure) -> str:
     return "".join(sorted(_lacking("".join(wanted), more)))
 
 
+_EMBEDDING = threading.Lock()
+
+
 @contextmanager
 def glyphs_alone() -> Iterator[None]:
     """Embed the glyphs of fonts in PDF files that are saved while the block runs, and no more.
@@ -156,12 +160,13 @@ def glyphs_alone() -> Iterator[None]:
             super().__init__(**options)
             self.drop_tables += ["GDEF", "GPOS", "GSUB", "MATH", "kern"]
 
-    usual = subset.Options
-    subset.Options = Glyphs
-    try:
-        yield
-    finally:
-        subset.Options = usual
+    with _EMBEDDING:
+        usual = subset.Options
+        subset.Options = Glyphs
+        try:
+            yield
+        finally:
+            subset.Options = usual
 
 
 def lacking_note(characters: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kohorte import _text, store
+from kohorte import _references, store
 from kohorte._references import LEVEL
 from kohorte.ensemble.votes import in_doubt
 
@@ -213,7 +213,7 @@ def percent(share: float) -> str:
 
 def p_value(p: float) -> str:
     """Write a p-value on a single line."""
-    return _text.p_value(p).replace(" ", "\N{NO-BREAK SPACE}")
+    return _references.p_value(p).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def number_of(count: int, noun: str, plural: str = "") -> str:
