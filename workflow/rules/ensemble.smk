@@ -49,7 +49,6 @@ rule collect_evidence:
         "<logs>/collect_evidence/{part}.log",
     benchmark:
         "<benchmarks>/collect_evidence/{part}.tsv"
-    priority: 1  # the longest jobs of a small study
     conda:
         "../../envs/kohorte.yaml"
     threads: 1
@@ -279,7 +278,6 @@ rule tabulate_splits:
         "<logs>/tabulate_splits.log",
     benchmark:
         "<benchmarks>/tabulate_splits.tsv"
-    priority: 1
     conda:
         "../../envs/kohorte.yaml"
     threads: two_threads
