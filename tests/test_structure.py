@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -290,6 +291,11 @@ def test_a_study_says_whether_there_are_groups(root, tmp_path):
     project = Project(root, tmp_path / "study", config)
     wanted = [f"results/balls/{name}" for name in ("summary.txt", "tables/structure.csv")]
     project.run(*wanted)
+    # Of so small a table jobs take one thread where another job can go on beside.
+    [log] = (project.directory / ".snakemake" / "log").glob("*.log")
+    jobs = dict(re.findall(r"rule (\w+):(.*?)\n\[", log.read_text(), re.DOTALL))
+    assert "threads:" not in jobs["count_overlaps"]
+    assert "threads: 2" in jobs["combine_realizations"]
     path = project.results / "ensemble.h5"
     stored = store.read_ensemble(path)
     assert stored.consensus.n_groups == 7

@@ -47,8 +47,8 @@ MAX_GROUPS = 30
 """Most groups that a p-value is given for."""
 
 DEVIATION = 0.18
-"""Deviation of the logarithms of the highest scores of tables without groups: 0.13 to 0.27, mostly
-0.15 to 0.22, for references of tables of 49 kinds, and for 5 to 40 maps of 100 to 500 rows."""
+"""Deviation of the logarithms of the highest scores of tables without groups: 0.13 to 0.30, mostly
+0.15 to 0.22, for references of tables of 50 kinds, and for 5 to 40 maps of 100 to 500 rows."""
 
 NUMBER_DEVIATION = (0.26, 0.017)
 """That of the scores for one number of groups: the first, and the second times the number."""
