@@ -340,11 +340,11 @@ def test_groups_are_claimed_by_number_or_by_p(monkeypatch):
     rows = null_tables.check_kind("two_gaussians_at_5", 2, 0, False)
     assert tuple(rows.columns) == null_tables.COLUMNS
     assert rows["claimed"].tolist() == (rows["groups"] > 1).tolist()
-    ps = iter([0.1, 0.11])
+    ps = iter([0.05, 0.051])
     monkeypatch.setattr(null_tables, "structure_p", lambda *told: next(ps))
     rows = null_tables.check_kind("gaussian", 2, 0, True)
     assert rows["claimed"].tolist() == [True, False]
-    assert rows["p_structure"].tolist() == [0.1, 0.11]
+    assert rows["p_structure"].tolist() == [0.05, 0.051]
     with pytest.raises(ConfigError, match="unknown kind of table 'none'"):
         null_tables.check_kind("none", 1, 0, False)
 
