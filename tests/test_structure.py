@@ -13,20 +13,34 @@ from scipy import stats
 from workflow_project import Project
 
 from kohorte import SOMEnsemble, store
-from kohorte._references import LEVEL, MAX_MAPS, OBSERVED, OWN_DRAWS, choose_maps, list_tables
+from kohorte._references import (
+    LEAST_MAPS,
+    LEVEL,
+    MAPPED_ROWS,
+    MAX_MAPS,
+    OBSERVED,
+    OWN_DRAWS,
+    choose_maps,
+    list_tables,
+)
 from kohorte.analysis.tables import structure_table
 from kohorte.data.generated import generate
+from kohorte.ensemble.coassociation import FLOOR
 from kohorte.errors import ConfigError
 from kohorte.structure import (
+    CONTACT_DEVIATION,
+    CONTACT_NUMBERS,
     DEVIATION,
     EPOCHS,
     KINDS,
+    NUMBER_CONTACT_DEVIATION,
     NUMBER_DEVIATION,
     TABLE_SHARE,
     Evidence,
     assess_structure,
     choose_rows,
     collect_evidence,
+    contact_tail,
     draw_reference,
     match_groups,
     score_tail,
@@ -131,6 +145,17 @@ def test_tails_of_scores_by_hand():
     assert score_tail([0.3], mixed, 0.18) == pytest.approx(stats.t.sf(t, 24))
 
 
+def test_tails_of_contacts_by_hand():
+    references = np.exp([0.0, -1.0, -2.0])
+    deviation = math.sqrt((20 * 0.09 + 2) / 22)
+    draws = np.exp([-2.5, -1.5])
+    expected = stats.t.sf(1 / (deviation * math.sqrt(0.4 + 0.6 / 2 + 1 / 3)), 22)
+    assert contact_tail(draws, references, 0.3) == pytest.approx(expected)
+    assert contact_tail([], references, 0.3) == 1
+    assert contact_tail(draws, [0.5], 0.3) == 1
+    assert contact_tail([0.0], references, 0.3) == contact_tail([FLOOR], references, 0.3) < 0.01
+
+
 @pytest.mark.parametrize(
     ("share", "deviation", "least", "most"),
     [(0, DEVIATION, 0.003, 0.02), (TABLE_SHARE, DEVIATION, 0.035, 0.06), (0.4, 0.22, 0.06, 0.09)],
@@ -149,8 +174,9 @@ def test_p_values_of_tables_without_groups_are_those_of_chance(share, deviation,
     assert (p <= 0.5).mean() == pytest.approx(0.5, abs=0.05)
 
 
-def make(kind, number, score, isolation=(), **further):
-    return Evidence(kind, number, score, dict(isolation), dict(isolation), **further)
+def make(kind, number, score, isolation=(), contact=None, **further):
+    contact = isolation if contact is None else contact
+    return Evidence(kind, number, score, dict(isolation), dict(contact), **further)
 
 
 def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
@@ -158,12 +184,13 @@ def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
     low = [make("gaussian", k, {2: s, 3: 0.5}, {2: [s, s]}) for k, s in enumerate((0.5, 1.0, 2.0))]
     high = [make("uniform", k, {2: s, 3: 0.5}, {2: [s, s]}) for k, s in enumerate((1.0, 2.0, 4.0))]
     found = assess_structure([own, *low, *high])
-    assert (found.score, found.n_references) == (4.0, 6)
-    assert found.expected == 2
-    assert found.p == pytest.approx(score_tail([4], [1, 2, 4], DEVIATION))
+    any_number = found.any_number
+    assert (any_number.score, found.n_references) == (4.0, 6)
+    assert any_number.expected == 2
+    assert found.p == any_number.p == pytest.approx(2 * score_tail([4], [1, 2, 4], DEVIATION))
     of_three = NUMBER_DEVIATION[0] + 3 * NUMBER_DEVIATION[1]
-    assert found.by_number[3] == pytest.approx(score_tail([1], [0.5, 0.5, 0.5], of_three))
-    assert found.scores == {2: 4.0, 3: 1.0}
+    assert found.by_number[3] == pytest.approx(2 * score_tail([1], [0.5, 0.5, 0.5], of_three))
+    assert {k: compared.score for k, compared in found.numbers.items()} == {2: 4.0, 3: 1.0}
     pooled = [1, 1, 2, 2, 4, 4]
     assert found.groups[2][0] == pytest.approx(tail(3, pooled))
     logs = np.log([0.5, 0.5, 1, 1, 2, 2])
@@ -173,18 +200,51 @@ def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
     assert found.groups[3][0] == pytest.approx(tail(1, pooled))
     # Of several draws of the study's table the geometric mean counts; all else is of the first.
     drawn = assess_structure([*high, make(OBSERVED, 1, {2: 1.0}), *low, own])
-    assert (drawn.score, drawn.scores[2], drawn.n_references) == (
-        pytest.approx(2),
-        pytest.approx(2),
-        6,
-    )
-    assert drawn.p == pytest.approx(score_tail([4, 1], [1, 2, 4], DEVIATION))
-    assert drawn.scores[3] == pytest.approx(math.sqrt(1e-3))
+    assert (drawn.any_number.score, drawn.numbers[2].score) == pytest.approx((2, 2))
+    assert drawn.n_references == 6
+    assert drawn.p == pytest.approx(2 * score_tail([4, 1], [1, 2, 4], DEVIATION))
+    assert drawn.numbers[3].score == pytest.approx(math.sqrt(1e-3))
     assert (drawn.groups, drawn.rows.tolist()) == (found.groups, [0, 2, 4])
     table = structure_table(found)
     assert table["n_groups"].tolist() == ["any", 2, 3]
     assert table["p_value"][0] == found.p
+    assert table["contact"][1] == pytest.approx(math.sqrt(3 * 0.5))
     assert structure_table(None).empty
+
+
+def test_contacts_tell_a_table_that_scores_do_not():
+    def of(kind, number, two, four):
+        groups = {2: [0.5 * two, 2 * two], 4: [four] * 4}
+        return make(kind, number, {2: 1.0, 4: 1.0}, groups, groups)
+
+    own = [of(OBSERVED, 0, 0.1, 0.02), of(OBSERVED, 1, 0.05, 0.0)]
+    references = [
+        of(kind, k, two, 0.4)
+        for kind, all_two in (("gaussian", (0.2, 0.3)), ("uniform", (0.1, 0.2)))
+        for k, two in enumerate(all_two)
+    ]
+    # Two and four groups have contacts. Three count as what lies between, more as the last.
+    weights = np.array([1.5, CONTACT_NUMBERS.size - 1.5]) / CONTACT_NUMBERS.size
+
+    def mean(two, four):
+        return math.exp(weights @ np.log([two, four]))
+
+    contacts = [mean(0.1, 0.02), mean(0.05, FLOOR)]
+    found = assess_structure([*own, *references])
+    theirs = [mean(0.1, 0.4), mean(0.2, 0.4)]
+    expected = 2 * contact_tail(contacts, theirs, CONTACT_DEVIATION)
+    assert found.p == pytest.approx(expected)
+    assert expected < 0.01
+    assert found.any_number.contact == pytest.approx(math.sqrt(contacts[0] * contacts[1]))
+    assert found.any_number.expected_contact == pytest.approx(np.median(theirs))
+    of_two = 2 * contact_tail([0.1, 0.05], [0.1, 0.2], NUMBER_CONTACT_DEVIATION)
+    assert found.by_number[2] == pytest.approx(of_two)
+    assert found.numbers[2].contact == pytest.approx(math.sqrt(0.005))
+    assert found.numbers[2].expected_contact == pytest.approx(0.15)
+    # A table without groups of such numbers says nothing of their contact.
+    bare = [make(kind, k, {}) for kind in KINDS for k in range(2)]
+    compared = assess_structure([make(OBSERVED, 0, {20: 1.0}, {20: [0.1] * 20}), *bare]).any_number
+    assert np.isnan([compared.contact, compared.expected_contact]).all()
 
 
 def test_groups_of_a_study_have_the_p_of_those_that_they_share_most_points_with():
@@ -226,7 +286,7 @@ def test_structure_is_found_where_it_is_and_nowhere_else(members):
     balls = generate("seven_balls", n_points=200, seed=1).points.astype(np.float32)
     found = compare(balls, members)
     assert found.p < 0.02
-    assert max(found.scores, key=found.scores.get) == 7
+    assert max(found.numbers, key=lambda k: found.numbers[k].score) == 7
     assert set(np.unique(found.labels[7])) == set(range(7))
     assert max(found.groups[7]) < 0.05
     nothing = generate("gaussian", n_points=200, seed=1).points.astype(np.float32)
@@ -241,6 +301,21 @@ def test_tables_are_compared_by_maps_of_few_epochs(members):
         return collect_evidence(points, "gaussian", 1, asked, rows=100, seed=1)
 
     assert collect(EPOCHS + 20) == collect(None) == collect(EPOCHS) != collect(3)
+
+
+def test_large_tables_have_fewer_maps(members, monkeypatch):
+    points = generate("four_balls", n_points=150, seed=2).points.astype(np.float32)
+    many = [members[k % len(members)] | {"seed": k} for k in range(MAX_MAPS)]
+    monkeypatch.setattr("kohorte.structure.MAPPED_ROWS", 150 * (LEAST_MAPS + 5))
+
+    def collect(members, rows):
+        return collect_evidence(points, "gaussian", 1, members, rows=rows, seed=1)
+
+    assert collect(many, 150) == collect(choose_maps(many, LEAST_MAPS + 5), 150)
+    assert collect(many, 75) == collect(many[:MAX_MAPS], 75) != collect(many[:-5], 75)
+    monkeypatch.setattr("kohorte.structure.MAPPED_ROWS", 1)
+    assert collect(many, 150) == collect(choose_maps(many, LEAST_MAPS), 150)
+    assert MAX_MAPS * 500 == LEAST_MAPS * 1000 == MAPPED_ROWS
 
 
 def test_evidence_does_not_depend_on_threads(members):

@@ -18,6 +18,12 @@ TABLES_PER_JOB = 13
 MAX_MAPS = 40
 """Most maps that are trained on each table."""
 
+LEAST_MAPS = 20
+"""Most maps of large tables."""
+
+MAPPED_ROWS = 20_000
+"""Rows times maps of a table, so long as that leaves LEAST_MAPS."""
+
 LEVEL = 0.05
 """P-value above which there is one group, where a study says nothing else."""
 
@@ -35,7 +41,7 @@ def list_tables(references: int, kinds: Sequence[str]) -> list[tuple[str, int]]:
     return [*own, *((kind, k) for k in range(references) for kind in kinds)]
 
 
-def choose_maps(plans: Sequence[_Plan]) -> list[_Plan]:
-    """Choose at most MAX_MAPS maps of a study, spread evenly over its plan."""
-    count = min(len(plans), MAX_MAPS)
+def choose_maps(plans: Sequence[_Plan], most: int = MAX_MAPS) -> list[_Plan]:
+    """Choose at most so many maps of a study, spread evenly over its plan."""
+    count = min(len(plans), most)
     return [plans[k * len(plans) // count] for k in range(count)]

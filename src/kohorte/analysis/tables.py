@@ -274,15 +274,14 @@ def structure_table(structure: Structure | None) -> pd.DataFrame:
 
     A header only where there was no comparison.
     """
-    columns = ["n_groups", "score", "expected", "p_value"]
+    columns = ["n_groups", "score", "expected", "contact", "expected_contact", "p_value"]
     if structure is None:
         return pd.DataFrame(columns=columns)
-    rows: list[tuple[Any, ...]] = [("any", structure.score, structure.expected, structure.p)]
-    rows += [
-        (k, structure.scores[k], structure.expected_by_number[k], p)
-        for k, p in structure.by_number.items()
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    rows = [("any", structure.any_number), *structure.numbers.items()]
+    return pd.DataFrame(
+        [{"n_groups": k, **vars(compared), "p_value": compared.p} for k, compared in rows],
+        columns=columns,
+    )
 
 
 def agreement_table(ids: Sequence[str], ari: np.ndarray, nmi: np.ndarray) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._checks import check_slabs, suggest
+from kohorte._references import list_tables
 from kohorte._text import yaml_name
 from kohorte.analysis.prediction import reading_of
 from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
@@ -431,8 +432,8 @@ def _describe_plan(
         swept = f"; varied: {', '.join(study.swept)}" if study.swept else ""
         yield f"maps      {count}, in {len(jobs)} job{'s' * (len(jobs) != 1)} of training{swept}"
         if config["structure"]["references"]:
-            tables = config["structure"]["references"] * len(config["structure"]["kinds"]) + 1
-            yield f"test      {tables} tables, to tell whether there are groups"
+            tables = list_tables(config["structure"]["references"], config["structure"]["kinds"])
+            yield f"test      {len(tables)} tables, to tell whether there are groups"
         if n_rows:
             members = [[plans[i] for i in ids] for ids in jobs.values()]
             training = sum(training_seconds(maps, n_rows, n_features) for maps in members)

@@ -79,7 +79,10 @@ def _structure(facts: Facts) -> Finding:
     )
     if len(any_number):
         row = any_number.iloc[0]
-        text += f" (score {plain(row['score'])}, where {plain(row['expected'])} is usual)"
+        text += (
+            f" (score {plain(row['score'])}, where {plain(row['expected'])} is usual; contact of "
+            f"groups {plain(row['contact'])}, where {plain(row['expected_contact'])} is usual)"
+        )
     good = p <= facts.level
     return Finding(question, "Yes" if good else "Not shown", text + ".", "good" if good else "bad")
 
