@@ -3,6 +3,7 @@
 import html
 import io
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -30,6 +31,7 @@ from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.report import page, parts
 from kohorte.report.facts import find_members, plain, read_facts
 from kohorte.report.words import verdict
+from kohorte.structure import Compared, Structure
 
 NAMES = ("</script><script>alert(1)</script>", "cost ($) & <b>", "质量 (kg)", "e\"quote'")
 SIZES = [30, 20, 10]
@@ -334,6 +336,27 @@ def test_whether_there_are_groups_follows_the_level_of_the_study(tmp_path, pictu
     assert findings["Are there groups at all?"].answer == answer
     said = " ".join(_Page(write_page(tmp_path, made, picture, level=level)).said)
     assert ("more structure than chance" in said) == (answer == "Yes")
+
+
+@pytest.mark.parametrize(
+    ("contact", "said"),
+    [
+        (
+            0.2272,
+            "; neighbouring groups touch 0.23 times as much as by chance, where 0.38 is usual",
+        ),
+        (math.nan, ""),
+    ],
+)
+def test_what_speaks_for_groups_stands_beside_what_is_usual(tmp_path, contact, said):
+    made = write_study(tmp_path, p_structure=0.0002)
+    compared = Compared(0.0002, 4.968, 1.081, contact, 0.3752)
+    structure = Structure(compared, {2: compared}, 20, {}, {}, np.arange(0), {})
+    store.write_csv(tables.structure_table(structure), tmp_path / "tables" / "structure.csv")
+    made["tables"].append(tmp_path / "tables" / "structure.csv")
+    findings = {f.question: f for f in verdict(read_facts("a", **made))}
+    evidence = _spaced(findings["Are there groups at all?"].evidence)
+    assert evidence.endswith(f"p < 0.001 (score 4.97, where 1.08 is usual{said}).")
 
 
 def test_large_pictures_are_made_narrower():

@@ -79,10 +79,13 @@ def _structure(facts: Facts) -> Finding:
     )
     if len(any_number):
         row = any_number.iloc[0]
-        text += (
-            f" (score {plain(row['score'])}, where {plain(row['expected'])} is usual; contact of "
-            f"groups {plain(row['contact'])}, where {plain(row['expected_contact'])} is usual)"
-        )
+        text += f" (score {row['score']:.2f}, where {row['expected']:.2f} is usual"
+        if pd.notna(row[["contact", "expected_contact"]]).all():
+            text += (
+                f"; neighbouring groups touch {row['contact']:.2f} times as much as by chance, "
+                f"where {row['expected_contact']:.2f} is usual"
+            )
+        text += ")"
     good = p <= facts.level
     return Finding(question, "Yes" if good else "Not shown", text + ".", "good" if good else "bad")
 
