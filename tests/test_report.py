@@ -343,9 +343,10 @@ def test_whether_there_are_groups_follows_the_level_of_the_study(tmp_path, pictu
     [
         (
             0.2272,
-            "; neighbouring groups touch 0.23 times as much as by chance, where 0.38 is usual",
+            ". So does little contact: cut into 2 to 12 groups, neighbours touch 0.23 times as "
+            "much as by chance, where 0.38 is usual.",
         ),
-        (math.nan, ""),
+        (math.nan, "."),
     ],
 )
 def test_what_speaks_for_groups_stands_beside_what_is_usual(tmp_path, contact, said):
@@ -356,7 +357,9 @@ def test_what_speaks_for_groups_stands_beside_what_is_usual(tmp_path, contact, s
     made["tables"].append(tmp_path / "tables" / "structure.csv")
     findings = {f.question: f for f in verdict(read_facts("a", **made))}
     evidence = _spaced(findings["Are there groups at all?"].evidence)
-    assert evidence.endswith(f"p < 0.001 (score 4.97, where 1.08 is usual{said}).")
+    assert evidence.endswith(
+        f"p < 0.001. A high score speaks for groups: it is 4.97, where 1.08 is usual{said}"
+    )
 
 
 def test_large_pictures_are_made_narrower():

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from kohorte.structure import (
     CONTACT_NUMBERS,
     DEVIATION,
     EPOCHS,
+    FULL_ROWS,
     KINDS,
     NUMBER_CONTACT_DEVIATION,
     NUMBER_DEVIATION,
@@ -154,6 +156,11 @@ def test_tails_of_contacts_by_hand():
     assert contact_tail([], references, 0.3) == 1
     assert contact_tail(draws, [0.5], 0.3) == 1
     assert contact_tail([0.0], references, 0.3) == contact_tail([FLOOR], references, 0.3) < 0.01
+    # Where a reference touches as little as counts the references alone say how contacts vary.
+    mixed = [FLOOR / 2, 0.3, 0.3, 0.3, 0.3]
+    logs = -np.log(np.maximum(mixed, FLOOR))
+    t = (-math.log(0.1) - logs.mean()) / (logs.std(ddof=1) * math.sqrt(1 + 1 / 5))
+    assert contact_tail([0.1], mixed, 0.2) == pytest.approx(stats.t.sf(t, 24))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +187,8 @@ def make(kind, number, score, isolation=(), contact=None, **further):
 
 
 def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
-    own = make(OBSERVED, 0, {2: 4.0, 3: 1.0}, {2: [3.0, 0.5], 3: [1.0, 1.0, 1.0]}, rows=[0, 2, 4])
+    rows = list(range(0, 2 * FULL_ROWS, 2))
+    own = make(OBSERVED, 0, {2: 4.0, 3: 1.0}, {2: [3.0, 0.5], 3: [1.0, 1.0, 1.0]}, rows=rows)
     low = [make("gaussian", k, {2: s, 3: 0.5}, {2: [s, s]}) for k, s in enumerate((0.5, 1.0, 2.0))]
     high = [make("uniform", k, {2: s, 3: 0.5}, {2: [s, s]}) for k, s in enumerate((1.0, 2.0, 4.0))]
     found = assess_structure([own, *low, *high])
@@ -204,12 +212,19 @@ def test_the_study_is_compared_with_the_kind_that_is_most_like_it():
     assert drawn.n_references == 6
     assert drawn.p == pytest.approx(2 * score_tail([4, 1], [1, 2, 4], DEVIATION))
     assert drawn.numbers[3].score == pytest.approx(math.sqrt(1e-3))
-    assert (drawn.groups, drawn.rows.tolist()) == (found.groups, [0, 2, 4])
+    assert (drawn.groups, drawn.rows.tolist()) == (found.groups, rows)
     table = structure_table(found)
     assert table["n_groups"].tolist() == ["any", 2, 3]
     assert table["p_value"][0] == found.p
     assert table["contact"][1] == pytest.approx(math.sqrt(3 * 0.5))
     assert structure_table(None).empty
+    # A quarter of the rows: deviations are twice as large.
+    small = assess_structure([replace(own, rows=rows[::4]), *low, *high])
+    twice = 2 * math.sqrt(FULL_ROWS / 4 / len(rows[::4]))
+    assert small.p == pytest.approx(2 * score_tail([4], [1, 2, 4], twice * DEVIATION))
+    assert small.p > found.p
+    of_three *= twice
+    assert small.by_number[3] == pytest.approx(2 * score_tail([1], [0.5, 0.5, 0.5], of_three))
 
 
 def test_contacts_tell_a_table_that_scores_do_not():
@@ -218,6 +233,7 @@ def test_contacts_tell_a_table_that_scores_do_not():
         return make(kind, number, {2: 1.0, 4: 1.0}, groups, groups)
 
     own = [of(OBSERVED, 0, 0.1, 0.02), of(OBSERVED, 1, 0.05, 0.0)]
+    own[0].rows.extend(range(FULL_ROWS))
     references = [
         of(kind, k, two, 0.4)
         for kind, all_two in (("gaussian", (0.2, 0.3)), ("uniform", (0.1, 0.2)))

@@ -19,10 +19,10 @@ MAX_MAPS = 40
 """Most maps that are trained on each table."""
 
 LEAST_MAPS = 20
-"""Most maps of large tables."""
+"""Maps of tables of 1000 rows and more, of as many as there are."""
 
 MAPPED_ROWS = 20_000
-"""Rows times maps of a table, so long as that leaves LEAST_MAPS."""
+"""Most rows times maps of a table, so long as that leaves LEAST_MAPS."""
 
 LEVEL = 0.05
 """P-value above which there is one group, where a study says nothing else."""

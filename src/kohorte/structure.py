@@ -48,7 +48,11 @@ MAX_GROUPS = 30
 
 DEVIATION = 0.18
 """Deviation of the logarithms of the highest scores of tables without groups: 0.13 to 0.30, mostly
-0.15 to 0.22, for references of tables of 50 kinds, and for 5 to 40 maps of 100 to 500 rows."""
+0.15 to 0.22, for references of tables of 50 kinds, and for 5 to 40 maps of 150 to 1000 rows."""
+
+FULL_ROWS = 150
+"""Rows below which deviations grow, as one over the root of their number. Of scores, 0.57 for 20
+rows, 0.41 for 30, 0.31 for 50 and 0.26 for 80 were measured; of contacts 0.40, 0.31, 0.27, 0.17."""
 
 NUMBER_DEVIATION = (0.26, 0.017)
 """That of the scores for one number of groups: the first, and the second times the number."""
@@ -62,10 +66,11 @@ CONTACT_NUMBERS = np.arange(2, 13)
 
 CONTACT_DEVIATION = 0.22
 """Deviation of the logarithms of mean contacts of tables without groups. It is 0.16 for references
-with 20 maps and 0.2 with 40; what is more leaves room for sheets and spheres, which are hollow."""
+with 20 maps and 0.2 with 40; what is more leaves room for spheres and faces of cubes."""
 
 NUMBER_CONTACT_DEVIATION = 0.6
-"""That of the contact for one number of groups."""
+"""That of the contact for one number of groups: 0.65 to 0.72 for 2 to 15 groups and 40 maps, less
+for 20 maps and for tables that are compared; at most 3.4 % of tables are claimed for a number."""
 
 LEAST = 1e-3
 """What smaller scores count as, and smaller contacts of single groups."""
@@ -114,9 +119,9 @@ class Compared:
     """What speaks for one number of groups, or for any, in a study's own table and in references.
 
     `p` is the probability that a table without groups gives as much evidence. `score` and `contact`
-    are those of the own table, the geometric means over its draws, `expected` and
-    `expected_contact` the medians of the references, of the kind that comes closer. The contact is
-    the geometric mean over groups, and over CONTACT_NUMBERS where it is of any number; NaN where
+    are those of the own table, the geometric means over its draws, `expected` the highest median
+    score and `expected_contact` the lowest median contact of the kinds of references. The contact
+    is the geometric mean over groups, and over CONTACT_NUMBERS where it is of any number; NaN where
     there are no groups of the number.
     """
 
@@ -133,9 +138,9 @@ class Structure:
 
     `any_number` is what speaks for groups at all, and `numbers` the same for each number of them.
     `groups` and `boundaries` by number of groups: p of the isolation of each group, and of its
-    contact with its neighbour, among the groups of the references. All p are the highest of the
-    kinds. `rows` (n,) are the rows of the study's own table, and `labels` (n,) by number their
-    groups.
+    contact with its neighbour, among the groups of the references. Each test takes the highest p
+    of the kinds. `rows` (n,) are the rows of the study's own table, and `labels` (n,) by number
+    their groups.
     """
 
     any_number: Compared
@@ -285,8 +290,8 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
         ]
     by_kind = list(kinds.values())
     return Structure(
-        any_number=_compare(draws, by_kind),
-        numbers={k: _compare(draws, by_kind, k) for k in sorted(own.score)},
+        any_number=_compare(draws, by_kind, len(own.rows)),
+        numbers={k: _compare(draws, by_kind, len(own.rows), k) for k in sorted(own.score)},
         n_references=len(tables) - len(draws),
         groups=groups,
         boundaries=boundaries,
@@ -296,7 +301,10 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
 
 
 def _compare(
-    draws: Sequence[Evidence], kinds: Sequence[Sequence[Evidence]], k: int | None = None
+    draws: Sequence[Evidence],
+    kinds: Sequence[Sequence[Evidence]],
+    n_rows: int,
+    k: int | None = None,
 ) -> Compared:
     """Compare what speaks for k groups, or for any number, with the references of each kind.
 
@@ -306,6 +314,8 @@ def _compare(
     if k is not None:
         first, slope = NUMBER_DEVIATION
         deviation, contact_deviation = first + slope * k, NUMBER_CONTACT_DEVIATION
+    few = math.sqrt(max(1.0, FULL_ROWS / max(1, n_rows)))
+    deviation, contact_deviation = deviation * few, contact_deviation * few
     scores, contacts = _scores(draws, k), _contacts(draws, k)
     p = max(score_tail(scores, _scores(tables, k), deviation) for tables in kinds)
     p_contact = max(
@@ -331,8 +341,8 @@ def _scores(tables: Sequence[Evidence], k: int | None) -> list[float]:
 def _contacts(tables: Sequence[Evidence], k: int | None) -> list[float]:
     """Return the geometric mean of the contacts of k groups, of the tables that have so many.
 
-    Without k, that over CONTACT_NUMBERS, interpolated where a table has no groups of a number; left
-    out are tables whose fewest groups are more than those.
+    Without k, that over CONTACT_NUMBERS: where a table has no groups of a number, it is
+    interpolated, or that of its lowest or highest number; tables with none of these are left out.
     """
     if k is not None:
         return [_geometric_mean(table.contact[k]) for table in tables if table.contact.get(k)]
@@ -369,9 +379,12 @@ def score_tail(scores: Sequence[float], references: Sequence[float], deviation: 
 def contact_tail(contacts: Sequence[float], references: Sequence[float], deviation: float) -> float:
     """Return the probability of so low contacts of the draws of a table without groups.
 
-    As `moderated_tail` of their logarithms.
+    As `moderated_tail` of their logarithms; where a reference touches as little as counts, the
+    variance is at least that of the references.
     """
-    return moderated_tail(-_logarithms(contacts, FLOOR), -_logarithms(references, FLOOR), deviation)
+    own, known = -_logarithms(contacts, FLOOR), -_logarithms(references, FLOOR)
+    observed = min(references, default=1.0) <= FLOOR
+    return moderated_tail(own, known, deviation, at_least_observed=observed)
 
 
 def moderated_tail(

@@ -279,7 +279,7 @@ def structure_table(structure: Structure | None) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     rows = [("any", structure.any_number), *structure.numbers.items()]
     return pd.DataFrame(
-        [{"n_groups": k, **vars(compared), "p_value": compared.p} for k, compared in rows],
+        [(k, c.score, c.expected, c.contact, c.expected_contact, c.p) for k, c in rows],
         columns=columns,
     )
 

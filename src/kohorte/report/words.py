@@ -79,13 +79,14 @@ def _structure(facts: Facts) -> Finding:
     )
     if len(any_number):
         row = any_number.iloc[0]
-        text += f" (score {row['score']:.2f}, where {row['expected']:.2f} is usual"
+        score, usual = f"{row['score']:.2f}", f"{row['expected']:.2f}"
+        text += f". A high score speaks for groups: it is {score}, where {usual} is usual"
         if pd.notna(row[["contact", "expected_contact"]]).all():
             text += (
-                f"; neighbouring groups touch {row['contact']:.2f} times as much as by chance, "
-                f"where {row['expected_contact']:.2f} is usual"
+                ". So does little contact: cut into 2 to 12 groups, neighbours touch "
+                f"{row['contact']:.2f} times as much as by chance, where "
+                f"{row['expected_contact']:.2f} is usual"
             )
-        text += ")"
     good = p <= facts.level
     return Finding(question, "Yes" if good else "Not shown", text + ".", "good" if good else "bad")
 
