@@ -15,6 +15,7 @@ from workflow_project import Project
 
 from kohorte import SOMEnsemble, store
 from kohorte._references import (
+    CONTACT_NUMBERS,
     LEAST_MAPS,
     LEVEL,
     MAPPED_ROWS,
@@ -30,7 +31,6 @@ from kohorte.ensemble.coassociation import FLOOR
 from kohorte.errors import ConfigError
 from kohorte.structure import (
     CONTACT_DEVIATION,
-    CONTACT_NUMBERS,
     DEVIATION,
     EPOCHS,
     FULL_ROWS,
@@ -240,7 +240,7 @@ def test_contacts_tell_a_table_that_scores_do_not():
         for k, two in enumerate(all_two)
     ]
     # Two and four groups have contacts. Three count as what lies between, more as the last.
-    weights = np.array([1.5, CONTACT_NUMBERS.size - 1.5]) / CONTACT_NUMBERS.size
+    weights = np.array([1.5, len(CONTACT_NUMBERS) - 1.5]) / len(CONTACT_NUMBERS)
 
     def mean(two, four):
         return math.exp(weights @ np.log([two, four]))

@@ -24,6 +24,9 @@ LEAST_MAPS = 20
 MAPPED_ROWS = 20_000
 """Most rows times maps of a table, so long as that leaves LEAST_MAPS."""
 
+CONTACT_NUMBERS = range(2, 13)
+"""Numbers of groups over which the contact of groups is averaged."""
+
 LEVEL = 0.05
 """P-value above which there is one group, where a study says nothing else."""
 

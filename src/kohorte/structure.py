@@ -24,7 +24,13 @@ from numpy.typing import ArrayLike
 
 from kohorte._portable import exp, log
 from kohorte._principal import feature_means
-from kohorte._references import LEAST_MAPS, MAPPED_ROWS, OBSERVED, choose_maps
+from kohorte._references import (
+    CONTACT_NUMBERS,
+    LEAST_MAPS,
+    MAPPED_ROWS,
+    OBSERVED,
+    choose_maps,
+)
 from kohorte.ensemble.coassociation import FLOOR, number_groups
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.maps._threads import single_threaded
@@ -60,9 +66,6 @@ NUMBER_DEVIATION = (0.26, 0.017)
 DEVIATION_WEIGHT = 20
 """Degrees of freedom that this counts for, beside those of the references themselves: their
 deviations differ from table to table by little more than those of so small samples do."""
-
-CONTACT_NUMBERS = np.arange(2, 13)
-"""Numbers of groups over which the contact of groups is averaged."""
 
 CONTACT_DEVIATION = 0.22
 """Deviation of the logarithms of mean contacts of tables without groups. It is 0.16 for references
@@ -317,16 +320,16 @@ def _compare(
     few = math.sqrt(max(1.0, FULL_ROWS / max(1, n_rows)))
     deviation, contact_deviation = deviation * few, contact_deviation * few
     scores, contacts = _scores(draws, k), _contacts(draws, k)
-    p = max(score_tail(scores, _scores(tables, k), deviation) for tables in kinds)
-    p_contact = max(
-        contact_tail(contacts, _contacts(tables, k), contact_deviation) for tables in kinds
-    )
-    usual = [float(np.median(known)) for tables in kinds if (known := _contacts(tables, k))]
+    their_scores = [_scores(tables, k) for tables in kinds]
+    their_contacts = [_contacts(tables, k) for tables in kinds]
+    p = max(score_tail(scores, theirs, deviation) for theirs in their_scores)
+    p_contact = max(contact_tail(contacts, theirs, contact_deviation) for theirs in their_contacts)
+    usual = (float(np.median(theirs)) for theirs in their_contacts if theirs)
     return Compared(
         p=min(1.0, 2 * min(p, p_contact)),
-        score=float(exp(_logarithms(scores, LEAST).mean())),
-        expected=max(float(np.median(_scores(tables, k))) for tables in kinds),
-        contact=_geometric_mean(contacts) if contacts else math.nan,
+        score=_geometric_mean(scores, LEAST),
+        expected=max(float(np.median(theirs)) for theirs in their_scores),
+        contact=_geometric_mean(contacts, FLOOR) if contacts else math.nan,
         expected_contact=min(usual, default=math.nan),
     )
 
@@ -345,7 +348,7 @@ def _contacts(tables: Sequence[Evidence], k: int | None) -> list[float]:
     interpolated, or that of its lowest or highest number; tables with none of these are left out.
     """
     if k is not None:
-        return [_geometric_mean(table.contact[k]) for table in tables if table.contact.get(k)]
+        return [_geometric_mean(t.contact[k], FLOOR) for t in tables if t.contact.get(k)]
     found = []
     for table in tables:
         known = sorted(table.contact)
@@ -355,8 +358,8 @@ def _contacts(tables: Sequence[Evidence], k: int | None) -> list[float]:
     return found
 
 
-def _geometric_mean(contacts: Sequence[float]) -> float:
-    return float(exp(_logarithms(contacts, FLOOR).mean()))
+def _geometric_mean(values: Sequence[float], least: float) -> float:
+    return float(exp(_logarithms(values, least).mean()))
 
 
 def _pool(tables: Sequence[Evidence], name: str, k: int) -> list[float]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kohorte._references import CONTACT_NUMBERS
 from kohorte.analysis.exchange import exchanging_pairs
 from kohorte.analysis.profiles import telling_features
 from kohorte.analysis.reliability import calibration_error
@@ -83,8 +84,8 @@ def _structure(facts: Facts) -> Finding:
         text += f". A high score speaks for groups: it is {score}, where {usual} is usual"
         if pd.notna(row[["contact", "expected_contact"]]).all():
             text += (
-                ". So does little contact: cut into 2 to 12 groups, neighbours touch "
-                f"{row['contact']:.2f} times as much as by chance, where "
+                f". So does little contact: cut into {CONTACT_NUMBERS[0]} to {CONTACT_NUMBERS[-1]} "
+                f"groups, neighbours touch {row['contact']:.2f} times as much as by chance, where "
                 f"{row['expected_contact']:.2f} is usual"
             )
     good = p <= facts.level
