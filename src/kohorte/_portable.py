@@ -33,6 +33,13 @@ def power(base: float, exponents: ArrayLike) -> Any:
     return _each(lambda flat: _portable_kernels.power(float(base), flat), exponents)
 
 
+def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the product of matrices (n, m) and (m, F), float64, each sum in the order of m."""
+    from kohorte import _portable_kernels
+
+    return _portable_kernels.product(left, np.ascontiguousarray(right))
+
+
 def _each(function: Any, values: ArrayLike) -> Any:
     """Apply a function of arrays (n,) to an array, or a number, of any shape."""
     array = np.asarray(values, dtype=np.float64)

@@ -31,3 +31,20 @@ def power(base: float, exponents: np.ndarray) -> np.ndarray:
     for i in range(exponents.size):
         found[i] = math.pow(base, exponents[i])
     return found
+
+
+@njit(nogil=True, cache=True)
+def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the product of (n, m) and (m, F) float64, each sum in the order of m.
+
+    Every processor gives the same bits, where BLAS has another order for each.
+    """
+    out = np.zeros((left.shape[0], right.shape[1]))
+    for i in range(left.shape[0]):
+        row = out[i]
+        for k in range(left.shape[1]):
+            factor = left[i, k]
+            if factor != 0.0:
+                for f in range(right.shape[1]):
+                    row[f] += factor * right[k, f]
+    return out

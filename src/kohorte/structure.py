@@ -278,20 +278,15 @@ def assess_structure(tables: Sequence[Evidence]) -> Structure:
         if table.kind != OBSERVED:
             kinds.setdefault(table.kind, []).append(table)
 
-    def worst(value: float, measure: Any, **how: Any) -> float:
-        return max(tail(value, measure(group), **how) for group in kinds.values())
-
-    groups, boundaries = {}, {}
-    for k in sorted(own.score):
-        groups[k] = [
-            worst(value, lambda group, k=k: _pool(group, "isolation", k))
-            for value in own.isolation[k]
-        ]
-        boundaries[k] = [
-            worst(value, lambda group, k=k: _pool(group, "contact", k), contact=True)
-            for value in own.contact[k]
-        ]
     by_kind = list(kinds.values())
+
+    def worst(name: str, k: int, *, contact: bool = False) -> list[float]:
+        values = getattr(own, name)[k]
+        by_reference = [tail(values, _pool(group, name, k), contact=contact) for group in by_kind]
+        return np.max(by_reference, axis=0).tolist()
+
+    groups = {k: worst("isolation", k) for k in sorted(own.score)}
+    boundaries = {k: worst("contact", k, contact=True) for k in sorted(own.score)}
     return Structure(
         any_number=_compare(draws, by_kind, len(own.rows)),
         numbers={k: _compare(draws, by_kind, len(own.rows), k) for k in sorted(own.score)},
@@ -420,24 +415,24 @@ def _logarithms(values: ArrayLike, least: float) -> np.ndarray:
     return log(np.maximum(np.asarray(values, dtype=np.float64), least))
 
 
-def tail(value: float, references: Sequence[float], *, contact: bool = False) -> float:
-    """Return the probability of an isolation so high, or a `contact` so low, among references.
+def tail(values: ArrayLike, references: Sequence[float], *, contact: bool = False) -> np.ndarray:
+    """Return the probability of each isolation so high, or `contact` so low, among references.
 
-    The B of them, of contacts the logarithms, are taken for normal, with a deviation of at least
+    The B of these, of contacts the logarithms, are taken for normal, with a deviation of at least
     .05; one more value then follows Student's t of B - 1 degrees of freedom. 1 for fewer than two
     references.
     """
     from scipy.special import stdtr
 
-    count = len(references)
+    count, own = len(references), np.asarray(values, dtype=np.float64)
     if count < 2:
-        return 1.0
-    known, own = np.asarray(references), value
+        return np.ones(own.shape)
+    known = np.asarray(references)
     if contact:
-        known, own = _logarithms(known, LEAST), float(_logarithms([value], LEAST)[0])
+        known, own = _logarithms(known, LEAST), _logarithms(own, LEAST)
     t = (own - float(known.mean())) / max(float(known.std(ddof=1)), 0.05)
     t /= math.sqrt(1 + 1 / count)
-    return float(stdtr(count - 1, t if contact else -t))
+    return stdtr(count - 1, t if contact else -t)
 
 
 def match_groups(structure: Structure, labels: np.ndarray, n_groups: int) -> dict[str, np.ndarray]:

@@ -90,20 +90,19 @@ class Overlaps:
 
         `groups` (K,) has the group of each cluster; -1 is none. By default with all clusters.
         """
-        if clusters is not None and self.sparse is None:
-            from kohorte.ensemble import chain
-
-            grouped = np.flatnonzero(groups >= 0)
-            return chain.shared_points(self.counts, grouped, groups[grouped], clusters, n_groups)
-        sums = np.zeros((n_groups, self.n_clusters), np.int64)
         if self.sparse is not None:
+            sums = np.zeros((n_groups, self.n_clusters), np.int64)
             for group in range(n_groups):
                 part = self.sparse[groups == group]
                 np.add.at(sums[group], part.indices, part.data)
             return sums if clusters is None else sums[:, clusters]
-        for cluster in np.flatnonzero(groups >= 0).tolist():
-            sums[groups[cluster]] += self.counts[cluster]
-        return sums
+        from kohorte.ensemble import chain
+
+        grouped = np.flatnonzero(groups >= 0)
+        told = self.counts, grouped, groups[grouped]
+        if clusters is None:
+            return chain.summed_rows(*told, n_groups)
+        return chain.shared_points(*told, clusters, n_groups)
 
     def sum_columns(self) -> np.ndarray:
         """Return what every cluster shares with each realization, (K, R) int64.

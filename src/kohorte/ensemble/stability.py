@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._portable import product
 from kohorte.ensemble.overlaps import Overlaps, check_each
 from kohorte.ensemble.significance import gsum, gsum_by_realization, rank_clusters
 from kohorte.errors import ConfigError, DataError
@@ -68,21 +69,25 @@ def bootstrap_gsum(
     n_realizations, realization = overlaps.n_realizations, overlaps.realization
     if n_realizations < 2:
         raise DataError("one realization has no Gsum to resample; at least two are needed")
-    per_realization = gsum_by_realization(overlaps, identical)
-    values, ranks = np.empty((2, resamples, overlaps.n_clusters))
-    for k in range(resamples):
-        weights = rng.standard_exponential(n_realizations)
-        others = weights.sum() - weights
-        # Not a matrix product: its order of summation may depend on the number of threads.
-        sums = (per_realization * weights).sum(axis=1)
-        values[k] = sums * (n_realizations - 1) / others[realization]
-        ranks[k] = np.argsort(rank_clusters(values[k]))
+    weights = rng.standard_exponential((resamples, n_realizations)).T
+    others = weights.sum(axis=0) - weights
+    values = product(gsum_by_realization(overlaps, identical), weights)
+    values *= n_realizations - 1
+    values /= others[realization]
+    ranks = np.stack([_places(rank_clusters(column)) for column in values.T], axis=1)
     tails = [(1 - level) / 2, (1 + level) / 2]
-    gsum_low, gsum_high = np.quantile(values, tails, axis=0)
-    rank_low, rank_high = np.quantile(ranks, tails, axis=0)
+    gsum_low, gsum_high = np.quantile(values, tails, axis=1)
+    rank_low, rank_high = np.quantile(ranks, tails, axis=1)
     observed = gsum(overlaps, identical)
-    rank = np.argsort(rank_clusters(observed))
+    rank = _places(rank_clusters(observed))
     return Bootstrap(observed, gsum_low, gsum_high, rank, rank_low, rank_high, level)
+
+
+def _places(order: np.ndarray) -> np.ndarray:
+    """Return the place of each item in an order of all, (K,) int64."""
+    places = np.empty_like(order)
+    places[order] = np.arange(order.size)
+    return places
 
 
 def group_stability(overlaps: Overlaps, groups: np.ndarray) -> GroupStability:

@@ -475,6 +475,32 @@ def aligned_floats(size: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
+def extent(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest value of each column of (M, F), both (F,) float64."""
+    low, high = table[0].astype(np.float64), table[0].astype(np.float64)
+    for i in range(1, table.shape[0]):
+        for f in range(table.shape[1]):
+            low[f] = min(low[f], table[i, f])
+            high[f] = max(high[f], table[i, f])
+    return low, high
+
+
+@njit(nogil=True, cache=True)
+def pack_panels(nodes: np.ndarray, values: np.ndarray, line: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `panels` (K, F, line) and `bias` (K line,), as for `search`, of nodes (M, F)."""
+    n_nodes, n_features = nodes.shape
+    n_panels = -(-n_nodes // line)
+    panels = aligned_floats(n_panels * n_features * line).reshape(n_panels, n_features, line)
+    bias = aligned_floats(n_panels * line)
+    bias[:] = np.inf
+    bias[:n_nodes] = values
+    for node in range(n_nodes):
+        for f in range(n_features):
+            panels[node // line, f, node % line] = nodes[node, f]
+    return panels, bias
+
+
+@njit(nogil=True, cache=True)
 def search(
     points: np.ndarray,
     panels: np.ndarray,
@@ -1486,20 +1512,17 @@ def spread_product(
 
 
 @njit(nogil=True, cache=True)
-def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the product of (n, m) and (m, F) float64, each sum in the order of m.
-
-    Every processor gives the same bits, where BLAS has another order for each.
-    """
-    out = np.zeros((left.shape[0], right.shape[1]))
-    for i in range(left.shape[0]):
-        row = out[i]
-        for k in range(left.shape[1]):
-            factor = left[i, k]
-            if factor != 0.0:
-                for f in range(right.shape[1]):
-                    row[f] += factor * right[k, f]
-    return out
+def divide_sums(
+    sums: np.ndarray, counts: np.ndarray, least: float, weights: np.ndarray
+) -> np.ndarray:
+    """Return sums (F, M) over counts (F or 1, M), (M, F) float32; `weights` below `least`."""
+    n_features, n_nodes = sums.shape
+    means = np.empty((n_nodes, n_features), np.float32)
+    for node in range(n_nodes):
+        for f in range(n_features):
+            count = counts[f if counts.shape[0] > 1 else 0, node]
+            means[node, f] = sums[f, node] / count if count >= least else weights[node, f]
+    return means
 
 
 @njit(nogil=True, cache=True)

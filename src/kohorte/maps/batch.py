@@ -100,7 +100,7 @@ def sum_block(
     """Return the sums of the points of a block, in slabs (n, F) float32, at their winners."""
     sums = NodeSums(lattice, search.weights.shape[1], masked=masked)
     for points in slabs:
-        sums.add(points, search.winners(points, threads=threads), threads)
+        sums.add(points, search.winners_of(points, threads), threads)
     return sums
 
 
@@ -268,11 +268,11 @@ class NodeSums:
         self, neighbourhood: Neighbourhood, radius: float, weights: np.ndarray, threads: int = 1
     ) -> np.ndarray:
         """Return smoothed sums over smoothed counts, (M, F) float32; `weights` without support."""
+        from kohorte.maps import _kernels
+
         smoothed = _smooth(self._rows, neighbourhood, radius, threads)
-        sums, counts = smoothed[: self._n_features].T, smoothed[self._n_features :].T
-        supported = counts >= SMALLEST_SUPPORT
-        means = np.divide(sums, counts, out=np.zeros(sums.shape), where=supported)
-        return np.where(supported, means, weights).astype(np.float32)
+        sums, counts = smoothed[: self._n_features], smoothed[self._n_features :]
+        return _kernels.divide_sums(sums, counts, SMALLEST_SUPPORT, weights)
 
 
 class Slabs:

@@ -1,7 +1,7 @@
 """Neighbourhood kernels: how strongly a node follows the winner."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,5 +95,13 @@ class Neighbourhood:
         product = PRODUCT_KERNELS.get(self.name) == self.kernel_distance
         if self.lattice.topology != "rectangular" or not product:
             return None
-        table = self.table(radius)[0]
-        return table[self.lattice.ydim - 1].copy(), table[:, self.lattice.xdim - 1].copy()
+        return _factors(self.lattice, self.name, as_number(radius, "radius"))
+
+
+@lru_cache(maxsize=256)
+def _factors(lattice: Lattice, name: str, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    # The maps of an ensemble have few lattices, and radii in common.
+    table = lattice.offset_distances(PRODUCT_KERNELS[name])[0]
+    along = table[lattice.ydim - 1], table[:, lattice.xdim - 1]
+    along_x, along_y = (KERNELS[name](distances, radius) for distances in along)
+    return along_x, along_y

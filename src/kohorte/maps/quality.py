@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kohorte._arrays import as_nodes, as_points, as_weights
 from kohorte._checks import as_count
 from kohorte._limits import BLOCK_ROWS
+from kohorte._portable import product
 from kohorte._tallies import Tally, add_blocks, merge_tallies
 from kohorte.errors import DataError
 from kohorte.maps import preservation
@@ -227,8 +228,6 @@ def _energy_of_squares(
 
     `offsets` are those of `_sum_offsets` of all points, `hits` (M,) the points of each node.
     """
-    from kohorte.maps import _kernels
-
     n_nodes = len(weights)
     weights = weights.astype(np.float64)
     sums, present = (np.ascontiguousarray(part.T) for part in np.split(offsets[:-1], 2))
@@ -242,7 +241,7 @@ def _energy_of_squares(
     for nodes in _blocks(hit, n_nodes):
         h = lattice.take_offsets(strengths, nodes)
         own, of_h = weights[nodes], h.sum(axis=1)[:, None]
-        of_weights, of_squares = _kernels.product(h, weights), _kernels.product(h, squares)
+        of_weights, of_squares = product(h, weights), product(h, squares)
         total += float((of_h[:, 0] * scatter[nodes]).sum())
         total += float((2 * sums[nodes] * (of_h * own - of_weights)).sum())
         spread = of_h * own**2 - 2 * own * of_weights + of_squares

@@ -253,10 +253,16 @@ def _common(parameters: MapParameters) -> tuple | None:
     return parameters.lattice, parameters.epochs, parameters.fine_epochs, *shared.values()
 
 
+@functools.cache
+def _names_of(trainer: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the arguments of a trainer."""
+    return tuple(inspect.signature(trainer).parameters)
+
+
 def _arguments(trainer: Callable[..., Any], parameters: MapParameters) -> dict[str, Any]:
     """Those of the parameters of a map that a trainer takes, by name."""
     chosen = vars(parameters)
-    return {n: chosen[n] for n in inspect.signature(trainer).parameters if n in chosen}
+    return {n: chosen[n] for n in _names_of(trainer) if n in chosen}
 
 
 def _train(run: _Run, threads: int) -> np.ndarray:
@@ -266,7 +272,7 @@ def _train(run: _Run, threads: int) -> np.ndarray:
     if run.parameters.epochs is not None:
         arguments.pop("steps", None)
     offered = {"rng": run.order_rng, "threads": threads, "observer": run.observer}
-    taken = inspect.signature(trainer).parameters
+    taken = _names_of(trainer)
     arguments |= {name: value for name, value in offered.items() if name in taken}
     return trainer(run.table, run.lattice, run.start, **arguments)
 

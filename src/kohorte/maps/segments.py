@@ -293,10 +293,11 @@ def _check_n_clusters(n_clusters: int | str | None) -> None:
 def _numbered_by_centroid(weights: np.ndarray, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Clusters (M,) int32 and their centroids (K,) int32, ascending, from arbitrary ids (M,)."""
     _, clusters = np.unique(raw, return_inverse=True)
-    centroids = np.empty(clusters.max() + 1, np.int32)
-    for cluster in range(centroids.size):
-        members = np.flatnonzero(clusters == cluster)
-        offsets = weights[members] - weights[members].mean(axis=0, dtype=np.float64)
-        centroids[cluster] = members[np.argmin((offsets**2).sum(axis=1))]
+    sizes = np.bincount(clusters)
+    sums = np.stack([np.bincount(clusters, column) for column in weights.T], axis=1)
+    offsets = weights - (sums / sizes[:, None])[clusters]
+    # By cluster, the nearest to its mean first, and of equally near ones the first node.
+    ranked = np.lexsort([(offsets**2).sum(axis=1), clusters])
+    centroids = ranked[np.cumsum(sizes) - sizes].astype(np.int32)
     order = np.argsort(centroids)
     return np.argsort(order).astype(np.int32)[clusters], centroids[order]

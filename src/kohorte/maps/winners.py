@@ -93,7 +93,10 @@ class WinnerSearch:
 
     def winners(self, features: ArrayLike, *, threads: int = 1) -> np.ndarray:
         """Return what find_winners does, (N,) int32."""
-        points = self._points(features)
+        return self.winners_of(self._points(features), threads)
+
+    def winners_of(self, points: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Return the winners (N,) int32 of points that `as_points` gave."""
         nodes = np.empty((points.shape[0], 1), np.int32)
         self._search(points, nodes, None, threads)
         return nodes[:, 0]
@@ -125,7 +128,8 @@ class WinnerSearch:
 
     def _points(self, features: ArrayLike) -> np.ndarray:
         points = as_points(features, missing=True)
-        as_weights(self.weights, n_features=points.shape[1])
+        if points.shape[1] != self.weights.shape[1]:
+            as_weights(self.weights, n_features=points.shape[1])
         return points
 
     def _search(
@@ -209,7 +213,7 @@ def _pack(weights: np.ndarray, kind: int, by_product: bool) -> _Pack:
     n_nodes, n_features = weights.shape
     width = 2
     centre = np.zeros(n_features, np.float32)
-    nodes, values = weights, np.zeros(n_nodes)
+    nodes, values = weights, np.zeros(n_nodes, np.float32)
     if by_product:
         width = 3
         nodes, values, centre = _for_products(weights, kind)
@@ -218,12 +222,7 @@ def _pack(weights: np.ndarray, kind: int, by_product: bool) -> _Pack:
         width = 1
     line = width * _kernels.LANES
     n_panels = -(-n_nodes // line)
-    padded = np.zeros((n_panels * line, n_features), np.float32)
-    padded[:n_nodes] = nodes
-    panels = aligned(padded.size, 0).reshape(n_panels, n_features, line)
-    panels[:] = padded.reshape(n_panels, line, n_features).transpose(0, 2, 1)
-    bias = aligned(n_panels * line, np.inf)
-    bias[:n_nodes] = values
+    panels, bias = _kernels.pack_panels(nodes, values, line)
     panel_bytes = 4 * line * n_features
     fits = panel_bytes * n_panels <= _CACHE_BYTES
     rows = min(_LARGEST_BLOCK, _BLOCK_BYTES // (4 * n_features))
@@ -341,7 +340,9 @@ def _common_offset(weights: np.ndarray) -> np.ndarray:
     Zero unless the weights lie far from zero, where scalar products would cancel; a multiple of a
     power of two, so that subtracting it costs few or no digits.
     """
-    low, high = weights.min(axis=0).astype(np.float64), weights.max(axis=0).astype(np.float64)
+    from kohorte.maps import _kernels
+
+    low, high = _kernels.extent(weights)
     spread = float((high - low).max())
     if spread == 0:
         return weights[0].copy()
@@ -373,6 +374,7 @@ def _in_blocks(task: Callable[[slice], None], n_rows: int, threads: int) -> None
         work()
     finally:
         left.clear()
-        wait(others)
+        if others:
+            wait(others)
     for other in others:
         other.result()
