@@ -6,31 +6,31 @@ those of the C library, value by value.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+#: Values of which so few are taken one by one in Python, which loads nothing that is compiled.
+_FEW = 256
+
 
 def exp(values: ArrayLike) -> Any:
     """Return e to the power of each value; float64 in their shape."""
-    from kohorte import _portable_kernels
-
-    return _each(_portable_kernels.exp, values)
+    return _each("exp", math.exp, values)
 
 
 def log(values: ArrayLike) -> Any:
     """Return the natural logarithm of each value > 0; float64 in their shape."""
-    from kohorte import _portable_kernels
-
-    return _each(_portable_kernels.log, values)
+    return _each("log", math.log, values)
 
 
 def power(base: float, exponents: ArrayLike) -> Any:
     """Return a base > 0 to the power of each exponent; float64 in their shape."""
-    from kohorte import _portable_kernels
-
-    return _each(lambda flat: _portable_kernels.power(float(base), flat), exponents)
+    base = float(base)
+    return _each("power", lambda exponent: math.pow(base, exponent), exponents, base)
 
 
 def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -40,7 +40,16 @@ def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return _portable_kernels.product(left, np.ascontiguousarray(right))
 
 
-def _each(function: Any, values: ArrayLike) -> Any:
-    """Apply a function of arrays (n,) to an array, or a number, of any shape."""
+def _each(name: str, function: Callable[[float], float], values: ArrayLike, *first: float) -> Any:
+    """Apply a function, of floats or by its name of arrays (n,), to an array of any shape."""
     array = np.asarray(values, dtype=np.float64)
-    return function(np.ascontiguousarray(array).reshape(-1)).reshape(array.shape)[()]
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if flat.size <= _FEW:
+        try:
+            found = np.array([function(value) for value in flat.tolist()], dtype=np.float64)
+            return found.reshape(array.shape)[()]
+        except (ValueError, OverflowError):  # where the C library gives an infinity, or no number
+            pass
+    from kohorte import _portable_kernels
+
+    return getattr(_portable_kernels, name)(*first, flat).reshape(array.shape)[()]

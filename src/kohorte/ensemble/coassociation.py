@@ -141,23 +141,22 @@ class Tree:
         together are fewer.
         """
         k = self.sizes.size
-        mass = np.concatenate([self.sizes, np.zeros(k - 1)])
-        children = self.linkage[:, :2].astype(np.int64)
-        for step in range(k - 1):
-            mass[k + step] = mass[children[step]].sum()
-        mass /= self.n_realizations
+        before = np.concatenate([[0.0], np.cumsum(self.sizes[self.order])])  # whole numbers
+        held = before[self.start + self.size] - before[self.start]
+        mass = (held / self.n_realizations).tolist()
         if mass[-1] < least:
             return {}
+        children, lifts = self.linkage[:, :2].astype(np.int64).tolist(), self.lifts.tolist()
         nodes = {2 * k - 2}
         found: dict[int, tuple[float, float, list[int]]] = {}
         reached, last, groups = 1, 0.0, sorted(nodes)
         following = 0.0  # where a group, not a smaller branch, parts next
         for step in range(k - 2, -1, -1):
-            lift = float(self.lifts[step])
+            lift = lifts[step]
             if k + step in nodes:
                 nodes.remove(k + step)
                 following = following or lift
-            nodes.update(int(c) for c in children[step] if mass[c] >= least)
+            nodes.update(c for c in children[step] if mass[c] >= least)
             if len(nodes) > reached:
                 found[reached] = last, lift, groups
                 reached, last, following, groups = len(nodes), lift, 0.0, sorted(nodes)

@@ -79,21 +79,7 @@ def gsum(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
 
     `identical` is a name of IDENTICAL, else ConfigError.
     """
-    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
-    sizes = overlaps.sizes.astype(np.float64)
-    total = np.zeros(overlaps.n_clusters)
-    if overlaps.sparse is not None:
-        _, column = overlaps.pairs
-        np.add.at(total, column, measure_shared(overlaps, identical)[2])
-        return total
-    # One cluster after the other: memory for one row, and one order of summation.
-    for b, row in enumerate(overlaps.counts):
-        n = row.astype(np.float64)
-        both = sizes + sizes[b]
-        g = _goodness(n, both - n, both, floor)
-        g[overlaps.realization == overlaps.realization[b]] = 0.0
-        total += g
-    return total
+    return _sum_goodness(overlaps, identical, np.zeros(overlaps.n_clusters, np.int64), 1)[:, 0]
 
 
 def gsum_by_realization(overlaps: Overlaps, identical: str = "resolved") -> np.ndarray:
@@ -101,13 +87,23 @@ def gsum_by_realization(overlaps: Overlaps, identical: str = "resolved") -> np.n
 
     It is 0 for a cluster's own realization. `identical` is as for gsum.
     """
-    starts = overlaps.starts
-    if overlaps.sparse is None:
-        return np.add.reduceat(goodness(overlaps, identical), starts, axis=1)
-    row, column = overlaps.pairs
-    sums = np.zeros((overlaps.n_clusters, overlaps.n_realizations))
-    np.add.at(sums, (row, overlaps.realization[column]), measure_shared(overlaps, identical)[2])
-    return sums
+    return _sum_goodness(overlaps, identical, overlaps.realization, overlaps.n_realizations)
+
+
+def _sum_goodness(
+    overlaps: Overlaps, identical: str, parts: np.ndarray, n_parts: int
+) -> np.ndarray:
+    """Return G of each cluster summed over those of each part (K,) of all, (K, n_parts) float64."""
+    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
+    if overlaps.sparse is not None:
+        row, column = overlaps.pairs
+        sums = np.zeros((overlaps.n_clusters, n_parts))
+        np.add.at(sums, (row, parts[column]), measure_shared(overlaps, identical)[2])
+        return sums
+    from kohorte.ensemble._goodness import sum_goodness
+
+    sizes = overlaps.sizes.astype(np.float64)
+    return sum_goodness(overlaps.counts, sizes, overlaps.realization, floor, parts, n_parts)
 
 
 def measure_shared(

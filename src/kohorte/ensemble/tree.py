@@ -56,12 +56,11 @@ def leaf_spans(tree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     n_leaves, children = len(tree) + 1, tree[:, :2].astype(np.int64)
     size = np.concatenate([np.ones(n_leaves, np.int64), tree[:, 3].astype(np.int64)])
-    start = np.zeros(2 * n_leaves - 1, np.int64)
-    for k in range(n_leaves - 2, -1, -1):
-        left, right = children[k]
+    start, below = [0] * (2 * n_leaves - 1), size.tolist()
+    for k, (left, right) in reversed(list(enumerate(children.tolist()))):
         start[left] = start[n_leaves + k]
-        start[right] = start[n_leaves + k] + size[left]
-    return start, size
+        start[right] = start[n_leaves + k] + below[left]
+    return np.array(start), size
 
 
 def cut_for_points(overlaps: Overlaps, tree: np.ndarray, n_groups: int) -> np.ndarray:

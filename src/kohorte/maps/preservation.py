@@ -1,5 +1,7 @@
 """How well a map keeps ranks of distances and the distribution of its data."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,9 @@ NEIGHBOURS = 10
 CONFIDENCE = 0.95
 
 _BLOCK_ENTRIES = 1 << 17
+
+#: Nodes of a lattice up to which the orders of their distances are kept, 17 MB at most.
+_KEPT_NODES = 1024
 
 Moments = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Count, mean and sample variance of the values present in each feature, (F,)."""
@@ -54,15 +59,25 @@ def topographic_product(
     for start in range(0, nodes.size, size):
         block = nodes[start : start + size]
         by_weights = pairwise(weights[block], weights, metric)
-        on_lattice = lattice.distances_from(block)
+        rank = _rank_nodes if n_nodes <= _KEPT_NODES else _rank_nodes.__wrapped__
+        on_lattice = rank(lattice, rows, start, block.size)
         total += _ranks.add_ratios(
-            by_weights,
-            _order_others(by_weights, block),
-            on_lattice,
-            _order_others(on_lattice, block),
-            factors,
+            by_weights, _order_others(by_weights, block), *on_lattice, factors
         )
     return total / nodes.size
+
+
+@lru_cache(maxsize=8)
+def _rank_nodes(
+    lattice: Lattice, rows: int, start: int, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lattice distances of a block of evenly spaced nodes, and their orders, (b, M).
+
+    The maps of an ensemble have few lattices.
+    """
+    block = evenly_spaced(lattice.n_nodes, rows)[start : start + size]
+    distances = lattice.distances_from(block)
+    return distances, _order_others(distances, block)
 
 
 def _order_others(distances: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -122,9 +137,8 @@ def rank_preservation(
         block = slice(start, start + size)
         in_data = pairwise(points[block], points, metric)
         on_map = lattice.distances_from(winners[block])[:, winners]
-        ranked, mapped = np.sort(in_data, axis=1), np.sort(on_map, axis=1)
-        untrue += _ranks.add_excess(on_map, mapped, in_data, ranked, start, k)
-        lost += _ranks.add_excess(in_data, ranked, on_map, mapped, start, k)
+        untrue += _ranks.add_excess(on_map, in_data, start, k)
+        lost += _ranks.add_excess(in_data, on_map, start, k)
     scale = 2 / (count * k * (2 * count - 3 * k - 1))
     return 1 - scale * untrue, 1 - scale * lost
 
