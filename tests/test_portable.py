@@ -189,6 +189,14 @@ def test_functions_are_those_of_the_c_library():
     np.testing.assert_allclose(exp(values), np.exp(values), rtol=1e-15)
     np.testing.assert_allclose(log(np.abs(values)), np.log(np.abs(values)), rtol=1e-15)
     np.testing.assert_allclose(power(0.3, values), 0.3**values, rtol=1e-14)
+    # One by one, as few values are taken, and at once.
+    values = rng.uniform(-700, 700, 2000)
+    for function in (exp, lambda x: log(np.abs(x)), lambda x: power(1.7, x)):
+        few = [function(part) for part in np.split(values, 20)]
+        np.testing.assert_array_equal(np.concatenate(few), function(values))
+    assert exp([1000.0, 0.0]).tolist() == [np.inf, 1.0]
+    assert log([0.0, 1.0]).tolist() == [-np.inf, 0.0]
+    assert np.isnan(log([np.nan])).all()
     assert exp(0.0).shape == ()
     assert log(np.empty((0, 3))).shape == (0, 3)
 
