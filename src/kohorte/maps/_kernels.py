@@ -492,9 +492,9 @@ def pack_panels(nodes: np.ndarray, values: np.ndarray, line: int) -> tuple[np.nd
     n_panels = -(-n_nodes // line)
     panels = aligned_floats(n_panels * n_features * line).reshape(n_panels, n_features, line)
     bias = aligned_floats(n_panels * line)
-    bias[:] = np.inf
-    bias[:n_nodes] = values
+    bias[n_nodes:] = np.inf
     for node in range(n_nodes):
+        bias[node] = values[node]
         for f in range(n_features):
             panels[node // line, f, node % line] = nodes[node, f]
     return panels, bias
@@ -513,9 +513,7 @@ def search(
     group: int,
     nodes: np.ndarray,
 ) -> None:
-    """Set nodes (N, n_best) int32 to those that minimise `kind` for each point, -1 for none.
-
-    n_best is 1 or 2; 1 only for DOT.
+    """Set nodes (N, 2) int32 to those that minimise `kind`, no DOT, for each point; -1 for none.
 
     Parameters
     ----------
@@ -526,7 +524,7 @@ def search(
     bias
         (K width LANES,), inf for nodes that only fill up.
     centre
-        (F,), subtracted from the points of DOT and COSINE; the nodes have it subtracted already.
+        (F,), subtracted from the points of COSINE; the nodes have it subtracted already.
     rows
         Points in a block (a multiple of TILE_POINTS).
     group
@@ -534,38 +532,24 @@ def search(
     """
     n_points, n_features = points.shape
     n_panels = panels.shape[0]
-    n_best = nodes.shape[1]
     weights = panels.reshape(-1)
     line = width * LANES
     stride = n_features * line
     block = np.zeros((rows, n_features), np.float32)
     present = np.ones((rows, n_features), np.float32)
     x, mask = block.reshape(-1), present.reshape(-1)
-    best = np.empty(rows * n_best * LANES, np.float32)
-    where = np.empty(rows * n_best * LANES, np.int32)
+    best = np.empty(rows * 2 * LANES, np.float32)
+    where = np.empty(rows * 2 * LANES, np.int32)
     for start in range(0, n_points, rows):
         count = min(rows, n_points - start)
         for r in range(count):
-            point = points[start + r]
-            if masked or kind != DOT:
-                _prepare(point, centre, kind, block[r], present[r])
-                continue
-            for f in range(n_features):
-                block[r, f] = centre[f] - point[f]
+            _prepare(points[start + r], centre, kind, block[r], present[r])
         best[:] = np.inf
         where[:] = 0
         for a in range(0, n_panels, group):
             b = min(a + group, n_panels)
             for t in range(0, count, TILE_POINTS):
-                if kind == DOT and n_best == 1:
-                    _dot_4x3_1(
-                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
-                    )
-                elif kind == DOT:
-                    _dot_4x3_2(
-                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
-                    )
-                elif kind == SQUARE:
+                if kind == SQUARE:
                     _square_masked_4x2(
                         x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
                     )
@@ -587,6 +571,54 @@ def search(
                     )
                 else:
                     _largest_4x2(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+        for r in range(count):
+            pair = _best_node(best, where, 2 * r * LANES)
+            nodes[start + r, 0], nodes[start + r, 1] = pair
+
+
+@njit(nogil=True, cache=True)
+def search_products(
+    points: np.ndarray,
+    panels: np.ndarray,
+    bias: np.ndarray,
+    centre: np.ndarray,
+    width: int,
+    rows: int,
+    group: int,
+    nodes: np.ndarray,
+) -> None:
+    """Do as `search` for DOT, of points without missing values; n_best is 1 or 2.
+
+    It is of its own, since most maps need no other: the rest then need not be compiled.
+    """
+    n_points, n_features = points.shape
+    n_panels = panels.shape[0]
+    n_best = nodes.shape[1]
+    weights = panels.reshape(-1)
+    line = width * LANES
+    stride = n_features * line
+    block = np.zeros((rows, n_features), np.float32)
+    x, mask = block.reshape(-1), np.empty(0, np.float32)
+    best = np.empty(rows * n_best * LANES, np.float32)
+    where = np.empty(rows * n_best * LANES, np.int32)
+    for start in range(0, n_points, rows):
+        count = min(rows, n_points - start)
+        for r in range(count):
+            for f in range(n_features):
+                block[r, f] = centre[f] - points[start + r, f]
+        best[:] = np.inf
+        where[:] = 0
+        for a in range(0, n_panels, group):
+            b = min(a + group, n_panels)
+            for t in range(0, count, TILE_POINTS):
+                if n_best == 1:
+                    _dot_4x3_1(
+                        x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
+                    )
+                else:
+                    _dot_4x3_2(
                         x, mask, t, n_features, weights, bias, a, b, stride, line, best, where
                     )
         for r in range(count):

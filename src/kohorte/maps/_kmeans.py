@@ -55,7 +55,8 @@ def _spread_centres(points: np.ndarray, hits: np.ndarray, starts: np.ndarray) ->
                 passed += shares[p]
                 if passed > starts[k] * total:
                     break
-        centres[:, k] = points[chosen]
+        for f in range(n_features):  # an assignment of arrays takes seconds to compile
+            centres[f, k] = points[chosen, f]
         for p in range(n_points):
             square = 0.0
             for f in range(n_features):

@@ -136,7 +136,7 @@ def rank_preservation(
     for start in range(0, count, size):
         block = slice(start, start + size)
         in_data = pairwise(points[block], points, metric)
-        on_map = lattice.distances_from(winners[block])[:, winners]
+        on_map = np.take(lattice.distances_from(winners[block]), winners, axis=1)
         untrue += _ranks.add_excess(on_map, in_data, start, k)
         lost += _ranks.add_excess(in_data, on_map, start, k)
     scale = 2 / (count * k * (2 * count - 3 * k - 1))

@@ -168,7 +168,11 @@ class WinnerSearch:
             if done == points.shape[0]:
                 return found
         pack = self._pack(by_product)
-        _kernels.search(points[done:], *pack[:4], masked, *pack[4:], found[done:])
+        tables, kind, sizes = pack[:3], pack.kind, pack[4:]
+        if by_product:
+            _kernels.search_products(points[done:], *tables, *sizes, found[done:])
+        else:
+            _kernels.search(points[done:], *tables, kind, masked, *sizes, found[done:])
         return found[:, :n_best]
 
     def _group_nodes(self, n_points: int) -> None:
@@ -196,7 +200,7 @@ def has_missing(points: np.ndarray) -> bool:
 
 
 class _Pack(NamedTuple):
-    """Weights as the kernel `search` takes them; see there."""
+    """Weights as the kernels `search` and `search_products` take them; see there."""
 
     panels: np.ndarray
     bias: np.ndarray
