@@ -107,26 +107,34 @@ _WITHOUT_EFFECT = re.compile(
 )
 
 
+@functools.cache
 def imported_parts(module: str) -> tuple[str, ...]:
     """Return the parts of the library that a module comes from: itself, and what it imports.
 
     Imports are followed to their ends, but for those that no number comes from. `module`, str: such
     as `kohorte.figures.maps`. Returns tuple of str: as `library_digest` takes them.
     """
-    source = Path(kohorte.__file__).parent.parent
     found: set[str] = set()
     pending = [module]
     while pending:
-        path = pending.pop().replace(".", "/")
-        path += "/__init__" if (source / path).is_dir() else ""
+        path = _file_of(pending.pop())
         if path not in found and not _WITHOUT_EFFECT.match(path):
             found.add(path)
-            pending += _imported_modules(source / f"{path}.py")
+            pending += _imported_modules(path)
     return tuple(sorted(path.removeprefix("kohorte/") for path in found))
 
 
 @functools.cache
-def _imported_modules(file: Path) -> tuple[str, ...]:
+def _file_of(module: str) -> str:
+    """Return the file of a module, from where the library lies, without its ending."""
+    path = module.replace(".", "/")
+    is_package = Path(kohorte.__file__).parent.parent.joinpath(path).is_dir()
+    return f"{path}/__init__" if is_package else path
+
+
+@functools.cache
+def _imported_modules(path: str) -> tuple[str, ...]:
+    file = Path(kohorte.__file__).parent.parent / f"{path}.py"
     modules = []
     for package, names in _IMPORT.findall(file.read_text(encoding="utf-8")):
         folder = Path(kohorte.__file__).parent.parent.joinpath(*package.split("."))
