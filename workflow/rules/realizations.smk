@@ -17,6 +17,7 @@ rule train_realizations:
         "<logs>/train_realizations/{batch}.log",
     benchmark:
         "<benchmarks>/train_realizations/{batch}.tsv"
+    priority: 1  # counting waits for all maps, and goes on beside the test of structure
     conda:
         "../../envs/kohorte.yaml"
     threads: 1

@@ -59,7 +59,7 @@ def two_threads(wildcards):
     No result depends on the number of threads.
     """
     data = RESULTS / "data.h5"
-    return 1 if HAS_MAPS and data.is_file() and data.stat().st_size < 1_000_000 else 2
+    return 1 if HAS_MAPS and data.is_file() and data.stat().st_size < 5_000_000 else 2
 
 
 def drawing_costs(figures, input):
