@@ -276,6 +276,8 @@ def test_what_cannot_be_left_out_is_named():
         count([[0, -2, -1]])
     with pytest.raises(DataError, match=r"realization 1 leaves out every point \(noise = -1\)"):
         combine(count(labels))
+    with pytest.raises(DataError, match="realization 1 leaves out every point"):
+        bootstrap_gsum(count(labels), np.random.default_rng(0))
     for noise in ("noise", 1.0, True):
         with pytest.raises(ConfigError, match="noise must be the label of points left out"):
             count_overlaps(labels, noise=noise)

@@ -17,7 +17,6 @@ from kohorte.study import resources
 from kohorte.study.resources import (
     COSTS,
     map_seconds,
-    maps_per_job,
     memory_mb,
     run_minutes,
     training_mb,
@@ -170,27 +169,6 @@ def asked(project, target, rule, *arguments):
     job = text.split(f"rule {rule}:")[1].split("\n\n")[0]
     line = next(line for line in job.splitlines() if line.strip().startswith("resources: "))
     return dict(item.split("=") for item in line.strip().removeprefix("resources: ").split(", "))
-
-
-def test_a_job_trains_more_maps_of_a_small_table(tmp_path):
-    table = tmp_path / "table.csv"
-    table.write_bytes(b"x" * 4000)
-    plan = [{**MAP, "xdim": 10, "ydim": 10}] * 75
-
-    def of(asked="auto", source=table, maps=plan):
-        source = None if source is None else str(source)
-        data = {"source": source, "features": ["a", "b"]}
-        return maps_per_job({"execution": {"realizations_per_job": asked}, "data": data}, maps)
-
-    assert of() == 38  # two jobs of nearly the same size, of at most 40
-    assert of(maps=plan[:16]) == 16
-    assert of(7) == 7
-    assert of(maps=[]) == of(source=None) == of(source=tmp_path / "gone.csv") == 15
-    # Maps that take long: with many nodes, or of a large table.
-    assert of(maps=[*plan, {**MAP, "xdim": 300, "ydim": 300}]) == 13  # of 76 maps, in six jobs
-    with table.open("r+b") as file:
-        file.truncate(10_000_000_000)
-    assert of(maps=[{**one, "trainer": "batch", "epochs": 30} for one in plan]) == 15
 
 
 def test_training_asks_from_the_table_that_is_there(project):

@@ -40,16 +40,20 @@ def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return _portable_kernels.product(left, np.ascontiguousarray(right))
 
 
-def _each(name: str, function: Callable[[float], float], values: ArrayLike, *first: float) -> Any:
-    """Apply a function, of floats or by its name of arrays (n,), to an array of any shape."""
+def _each(name: str, one: Callable[[float], float], values: ArrayLike, *before: float) -> Any:
+    """Apply a function of kohorte._portable_kernels, by its name, to an array of any shape.
+
+    `one` is the same function of a single number, and `before` are what the other takes before the
+    array.
+    """
     array = np.asarray(values, dtype=np.float64)
     flat = np.ascontiguousarray(array).reshape(-1)
     if flat.size <= _FEW:
         try:
-            found = np.array([function(value) for value in flat.tolist()], dtype=np.float64)
+            found = np.array([one(value) for value in flat.tolist()], dtype=np.float64)
             return found.reshape(array.shape)[()]
         except (ValueError, OverflowError):  # where the C library gives an infinity, or no number
             pass
     from kohorte import _portable_kernels
 
-    return getattr(_portable_kernels, name)(*first, flat).reshape(array.shape)[()]
+    return getattr(_portable_kernels, name)(*before, flat).reshape(array.shape)[()]

@@ -415,7 +415,7 @@ def _logarithms(values: ArrayLike, least: float) -> np.ndarray:
     return log(np.maximum(np.asarray(values, dtype=np.float64), least))
 
 
-def tail(values: ArrayLike, references: Sequence[float], *, contact: bool = False) -> np.ndarray:
+def tail(values: ArrayLike, references: Sequence[float], *, contact: bool = False) -> Any:
     """Return the probability of each isolation so high, or `contact` so low, among references.
 
     The B of these, of contacts the logarithms, are taken for normal, with a deviation of at least

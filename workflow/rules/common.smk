@@ -67,7 +67,6 @@ from kohorte.study.outside import (
 )
 from kohorte.study.plan import batches, plan_study
 from kohorte.study.reading import read_study
-from kohorte.study.resources import maps_per_job
 from kohorte.study.runs import (
     VARIABLE as RECORD_VARIABLE,
     check_content,
@@ -166,8 +165,7 @@ HAS_SAMPLES = config["data"]["group"] is not None
 # Parts of the library that the source of this study is read with.
 READING = reading_parts(config["data"]["source"])
 PLANS = {plan.id: plan for plan in STUDY.realizations}
-MAPS_PER_JOB = maps_per_job(config, [plan.parameters for plan in STUDY.realizations])
-BATCHES = batches(STUDY.realizations, MAPS_PER_JOB)
+BATCHES = batches(STUDY.realizations, config["execution"]["realizations_per_job"])
 
 
 # What is recorded while maps are trained.

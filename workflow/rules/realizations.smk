@@ -52,6 +52,7 @@ if EPOCHS:
             "<logs>/begin_maps/{batch}.log",
         benchmark:
             "<benchmarks>/begin_maps/{batch}.tsv"
+        priority: 1
         conda:
             "../../envs/kohorte.yaml"
         threads: 1
@@ -78,6 +79,7 @@ if EPOCHS:
             "<logs>/sum_epoch/{batch}/{turn}/{slab}.log",
         benchmark:
             "<benchmarks>/sum_epoch/{batch}/{turn}/{slab}.tsv"
+        priority: 1
         conda:
             "../../envs/kohorte.yaml"
         threads: 1
@@ -104,6 +106,7 @@ if EPOCHS:
             "<benchmarks>/end_epoch/{batch}/{turn}.tsv"
         wildcard_constraints:
             turn=r"[1-9]\d*",
+        priority: 1
         conda:
             "../../envs/kohorte.yaml"
         threads: 1
@@ -127,6 +130,7 @@ if EPOCHS:
             "<logs>/look_at_maps/{batch}/{slab}.log",
         benchmark:
             "<benchmarks>/look_at_maps/{batch}/{slab}.tsv"
+        priority: 1
         conda:
             "../../envs/kohorte.yaml"
         threads: 1
@@ -153,6 +157,7 @@ if EPOCHS:
             "<benchmarks>/finish_maps/{batch}.tsv"
         wildcard_constraints:
             batch="|".join(EPOCHS),
+        priority: 1
         conda:
             "../../envs/kohorte.yaml"
         threads: 1

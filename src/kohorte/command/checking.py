@@ -32,7 +32,6 @@ from kohorte.study.resources import (
     counting_mb,
     counting_seconds,
     counts_mb,
-    maps_per_job,
     training_mb,
     training_seconds,
 )
@@ -428,8 +427,8 @@ def _describe_plan(
     if not study.realizations:
         yield f"labels    {count} files"
     else:
+        jobs = batches(study.realizations, config["execution"]["realizations_per_job"])
         plans = {plan.id: plan.parameters for plan in study.realizations}
-        jobs = batches(study.realizations, maps_per_job(config, list(plans.values())))
         swept = f"; varied: {', '.join(study.swept)}" if study.swept else ""
         yield f"maps      {count}, in {len(jobs)} job{'s' * (len(jobs) != 1)} of training{swept}"
         if config["structure"]["references"]:

@@ -254,7 +254,8 @@ def summed_rows(
 ) -> np.ndarray:
     """Return the sums of the counts of each group's leaves with all clusters, (n_groups, K) int64.
 
-    `counts` (K, K); `leaves` (L,) are places in it, and `groups` (L,) those of the leaves, >= 0.
+    `counts` (K, K); `leaves` (L,) are places in it, and `groups` (L,) those of the leaves, 0 to
+    n_groups - 1, which is not checked.
     """
     sums = np.zeros((n_groups, counts.shape[1]), np.int64)
     for place in range(leaves.size):

@@ -87,7 +87,7 @@ def gsum_by_realization(overlaps: Overlaps, identical: str = "resolved") -> np.n
 
     It is 0 for a cluster's own realization. `identical` is as for gsum.
     """
-    return _sum_goodness(overlaps, identical, overlaps.realization, overlaps.n_realizations)
+    return _sum_goodness(overlaps, identical, overlaps.realization, overlaps.starts.size)
 
 
 def _sum_goodness(

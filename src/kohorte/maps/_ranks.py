@@ -7,49 +7,37 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def _group(distances: np.ndarray, value: float, own: int) -> tuple[int, int]:
-    """Count the distances below `value` and those equal to it, without that in place `own`."""
-    below = equal = 0
-    for distance in distances:
-        below += distance < value
-        equal += distance == value
-    return below - (distances[own] < value), equal - (distances[own] == value)
+def _group(ordered: np.ndarray, value: float, own: float) -> tuple[int, int]:
+    """Count the distances below `value` and those equal to it, without the point's own."""
+    first = np.searchsorted(ordered, value, side="left")
+    last = np.searchsorted(ordered, value, side="right")
+    return int(first - (own < value)), int(last - first - (own == value))
 
 
 @njit(nogil=True, cache=True)
-def _smallest(distances: np.ndarray, lowest: np.ndarray) -> float:
-    """Return the largest of the n smallest distances; `lowest` (n,) is room for them."""
-    lowest[:] = np.inf
-    last = lowest.size - 1
-    for distance in distances:
-        if distance < lowest[last]:
-            place = last
-            while place > 0 and lowest[place - 1] > distance:
-                lowest[place] = lowest[place - 1]
-                place -= 1
-            lowest[place] = distance
-    return lowest[last]
-
-
-@njit(nogil=True, cache=True)
-def add_excess(near: np.ndarray, far: np.ndarray, start: int, k: int) -> float:
+def add_excess(
+    near: np.ndarray,
+    near_ordered: np.ndarray,
+    far: np.ndarray,
+    far_ordered: np.ndarray,
+    start: int,
+    k: int,
+) -> float:
     """Sum, over rows i and the k nearest j by `near`, the ranks by `far` beyond k.
 
-    Tied distances: the mean over all orders of the tied. Both are (b, n); row i is of point start +
-    i, whose distance to itself is the smallest of the row. Only the ranks of few are asked for, so
-    that counting what is nearer takes less than sorting the row.
+    Tied distances: the mean over all orders of the tied. All are (b, n), `*_ordered` with each row
+    sorted; row i is of point start + i, whose distance to itself is the smallest of the row.
     """
     total = 0.0
-    lowest = np.empty(k + 1)
     for i in range(near.shape[0]):
         own = start + i
-        limit = _smallest(near[i], lowest)
-        before, size = _group(near[i], limit, own)
+        limit = near_ordered[i, k]
+        before, size = _group(near_ordered[i], limit, near[i, own])
         share = (k - before) / size
         for j in range(near.shape[1]):
             if j == own or near[i, j] > limit:
                 continue
-            low, tied = _group(far[i], far[i, j], own)
+            low, tied = _group(far_ordered[i], far[i, j], far[i, own])
             # Sum of 1..(last rank - k), less the part below the group's first rank.
             beyond, short = max(low + tied - k, 0), max(low - k, 0)
             excess = (beyond * (beyond + 1) - short * (short + 1)) / (2 * tied)

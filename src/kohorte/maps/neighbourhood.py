@@ -95,13 +95,25 @@ class Neighbourhood:
         product = PRODUCT_KERNELS.get(self.name) == self.kernel_distance
         if self.lattice.topology != "rectangular" or not product:
             return None
-        return _factors(self.lattice, self.name, as_number(radius, "radius"))
+        of = self.name, self.lattice.xdim, self.lattice.ydim, self.lattice.periodic
+        return _factors(*of, as_number(radius, "radius"))
 
 
 @lru_cache(maxsize=256)
-def _factors(lattice: Lattice, name: str, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    # The maps of an ensemble have few lattices, and radii in common.
-    table = lattice.offset_distances(PRODUCT_KERNELS[name])[0]
-    along = table[lattice.ydim - 1], table[:, lattice.xdim - 1]
+def _factors(
+    name: str, xdim: int, ydim: int, periodic: bool, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what Neighbourhood.factors does; maps of an ensemble have radii in common."""
+    along = _distances_along(PRODUCT_KERNELS[name], xdim, ydim, periodic)
     along_x, along_y = (KERNELS[name](distances, radius) for distances in along)
+    along_x.flags.writeable = along_y.flags.writeable = False  # they are kept
     return along_x, along_y
+
+
+@lru_cache(maxsize=16)
+def _distances_along(
+    kind: str, xdim: int, ydim: int, periodic: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distances by dx and by dy on a rectangular lattice."""
+    table = Lattice(xdim, ydim, "rectangular", periodic).offset_distances(kind)[0]
+    return table[ydim - 1].copy(), table[:, xdim - 1].copy()

@@ -77,7 +77,9 @@ def _rank_nodes(
     """
     block = evenly_spaced(lattice.n_nodes, rows)[start : start + size]
     distances = lattice.distances_from(block)
-    return distances, _order_others(distances, block)
+    order = _order_others(distances, block)
+    distances.flags.writeable = order.flags.writeable = False  # they are kept
+    return distances, order
 
 
 def _order_others(distances: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -137,8 +139,9 @@ def rank_preservation(
         block = slice(start, start + size)
         in_data = pairwise(points[block], points, metric)
         on_map = np.take(lattice.distances_from(winners[block]), winners, axis=1)
-        untrue += _ranks.add_excess(on_map, in_data, start, k)
-        lost += _ranks.add_excess(in_data, on_map, start, k)
+        ranked, mapped = np.sort(in_data, axis=1), np.sort(on_map, axis=1)
+        untrue += _ranks.add_excess(on_map, mapped, in_data, ranked, start, k)
+        lost += _ranks.add_excess(in_data, ranked, on_map, mapped, start, k)
     scale = 2 / (count * k * (2 * count - 3 * k - 1))
     return 1 - scale * untrue, 1 - scale * lost
 

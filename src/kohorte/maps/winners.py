@@ -93,10 +93,11 @@ class WinnerSearch:
 
     def winners(self, features: ArrayLike, *, threads: int = 1) -> np.ndarray:
         """Return what find_winners does, (N,) int32."""
-        return self.winners_of(self._points(features), threads)
+        return self.winners_of(as_points(features, missing=True), threads)
 
     def winners_of(self, points: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Return the winners (N,) int32 of points that `as_points` gave."""
+        """Return the winners (N,) int32 of points (N, F) float32 that were checked before."""
+        self._check_columns(points)
         nodes = np.empty((points.shape[0], 1), np.int32)
         self._search(points, nodes, None, threads)
         return nodes[:, 0]
@@ -128,9 +129,12 @@ class WinnerSearch:
 
     def _points(self, features: ArrayLike) -> np.ndarray:
         points = as_points(features, missing=True)
+        self._check_columns(points)
+        return points
+
+    def _check_columns(self, points: np.ndarray) -> None:
         if points.shape[1] != self.weights.shape[1]:
             as_weights(self.weights, n_features=points.shape[1])
-        return points
 
     def _search(
         self, points: np.ndarray, nodes: np.ndarray, lengths: np.ndarray | None, threads: int

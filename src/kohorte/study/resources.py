@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kohorte._limits import BLOCK_ROWS, DENSE_CLUSTERS, MAX_PAIRS, PAIR_BYTES
@@ -36,9 +35,6 @@ STEP_PRODUCT_SECONDS, PRODUCT_SECONDS = 1e-9, 0.5e-9
 
 #: One step of online training beside its products, seconds.
 STEP_SECONDS = 1e-6
-
-#: Maps of one job, the most of a short one, and how short that is, seconds.
-MAPS_PER_JOB, MOST_PER_JOB, SHORT_SECONDS = 15, 40, 60
 
 #: Clusters that a map is taken to have.
 MAP_CLUSTERS = 20
@@ -146,27 +142,6 @@ def training_seconds(
     """Return the time of a job that trains maps, so many of them at a time."""
     each = [map_seconds(parameters, n_points, n_features) for parameters in maps]
     return max(max(each), sum(each) / threads)
-
-
-def maps_per_job(config: Mapping[str, Any], maps: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many maps one job trains, of those of a study.
-
-    `auto` is MAPS_PER_JOB, and up to MOST_PER_JOB while the job stays short: the start of a process
-    takes longer than a map of a small table. How large the table is follows from the source, a file
-    in which a value takes at least a byte; of another source nothing is known.
-    """
-    asked = config["execution"]["realizations_per_job"]
-    if asked != "auto":
-        return asked
-    source = Path(config["data"]["source"] or "").expanduser()
-    if not maps or not source.is_file():
-        return MAPS_PER_JOB
-    n_features = max(1, len(config["data"]["features"] or ()))
-    n_points = max(2, source.stat().st_size // n_features)
-    longest = max(map_seconds(parameters, n_points, n_features) for parameters in maps)
-    most = min(max(MAPS_PER_JOB, int(SHORT_SECONDS / longest)), MOST_PER_JOB)
-    # Jobs of about the same size.
-    return -(-len(maps) // -(-len(maps) // most))
 
 
 def training_mb(
