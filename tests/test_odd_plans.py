@@ -107,6 +107,19 @@ def test_the_workflow_refuses_them_by_key(root, tmp_path):
     assert "MissingInputException" not in project.stop(says=says)
 
 
+def test_names_that_begin_with_a_tilde_are_planned(root, tmp_path):
+    """As files of that name, or of a user that there is none of: not by a traceback."""
+    project = Project(root, tmp_path / "tilde", TINY | {"study": "mine"})
+    write_points(project.directory / "~backup.csv")
+    (project.directory / "~names.json").write_text('{"groups": [{"group": 0, "name": "red"}]}')
+    data = TINY["data"] | {"source": "~backup.csv"}
+    named = {"data": data, "groups": {"file": "~names.json"}}
+    project.configure(TINY | {"study": "mine"}, **named)
+    assert "train_realizations" in project.run("-n")
+    project.configure(TINY | {"study": "mine"}, **named | {"groups": {"file": "~no_such_user/a.json"}})
+    project.stop("-n", says=["kohorte: groups.file: ~no_such_user/a.json: no such file"])
+
+
 def test_what_is_said_of_missing_inputs(folder):
     message = "MissingInputException in rule a in file b.smk, line 4:\nMissing input files:\n"
     message += "    affected files:\n        link/{}.csv\n        other.csv"

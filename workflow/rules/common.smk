@@ -282,7 +282,7 @@ COPY_NAME = copy_name(plain_name(config["data"]["source"])) if HAS_DATA else Non
 def is_copied(source):
     """Whether the table is copied without being asked for."""
     made = source.startswith(("results/", located("results/")))
-    path = Path(source).expanduser()
+    path = Path(locate(source))
     return not made and path.is_file() and path.stat().st_size <= LARGEST_COPY
 
 
@@ -383,7 +383,8 @@ def count_slabs():
     if slabs != "auto":
         return slabs
     files = STUDY.labels.values() if STUDY.labels else [config["data"]["source"]]
-    size = sum(Path(file).stat().st_size for file in files if Path(file).is_file())
+    paths = [Path(locate(file)) for file in files]
+    size = sum(path.stat().st_size for path in paths if path.is_file())
     return max(1, -(-size // (8 << 30)))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kohorte._text import ACTING
-from kohorte.data.names import find_file
+from kohorte.data.names import find_file, locate
 from kohorte.errors import ConfigError, DataError, MissingFileError
 
 #: What the file says of a group; all but its number may be left out.
@@ -46,7 +46,7 @@ def read_group_names(path: str | Path) -> list[dict[str, Any]]:
 
     ConfigError where it cannot be read, or says something that cannot be meant.
     """
-    path = Path(path).expanduser()
+    path = Path(locate(str(path)))
     try:
         find_file(str(path))
     except MissingFileError:
