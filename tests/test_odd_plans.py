@@ -116,7 +116,8 @@ def test_names_that_begin_with_a_tilde_are_planned(root, tmp_path):
     named = {"data": data, "groups": {"file": "~names.json"}}
     project.configure(TINY | {"study": "mine"}, **named)
     assert "train_realizations" in project.run("-n")
-    project.configure(TINY | {"study": "mine"}, **named | {"groups": {"file": "~no_such_user/a.json"}})
+    named["groups"] = {"file": "~no_such_user/a.json"}
+    project.configure(TINY | {"study": "mine"}, **named)
     project.stop("-n", says=["kohorte: groups.file: ~no_such_user/a.json: no such file"])
 
 
