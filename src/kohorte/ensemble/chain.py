@@ -249,23 +249,6 @@ def shared_points(
 
 
 @njit(cache=True, nogil=True)
-def summed_rows(
-    counts: np.ndarray, leaves: np.ndarray, groups: np.ndarray, n_groups: int
-) -> np.ndarray:
-    """Return the sums of the counts of each group's leaves with all clusters, (n_groups, K) int64.
-
-    `counts` (K, K); `leaves` (L,) are places in it, and `groups` (L,) those of the leaves, 0 to
-    n_groups - 1, which is not checked.
-    """
-    sums = np.zeros((n_groups, counts.shape[1]), np.int64)
-    for place in range(leaves.size):
-        row, of_group = counts[leaves[place]], sums[groups[place]]
-        for c in range(row.size):
-            of_group[c] += row[c]
-    return sums
-
-
-@njit(cache=True, nogil=True)
 def paired_points(
     before: np.ndarray,
     rows: tuple[np.ndarray, np.ndarray],

@@ -99,10 +99,8 @@ class Overlaps:
         from kohorte.ensemble import chain
 
         grouped = np.flatnonzero(groups >= 0)
-        told = self.counts, grouped, groups[grouped]
-        if clusters is None:
-            return chain.summed_rows(*told, n_groups)
-        return chain.shared_points(*told, clusters, n_groups)
+        columns = np.arange(self.n_clusters) if clusters is None else clusters
+        return chain.shared_points(self.counts, grouped, groups[grouped], columns, n_groups)
 
     def sum_columns(self) -> np.ndarray:
         """Return what every cluster shares with each realization, (K, R) int64.

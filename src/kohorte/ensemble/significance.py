@@ -94,7 +94,6 @@ def _sum_goodness(
     overlaps: Overlaps, identical: str, parts: np.ndarray, n_parts: int
 ) -> np.ndarray:
     """Return G of each cluster summed over those of each part (K,) of all, (K, n_parts) float64."""
-    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     if overlaps.sparse is not None:
         row, column = overlaps.pairs
         sums = np.zeros((overlaps.n_clusters, n_parts))
@@ -102,6 +101,7 @@ def _sum_goodness(
         return sums
     from kohorte.ensemble._goodness import sum_goodness
 
+    floor = choose(IDENTICAL, identical, "treatment of identical clusters")
     sizes = overlaps.sizes.astype(np.float64)
     return sum_goodness(overlaps.counts, sizes, overlaps.realization, floor, parts, n_parts)
 

@@ -59,7 +59,7 @@ def topographic_product(
     for start in range(0, nodes.size, size):
         block = nodes[start : start + size]
         by_weights = pairwise(weights[block], weights, metric)
-        rank = _rank_nodes if n_nodes <= _KEPT_NODES else _rank_nodes.__wrapped__
+        rank = _kept_ranks if n_nodes <= _KEPT_NODES else _rank_nodes
         on_lattice = rank(lattice, rows, start, block.size)
         total += _ranks.add_ratios(
             by_weights, _order_others(by_weights, block), *on_lattice, factors
@@ -67,19 +67,19 @@ def topographic_product(
     return total / nodes.size
 
 
-@lru_cache(maxsize=8)
 def _rank_nodes(
     lattice: Lattice, rows: int, start: int, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lattice distances of a block of evenly spaced nodes, and their orders, (b, M).
-
-    The maps of an ensemble have few lattices.
-    """
+    """Return the lattice distances of a block of evenly spaced nodes, and their orders, (b, M)."""
     block = evenly_spaced(lattice.n_nodes, rows)[start : start + size]
     distances = lattice.distances_from(block)
     order = _order_others(distances, block)
-    distances.flags.writeable = order.flags.writeable = False  # they are kept
+    distances.flags.writeable = order.flags.writeable = False  # they may be kept
     return distances, order
+
+
+#: The maps of an ensemble have few lattices.
+_kept_ranks = lru_cache(maxsize=8)(_rank_nodes)
 
 
 def _order_others(distances: np.ndarray, own: np.ndarray) -> np.ndarray:
