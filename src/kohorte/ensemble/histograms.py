@@ -35,7 +35,7 @@ _BLOCK = 2**13  # points whose lines are written together: they stay in the seco
 _AHEAD = 96  # points between the order for a line and its use
 _PER_LINE = 32  # cells of 16 bits in a line of the cache
 _LOOKED_AT = 64  # cells of a row that are skipped together where they are empty
-_MIRROR = 16  # edge of the squares that are mirrored together
+_MIRROR = 8  # edge of the squares that are mirrored together
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,22 +174,27 @@ def count_sparse(
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Codes of n points by columns, and lines of all of them, numbered through all columns."""
+    """Codes of n points by columns, and lines of all of them, numbered through all columns.
+
+    Lines stand in the order of the clusters of the first column: points of a cluster of another
+    column mostly are of few of those, and their lines near each other.
+    """
 
     codes: list[np.ndarray]  # (n,) uint16 of each column
+    line: np.ndarray  # (n,) uint32, where the line of each point is
     cells: np.ndarray  # (n, columns), of a type that holds all cells
     widths: np.ndarray  # (columns,) clusters of each
-    spare: SimpleQueue[np.ndarray]  # (n,) uint32 for the order of points, one for each thread
+    spare: SimpleQueue[np.ndarray]  # (n,) uint32 for the order of lines, one for each thread
 
     @contextmanager
     def sort(self, column: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Give the points by cluster, where each starts, (widths[column] + 1,), and an empty row.
+        """Give lines by cluster, where each starts, (widths[column] + 1,), and an empty row.
 
         The row has 16 bits for each number where these hold the points of any cluster.
         """
         order, starts = self.spare.get(), np.zeros(self.widths[column] + 1, np.int64)
         try:
-            _sort_points(self.codes[column], order, starts)
+            _sort_lines(self.codes[column], self.line, order, starts)
             dtype = np.uint16 if np.diff(starts).max() < 2**16 else np.uint32
             yield order, starts, np.zeros(self.widths.sum(), dtype)
         finally:
@@ -226,10 +231,12 @@ def _cut_chunks(
     for start in range(0, n, size):
         points = slice(start, min(start + size, n))
         codes = list(pool.map(partial(_recode, arrays, ids, points), layout.columns))
+        line = np.empty(codes[0].size, np.uint32)
+        _place_lines(codes[0], np.zeros(layout.starts[1] + 1, np.int64), line)
         cells = np.empty((codes[0].size, len(codes)), dtype)
         blocks = range(0, codes[0].size, _BLOCK)
-        list(pool.map(partial(_write_block, codes, layout.starts, cells), blocks))
-        yield _Chunk(codes, cells, np.diff(layout.starts), spare)
+        list(pool.map(partial(_write_block, codes, line, layout.starts, cells), blocks))
+        yield _Chunk(codes, line, cells, np.diff(layout.starts), spare)
 
 
 def _recode(
@@ -238,10 +245,12 @@ def _recode(
     return recode(arrays[realization][points], ids[realization])
 
 
-def _write_block(codes: list[np.ndarray], starts: np.ndarray, cells: np.ndarray, at: int) -> None:
+def _write_block(
+    codes: list[np.ndarray], line: np.ndarray, starts: np.ndarray, cells: np.ndarray, at: int
+) -> None:
     block = slice(at, at + _BLOCK)
     for column, of_column in enumerate(codes):
-        _write_cells(of_column[block], starts[column], cells[block], column)
+        _write_cells(of_column[block], line[block], starts[column], cells, column)
 
 
 def _make_symmetric(starts: np.ndarray, columns: np.ndarray, numbers: np.ndarray) -> csr_array:
@@ -270,22 +279,40 @@ def _prefetch(typing: Any, array: Any, index: Any) -> tuple[object, Callable]:
 
 
 @njit(nogil=True, cache=True)
-def _write_cells(codes: np.ndarray, start: int, cells: np.ndarray, column: int) -> None:
+def _write_cells(
+    codes: np.ndarray, line: np.ndarray, start: int, cells: np.ndarray, column: int
+) -> None:
     for p in range(codes.size):
-        cells[p, column] = codes[p] + start
+        cells[np.uint64(line[p]), column] = codes[p] + start
 
 
 @njit(nogil=True, cache=True)
-def _sort_points(codes: np.ndarray, order: np.ndarray, starts: np.ndarray) -> None:
-    """Write the points ordered by cluster, and where each cluster starts into zeros."""
+def _find_starts(codes: np.ndarray, starts: np.ndarray) -> None:
+    """Write where each cluster starts, if points were ordered by cluster, into zeros."""
     for p in range(codes.size):
         starts[np.uint64(codes[p]) + np.uint64(1)] += 1
     for c in range(1, starts.size):
         starts[c] += starts[c - 1]
+
+
+@njit(nogil=True, cache=True)
+def _place_lines(codes: np.ndarray, starts: np.ndarray, line: np.ndarray) -> None:
+    """Write the place of each point in the order of clusters; `starts` are zeros, and are used."""
+    _find_starts(codes, starts)
+    for p in range(codes.size):
+        cluster = np.uint64(codes[p])
+        line[p] = starts[cluster]
+        starts[cluster] += 1
+
+
+@njit(nogil=True, cache=True)
+def _sort_lines(codes: np.ndarray, line: np.ndarray, order: np.ndarray, starts: np.ndarray) -> None:
+    """Write the lines of points ordered by cluster, and where each cluster starts into zeros."""
+    _find_starts(codes, starts)
     coming = starts.copy()
     for p in range(codes.size):
         cluster = np.uint64(codes[p])
-        order[coming[cluster]] = p
+        order[coming[cluster]] = line[p]
         coming[cluster] += 1
 
 
@@ -423,6 +450,6 @@ def _mirror(table: np.ndarray, mirrored: np.ndarray) -> None:
                     some |= table[x, y]
             if some == 0:
                 continue
-            for x in range(a, end):
-                for y in range(b, last):
+            for y in range(b, last):
+                for x in range(a, end):
                     mirrored[y, x] = table[x, y]
