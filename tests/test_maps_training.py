@@ -65,7 +65,7 @@ def test_every_metric_and_lattice_equals_the_plain_trainer_bit_for_bit(
 @given(
     sides=st.tuples(st.integers(_kernels.LANES, 40), st.integers(1, 12)),
     radius=st.sampled_from([0, 0.7, 2, 5.5, 9, 40]),
-    n_features=st.sampled_from([1, 5]),
+    n_features=st.sampled_from([1, 5, 13]),
     has_ties=st.booleans(),
     seed=st.integers(0, 2**32),
 )

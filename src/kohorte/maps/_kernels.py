@@ -93,6 +93,16 @@ class _Code:
         address = self.builder.bitcast(address, vector.type.as_pointer())
         self.builder.store(vector, address, align=4)
 
+    def features(self, points: ir.Value, place: ir.Value, n_features: int) -> list[ir.Value]:
+        """Return the features of a point, each in all lanes."""
+        at = [self.at(points, place, self.long(f)) for f in range(n_features)]
+        return [self.spread(self.builder.load(address)) for address in at]
+
+    def numbers(self, first: ir.Value) -> ir.Value:
+        """Return so many numbers as there are lanes, from `first` on."""
+        lanes = ir.Constant(_INTS, list(range(LANES)))
+        return self.builder.add(self.spread(self.builder.trunc(first, _INT), _INTS), lanes)
+
     def spread(self, scalar: ir.Value, vectors: ir.VectorType = _FLOATS) -> ir.Value:
         """Return a vector that has the scalar in each lane."""
         one = self.builder.insert_element(ir.Constant(vectors, ir.Undefined), scalar, _INT(0))
@@ -682,15 +692,15 @@ class _Found:
         load = self.code.builder.load
         return [(load(value), load(node)) for value, node in self.kept]
 
-    def take(self, new: tuple[ir.Value, ir.Value], *, lower: bool) -> None:
+    def take(self, new: tuple[ir.Value, ir.Value], *, lower: bool | None = None) -> None:
         """Take in a value and its node in each lane; of equal values the lower node comes first.
 
-        `lower` says that the node is known to be lower than all before.
+        `lower` says that the node is known to be lower, or higher, than all before.
         """
         builder = self.code.builder
         for home, kept in zip(self.kept, self.now(), strict=True):
-            if lower:
-                first = builder.fcmp_ordered("<=", new[0], kept[0])
+            if lower is not None:
+                first = builder.fcmp_ordered("<=" if lower else "<", new[0], kept[0])
             else:
                 equal = builder.fcmp_ordered("==", new[0], kept[0])
                 first = builder.and_(equal, builder.icmp_signed("<", new[1], kept[1]))
@@ -785,7 +795,7 @@ def _look_first(
     point = code.at(x, builder.mul(row, code.long(n_features)))
     found = _Found(code, n_best)
     for pair in _values(code, point, (weights, bias, ids), block, n_features):
-        found.take(pair, lower=False)
+        found.take(pair)
     least = found.over_lanes()[-1][0]
     builder.store(builder.extract_element(least, _INT(0)), code.at(value, row))
 
@@ -857,7 +867,7 @@ def _look_further(
     with builder.if_then(builder.icmp_signed("<", even, n_words)):
         look(even, 1)
     for pair in kept[1].now():
-        kept[0].take(pair, lower=False)
+        kept[0].take(pair)
     for k, (_, node) in enumerate(kept[0].over_lanes()):
         builder.store(builder.extract_element(node, _INT(0)), code.at(nodes, place, long(k)))
 
@@ -1284,14 +1294,13 @@ def _search_squares(
 ) -> ir.Value:
     """Write the code of _nearest: return the node nearest to a point, the lowest of several.
 
-    Arrays are points, weights, bias, flat, as train_squares has them; numbers the place of the
-    point among the first, and how many nodes there are with padding.
+    Arrays are weights, table, points and bias, flat, as train_squares has them; numbers the place
+    of the point among the third, and how many nodes there are with padding.
     """
     builder, long = code.builder, code.long
-    points, weights, bias = pointers
+    weights, _, points, bias = pointers
     place, n_padded = numbers
-    x = [code.spread(builder.load(code.at(points, place, long(f)))) for f in range(n_features)]
-    lanes = ir.Constant(_INTS, list(range(LANES)))
+    x = code.features(points, place, n_features)
     # Three, which do not wait for each other.
     found = [_Found(code, 1) for _ in range(3)]
     with cgutils.for_range_slice(builder, long(0), n_padded, long(NODE_PADDING), _LONG) as (
@@ -1302,19 +1311,85 @@ def _search_squares(
         first = builder.sub(builder.sub(n_padded, long(NODE_PADDING)), passed)
         for v in reversed(range(NODE_PADDING // LANES)):
             here = builder.add(first, long(v * LANES))
-            total = code.load(code.at(bias, here))
-            for f in range(n_features):
-                w = code.load(code.at(weights, builder.mul(n_padded, long(f)), here))
-                step = builder.fsub(w, x[f])
-                total = code.fma(step, step, total)
-            nodes = builder.add(code.spread(builder.trunc(here, _INT), _INTS), lanes)
-            found[v % 3].take((total, nodes), lower=True)
+            w = [code.load(home) for home in _homes(code, weights, n_padded, n_features, here)]
+            found[v % 3].take(_from_point(code, x, bias, here, w), lower=True)
+    return _nearest_of(found, n_padded)
+
+
+def _homes(
+    code: _Code, weights: ir.Value, n_padded: ir.Value, n_features: int, here: ir.Value
+) -> list[ir.Value]:
+    """Return the addresses of the features of the nodes from `here` on."""
+    stride = [code.builder.mul(n_padded, code.long(f)) for f in range(n_features)]
+    return [code.at(weights, offset, here) for offset in stride]
+
+
+def _from_point(
+    code: _Code, x: list[ir.Value], bias: ir.Value, here: ir.Value, w: list[ir.Value]
+) -> tuple[ir.Value, ir.Value]:
+    """Return the squared distances of LANES nodes from a point, and the nodes, from `here` on."""
+    total = code.load(code.at(bias, here))
+    for of_point, of_nodes in zip(x, w, strict=True):
+        step = code.builder.fsub(of_nodes, of_point)
+        total = code.fma(step, step, total)
+    return total, code.numbers(here)
+
+
+def _nearest_of(found: list[_Found], n_padded: ir.Value) -> ir.Value:
+    """Return the node of the least of all values, the lowest of several."""
+    code, builder = found[0].code, found[0].code.builder
     for other in found[1:]:
-        found[0].take(other.now()[0], lower=False)
+        found[0].take(other.now()[0])
     _, node = found[0].over_lanes()[0]
     node = builder.sext(builder.extract_element(node, _INT(0)), _LONG)
     # Where no weight is a number, as after training that diverged.
-    return builder.select(builder.icmp_signed("<", node, n_padded), node, long(0))
+    return builder.select(builder.icmp_signed("<", node, n_padded), node, code.long(0))
+
+
+def _move_vector(
+    code: _Code,
+    pointers: list[ir.Value],
+    p: list[ir.Value],
+    first: ir.Value,
+    place: tuple[ir.Value, ir.Value],
+    sizes: tuple[ir.Value, ir.Value],
+    among: tuple[ir.Value, ir.Value] | None = None,
+) -> list[ir.Value]:
+    """Do w -= h (w - p) for LANES nodes from `first` on, and return the new weights.
+
+    Arrays are weights and table; `place` is that of h for the first node in the table, and how many
+    nodes its row goes on; `sizes` nodes with padding and in a row, of which a vector is no longer.
+    Nodes that are not `among` a range stay as they are.
+    """
+    builder, (weights, table) = code.builder, pointers
+    (here, going_on), (n_padded, xdim) = place, sizes
+    lanes = ir.Constant(_INTS, list(range(LANES)))
+
+    def narrow(number: ir.Value) -> ir.Value:
+        return code.spread(builder.trunc(number, _INT), _INTS)
+
+    # The table's next row lies so that the next row of nodes is xdim - 1 further.
+    one = code.load(code.at(table, here))
+    other = code.load(code.at(table, here, builder.sub(xdim, code.long(1))))
+    h = builder.select(builder.icmp_signed("<", lanes, narrow(going_on)), one, other)
+    if among:
+        nodes, (low, high) = code.numbers(first), map(narrow, among)
+        inside = builder.and_(
+            builder.icmp_signed(">=", nodes, low), builder.icmp_signed("<", nodes, high)
+        )
+        h = builder.select(inside, h, ir.Constant(_FLOATS, [0.0] * LANES))
+    new = []
+    for f, home in enumerate(_homes(code, weights, n_padded, len(p), first)):
+        w = code.load(home)
+        new.append(builder.fsub(w, builder.fmul(h, builder.fsub(w, p[f]))))
+        code.store(new[f], home)
+    return new
+
+
+def _aligned_range(code: _Code, low: ir.Value, high: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """Return the range as weights are aligned: nodes beside it are written, too."""
+    last = code.builder.add(high, code.long(LANES - 1))
+    return tuple(code.builder.and_(end, code.long(-LANES)) for end in (low, last))
 
 
 def _move_nodes(
@@ -1324,39 +1399,18 @@ def _move_nodes(
 
     Arrays are weights, table, points, flat, as train_squares has them; numbers low, high, the place
     of the point, that of h for the node `low` in the table, how many nodes the row of `low` goes
-    on, and nodes with padding and in a row, of which a vector is no longer.
+    on, and nodes with padding and in a row.
     """
     builder, long = code.builder, code.long
-    weights, table, points = pointers
     low, high, place, source, going_on, n_padded, xdim = numbers
-    features = range(n_features)
-    p = [code.spread(builder.load(code.at(points, place, long(f)))) for f in features]
-    lanes = ir.Constant(_INTS, list(range(LANES)))
-
-    def narrow(number: ir.Value) -> ir.Value:
-        return code.spread(builder.trunc(number, _INT), _INTS)
-
-    # Aligned as the weights are: some nodes beside the range are written as they were.
-    first = builder.and_(low, long(-LANES))
+    p = code.features(pointers[2], place, n_features)
+    first, last = _aligned_range(code, low, high)
     before = builder.sub(low, first)
-    least, most = narrow(low), narrow(high)
     origin = cgutils.alloca_once_value(builder, builder.sub(source, before))
     left = cgutils.alloca_once_value(builder, builder.add(going_on, before))
-    with cgutils.for_range_slice(builder, first, high, long(LANES), _LONG) as (i, _):
-        # The table's next row lies so that the next row of nodes is xdim - 1 further.
+    with cgutils.for_range_slice(builder, first, last, long(LANES), _LONG) as (i, _):
         here, row = builder.load(origin), builder.load(left)
-        one = code.load(code.at(table, here))
-        other = code.load(code.at(table, here, builder.sub(xdim, long(1))))
-        h = builder.select(builder.icmp_signed("<", lanes, narrow(row)), one, other)
-        nodes = builder.add(narrow(i), lanes)
-        inside = builder.and_(
-            builder.icmp_signed(">=", nodes, least), builder.icmp_signed("<", nodes, most)
-        )
-        for f in features:
-            home = code.at(weights, builder.mul(n_padded, long(f)), i)
-            w = code.load(home)
-            moved = builder.fsub(w, builder.fmul(h, builder.fsub(w, p[f])))
-            code.store(builder.select(inside, moved, w), home)
+        _move_vector(code, pointers[:2], p, i, (here, row), (n_padded, xdim), (low, high))
         ends = builder.icmp_signed("<=", row, long(LANES))
         here = builder.select(ends, builder.add(here, builder.sub(xdim, long(1))), here)
         builder.store(builder.add(here, long(LANES)), origin)
@@ -1364,8 +1418,46 @@ def _move_nodes(
         builder.store(builder.sub(row, long(LANES)), left)
 
 
+def _move_and_search(
+    code: _Code, pointers: list[ir.Value], numbers: list[ir.Value], n_features: int, n_best: int
+) -> ir.Value:
+    """Write the code of _move_on: move whole rows of nodes; return the nearest to the next point.
+
+    Nodes that are moved are searched while their weights are in registers. Arrays are those of
+    _nearest; numbers the nodes low and high, the place of the point, that of h for the node 0 in
+    the table, nodes with padding and in a row, and the place of the next point.
+    """
+    builder, long = code.builder, code.long
+    weights, table, points, bias = pointers
+    low, high, place, origin, n_padded, xdim, following = numbers
+    p = code.features(points, place, n_features)
+    x = code.features(points, following, n_features)
+    found = [_Found(code, 1) for _ in range(3)]
+    first, last = _aligned_range(code, low, high)
+    for k, (start, stop) in enumerate([(long(0), first), (last, n_padded)]):
+        with cgutils.for_range_slice(builder, start, stop, long(LANES), _LONG) as (i, _):
+            w = [code.load(home) for home in _homes(code, weights, n_padded, n_features, i)]
+            found[k].take(_from_point(code, x, bias, i, w), lower=False)
+    row_at = cgutils.alloca_once_value(builder, builder.sdiv(first, xdim))
+    with cgutils.for_range_slice(builder, first, last, long(LANES), _LONG) as (i, _):
+        row = builder.load(row_at)
+        here = builder.add(origin, builder.mul(row, builder.sub(xdim, long(1))))
+        row_end = builder.mul(builder.add(row, long(1)), xdim)
+        at = builder.add(here, i), builder.sub(row_end, i)
+        # Beside the range h is 0, and what padding becomes does not count.
+        w = _move_vector(code, [weights, table], p, i, at, (n_padded, xdim))
+        found[2].take(_from_point(code, x, bias, i, w), lower=False)
+        ends = builder.icmp_signed(">=", builder.add(i, long(LANES)), row_end)
+        builder.store(builder.add(row, builder.zext(ends, _LONG)), row_at)
+    return _nearest_of(found, n_padded)
+
+
 _nearest = make_function(types.int64, _search_squares)
 _move = make_function(types.void, _move_nodes)
+_move_on = make_function(types.int64, _move_and_search)
+
+#: For more features points of two steps do not fit in the registers.
+_FUSED_FEATURES = 12
 
 
 @njit(nogil=True, cache=True)
@@ -1391,29 +1483,35 @@ def train_squares(
     n_features, n_padded = len(features), weights.shape[1]
     flat, flat_points = weights.reshape(-1), points.reshape(-1)
     stride = 2 * xdim - 1
+    arrays = flat, table, flat_points, bias
+    place = order[0] * n_features
+    winner = _nearest(arrays, (place, n_padded), features, ())
     for step in range(order.size):
-        place = order[step] * n_features
-        winner = _nearest((flat_points, flat, bias), (place, n_padded), features, ())
+        following = order[min(step + 1, order.size - 1)] * n_features
         x, y = winner % xdim, winner // xdim
         x_start, x_stop, y_start, y_stop = _window(x, y, xdim, ydim, periodic, reach)
         # The place of h for the first node of all.
         first = xdim + LANES + (y % 2 * (2 * ydim - 1) + ydim - 1 - y) * stride + xdim - 1 - x
         is_wide = 2 * (x_stop - x_start) >= xdim
-        while y_start < y_stop:
-            # Rows in one piece, of which there are two where they go on at the other side; of wide
-            # windows all columns.
-            row = y_start % ydim
-            rows = min(y_stop - y_start, ydim - row) if is_wide else 1
-            low = row * xdim + (0 if is_wide else x_start)
-            high = (row + rows - 1) * xdim + (xdim if is_wide else x_stop)
-            column = low - row * xdim
-            _move(
-                (flat, table, flat_points),
-                (low, high, place, first + row * stride + column, xdim - column, n_padded, xdim),
-                features,
-                (),
-            )
-            y_start += rows
+        is_one_piece = is_wide and y_start >= 0 and y_stop <= ydim
+        if is_one_piece and n_features <= _FUSED_FEATURES:
+            numbers = y_start * xdim, y_stop * xdim, place, first, n_padded, xdim, following
+            winner = _move_on(arrays, numbers, features, ())
+        else:
+            while y_start < y_stop:
+                # Rows in one piece, of which there are two where they go on at the other side; of
+                # wide windows all columns.
+                row = y_start % ydim
+                rows = min(y_stop - y_start, ydim - row) if is_wide else 1
+                low = row * xdim + (0 if is_wide else x_start)
+                high = (row + rows - 1) * xdim + (xdim if is_wide else x_stop)
+                column = low - row * xdim
+                source, going_on = first + row * stride + column, xdim - column
+                moved = low, high, place, source, going_on, n_padded, xdim
+                _move(arrays, moved, features, ())
+                y_start += rows
+            winner = _nearest(arrays, (following, n_padded), features, ())
+        place = following
 
 
 @njit(nogil=True, cache=True)

@@ -216,7 +216,8 @@ def _padded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_nodes, n_features = weights.shape
     size = -(-n_nodes // NODE_PADDING) * NODE_PADDING
     padded = aligned(n_features * size, 0).reshape(n_features, size)
-    padded[:, :n_nodes] = weights.T
+    # Of both zeros the positive one: w - 0 (w - p) leaves it as it is, whatever the sign of p.
+    padded[:, :n_nodes] = weights.T + np.float32(0)
     bias = aligned(size, np.inf)
     bias[:n_nodes] = 0
     return padded, bias
