@@ -264,6 +264,21 @@ class TestWeights:
             fit_scaling(TABLE * [1, unit], ["a", "b"], weights={"b": weight})
 
 
+def test_a_table_of_tiny_numbers_is_scaled_or_refused():
+    tiny = TABLE * 1e-20
+    assert fit_scaling(tiny, ["a", "b"]).apply(tiny).max() > 0.5
+    with pytest.raises(DataError, match=r"no feature varies by more than .* scaled by 'none'"):
+        fit_scaling(tiny, ["a", "b"], "none")
+    with pytest.raises(DataError, match="larger weights"):
+        fit_scaling(TABLE, ["a", "b"], weights={"a": 1e-20, "b": 1e-20})
+    fit_scaling(tiny, ["a", "b"], "none", weights={"a": 1e20})
+
+
+def test_numbers_in_a_table_of_objects():
+    fitted = fit_scaling(TABLE, ["a", "b"])
+    np.testing.assert_array_equal(fitted.apply(TABLE.astype(object)), fitted.apply(TABLE))
+
+
 def test_unknown_names_of_methods():
     with pytest.raises(ConfigError, match="unknown scaling 'two_sigmas'; did you mean 'two_sigma'"):
         fit_scaling(TABLE, ["a", "b"], "two_sigmas")

@@ -5,6 +5,7 @@ from functools import partial, reduce
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +34,7 @@ from kohorte.ensemble import (
 )
 from kohorte.ensemble.coassociation import find_levels
 from kohorte.ensemble.consensus import CONSENSUS
+from kohorte.ensemble.labels import find_copies
 from kohorte.ensemble.significance import overlap
 from kohorte.ensemble.stability import cluster_recovery
 from kohorte.ensemble.sweep import combine_settings, measure_setting
@@ -304,6 +306,38 @@ def test_the_first_lines_of_the_documentation_run(root, capsys):
         ensemble.vote  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("values", "noise", "codes"),
+    [
+        ([1.0, np.nan, 2.0], np.nan, [0, -1, 1]),
+        (["b", None, "a"], None, None),
+        ([1.0, np.nan, 2.0], 1.0, None),
+        (pd.Series(["b", pd.NA, "a"], dtype="string"), pd.NA, [1, -1, 0]),
+        (pd.Series(["b", pd.NA, "a"], dtype="string"), "a", None),
+        (np.array(["2020", "NaT"], "datetime64[Y]"), np.datetime64("NaT"), [0, -1]),
+    ],
+)
+def test_missing_labels_are_noise_or_refused(values, noise, codes):
+    if codes is None:
+        with pytest.raises(DataError, match="the label of point 1 is missing"):
+            encode_labels(values, noise=noise)
+    else:
+        assert encode_labels(values, noise=noise)[0].tolist() == codes
+
+
+def test_containers_of_labels():
+    series = pd.Series([0, 1, 1, 0], index=list("dcba"))
+    plain = count_overlaps([[0, 1, 1, 0]] * 2).counts
+    for array in (series, series.astype("Int64"), series.astype("category").cat.codes):
+        np.testing.assert_array_equal(count_overlaps([array, series]).counts, plain)
+    with pytest.raises(DataError, match="labels are a DataFrame"):
+        count_overlaps(pd.DataFrame({"a": series}))
+    with pytest.raises(DataError, match=r"are bool, not integers; convert with astype\(int\)"):
+        count_overlaps([[True, False]])
+    with pytest.raises(DataError, match="labels of realization 0 are float64, not integers"):
+        find_copies([[0.1, 0.2], [0.3, 0.4]])
+
+
 def test_labels_of_text():
     names = ["tree", "field", "road", "none"]
     text = [np.array(names)[array] for array in ([0, 0, 1, 3], [0, 1, 1, 2])]
@@ -315,6 +349,6 @@ def test_labels_of_text():
     with pytest.raises(DataError, match="are <U5, not integers; number them by encode_labels"):
         count_overlaps(text)
     with pytest.raises(DataError, match="labels cannot be sorted"):
-        encode_labels(np.array(["a", None], dtype=object))
+        encode_labels(np.array(["a", 1], dtype=object))
     with pytest.raises(DataError, match=r"labels have shape \(2, 1\)"):
         encode_labels([["a"], ["b"]])

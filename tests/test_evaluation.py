@@ -1,12 +1,15 @@
 """Evaluation against truth: hand-worked tables, scikit-learn and bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from kohorte.analysis.evaluation import evaluate
+from kohorte.analysis.reliability import reliability_table
+from kohorte.analysis.tables import class_table
 from kohorte.errors import DataError
 
 
@@ -74,3 +77,30 @@ def test_whole_numbers_as_floats_and_booleans_are_classes():
 def test_bad_input_is_named(labels, truth, message):
     with pytest.raises(DataError, match=message):
         evaluate(np.array(labels), np.array(truth))
+
+
+def test_classes_in_any_container():
+    labels = np.array([0, 0, 1, 1, 1])
+    expected = evaluate(labels[:4], np.array([0, 0, 1, 1]))
+    for truth in (
+        np.array([np.int64(0), np.int64(0), np.int64(1), np.int64(1), None], object),
+        pd.Series([0, 0, 1, 1, pd.NA], dtype="Int64"),
+        pd.Series(["a", "a", "b", "b", pd.NA], dtype="string"),
+        pd.Series(["a", "a", "b", "b", None], dtype="category"),
+    ):
+        found = evaluate(labels, truth)
+        assert (found.ari, found.accuracy) == (expected.ari, expected.accuracy)
+        table = reliability_table(labels.tolist(), [1.0] * 5, truth)
+        assert table["points"].sum() == 4
+    with pytest.raises(DataError, match=r"true class of point 0 is 0\.5"):
+        evaluate(labels, np.array([0.5, 1, 1, 0, 0], object))
+
+
+def test_names_of_classes():
+    labels = np.array([0, 0, 1, 1])
+    named = class_table({"m": evaluate(labels, np.array([0, 0, 2, 2]))}, ["a", "b", "c"])
+    assert named["class"].tolist() == ["a", "c"]
+    text = class_table({"m": evaluate(labels, np.array(["x", "x", "y", "y"]))}, [])
+    assert text["class"].tolist() == ["x", "y"]
+    with pytest.raises(DataError, match="class 2 has no name: there are names of 0 to 1"):
+        class_table({"m": evaluate(labels, np.array([0, 0, 2, 2]))}, ["a", "b"])

@@ -22,7 +22,7 @@ X = StandardScaler().set_output(transform="pandas").fit_transform(IRIS.data)
 
 @pytest.fixture(scope="module")
 def ensemble():
-    return SOMEnsemble(n_realizations=8, references=4, random_state=0).fit(X)
+    return SOMEnsemble(n_realizations=8, references=5, random_state=0).fit(X)
 
 
 def test_score_is_that_of_the_maps(ensemble):
@@ -53,6 +53,84 @@ def test_summary_and_html_have_the_answer(ensemble):
     given = clone(ensemble).set_params(groups=2, references=0).fit(X).summary()
     assert "groups       2, as asked for" in given
     assert "structure    not tested" in given
+
+
+def test_a_loaded_ensemble_knows_what_was_tested(ensemble, tmp_path):
+    ensemble.save(tmp_path)
+    loaded = SOMEnsemble.load(tmp_path)
+    assert loaded.structure_ is None
+    assert loaded.p_structure_ == ensemble.p_structure_ == ensemble.structure_.p
+    assert loaded.seed_ == ensemble.seed_ == 0
+    assert loaded.summary() == ensemble.summary()
+    for name in ("stability", "sufficiency"):
+        assert isinstance(loaded.plot(name), Figure)
+
+
+def test_a_number_that_cannot_be_reached_is_told():
+    most = SOMEnsemble(SOM(4, 3, epochs=5), n_realizations=3, references=0, random_state=0)
+    most.fit(X)
+    asked = len(most.gsum_) - 1
+    most.set_params(groups=asked).fit(X)
+    assert f"of the {asked} asked for" in most.summary()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"references": 1}, "references must be at least 5, or 0 for no test, not 1"),
+        ({"references": "many"}, "references must be an integer"),
+        ({"level": np.nan}, "level must be finite"),
+        ({"level": 0}, "level must be finite and > 0"),
+        ({"level": 2}, "level must be at most 1"),
+        ({"level": None}, "level must be a number"),
+        ({"groups": None}, "groups must be 'auto' or a positive whole number"),
+        ({"groups": np.nan}, "groups must be 'auto' or a positive whole number"),
+        ({"groups": [2]}, "groups must be 'auto' or a positive whole number"),
+        ({"threshold": "a"}, "threshold must be a number below 0, not 'a'"),
+        ({"threshold": 0.1}, "threshold must be a number below 0"),
+        ({"sweep": [1]}, r"sweep must be a dict .*, not \[1\]"),
+        ({"sweep": {"xdim": 4}}, "sweep: give xdim a list of values, not 4"),
+        ({"sweep": {"xdim": [object()]}}, "is no number, text, or list or array of such"),
+        ({"random_state": 2**70}, "random_state must be at most 9223372036854775807"),
+        ({"som": SOM(feature_weights="a")}, "feature_weights must be 4 finite numbers"),
+        ({"verbose": "x"}, "verbose must be 0, 1 or 2, not 'x'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_maps_are_trained(chosen, message, monkeypatch):
+    monkeypatch.setattr(SOM, "_train", lambda *a, **k: pytest.fail("a map was trained"))
+    with pytest.raises(ConfigError, match=message):
+        SOMEnsemble(**chosen).fit(X)
+
+
+def test_values_to_sweep_are_any_sequence():
+    swept = {"xdim": range(3, 5), "alpha": (0.1, 0.2), "ydim": np.array([3])}
+    som = SOM(recipe="published", steps=50)
+    fitted = SOMEnsemble(som, sweep=swept, references=0, random_state=0).fit(X)
+    assert {(s.parameters_.xdim, s.parameters_.alpha) for s in fitted.estimators_} == {
+        *((3, 0.1), (3, 0.2), (4, 0.1), (4, 0.2))
+    }
+
+
+def test_tiny_numbers_are_refused():
+    with pytest.raises(DataError, match="no feature deviates by more than 1e-25 from its mean"):
+        SOM(4, 3).fit(X * 1e-25)
+    plain, tiny = (SOM(4, 3, random_state=0, steps=90).fit(X * f) for f in (1.0, 2.0**-40))
+    np.testing.assert_array_equal(plain.labels_, tiny.labels_)
+
+
+def test_a_constant_feature_that_some_rows_have_is_seen():
+    values = np.random.default_rng(0).normal(size=(60, 3))
+    values[:, 2] = 1
+    values[::3, 2] = np.nan
+    values[0] = np.nan, np.nan, 1  # which has no other
+    for sides in ((5, 4), (1, 1)):
+        som = SOM(*sides, random_state=0, steps=60).fit(values)
+        assert som.factors_ is None
+        assert not np.isnan(som.weights_).any()
+    values[:, 2] = np.nan
+    values[0] = 0, 0, np.nan
+    with pytest.warns(UserWarning, match="no value of feature 2"):
+        assert SOM(5, 4, random_state=0, steps=60).fit(values).factors_.tolist() == [1, 1, 0]
 
 
 def test_a_profile_by_hand():
@@ -101,6 +179,11 @@ def test_figures_in_axes_and_what_they_need(ensemble):
     assert len(axes[1].images) == 1
     with pytest.raises(ConfigError, match="unknown figure 'hit'; choose one of agreement"):
         ensemble.plot("hit")
+    with pytest.raises(ConfigError, match="width must be finite and > 0"):
+        ensemble.plot("ranking", width=-3)
+    alone = SOMEnsemble(SOM(4, 3, steps=90), n_realizations=1).fit(X)
+    with pytest.raises(ConfigError, match="stability needs at least two realizations"):
+        alone.plot("stability")
     with pytest.raises(ConfigError, match="give X, that of the fit"):
         ensemble.plot("signal")
     with pytest.raises(ConfigError, match="the fit had 150 points"):

@@ -5,11 +5,12 @@ import types
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
-from kohorte import SOM, SOMEnsemble
+from kohorte import SOM, SOMEnsemble, store
 from kohorte.errors import DataError
 from kohorte.estimators._common import as_repeats
 
@@ -49,7 +50,7 @@ def test_equal_weights_are_none():
 def test_an_ensemble_counts_rows_as_often(tmp_path):
     def made():
         som = SOM(5, 4, **BATCH | {"initial": "sample"})
-        return SOMEnsemble(som, n_realizations=5, references=2, random_state=1)
+        return SOMEnsemble(som, n_realizations=5, references=5, random_state=1)
 
     ensemble, twice = made().fit(X, sample_weight=TIMES), made().fit(X[ROWS])
     assert_array_equal(ensemble.ensemble_.overlaps.counts, twice.ensemble_.overlaps.counts)
@@ -60,6 +61,33 @@ def test_an_ensemble_counts_rows_as_often(tmp_path):
     loaded = SOMEnsemble.load(tmp_path)
     assert_array_equal(loaded.labels_, ensemble.labels_)
     assert_array_equal(loaded.ensemble_.overlaps.counts, ensemble.ensemble_.overlaps.counts)
+    assert_array_equal(ensemble.outliers_, twice.outliers_[FIRST])
+    assert_array_equal(loaded.outliers_, ensemble.outliers_)
+    assert_array_equal(loaded.novelty_, ensemble.novelty_)
+    # What is said of the points counts them as often, too.
+    said, of_twice = (found.summary().splitlines() for found in (ensemble, twice))
+    assert said[1] == f"  points       150, 4 features, counted as {len(ROWS)} by sample_weight"
+    assert said[2:] == of_twice[2:]
+    assert [line for line in loaded.summary().splitlines() if "points" not in line] == [
+        line for line in said if "points" not in line
+    ]
+    for name in ("stability", "sufficiency", "splits"):
+        assert isinstance(loaded.plot(name), Figure)
+    assert "Explorer" in ensemble.explore(X)._repr_html_()
+
+
+@pytest.mark.parametrize("weight", [0, 3])
+def test_the_file_of_an_ensemble_has_each_row_once(tmp_path, weight):
+    weights = np.where(np.arange(150) < 50, weight, 1)
+    ensemble = SOMEnsemble(SOM(5, 4, **BATCH), n_realizations=3, references=0, random_state=0)
+    ensemble.fit(X, sample_weight=weights).save(tmp_path)
+    stored = store.read_ensemble(tmp_path / "ensemble.h5", points=True)
+    assert stored.n_points == 150
+    assert stored.overlaps.n_points == weights.sum()
+    assert_array_equal(stored.points.label, ensemble.labels_)
+    assert_array_equal(stored.points.arrays["is_outlier"], ensemble.outliers_)
+    assert stored.points.mean_confidence == pytest.approx(ensemble.confidence_.mean())
+    assert_array_equal(SOMEnsemble.load(tmp_path).labels_, ensemble.labels_)
 
 
 def test_rows_that_do_not_count_are_labelled():

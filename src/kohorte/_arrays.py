@@ -9,6 +9,9 @@ from kohorte.errors import DataError
 
 #: Largest magnitude of a feature or weight: float32 keeps the squared distances finite below it.
 LARGEST_VALUE = 1e15
+
+#: Least deviation of the widest feature: below, float32 loses squared distances of near points.
+SMALLEST_SPREAD = 1e-14
 _BLOCK_ENTRIES = 1 << 19
 
 #: Error of float32 beside the interquartile range of a feature up to which it is taken as it is.
@@ -51,6 +54,20 @@ def unmask(values: Any) -> Any:
             except (TypeError, ValueError):
                 return values
     return values
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value stands for none: None, NaN, NaT or pd.NA."""
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
+
+
+def find_missing(values: np.ndarray) -> npt.NDArray[np.bool_]:
+    """Tell which entries of an array (N,) of any type are missing, (N,) bool."""
+    if values.dtype.kind in "fcmM":
+        return values != values
+    if values.dtype == object:
+        return np.array([is_missing(value) for value in values.tolist()], bool)
+    return np.zeros(values.shape, bool)
 
 
 def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:

@@ -27,6 +27,9 @@ MAPPED_ROWS = 20_000
 CONTACT_NUMBERS = range(2, 13)
 """Numbers of groups over which the contact of groups is averaged."""
 
+FEWEST = 5
+"""Fewest references of each kind, if there are any."""
+
 LEVEL = 0.05
 """P-value above which there is one group, where a study says nothing else."""
 

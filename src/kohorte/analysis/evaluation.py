@@ -9,10 +9,12 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from kohorte._arrays import find_missing
 from kohorte._checks import extra
 from kohorte._limits import BLOCK_ROWS
 from kohorte.data.table import UNKNOWN
@@ -68,7 +70,7 @@ def _count(labels: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if labels.shape != truth.shape:
         raise DataError(f"{labels.size} labels, but {truth.size} true classes")
     clusters, k = np.unique(labels, return_inverse=True)
-    classes, c = np.unique(_check_truth(truth, known), return_inverse=True)
+    classes, c = np.unique(known_classes(truth, known), return_inverse=True)
     k = k[known]
     shape = (classes.size, clusters.size)
     confusion = np.bincount(c * clusters.size + k, minlength=shape[0] * shape[1]).reshape(shape)
@@ -216,31 +218,33 @@ def has_class(truth: np.ndarray) -> np.ndarray:
     """
     if truth.ndim != 1 or truth.size == 0:
         raise DataError(f"true classes must be one per point, not of shape {truth.shape}")
-    if truth.dtype.kind == "f":
-        known = ~np.isnan(truth) & (truth != UNKNOWN)
-    elif truth.dtype.kind == "i":
-        known = truth != UNKNOWN
-    elif truth.dtype.kind == "O":
-        values = truth.tolist()
-        known = np.array([not (v is None or v != v or v == UNKNOWN) for v in values], dtype=bool)
-    else:
-        known = np.ones(len(truth), dtype=bool)
+    known = ~find_missing(truth)
+    if truth.dtype.kind in "fi":
+        known &= truth != UNKNOWN
+    elif truth.dtype == object:
+        known[known] = [value != UNKNOWN for value in truth[known].tolist()]
     if not known.any():
         raise DataError(f"the class of none of {len(truth)} points is known")
     return known
 
 
-def _check_truth(truth: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the known classes in a type that can be sorted."""
+def known_classes(truth: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the known classes of `has_class` in a type that can be sorted.
+
+    DataError for classes that are neither text nor whole numbers.
+    """
     bad: Sequence[Any] | np.ndarray = []
     if truth.dtype.kind == "f":
         bad = np.flatnonzero(known & ~(np.isfinite(truth) & (truth == np.round(truth))))
     elif truth.dtype.kind == "O":
-        bad = [p for p in np.flatnonzero(known) if not isinstance(truth[p], str | int)]
+        bad = [p for p in np.flatnonzero(known) if not isinstance(truth[p], str | Integral)]
     if len(bad):
         raise DataError(
             f"true class of point {bad[0]} is {truth[bad[0]]!s}; classes are text or whole "
             "numbers, and NaN, None and -1 say that one is not known"
         )
-    kinds = {"f": np.int64, "O": str}
-    return truth[known].astype(kinds.get(truth.dtype.kind, truth.dtype))
+    found = truth[known]
+    if truth.dtype == object:
+        are_text = any(isinstance(value, str) for value in found.tolist())
+        return found.astype(str if are_text else np.int64)
+    return found.astype(np.int64 if truth.dtype.kind == "f" else truth.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kohorte._checks import as_count, extra
-from kohorte.analysis.evaluation import has_class, match_classes
+from kohorte.analysis.evaluation import has_class, known_classes, match_classes
 from kohorte.errors import DataError
 
 with extra("figures"):
@@ -82,10 +82,11 @@ def reliability_table(
     """
     if truth is None:
         return empty_reliability()
+    labels, confidence, truth = (np.asarray(x) for x in (labels, confidence, truth))
     held = (labels >= 0) & has_class(truth)
     if not held.any():
         return empty_reliability()
-    labels, confidence, truth = labels[held], confidence[held], truth[held]
+    labels, confidence, truth = labels[held], confidence[held], known_classes(truth, held)
     found = match_classes(labels, truth)
     of_class = np.append(found.clusters.astype(np.int64), -1)[found.matching]
     correct = of_class[np.searchsorted(found.classes, truth)] == labels

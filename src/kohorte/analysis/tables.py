@@ -32,6 +32,7 @@ from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.points import signal_classes
 from kohorte.ensemble.stability import bootstrap_gsum, group_stability
 from kohorte.ensemble.votes import in_doubt
+from kohorte.errors import DataError
 from kohorte.provenance import portable_path
 from kohorte.structure import Structure, match_groups, read_structure
 
@@ -331,15 +332,27 @@ def evaluation_table(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
 
 
 def class_table(evaluations: Mapping[str, Evaluation], class_names: Sequence[str]) -> pd.DataFrame:
-    """Return one row per method and class: precision and recall after the optimal matching."""
+    """Return one row per method and class: precision and recall after the optimal matching.
+
+    `class_names` are those of the classes 0, 1, ...; text is its own name. DataError for a class
+    without a name.
+    """
     rows = [
-        (method, class_names[code], size, precision, recall)
+        (method, _name_class(code, class_names), size, precision, recall)
         for method, e in evaluations.items()
         for code, size, precision, recall in zip(
             e.classes, e.confusion.sum(axis=1), e.precision, e.recall, strict=True
         )
     ]
     return pd.DataFrame(rows, columns=_CLASSES)
+
+
+def _name_class(code: Any, names: Sequence[str]) -> str:
+    if isinstance(code, str):
+        return str(code)
+    if not 0 <= code < len(names):
+        raise DataError(f"class {code} has no name: there are names of 0 to {len(names) - 1}")
+    return names[code]
 
 
 def tabulate_study(

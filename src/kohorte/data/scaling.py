@@ -9,7 +9,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import find_centers
+from kohorte._arrays import SMALLEST_SPREAD, find_centers
 from kohorte._checks import suggest
 from kohorte.errors import ConfigError, DataError
 
@@ -36,6 +36,8 @@ class Scaling:
         leaves the range of float32.
         """
         values = np.asarray(values)
+        if values.dtype == object:
+            values = values.astype(np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.kept):
             raise DataError(
                 f"this scaling was fitted to {len(self.kept)} features, "
@@ -85,7 +87,8 @@ def fit_scaling(
 
     A feature is constant if its values differ by no more than a few roundings of their own
     type, if its scale is zero, or if it has no value at all: it cannot separate points, so it is
-    refused under any method.
+    refused under any method. So is a table whose features, scaled and weighted, all vary by less
+    than float32 holds squares of.
 
     `values`: (N, F0) numbers, N >= 2, finite or, where missing, NaN. `names`: F0 feature names.
     `method`: key of SCALINGS. `constant_features`: "error", or "drop" to leave them out, which is
@@ -132,6 +135,18 @@ def fit_scaling(
             f"feature {name!r}: its scale divided by its weight {weights[name]:g} leaves the range "
             "of numbers; choose another weight or other units"
         )
+    spread = np.zeros(n_features)
+    if method == "none" or weights:  # any other has a spread of about 1
+        with np.errstate(over="ignore"):
+            for index in np.flatnonzero(kept).tolist():
+                column = values[:, index].astype(np.float64)
+                spread[index] = (np.nanmax(column) - np.nanmin(column)) / scale[index]
+        if spread.max() < SMALLEST_SPREAD:
+            raise DataError(
+                f"no feature varies by more than {spread.max():.3g} when scaled by {method!r}, and "
+                "squares of that are lost in float32; choose another scaling, other units, or "
+                "larger weights"
+            )
     return Scaling(
         method=method,
         names=tuple(name for name, keep in zip(names, kept, strict=True) if keep),

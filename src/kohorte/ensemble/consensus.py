@@ -10,8 +10,10 @@ confidence. A given number counts groups that hold points, a rule of `jaccard` a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -80,7 +82,8 @@ def check_choice(groups: int | str, consensus: str) -> str:
         return rules[0]
     if isinstance(groups, str):
         return choose_name(rules, groups, f"rule for groups of consensus {consensus!r}")
-    if isinstance(groups, bool) or int(groups) != groups or groups < 1:
+    is_number = isinstance(groups, Real) and not isinstance(groups, bool)
+    if not is_number or not math.isfinite(groups) or int(groups) != groups or groups < 1:
         raise ConfigError(f"groups must be 'auto' or a positive whole number, not {groups!r}")
     return "given"
 
@@ -100,7 +103,8 @@ def group_clusters(
     """Group the clusters of all realizations without touching a point.
 
     `groups` is a number, ``auto``, or a rule of `consensus`, a name of CONSENSUS; a rule of
-    ``coassociation`` finds one group if `single`. A single realization's groups are its clusters.
+    ``coassociation`` finds one group if `single`, and of a number nearly that of the clusters it
+    makes as many groups as its trees tell apart. A single realization's groups are its clusters.
     ConfigError for an unknown name, and for a number below 1 or above that of the clusters.
     """
     from scipy.cluster.hierarchy import leaves_list

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kohorte._checks import as_count
 from kohorte.ensemble.agreement import pairwise_ari
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.errors import DataError
@@ -43,8 +44,9 @@ def parameter_effects(
 
     `parameters` has the value of each of R realizations by name, else DataError is raised; a
     parameter with a single value is left out. `rng` draws the `permutations` assignments of values
-    for the p-value, which is NaN without any.
+    for the p-value, which is NaN without any; ConfigError for fewer than none.
     """
+    permutations = as_count(permutations, "permutations", 0)
     ari = pairwise_ari(overlaps)
     upper = np.triu_indices(overlaps.n_realizations, 1)
     effects = {}

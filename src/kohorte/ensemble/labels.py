@@ -5,11 +5,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._arrays import find_missing, is_missing
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -76,7 +78,8 @@ class LabelSet:
 
     def slab_size(self, slab: int | None = None, max_bytes: int = MAX_BYTES) -> int:
         """Points per slab: as asked for, or as many as the memory budget allows."""
-        if slab is not None and (isinstance(slab, bool) or int(slab) != slab or slab < 1):
+        is_number = isinstance(slab, Real) and not isinstance(slab, bool)
+        if slab is not None and not (is_number and slab >= 1 and slab == int(slab)):
             raise ConfigError(f"slab must be a positive number of points, not {slab!r}")
         bytes_per_point = 2 * sum(source.dtype.itemsize for source in self.sources)
         allowed = int(max_bytes) // bytes_per_point
@@ -108,6 +111,10 @@ class _Row:
         return self.matrix[self.row, key]
 
 
+#: What to do about labels of other types than integers, by their kind.
+_REMEDIES = dict.fromkeys("OUS", "number them by encode_labels") | {"b": "convert with astype(int)"}
+
+
 def check_labels(labels: Labels) -> LabelSet:
     """Check R label arrays of N points by shape and type, without reading them.
 
@@ -125,13 +132,21 @@ def check_labels(labels: Labels) -> LabelSet:
         )
     if len(labels) == 0:
         raise DataError("no realization: labels are empty")
+    if hasattr(labels, "iloc") and hasattr(labels, "columns"):
+        raise DataError(
+            "labels are a DataFrame, whose columns or rows could be the realizations; give "
+            "[frame[name] for name in frame] where each column is one"
+        )
     sources: tuple[Any, ...]
     if isinstance(labels, np.ndarray):
         sources = tuple(labels)
     elif hasattr(labels, "ndim"):
         sources = tuple(_Row(labels, r) for r in range(len(labels)))
     else:
-        sources = tuple(x if hasattr(x, "dtype") else np.asarray(x) for x in labels)
+        # Series of pandas have types of their own.
+        sources = tuple(
+            x if hasattr(x, "dtype") and not hasattr(x, "iloc") else np.asarray(x) for x in labels
+        )
     seen: dict[int, int] = {}
     for r, source in enumerate(sources):
         if np.ma.is_masked(source):
@@ -147,10 +162,9 @@ def check_labels(labels: Labels) -> LabelSet:
                 f"{sources[0].shape[0]}; all must label the same points"
             )
         if source.dtype.kind not in "iu" and source.shape[0] > 0:
-            remedy = (
-                "number them by encode_labels"
-                if source.dtype.kind in "OUS"
-                else "replace missing values by a cluster id of their own and convert with astype"
+            remedy = _REMEDIES.get(
+                source.dtype.kind,
+                "replace missing values by a cluster id of their own and convert with astype",
             )
             raise DataError(f"labels of realization {r} are {source.dtype}, not integers; {remedy}")
         twin = seen.setdefault(id(source), r)
@@ -166,6 +180,7 @@ def find_copies(labels: Labels) -> np.ndarray:
 
     That is its own place unless it is a copy: such arrays are no evidence of their own, and should
     be counted once. Arrays are read block by block as long as some of them are equal so far.
+    DataError for labels that are no integers.
     """
     first = np.arange(len(labels))
     by_length: dict[int, list[int]] = {}
@@ -177,7 +192,10 @@ def find_copies(labels: Labels) -> np.ndarray:
         for rs in alike:
             parts: dict[bytes, list[int]] = {}
             for r in rs:
-                block = np.asarray(labels[r][start : start + size]).astype(np.int64)
+                block = np.asarray(labels[r][start : start + size])
+                if block.dtype.kind not in "iu":
+                    raise DataError(f"labels of realization {r} are {block.dtype}, not integers")
+                block = block.astype(np.int64)
                 parts.setdefault(hashlib.blake2b(block.data).digest(), []).append(r)
             refined += [part for part in parts.values() if len(part) > 1]
         start, size = start + size, min(2 * size, _LEAST_IN_MEMORY)
@@ -195,14 +213,25 @@ def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarr
 
     Returns the cluster of each point from 0, (N,) int64, with -1 where the label is `noise`, which
     count_overlaps(noise=-1) takes; and the label of each cluster, (C,), ascending. DataError where
-    `values` is not one label for each point, or cannot be sorted, such as None among text.
+    `values` is not one label for each point, or cannot be sorted, such as numbers among text, and
+    where one is missing (NaN, None, pd.NA) unless that is the `noise`.
     """
     if np.ma.is_masked(values):
         raise DataError("labels have masked entries; fill them with a label, and name it as noise")
     array = np.asarray(values)
     if array.ndim != 1:
         raise DataError(f"labels have shape {array.shape}; expected (N,), one for each point")
-    left_out = np.zeros(array.shape, bool) if noise is None else np.asarray(array == noise)
+    missing = find_missing(array)
+    if noise is not None and is_missing(noise):
+        left_out = missing
+    elif missing.any():
+        point = int(np.argmax(missing))
+        raise DataError(
+            f"the label of point {point} is missing ({array[point]}); give such points a label of "
+            "their own, or name what marks them as noise"
+        )
+    else:
+        left_out = np.zeros(array.shape, bool) if noise is None else np.asarray(array == noise)
     codes = np.full(array.shape, -1, np.int64)
     try:
         names, codes[~left_out] = np.unique(array[~left_out], return_inverse=True)

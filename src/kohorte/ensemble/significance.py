@@ -11,6 +11,7 @@ are float64, computed in a fixed order from exact counts.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -133,6 +134,13 @@ def rank_clusters(values: np.ndarray) -> np.ndarray:
     return np.argsort(-values, kind="stable")
 
 
+def check_threshold(threshold: float) -> None:
+    """Raise ConfigError for a threshold of `separate` that is no number below 0."""
+    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not (is_number and threshold < 0):
+        raise ConfigError(f"threshold must be a number below 0, not {threshold!r}")
+
+
 def separate(ranked: np.ndarray, threshold: float = THRESHOLD) -> Separation:
     """Cut the ranked Gsum curve into SCE groups where its relative slope has deep minima.
 
@@ -143,8 +151,7 @@ def separate(ranked: np.ndarray, threshold: float = THRESHOLD) -> Separation:
     5 clusters is not smoothed and stays whole.
     """
     ranked = np.asarray(ranked, dtype=np.float64)
-    if not threshold < 0:
-        raise ConfigError(f"threshold must be below 0, not {threshold}")
+    check_threshold(threshold)
     if ranked.ndim != 1 or ranked.size == 0 or not np.isfinite(ranked).all():
         raise DataError("ranked Gsum must be one finite number per cluster, at least one")
     if (np.diff(ranked) > 0).any():

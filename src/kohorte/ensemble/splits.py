@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kohorte._checks import as_count
 from kohorte.ensemble.consensus import cut_groups
 from kohorte.ensemble.labels import MAX_BYTES, Labels, check_labels
 from kohorte.ensemble.overlaps import Overlaps
@@ -56,6 +57,7 @@ def count_splits(
     as for Voters.label, `slab`, `max_bytes` and `threads` as for count_overlaps; the last three do
     not change the result. Errors are those of combine and of Voters.label.
     """
+    most = as_count(most, "most", 1)
     if overlaps.n_realizations == 1:
         return Splits([], [], [])
     numbers = range(1, min(most, overlaps.n_clusters) + 1)

@@ -4,9 +4,11 @@ Everything here follows from the contingency counts: no point is touched.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
+from kohorte._checks import as_count
 from kohorte._portable import product
 from kohorte.ensemble.overlaps import Overlaps, check_each
 from kohorte.ensemble.significance import gsum, gsum_by_realization, rank_clusters
@@ -177,7 +179,6 @@ def cluster_recovery(overlaps: Overlaps) -> np.ndarray:
 
 def check_draws(draws: int, level: float) -> None:
     """Raise ConfigError unless draws is a positive whole number and 0 < level < 1."""
-    if isinstance(draws, bool) or int(draws) != draws or draws < 1:
-        raise ConfigError(f"the number of draws must be a positive whole number, not {draws!r}")
-    if not 0 < level < 1:
+    as_count(draws, "the number of draws", 1)
+    if not (isinstance(level, Real) and 0 < level < 1):
         raise ConfigError(f"level must lie between 0 and 1, not {level!r}")

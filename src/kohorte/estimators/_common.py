@@ -7,7 +7,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral
-from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kohorte._arrays import find_centers, find_coarse, unmask
+from kohorte._arrays import SMALLEST_SPREAD, find_centers, find_coarse, unmask
 from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError, DataError
 
@@ -26,6 +25,9 @@ _MOST_ROWS = 10_000_000
 
 #: Part of the range of a column up to which float64 may round whole numbers.
 _WHOLE_RESOLUTION = 1e-4
+
+#: Largest seed that a file of results can hold.
+_LARGEST_SEED = 2**63 - 1
 
 SCALES = 100.0
 """Ratio of the deviations of two features beyond which a fit warns."""
@@ -185,7 +187,10 @@ def names_of(estimator: BaseEstimator) -> list[Any]:
 
 
 def warn_of_features(X: np.ndarray, factors: np.ndarray, names: Sequence[Any]) -> None:
-    """Warn of features without a value, and of those that are lost beside others."""
+    """Warn of features without a value, and of those that are lost beside others.
+
+    DataError where all vary by so little that float32 would lose their squares.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         spread = np.nanstd(X, axis=0, dtype=np.float64) * factors
@@ -198,6 +203,12 @@ def warn_of_features(X: np.ndarray, factors: np.ndarray, names: Sequence[Any]) -
             stacklevel=3,
         )
     present = np.flatnonzero(spread > 0)
+    if present.size and (widest := spread[present].max()) < SMALLEST_SPREAD:
+        raise DataError(
+            f"X: no feature deviates by more than {widest:.3g} from its mean, and squares of that "
+            "are lost in float32; give the features in other units, or scale them, such as by a "
+            "StandardScaler before the estimator in a Pipeline"
+        )
     if present.size > 1:
         most = present[spread[present].argmax()]
         least = present[spread[present].argmin()]
@@ -222,7 +233,10 @@ def as_factors(weights: npt.ArrayLike | None, n_features: int) -> np.ndarray:
     """Return the parameter `feature_weights`, (F,) float64; ones where it is None."""
     if weights is None:
         return np.ones(n_features)
-    factors = np.asarray(weights, dtype=np.float64)
+    try:
+        factors = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        factors = np.empty(0)
     if factors.shape != (n_features,) or not (np.isfinite(factors) & (factors > 0)).all():
         raise ConfigError(
             f"feature_weights must be {n_features} finite numbers above 0, one for each feature "
@@ -276,7 +290,10 @@ def as_repeats(weights: npt.ArrayLike | None, n_points: int) -> np.ndarray | Non
 def as_seed(random_state: RandomState) -> int:
     """Return a seed >= 0 from the parameter `random_state`."""
     if isinstance(random_state, Integral):
-        return as_count(random_state, "random_state", 0)
+        seed = as_count(random_state, "random_state", 0)
+        if seed > _LARGEST_SEED:
+            raise ConfigError(f"random_state must be at most {_LARGEST_SEED}, got {seed}")
+        return seed
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
@@ -284,8 +301,11 @@ def as_seed(random_state: RandomState) -> int:
 def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | None]:
     """Report a fit while the block runs, as `verbose` of SOM says.
 
-    Yields the callback of a progress bar called `what`, if there is one.
+    Yields the callback of a progress bar called `what`, if there is one. ConfigError for another
+    `verbose` than a number or a truth.
     """
+    if not isinstance(verbose, Integral):
+        raise ConfigError(f"verbose must be 0, 1 or 2, not {verbose!r}")
     if verbose >= 2:
         logger, handler = logging.getLogger("kohorte"), logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
@@ -316,7 +336,13 @@ def reporting(verbose: int, what: str) -> Iterator[Callable[[int, int], None] | 
 
 def plain(value: Any) -> Any:
     """Return the same in types of JSON."""
-    return json.loads(json.dumps(value, default=methodcaller("tolist")))
+    return json.loads(json.dumps(value, default=_as_plain))
+
+
+def _as_plain(value: Any) -> Any:
+    if not hasattr(value, "tolist"):
+        raise ConfigError(f"{value!r} is no number, text, or list or array of such")
+    return value.tolist()
 
 
 def plain_parameters(estimator: BaseEstimator) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kohorte import store
-from kohorte._checks import as_count, choose
-from kohorte._references import LEVEL, choose_maps, list_tables, p_value
+from kohorte._checks import as_count, as_share, choose
+from kohorte._references import FEWEST, LEVEL, choose_maps, list_tables, p_value
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.consensus import check_choice
 from kohorte.ensemble.overlaps import count_overlaps
-from kohorte.ensemble.significance import IDENTICAL, THRESHOLD
+from kohorte.ensemble.significance import IDENTICAL, THRESHOLD, check_threshold
 from kohorte.ensemble.votes import VOTES, in_doubt
 from kohorte.errors import ConfigError, DataError
 from kohorte.estimators._common import (
@@ -99,8 +99,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         As in `kohorte.ensemble.combine`, and in the configuration of a study; ``"recipe"`` leaves
         them to the recipe.
     references, level
-        How many tables without groups of each kind the table is compared with, 0 for none, and the
-        p-value above which there is one group; as in the section `structure` of a study.
+        How many tables without groups of each kind the table is compared with, at least 5 or 0 for
+        none, and the p-value above which there is one group; as in the section `structure` of a
+        study.
     n_jobs
         Maps that are trained at a time, and threads of searches, without effect on any result.
     random_state : int, RandomState or None
@@ -125,13 +126,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     structure_ : kohorte.structure.Structure or None
         Whether there are groups at all: `p`, that of each number, of each group; None where no
         references were made, and after `load`.
+    p_structure_ : float or None
+        The p-value of the structure, which `load` knows, too; None where it was not tested.
     gsum_ : (K,) float64
         Significance of the clusters of all maps, in their order.
     ensemble_, estimators_, ids_
         The kohorte.ensemble.Ensemble, its SOMs, and what each was trained with, as a name. Maps
         that are copies of others, to the last bit, are left out.
     seed_, feature_weights_, center_, n_features_in_, feature_names_in_
-        As for SOM, and so are errors.
+        As for SOM, and so are errors. After `load` of a study `seed_` is 0.
     """
 
     def __init__(
@@ -183,7 +186,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         metrics = {str(chosen["metric"]) for chosen in plan.values()}
         self.center_ = centers_of(X, metrics, names_of(self))
         copy_inputs(self, base)
-        # Names are checked before the maps are trained, not after.
+        # What combines the maps is checked before they are trained, not after.
+        n_references, level = self._count_references(), as_share(self.level, "level", positive=True)
+        check_threshold(combining["threshold"])
         choose(VOTES, combining["votes"], "votes")
         choose(IDENTICAL, combining["identical"], "treatment of identical clusters")
         check_choice(combining["groups"], combining["consensus"])
@@ -223,23 +228,35 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 quantization_error=member.quantization_error_,
             )
         if repeats is None:
-            self.structure_ = self._compare(points, plan)
+            self.structure_ = self._compare(points, plan, n_references)
         else:
             rows = np.repeat(np.arange(len(points)), repeats)
-            found = self._compare(points[rows], plan)
+            found = self._compare(points[rows], plan, n_references)
             self.structure_ = found and replace(found, rows=rows[found.rows])
-        single = self.structure_ is not None and self.structure_.p > self.level
+        self.p_structure_ = None if self.structure_ is None else self.structure_.p
+        single = self.p_structure_ is not None and self.p_structure_ > level
         return self._adopt(members, ids, novelty / len(members), single)
 
-    def _compare(self, points: np.ndarray, plan: dict[str, dict[str, Any]]) -> Structure | None:
+    def _count_references(self) -> int:
+        """Return how many references of each kind there are to be."""
+        count = self.references
+        if isinstance(count, str) and count == LEFT_OPEN:
+            count = fill_sections(self._recipe, {}).get("structure", {}).get("references", 0)
+        count = as_count(count, "references", 0)
+        if 0 < count < FEWEST:
+            raise ConfigError(
+                f"references must be at least {FEWEST}, or 0 for no test, not {count}"
+            )
+        return count
+
+    def _compare(
+        self, points: np.ndarray, plan: dict[str, dict[str, Any]], count: int
+    ) -> Structure | None:
         """Compare the table with references that have no groups, as a study does."""
         from kohorte.structure import KINDS, ROWS, assess_structure, collect_evidence
 
-        count = self.references
-        if count == LEFT_OPEN:
-            count = fill_sections(self._recipe, {}).get("structure", {}).get("references", 0)
         is_coarse = self._combining()["consensus"] != "coassociation"
-        if not as_count(count, "references", 0) or is_coarse or len(plan) < 2:
+        if not count or is_coarse or len(plan) < 2:
             return None
         seeds = {identifier: realization_seed(self.seed_, identifier) for identifier in plan}
         members = choose_maps(
@@ -253,7 +270,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             return collect_evidence(points, *table, members, rows=ROWS, seed=self.seed_)
 
         threads = effective_n_jobs(self.n_jobs)
-        tables = list_tables(int(count), KINDS)
+        tables = list_tables(count, KINDS)
         with reporting(self.verbose, "tables") as progress, ThreadPoolExecutor(threads) as pool:
             found = []
             for evidence in pool.map(collect, tables):
@@ -278,7 +295,11 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
     def _plan(self, base: SOM) -> dict[str, dict[str, Any]]:
         """Return the parameters of each map, without given first weights, by the id of the map."""
-        sweep = plain(self.sweep or {})
+        if not isinstance(self.sweep, Mapping | None):
+            raise ConfigError(
+                f"sweep must be a dict of values by the name of a parameter, not {self.sweep!r}"
+            )
+        sweep = plain({name: _as_list(values) for name, values in (self.sweep or {}).items()})
         for name, values in sweep.items():
             if name not in PARAMETERS:
                 raise ConfigError(
@@ -327,12 +348,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         combining = self._combining()
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
-        repeats = getattr(members[0], "sample_weight_", None)
-        counted = labels
-        if repeats is not None:
-            counted = [np.repeat(own, repeats) for own in labels]
         self.ensemble_ = combine(
-            count_overlaps(counted, backend="numba", threads=threads),
+            count_overlaps(self._count(*labels), backend="numba", threads=threads),
             **{name: value for name, value in combining.items() if name != "votes"},
             single=single,
         )
@@ -340,13 +357,23 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         found = self.ensemble_.label(labels, combining["votes"], threads=threads)
         self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
         self.second_, self.second_share_ = found.second.astype(np.int32), found.second_share
-        self.novelty_, self.outliers_ = (
-            novelty,
-            novelty > outlier_threshold(sample_novelty(novelty)),
-        )
+        self.novelty_, self.outliers_ = novelty, novelty > self._outlier_threshold(novelty)
         overlaps = self.ensemble_.overlaps
         self.signal_ = gather_signal(labels, overlaps, self.gsum_, threads=threads)
         return self
+
+    @property
+    def _repeats(self) -> np.ndarray | None:
+        """How often each point counts, (N,) int64; None for once each."""
+        return getattr(self.estimators_[0], "sample_weight_", None)
+
+    def _count(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Return values of the points, (N,), each as often as the point counts."""
+        repeats = self._repeats
+        return list(arrays) if repeats is None else [np.repeat(x, repeats) for x in arrays]
+
+    def _outlier_threshold(self, novelty: np.ndarray) -> float:
+        return outlier_threshold(sample_novelty(self._count(novelty)[0]))
 
     def _assign(self, X: npt.ArrayLike) -> Iterator[Assignment]:
         """Where the points lie on every map."""
@@ -430,36 +457,47 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         """Return what `summary` says, by the name of the line."""
         held, n_points = len(self._group_rows()), len(self.labels_)
         rule = self.ensemble_.grouping.rule
-        text = f"{held}, as asked for" if rule == "given" else f"{held} (rule: {rule})"
+        if rule != "given":
+            text = f"{held} (rule: {rule})"
+        elif held == (asked := self._combining()["groups"]):
+            text = f"{held}, as asked for"
+        else:
+            text = f"{held} of the {asked} asked for"
         if held < self.n_groups_:
             text += f"; {self.n_groups_ - held} more win no point"
-        if self.structure_ is None:
+        if self.p_structure_ is None:
             structure = "not tested"
         else:
-            p = self.structure_.p
+            p = self.p_structure_
             word = "there are groups" if p <= self.level else "no groups beyond chance"
             structure = f"{word}: a table without any gives as much evidence with {p_value(p)}"
-        doubtful = int(in_doubt(self.confidence_, self.second_share_).sum())
+        confidence, outliers, doubtful = self._count(
+            self.confidence_, self.outliers_, in_doubt(self.confidence_, self.second_share_)
+        )
+        weighted = "" if self._repeats is None else f", counted as {len(outliers)} by sample_weight"
         return [
-            ("points", f"{n_points}, {self.n_features_in_} features"),
+            ("points", f"{n_points}, {self.n_features_in_} features{weighted}"),
             ("maps", f"{len(self.estimators_)}, {len(self.gsum_)} clusters"),
             ("groups", text),
             ("structure", structure),
-            ("confidence", f"{self.confidence_.mean():.3f} on average (share of the votes)"),
+            ("confidence", f"{confidence.mean():.3f} on average (share of the votes)"),
             (
                 "in doubt",
-                f"{doubtful} (no majority, or over half as many votes for a second group)",
+                f"{int(doubtful.sum())} (no majority, or over half as many votes for a second "
+                "group)",
             ),
-            ("foreign", f"{int(self.outliers_.sum())} (outliers_)"),
+            ("foreign", f"{int(outliers.sum())} (outliers_)"),
         ]
 
     def _group_rows(self) -> list[tuple[int, int, float, float, int]]:
         """Return number, points, share, mean confidence and doubtful points of each group."""
-        doubtful = in_doubt(self.confidence_, self.second_share_)
+        labels, confidence, doubtful = self._count(
+            self.labels_, self.confidence_, in_doubt(self.confidence_, self.second_share_)
+        )
         rows = []
-        for group in np.unique(self.labels_[self.labels_ >= 0]).tolist():
-            own = self.labels_ == group
-            mean = float(self.confidence_[own].mean())
+        for group in np.unique(labels[labels >= 0]).tolist():
+            own = labels == group
+            mean = float(confidence[own].mean())
             rows.append((group, int(own.sum()), float(own.mean()), mean, int(doubtful[own].sum())))
         return rows
 
@@ -571,9 +609,11 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             self.ensemble_,
             [member.labels_ for member in self.estimators_],
             ids=self.ids_,
-            options=plain(self._combining()) | {"estimator": estimator, "som": som},
+            options=plain(self._combining())
+            | {"estimator": estimator, "som": som, "seed": self.seed_},
             novelty=self.novelty_,
-            p_structure=None if self.structure_ is None else self.structure_.p,
+            threshold=self._outlier_threshold(self.novelty_),
+            p_structure=self.p_structure_,
             threads=effective_n_jobs(self.n_jobs),
         )
 
@@ -595,7 +635,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             arrays = {name: getattr(members[0], name) for name in _ARRAYS}
             ensemble.som = SOM(**arrays | options["som"])
         copy_inputs(members[0], ensemble)
-        ensemble.structure_ = None
+        ensemble.structure_, ensemble.p_structure_ = None, stored.p_structure
+        ensemble.seed_ = options.get("seed", 0)
         return ensemble._adopt(members, ids, stored.points.novelty, stored.consensus.n_groups == 1)
 
 
@@ -604,7 +645,7 @@ def alone(som: SOM, X: npt.ArrayLike) -> SOMEnsemble:
     ensemble = SOMEnsemble(som, recipe="published")
     copy_inputs(som, ensemble)
     ensemble.feature_weights_, ensemble.center_ = som.feature_weights_, som.center_
-    ensemble.seed_, ensemble.structure_ = som.seed_, None
+    ensemble.seed_, ensemble.structure_, ensemble.p_structure_ = som.seed_, None, None
     points = check_table(som, X)
     if len(points) != len(som.labels_):
         raise DataError(
@@ -619,6 +660,12 @@ def alone(som: SOM, X: npt.ArrayLike) -> SOMEnsemble:
         quantization_error=som.quantization_error_,
     )
     return ensemble._adopt([som], (realization_id(asdict(som.parameters_), 1),), novelty, False)
+
+
+def _as_list(values: Any) -> Any:
+    """Return values to sweep as a list, where they are a sequence of any kind."""
+    is_several = isinstance(values, Sequence) and not isinstance(values, str | bytes)
+    return list(values) if is_several else values
 
 
 def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tuple[str, ...]]:

@@ -101,8 +101,9 @@ def _draw_stability(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
 
 
 def _draw_sufficiency(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
-    labels, how = [som.labels_ for som in ensemble.estimators_], ensemble._combining()
-    one = ensemble.structure_ is not None and ensemble.n_groups_ == 1
+    how = ensemble._combining()
+    labels = ensemble._count(*(som.labels_ for som in ensemble.estimators_))
+    one = ensemble.p_structure_ is not None and ensemble.n_groups_ == 1
     table = sufficiency_table(
         labels,
         ensemble.ensemble_.overlaps,
@@ -118,8 +119,8 @@ def _draw_sufficiency(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figur
 
 
 def _draw_splits(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
-    labels, how = [som.labels_ for som in ensemble.estimators_], ensemble._combining()
-    found = ensemble.ensemble_
+    how, found = ensemble._combining(), ensemble.ensemble_
+    labels = ensemble._count(*(som.labels_ for som in ensemble.estimators_))
     chosen = {name: how[name] for name in ("identical", "consensus", "votes")}
     splits = count_splits(labels, found.overlaps, found.grouping.groups, **chosen)
     p_values = None if ensemble.structure_ is None else ensemble.structure_.by_number

@@ -45,12 +45,15 @@ def stability_figure(
     """Draw (K,) Gsum of the clusters by rank, with limits of an interval of probability `level`.
 
     The limits are over resampled realizations. The consensus groups, (K,) integers from 0, give
-    colours and markers. ConfigError where the arrays differ in length.
+    colours and markers. ConfigError where the arrays differ in length, or are empty, as those of a
+    single realization.
     """
     gsum, low, high = (np.asarray(a, dtype=np.float64) for a in (gsum, low, high))
     n = len(gsum)
     if not len(low) == len(high) == n or (groups is not None and len(groups) != n):
         raise ConfigError(f"limits or groups do not have one entry for each of {n} clusters")
+    if n == 0:
+        raise ConfigError("stability needs at least two realizations, which can be resampled")
     order = np.argsort(-gsum, kind="stable")
     gsum, low, high = gsum[order], low[order], high[order]
     groups = np.zeros(n, np.int64) if groups is None else np.asarray(groups, np.int64)[order]

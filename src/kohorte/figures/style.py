@@ -38,7 +38,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from kohorte._checks import choose
+from kohorte._checks import as_number, choose
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
 from kohorte.figures.fonts import complete_fonts, font_families, glyphs_alone, lacking_note
@@ -142,11 +142,13 @@ def chosen_width(width: str | float | None) -> Iterator[None]:
     """Draw figures in one width while the block runs: "single", "double", or millimetres.
 
     For None each has the narrowest of the three columns that it fits into. ConfigError for another
-    name.
+    name, and a number that is not above 0.
     """
-    inches = width / 25.4 if isinstance(width, int | float) else None
+    inches = None
     if isinstance(width, str):
         inches = choose(WIDTHS, width, "width")
+    elif width is not None:
+        inches = as_number(width, "width", positive=True) / 25.4
     token = _WIDTH.set(inches)
     try:
         yield

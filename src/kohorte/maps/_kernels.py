@@ -1475,7 +1475,7 @@ def train_squares(
 ) -> None:
     """Do as train_steps for SQUARE, to the last bit, as long as all weights are finite.
 
-    There are at least LANES columns, and no value is missing.
+    There are at least LANES columns and one step, and no value is missing.
 
     `table` is flat here, with zeros before and behind it, as many as a row of nodes and LANES;
     `features` has F entries, of anything.

@@ -351,32 +351,32 @@ class _Run:
         )
 
 
-def _leave_out_unmoved(run: _Run, weights: np.ndarray) -> np.ndarray:
-    """Take the features that no row has moved from what the map sees; return the other weights.
+def _leave_out_absent(run: _Run, weights: np.ndarray) -> np.ndarray:
+    """Take the features that no row has from what the map sees; return the other weights.
 
-    They have the values of their start, which say nothing of the points: no row that the map was
-    trained on has the feature.
+    None of the rows that the map was trained on has moved them: they have the values of their
+    start, which say nothing of the points.
     """
     absent = np.isnan(run.table.sum(axis=0))
-    unmoved = np.zeros(absent.size, dtype=bool)
-    if run.parameters.initial != "given":
-        unmoved[absent] = (weights[:, absent] == run.start[:, absent]).all(axis=0)
-    if not unmoved.any():
+    if run.parameters.initial == "given" or not absent.any():
         return weights
-    if unmoved.all():
+    absent[absent] = np.isnan(run.table[:, absent]).all(axis=0)
+    if not absent.any():
+        return weights
+    if absent.all():
         raise DataError("the rows that the map is trained on have no value in any feature")
     seen = np.ones(run.whole.shape[1]) if run.factors is None else run.factors.copy()
-    seen[np.flatnonzero(seen)[unmoved]] = 0
-    run.factors, run.kept = seen, ~unmoved
+    seen[np.flatnonzero(seen)[absent]] = 0
+    run.factors, run.kept = seen, ~absent
     run.points = see(run.whole, seen)
-    return np.ascontiguousarray(weights[:, ~unmoved])
+    return np.ascontiguousarray(weights[:, ~absent])
 
 
 def _finish(
     run: _Run, weights: np.ndarray, clock: _Clock, threads: int, quality_rows: int
 ) -> Realization:
     """Winners, clusters and quality of a trained map."""
-    weights = _leave_out_unmoved(run, weights)
+    weights = _leave_out_absent(run, weights)
     points, parameters, lattice = run.points, run.parameters, run.lattice
     threads = as_count(threads, "threads", 1)
     nodes, distances = find_two_winners(

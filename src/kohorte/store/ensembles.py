@@ -193,6 +193,7 @@ def write_ensemble(
     ids: Sequence[str],
     options: Mapping[str, Any],
     novelty: Any = None,
+    threshold: float | None = None,
     p_structure: float | None = None,
     memory_mb: int = 64,
     threads: int | None = None,
@@ -203,15 +204,16 @@ def write_ensemble(
     `ensemble`: the combined realizations; `labels`: the label arrays or datasets that they were
     counted from; `ids`: the id of each realization, in the order of the ensemble; `options`: the
     choices that the ensemble was combined with, among them `votes`; `novelty`: that of the points,
-    (N,) float64, or what gives it by slices; None where there are no maps; `memory_mb`: labels held
-    in memory at once, in MiB; `p_structure`: p-value of the structure, where it was tested.
+    (N,) float64, or what gives it by slices; None where there are no maps; `threshold`: novelty
+    above which a point is an outlier, by default that of `outlier_threshold`; `memory_mb`: labels
+    held in memory at once, in MiB; `p_structure`: p-value of the structure, where it was tested.
     """
     if p_structure is not None:
         attributes["p_structure"] = p_structure
     counts = np.zeros((2, len(labels)), np.int64)
     blocks = _label(ensemble, labels, options["votes"], novelty, counts, memory_mb, threads)
-    with _created(path, ensemble, options, **attributes) as file:
-        _write_points(file, ensemble, blocks, has_novelty=novelty is not None)
+    with _created(path, ensemble, options, len(labels[0]), **attributes) as file:
+        _write_points(file, ensemble, blocks, has_novelty=novelty is not None, threshold=threshold)
         _write_combined(file, ensemble, ids, agreement_shares(*counts))
 
 
@@ -244,17 +246,19 @@ def write_gathered(
             f"{slabs[-1]}: the slabs end at point {end} of {ensemble.overlaps.n_points}, or are "
             "not alike; delete them and run again"
         )
-    with _created(path, ensemble, options, **known) as file:
+    with _created(path, ensemble, options, end, **known) as file:
         _write_points(file, ensemble, _read_slabs(slabs), has_novelty=kinds.pop())
         _write_combined(file, ensemble, list(contents), agreement_shares(*counts))
     return ensemble
 
 
 def _created(
-    path: str | Path, ensemble: Ensemble, options: Mapping[str, Any], **attributes: Any
+    path: str | Path, ensemble: Ensemble, options: Mapping[str, Any], n_points: int, **more: Any
 ) -> AbstractContextManager[h5py.File]:
     overlaps = ensemble.overlaps
-    attributes = {"options": options, "n_points": overlaps.n_points, **attributes}
+    attributes = {"options": options, "n_points": n_points, **more}
+    if overlaps.n_points != n_points:  # where points count more than once, or not at all
+        attributes["counted_points"] = overlaps.n_points
     return create(path, "ensemble", noise=overlaps.noise, **attributes)
 
 
@@ -423,9 +427,14 @@ def _group_types(ensemble: Ensemble) -> dict[str, np.dtype]:
 
 
 def _write_points(
-    file: h5py.File, ensemble: Ensemble, blocks: Blocks, *, has_novelty: bool
+    file: h5py.File,
+    ensemble: Ensemble,
+    blocks: Blocks,
+    *,
+    has_novelty: bool,
+    threshold: float | None = None,
 ) -> None:
-    n_points, n_groups = ensemble.overlaps.n_points, ensemble.grouping.n_groups
+    n_points, n_groups = int(file.attrs["n_points"]), ensemble.grouping.n_groups
     points = file.create_group("points")
     of_groups = _group_types(ensemble)
     for name, dtype in _OF_POINTS.items():
@@ -451,7 +460,9 @@ def _write_points(
         doubtful=doubtful,
     )
     if has_novelty:
-        _mark_outliers(points, outlier_threshold(np.concatenate(sample)))
+        if threshold is None:
+            threshold = outlier_threshold(np.concatenate(sample))
+        _mark_outliers(points, threshold)
 
 
 class _Sum:
@@ -576,6 +587,7 @@ def _overlaps(file: h5py.File, arrays: Mapping[str, Any], n_realizations: int) -
         counted["counts"] = csr_array(tuple(rows), shape=(k, k))
     else:
         counted["counts"] = arrays["counts"][:]
-    n_points, noise = int(file.attrs["n_points"]), file.attrs.get("noise")
+    n_points = int(file.attrs.get("counted_points", file.attrs["n_points"]))
+    noise = file.attrs.get("noise")
     noise = None if noise is None else int(noise)
     return Overlaps(**counted, n_points=n_points, n_realizations=n_realizations, noise=noise)
