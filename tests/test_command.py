@@ -78,6 +78,76 @@ def faults(**data):
     return check_study({"study": "a", "data": data}).faults
 
 
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        *(
+            (name, "feature")
+            for name in ("long_axis", "reaction_time", "day_length", "sample_mass")
+        ),
+        *((name, "feature") for name in ("living_area", "short_axis", "hours", "type 2 diabetes")),
+        *((name, "date") for name in ("year", "birth_year", "time", "Time (s)", "hour_of_day")),
+        *((name, "coordinate") for name in ("long", "lat", "lon_deg", "Longitude of site")),
+        *((name, "group") for name in ("group", "sample_id", "siteCode", "batch no")),
+        *((name, "class") for name in ("target", "class_id", "cell type")),
+    ],
+)
+def test_what_names_of_numbers_say(name, role):
+    values = np.repeat([3.0, 5, 8, 9], 10)
+    table = pd.DataFrame({name: values, "x": np.arange(40) ** 2 / 7})
+    table.to_csv("t.csv", index=False)
+    with open_source("t.csv", ReadOptions()) as source:
+        assert find_role(look_at(source).columns[0])[0] == role
+
+
+def test_results_in_another_folder_are_opened_and_not_run(monkeypatch, capsys):
+    folder = Path("results/mine")
+    folder.mkdir(parents=True)
+    write(study="mine", data={"source": "t.csv"})
+    Path("mine.yaml").rename(folder / "config.yaml")
+    (folder / "report.html").write_text("<html></html>")
+    (folder / "MANIFEST").write_text("")
+    home = Path().resolve()
+    Path("sub").mkdir()
+    monkeypatch.chdir("sub")
+    opened = []
+    monkeypatch.setattr("kohorte.command.display.open_path", opened.append)
+    assert main(["open", "../results/mine"]) == 0
+    assert opened == [Path("../results/mine/report.html")]
+    for command in ("verify", "run", "check", "report"):
+        assert main([command, "../results/mine"]) == 1
+        assert f"go to {home}, and give results/mine there" in capsys.readouterr().err
+
+
+def test_negative_labels_are_told_of_by_check():
+    np.save("a.npy", np.array([0, 1, 1, 0]))
+    np.save("b.npy", np.array([0, -1, 1, 0]))
+    config = {"study": "a", "realizations": {"labels": ["a.npy", "b.npy"]}}
+    (fault,) = check_study(config).faults
+    assert "b.npy: holds the negative id -1" in fault
+    assert "set realizations.noise: -1" in fault
+    config["realizations"]["noise"] = -1
+    assert not check_study(config).faults
+
+
+def test_skip_is_not_offered_where_a_row_has_nothing():
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["x", "y"])
+    table.loc[::20, "x"] = np.nan
+    table.to_csv("t.csv", index=False)
+    assert "or skip: measure distances" in propose_study("t.csv")[2]
+    table.loc[20, "y"] = np.nan
+    table.to_csv("t.csv", index=False)
+    text = propose_study("t.csv")[2]
+    assert "miss a value of a feature, 1 all of them" in text
+    assert "skip" not in text
+
+
+def test_columns_of_one_stray_word_are_explained():
+    Path("t.csv").write_text("a,b\nmm,kg\n1.5,2\n2.5,4\n3.25,8\n")
+    with pytest.raises(DataError, match=r"'a' \(text: numbers, but for 'mm' \(1\)\)"):
+        propose_study("t.csv")
+
+
 def test_a_table_is_looked_at(rocks, capsys):
     with open_source("rocks.csv", ReadOptions()) as source:
         look = look_at(source)

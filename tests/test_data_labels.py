@@ -216,6 +216,18 @@ def test_only_runs_that_saw_a_point_vote_on_it(tmp_path):
     assert (found.groups[seen] >= 0).all()
 
 
+def test_a_warning_of_copies_names_a_few(tmp_path, caplog):
+    files = {}
+    for k in range(9):
+        np.save(tmp_path / f"{k}.npy", np.array([0, 1, 1]))
+        files[f"r{k}"] = str(tmp_path / f"{k}.npy")
+    with store.open_label_arrays([], files) as labels:
+        assert len(labels.copies) == 8
+    (said,) = [r.getMessage() for r in caplog.records if "copies of others" in r.getMessage()]
+    assert "8 of 9 realizations" in said
+    assert said.endswith("r3 of r0, and 5 more; see same_as in realizations.csv")
+
+
 def test_negative_ids_beside_gaps_are_asked_about(tmp_path):
     """Where labels are missing, -1 has a meaning; an id that is -1 must not slip into it."""
     gaps, noisy = tmp_path / "gaps.csv", tmp_path / "noisy.npy"

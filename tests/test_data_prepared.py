@@ -7,10 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from planning import plain_data, write_data
 from workflow_project import rewriting
 
 from kohorte import store
+from kohorte._arrays import round_to
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of
 
@@ -34,6 +37,48 @@ def prepare(schema, tmp_path):
         return write_data(tmp_path / "data.h5", schema, **(data | options))
 
     return run
+
+
+@pytest.mark.parametrize("scaling", ["two_sigma", "min_max", "robust"])
+def test_numbers_of_a_table_come_back(tmp_path, schema, scaling):
+    rng = np.random.default_rng(0)
+    values = np.column_stack(
+        [
+            rng.poisson(1.2, 300),
+            rng.normal(40, 5, 300).round(1),
+            rng.normal(0, 1e-5, 300).round(7),
+            rng.integers(0, 2, 300),
+            rng.normal(2e6, 300, 300).round(-1),
+        ]
+    )
+    source = tmp_path / "t.csv"
+    np.savetxt(source, values, delimiter=",", header="a,b,c,d,e", comments="", fmt="%.10g")
+    path = write_data(tmp_path / "data.h5", schema, source=str(source), scaling=scaling)
+    found = store.read_data(path).physical(range(5))
+    np.testing.assert_array_equal(found, values)
+    assert not np.signbit(found[values == 0]).any()
+
+
+@given(
+    st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=20),
+    st.floats(1e-12, 1e6),
+)
+def test_rounding_is_of_the_size_of_the_steps(values, step):
+    values = np.array(values)
+    rounded = round_to(values, np.full(values.shape, step))
+    assert (np.abs(rounded - values) <= 10 * step + 4 * np.spacing(np.abs(values))).all()
+    np.testing.assert_array_equal(rounded, round_to(rounded, np.full(values.shape, step)))
+
+
+def test_a_far_value_that_hides_the_others_is_told_of(tmp_path, schema, caplog):
+    values = np.random.default_rng(0).normal(size=(120, 2))
+    source = tmp_path / "t.csv"
+    for far, is_told in ((1e3, False), (1e20, True)):
+        values[5, 0] = far
+        np.savetxt(source, values, delimiter=",", header="a,b", comments="", fmt="%.10g")
+        caplog.clear()
+        write_data(tmp_path / "data.h5", schema, source=str(source))
+        assert ("feature 'a': beside 1e+20 in data row 5 its other" in caplog.text) is is_told
 
 
 class TestPrepare:

@@ -218,6 +218,39 @@ class TestComments:
         with pytest.raises(DataError, match=r"has 1 field.*set data\.comment to '#'"):
             read_table(write(PLAIN + "# the end\n"))
 
+    @pytest.mark.parametrize(
+        ("names", "is_header"),
+        [
+            ("0,1,2", True),
+            (",0,1,2", True),
+            ("0,1,2,kind", True),
+            ("0,kind,2,3", True),
+            ("0,1", True),
+            ("1,2,3", False),
+            ("0,1,3", False),
+            ("0,1,2,7.5", False),
+        ],
+    )
+    def test_the_places_of_columns_are_names(self, write, names, is_header):
+        rows = [[f"{k + n / 7:.3f}" for n in range(names.count(",") + 1)] for k in range(4)]
+        source = write("\n".join([names, *map(",".join, rows)]) + "\n")
+        if is_header:
+            assert len(read_table(source, features=["0"]).values) == 4
+        else:
+            with pytest.raises(DataError, match=r"set data\.header to false"):
+                read_table(source)
+
+    def test_two_columns_of_whole_numbers_are_asked_about(self, write):
+        with pytest.raises(DataError, match="line 1 holds only numbers"):
+            read_table(write("0,1\n3,4\n5,6\n"))
+
+    @pytest.mark.parametrize(
+        ("content", "suffix"), [(b"PAR1xx", ".parquet"), (b"\x89HDF\r\n", ".h5")]
+    )
+    def test_a_file_of_another_format(self, write, content, suffix):
+        with pytest.raises(DataError, match=rf"is no text, but seems to be a {suffix} file"):
+            read_table(write(content + bytes(20)))
+
     def test_the_header_that_numpy_writes(self, tmp_path):
         np.savetxt(tmp_path / "t.txt", VALUES, header="two columns\nm n")
         table = read_table(tmp_path / "t.txt", comment="#", delimiter="whitespace")

@@ -187,3 +187,12 @@ def test_numbers_of_a_row_have_as_many_decimals(values, written):
     assert [text for text, value in zip(found, values, strict=True) if np.isfinite(value)] == [
         text for text in written if text
     ]
+
+
+@pytest.mark.parametrize("values", [(0.0, 1.0), (0.1, 0.7), (1e6 / 3, 1e6 / 7)])
+def test_a_feature_that_equals_a_group_has_an_infinite_effect(values):
+    labels = np.repeat([0, 1, 2], [101, 57, 43])
+    column = np.where(labels == 1, values[1], values[0])
+    table = profiles.profile_table(column[:, None], ["flag"], labels)
+    assert np.isinf(table["effect"][1])
+    assert np.sign(table["effect"][1]) == np.sign(values[1] - values[0])

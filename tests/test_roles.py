@@ -13,6 +13,7 @@ from kohorte.analysis.classification import accuracy_rows, count_classes
 from kohorte.analysis.composition import composition_table, cramers_v, read_composition
 from kohorte.analysis.evaluation import evaluate
 from kohorte.analysis.reliability import reliability_table
+from kohorte.analysis.summary import _describe_composition
 from kohorte.analysis.tables import notable_table, point_table
 from kohorte.data.table import Beside
 from kohorte.figures.composition import MAX_SAMPLES, composition_figure
@@ -106,6 +107,16 @@ class TestComposition:
         counts = np.array([[25, 5], [5, 25]])
         expected = np.sqrt((4 / 9 - 1 / 59) / (1 - 1 / 59))
         assert cramers_v(counts) == pytest.approx(expected)
+
+    def test_of_one_group_the_summary_has_no_association(self):
+        samples = np.array(["N", "S", "N", "S", "S", "N"], object)
+        for n_groups, is_said in ((1, False), (2, True)):
+            labels = np.arange(6) % n_groups
+            found = composition_table({"site": samples}, labels, n_groups)
+            (line,) = _describe_composition(found)
+            assert line.startswith("  samples      site: 2 values of 3 to 3 points")
+            assert ("association with the groups" in line) is is_said
+            assert "nan" not in line
 
     @pytest.mark.parametrize(("samples", "groups"), [(1, 1), (12, 3), (60, 20), (150, 5)])
     def test_figure_is_readable(self, samples, groups):

@@ -70,6 +70,26 @@ def find_missing(values: np.ndarray) -> npt.NDArray[np.bool_]:
     return np.zeros(values.shape, bool)
 
 
+#: Powers of ten that are exact in float64.
+_TENS = np.array([float(10**k) for k in range(23)])
+
+
+def round_to(values: npt.NDArray[np.float64], steps: np.ndarray) -> npt.NDArray[np.float64]:
+    """Round numbers to the decimals that are above steps > 0 of the same shape.
+
+    What is finer than 22 decimals, infinite or NaN stays as it is.
+    """
+    # 2^(e - 1) <= step < 2^e <= 10^-digits, in whole numbers, which are equal everywhere.
+    _, exponent = np.frexp(np.where(np.isfinite(steps), steps, 1.0))
+    digits = -(exponent.astype(np.int64) * 30103) // 100_000
+    tens = _TENS[np.minimum(np.abs(digits), 22)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        fine = np.rint(values * tens) / tens + 0.0  # and -0 is 0
+        coarse = np.rint(values / tens) * tens + 0.0
+    rounded = np.where(digits >= 0, fine, coarse)
+    return np.where((digits <= 22) & np.isfinite(rounded), rounded, values)
+
+
 def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:
     """Return what to subtract from each feature before it is rounded to float32, (F,).
 

@@ -27,6 +27,10 @@ COLUMNS = [
 ]
 
 
+#: Part of a mean below which a deviation is that of rounding.
+_ROUNDING = 1e-13
+
+
 def profile_table(
     values: np.ndarray,
     names: Sequence[object],
@@ -219,6 +223,8 @@ def _effects(n: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> np.ndarray
         ]
         pooled = np.sqrt((squares + total) / np.where(n.sum() > 2, n.sum() - 2, np.nan))
         shift = mean - other
+        # Of equal values, such as 0.1, means differ by rounding alone.
+        pooled = np.where(pooled <= _ROUNDING * (np.abs(mean) + np.abs(other)), 0.0, pooled)
         return np.where(shift == 0, 0.0, shift / pooled)  # infinite where nothing else varies
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,11 +127,13 @@ def _describe_composition(composition: pd.DataFrame) -> Iterator[str]:
     for column, rows in composition.groupby("column", sort=False):
         counts = count_samples(rows)
         of_value = counts.sum(axis=1)
-        yield (
+        text = (
             f"  samples      {column}: {count_of(len(of_value), 'value')} of "
-            f"{of_value.min():g} to {of_value.max():g} points; association with the groups "
-            f"{cramers_v(counts.to_numpy()):.3f} (Cramér's V: 0 none, 1 full)"
+            f"{of_value.min():g} to {of_value.max():g} points"
         )
+        if not math.isnan(v := cramers_v(counts.to_numpy())):  # of one group or one value
+            text += f"; association with the groups {v:.3f} (Cramér's V: 0 none, 1 full)"
+        yield text
 
 
 def _describe_realizations(realizations: pd.DataFrame) -> str:
@@ -169,6 +172,8 @@ def _describe_runner_up(consensus: StoredConsensus) -> str:
     for k, score in zip(evidence.n_groups.tolist(), evidence.score.tolist(), strict=True):
         best.setdefault(k, score)
     ranked = list(best.items())[:2]
+    if not ranked:  # too few points for two groups
+        return ""
     return "; evidence for " + ", ".join(f"{k}: {score:.2f}" for k, score in ranked)
 
 

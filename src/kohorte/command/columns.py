@@ -52,6 +52,8 @@ _GROUPS = {
 }
 _TIMES = {*("year", "yr", "month", "day", "date", "doy", "hour", "time", "timestamp", "datetime")}
 _PLACES = {*("lat", "latitude", "lon", "long", "lng", "longitude", "easting", "northing")}
+#: Words that also are parts of names of measurements, and words that name sizes, too.
+_AMBIGUOUS, _SIZES = {"day", "time", "hour", "long"}, {"area"}
 
 _DATE = re.compile(
     r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(\s.*)?|\d{1,2}:\d{2}(:\d{2})?(\s?[ap]m)?", re.I
@@ -308,9 +310,27 @@ def _is_date(entry: Any) -> bool:
     return not text.isdigit()
 
 
-def _words_of(name: str) -> set[str]:
+def _words_of(name: str) -> list[str]:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return {word for word in re.split(r"[\W\d_]+", apart.lower()) if word}
+    return [word for word in re.split(r"[\W\d_]+", apart.lower()) if word]
+
+
+def _role_of_number(column: Column) -> str:
+    """Return what a column of numbers is by its name: date, coordinate, class, group or feature.
+
+    Of `reaction_time`, `day_length` and `long_axis` one word alone says less than the others, and
+    what `sample_mass` is its last word says.
+    """
+    words = _words_of(column.name)
+    most = {word for word in words if len(word) > 2} or set(words)
+    for role, known in (("date", _TIMES), ("coordinate", _PLACES)):
+        if set(words) & (known - _AMBIGUOUS) or (most and most <= known):
+            return role
+    few = 2 <= column.n_distinct <= min(_FEW, (column.n_rows - column.n_missing) // 2)
+    head = ([word for word in words if word not in _IDS | {"code"}] or words or [""])[-1]
+    if column.is_whole and few and head in (_CLASSES | _GROUPS) - _SIZES:
+        return "class" if head in _CLASSES else "group"
+    return "feature"
 
 
 def find_role(column: Column) -> tuple[str, str]:
@@ -319,7 +339,7 @@ def find_role(column: Column) -> tuple[str, str]:
     It is a feature, constant, identifier, class, group, class or group, date, coordinate, text
     or, where the source says so, other.
     """
-    words, rows = _words_of(column.name), column.n_rows - column.n_missing
+    words, rows = set(_words_of(column.name)), column.n_rows - column.n_missing
     few = 2 <= column.n_distinct <= min(_FEW, rows // 2)
     if column.kind == "empty":
         return "constant", "no value at all"
@@ -343,15 +363,10 @@ def find_role(column: Column) -> tuple[str, str]:
     distinct = column.n_distinct == rows and column.is_whole
     if distinct and (column.is_counted or words & _IDS):
         return "identifier", "numbers the rows" if column.is_counted else ""
-    if words & _TIMES:
-        return "date", ""
-    if words & _PLACES:
-        return "coordinate", ""
-    if column.is_whole and few and words & (_CLASSES | _GROUPS):
-        return ("class" if words & _CLASSES else "group"), ""
-    if column.n_infinite:
-        return "feature", f"{column.n_infinite} infinite values"
-    return "feature", ""
+    role = _role_of_number(column)
+    if role == "feature" and column.n_infinite:
+        return role, f"{column.n_infinite} infinite values"
+    return role, ""
 
 
 def describe_mixture(column: Column) -> str:

@@ -259,10 +259,17 @@ def _read_data(given: Sequence[str]) -> dict[str, object]:
     return found
 
 
-def _find(name: str | None) -> StudyFile:
+def _find(name: str | None, *, anywhere: bool = False) -> StudyFile:
+    """Find a study; ConfigError for results of another folder than this one, unless `anywhere`."""
     from kohorte.command.studies import find_default, find_study
 
-    return find_default() if name is None else find_study(name)
+    study = find_default() if name is None else find_study(name)
+    if study.home is not None and not anywhere:
+        raise ConfigError(
+            f"{name}: results of a study in another folder; go to {study.home}, and give "
+            f"results/{study.name} there"
+        )
+    return study
 
 
 def _init(parsed: argparse.Namespace) -> int:
@@ -474,7 +481,7 @@ def _finished(name: str | None) -> StudyFile:
 def _open(parsed: argparse.Namespace) -> int:
     from kohorte.command.display import open_path
 
-    study = _find(parsed.study)
+    study = _find(parsed.study, anywhere=True)
     pages = [study.results / "explorer.html"] if parsed.explorer else []
     for path in [*pages, study.results / "report.html", study.results / "figures"]:
         if path.exists():

@@ -39,6 +39,13 @@ _MOSTLY_MISSING = 0.5
 _FEW_ROWS = 0.05
 
 
+#: What is said of keys that a table is read with.
+_WHY = {
+    "missing_values": "    # far from all others",
+    "header": "    # the first line holds numbers, and is taken for data; true: they are names",
+}
+
+
 @dataclass(frozen=True)
 class Proposal:
     """What a study of a table could take from it."""
@@ -47,6 +54,7 @@ class Proposal:
     left_out: Mapping[str, str]  # By column: why it is no feature
     missing: str  # error, skip or drop
     n_incomplete: int  # rows that miss a value of a feature
+    n_empty: int = 0  # rows that miss all of them
 
 
 def name_study(source: str) -> str:
@@ -76,12 +84,17 @@ def propose(look: Look) -> Proposal:
             c.name for c in numbers.values() if c.name and not (c.is_constant or c.n_infinite)
         ]
     if not chosen:
-        found = ", ".join(f"{c.name!r} ({find_role(c)[0]})" for c in look.columns[:20])
+        found = ", ".join(f"{c.name!r} ({_say_role(c)})" for c in look.columns[:20])
         raise DataError(f"{look.title}: no column of numbers that differ; it has {found}")
     missing, incomplete = _choose_missing(look, chosen, left_out)
-    return Proposal(
-        tuple(chosen), {n: r for n, r in left_out.items() if n not in chosen}, missing, incomplete
-    )
+    _, empty = look.count_incomplete(chosen)
+    others = {n: r for n, r in left_out.items() if n not in chosen}
+    return Proposal(tuple(chosen), others, missing, incomplete, empty)
+
+
+def _say_role(column: Column) -> str:
+    role, reason = find_role(column)
+    return f"{role}: {reason}" if column.kind == "mixed" else role
 
 
 def _choose_missing(look: Look, chosen: list[str], left_out: dict[str, str]) -> tuple[str, int]:
@@ -121,7 +134,7 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield "data:"
     yield f"  source: {yaml_name(source)}"
     for key, value in reading.items():
-        why = "    # far from all others" if key == "missing_values" else ""
+        why = _WHY.get(key, "")
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     for code in look.codes:
         if not code.is_plain:
@@ -193,7 +206,10 @@ def _missing(look: Look, proposal: Proposal) -> Iterator[str]:
         "skip": "drop: leave such rows out",
     }
     share = f"{n} of {of} rows ({n / of:.1%}) miss a value of a feature"
-    yield f"  # {share}; or {other[proposal.missing]}"
+    if proposal.n_empty:
+        yield f"  # {share}, {proposal.n_empty} all of them"
+    else:
+        yield f"  # {share}; or {other[proposal.missing]}"
     yield f"  missing: {proposal.missing}"
 
 

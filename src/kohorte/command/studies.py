@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class StudyFile:
     path: Path
     config: Mapping[str, Any]
     later: tuple[Path, ...] = ()  # Files whose keys replace those of the first
+    folder: Path | None = None  # Of its results, where that was named
 
     @property
     def name(self) -> str:
@@ -39,7 +40,14 @@ class StudyFile:
     @property
     def results(self) -> Path:
         """The folder of its results."""
-        return Path("results", self.name)
+        return self.folder or Path("results", self.name)
+
+    @property
+    def home(self) -> Path | None:
+        """The folder in which it is to be run, where that is another than this one."""
+        if self.folder is None or self.folder.resolve() == Path("results", self.name).resolve():
+            return None
+        return self.folder.resolve().parent.parent
 
     @property
     def source(self) -> str | None:
@@ -91,9 +99,11 @@ def find_study(name: str) -> StudyFile:
         )
     if fitting:
         return read_study(fitting[0])
-    for record in (folder / "config.yaml", Path("results", name, "config.yaml")):
-        if record.is_file():
-            return read_study(record)
+    if (folder / "config.yaml").is_file():
+        return replace(read_study(folder / "config.yaml"), folder=folder)
+    record = Path("results", name, "config.yaml")
+    if record.is_file():
+        return read_study(record)
     if is_table(name):
         for path in files:
             study = read_study(path)

@@ -30,6 +30,8 @@ _PACKED = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",  # one without members
 }
+#: Beginnings of files of other formats that may have the name of one of text.
+_OTHERS = {b"PAR1": ".parquet", b"\x89HDF": ".h5", b"\x93NUM": ".npy", b"ARRO": ".arrow"}
 _UNPACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
 
 #: Packed bytes that are read at a time.
@@ -50,6 +52,8 @@ def open_text(title: str, path: str | Path, options: ReadOptions) -> Iterator[Te
     try:
         with open(path, "rb") as file, _unpack(title, file) as raw:
             stream = raw if hasattr(raw, "peek") else io.BufferedReader(raw)
+            if suffix := _OTHERS.get(stream.peek(4)[:4]):
+                raise DataError(f"{title}: is no text, but seems to be a {suffix} file; call it so")
             encoding = options.encoding or _encoding_of(stream.peek(4)[:4])
             try:
                 if not codecs.lookup(encoding)._is_text_encoding:

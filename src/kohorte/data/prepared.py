@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kohorte._arrays import round_to
 from kohorte._checks import suggest
 from kohorte.data.names import (
     TEXT_KEYS,
@@ -24,7 +25,7 @@ from kohorte.data.names import (
     transforms_of,
 )
 from kohorte.data.roles import names_rows
-from kohorte.data.scaling import check_weights, fit_scaling
+from kohorte.data.scaling import Scaling, check_weights, fit_scaling
 from kohorte.data.sources import read_table
 from kohorte.data.table import Beside, Cells, Table, grid_shape
 from kohorte.data.transforms import Choices, Transformation, fit_transforms
@@ -46,6 +47,9 @@ BESIDE = {"id": "ids", "group": "groups", "carry": "carried"}
 
 #: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
 LOOKED_AT = 50_000_000
+
+#: Rows of which the spread of a feature is taken, and the part of it that rounding may be.
+_SAMPLED_ROWS, _COARSE = 10_000, 0.01
 
 #: Of larger files so many rows are looked at, where a format gives parts of a file at little cost.
 HEAD = 10_000
@@ -117,10 +121,13 @@ class PreparedData:
         """Return scaled values (..., F), or of some columns, in the units of the source.
 
         Those of a transform that cannot be undone feature by feature stay transformed, as
-        `describe` says.
+        `describe` says. Of float32 decimals are left out that it cannot hold: 0 is 0 again.
         """
         columns = list(range(len(self.names))) if columns is None else list(columns)
-        found = np.asarray(values) * self.scale[columns] + self.offset[columns]
+        values = np.asarray(values)
+        found = values * self.scale[columns] + self.offset[columns]
+        if values.dtype == np.float32:
+            found = round_to(found, np.spacing(np.abs(values)) * self.scale[columns])
         return found if self.transformation is None else self.transformation.invert(found, columns)
 
     def describe(self, column: int) -> str:
@@ -172,6 +179,26 @@ def _read(options: Mapping[str, Any], seed: int, head: int | None = None) -> Tab
     )
 
 
+def _warn_of_far(values: np.ndarray, scaling: Scaling, source: str, rows: np.ndarray) -> None:
+    """Warn of features whose values one far number brings so close that float32 loses them."""
+    step = -(-len(values) // _SAMPLED_ROWS)
+    for k, column in enumerate(np.flatnonzero(scaling.kept).tolist()):
+        entries = values[::step, column].astype(np.float64)
+        low, middle, high = np.nanquantile(entries, (0.25, 0.5, 0.75))
+        scaled = np.float32(abs(middle - scaling.offset[k]) / scaling.scale[k])
+        rounding = float(np.spacing(scaled)) * scaling.scale[k]
+        if not rounding > _COARSE * (high - low) > 0:
+            continue
+        far = np.abs(values[:, column].astype(np.float64) - middle)
+        row = int(np.nanargmax(far))
+        _LOG.warning(
+            "%s: feature %r: beside %.6g in data row %d its other values are so close together "
+            "that they are rounded to steps of %.3g, which is much beside their spread: correct "
+            "that value, or say that it stands for none (data.missing_values)",
+            *(source, scaling.names[k], values[row, column], rows[row], rounding),
+        )
+
+
 def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
     source, table = options["source"], _read(options, seed)
     beside, labels, label_names = _judge_labels(table, source, options["label"])
@@ -194,6 +221,7 @@ def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
     }
     scaling = next(iter(fitted.values()))
     features = scaling.apply(values)
+    _warn_of_far(values, scaling, source, table.rows)
     kept_sources = scaling.names
     if transformation is not None:
         transformation = transformation.keep(scaling.kept)

@@ -39,6 +39,9 @@ _BLOCK_ROWS = 1 << 10
 #: Records that tell whether the first line names the columns.
 _LOOKED_AT = 100
 
+#: Fewest columns whose names 0, 1, 2 are taken for their places.
+_LEAST_NUMBERED = 3
+
 
 class TextSource(Source):
     """A text file with one record per row, quoted as CSV is, whose first line names the columns.
@@ -124,7 +127,7 @@ class TextSource(Source):
                 f"{self.title}: has a zero byte in line 1, so it is no text in "
                 f"{options.encoding or 'UTF-8'}; set {options.section}encoding, such as {wide!r}"
             )
-        if lines and re.match(r"\s*(<!doctype|<html|<\?xml)", lines[0], re.IGNORECASE):
+        if lines and re.match(r"\s*(<!doctype|<html|<\?xml|<table)", lines[0], re.IGNORECASE):
             raise DataError(
                 f"{self.title}: is a web page and no table; download the file itself, such as by "
                 "the link called 'raw'"
@@ -211,6 +214,8 @@ class TextSource(Source):
                 f"{names.index('')} has no name; remove what stands above the line of names, or, "
                 "if this is it, name all columns"
             )
+        if _are_numbered(names, head):
+            return
         if _are_data(names):
             raise DataError(
                 f"{self.title}: line {line} holds only numbers, but must name the columns; {key} "
@@ -352,6 +357,26 @@ def _is_number(token: str) -> bool:
 def _are_data(fields: Sequence[str]) -> bool:
     """Tell whether fields are numbers, or say that one is missing, and no names."""
     return any(map(_is_number, fields)) and all(_is_number(f) or is_marker(f) for f in fields)
+
+
+def _are_numbered(names: Sequence[str], head: list[list[str]]) -> bool:
+    """Tell whether names are the places of columns from 0, as pandas writes what has no names.
+
+    There are at least three, or two above fractions. Names of rows may stand before them, and some
+    columns have names.
+    """
+    first = 0 if names[0] else 1
+    places = [k for k, name in enumerate(names[first:]) if name == str(k)]
+    others = [name for k, name in enumerate(names[first:]) if name != str(k)]
+    if any(not name or _is_number(name) or is_marker(name) for name in others):
+        return False
+    below = [[record[first + k] for record in head if len(record) == len(names)] for k in places]
+    has_fractions = all(any(_is_fraction(field) for field in column) for column in below)
+    return len(places) >= _LEAST_NUMBERED or (len(places) == 2 and has_fractions)
+
+
+def _is_fraction(text: str) -> bool:
+    return _is_number(text) and not float(text).is_integer()
 
 
 def _seem_data(names: Sequence[str], head: list[list[str]]) -> bool:

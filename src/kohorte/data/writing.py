@@ -174,7 +174,8 @@ def _write_text(path: Path, options: ReadOptions, added: Added, destination: Pat
             writer.writerow([*source.names, *names.values()])
             for row, record in enumerate(records):
                 k = entry[row]
-                writer.writerow([*record, *(("" if k < 0 else column[k]) for column in words)])
+                fields = record[: len(source.names)]  # a delimiter may end every line
+                writer.writerow([*fields, *(("" if k < 0 else column[k]) for column in words)])
 
 
 def _as_words(values: np.ndarray, options: ReadOptions) -> list[str]:

@@ -469,7 +469,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             structure = "not tested"
         else:
             p = self.p_structure_
-            word = "there are groups" if p <= self.level else "no groups beyond chance"
+            # Of a number that was given the test alone tells; a study has a level of its own.
+            found = self.n_groups_ > 1 if rule != "given" else p <= self.level
+            word = "there are groups" if found else "no groups beyond chance"
             structure = f"{word}: a table without any gives as much evidence with {p_value(p)}"
         confidence, outliers, doubtful = self._count(
             self.confidence_, self.outliers_, in_doubt(self.confidence_, self.second_share_)

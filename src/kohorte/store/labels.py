@@ -21,6 +21,9 @@ from kohorte.store.realizations import listed_realizations
 
 _LOG = logging.getLogger(__name__)
 
+#: Copies that a warning names.
+_SHOWN = 3
+
 _BLOCK = 1 << 20
 
 
@@ -46,11 +49,12 @@ class LabelArrays:
         kept = [r for r, of in enumerate(first) if r == of]
         copies = {self.ids[r]: self.ids[of] for r, of in enumerate(first) if r != of}
         if copies:
+            shown = [f"{copy} of {of}" for copy, of in list(copies.items())[:_SHOWN]]
+            more = len(copies) - len(shown)
             _LOG.warning(
-                "%d of %d realizations are copies of others and are counted once: %s",
-                len(copies),
-                len(self.ids),
-                ", ".join(f"{copy} of {of}" for copy, of in copies.items()),
+                "%d of %d realizations are copies of others and are counted once: %s%s",
+                *(len(copies), len(self.ids), ", ".join(shown)),
+                f", and {more} more; see same_as in realizations.csv" if more else "",
             )
         return LabelArrays(
             tuple(self.ids[r] for r in kept),
