@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from kohorte._text import yaml_name
 from kohorte.command import workflow
 from kohorte.command.checking import check_study
-from kohorte.command.columns import find_role, look_at
+from kohorte.command.columns import describe_values, find_role, look_at
 from kohorte.command.main import _make_parser, _split, main
 from kohorte.command.proposal import name_study
 from kohorte.command.studies import find_default, find_study
@@ -140,6 +140,17 @@ def test_skip_is_not_offered_where_a_row_has_nothing():
     text = propose_study("t.csv")[2]
     assert "miss a value of a feature, 1 all of them" in text
     assert "skip" not in text
+
+
+def test_ranges_in_names_are_no_units():
+    values = np.random.default_rng(0).random((30, 3)) * [100, 1, 1e-3] + [0, 0, 1e6]
+    names = ["score (1-100)", "width [cm]", "counter"]
+    pd.DataFrame(values, columns=names).to_csv("t.csv", index=False)
+    with open_source("t.csv", ReadOptions()) as source:
+        score, width, counter = look_at(source).columns
+    assert (score.unit, width.unit) == (None, "cm")
+    low, high = describe_values(counter).split(" to ")
+    assert 1e6 <= float(low) < float(high) < 1e6 + 1e-3
 
 
 def test_columns_of_one_stray_word_are_explained():

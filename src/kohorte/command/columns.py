@@ -187,6 +187,7 @@ def _about(source: Source, column: int) -> dict[str, Any]:
     unit = source.units.get(name)
     if unit is None and (named := _UNIT.fullmatch(name)):
         unit = named[1] or named[2]
+        unit = unit if re.search(r"[^\W\d_]|[%°‰]", unit) else None  # and no range, such as (1-100)
     is_index = name == source.ids or (column == 0 and not name)
     aside = "names the rows" if is_index else source.asides.get(name)
     title = source.titles.get(name)
@@ -397,7 +398,10 @@ def describe_values(column: Column) -> str:
         return ""
     if column.low is not None and column.high is not None:
         unit = f" {column.unit}" if column.unit else ""
-        return f"{format_number(column.low)} to {format_number(column.high)}{unit}"
+        low, high = format_number(column.low), format_number(column.high)
+        if low == high:
+            low, high = f"{column.low:.15g}", f"{column.high:.15g}"
+        return f"{low} to {high}{unit}"
     repeats = column.words and column.words[0][1] > 1
     if column.kind in ("text", "mixed") and column.n_distinct <= _FEW and repeats:
         return _quoted(column.words) + (", ..." if column.n_distinct > 3 else "")
