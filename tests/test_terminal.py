@@ -239,6 +239,21 @@ def test_logs_of_former_runs_say_nothing(clock, tmp_path):
     assert stream.getvalue().endswith("kohorte: it ended without a word; was it killed?\n")
 
 
+def test_jobs_that_an_interrupt_ends_are_no_riddle(clock, tmp_path):
+    stream = io.StringIO()
+    display = Display(stream)
+    for number, said in ((1, []), (2, ["a fault"])):
+        logs = write(tmp_path / f"{number}.log", *said, level="ERROR")
+        display.start(number, "prepare_data", logs)
+        display.fail(number, "prepare_data", logs)
+    display.give_up("Terminating processes on user request, this might take some time.")
+    display.close()
+    text = stream.getvalue()
+    assert "was it killed" not in text
+    assert "kohorte: a fault" in text
+    assert text.endswith("kohorte: interrupted; what is finished is kept, run again to go on\n")
+
+
 @pytest.fixture
 def logger(monkeypatch):
     monkeypatch.setenv(terminal.VARIABLE, "")

@@ -72,6 +72,10 @@ _NOISE += ["Shutting down", "Removing output files", "Trying to restart"]
 _KEPT = "Restored previous version of "
 _INTERRUPT = "Terminating processes on user request"
 
+#: What is said of a run that was interrupted, and of a job that gives no reason.
+_INTERRUPTED = "kohorte: interrupted; what is finished is kept, run again to go on"
+_SILENT = "it ended without a word; was it killed?"
+
 _SHOWN_WARNINGS = 20
 _REFRESH = 0.5  # seconds between looks at the logs of jobs
 _PLAIN_EVERY = 10.0  # seconds between lines of progress where there is no terminal
@@ -264,7 +268,7 @@ class Display:
             paths = [Path(log) for log in logs]
             job = self._jobs.pop(number, None) or Job(rule, stage_of(rule), paths, "", 0.0)
             self._read(job)
-            why = job_error(job.messages) or said or "it ended without a word; was it killed?"
+            why = job_error(job.messages) or said or _SILENT
             for text in job_warnings(job.messages):
                 self.warn(text)
             where = ", ".join(str(path) for path in job.logs)
@@ -287,9 +291,7 @@ class Display:
         """Take an error of Snakemake itself, or an interrupt."""
         with self._lock:
             if _INTERRUPT in text:
-                self._failures.append(
-                    "kohorte: interrupted; what is finished is kept, run again to go on"
-                )
+                self._failures.append(_INTERRUPTED)
             elif not any(noise in text for noise in _NOISE):
                 self._failures.append(text)
 
@@ -297,7 +299,10 @@ class Display:
         """Show what a run ends with: its result and warnings, or its log and why it failed."""
         self._ended.set()
         with self._lock:
-            errors = list(dict.fromkeys(line for lines in self._errors.values() for line in lines))
+            # Who interrupts a run knows what has ended the jobs that say nothing.
+            is_known = _INTERRUPTED in self._failures
+            told = [e for e in self._errors.values() if not (is_known and e[-1].endswith(_SILENT))]
+            errors = list(dict.fromkeys(line for lines in told for line in lines))
             failed = bool(errors or self._failures)
             for text in () if failed else self._last_words[:-1]:
                 self._print(text)
