@@ -81,6 +81,15 @@ def test_a_far_value_that_hides_the_others_is_told_of(tmp_path, schema, caplog):
         assert ("feature 'a': beside 1e+20 in data row 5 its other" in caplog.text) is is_told
 
 
+def test_a_feature_that_few_of_many_rows_have(tmp_path, schema):
+    values = np.random.default_rng(0).normal(size=(20_002, 2))
+    values[:, 0] = np.nan
+    values[[1, 3, 5], 0] = 1, 2, 4
+    np.save(tmp_path / "t.npy", values)
+    path = write_data(tmp_path / "data.h5", schema, source=str(tmp_path / "t.npy"), missing="skip")
+    assert store.read_data(path).n_missing == 19_999
+
+
 class TestPrepare:
     def test_gaps_are_an_error_unless_chosen(self, prepare):
         says = r"t\.csv: feature 'age', data row 0 \(line 2\): missing"

@@ -184,7 +184,10 @@ def _warn_of_far(values: np.ndarray, scaling: Scaling, source: str, rows: np.nda
     step = -(-len(values) // _SAMPLED_ROWS)
     for k, column in enumerate(np.flatnonzero(scaling.kept).tolist()):
         entries = values[::step, column].astype(np.float64)
-        low, middle, high = np.nanquantile(entries, (0.25, 0.5, 0.75))
+        entries = entries[~np.isnan(entries)]
+        if not entries.size:
+            continue
+        low, middle, high = np.quantile(entries, (0.25, 0.5, 0.75))
         scaled = np.float32(abs(middle - scaling.offset[k]) / scaling.scale[k])
         rounding = float(np.spacing(scaled)) * scaling.scale[k]
         if not rounding > _COARSE * (high - low) > 0:
