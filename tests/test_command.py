@@ -153,6 +153,12 @@ def test_ranges_in_names_are_no_units():
     assert 1e6 <= float(low) < float(high) < 1e6 + 1e-3
 
 
+def test_no_configuration_is_written_of_columns_with_one_name():
+    Path("t.csv").write_text("x,note,note\n1.5,a,b\n2.5,c,d\n3.25,e,f\n")
+    with pytest.raises(DataError, match="columns 1 and 2 are both called 'note'"):
+        propose_study("t.csv")
+
+
 def test_columns_of_one_stray_word_are_explained():
     Path("t.csv").write_text("a,b\nmm,kg\n1.5,2\n2.5,4\n3.25,8\n")
     with pytest.raises(DataError, match=r"'a' \(text: numbers, but for 'mm' \(1\)\)"):

@@ -14,7 +14,7 @@ from kohorte.command.columns import Look, listen, look_at
 from kohorte.command.proposal import name_study, propose, write_proposal
 from kohorte.command.studies import StudyFile, is_same_source, read_study, write_file
 from kohorte.data.reading import ReadOptions
-from kohorte.data.sources import open_source
+from kohorte.data.sources import check_distinct, open_source
 from kohorte.errors import ConfigError, DataError
 
 #: Keys of the section `data` that errors say how to set, and how they say it.
@@ -47,6 +47,7 @@ def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
         try:
             # What is logged of a column matters once it is chosen.
             with listen(), open_source(source, _options(reading)) as opened:
+                check_distinct(opened)
                 look = look_at(opened)
         except DataError as error:
             advised = _advised([str(error)], reading)

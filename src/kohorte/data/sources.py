@@ -496,9 +496,8 @@ def _look(
     return Table(values, names, None, None, rows, None)
 
 
-def _feature_columns(
-    source: Source, features: Sequence[str] | None, others: Collection[int | None]
-) -> list[int]:
+def check_distinct(source: Source) -> None:
+    """Raise DataError where two columns have one name."""
     twice = _first_duplicate([name for name in source.names if name])
     if twice is not None:
         positions = [i for i, name in enumerate(source.names) if name == twice]
@@ -506,6 +505,12 @@ def _feature_columns(
             f"{source.title}: columns {positions[0]} and {positions[1]} are both called {twice!r}; "
             "give each its own name"
         )
+
+
+def _feature_columns(
+    source: Source, features: Sequence[str] | None, others: Collection[int | None]
+) -> list[int]:
+    check_distinct(source)
     if features is not None:
         return [_find_column(source, "feature", name) for name in features]
     columns = [column for column in range(len(source.names)) if column not in others]
