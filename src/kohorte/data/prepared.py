@@ -121,13 +121,16 @@ class PreparedData:
         """Return scaled values (..., F), or of some columns, in the units of the source.
 
         Those of a transform that cannot be undone feature by feature stay transformed, as
-        `describe` says. Of float32 decimals are left out that it cannot hold: 0 is 0 again.
+        `describe` says. Of scaled float32 decimals are left out that it cannot hold: 0 is 0 again.
         """
         columns = list(range(len(self.names))) if columns is None else list(columns)
         values = np.asarray(values)
-        found = values * self.scale[columns] + self.offset[columns]
-        if values.dtype == np.float32:
-            found = round_to(found, np.spacing(np.abs(values)) * self.scale[columns])
+        scale, offset = self.scale[columns], self.offset[columns]
+        found = values * scale + offset
+        is_scaled = (scale != 1) | (offset != 0)
+        if values.dtype == np.float32 and is_scaled.any():
+            rounded = round_to(found, np.spacing(np.abs(values)) * scale)
+            found = np.where(is_scaled, rounded, found)
         return found if self.transformation is None else self.transformation.invert(found, columns)
 
     def describe(self, column: int) -> str:

@@ -360,7 +360,13 @@ def _leave_out_absent(run: _Run, weights: np.ndarray) -> np.ndarray:
     absent = np.isnan(run.table.sum(axis=0))
     if run.parameters.initial == "given" or not absent.any():
         return weights
-    absent[absent] = np.isnan(run.table[:, absent]).all(axis=0)
+    unmoved = np.isnan(run.table[:, absent]).all(axis=0)
+    trained = run.parameters
+    is_short = trained.epochs is None and trained.steps < len(run.table)
+    if trained.trainer != "batch" and is_short:
+        # There may be rows that no step has taken.
+        unmoved |= (weights[:, absent] == run.start[:, absent]).all(axis=0)
+    absent[absent] = unmoved
     if not absent.any():
         return weights
     if absent.all():
