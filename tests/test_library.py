@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 from kohorte import SOM, SOMEnsemble
+from kohorte._references import FEWEST
 from kohorte.analysis.profiles import profile_table
 from kohorte.errors import ConfigError, DataError
 from kohorte.figures.library import FIGURES
@@ -100,6 +101,11 @@ def test_what_is_wrong_is_told_before_maps_are_trained(chosen, message, monkeypa
     monkeypatch.setattr(SOM, "_train", lambda *a, **k: pytest.fail("a map was trained"))
     with pytest.raises(ConfigError, match=message):
         SOMEnsemble(**chosen).fit(X)
+
+
+def test_studies_have_as_many_references_at_least(schema):
+    found = schema["properties"]["structure"]["properties"]["references"]["anyOf"]
+    assert found[1]["minimum"] == FEWEST
 
 
 def test_values_to_sweep_are_any_sequence():

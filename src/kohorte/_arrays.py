@@ -18,6 +18,7 @@ _BLOCK_ENTRIES = 1 << 19
 _RESOLUTION = 1e-4
 _ROUNDING = 2.0**-23
 _SAMPLED_ROWS = 10_000
+_COARSE = 0.01  # of the interquartile range
 _FEW_ROWS = 3
 
 
@@ -128,7 +129,29 @@ def find_coarse(values: np.ndarray) -> dict[int, float]:
         low, middle, high = np.quantile(present, (0.25, 0.5, 0.75))
         step = float(np.spacing(np.float32(abs(middle))))
         is_exact = step <= 1 and bool((present == np.floor(present)).all())
-        if step > 0.01 * (high - low) and not is_exact:
+        if step > _COARSE * (high - low) and not is_exact:
+            found[column] = step
+    return found
+
+
+def find_lost(
+    values: np.ndarray, columns: np.ndarray, offset: np.ndarray, scale: np.ndarray
+) -> dict[int, float]:
+    """Return the features that scaling rounds coarsely, with the step between their numbers.
+
+    `columns` (F,) of `values` (N, F0) are to be (x - offset) / scale in float32. The step, in units
+    of the values, is more than a hundredth of the interquartile range, which is not 0.
+    """
+    found: dict[int, float] = {}
+    sampled = values[:: -(-len(values) // _SAMPLED_ROWS)][:, columns].astype(np.float64)
+    for column, entries in enumerate(sampled.T):
+        present = entries[~np.isnan(entries)]
+        if not present.size:
+            continue
+        low, middle, high = np.quantile(present, (0.25, 0.5, 0.75))
+        scaled = np.float32(abs(middle - offset[column]) / scale[column])
+        step = float(np.spacing(scaled)) * scale[column]
+        if step > _COARSE * (high - low) > 0:
             found[column] = step
     return found
 

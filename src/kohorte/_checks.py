@@ -9,6 +9,7 @@ import math
 import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
 from kohorte.errors import ConfigError, MissingExtraError
@@ -124,6 +125,11 @@ def as_alpha(alpha: Any) -> float:
             f"alpha must be at most 1, got {number}: a larger step passes the sample and diverges"
         )
     return number
+
+
+def is_real(value: Any) -> bool:
+    """Tell whether `value` is a real number of Python or NumPy, and no truth."""
+    return isinstance(value, Real) and not _is_truth(value)
 
 
 def _is_truth(value: Any) -> bool:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._arrays import is_missing
 from kohorte._checks import extra
 from kohorte.maps.parameters import PARAMETERS, without_effect
 
@@ -185,7 +186,7 @@ def describe_setting(setting: pd.Series, word: Callable[[str], str] = str) -> st
     if swept.empty:
         return "the only setting"
     known = {word(str(name)): value for name, value in swept.items()}
-    texts = [f"{name} {_text(value)}" for name, value in known.items() if not _is_none(value)]
+    texts = [f"{name} {_text(value)}" for name, value in known.items() if not is_missing(value)]
     return ", ".join(texts or [f"{name} none" for name in known])
 
 
@@ -221,7 +222,7 @@ def describe_choice(
 def _effective(parameters: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the named columns of a table of parameters, None where a value has no effect."""
     rows = [
-        {str(name): None if _is_none(value) else value for name, value in row.items()}
+        {str(name): None if is_missing(value) else value for name, value in row.items()}
         for row in parameters.to_dict("records")
     ]
     # The sides of a lattice are numbers here, also those that were found with these two.
@@ -260,10 +261,6 @@ def _distances(errors: np.ndarray, among: np.ndarray) -> np.ndarray:
 def _short(value: float) -> float:
     """Twelve digits: means that differ only in the rounding of their sums are equal."""
     return float(f"{value:.12g}")
-
-
-def _is_none(value: object) -> bool:
-    return value is None or value != value  # a table knows no other way to say none than NaN
 
 
 def _text(value: object) -> str:

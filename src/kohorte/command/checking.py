@@ -16,7 +16,7 @@ from kohorte._references import list_tables
 from kohorte._text import yaml_name
 from kohorte.analysis.prediction import reading_of
 from kohorte.command.columns import Column, Look, describe_mixture, find_role, listen, look_at
-from kohorte.data.labels import UNSEEN, open_labels
+from kohorte.data.labels import UNSEEN, negative_id, open_labels
 from kohorte.data.names import feature_sets, find_file, is_file, locate, named_features
 from kohorte.data.prepared import LOOKED_AT, PreparedData, comes_in_parts, prepare_data
 from kohorte.data.reading import ReadOptions, Source
@@ -403,11 +403,7 @@ def _check_labels(found: Findings, config: Mapping[str, Any], n_rows: int) -> in
             known = UNSEEN if section["noise"] is None and labels.n_missing else section["noise"]
             low = int(np.min(labels.array[: LOOKED_AT // labels.array.dtype.itemsize]))
             if low < 0 and low != known:
-                raise DataError(
-                    f"{path}: holds the negative id {low}; where it marks points that a "
-                    f"realization leaves out, set realizations.noise: {low}, else give such points "
-                    "an id of their own"
-                )
+                raise negative_id(path, low, has_gaps=False)
             return len(labels.array)
 
     for path in section["labels"] or ():

@@ -316,6 +316,11 @@ def _words_of(name: str) -> list[str]:
     return [word for word in re.split(r"[\W\d_]+", apart.lower()) if word]
 
 
+def _has_few(column: Column) -> bool:
+    """Tell whether a column has few values, each of which could be one of many rows."""
+    return 2 <= column.n_distinct <= min(_FEW, (column.n_rows - column.n_missing) // 2)
+
+
 def _role_of_number(column: Column) -> str:
     """Return what a column of numbers is by its name: date, coordinate, class, group or feature.
 
@@ -327,9 +332,8 @@ def _role_of_number(column: Column) -> str:
     for role, known in (("date", _TIMES), ("coordinate", _PLACES)):
         if set(words) & (known - _AMBIGUOUS) or (most and most <= known):
             return role
-    few = 2 <= column.n_distinct <= min(_FEW, (column.n_rows - column.n_missing) // 2)
     head = ([word for word in words if word not in _IDS | {"code"}] or words or [""])[-1]
-    if column.is_whole and few and head in (_CLASSES | _GROUPS) - _SIZES:
+    if column.is_whole and _has_few(column) and head in (_CLASSES | _GROUPS) - _SIZES:
         return "class" if head in _CLASSES else "group"
     return "feature"
 
@@ -341,7 +345,6 @@ def find_role(column: Column) -> tuple[str, str]:
     or, where the source says so, other.
     """
     words, rows = set(_words_of(column.name)), column.n_rows - column.n_missing
-    few = 2 <= column.n_distinct <= min(_FEW, rows // 2)
     if column.kind == "empty":
         return "constant", "no value at all"
     if column.is_constant:
@@ -356,7 +359,7 @@ def find_role(column: Column) -> tuple[str, str]:
     if column.kind == "text":
         if column.n_distinct == rows and column.n_missing == 0:
             return "identifier", ""
-        if few:
+        if _has_few(column):
             return (
                 "class" if words & _CLASSES else "group" if words & _GROUPS else "class or group"
             ), ""

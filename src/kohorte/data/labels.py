@@ -196,11 +196,16 @@ def _encode_names(
     return OpenedLabels(ids, int(np.count_nonzero(absent)))
 
 
-def negative_id(title: str, value: int) -> DataError:
-    """Make the error for an id that is negative, where others of the study are missing."""
+def negative_id(title: str, value: int, *, has_gaps: bool = True) -> DataError:
+    """Make the error for an id that is negative, by default where others of the study are missing.
+
+    Without gaps such points may be given an id of their own.
+    """
+    why = ", and labels are missing" if has_gaps else ""
+    other = "" if has_gaps else ", else give such points an id of their own"
     return DataError(
-        f"{title}: holds the negative id {value}, and labels are missing; where it marks points "
-        f"that a realization leaves out, set realizations.noise: {value}"
+        f"{title}: holds the negative id {value}{why}; where it marks points that a realization "
+        f"leaves out, set realizations.noise: {value}{other}"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kohorte._arrays import round_to
+from kohorte._arrays import find_lost, round_to
 from kohorte._checks import suggest
 from kohorte.data.names import (
     TEXT_KEYS,
@@ -47,9 +47,6 @@ BESIDE = {"id": "ids", "group": "groups", "carry": "carried"}
 
 #: Bytes of a file, or points of a generated table, that are read to look for faults beforehand.
 LOOKED_AT = 50_000_000
-
-#: Rows of which the spread of a feature is taken, and the part of it that rounding may be.
-_SAMPLED_ROWS, _COARSE = 10_000, 0.01
 
 #: Of larger files so many rows are looked at, where a format gives parts of a file at little cost.
 HEAD = 10_000
@@ -184,24 +181,15 @@ def _read(options: Mapping[str, Any], seed: int, head: int | None = None) -> Tab
 
 def _warn_of_far(values: np.ndarray, scaling: Scaling, source: str, rows: np.ndarray) -> None:
     """Warn of features whose values one far number brings so close that float32 loses them."""
-    step = -(-len(values) // _SAMPLED_ROWS)
-    for k, column in enumerate(np.flatnonzero(scaling.kept).tolist()):
-        entries = values[::step, column].astype(np.float64)
-        entries = entries[~np.isnan(entries)]
-        if not entries.size:
-            continue
-        low, middle, high = np.quantile(entries, (0.25, 0.5, 0.75))
-        scaled = np.float32(abs(middle - scaling.offset[k]) / scaling.scale[k])
-        rounding = float(np.spacing(scaled)) * scaling.scale[k]
-        if not rounding > _COARSE * (high - low) > 0:
-            continue
-        far = np.abs(values[:, column].astype(np.float64) - middle)
-        row = int(np.nanargmax(far))
+    columns = np.flatnonzero(scaling.kept)
+    for k, step in find_lost(values, columns, scaling.offset, scaling.scale).items():
+        column = values[:, columns[k]].astype(np.float64)
+        row = int(np.nanargmax(np.abs(column - scaling.offset[k])))
         _LOG.warning(
             "%s: feature %r: beside %.6g in data row %d its other values are so close together "
             "that they are rounded to steps of %.3g, which is much beside their spread: correct "
             "that value, or say that it stands for none (data.missing_values)",
-            *(source, scaling.names[k], values[row, column], rows[row], rounding),
+            *(source, scaling.names[k], column[row], rows[row], step),
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kohorte._arrays import is_missing
 from kohorte._checks import suggest
 from kohorte._text import visible, yaml_name
 from kohorte.data.reading import LARGEST_WHOLE, Source, decode_text, whole_digits
@@ -305,7 +306,7 @@ def _entry_text(value: Any) -> str:
 
     What would act on a terminal or page is written out.
     """
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
+    if is_missing(value):
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_WHOLE:
         return str(int(value))

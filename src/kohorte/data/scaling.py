@@ -4,13 +4,12 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte._arrays import SMALLEST_SPREAD, find_centers
-from kohorte._checks import suggest
+from kohorte._checks import is_real, suggest
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -113,7 +112,8 @@ def fit_scaling(
     factors = _weights_in_order(weights, names)
     n_features = len(names)
     offset, scale = np.empty(n_features), np.empty(n_features)
-    kept = np.ones(n_features, dtype=bool)
+    kept, spread = np.ones(n_features, dtype=bool), np.zeros(n_features)
+    is_free = method == "none" or bool(weights)  # any other has a spread of about 1
     for index, name in enumerate(names):
         # One contiguous float64 column at a time: NumPy then sums pairwise, which it does not
         # along the first axis, and memory holds no float64 copy of the whole table.
@@ -124,6 +124,9 @@ def fit_scaling(
                 raise DataError(f"{fault}; leave it out, or set constant_features to 'drop'")
             _LOG.warning("%s; dropped", fault)
             kept[index] = False
+        elif is_free:
+            with np.errstate(over="ignore"):
+                spread[index] = np.nanmax(column) - np.nanmin(column)
     if not kept.any():
         raise DataError(f"all {n_features} features are constant: {', '.join(names)}")
     with np.errstate(over="ignore"):
@@ -135,17 +138,14 @@ def fit_scaling(
             f"feature {name!r}: its scale divided by its weight {weights[name]:g} leaves the range "
             "of numbers; choose another weight or other units"
         )
-    spread = np.zeros(n_features)
-    if method == "none" or weights:  # any other has a spread of about 1
+    if is_free:
         with np.errstate(over="ignore"):
-            for index in np.flatnonzero(kept).tolist():
-                column = values[:, index].astype(np.float64)
-                spread[index] = (np.nanmax(column) - np.nanmin(column)) / scale[index]
-        if spread.max() < SMALLEST_SPREAD:
+            most = float((spread[kept] / scale[kept]).max())
+        if most < SMALLEST_SPREAD:
             raise DataError(
-                f"no feature varies by more than {spread.max():.3g} when scaled by {method!r}, and "
-                "squares of that are lost in float32; choose another scaling, other units, or "
-                "larger weights"
+                f"no feature varies by more than {most:.3g} when scaled by {method!r}, and squares "
+                "of that are lost in float32; choose another scaling, other units, or larger "
+                "weights"
             )
     return Scaling(
         method=method,
@@ -161,8 +161,7 @@ def check_weights(weights: Mapping[str, float], names: Sequence[str]) -> None:
     for name, weight in weights.items():
         if name not in names:
             raise ConfigError(f"weights: no feature {name!r}; {suggest(str(name), names)}")
-        is_number = isinstance(weight, Real) and not isinstance(weight, bool)
-        if not (is_number and math.isfinite(weight) and weight > 0):
+        if not (is_real(weight) and math.isfinite(weight) and weight > 0):
             raise ConfigError(
                 f"weights: the weight of {name!r} must be a finite number above 0, got {weight!r}"
             )

@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from kohorte._checks import choose, choose_name
+from kohorte._checks import choose, choose_name, is_real
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.ensemble.tree import RULES, build_tree, count_groups, cut_for_points, cut_tree
 from kohorte.errors import ConfigError
@@ -82,8 +81,7 @@ def check_choice(groups: int | str, consensus: str) -> str:
         return rules[0]
     if isinstance(groups, str):
         return choose_name(rules, groups, f"rule for groups of consensus {consensus!r}")
-    is_number = isinstance(groups, Real) and not isinstance(groups, bool)
-    if not is_number or not math.isfinite(groups) or int(groups) != groups or groups < 1:
+    if not is_real(groups) or not math.isfinite(groups) or int(groups) != groups or groups < 1:
         raise ConfigError(f"groups must be 'auto' or a positive whole number, not {groups!r}")
     return "given"
 

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kohorte._arrays import find_missing, is_missing
+from kohorte._checks import is_real
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
@@ -78,8 +78,7 @@ class LabelSet:
 
     def slab_size(self, slab: int | None = None, max_bytes: int = MAX_BYTES) -> int:
         """Points per slab: as asked for, or as many as the memory budget allows."""
-        is_number = isinstance(slab, Real) and not isinstance(slab, bool)
-        if slab is not None and not (is_number and slab >= 1 and slab == int(slab)):
+        if slab is not None and not (is_real(slab) and slab >= 1 and slab == int(slab)):
             raise ConfigError(f"slab must be a positive number of points, not {slab!r}")
         bytes_per_point = 2 * sum(source.dtype.itemsize for source in self.sources)
         allowed = int(max_bytes) // bytes_per_point

@@ -11,11 +11,10 @@ are float64, computed in a fixed order from exact counts.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from kohorte._checks import choose
+from kohorte._checks import choose, is_real
 from kohorte.ensemble.overlaps import Overlaps
 from kohorte.errors import ConfigError, DataError
 
@@ -136,8 +135,7 @@ def rank_clusters(values: np.ndarray) -> np.ndarray:
 
 def check_threshold(threshold: float) -> None:
     """Raise ConfigError for a threshold of `separate` that is no number below 0."""
-    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
-    if not (is_number and threshold < 0):
+    if not (is_real(threshold) and threshold < 0):
         raise ConfigError(f"threshold must be a number below 0, not {threshold!r}")
 
 

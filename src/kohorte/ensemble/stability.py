@@ -4,11 +4,10 @@ Everything here follows from the contingency counts: no point is touched.
 """
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from kohorte._checks import as_count
+from kohorte._checks import as_count, is_real
 from kohorte._portable import product
 from kohorte.ensemble.overlaps import Overlaps, check_each
 from kohorte.ensemble.significance import gsum, gsum_by_realization, rank_clusters
@@ -180,5 +179,5 @@ def cluster_recovery(overlaps: Overlaps) -> np.ndarray:
 def check_draws(draws: int, level: float) -> None:
     """Raise ConfigError unless draws is a positive whole number and 0 < level < 1."""
     as_count(draws, "the number of draws", 1)
-    if not (isinstance(level, Real) and 0 < level < 1):
+    if not (is_real(level) and 0 < level < 1):
         raise ConfigError(f"level must lie between 0 and 1, not {level!r}")

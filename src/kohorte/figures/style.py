@@ -38,6 +38,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from kohorte._arrays import is_missing
 from kohorte._checks import as_number, choose
 from kohorte._files import replacing
 from kohorte.errors import ConfigError
@@ -408,7 +409,7 @@ class Powers(LogFormatterSciNotation):
 
 def value_label(value: object) -> str:
     """Write a swept value as a person does: 0.5, 10,000, 2e6, true, none, or a shortened text."""
-    if value is None or value != value:  # a table knows no other way to say "none" than NaN
+    if is_missing(value):  # a table knows no other way to say "none" than NaN
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
