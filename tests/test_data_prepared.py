@@ -14,8 +14,13 @@ from workflow_project import rewriting
 
 from kohorte import store
 from kohorte._arrays import round_to
+from kohorte.data import prepared
+from kohorte.data.prepared import prepare_data
+from kohorte.data.reading import ReadOptions
+from kohorte.data.sources import open_source
 from kohorte.errors import ConfigError, DataError
 from kohorte.provenance import digest_of
+from kohorte.study.config import check_config
 
 TABLE = """\
 name,height,girth,age,kind
@@ -88,6 +93,24 @@ def test_a_feature_that_few_of_many_rows_have(tmp_path, schema):
     np.save(tmp_path / "t.npy", values)
     path = write_data(tmp_path / "data.h5", schema, source=str(tmp_path / "t.npy"), missing="skip")
     assert store.read_data(path).n_missing == 19_999
+
+
+def test_a_large_table_stays_in_files(tmp_path, schema, monkeypatch):
+    values = np.random.default_rng(0).normal(size=(20_000, 3)).astype(np.float32)
+    path = tmp_path / "t.npy"
+    np.save(path, values)
+    options = check_config({"study": "a", "data": {"source": str(path)}}, schema)["data"]
+    plain = prepare_data(options, seed=1)
+    monkeypatch.setattr(prepared, "_LARGE", 1000)
+    assert type(prepare_data(options, seed=1).features) is np.ndarray
+    with open_source(str(path), ReadOptions(mapped=True)) as source:
+        assert not source.read(range(3), np.arange(20_000)).flags.owndata
+    mapped = prepare_data(options, seed=1, scratch=tmp_path / "features")
+    assert isinstance(mapped.features, np.memmap)
+    assert mapped.digest == plain.digest
+    store.write_data(tmp_path / "data.h5", mapped)
+    written = store.read_data(tmp_path / "data.h5")
+    np.testing.assert_array_equal(written.features, plain.features)
 
 
 class TestPrepare:

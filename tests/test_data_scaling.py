@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from kohorte import _arrays
 from kohorte.data import scaling as scaling_module
 from kohorte.data.scaling import SCALINGS, fit_scaling
 from kohorte.errors import ConfigError, DataError
@@ -136,7 +137,7 @@ def test_scaled_moments(values):
 def test_blocks_change_nothing(values, method, block):
     fitted = fit_or_assume(values, method)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scaling_module, "_BLOCK_ROWS", block)
+        patch.setattr(_arrays, "_BLOCK_ENTRIES", block * values.shape[1])
         in_blocks = fitted.apply(np.asfortranarray(values))
     np.testing.assert_array_equal(in_blocks, fitted.apply(values))
 
@@ -299,7 +300,8 @@ def test_shapes_must_fit():
 
 
 def test_memory_is_a_fraction_of_a_float64_copy(monkeypatch):
-    monkeypatch.setattr(scaling_module, "_BLOCK_ROWS", 1 << 12)
+    monkeypatch.setattr(_arrays, "_BLOCK_ENTRIES", 1 << 15)
+    monkeypatch.setattr(scaling_module, "_SUMMED", 1 << 12)
     values = np.random.default_rng(2).normal(size=(300_000, 8)).astype(np.float32)
     names = [f"f{i}" for i in range(8)]
     tracemalloc.start()
@@ -310,6 +312,24 @@ def test_memory_is_a_fraction_of_a_float64_copy(monkeypatch):
     while_applying = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     float64_copy = values.size * 8
-    # A few float64 columns of eight; the result, the map of finite values, and blocks.
-    assert while_fitting < 0.55 * float64_copy
-    assert while_applying < scaled.nbytes + values.size + 0.1 * float64_copy
+    # A float64 column of eight, which of its values are missing, and blocks; the result and blocks.
+    assert while_fitting < 0.2 * float64_copy
+    assert while_applying < scaled.nbytes + 0.05 * float64_copy
+
+
+@pytest.mark.parametrize("n", [1, 7, 4096, 4097, 70_001])
+def test_sums_in_parts_are_those_of_numpy(monkeypatch, n):
+    monkeypatch.setattr(scaling_module, "_SUMMED", 1 << 9)
+    column = np.random.default_rng(n).normal(3, 2, n) ** 3
+    deviations = column - column.mean()
+    _, exponent = np.frexp(np.abs(deviations).max())
+    squares = np.ldexp(deviations, -exponent) ** 2
+    expected = column.mean(), np.ldexp(np.sqrt(squares.mean()), exponent)
+    assert SCALINGS["standard"](column) == expected
+
+
+def test_a_result_mapped_from_a_file(tmp_path):
+    fitted = fit_scaling(TABLE, ["a", "b"])
+    mapped = fitted.apply(TABLE, tmp_path / "features")
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, fitted.apply(TABLE))

@@ -1,5 +1,6 @@
 """Checks and conversions of the arrays that public functions take."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,25 @@ def round_to(values: npt.NDArray[np.float64], steps: np.ndarray) -> npt.NDArray[
         coarse = np.rint(values / tens) * tens + 0.0
     rounded = np.where(digits >= 0, fine, coarse)
     return np.where((digits <= 22) & np.isfinite(rounded), rounded, values)
+
+
+def blocks_of(values: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the first row and the rows of blocks of a table (N, F), to look at one at a time."""
+    n_rows = max(1, _BLOCK_ENTRIES // values.shape[1])
+    for start in range(0, values.shape[0], n_rows):
+        yield start, values[start : start + n_rows]
+
+
+def find_first(
+    values: np.ndarray, test: Callable[[np.ndarray], np.ndarray]
+) -> tuple[int, int] | None:
+    """Return row and column of the first entry of (N, F) for which the test is true, if any is."""
+    for start, block in blocks_of(values):
+        found = test(block)
+        if found.any():
+            row, column = divmod(int(np.argmax(found)), values.shape[1])
+            return start + row, column
+    return None
 
 
 def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:
@@ -193,9 +213,7 @@ def as_points(
         )
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    n_rows = max(1, _BLOCK_ENTRIES // array.shape[1])
-    for start in range(0, array.shape[0], n_rows):
-        block = array[start : start + n_rows]
+    for start, block in blocks_of(array):
         # Extrema are found fast, and NaN is one of them: it fails both comparisons.
         if block.max() <= LARGEST_VALUE and block.min() >= -LARGEST_VALUE:
             continue

@@ -54,7 +54,7 @@ def open_npy(title: str, path: str | Path, options: ReadOptions) -> Iterator[Sou
     if array.dtype.names:
         yield ColumnSource(title, fields_of(title, array), options)
     else:
-        yield ArraySource(title, array)
+        yield ArraySource(title, array, mapped=options.mapped)
 
 
 def open_npy_array(title: str, path: str | Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kohorte._arrays import find_lost, round_to
+from kohorte._arrays import blocks_of, find_lost, round_to
 from kohorte._checks import suggest
 from kohorte.data.names import (
     TEXT_KEYS,
@@ -50,6 +50,9 @@ LOOKED_AT = 50_000_000
 
 #: Of larger files so many rows are looked at, where a format gives parts of a file at little cost.
 HEAD = 10_000
+
+#: Bytes of features from which on they are not held in memory where there is a file for them.
+_LARGE = 1 << 28
 _TEXT = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat", ".arff")
 _BY_PARTS = (".npy", ".h5", ".hdf5", ".parquet", ".feather", ".arrow", ".nc", ".nc4", ".zarr")
 
@@ -155,15 +158,18 @@ class PreparedData:
         )
 
 
-def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
+def prepare_data(
+    options: Mapping[str, Any], *, seed: int, scratch: Path | None = None
+) -> PreparedData:
     """Read, check and scale a table as the section `data` of the configuration says.
 
     `options`: the section, with all of its keys; `seed`: seed of the random sample of rows, where
-    one is taken. Raises DataError: the source cannot be used, or a row misses every feature;
-    ConfigError: a key that does not suit the source.
+    one is taken; `scratch`: a file that a large table of features is mapped from. Raises DataError:
+    the source cannot be used, or a row misses every feature; ConfigError: a key that does not suit
+    the source.
     """
     with _collected_warnings() as warnings:
-        data = _prepare(options, seed)
+        data = _prepare(options, seed, scratch)
     # Of a source that is an absolute path only the name is kept.
     source, name = str(options["source"]), portable_path(str(options["source"]))
     notes = dict.fromkeys(warning.removeprefix(f"{source}: ") for warning in warnings)
@@ -173,10 +179,9 @@ def prepare_data(options: Mapping[str, Any], *, seed: int) -> PreparedData:
 def _read(options: Mapping[str, Any], seed: int, head: int | None = None) -> Table:
     reading = {name: options[name] for name in _READING if name in options}
     columns: dict[str, Any] = {argument: options.get(key) for key, argument in BESIDE.items()}
-    features = named_features(options)
-    return read_table(
-        options["source"], features=features, seed=seed, head=head, **reading, **columns
-    )
+    columns["features"] = named_features(options)
+    # What is scaled is a table of its own.
+    return read_table(options["source"], seed=seed, head=head, mapped=True, **reading, **columns)
 
 
 def _warn_of_far(values: np.ndarray, scaling: Scaling, source: str, rows: np.ndarray) -> None:
@@ -193,7 +198,7 @@ def _warn_of_far(values: np.ndarray, scaling: Scaling, source: str, rows: np.nda
         )
 
 
-def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
+def _prepare(options: Mapping[str, Any], seed: int, scratch: Path | None) -> PreparedData:
     source, table = options["source"], _read(options, seed)
     beside, labels, label_names = _judge_labels(table, source, options["label"])
     values, names, weights = table.values, table.names, options["weights"]
@@ -214,7 +219,8 @@ def _prepare(options: Mapping[str, Any], seed: int) -> PreparedData:
         for method in scalings(options)
     }
     scaling = next(iter(fitted.values()))
-    features = scaling.apply(values)
+    is_large = values.shape[0] * len(scaling.names) * 4 > _LARGE
+    features = scaling.apply(values, scratch if is_large else None)
     _warn_of_far(values, scaling, source, table.rows)
     kept_sources = scaling.names
     if transformation is not None:
@@ -346,11 +352,15 @@ def comes_in_parts(path: Path) -> bool:
 
 def _count_missing(features: np.ndarray, rows: np.ndarray, source: str) -> int:
     # Constant features are left out by now: a row may have lost its only values with them.
-    absent = np.isnan(features)
-    empty = absent.all(axis=1)
-    if empty.any():
-        raise DataError(
-            f"{source}: data row {rows[np.argmax(empty)]}: every feature is missing; leave the row "
-            "out, or set missing to 'drop'"
-        )
-    return int(np.count_nonzero(absent))
+    missing = 0
+    for start, block in blocks_of(features):
+        absent = np.isnan(block)
+        empty = absent.all(axis=1)
+        if empty.any():
+            row = rows[start + int(np.argmax(empty))]
+            raise DataError(
+                f"{source}: data row {row}: every feature is missing; leave the row out, or set "
+                "missing to 'drop'"
+            )
+        missing += int(np.count_nonzero(absent))
+    return missing

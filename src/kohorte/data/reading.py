@@ -113,6 +113,7 @@ class ReadOptions:
     features: tuple[str, ...] | None = None
     label: str | None = None
     beside: tuple[str, ...] = ()  # other columns that are no features
+    mapped: bool = False  # whether a table may stay in a file that it lies in
     feature_dataset: str = "features"
     names_dataset: str | None = "names"
     delimiter: str | None = None
@@ -277,9 +278,12 @@ class MarkedSource(Source):
 
 def _quiet(values: np.ndarray) -> np.ndarray:
     """Return floats with NaN that does not signal for NaN that would, which damaged files hold."""
-    if values.dtype.kind != "f":
+    if values.dtype.kind != "f" or not values.size:
         return values
     with np.errstate(invalid="ignore"):
+        # What is mapped from a file stays there where no number is NaN.
+        if not values.flags.writeable and not np.isnan(values.min()):
+            return values
         return np.multiply(values, 1, out=values if values.flags.writeable else None)
 
 
@@ -287,7 +291,8 @@ class ArraySource(Source):
     """A source that is one (N, F) array: in memory, mapped from a file, or an HDF5 dataset.
 
     `title` and `part`, such as "dataset 'features'", say in error messages where the array lies.
-    Without `names` the F columns are called feature_0, feature_1, ...
+    Without `names` the F columns are called feature_0, feature_1, ... If `mapped`, all of an array
+    that lies in a file as a table would is not read into memory.
     """
 
     def __init__(
@@ -296,8 +301,9 @@ class ArraySource(Source):
         array: np.ndarray | h5py.Dataset,
         names: Sequence[str] | None = None,
         part: str = "array",
+        mapped: bool = False,
     ) -> None:
-        self.title = title
+        self.title, self._mapped = title, mapped
         shape = array.shape
         if shape is None or len(shape) != 2:
             raise DataError(
@@ -361,11 +367,21 @@ class ArraySource(Source):
         everything = len(rows) == self.n_rows and list(columns) == list(range(self._n_columns))
         # Numbers beyond the range of float64 become infinite, which is refused with their place.
         with damages(self.title), np.errstate(all="ignore"):
-            if everything and type(self._array) is np.ndarray:
+            if everything and (type(self._array) is np.ndarray or self._stays_mapped(dtype)):
                 return np.ascontiguousarray(self._array, dtype=dtype)
             out = np.empty((len(rows), len(columns)), dtype=dtype)
             gather_rows(self._array, rows, columns, out)
         return out
+
+    def _stays_mapped(self, dtype: np.dtype) -> bool:
+        array = self._array
+        return (
+            self._mapped
+            and isinstance(array, np.memmap)
+            and array.dtype == dtype
+            and array.flags.c_contiguous
+            and array.flags.aligned
+        )
 
     def read_column(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Read one column in the type of the array."""

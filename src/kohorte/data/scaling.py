@@ -4,16 +4,18 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import SMALLEST_SPREAD, find_centers
+from kohorte._arrays import SMALLEST_SPREAD, blocks_of, find_centers, find_first
 from kohorte._checks import is_real, suggest
 from kohorte.errors import ConfigError, DataError
 
 _LOG = logging.getLogger(__name__)
-_BLOCK_ROWS = 1 << 16
+#: Most values whose sum is left to NumPy, so that steps in between are small.
+_SUMMED = 1 << 17
 CONSTANT_FEATURES = ("error", "drop")
 
 
@@ -27,12 +29,13 @@ class Scaling:
     scale: np.ndarray  # (F,) float64, > 0, in the units of the features, weights included
     kept: np.ndarray  # (F0,) bool, which of the F0 features of the table are kept; F of them are
 
-    def apply(self, values: np.ndarray) -> np.ndarray:
+    def apply(self, values: np.ndarray, scratch: Path | None = None) -> np.ndarray:
         """Scale (N, F0) values in the units of the table to (N, F) contiguous float32.
 
         Computed in float64 and rounded once, in blocks, so that no float64 copy of a large table is
-        made. Missing values stay NaN. Raises DataError: `values` has another number of features, or
-        leaves the range of float32.
+        made. Missing values stay NaN. With `scratch` the result is mapped from a new file of that
+        name. Raises DataError: `values` has another number of features, or leaves the range of
+        float32.
         """
         values = np.asarray(values)
         if values.dtype == object:
@@ -43,19 +46,23 @@ class Scaling:
                 f"so it needs values of shape (rows, {len(self.kept)}), got {values.shape}"
             )
         columns = np.flatnonzero(self.kept)
-        out = np.empty((len(values), len(columns)), dtype=np.float32)
-        for start in range(0, len(values), _BLOCK_ROWS):
-            block = values[start : start + _BLOCK_ROWS]
+        shape = len(values), len(columns)
+        out: np.ndarray = (
+            np.empty(shape, np.float32)
+            if scratch is None
+            else np.memmap(scratch, np.float32, "w+", shape=shape)
+        )
+        for start, block in blocks_of(values):
             chosen = block if self.kept.all() else block[:, columns]
             scaled = chosen - self.offset
             scaled /= self.scale
             # Sources write NaN in different bits; equal tables shall have equal digests.
             scaled[np.isnan(scaled)] = np.nan
             with np.errstate(over="ignore"):
-                out[start : start + _BLOCK_ROWS] = scaled
-        infinite = np.isinf(out)
-        if infinite.any():
-            row, column = divmod(int(np.argmax(infinite)), len(columns))
+                out[start : start + len(block)] = scaled
+        infinite = find_first(out, np.isinf)
+        if infinite is not None:
+            row, column = infinite
             raise DataError(
                 f"feature {self.names[column]!r}, row {row}: "
                 f"{values[row, columns[column]]} scaled by {self.method!r} is not a finite "
@@ -127,6 +134,7 @@ def fit_scaling(
         elif is_free:
             with np.errstate(over="ignore"):
                 spread[index] = np.nanmax(column) - np.nanmin(column)
+        del column  # before the next one is made
     if not kept.any():
         raise DataError(f"all {n_features} features are constant: {', '.join(names)}")
     with np.errstate(over="ignore"):
@@ -230,10 +238,19 @@ def _mean_and_deviation(column: np.ndarray) -> tuple[float, float]:
     range.
     """
     mean = column.mean()
-    deviations = column - mean
-    _, exponent = np.frexp(np.abs(deviations).max())
-    deviations = np.ldexp(deviations, -exponent)
-    return mean, np.ldexp(np.sqrt(np.mean(deviations * deviations)), exponent)
+    _, exponent = np.frexp(max(mean - column.min(), column.max() - mean))
+    variance = _sum_squares(column, mean, -exponent) / column.size
+    return mean, np.ldexp(np.sqrt(variance), exponent)
+
+
+def _sum_squares(column: np.ndarray, mean: float, exponent: int) -> float:
+    """Return the sum of squared deviations, times 2^(2 exponent), pairwise as NumPy sums."""
+    if column.size <= _SUMMED:
+        deviations = np.ldexp(column - mean, exponent)
+        return (deviations * deviations).sum()
+    half = column.size // 2
+    half -= half % 8
+    return _sum_squares(column[:half], mean, exponent) + _sum_squares(column[half:], mean, exponent)
 
 
 def _two_sigma(column: np.ndarray) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import find_coarse
+from kohorte._arrays import find_coarse, find_first
 from kohorte._checks import suggest
 from kohorte._text import column_name
 from kohorte.data.missing import describe_codes, find_codes, find_no_measure
@@ -84,6 +84,7 @@ def read_table(
     least_rows: int = 2,
     lenient: bool = False,
     head: int | None = None,
+    mapped: bool = False,
 ) -> Table:
     """Read features, and the ground truth where there is one, from any source.
 
@@ -171,6 +172,8 @@ def read_table(
         Look for faults in names, shape and the first rows, this many at most, in a time that does
         not grow with the file; labels are not read, and values only of arrays and plain text. None
         reads all.
+    mapped
+        .npy: whether the values may be mapped from the file, read-only, and change with it.
     """
     title = os.fspath(source)
     reader, place = _find_reader(title)
@@ -204,6 +207,7 @@ def read_table(
         comment=comment,
         header=header,
         encoding=encoding,
+        mapped=mapped,
     )
     if head is not None:
         whole = reader.is_text and stride == 1 and sample is None
@@ -539,11 +543,13 @@ def _check_values(
     source: Source, values: np.ndarray, columns: list[int], rows: np.ndarray, missing: str
 ) -> None:
     """Refuse infinite values, and missing ones if `missing` is "error"."""
-    unusable = ~np.isfinite(values) if missing == "error" else np.isinf(values)
-    if not unusable.any():
+    found = find_first(
+        values, np.isinf if missing != "error" else lambda block: ~np.isfinite(block)
+    )
+    if found is None:
         return
-    index, position = divmod(int(np.argmax(unusable)), len(columns))
-    value, column = values[index, position], columns[position]
+    index, column = found[0], columns[found[1]]
+    value = values[found]
     if np.isnan(value):
         entry = source.entry(column, int(rows[index]))
         is_code = isinstance(entry, int | float | np.number) and not np.isnan(entry)
