@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
-from kohorte.analysis.boundaries import boundary_table, find_neighbours, gap_p, group_lifts
+from kohorte.analysis.boundaries import (
+    boundary_table,
+    find_neighbours,
+    gap_p,
+    group_lifts,
+    spread_ties,
+)
 from kohorte.ensemble.overlaps import count_overlaps
 
 
@@ -53,12 +60,38 @@ def test_level_of_gap():
     assert below <= 6  # of a test that is not conservative, as this is, more had a chance of 3 %
 
 
+def test_rounded_numbers_have_no_gap_between_their_values():
+    """Whole numbers of one peak cut in two have no gap; whole numbers of two blobs have one."""
+    below = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        counts = rng.poisson(3, (400, 2)).astype(np.float32)
+        cut = counts[:, 0] > 2
+        below += gap_p(counts[cut], counts[~cut]) < 0.05
+    assert below <= 3
+    blobs = [np.round(rng.normal(centre, 2, (100, 2))) for centre in (0, 14)]
+    assert gap_p(*blobs) < 0.001
+
+
+def test_ties_are_spread_over_half_of_the_way_to_the_next_value():
+    values = np.array([0, 0, 0, 1, 1, 1 + 1e-9, 5, 5, 5, 6, 6, 6.0])[:, None]
+    spread = spread_ties(values, np.random.default_rng(0))
+    moved = np.abs(spread - values)
+    assert (moved <= 0.5 + 1e-6).all()
+    assert (moved > 0).all()
+    assert np.unique(spread).size == 12
+    assert_array_equal(spread, spread_ties(values, np.random.default_rng(0)))
+    distinct = np.arange(12.0)[:, None]
+    assert_array_equal(spread_ties(distinct, np.random.default_rng(0)), distinct)
+
+
 def test_constant_and_missing():
     """Points that do not vary, or miss values, give a table and no error."""
     labels = np.repeat([0, 1], 20)
     overlaps = count_overlaps([labels, labels])
     features = np.zeros((40, 2), np.float32)
-    features[20:, 1] = 1
+    features[:, 1] = np.random.default_rng(0).normal(size=40)
+    features[20:, 1] += 20
     groups = np.array([0, 1, 0, 1])
     table = boundary_table(overlaps, groups, labels, features, seed=0)
     assert table[["group", "neighbour"]].to_numpy().tolist() == [[0, 1]]

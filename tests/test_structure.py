@@ -44,6 +44,8 @@ from kohorte.structure import (
     collect_evidence,
     contact_tail,
     draw_reference,
+    fill_missing,
+    leave_out_copies,
     match_groups,
     score_tail,
     tail,
@@ -94,6 +96,65 @@ def test_references_follow_from_their_seed_and_keep_what_is_missing(correlated, 
     assert_array_equal(first, again)
     assert not np.array_equal(first, other, equal_nan=True)
     assert_array_equal(np.isnan(first), np.isnan(points))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_what_is_missing_is_filled_with_the_correlations_that_are_there(correlated, share):
+    rng = np.random.default_rng(3)
+    gaps = correlated[:2000].copy()
+    gaps[rng.random(gaps.shape) < share] = np.nan
+    gaps = gaps[~np.isnan(gaps).all(axis=1)]
+    filled = fill_missing(gaps, rng)
+    present = ~np.isnan(gaps)
+    assert_array_equal(filled[present], gaps[present])
+    assert (filled <= np.nanmax(gaps, axis=0)).all()
+    assert (filled >= np.nanmin(gaps, axis=0)).all()
+    assert_allclose(np.corrcoef(filled.T), np.corrcoef(correlated.T), atol=0.12)
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (3, 6), (40, 2)])
+def test_small_and_odd_tables_are_filled(shape):
+    points = np.random.default_rng(0).normal(size=shape)
+    points[::2, 0] = np.nan
+    assert np.isfinite(fill_missing(points, np.random.default_rng(1))).all()
+
+
+def test_rows_are_drawn_by_their_weights():
+    """Heavy rows come oftener, each once, and as many as count effectively."""
+    weights = np.repeat([0, 1, 9], 100)
+    drawn = [choose_rows(300, 1000, seed, 0, weights) for seed in range(20)]
+    effective = 1000**2 / (100 * 1 + 100 * 81)
+    for rows in drawn:
+        assert rows.size == math.ceil(effective)
+        assert (np.diff(rows) > 0).all()
+        assert rows.min() >= 100
+    assert np.mean([(rows >= 200).mean() for rows in drawn]) > 0.7
+    assert_array_equal(choose_rows(5, 8, 1, 0, np.full(5, 3)), np.arange(5))
+    assert choose_rows(300, 50, 1, 0, weights).size == 50
+
+
+def test_copies_of_rows_are_left_out_but_not_rows_that_meet_by_chance():
+    points = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    points[::5, 2] = np.nan
+    assert_array_equal(leave_out_copies(points), np.arange(50))
+    assert_array_equal(leave_out_copies(np.tile(points, (3, 1))), np.arange(50))
+    whole = np.random.default_rng(0).integers(0, 4, (200, 3)).astype(np.float32)
+    assert np.unique(whole, axis=0).shape[0] < 200
+    assert_array_equal(leave_out_copies(whole), np.arange(200))
+
+
+def test_copies_and_weights_are_no_groups():
+    """A round cloud whose rows come three times, or count by weights, has no groups."""
+    points = np.random.default_rng(0).normal(size=(100, 3))
+    weights = 1 + np.arange(100) % 7
+
+    def test(table, weights=None):
+        ensemble = SOMEnsemble(random_state=1, references=5, n_realizations=20)
+        return ensemble.fit(table, sample_weight=weights).p_structure_
+
+    assert test(np.repeat(points, 3, axis=0)) > 0.05
+    assert test(points, weights) > 0.05
+    assert test(points + np.where(np.arange(100) < 40, 8, 0)[:, None], weights) < 0.001
 
 
 def test_rows_are_drawn_once_each_and_in_order():

@@ -43,6 +43,9 @@ KINDS = ("gaussian", "uniform")
 """Reference tables: scores along each principal component from a normal distribution of the same
 deviation, or uniform over the same range."""
 
+FACTORS, FILL_STEPS = 6, 25
+"""Most factors, and the steps, by which what is missing is filled before references are drawn."""
+
 ROWS = 1000
 """Rows of each table where nothing else is said."""
 
@@ -165,11 +168,84 @@ class Structure:
         return {k: compared.p for k, compared in self.numbers.items()}
 
 
-def choose_rows(n_points: int, rows: int, seed: int, number: int = 0) -> np.ndarray:
-    """Draw at most so many rows of a table without replacement, in their order, seeded."""
-    stream = [seed, 0, number] if number else [seed, 0]
-    drawn = draw_rows(n_points, np.random.default_rng(stream), limit=rows)
-    return np.arange(n_points) if drawn is None else drawn
+def choose_rows(
+    n_points: int, rows: int, seed: int, number: int = 0, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Draw at most so many rows of a table without replacement, in their order, seeded.
+
+    With `weights` (N,) heavy rows are drawn rather than others, and no more than the effective
+    number of rows, (sum of weights)^2 / sum of squared weights (Kish, Survey Sampling, 1965): a row
+    that counts many times is no group of points.
+    """
+    rng = np.random.default_rng([seed, 0, number] if number else [seed, 0])
+    if weights is None:
+        drawn = draw_rows(n_points, rng, limit=rows)
+        return np.arange(n_points) if drawn is None else drawn
+    share = weights / weights.sum()
+    effective = math.ceil(1.0 / (share * share).sum() * (1 - 1e-9))
+    count = min(rows, max(effective, 2), np.count_nonzero(share))
+    return np.sort(rng.choice(n_points, count, replace=False, p=share))
+
+
+def leave_out_copies(points: np.ndarray) -> np.ndarray:
+    """Return the places, ascending, of the different rows of points (n, F) if others are copies.
+
+    Equal rows are copies where a single one of several features tells all different rows apart, as
+    measurements do: else few values of the features meet by chance, and all rows are kept.
+    """
+    n, n_features = points.shape
+    known = np.where(np.isnan(points), np.inf, points)  # NaN equals no other
+    _, first = np.unique(known, axis=0, return_index=True)
+    if first.size < n and n_features > 1:
+        distinct = (np.unique(column).size for column in known.T)
+        if any(size == first.size for size in distinct):
+            return np.sort(first)
+    return np.arange(n)
+
+
+def fill_missing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return points (n, F) with values drawn where they are missing, float64.
+
+    From a normal distribution given what a row has, with at most FACTORS factors and a variance
+    that all features share: probabilistic principal components, fitted to what is there by
+    expectation and maximization (Tipping & Bishop, JRSS B 61 (1999) 611). So correlations stay as
+    they are, which means in place of what is missing would weaken. No value is drawn beyond those
+    that a feature has.
+    """
+    present = ~np.isnan(points)
+    n, n_features = points.shape
+    n_factors = min(n_features - 1, FACTORS, n - 1)
+    mean = feature_means(points)
+    if present.all() or n_factors < 1:
+        return np.where(present, points, mean)
+    held = present.astype(np.float64)
+    per_feature, unit = held.sum(axis=0), np.eye(n_factors)
+    centred = np.where(present, points - mean, 0.0)
+    variance = float((centred * centred).sum() / held.sum()) or 1.0
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    loads = (axes[:n_factors] * (sizes[:n_factors, None] / math.sqrt(n))).T  # (F, factors)
+    for _ in range(FILL_STEPS):
+        products = (loads[:, :, None] * loads[:, None, :]).reshape(n_features, -1)
+        inverse = np.linalg.inv(
+            (held @ products).reshape(n, n_factors, n_factors) + variance * unit
+        )
+        factors = (inverse @ ((held * centred) @ loads)[:, :, None])[:, :, 0]
+        spread = variance * inverse
+        moments = (factors[:, :, None] * factors[:, None, :] + spread).reshape(n, -1)
+        grams = (held.T @ moments).reshape(n_features, n_factors, n_factors)
+        loads = np.linalg.solve(grams + variance * unit, (centred.T @ factors)[:, :, None])[:, :, 0]
+        left = held * (centred - factors @ loads.T)
+        shift = left.sum(axis=0) / np.maximum(per_feature, 1.0)
+        mean, centred = mean + shift, centred - held * shift
+        left -= held * shift
+        products = (loads[:, :, None] * loads[:, None, :]).reshape(n_features, -1)
+        of_factors = (held * (spread.reshape(n, -1) @ products.T)).sum()
+        variance = max(float(((left * left).sum() + of_factors) / held.sum()), 1e-12)
+    steps = np.linalg.cholesky(spread) @ rng.standard_normal((n, n_factors, 1))
+    drawn = mean + (factors + steps[:, :, 0]) @ loads.T
+    drawn += math.sqrt(variance) * rng.standard_normal(points.shape)
+    low, high = np.fmin.reduce(points, axis=0), np.fmax.reduce(points, axis=0)
+    return np.where(present, points, np.clip(drawn, low, high))
 
 
 def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
@@ -179,9 +255,11 @@ def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.nda
     """
     rng = np.random.default_rng(seed)
     missing = np.isnan(points)
-    mean = feature_means(points)
-    centred = np.where(missing, 0.0, points - mean)
     with single_threaded():
+        if missing.any():
+            points = fill_missing(points, rng)
+        mean = feature_means(points)
+        centred = points - mean
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         scores = centred @ axes.T
         if kind == "gaussian":
@@ -203,17 +281,20 @@ def collect_evidence(
     rows: int,
     seed: int,
     threads: int = 1,
+    weights: np.ndarray | None = None,
 ) -> Evidence:
     """Train maps on a table and say what speaks for groups in it.
 
     `features` (N, F) are the study's own; `kind` and `number` as kohorte._references.list_tables
     has them; `members` have `parameters` and `seed` each, and `factors` where they do not see all
-    features as they are (`kohorte.maps.draws.see`); at most so many `rows` are drawn with
-    `seed`.
+    features as they are (`kohorte.maps.draws.see`); at most so many `rows` are drawn with `seed`,
+    as `choose_rows` says, each row once.
     """
     own_draw = number if kind == OBSERVED else 0
-    drawn = choose_rows(len(features), rows, seed, own_draw)
+    drawn = choose_rows(len(features), rows, seed, own_draw, weights)
     points = np.ascontiguousarray(np.asarray(features)[drawn])
+    single = leave_out_copies(points)
+    drawn, points = drawn[single], points[single]
     stream = 0
     if kind != OBSERVED:
         stream = 1 + number * len(KINDS) + KINDS.index(kind)

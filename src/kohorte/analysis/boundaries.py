@@ -30,6 +30,9 @@ MIN_POINTS = 8
 #: Share of the mean variance that is added to every feature's, so that few points fix a line.
 RIDGE = 1e-3
 
+#: Share of a feature's range within which two numbers are taken for one.
+SAME = 1e-6
+
 _COLUMNS = ["group", "neighbour", "points", "neighbour_points", "lift", "p_gap"]
 
 
@@ -58,19 +61,45 @@ def find_neighbours(lifts: np.ndarray) -> list[tuple[int, int]]:
     return sorted({(min(g, h), max(g, h)) for g, h in enumerate(nearest.tolist())})
 
 
-def gap_p(first: np.ndarray, second: np.ndarray) -> float:
+def spread_ties(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return points (n, F) float64 whose features with few values are spread over steps between.
+
+    Where values of a feature come twice or oftener on the mean, as those of whole or rounded
+    numbers do, each is moved by up to half of the way to the nearer of its neighbours: heaps of
+    equal numbers are not peaks. Numbers that are nearer than SAME of the range are one.
+    """
+    spread = points.astype(np.float64)
+    for column in spread.T:
+        values = np.unique(column)
+        if not np.ptp(values) > 0:
+            continue
+        starts = np.append(True, np.diff(values) > SAME * np.ptp(values))
+        levels = values[starts]
+        if 2 * levels.size > column.size:
+            continue
+        gaps = np.diff(levels)
+        steps = np.minimum(np.append(gaps, gaps[-1]), np.append(gaps[0], gaps))
+        level = np.searchsorted(levels, column, side="right") - 1
+        column += (rng.random(column.size) - 0.5) * steps[level]
+    return spread
+
+
+def gap_p(first: np.ndarray, second: np.ndarray, seed: int = 0) -> float:
     """Return the p-value of a gap between the points (n, F) and (m, F) of two groups.
 
     The null is one peak: small values speak for a gap. Rows in random order, without missing
-    values; NaN for fewer than MIN_POINTS of either. Source: Hartigan & Hartigan, Ann. Statist. 13
-    (1985) 70, along Fisher's discriminant of every second point.
+    values; equal numbers are spread with `seed`, see `spread_ties`. NaN for fewer than MIN_POINTS
+    of either. Source: Hartigan & Hartigan, Ann. Statist. 13 (1985) 70, along Fisher's discriminant
+    of every second point.
     """
     if min(len(first), len(second)) < MIN_POINTS:
         return float("nan")
     with extra("workflow"):
         from diptest import diptest
 
-    halves = [first[::2].astype(np.float64), second[::2].astype(np.float64)]
+    both = spread_ties(np.concatenate([first, second]), np.random.default_rng(seed))
+    first, second = both[: len(first)], both[len(first) :]
+    halves = [first[::2], second[::2]]
     with single_threaded():
         centred = np.concatenate([half - half.mean(axis=0) for half in halves])
         scatter = centred.T @ centred / (len(centred) - 2)
@@ -109,7 +138,7 @@ def boundary_table(
     found = [
         (
             *(g, h, size[g], size[h], lifts[g, h]),
-            float("nan") if features is None else gap_p(drawn[g], drawn[h]),
+            float("nan") if features is None else gap_p(drawn[g], drawn[h], seed),
         )
         for g, h in pairs
     ]

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,8 +174,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     ) -> SOMEnsemble:
         """Train the maps on X (N, F), combine them and label the points; y is not used.
 
-        `sample_weight` is as for `SOM.fit`: a row counts so many times in each map, in the points
-        that clusters share, and in the test of structure.
+        `sample_weight` is as for `SOM.fit`: a row counts so many times in each map and in the
+        points that clusters share. The test of structure takes a row once at most, and draws heavy
+        rows rather than others (`kohorte.structure.choose_rows`).
         """
         X = check_table(self, X, reset=True)
         base = SOM() if self.som is None else clone(self.som)
@@ -227,12 +228,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
                 metric=member.parameters_.metric,
                 quantization_error=member.quantization_error_,
             )
-        if repeats is None:
-            self.structure_ = self._compare(points, plan, n_references)
-        else:
-            rows = np.repeat(np.arange(len(points)), repeats)
-            found = self._compare(points[rows], plan, n_references)
-            self.structure_ = found and replace(found, rows=rows[found.rows])
+        self.structure_ = self._compare(points, plan, n_references, repeats)
         self.p_structure_ = None if self.structure_ is None else self.structure_.p
         single = self.p_structure_ is not None and self.p_structure_ > level
         return self._adopt(members, ids, novelty / len(members), single)
@@ -250,7 +246,11 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         return count
 
     def _compare(
-        self, points: np.ndarray, plan: dict[str, dict[str, Any]], count: int
+        self,
+        points: np.ndarray,
+        plan: dict[str, dict[str, Any]],
+        count: int,
+        repeats: np.ndarray | None,
     ) -> Structure | None:
         """Compare the table with references that have no groups, as a study does."""
         from kohorte.structure import KINDS, ROWS, assess_structure, collect_evidence
@@ -267,7 +267,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         )
 
         def collect(table: tuple[str, int]) -> Evidence:
-            return collect_evidence(points, *table, members, rows=ROWS, seed=self.seed_)
+            options: Any = {"rows": ROWS, "seed": self.seed_, "weights": repeats}
+            return collect_evidence(points, *table, members, **options)
 
         threads = effective_n_jobs(self.n_jobs)
         tables = list_tables(count, KINDS)
