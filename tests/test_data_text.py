@@ -312,6 +312,10 @@ class TestNumbers:
             ("1,23", {"thousands": ","}),
             ("12,34,567", {"thousands": ","}),
             ("1,234,5", {"thousands": ","}),
+            ("0,180", {"thousands": ","}),
+            ("-012,180", {"thousands": ","}),
+            ("0.031", {"decimal": ",", "thousands": "."}),
+            ("0 180", {"thousands": " "}),
             ("1.5", {"decimal": ","}),
             ("1.23,5", {"decimal": ",", "thousands": "."}),
             ("1_000", {"decimal": ","}),
@@ -329,6 +333,14 @@ class TestNumbers:
             with pytest.raises(DataError) as caught:
                 read_table(write(f"m\n1,234\n{token}\n", "t.tsv"))
             assert str(caught.value).endswith(advice)
+
+    def test_no_group_of_digits_begins_with_zero(self, write):
+        with pytest.raises(DataError, match=r"text '0,126' .*; set data\.decimal to ','$"):
+            read_table(write("m\n0,126\n0,234\n", "t.tsv"))
+        with pytest.raises(DataError, match=r"',' groups no thousands here; where it is the dec"):
+            read_table(write("m\n0,126\n1,234,567\n", "t.tsv"), thousands=",")
+        table = read_table(write("m\n0\n1,234\n", "t.tsv"), thousands=",")
+        assert table.values.tolist() == [[0], [1234]]
 
     def test_the_semicolon_goes_with_the_comma(self, write):
         source = write("m;n\n1,5;-2\n30;4\n")

@@ -33,7 +33,9 @@ _PAIR = {word: number for number, pair in enumerate(_PAIRS) for word in pair}
 _FORTRAN = re.compile(r"([+-]?(?:\d+\.\d*|\.\d+))(?:[dDqQ]([+-]?\d+)|([+-]\d{3}))")
 _BELOW = re.compile(r"(?:<|<=|≤)\s*(.+)")
 _ABOVE = re.compile(r"(?:>|>=|≥)\s*\d")
-_GROUPS = {mark: re.compile(rf"[+-]?\d{{1,3}}(?:[{mark}]\d{{3}})+") for mark in ".,"}
+#: Digits before the first mark of groups; 0,125 is no number of groups, but has a decimal comma.
+_LEADING = r"[+-]?[1-9]\d{0,2}"
+_GROUPS = {mark: re.compile(rf"{_LEADING}(?:[{mark}]\d{{3}})+") for mark in ".,"}
 #: Blanks that typesetters and spreadsheets put between groups of digits, or a minus.
 _TYPESET = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "−": "-"})
 
@@ -53,7 +55,7 @@ class NumberReader:
     def __init__(self, n_columns: int, options: ReadOptions) -> None:
         self._options, self._missing = options, options.missing_rules
         self._grouped = re.compile(
-            rf"[+-]?\d{{1,3}}(?:[{options.thousands}]\d{{3}})+(?:[{options.decimal}]\d*)?"
+            rf"{_LEADING}(?:[{options.thousands}]\d{{3}})+(?:[{options.decimal}]\d*)?"
         )
         self._known: dict[str, _Found] = {}
         self._pairs: list[Counter[str]] = [Counter() for _ in range(n_columns)]
@@ -355,6 +357,12 @@ def advise(token: str, options: ReadOptions) -> str | None:
         return f"it is below a limit of detection: {how}{f', and {mark}' if mark else ''}"
     if _ABOVE.match(text):
         return f"it is above a limit: write a number, or set {key}missing_values: [{_quote(text)}]"
+    group = options.thousands
+    if group is not None and group in ".," and re.fullmatch(rf"[+-]?\d+[{group}]\d+", text):
+        return (
+            f"{group!r} groups no thousands here; where it is the decimal mark, name it in "
+            f"{key}decimal and not in {key}thousands"
+        )
     if mark := _advise_marks(text, options):
         return f"set {mark}"
     if words := next((words for form, words in _FORMS if form.fullmatch(text)), None):
@@ -420,7 +428,7 @@ def _advise_marks(text: str, options: ReadOptions) -> str | None:
     """Say which marks in numbers an option declares: decimal comma, groups of digits."""
     key, decimal = options.section, options.decimal
     other = "." if decimal == "," else ","
-    if re.fullmatch(r"[+-]?\d{1,3}(?:[ ']\d{3})+(?:[.,]\d*)?", text):
+    if re.fullmatch(rf"{_LEADING}(?:[ ']\d{{3}})+(?:[.,]\d*)?", text):
         mark = "'" if "'" in text else " "
         also = f" and {key}decimal to {other!r}" if other in text else ""
         return f"{key}thousands to {mark!r}{also}"
