@@ -226,7 +226,7 @@ class TestValues:
             (f"a{m}b\n1{m}2\n3{m}4\n", ["line 1 has no ','", f"seems to be {m!r}"], None)
             for m in ";\t|"
         ),
-        ('"a";"b, c"\n1;2\n3;4\n', ["line 1 is not delimited text"], None),
+        ('"a";"b, c"\n1;2\n3;4\n', ["line 1 is divided by ';'", "seems to be ';'"], None),
         ('a,b\n1,2\n3,"4\n', ["line 3 is not delimited text"], None),
         ("größe,b\n1,2\n3,4\n".encode("latin-1"), ["is not UTF-8 text", "0xf6"], None),
     ],

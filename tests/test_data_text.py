@@ -145,6 +145,63 @@ class TestDelimiters:
             read_table(write("m,n,\n1.5,-2,\n30,4,7\n"))
 
 
+class TestDecimalCommas:
+    """Numbers are not cut at their commas, whatever the first line holds."""
+
+    ROWS = "10,13;9,5;1\n11,4;8;2\n9,75;-7,25;3\n"
+
+    @pytest.mark.parametrize("mark", [";", "\t", "|"])
+    @pytest.mark.parametrize("header", ["", "T, C;p, hPa;q\n"])
+    def test_what_else_divides_all_lines(self, write, mark, header):
+        source = write((header + self.ROWS).replace(";", mark))
+        says = f"set data.delimiter, which seems to be {mark!r}, and data.decimal to ','"
+        with pytest.raises(DataError, match=re.escape(says)):
+            read_table(source)
+        table = read_table(source, delimiter=mark, decimal=",", header=bool(header))
+        assert table.values.tolist() == [[10.13, 9.5, 1], [11.4, 8, 2], [9.75, -7.25, 3]]
+        assert table.names[0] == ("T, C" if header else "feature_0")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "id,tags,x\n1,2;3,4\n5,6;7,8\n",
+            "x,y;z\n1,a;b\n2,c;d\n",  # without the semicolons, commas divide as well
+            "x,y|z\n1,2\n3,4\n",
+        ],
+    )
+    def test_other_marks_within_fields(self, write, text):
+        assert read_table(write(text), features=["x"]).n_rows == 2
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("a\n10,13\n10,10\n9,75\n", "has 2 fields.*comma is a decimal mark, set data.decimal"),
+            ("a\n1013,5\n1010,25\n", "comma is a decimal mark, set data.decimal"),
+            ("a,b\n10,13,15\n10,10,16\n", "has 3 fields.*where commas are decimal marks as well"),
+            ("a,b\n7,10,13\n8,10,17\n", "where the first field names the row, give it a name"),
+            ("a,b\nx,1,2\nx,3,4\n", "has 3 fields"),
+            ("a,b\n0.5,1,2\n0.75,3,4\n", "has 3 fields"),
+        ],
+    )
+    def test_what_names_no_rows(self, write, text, says):
+        with pytest.raises(DataError, match=says):
+            read_table(write(text))
+
+    @pytest.mark.parametrize(
+        ("names", "delimiter"),
+        [("r1 r2", ","), ("1 2", ","), ("0 1", ","), ("31 7", " "), ("2024-05-01 x", " ")],
+    )
+    def test_what_names_rows(self, write, names, delimiter):
+        rows = [f"{name},{k},{k * 7}" for k, name in enumerate(names.split(), 3)]
+        text = "\n".join(["m,n", *rows]).replace(",", delimiter)
+        table = read_table(write(text, "t.csv" if delimiter == "," else "t.dat"))
+        assert (table.names, table.values.tolist()) == (("m", "n"), [[3, 21], [4, 28]])
+
+    def test_names_of_some_rows_of_a_table(self, write):
+        table = read_table(write("m,n\n31,1.5,-2\n7,30,4.5\n"))
+        assert table.values.tolist() == [[1.5, -2], [30, 4.5]]
+
+
 class TestHeaders:
     @pytest.mark.parametrize("text", ["1.5,-2\n30,4\n", "1.5,-2\nNA,4\n", "1990,1991\n1,2\n3,4\n"])
     def test_numbers_alone_are_asked_about(self, write, text):

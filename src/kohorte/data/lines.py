@@ -42,6 +42,9 @@ _BLOCK = 1 << 16
 _LONGEST = 1 << 26
 _LOOKED_AT = 1 << 20
 
+#: A number with a comma in it: its decimal mark, or between groups of digits.
+_WITH_COMMA = re.compile(r"[+-]?(?:\d*,\d+|\d{1,3}(?:,\d{3})+(?:\.\d*)?)(?:[eE][+-]?\d+)?")
+
 #: Prefixes that lines of comments commonly have.
 _COMMENTS = ("#", "%", "//", "!", "*", '"#')
 
@@ -275,3 +278,17 @@ def seems_divided_by(lines: list[str], delimiter: str) -> str | None:
     ]
     is_divided = width > 1 and (len(header) == width or (named and len(header) == width - 1))
     return WHITESPACE if is_divided else None
+
+
+def seems_cut_by_commas(lines: list[str]) -> str | None:
+    """Return what divides the first lines, where commas are in numbers and names.
+
+    It divides a header and all rows alike, so that no comma is left outside of the numbers of rows.
+    """
+    for mark in ";\t|":
+        header, *rows = [split_line(line, mark) for line in lines] or [[]]
+        is_divided = len(header) > 1 and rows and {len(row) for row in rows} == {len(header)}
+        cut = [field for row in rows for field in row if "," in field]
+        if is_divided and all(map(_WITH_COMMA.fullmatch, cut)):
+            return mark
+    return None

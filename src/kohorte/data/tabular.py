@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +19,7 @@ from kohorte.data.lines import (
     first_lines,
     named_delimiter,
     open_text,
+    seems_cut_by_commas,
     seems_divided_by,
     split_line,
 )
@@ -161,6 +162,12 @@ class TextSource(Source):
                 f"{self.title}: line {self._skipped + 1} has no {self._delimiter!r} in it; "
                 f"{key}delimiter, which seems to be {other!r}{self._other_decimal(lines, other)}"
             )
+        if self._delimiter == "," and (other := seems_cut_by_commas(lines)):
+            raise DataError(
+                f"{self.title}: line {self._skipped + 1} is divided by {other!r} as well as by "
+                f"','; {key}delimiter, which seems to be {other!r}"
+                f"{self._other_decimal(lines, other)}"
+            )
 
     def _differ(self, line: str, others: list[str]) -> bool:
         """Tell whether a line has another number of fields than all of some others."""
@@ -199,7 +206,32 @@ class TextSource(Source):
         below = [record[-1] for record in head[1:]]
         if any(map(_is_number, below)) and not any(_is_number(f) or is_marker(f) for f in head[0]):
             return names
-        return ["", *names]
+        return ["", *names] if self._are_row_names(head) else names
+
+    def _are_row_names(self, head: list[list[str]]) -> bool:
+        """Tell whether the first fields of records are as R names rows: distinct, and no fractions.
+
+        Numbers that do not count the rows, as those of a part of a table, may be halves of numbers
+        with a decimal comma.
+        """
+        firsts = [record[0].strip() for record in head]
+        if len(set(firsts)) < len(firsts):
+            return False
+        if not all(map(_is_number, firsts)):
+            return True
+        if any(firsts == [str(k + first) for k in range(len(firsts))] for first in (0, 1)):
+            return True
+        return all(map(str.isdigit, firsts)) and not self._may_be_halves(head)
+
+    def _may_be_halves(self, records: list[list[str]]) -> bool:
+        """Tell whether commas divide what may be numbers with a decimal comma, in all records."""
+        return self._delimiter == "," and any(
+            all(
+                re.fullmatch(r"[+-]?\d+", left) and re.fullmatch(r"\d+", right)
+                for left, right in zip(lefts, rights, strict=True)
+            )
+            for lefts, rights in pairwise(zip(*records, strict=True))
+        )
 
     def _check_header(self, head: list[list[str]]) -> None:
         """Refuse a first line that seems to be data, unless its names are chosen."""
@@ -247,6 +279,11 @@ class TextSource(Source):
         whose = "header names" if self._has_header else "first line has"
         if fields == self._width + 1 and not record[-1].strip():
             hint = "; the last one is empty: leave out the delimiter at the end of the line"
+        elif self._width == 1 < fields and self._may_be_halves([record]):
+            hint = (
+                f"; where the comma is a decimal mark, set {key}decimal, and where a title stands "
+                "above the table, remove it"
+            )
         elif self._width == 1 < fields and self._has_header and row == 0:
             hint = (
                 "; where a title stands above the line of names, remove it, or set "
@@ -258,13 +295,15 @@ class TextSource(Source):
             hint = f"; where {prefix!r} begins a comment, set {key}comment to {prefix!r}"
         elif fields == 1 < self._width and not _is_number(record[0]):
             hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
-        elif self._delimiter == "," and fields == 2 * self._width:
+        elif self._width < fields <= 2 * self._width and self._may_be_halves([record]):
             hint = (
                 "; where commas are decimal marks as well, put another delimiter between fields, "
                 f"and set {key}delimiter and {key}decimal"
             )
         else:
             hint = ""
+        if self._has_header and row == 0 and fields == self._width + 1 and record[-1].strip():
+            hint += "; where the first field names the row, give it a name in the header"
         return DataError(
             f"{self.title}: {self.place(row)} has {fields} field{'s' if fields != 1 else ''}, but "
             f"the {whose} {self._width} columns{hint}"
