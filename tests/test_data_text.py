@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kohorte.data.labels import open_labels
 from kohorte.data.numbers import yaml_list
-from kohorte.data.sources import read_table
+from kohorte.data.reading import ReadOptions
+from kohorte.data.sources import open_source, read_table
 from kohorte.errors import ConfigError, DataError
 
 GAP = np.nan
@@ -238,6 +240,71 @@ class TestHeaders:
         says = "seems to be data" if is_data else "data.features: "
         with pytest.raises(DataError, match=says):
             read_table(write(text))
+
+    @pytest.mark.parametrize(
+        ("line", "options"),
+        [
+            ("1.26D-01\t-1.3D+00", {}),
+            ("−0.1\t7", {}),
+            ("0,13\t0,4", {"decimal": ","}),
+            ("12 600\t13 400", {"thousands": " "}),
+            ("1.234,5\t7", {"decimal": ",", "thousands": "."}),
+            ("<0.5\t<0.1", {"below_detection": "half"}),
+        ],
+    )
+    def test_numbers_in_any_form_are_no_names(self, write, line, options):
+        source = write(f"{line}\n{line}\n", "t.tsv")
+        with pytest.raises(DataError, match=r"line 1 holds only numbers.*data\.header to false"):
+            read_table(source, **options)
+        assert read_table(source, header=False, **options).n_rows == 2
+        source = write(f"{line}\tx\n{line}\ty\n{line}\tx\n", "t.tsv")
+        with pytest.raises(DataError, match="line 1 seems to be data"):
+            read_table(source, label="x", **options)
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            ["TRUE,FALSE", "FALSE,FALSE", "TRUE,TRUE", "TRUE,FALSE", "TRUE,FALSE"],
+            ["B", "NK", "B", "B", "NK", "B", "B"],
+            ["rare", *["often"] * 9, *["rare"] * 3, "NA"],
+            ["c0,B", "c1,T", "c2,B", "c3,B", "c4,T"],
+        ],
+    )
+    def test_classes_alone_are_no_names(self, write, rows):
+        with pytest.raises(DataError, match=r"line 1 seems to be data.*data\.header to false"):
+            read_table(write("\n".join(rows)), label="kind")
+
+    @pytest.mark.parametrize(
+        ("names", "rows"),
+        [
+            ("T,F,y", ["1.5,2,y", "2.5,1,n", "3,3,y", "3.5,4,y"]),
+            ("age,smoker", ["41,smoker", "52,none", "63,smoker", "30,smoker"]),
+            ("alive,smoker", ["yes,smoker", "no,none", "yes,smoker", "yes,smoker"]),
+            ("y,x", ["yes,1", "no,2", "yes,3"]),
+        ],
+    )
+    def test_names_that_come_again_among_classes(self, write, names, rows):
+        table = read_table(write("\n".join([names, *rows])), features=names.split(",")[:1])
+        assert table.n_rows == len(rows)
+        source = write("\n".join([names, *rows, names]))  # a header line between two parts
+        with open_source(str(source), ReadOptions()) as opened:
+            assert opened.names == tuple(names.split(","))
+
+    def test_classes_in_label_files(self, write):
+        classes = ["B", "NK", "T", "B", "T", "B", "NK", "T"]
+        with (
+            pytest.raises(DataError, match=r"set realizations\.label_options\.header to false"),
+            open_labels(write("\n".join(classes), "t.txt")),
+        ):
+            pass
+        with open_labels(write("\n".join(classes), "t.txt"), options={"header": False}) as opened:
+            assert opened.array.tolist() == [0, 1, 2, 0, 2, 0, 1, 2]
+        named = "\n".join(["kind", *classes, "kind", *classes])  # two files that were joined
+        with open_labels(write(named, "t.txt")) as opened:
+            assert len(opened.array) == 17
+        text = "".join(f"c{k},{name}\n" for k, name in enumerate(["B", *classes]))
+        with open_labels(write(text.replace("c0", "cell")), "B") as opened:
+            assert len(opened.array) == 8  # the column of this name is asked for
 
     def test_row_names_whose_place_the_header_leaves_out(self, write, caplog):
         source = write('"m" "n"\n"r 1" 1.5 -2\n"r 2" 30 4\n', "t.dat")

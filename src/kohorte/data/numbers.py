@@ -122,6 +122,17 @@ class NumberReader:
         kind = self._look_up(token)[0]
         return "number" if kind == "below" else kind
 
+    def value(self, token: str) -> float | None:
+        """Return the number that text says, NaN where it is called so; None for other text."""
+        if self._options.decimal == "." and "_" not in token:
+            with suppress(ValueError):
+                return float(token)
+        number = self._number(token.strip())
+        if number is None:
+            kind, value = self._look_up(token)
+            return value if kind == "below" else None
+        return number
+
     def _convert(self, token: str, column: int) -> float:
         kind, value = self._look_up(token)
         if kind == "text":
