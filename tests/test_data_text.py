@@ -317,6 +317,31 @@ class TestHeaders:
         assert (table.names, table.values.tolist()) == (("m", "n"), VALUES)
 
 
+class TestQuotes:
+    ROWS = tuple(f"{k / 8}\t{k % 3}\tn{k}" for k in range(12))
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    @pytest.mark.parametrize("opens", [0, 4])
+    def test_stray_quotes_hold_no_rows(self, write, opens, end):
+        lines = ["a\tb\tname", *self.ROWS]
+        lines[opens] = '1\t2\t"the big one' if opens else 'a\tb\t"name'
+        lines[9] = '3\t4\tother"'
+        says = rf"a quote that opens in line {opens + 2} closes in line 11, so that the "
+        for mark, name in (("\t", "t.tsv"), (",", "t.csv"), (" ", "t.dat")):
+            text = "\n" + end.join(line.replace("\t", mark) for line in lines)
+            text = text.replace("the big one", "big") + end
+            with pytest.raises(DataError, match=f"{says}{8 - opens} rows"):
+                read_table(write(text, name), features=["a", "b"])
+
+    @pytest.mark.parametrize(
+        "field",
+        ["Main Street 5\nOslo, Norway\nroom 5", "x\n5,7,9\ny", "1\n\n2", "x\n12, Main Street"],
+    )
+    def test_text_of_several_lines(self, write, field):
+        source = write(f'a,place\n1,"x"\n2,"{field}\nend, of it"\n3,z\n')
+        assert read_table(source, features=["a"]).values.tolist() == [[1], [2], [3]]
+
+
 class TestComments:
     @pytest.mark.parametrize("mark", ["#", "%", "//", "!"])
     def test_lines_of_comments(self, write, mark):

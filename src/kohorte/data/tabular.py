@@ -71,14 +71,17 @@ class TextSource(Source):
             names = self._name_columns(first, lines)
             # That a table has one column is known from here on, and what blank lines are in it.
             self._width = len(names)
-        with self._records() as records:
+        with self._reader() as (reader, _):
+            records = self._below_header(reader)
             head = list(islice(records, _LOOKED_AT))
             names = self._check_width(names, head)
             self._width = len(names)
             self.names = tuple(name.strip() for name in names)
             if options.header == "auto" and self._has_header:
                 self._check_header(head)
-            self.n_rows = self._count(chain(head, records))
+            if self._has_header:
+                self._check_quotes(-1, names)
+            self.n_rows = self._count(chain(head, records), reader)
         if self.n_rows == 0:
             raise DataError(f"{title}: has a header line but no data rows")
 
@@ -351,8 +354,8 @@ class TextSource(Source):
                 return False
         return comes_again
 
-    def _count(self, records: Iterator[list[str]]) -> int:
-        width, n_rows = self._width, 0
+    def _count(self, records: Iterator[list[str]], reader: _csv.Reader) -> int:
+        width, n_rows, n_lines = self._width, 0, 0
         # A delimiter at the end of every line makes a column that is none.
         is_tail_empty = width > 1 and not self.names[-1]
         while block := list(islice(records, _BLOCK_ROWS)):
@@ -360,10 +363,31 @@ class TextSource(Source):
                 offset = next(i for i, record in enumerate(block) if len(record) != width)
                 raise self._uneven(n_rows + offset, block[offset])
             is_tail_empty = is_tail_empty and not any(record[-1] for record in block)
-            n_rows += len(block)
+            if reader.line_num - n_lines > len(block):  # Blank lines, or records of several lines
+                for row, record in enumerate(block, n_rows):
+                    self._check_quotes(row, record)
+            n_rows, n_lines = n_rows + len(block), reader.line_num
         if is_tail_empty:
             self.names = self.names[:-1]
         return n_rows
+
+    def _check_quotes(self, row: int, record: list[str]) -> None:
+        """Refuse a field that holds rows of the table, between two stray quotes."""
+        for field in record:
+            lines = re.split(r"\r\n|\r|\n", field) if "\n" in field or "\r" in field else []
+            inner = [split_line(line, self._delimiter) for line in lines[1:-1] if line.strip()]
+            are_rows = [
+                len(fields) == len(record) and any(map(self._is_number, fields)) for fields in inner
+            ]
+            # One line of an address may look like a row.
+            if len(record) > 1 and len(inner) > 1 and all(are_rows):
+                first = self._line(row)
+                raise DataError(
+                    f"{self.title}: a quote that opens in line {first} closes in line "
+                    f"{first + len(lines) - 1}, so that the {len(inner)} rows between seem to be "
+                    "text of one field; remove both quotes where they are stray, else the line "
+                    "breaks between them"
+                )
 
     def _uneven(self, row: int, record: list[str]) -> DataError:
         fields, key = len(record), self._options.section
@@ -440,12 +464,14 @@ class TextSource(Source):
     def _records(self) -> Iterator[Iterator[list[str]]]:
         """Give the records below the header."""
         with self._reader() as (reader, _):
-            if self._has_header:
-                next(filter(None, reader), None)
-            if self._width == 1:
-                yield (record or [""] for record in reader)
-            else:
-                yield filter(None, reader)
+            yield self._below_header(reader)
+
+    def _below_header(self, reader: _csv.Reader) -> Iterator[list[str]]:
+        if self._has_header:
+            next(filter(None, reader), None)
+        if self._width == 1:
+            return (record or [""] for record in reader)
+        return filter(None, reader)
 
     @contextmanager
     def _reader(self) -> Iterator[tuple[_csv.Reader, Lines | None]]:
