@@ -91,7 +91,8 @@ class TestMissingLabels:
         for name in ("a.csv", "a.tsv", "a.parquet"):
             write_table(tmp_path / name, columns)
         pd.DataFrame({"labels": labels}).to_csv(tmp_path / "floats.csv")  # 2.0, 0.0, ...
-        (tmp_path / "one.csv").write_text("\n".join(["labels", *map(str, fill(labels, ""))]) + "\n")
+        lines = ["labels", *map(str, fill(labels, "")[:-1]), '""']
+        (tmp_path / "one.csv").write_text("\n".join(lines) + "\n")
         found = sorted(path.name for path in tmp_path.iterdir())
         assert len(found) == 8
         for name in found:

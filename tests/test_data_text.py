@@ -646,6 +646,20 @@ class TestOneColumn:
         with pytest.raises(DataError, match=r"data row 3 \(line 6\)"):
             read_table(write("\nm\n1\n\n3\nx\n5\n"), missing="skip")
 
+    @pytest.mark.parametrize("end", ["\n", "\n\n\n", "\n  \n\n"])
+    def test_blank_lines_at_the_end_are_nothing(self, write, end):
+        source = write(f"m\n1\n\n3{end}")
+        np.testing.assert_array_equal(read_table(source, missing="skip").values[:, 0], [1, GAP, 3])
+        with open_labels(source) as opened:
+            assert opened.array.tolist() == [1, -1, 3]
+        with open_labels(write(f"1\n\n3{end}", "t.txt"), options={"header": False}) as opened:
+            assert opened.array.tolist() == [1, -1, 3]
+
+    def test_a_missing_value_in_quotes_is_a_row(self, write):
+        source = write('m\n1\n""\n3\n""\n\n')  # as pandas writes it
+        found = read_table(source, missing="skip").values[:, 0]
+        np.testing.assert_array_equal(found, [1, GAP, 3, GAP])
+
     def test_in_all_formats_alike(self, write, tmp_path):
         text = write("m\n1\n\n3\n")
         pq.write_table(pa.table({"m": [1, None, 3]}), tmp_path / "t.parquet")
@@ -656,3 +670,12 @@ class TestOneColumn:
 
     def test_in_wider_tables_they_are_nothing(self, write):
         assert read_table(write("m,n\n1,2\n\n3,4\n\n")).n_rows == 2
+
+    @pytest.mark.parametrize("blank", [" ", "\t \t"])
+    def test_a_line_of_blanks_is_a_blank_line(self, write, blank):
+        source = write(f"{blank}\nm,n\n1,2\n{blank}\n3,x\n{blank}\n")
+        assert read_table(source, features=["m"]).values.tolist() == [[1], [3]]
+        with pytest.raises(DataError, match=r"data row 1 \(line 5\): text 'x'"):
+            read_table(source)
+        with pytest.raises(DataError, match=r"has 1 field, but the header names 2 columns$"):
+            read_table(write('m,n\n1,2\n""\n'))

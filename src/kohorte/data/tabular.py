@@ -6,7 +6,7 @@ import csv
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -48,9 +48,9 @@ _LEAST_NUMBERED = 3
 class TextSource(Source):
     """A text file with one record per row, quoted as CSV is, whose first line names the columns.
 
-    Blank lines are skipped, but in a table of one column, where they are missing values. The file
-    is read once to count and check its records, and again for the chosen ones, so that memory holds
-    numbers only.
+    Blank lines are skipped, but above the last entry of a table of one column, where they are
+    missing values. The file is read once to count and check its records, and again for the chosen
+    ones, so that memory holds numbers only.
     """
 
     def __init__(self, title: str, path: str | Path, delimiter: str, options: ReadOptions) -> None:
@@ -65,7 +65,7 @@ class TextSource(Source):
         self._width = 0
         self._look_at_first_lines()
         with self._reader() as (reader, lines):
-            first = next(filter(None, reader), None)
+            first = next(filter(_is_entry, reader), None)
             if first is None:
                 raise DataError(f"{title}: is empty; a header line and rows are needed")
             names = self._name_columns(first, lines)
@@ -408,7 +408,7 @@ class TextSource(Source):
             prefix := comment_prefix(record[0]) or comment_prefix(self.names[0])
         ):
             hint = f"; where {prefix!r} begins a comment, set {key}comment to {prefix!r}"
-        elif fields == 1 < self._width and not self._is_number(record[0]):
+        elif fields == 1 < self._width and record[0] and not self._is_number(record[0]):
             hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
         elif self._width < fields <= 2 * self._width and self._may_be_halves([record]):
             hint = (
@@ -449,7 +449,7 @@ class TextSource(Source):
         with self._reader() as (reader, lines):
             number, before = -1 if self._has_header else 0, 0
             for record in reader:
-                if record or (self._width == 1 and number >= 0):
+                if _is_entry(record) or (self._width == 1 and number >= 0):
                     if number == row:
                         break
                     number += 1
@@ -468,10 +468,8 @@ class TextSource(Source):
 
     def _below_header(self, reader: _csv.Reader) -> Iterator[list[str]]:
         if self._has_header:
-            next(filter(None, reader), None)
-        if self._width == 1:
-            return (record or [""] for record in reader)
-        return filter(None, reader)
+            next(filter(_is_entry, reader), None)
+        return _with_gaps(reader) if self._width == 1 else filter(_is_entry, reader)
 
     @contextmanager
     def _reader(self) -> Iterator[tuple[_csv.Reader, Lines | None]]:
@@ -500,6 +498,23 @@ class TextSource(Source):
 
     def _open(self) -> AbstractContextManager[TextIO]:
         return open_text(self.title, self._path, self._options)
+
+
+def _is_entry(record: list[str]) -> bool:
+    """Tell a record from a blank line; `""`, as pandas writes one missing value, is a record."""
+    return len(record) > 1 or (len(record) == 1 and not record[0].isspace())
+
+
+def _with_gaps(records: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Give records of one column, and for each blank line before the last one without a value."""
+    blank: list[list[str]] = []
+    for record in records:
+        if not _is_entry(record):
+            blank.append(record or [""])
+            continue
+        yield from blank
+        blank.clear()
+        yield record
 
 
 @contextmanager
