@@ -470,6 +470,7 @@ class TestNumbers:
             ("1_000", {"decimal": ","}),
             ("3D1", {}),  # the name of a place rather than 30
             ("<x", {"below_detection": "half"}),
+            ("<-2", {"below_detection": "half"}),
         ],
     )
     def test_what_looks_alike_is_refused(self, write, token, options):
@@ -482,6 +483,17 @@ class TestNumbers:
             with pytest.raises(DataError) as caught:
                 read_table(write(f"m\n1,234\n{token}\n", "t.tsv"))
             assert str(caught.value).endswith(advice)
+
+    @pytest.mark.parametrize("token", ["<-2", "< −2,0"])
+    def test_half_of_a_limit_below_zero_lies_above_it(self, write, token):
+        source = write(f"m\tn\n2\t{token}\n3\t<4\n", "t.tsv")
+        with pytest.raises(
+            DataError, match=r"set data\.below_detection to limit or missing, as half"
+        ):
+            read_table(source, below_detection="half", decimal=",")
+        for how, value in {"limit": [-2, 4], "missing": [GAP, GAP]}.items():
+            table = read_table(source, below_detection=how, decimal=",", missing="skip")
+            np.testing.assert_array_equal(table.values[:, 1], value)
 
     def test_no_group_of_digits_begins_with_zero(self, write):
         with pytest.raises(DataError, match=r"text '0,126' .*; set data\.decimal to ','$"):

@@ -164,7 +164,8 @@ class NumberReader:
             return str(_PAIR[word]), _TRUTH[word]
         below, how = _BELOW.fullmatch(text), self._options.below_detection
         limit = None if below is None or how == "error" else self._number(below[1])
-        if limit is None:
+        # Half of a limit below zero lies above it.
+        if limit is None or (how == "half" and limit < 0):
             return "text", math.nan
         return "below", {"half": limit / 2, "limit": limit, "missing": math.nan}[how]
 
@@ -363,7 +364,9 @@ def advise(token: str, options: ReadOptions) -> str | None:
     text, key = token.strip().translate(_TYPESET), options.section
     inner = below[1] if (below := _BELOW.fullmatch(text)) else None
     if inner is not None and _looks_numeric(inner):
-        how = f"set {key}below_detection to half, limit or missing"
+        below_zero = ", as half of a limit below zero lies above it" if inner[0] == "-" else ""
+        choice = "limit or missing" if below_zero else "half, limit or missing"
+        how = f"set {key}below_detection to {choice}{below_zero}"
         mark = _advise_marks(inner, options)
         return f"it is below a limit of detection: {how}{f', and {mark}' if mark else ''}"
     if _ABOVE.match(text):
