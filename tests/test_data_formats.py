@@ -511,6 +511,71 @@ class TestAnnotated:
         )
 
 
+SAID = {
+    "temp": {"_FillValue": np.int16(-9), "scale_factor": 0.5, "add_offset": 10.0},
+    "wind": {"missing_value": np.array([5, 6], "f8"), "valid_min": 1.0},
+    "rain": {"_FillValue": "-9", "valid_range": [1, 8], "scale_factor": -2.0},
+    "plain": {"scale_factor": "none", "_FillValue": h5py.Empty("f4"), "valid_range": "0 to 2"},
+}
+STORED = np.array([-9, 1, 2, 5, 6, 8, 9])
+UNPACKED = {
+    "temp": [np.nan, 10.5, 11, 12.5, 13, 14, 14.5],
+    "wind": [np.nan, 1, 2, np.nan, np.nan, 8, 9],
+    "rain": [np.nan, -2, -4, -10, -12, -16, np.nan],
+    "plain": [-9, 1, 2, 5, 6, 8, 9],
+}
+
+
+class TestPackedNumbers:
+    """Attributes of CF mean the same in HDF5 files and Zarr stores as in NetCDF files."""
+
+    def write(self, path, dtypes):
+        with h5py.File(path, "w") as file:
+            for name, dtype in dtypes.items():
+                dataset = file.create_dataset(f"S1/{name}", data=STORED.astype(dtype))
+                dataset.attrs.update(SAID[name])
+        return path
+
+    def test_columns(self, tmp_path):
+        path = self.write(
+            tmp_path / "t.h5", {"temp": "i2", "wind": "f4", "rain": "i8", "plain": "u1"}
+        )
+        table = read_table(path, missing="skip", features=list(UNPACKED))
+        expected = {**UNPACKED, "plain": [247, 1, 2, 5, 6, 8, 9]}
+        np.testing.assert_array_equal(table.values.T, [*expected.values()])
+        self.write(tmp_path / "t.nc", {"temp": "i2", "wind": "f4"})
+        same = read_table(tmp_path / "t.nc", table="S1", missing="skip")
+        np.testing.assert_array_equal(same.values.T, [*expected.values()][:2])
+
+    def test_a_matrix_with_its_label(self, tmp_path):
+        with h5py.File(tmp_path / "t.h5", "w") as file:
+            file["features"] = np.c_[STORED, STORED].astype("f4")
+            file["kind"] = file["of"] = STORED
+            for name in ("features", "kind", "of"):
+                file[name].attrs["_FillValue"] = -9
+        table = read_table(tmp_path / "t.h5", label="kind", carried="of", missing="skip")
+        assert (table.values.dtype, table.labels[0]) == (np.float32, -1)
+        assert np.isnan(table.values).sum(axis=0).tolist() == [1, 1]
+        assert np.isnan(table.beside.carried["of"][0])
+        with open_labels(tmp_path / "t.h5", "kind") as labels:
+            assert labels.n_missing == 1
+
+    def test_a_store_without_names_of_axes(self, tmp_path):
+        group = zarr.open_group(str(tmp_path / "t.zarr"), mode="w", zarr_format=2)
+        group.create_array("temp", data=STORED, attributes={"_FillValue": -9})
+        table = read_table(tmp_path / "t.zarr", missing="skip")
+        np.testing.assert_array_equal(table.values[:, 0], [np.nan, *STORED[1:]])
+        group.create_array("features", data=np.c_[STORED], attributes={"scale_factor": 0.5})
+        table = read_table(tmp_path / "t.zarr")
+        np.testing.assert_array_equal(table.values[:, 0], STORED / 2)
+
+    def test_limits_where_the_scale_is_negative(self, tmp_path):
+        data = xr.Dataset({"rain": ("x", STORED, SAID["rain"] | {"_FillValue": -9})})
+        data.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+        table = read_table(tmp_path / "t.nc", missing="skip")
+        np.testing.assert_array_equal(table.values[:, 0], UNPACKED["rain"])
+
+
 class TestColumns:
     def test_arrays_of_several_lengths(self, tmp_path):
         np.savez(tmp_path / "t.npz", a=np.arange(5.0), b=np.arange(5.0), c=np.arange(7.0), n=3)

@@ -25,6 +25,7 @@ import numpy as np
 from kohorte._checks import suggest
 from kohorte._hdf5 import open_for_reading
 from kohorte.data.columns import Column, ColumnSource, choose_columns, split_fields
+from kohorte.data.packing import Packing, packing_of, unpacked
 from kohorte.data.reading import (
     MAX_COLUMNS,
     ArraySource,
@@ -164,7 +165,7 @@ def check_parts(
 
 
 def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySource:
-    features = find_dataset(title, file, options.feature_dataset)
+    features = unpacked(find_dataset(title, file, options.feature_dataset))
     names = _read_names(title, file, options.names_dataset)
     source = ArraySource(title, features, names, f"dataset {options.feature_dataset!r}")
     if names is not None:
@@ -172,10 +173,10 @@ def _open_matrix(title: str, file: h5py.File, options: ReadOptions) -> ArraySour
         for said in ("units", "titles"):
             setattr(source, said, _words_beside(title, file, f"{folder}/{said}", names))
     if options.label is not None and options.label not in source.names:
-        source.add_labels(find_dataset(title, file, options.label, source.names))
+        source.add_labels(unpacked(find_dataset(title, file, options.label, source.names)))
     for name in options.beside:
         if name not in source.names and has_member(title, file, name):
-            source.add_beside(name, find_dataset(title, file, name))
+            source.add_beside(name, unpacked(find_dataset(title, file, name)))
     return source
 
 
@@ -221,16 +222,19 @@ def _open_fields(title: str, file: h5py.File, options: ReadOptions) -> ColumnSou
 
 
 def dataset_column(title: str, file: h5py.File, key: str, columns: Iterable[str] = ()) -> Column:
-    """Return the dataset at `key` as a column, with unit and words from its attributes."""
+    """Return the dataset at `key` as a column, as its attributes say: packing, unit and words."""
     dataset = find_dataset(title, file, key, list(columns), try_text=False)
+    with damages(title):
+        packing = packing_of(dataset)
 
     def read() -> np.ndarray:
         if h5py.check_string_dtype(dataset.dtype) and dataset.dtype.kind == "O":
             _try_text(title, file, dataset)
-        return dataset[()]
+        return packing.unpack(np.asarray(dataset[()])) if packing != Packing() else dataset[()]
 
     unit, words = (_words(dataset, names) for names in (_UNITS, _TITLES))
-    return Column(dataset.shape or (), dataset.dtype, read, unit, words)
+    dtype = np.dtype(np.float64) if packing.is_scaled else dataset.dtype
+    return Column(dataset.shape or (), dtype, read, unit, words)
 
 
 def _words(thing: h5py.HLObject, names: Sequence[str]) -> str:

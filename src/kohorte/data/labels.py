@@ -15,6 +15,7 @@ import numpy as np
 from kohorte.data.arrays import check_members, open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, has_member, open_file
 from kohorte.data.names import TEXT_KEYS, find_file, find_reader
+from kohorte.data.packing import unpacked
 from kohorte.data.reading import ReadOptions, damages, whole_digits
 from kohorte.data.sources import open_source
 from kohorte.errors import DataError
@@ -76,7 +77,7 @@ def open_labels(
         yield _take(title, "array", labels, noise, rules)
     elif suffix in (".h5", ".hdf5") and _has_dataset(title, name):
         with open_file(title, find_file(title)) as file:
-            found = _Dataset(title, find_dataset(title, file, name))
+            found = _Dataset(title, unpacked(find_dataset(title, file, name)))
             yield _take(title, f"dataset {name!r}", found, noise, rules)
     elif suffix == ".npz" and (array := _array_of(title, name)) is not None:
         yield _take(title, f"array {name!r}", array, noise, rules)
@@ -109,7 +110,7 @@ def _has_dataset(title: str, name: str) -> bool:
 class _Dataset:
     """An HDF5 dataset that says what is wrong with its file when reading it fails."""
 
-    def __init__(self, title: str, dataset: h5py.Dataset) -> None:
+    def __init__(self, title: str, dataset: Any) -> None:  # of HDF5, or unpacked
         self.shape, self.dtype = dataset.shape, dataset.dtype
         self._title, self._dataset = title, dataset
 

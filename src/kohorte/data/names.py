@@ -95,7 +95,17 @@ STORES = (".zarr",)
 
 #: Modules of `kohorte.data` that every table is read and scaled with.
 _ALWAYS = (
-    *("columns", "missing", "numbers", "reading", "roles", "scaling", "sources", "table"),
+    *(
+        "columns",
+        "missing",
+        "numbers",
+        "packing",
+        "reading",
+        "roles",
+        "scaling",
+        "sources",
+        "table",
+    ),
     "transforms",
 )
 

@@ -19,6 +19,7 @@ from kohorte.data.columns import Column, ColumnSource, choose_columns
 from kohorte.data.hdf5 import check_inside, open_file
 from kohorte.data.names import extension
 from kohorte.data.numbers import yaml_list
+from kohorte.data.packing import Packing, Unpacked, unpacked
 from kohorte.data.reading import (
     NUMERIC_KINDS,
     ArraySource,
@@ -120,7 +121,7 @@ def _open_plain(
         check_expansion(title, array.nbytes, stored)
     key = options.feature_dataset
     if "" in arrays:
-        return ArraySource(title, arrays[""])
+        return ArraySource(title, unpacked(arrays[""]))
     if key in arrays:
         names, naming = None, options.names_dataset
         if naming is not None and (naming in arrays or naming != "names"):
@@ -128,18 +129,18 @@ def _open_plain(
                 raise DataError(f"{title}: no array {naming!r}")
             with damages(title):
                 names = decode_names(title, arrays[naming][:], f"array {naming!r}")
-        source = ArraySource(title, arrays[key], names, f"array {key!r}")
+        source = ArraySource(title, unpacked(arrays[key]), names, f"array {key!r}")
         if options.label in arrays and options.label not in source.names:
             with damages(title):
-                source.add_labels(arrays[options.label][:])
+                source.add_labels(unpacked(arrays[options.label])[:])
         for name in options.beside:
             if name in arrays and name not in source.names:
                 with damages(title):
-                    source.add_beside(name, arrays[name][:])
+                    source.add_beside(name, unpacked(arrays[name])[:])
         return source
     members = {
         name: Column(array.shape, array.dtype, partial(_whole, array))
-        for name, array in arrays.items()
+        for name, array in ((name, unpacked(array)) for name, array in arrays.items())
     }
     return ColumnSource(title, choose_columns(title, members, options), options)
 
@@ -163,7 +164,7 @@ def _arrays(title: str, group: zarr.Group | zarr.Array) -> Iterator[tuple[str, z
         yield name, array
 
 
-def _whole(array: zarr.Array) -> np.ndarray:
+def _whole(array: zarr.Array | Unpacked) -> np.ndarray:
     return np.asarray(array[:])
 
 
@@ -268,31 +269,20 @@ def _read(variable: xr.DataArray, axes: tuple[str, ...], shape: tuple[int, ...])
     own = [axis for axis in axes if axis in variable.dims]
     values = variable.transpose(*own).values
     stored = variable.encoding.get("dtype", values.dtype)
-    filled = "_FillValue" in variable.encoding or "missing_value" in variable.encoding
-    unwritten = None if filled else _UNWRITTEN.get(np.dtype(stored).str[1:])
-    scale = variable.encoding.get("scale_factor", 1.0)
-    offset = variable.encoding.get("add_offset", 0.0)
-    low, high = _valid(variable.attrs)
+    packing = Packing.of({**variable.attrs, **variable.encoding})
+    unwritten = None if packing.fills else _UNWRITTEN.get(np.dtype(stored).str[1:])
+    low, high = packing.limits()
     if values.dtype.kind in NUMERIC_KINDS:
         absent = np.zeros(values.shape, dtype=bool)
         if unwritten is not None and values.dtype.kind in "iuf":
-            absent |= values == values.dtype.type(unwritten * scale + offset)
+            absent |= values == values.dtype.type(unwritten * packing.scale + packing.offset)
         if low is not None:
-            absent |= values < low * scale + offset
+            absent |= values < low
         if high is not None:
-            absent |= values > high * scale + offset
+            absent |= values > high
         if absent.any():
             values = np.ma.masked_array(values, absent)
     if values.shape == shape:
         return values
     place = tuple(slice(None) if axis in own else None for axis in axes)
     return np.ma.array(np.broadcast_to(np.ma.getdata(values)[place], shape))
-
-
-def _valid(attributes: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return the least and the largest value that a variable may have, as it is stored."""
-    both = np.ravel(attributes.get("valid_range", ()))
-    if len(both) == 2:
-        return float(both[0]), float(both[1])
-    low, high = (attributes.get(key) for key in ("valid_min", "valid_max"))
-    return None if low is None else float(low), None if high is None else float(high)
