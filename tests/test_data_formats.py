@@ -284,6 +284,44 @@ class TestSheets:
         )
         refused(path, "row 1 names 1 of 3 columns; remove what stands above")
 
+    @pytest.mark.parametrize("ending", ["xlsx", "ods"])
+    def test_no_row_of_names(self, tmp_path, ending):
+        path, values = tmp_path / f"t.{ending}", np.arange(12.0).reshape(4, 3)[::-1] / 8 - 0.5
+        pd.DataFrame(values).to_excel(path, header=False, index=False)
+        refused(path, "row 1 holds only numbers, but must name the columns; set data.header to")
+        table = read_table(path, header=False)
+        assert table.names == ("feature_0", "feature_1", "feature_2")
+        np.testing.assert_array_equal(table.values, values)
+        assert read_table(path, header=True).n_rows == 3
+        refused(path, "data.comment is for text files", comment="#")
+        options = ReadOptions(header=False)
+        write_like(path, {"label": np.arange(4)}, copy_of(path, tmp_path), options=options)
+        kept = read_table(copy_of(path, tmp_path), header=ending == "ods" and "auto")
+        np.testing.assert_array_equal(kept.values, np.c_[values, range(4)])
+
+    def test_a_row_of_values_with_words(self, tmp_path):
+        rows = [["x", 0.5, 7], ["y", 0.25, 6], ["x", 0.75, 8], ["y", 0.5, 7]]
+        path = self.write(tmp_path / "t.xlsx", rows)
+        refused(path, r"row 1 seems to be data and no header \(x, 0.5, 7\)")
+        assert read_table(path, header=False, label="feature_0").labels.tolist() == [0, 1, 0, 1]
+
+    @pytest.mark.parametrize(
+        "names",
+        [["site", 2001, 2002, 2003], ["site", "5", "6", "7"], ["site", "a", "b", 2], [0, 1, 2]],
+    )
+    def test_numbers_that_are_names(self, tmp_path, names):
+        rows = [[f"s{k}", k + 5.0, k + 6.5, k + 7.25][-len(names) :] for k in range(4)]
+        path = self.write(tmp_path / "t.xlsx", [names, *rows])
+        assert about(path).names == tuple(map(str, names))
+
+    def test_merged_cells_without_a_row_of_names(self, tmp_path):
+        path = self.write(tmp_path / "t.xlsx", [["a", 1.5], [None, 2.5], ["b", 3.5]])
+        book = openpyxl.load_workbook(path)
+        book.active.merge_cells("A1:A2")
+        book.save(path)
+        table = read_table(path, header=False, label="feature_0")
+        assert table.labels.tolist() == [0, 0, 1]
+
     def test_a_copy_keeps_formulas(self, tmp_path):
         path = self.write(tmp_path / "t.xlsx", [["a", "b"], [1, "=A2+1"], [2, "=A3+1"]])
         write_like(path, {"label": np.array([5, 6])}, tmp_path / "u.xlsx")

@@ -12,7 +12,7 @@ from workflow_project import TINY, Project, rewriting, write_points
 
 from kohorte import store
 from kohorte.analysis import prediction
-from kohorte.analysis.prediction import predict, read_points
+from kohorte.analysis.prediction import predict, read_points, reading_of
 from kohorte.ensemble.combination import combine
 from kohorte.ensemble.overlaps import count_overlaps
 from kohorte.ensemble.votes import VOTES, vote_weights
@@ -356,6 +356,14 @@ def test_files_that_cannot_be_used(study, tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         study.read(path)
+
+
+@pytest.mark.parametrize("kinds", [("a.xlsx", "b.xlsx"), ("a.xlsx", "b.ods"), ("a.csv", "b.tsv")])
+def test_the_header_is_that_of_a_file_of_the_same_kind(kinds):
+    own, new = kinds
+    options = {"source": own, "header": False}
+    assert reading_of(new, options)["header"] is False
+    assert "header" not in reading_of("b.ods" if own == "a.csv" else "b.parquet", options)
 
 
 def test_a_file_of_one_row(study, source, tmp_path):

@@ -76,7 +76,8 @@ def reading_of(source: str | Path, options: Mapping[str, Any]) -> dict[str, Any]
     reader = find_reader(str(source))
     reading = ["feature_dataset", "names_dataset", "missing", *VALUE_KEYS]
     # How the text of the study's table was read says nothing of a file of another kind.
-    reading += TEXT_KEYS if reader and reader.is_text else []
+    is_alike = reader and (reader.is_text or reader == find_reader(str(options.get("source"))))
+    reading += reader.text_keys if reader and is_alike else []
     reading += ["table"] if reader and reader.has_tables else []
     how = {name: options[name] for name in reading if name in options}
     how["label_missing"] = options.get("label_missing", ())

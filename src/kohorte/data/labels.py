@@ -14,7 +14,7 @@ import numpy as np
 
 from kohorte.data.arrays import check_members, open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, has_member, open_file
-from kohorte.data.names import TEXT_KEYS, find_file, find_reader
+from kohorte.data.names import TEXT_KEYS, Reader, find_file, find_reader
 from kohorte.data.packing import unpacked
 from kohorte.data.reading import ReadOptions, damages, whole_digits
 from kohorte.data.sources import open_source
@@ -83,13 +83,16 @@ def open_labels(
         yield _take(title, f"array {name!r}", array, noise, rules)
     else:
         reader = find_reader(title)
-        if reader is not None and not reader.is_text:
-            given = {key: value for key, value in given.items() if key not in TEXT_KEYS}
+        if reader is not None:
+            foreign = set(TEXT_KEYS) - set(reader.text_keys)
+            given = {key: value for key, value in given.items() if key not in foreign}
         if reader is not None and not reader.has_tables:
             given.pop("table", None)
         with open_source(title, ReadOptions(section=_SECTION, label=name, **given)) as source:
             column = _choose_column(title, source.names, name, source.asides)
             values = source.read_column(column, np.arange(source.n_rows))
+            if reader is not None and given.get("header", "auto") == "auto":
+                _check_header(title, reader, source.names[column], name, values)
             yield _encode(title, f"column {source.names[column]!r}", values, noise)
 
 
@@ -246,6 +249,17 @@ def _choose_column(title: str, names: tuple[str, ...], name: str, asides: Mappin
         f"{title}: no column {name!r}; it has {', '.join(names[k] for k in left)}, so name the "
         "labels by realizations.label_name"
     )
+
+
+def _check_header(title: str, reader: Reader, own: str, asked: str, values: np.ndarray) -> None:
+    """Refuse a first line that is a label: it comes again in its column, and was not asked for."""
+    if "header" not in reader.text_keys or reader.module == "arff" or own == asked:
+        return
+    if own in {str(value).strip() for value in values.tolist() if value is not None}:
+        raise DataError(
+            f"{title}: the first line seems to be a label and no header ({own}); set "
+            f"{_SECTION}header to false if it is one, or to true if it is a name"
+        )
 
 
 def _array_of(title: str, name: str) -> np.ndarray | None:

@@ -27,6 +27,12 @@ class Reader(NamedTuple):
     is_text: bool = False
     has_tables: bool = False  # of which `table` chooses one
     beside: tuple[str, ...] = ()  # other modules of `kohorte.data` that it uses
+    has_header: bool = False  # whether the first row may name the columns, or not, as in text
+
+    @property
+    def text_keys(self) -> tuple[str, ...]:
+        """Return those of TEXT_KEYS that apply."""
+        return TEXT_KEYS if self.is_text else ("header",) if self.has_header else ()
 
 
 #: By scheme, which ends in a colon, or by file extension, lower case.
@@ -38,18 +44,24 @@ READERS = {
     ".hdf5": Reader("hdf5", "open_hdf5"),
     ".npy": Reader("arrays", "open_npy"),
     ".npz": Reader("arrays", "open_npz"),
-    ".csv": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
-    ".tsv": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
-    ".txt": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
-    ".tab": Reader("tabular", "open_tsv", is_text=True, beside=("lines",)),
-    ".data": Reader("tabular", "open_csv", is_text=True, beside=("lines",)),
-    ".arff": Reader("arff", "open_arff", is_text=True, beside=("lines", "tabular")),
-    ".dat": Reader("tabular", "open_columns", is_text=True, beside=("lines",)),
+    ".csv": Reader("tabular", "open_csv", is_text=True, beside=("headers", "lines")),
+    ".tsv": Reader("tabular", "open_tsv", is_text=True, beside=("headers", "lines")),
+    ".txt": Reader("tabular", "open_tsv", is_text=True, beside=("headers", "lines")),
+    ".tab": Reader("tabular", "open_tsv", is_text=True, beside=("headers", "lines")),
+    ".data": Reader("tabular", "open_csv", is_text=True, beside=("headers", "lines")),
+    ".arff": Reader("arff", "open_arff", is_text=True, beside=("headers", "lines", "tabular")),
+    ".dat": Reader("tabular", "open_columns", is_text=True, beside=("headers", "lines")),
     ".mat": Reader("matlab", "open_mat", beside=("hdf5",)),
     ".h5ad": Reader("annotated", "open_h5ad", beside=("hdf5",)),
     **dict.fromkeys(
         (".xlsx", ".xlsm", ".ods"),
-        Reader("sheets", "open_sheet", has_tables=True),
+        Reader(
+            "sheets",
+            "open_sheet",
+            has_tables=True,
+            beside=("headers",),
+            has_header=True,
+        ),
     ),
     **dict.fromkeys(
         (".fits", ".fit", ".fts", ".fits.gz"), Reader("fits", "open_fits", has_tables=True)

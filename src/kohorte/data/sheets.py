@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from kohorte._checks import extra, suggest
+from kohorte.data.headers import LOOKED_AT, Header
 from kohorte.data.numbers import convert_texts
 from kohorte.data.reading import ReadOptions, Source, check_expansion, check_memory, damages
 from kohorte.errors import DataError
@@ -31,6 +32,8 @@ _BYTES_PER_BYTE = 4
 class SheetSource(Source):
     """A sheet whose first row that is not empty names the columns; rows without entry are skipped.
 
+    Where the options say that there is no header, that row is one of values.
+
     In a table of one column they are missing values, up to the last entry. Numbers are those that
     the program stored with a formula. Text is read as in a text file.
     """
@@ -42,25 +45,43 @@ class SheetSource(Source):
         filled = [row for row, record in enumerate(cells) if not all(map(_is_empty, record))]
         if not filled:
             raise DataError(f"{title}: is empty; a row with names and rows of values are needed")
-        header = cells[filled[0]]
+        first, has_names = filled[0], options.header is not False
         used = [
             column
-            for column in range(len(header))
+            for column in range(len(cells[first]))
             if not all(_is_empty(cells[row][column]) for row in filled)
         ]
+        start = 1 if has_names else 0
         # In a table of one column an empty cell is a missing value.
-        self._rows = filled[1:] if len(used) > 1 else list(range(filled[0] + 1, filled[-1] + 1))
-        self.names = tuple("" if _is_empty(n) else _text(n) for n in (header[c] for c in used))
+        self._rows = filled[start:] if len(used) > 1 else list(range(first + start, filled[-1] + 1))
+        header = [cells[first][column] for column in used]
+        self.names = tuple(
+            ("" if _is_empty(n) else _text(n)) if has_names else f"feature_{k}"
+            for k, n in enumerate(header)
+        )
         self._records = [[cells[row][column] for column in used] for row in self._rows]
         self.n_rows = len(self._records)
-        self.header_row, self.last_column, self.sheet = filled[0], used[-1], sheet
+        self.header_row = first if has_names else None
+        self.last_column, self.sheet = used[-1], sheet
         if not self._records:
             raise DataError(f"{title}: has a row of names, but no rows of values")
         if sum(map(bool, self.names)) < len(used) / 2:
             raise DataError(
-                f"{title}: row {filled[0] + 1} names {sum(map(bool, self.names))} of {len(used)} "
+                f"{title}: row {first + 1} names {sum(map(bool, self.names))} of {len(used)} "
                 "columns; remove what stands above the row of names, which must come first"
             )
+        if options.header == "auto":
+            self._check_header(first, header)
+
+    def _check_header(self, row: int, header: Sequence[Any]) -> None:
+        """Refuse a first row that seems to be data, as in text; what is typed as text is a name."""
+        head = self._records[:LOOKED_AT]
+        names = [
+            repr(name) if isinstance(cell, str) and any(_is_number(r[k]) for r in head) else name
+            for k, (cell, name) in enumerate(zip(header, self.names, strict=True))
+        ]
+        texts = [["" if _is_empty(cell) else _text(cell) for cell in record] for record in head]
+        Header(self._options).check(self.title, f"row {row + 1}", names, texts)
 
     @property
     def rows(self) -> list[int]:
@@ -144,7 +165,7 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
     with book:
         names = [str(name) for name in book.sheet_names]
         chosen = _choose(title, names, options.table)
-        found = {name: _cells(title, path, book, name) for name in chosen}
+        found = {name: _cells(title, path, book, name, options) for name in chosen}
         filled = [name for name in chosen if found[name]]
         if len(filled) > 1:
             raise DataError(
@@ -169,7 +190,9 @@ def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[s
     return [str(table)]
 
 
-def _cells(title: str, path: str | Path, book: Any, name: str) -> list[list[Any]]:
+def _cells(
+    title: str, path: str | Path, book: Any, name: str, options: ReadOptions
+) -> list[list[Any]]:
     import pandas as pd
 
     with damages(title):
@@ -179,7 +202,7 @@ def _cells(title: str, path: str | Path, book: Any, name: str) -> list[list[Any]
     for row, column, cell in uncomputed:
         if row < len(cells) and column < len(cells[row]):
             cells[row][column] = _Uncomputed(cell)
-    _fill_merged(title, cells, merged)
+    _fill_merged(title, cells, merged, has_names=options.header is not False)
     return cells
 
 
@@ -246,12 +269,14 @@ def _merged_in_ods(document: Any, name: str) -> Iterator[_Merged]:
         row += number(line, "number-rows-repeated")
 
 
-def _fill_merged(title: str, cells: list[list[Any]], merged: Sequence[_Merged]) -> None:
+def _fill_merged(
+    title: str, cells: list[list[Any]], merged: Sequence[_Merged], *, has_names: bool
+) -> None:
     """Give every row of a merged cell below the names its value, as a person reads it."""
     header = next((k for k, record in enumerate(cells) if not all(map(_is_empty, record))), 0)
-    filled = set()
+    filled, above = set(), header if has_names else -1
     for first, last, column in merged:
-        if not header < first < len(cells) or column >= len(cells[first]):
+        if not above < first < len(cells) or column >= len(cells[first]):
             continue
         # Some programs write a greater height than the cell has: it ends at the next entry.
         for row in range(first + 1, min(last + 1, len(cells))):
@@ -260,8 +285,8 @@ def _fill_merged(title: str, cells: list[list[Any]], merged: Sequence[_Merged]) 
             cells[row][column] = cells[first][column]
             filled.add(column)
     for column in sorted(filled):
-        named = _text(cells[header][column])
-        _LOG.info("%s: column %r: merged cells are the value of all of their rows", title, named)
+        named = repr(_text(cells[header][column])) if has_names else str(column)
+        _LOG.info("%s: column %s: merged cells are the value of all of their rows", title, named)
 
 
 def _check_size(title: str, path: str | Path) -> None:

@@ -159,8 +159,8 @@ def read_table(
     comment
         Text: what lines that are left out begin with, as "#".
     header
-        Text: whether the first line names the columns; without, they are called feature_0, ...
-        "auto" refuses a first line that seems to be data.
+        Text and sheets: whether the first line names the columns; without, they are called
+        feature_0, ... "auto" refuses a first line that seems to be data.
     encoding
         Text: the encoding; None is UTF-8, or UTF-16 that says so in its first bytes.
     least_rows
@@ -358,10 +358,10 @@ def check_dialect(title: str, reader: Reader, options: ReadOptions) -> None:
     if options.table is not None and not reader.has_tables:
         kinds = ", ".join(name for name, other in READERS.items() if other.has_tables)
         raise ConfigError(f"{key}table is for files of several tables ({kinds}); {title} is none")
-    if not reader.is_text:
-        for name in TEXT_KEYS:
-            if getattr(options, name) != getattr(ReadOptions, name):
-                raise ConfigError(f"{key}{name} is for text files; {title} is none")
+    for name in TEXT_KEYS:
+        if name not in reader.text_keys and getattr(options, name) != getattr(ReadOptions, name):
+            kinds = "text files and sheets" if name == "header" else "text files"
+            raise ConfigError(f"{key}{name} is for {kinds}; {title} is none")
     if delimiter not in (None, WHITESPACE) and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise ConfigError(
             f"{key}delimiter must be one character, such as ';', or {WHITESPACE!r}, got "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice, pairwise
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from kohorte.data.headers import LOOKED_AT, Header
 from kohorte.data.lines import (
     Lines,
     comment_prefix,
@@ -38,12 +38,6 @@ if TYPE_CHECKING:
 #: Records held as text at a time; small blocks stay in the processor's cache.
 _BLOCK_ROWS = 1 << 10
 
-#: Records that tell whether the first line names the columns.
-_LOOKED_AT = 100
-
-#: Fewest columns whose names 0, 1, 2 are taken for their places.
-_LEAST_NUMBERED = 3
-
 
 class TextSource(Source):
     """A text file with one record per row, quoted as CSV is, whose first line names the columns.
@@ -56,7 +50,7 @@ class TextSource(Source):
     def __init__(self, title: str, path: str | Path, delimiter: str, options: ReadOptions) -> None:
         self.title = title
         self._path, self._options = path, options
-        self._numbers = NumberReader(0, options)  # that tells numbers from names
+        self._header = Header(options)
         self._delimiter = " " if delimiter == WHITESPACE else delimiter
         self._skipped = 0  # Lines before the first that is read
         self._has_blanks = False  # after delimiters, before quotes
@@ -73,7 +67,7 @@ class TextSource(Source):
             self._width = len(names)
         with self._reader() as (reader, _):
             records = self._below_header(reader)
-            head = list(islice(records, _LOOKED_AT))
+            head = list(islice(records, LOOKED_AT))
             names = self._check_width(names, head)
             self._width = len(names)
             self.names = tuple(name.strip() for name in names)
@@ -192,10 +186,10 @@ class TextSource(Source):
         options = self._options
         if options.header is False:
             return [f"feature_{column}" for column in range(len(first))]
-        if options.header == "auto" and lines is not None and self._are_data(first):
+        if options.header == "auto" and lines is not None and self._header.are_data(first):
             # Where comments are declared, the last of them may be the header, as NumPy writes it.
             named = split_line(lines.comment, self._delimiter)
-            if len(named) == len(first) and not self._are_data(named):
+            if len(named) == len(first) and not self._header.are_data(named):
                 self._has_header = False
                 return named
         return first
@@ -209,8 +203,8 @@ class TextSource(Source):
             return names
         # Below a title, which is one field, stand names, and then numbers.
         below = [record[-1] for record in head[1:]]
-        if any(map(self._is_number, below)) and not any(
-            self._is_number(f) or is_marker(f) for f in head[0]
+        if any(map(self._header.is_number, below)) and not any(
+            self._header.is_number(f) or is_marker(f) for f in head[0]
         ):
             return names
         return ["", *names] if self._are_row_names(head) else names
@@ -224,7 +218,7 @@ class TextSource(Source):
         firsts = [record[0].strip() for record in head]
         if len(set(firsts)) < len(firsts):
             return False
-        if not all(map(self._is_number, firsts)):
+        if not all(map(self._header.is_number, firsts)):
             return True
         if any(firsts == [str(k + first) for k in range(len(firsts))] for first in (0, 1)):
             return True
@@ -242,117 +236,7 @@ class TextSource(Source):
 
     def _check_header(self, head: list[list[str]]) -> None:
         """Refuse a first line that seems to be data, unless its names are chosen."""
-        options, names = self._options, self.names
-        if options.features is not None and set(options.features) <= set(names):
-            return
-        key, line = f"set {options.section}header to", self._skipped + 1
-        named = sum(map(bool, names))
-        if named < len(names) / 2:
-            raise DataError(
-                f"{self.title}: line {line} names {named} of {len(names)} columns: column "
-                f"{names.index('')} has no name; remove what stands above the line of names, or, "
-                "if this is it, name all columns"
-            )
-        if self._are_numbered(names, head):
-            return
-        if self._are_data(names):
-            raise DataError(
-                f"{self.title}: line {line} holds only numbers, but must name the columns; {key} "
-                "false if it is data, or to true if these are names, or add a header line"
-            )
-        if any(map(self._is_number, names)):
-            is_data = self._seem_data(names, head)
-        else:
-            is_data = set(options.others).isdisjoint(names) and self._come_again(names, head)
-        if is_data:
-            shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-            raise DataError(
-                f"{self.title}: line {line} seems to be data and no header ({shown}); {key} false "
-                "if it is data, or to true if these are names"
-            )
-
-    def _is_number(self, token: str) -> bool:
-        return self._numbers.value(token) is not None
-
-    def _are_data(self, fields: Sequence[str]) -> bool:
-        """Tell whether fields are numbers, or say that one is missing, and no names."""
-        return any(map(self._is_number, fields)) and all(
-            self._is_number(field) or is_marker(field) for field in fields
-        )
-
-    def _are_numbered(self, names: Sequence[str], head: list[list[str]]) -> bool:
-        """Tell whether names are the places of columns from 0, as pandas writes what has no names.
-
-        There are at least three, or two above fractions. Names of rows may stand before them, and
-        some columns have names.
-        """
-        first = 0 if names[0] else 1
-        places = [k for k, name in enumerate(names[first:]) if name == str(k)]
-        others = [name for k, name in enumerate(names[first:]) if name != str(k)]
-        if any(not name or self._is_number(name) or is_marker(name) for name in others):
-            return False
-        below = [
-            [record[first + k] for record in head if len(record) == len(names)] for k in places
-        ]
-        has_fractions = all(any(map(self._is_fraction, column)) for column in below)
-        return len(places) >= _LEAST_NUMBERED or (len(places) == 2 and has_fractions)
-
-    def _is_fraction(self, text: str) -> bool:
-        value = self._numbers.value(text)
-        return value is not None and not value.is_integer()
-
-    def _seem_data(self, names: Sequence[str], head: list[list[str]]) -> bool:
-        """Tell whether a first line, some of whose fields are numbers, seems to be one of data.
-
-        It is where a text of it comes again in its column, as a class does; where its numbers lie
-        within their columns; or where these do not rise or fall from left to right, as wavelengths
-        and years do that are names. It is not where as many texts of it stand above columns of
-        numbers.
-        """
-        numbers, n_names = [], 0
-        for column, name in enumerate(names):
-            below = [record[column] for record in head if len(record) == len(names)]
-            value = self._numbers.value(name)
-            if value is None:
-                if name and not is_marker(name) and name in {field.strip() for field in below}:
-                    return True
-                n_names += bool(name) and self._are_data(below)
-                continue
-            values = [known for known in map(self._numbers.value, below) if known is not None]
-            if not values:
-                return False
-            numbers.append((value, min(values), max(values)))
-        if n_names >= len(numbers):
-            return False
-        if all(low <= value <= high for value, low, high in numbers):
-            return True
-        found = [value for value, _, _ in numbers]
-        steps = np.diff(found)
-        is_order = (steps > 0).all() or (steps < 0).all()
-        # Two numbers always rise or fall.
-        return not is_order or (len(found) < 3 and any(value % 1 for value in found))
-
-    def _come_again(self, names: Sequence[str], head: list[list[str]]) -> bool:
-        """Tell whether a first line of text seems to be one of data, as that of a list of classes.
-
-        It is where a text of it is about as frequent in its column as others, which are few; not
-        where one stands above numbers, or above both of two words for true and false.
-        """
-        comes_again = False
-        for column, name in enumerate(names):
-            below = [record[column].strip() for record in head if len(record) == len(names)]
-            counts = Counter(word for word in below if self._numbers.classify(word) != "missing")
-            if not name or is_marker(name) or not counts:
-                continue
-            mean = counts.total() / len(counts)
-            comes_again |= counts[name] > 1 and mean >= 2 and counts[name] >= mean / 2
-            del counts[name]
-            kinds = set(map(self._numbers.classify, counts))
-            n_numbers = sum(n for word, n in counts.items() if self._is_number(word))
-            are_words = len(counts) > 1 and len(kinds) == 1 and "text" not in kinds
-            if are_words or 2 * n_numbers > counts.total():
-                return False
-        return comes_again
+        self._header.check(self.title, f"line {self._skipped + 1}", self.names, head)
 
     def _count(self, records: Iterator[list[str]], reader: _csv.Reader) -> int:
         width, n_rows, n_lines = self._width, 0, 0
@@ -377,7 +261,8 @@ class TextSource(Source):
             lines = re.split(r"\r\n|\r|\n", field) if "\n" in field or "\r" in field else []
             inner = [split_line(line, self._delimiter) for line in lines[1:-1] if line.strip()]
             are_rows = [
-                len(fields) == len(record) and any(map(self._is_number, fields)) for fields in inner
+                len(fields) == len(record) and any(map(self._header.is_number, fields))
+                for fields in inner
             ]
             # One line of an address may look like a row.
             if len(record) > 1 and len(inner) > 1 and all(are_rows):
@@ -408,7 +293,7 @@ class TextSource(Source):
             prefix := comment_prefix(record[0]) or comment_prefix(self.names[0])
         ):
             hint = f"; where {prefix!r} begins a comment, set {key}comment to {prefix!r}"
-        elif fields == 1 < self._width and record[0] and not self._is_number(record[0]):
+        elif fields == 1 < self._width and record[0] and not self._header.is_number(record[0]):
             hint = f"; where it is a note, remove it, or set {key}comment to {record[0][:20]!r}"
         elif self._width < fields <= 2 * self._width and self._may_be_halves([record]):
             hint = (

@@ -264,7 +264,8 @@ def _write_excel(path: Path, options: ReadOptions, added: Added, destination: Pa
         sheet = book[source.sheet] if source.sheet in book.sheetnames else book.worksheets[0]
         beside = source.last_column + 2  # counted from 1
         for offset, (name, values) in enumerate(added.columns.items()):
-            sheet.cell(source.header_row + 1, beside + offset, names[name])
+            if source.header_row is not None:
+                sheet.cell(source.header_row + 1, beside + offset, names[name])
             entries = _plain(values)
             for row, k in zip(source.rows, entry.tolist(), strict=True):
                 if k >= 0 and entries[k] is not None:
