@@ -417,6 +417,26 @@ class TestNetcdf:
         expected = [[1, 1], [2.5, 2], [np.nan, np.nan], [30, np.nan]]
         np.testing.assert_array_equal(table.values, expected)
 
+    @pytest.mark.parametrize(
+        ("detectors", "markers", "names"),
+        [
+            (["A", "B", "C"], ["CD3", "CD3", "CD4"], ("A", "B", "CD4")),
+            (["A", "B", "C"], ["B", "CD3", "CD3"], ("B (A)", "CD3 (B)", "C")),
+            (["A", "A", "C"], ["", "", ""], ("A (channel 1)", "A (channel 2)", "C")),
+            (
+                ["A", "A", "A"],
+                ["", "CD3", "CD3"],
+                ("A (channel 1)", "CD3 (channel 2)", "CD3 (channel 3)"),
+            ),
+        ],
+    )
+    def test_channels_of_one_name_are_told_apart(self, tmp_path, detectors, markers, names):
+        with open(tmp_path / "t.fcs", "wb") as stream:
+            flowio.create_fcs(stream, [1, 2, 3, 4, 5, 6], detectors, markers)
+        table = read_table(tmp_path / "t.fcs")
+        assert table.names == names
+        assert table.values.tolist() == [[1, 2, 3], [4, 5, 6]]
+
     def test_grids_that_differ(self, tmp_path):
         data = grid()
         data["height"] = (("lat",), np.arange(12.0))

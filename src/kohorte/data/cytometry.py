@@ -184,13 +184,24 @@ def _channel(values: np.ndarray, detector: str, name: str) -> Column:
 
 
 def channel_names(detectors: list[str], markers: list[str]) -> list[str]:
-    """Return the names of channels: of the marker where it names one channel, or the detector."""
-    names = [
-        m.strip() or d.strip() or f"channel_{k + 1}"
-        for k, (d, m) in enumerate(zip(detectors, markers, strict=True))
+    """Return the names of channels, no two alike.
+
+    That of the marker where it names one channel, or the detector; with the detector, or else the
+    number of the channel, in parentheses where that is the name of another channel as well.
+    """
+    own = [detector.strip() for detector in detectors]
+    first = [
+        m.strip() or d or f"channel_{k + 1}"
+        for k, (d, m) in enumerate(zip(own, markers, strict=True))
     ]
-    counts = Counter(names)
-    return [
-        detector if counts[name] > 1 else name
-        for name, detector in zip(names, detectors, strict=True)
+    numbered = [f"{name} (channel {k + 1})" for k, name in enumerate(first)]
+    detailed = [
+        f"{name} ({d})" if d not in ("", name) else other
+        for d, name, other in zip(own, first, numbered, strict=True)
     ]
+    names = first
+    for others in (own, detailed, numbered):
+        counts = Counter(names)
+        pairs = zip(names, others, strict=True)
+        names = [other if counts[name] > 1 and other else name for name, other in pairs]
+    return names
