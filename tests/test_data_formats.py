@@ -634,6 +634,27 @@ class TestPackedNumbers:
         np.testing.assert_array_equal(table.values[:, 0], UNPACKED["rain"])
 
 
+class TestGroups:
+    def test_variables_in_groups_alone(self, tmp_path):
+        data = xr.Dataset({"a": ("x", np.arange(5.0)), "b": ("x", np.arange(5.0))})
+        for group, mode in (("one", "w"), ("two/deep", "a")):
+            data.to_netcdf(tmp_path / "t.nc", group=group, engine="h5netcdf", mode=mode)
+            data.to_zarr(tmp_path / "t.zarr", group=group, mode=mode, zarr_format=2)
+        for name in ("t.nc", "t.zarr"):
+            says = "; set data.table to one of its groups: 'one', 'two/deep'"
+            refused(tmp_path / name, f"has no .*{says}")
+            refused(tmp_path / name, f"has no .*{says}", features=["a"], table="two")
+            assert read_table(tmp_path / name, table="two/deep").names == ("a", "b")
+        refused(tmp_path / "t.zarr", "no group 'on'; did you mean 'one'?", table="on")
+
+    def test_arrays_without_names_of_axes(self, tmp_path):
+        group = zarr.open_group(str(tmp_path / "t.zarr"), mode="w", zarr_format=2)
+        refused(tmp_path / "t.zarr", "no array 'features'")
+        group.create_array("one/features", data=np.ones((4, 2)))
+        refused(tmp_path / "t.zarr", "has no arrays; set data.table to one of its groups: 'one'$")
+        assert read_table(tmp_path / "t.zarr", table="one").n_rows == 4
+
+
 class TestColumns:
     def test_arrays_of_several_lengths(self, tmp_path):
         np.savez(tmp_path / "t.npz", a=np.arange(5.0), b=np.arange(5.0), c=np.arange(7.0), n=3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from kohorte._checks import extra
+from kohorte._checks import extra, suggest
 from kohorte.data.columns import Column, ColumnSource, choose_columns
 from kohorte.data.hdf5 import check_inside, open_file
 from kohorte.data.names import extension
@@ -41,6 +42,9 @@ _LOG = logging.getLogger(__name__)
 _UNWRITTEN = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36}
 _UNWRITTEN |= {"i2": -32767, "i4": -2147483647, "i8": -9223372036854775806}
 
+#: Groups that a message names.
+_LISTED = 20
+
 #: Axes that the grid of a study can have.
 _MAX_AXES = 3
 
@@ -54,7 +58,8 @@ def open_netcdf(title: str, path: str | Path, options: ReadOptions) -> Iterator[
     and values outside of valid_range are missing; scale_factor and add_offset are applied.
     """
     with open_dataset(title, path, options) as data:
-        yield _open_dataset(title, data, options, os.stat(path).st_size)
+        groups = partial(_groups_of_file, title, path)
+        yield _open_dataset(title, data, options, os.stat(path).st_size, groups)
 
 
 @contextmanager
@@ -97,12 +102,22 @@ def open_zarr(title: str, path: str | Path, options: ReadOptions) -> Iterator[So
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with damages(title):
-            group = zarr.open(store=str(path), mode="r", path=str(options.table or ""))
+            whole = zarr.open(store=str(path), mode="r")
+            groups = partial(_groups_of_store, whole)
+            group = whole
+            if options.table is not None:
+                try:
+                    group = zarr.open(store=str(path), mode="r", path=str(options.table))
+                except FileNotFoundError as error:
+                    there = suggest(str(options.table), groups())
+                    raise DataError(f"{title}: no group {options.table!r}; {there}") from error
             arrays = dict(sorted(_arrays(title, group)))
+        if not arrays and (inner := _tell_groups(groups(), options)):
+            raise DataError(f"{title}: has no arrays{inner}")
         named = [dimensions_of(array) is not None for array in arrays.values() if array.shape]
         if named and all(named):
             with open_dataset(title, path, options) as data:
-                yield _open_dataset(title, data, options, _stored(path), in_store=True)
+                yield _open_dataset(title, data, options, _stored(path), groups, in_store=True)
             return
         yield _open_plain(title, arrays, options, _stored(path))
 
@@ -174,17 +189,55 @@ def _stored(path: str | Path) -> int:
     return sum(part.stat().st_size for part in Path(path).rglob("*") if part.is_file())
 
 
+def _groups_of_file(title: str, path: str | Path) -> list[str]:
+    """List the groups of a file that hold variables, but for the outermost one."""
+    if not h5py.is_hdf5(path):
+        return []
+    found: list[str] = []
+    with open_file(title, path) as file:
+        file.visititems(lambda name, thing: found.append(name) if _has_axes(thing) else None)
+    return _parents(found)
+
+
+def _groups_of_store(whole: zarr.Group | zarr.Array) -> list[str]:
+    """List the groups of a store that hold arrays, but for the outermost one."""
+    members = whole.members(max_depth=None) if hasattr(whole, "members") else ()
+    return _parents(name for name, thing in members if _has_axes(thing))
+
+
+def _has_axes(thing: Any) -> bool:
+    return len(getattr(thing, "shape", None) or ()) > 0
+
+
+def _parents(names: Iterable[str]) -> list[str]:
+    return sorted({name.rpartition("/")[0] for name in names} - {""})
+
+
+def _tell_groups(groups: list[str], options: ReadOptions) -> str:
+    """Say which groups a file has beside that which was looked at; nothing where it has none."""
+    others = [group for group in groups if group != str(options.table).strip("/")]
+    more = ", ..." if len(others) > _LISTED else ""
+    named = ", ".join(map(repr, others[:_LISTED])) + more
+    return f"; set {options.section}table to one of its groups: {named}" if others else ""
+
+
 def _names(variables: Iterable[Hashable], in_store: bool) -> list[Any]:
     """List variables in the order of the file; a folder has none."""
     return sorted(variables, key=str) if in_store else list(variables)
 
 
 def _open_dataset(
-    title: str, data: xr.Dataset, options: ReadOptions, stored: int, *, in_store: bool = False
+    title: str,
+    data: xr.Dataset,
+    options: ReadOptions,
+    stored: int,
+    groups: Callable[[], list[str]],
+    *,
+    in_store: bool = False,
 ) -> Source:
     with damages(title):
         data = data.squeeze()
-        axes = _choose_axes(title, data, options)
+        axes = _choose_axes(title, data, options, groups)
         shape = tuple(data.sizes[axis] for axis in axes)
         columns, asides = {}, {}
         for name in _names(data.data_vars, in_store):
@@ -216,7 +269,9 @@ def _open_dataset(
     return source
 
 
-def _choose_axes(title: str, data: xr.Dataset, options: ReadOptions) -> tuple[str, ...]:
+def _choose_axes(
+    title: str, data: xr.Dataset, options: ReadOptions, list_groups: Callable[[], list[str]]
+) -> tuple[str, ...]:
     """Choose the axes of the grid: those of the named features, or of all variables of numbers."""
     together: dict[frozenset[Hashable], list[str]] = {}
     order: dict[frozenset[Hashable], tuple[str, ...]] = {}
@@ -230,9 +285,11 @@ def _choose_axes(title: str, data: xr.Dataset, options: ReadOptions) -> tuple[st
             together.setdefault(key, []).append(str(name))
             order.setdefault(key, tuple(map(str, variable.dims)))
     if not together and wanted is not None:
-        return _choose_axes(title, data, ReadOptions())  # What is wrong is the names.
+        everything = replace(options, features=None)  # What is wrong is the names.
+        return _choose_axes(title, data, everything, list_groups)
     if not together:
-        raise DataError(f"{title}: has no variables of numbers on a grid")
+        inner = _tell_groups(list_groups(), options)
+        raise DataError(f"{title}: has no variables of numbers on a grid{inner}")
     groups = [f"({', '.join(order[key])}): {', '.join(names)}" for key, names in together.items()]
     largest = max(together.values(), key=len)
     if len(together) > 1:
