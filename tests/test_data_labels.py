@@ -4,6 +4,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
+import zarr
 
 from kohorte import store
 from kohorte.data.labels import open_labels
@@ -269,3 +271,33 @@ def test_a_first_line_that_is_a_label(tmp_path, ending):
     assert len(read(path, options={"header": True})) == 3
     write(path, index=False)
     assert read(path).tolist() == [2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("ending", ["npz", "mat", "h5", "zarr"])
+def test_labels_beside_memberships(tmp_path, ending):
+    path, arrays = tmp_path / f"a.{ending}", {"clu": LABELS, "prob": np.eye(4)[:, :3]}
+    if ending == "npz":
+        np.savez(path, **arrays)
+    elif ending == "mat":
+        scipy.io.savemat(path, arrays)
+    elif ending == "h5":
+        with h5py.File(path, "w") as file:
+            file.update(arrays)
+    else:
+        group = zarr.open_group(str(path), mode="w")
+        for name, values in arrays.items():
+            group.create_array(name, data=values)
+    with pytest.raises(DataError, match=r"no array 'labels'.*realizations.label_name to clu$"):
+        read(path)
+    assert read(path, name="clu").tolist() == LABELS.tolist()
+    with pytest.raises(DataError, match=r"\(4, 3\).* of memberships take the largest"):
+        read(path, name="prob")
+
+
+def test_the_only_dataset_of_an_hdf5_file(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cluster"] = LABELS
+    assert read(tmp_path / "a.h5").tolist() == LABELS.tolist()
+    np.savez(tmp_path / "a.npz", labels=np.eye(3))
+    with pytest.raises(DataError, match=r"'labels' has shape \(3, 3\), but labels are one id"):
+        read(tmp_path / "a.npz")

@@ -279,6 +279,8 @@ def choose_columns(
     if all(1 in shape for shape in sides):  # columns as matrices of one row or one column
         members = {name: _flatten(column) for name, column in members.items()}
     flat = {name: column for name, column in members.items() if len(column.shape) == 1}
+    if options.is_of_labels:
+        return _choose_labels(title, members, flat, column_name(str(options.label)))
     key = options.feature_dataset
     missing = missing or f"no array {key!r}"
     if options.features is not None:
@@ -309,6 +311,25 @@ def choose_columns(
     if left:
         _LOG.info("%s: left out, as they are no columns of it: %s", title, ", ".join(left))
     return found
+
+
+def _choose_labels(
+    title: str, members: Mapping[str, Column], flat: dict[str, Column], name: str
+) -> dict[str, Column]:
+    """Return the array of labels that is asked for; all where it is not there and none is wider."""
+    if name in flat:
+        return {name: flat[name]}
+    if name in members:
+        raise DataError(
+            f"{title}: {name!r} has shape {members[name].shape}, but labels are one id or name for "
+            "each point; of memberships take the largest, by argmax(axis=1)"
+        )
+    is_table = len({column.shape for column in flat.values()}) == 1
+    if is_table and all(len(column.shape) < 2 for column in members.values()):
+        return flat
+    one = "to one of " if len(flat) > 1 else "to "
+    hint = f"; set realizations.label_name {one}{_named(flat)}" if flat else ""
+    raise DataError(f"{title}: no array {name!r}; {suggest(name, members)}{hint}")
 
 
 def _flatten(column: Column) -> Column:

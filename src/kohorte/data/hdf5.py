@@ -358,7 +358,8 @@ def _add_others(
 ) -> None:
     """Add the datasets that `label` and others name, which may lie beside the table."""
     for name in options.others:
-        if name not in columns and (name == options.label or has_member(title, file, name)):
+        is_needed = name == options.label and not options.is_of_labels
+        if name not in columns and (is_needed or has_member(title, file, name)):
             columns[name] = dataset_column(title, file, name, columns)
 
 
@@ -556,7 +557,7 @@ def _follow(title: str, file: h5py.File, key: str, columns: Sequence[str]) -> h5
         name = step.encode("utf-8")
         if not isinstance(found, h5py.Group) or not found.id.links.exists(name):
             members = found if isinstance(found, h5py.Group) else ()
-            there = suggest(step, [*members, *columns])
+            there = suggest(step, dict.fromkeys([*members, *columns]))
             what = "dataset or column" if columns else "dataset"
             raise _AbsentError(f"{title}: no {what} {key!r}; {there}")
         kind = found.id.links.get_info(name).type

@@ -16,7 +16,7 @@ from kohorte.data.arrays import check_members, open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, has_member, open_file
 from kohorte.data.names import TEXT_KEYS, Reader, find_file, find_reader
 from kohorte.data.packing import unpacked
-from kohorte.data.reading import ReadOptions, damages, whole_digits
+from kohorte.data.reading import LABEL_SECTION, ReadOptions, damages, whole_digits
 from kohorte.data.sources import open_source
 from kohorte.errors import DataError
 
@@ -27,8 +27,6 @@ UNSEEN = -1
 
 #: Names of a first column that numbers the rows: of pandas, as it writes and as it reads, and of R.
 _ROW_NAMES = ("", "Unnamed: 0", "rownames", "row.names", "__index_level_0__")
-
-_SECTION = "realizations.label_options."
 
 
 class OpenedLabels(NamedTuple):
@@ -70,7 +68,7 @@ def open_labels(
     title, suffix = str(path), Path(path).suffix.lower()
     given = {key: value for key, value in (options or {}).items() if value is not None}
     given |= {k: tuple(v) for k, v in given.items() if isinstance(v, list | tuple)}
-    rules = ReadOptions(section=_SECTION, **given).missing_rules
+    rules = ReadOptions(section=LABEL_SECTION, **given).missing_rules
     if suffix == ".npy" and not _has_records(title):
         with damages(title):
             labels = open_npy_array(title, find_file(title))
@@ -88,7 +86,7 @@ def open_labels(
             given = {key: value for key, value in given.items() if key not in foreign}
         if reader is not None and not reader.has_tables:
             given.pop("table", None)
-        with open_source(title, ReadOptions(section=_SECTION, label=name, **given)) as source:
+        with open_source(title, ReadOptions(section=LABEL_SECTION, label=name, **given)) as source:
             column = _choose_column(title, source.names, name, source.asides)
             values = source.read_column(column, np.arange(source.n_rows))
             if reader is not None and given.get("header", "auto") == "auto":
@@ -258,7 +256,7 @@ def _check_header(title: str, reader: Reader, own: str, asked: str, values: np.n
     if own in {str(value).strip() for value in values.tolist() if value is not None}:
         raise DataError(
             f"{title}: the first line seems to be a label and no header ({own}); set "
-            f"{_SECTION}header to false if it is one, or to true if it is a name"
+            f"{LABEL_SECTION}header to false if it is one, or to true if it is a name"
         )
 
 

@@ -106,6 +106,10 @@ def _gib(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:.3g} GiB"
 
 
+#: What the keys begin with that say how label files are read.
+LABEL_SECTION = "realizations.label_options."
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How to find the table inside a file; each format uses what applies to it."""
@@ -129,6 +133,11 @@ class ReadOptions:
     encoding: str | None = None
     #: What the keys of these options begin with, for messages
     section: str = "data."
+
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether these are labels of another clusterer, of which one column is read."""
+        return self.section == LABEL_SECTION
 
     @property
     def others(self) -> tuple[str, ...]:
