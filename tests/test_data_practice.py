@@ -482,3 +482,30 @@ class TestLibrary:
     def test_weights_that_are_no_numbers(self):
         with pytest.raises(DataError, match="sample_weight must be numbers"):
             self.fit(VALUES, sample_weight=["a"] * 12)
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "parquet", "csv", "xlsx", "h5"])
+def test_what_float32_has_held_is_warned_of_where_it_may_have(tmp_path, caplog, ending):
+    """Steps of a quarter at 2.5 million are what float32 has there; and what an instrument has."""
+    path, days = tmp_path / f"t.{ending}", 2459000.5 + np.arange(40) / 4
+
+    def said(values):
+        if ending == "npy":
+            np.save(path, np.c_[values])
+        elif ending == "npz":
+            np.savez(path, jd=values)
+        elif ending == "h5":
+            with h5py.File(path, "w") as file:
+                file["jd"] = values
+        else:
+            frame = pd.DataFrame({"jd": values})
+            how = {} if ending == "parquet" else {"index": False}
+            getattr(frame, {"xlsx": "to_excel"}.get(ending, f"to_{ending}"))(path, **how)
+        caplog.clear()
+        read_table(path)
+        return "was held in float32, whose numbers of that size are " in caplog.text
+
+    assert said(days.astype(np.float32)) == (ending not in ("csv", "xlsx"))
+    # An array of float64 may have been made of columns of several types.
+    assert said(days) == (ending == "npy")
+    assert not said(2**40 + 2**17 * np.arange(40))

@@ -77,6 +77,12 @@ class AnnotatedSource(Source):
             return self._matrix.read([column], rows)[:, 0]
         return self._obs.read_column(column - self._n_genes, rows)
 
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether float32 may have held the numbers of a gene, or of an annotation."""
+        if self._obs is None or column < self._n_genes:
+            return self._matrix.may_be_rounded(column)
+        return self._obs.may_be_rounded(column - self._n_genes)
+
 
 class _Sparse:
     """A sparse matrix in a file, which is read whole, and made dense where it is chosen."""
@@ -98,6 +104,10 @@ class _Sparse:
             if len(rows) < self.n_rows:
                 matrix = matrix.tocsr()[rows]
             return matrix.toarray().astype(float_type(data.dtype), copy=False)
+
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether these are floats; of float64 some columns may have been made of float32."""
+        return bool(self._parts["data"].dtype.kind == "f")
 
 
 @contextmanager

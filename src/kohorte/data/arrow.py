@@ -84,6 +84,13 @@ class ArrowSource(Source):
             out[:] = data.to_pylist()
             return out[rows]
 
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether a column is of float32, or shorter."""
+        import pyarrow
+
+        types, kind = pyarrow.types, self._types[column]
+        return types.is_float32(kind) or types.is_float16(kind)
+
     def _load(self, column: int) -> pyarrow.ChunkedArray:
         name = self.names[column]
         with damages(self.title):

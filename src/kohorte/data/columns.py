@@ -136,6 +136,11 @@ class ColumnSource(Source):
             values[mask] = np.nan if numeric else None
         return values
 
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether a column is of float32, or shorter."""
+        dtype = self._columns[self.names[column]].dtype
+        return dtype.kind == "f" and dtype.itemsize <= np.dtype(np.float32).itemsize
+
     def place(self, row: int) -> str:
         """Name the cell of a grid."""
         if self.shape is None:

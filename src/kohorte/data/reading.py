@@ -203,6 +203,10 @@ class Source(ABC):
         """Read one entry as the file has it."""
         return self.read_column(column, np.array([row], dtype=np.int64))[0]
 
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether float32 may have held the numbers of a column: not where they are text."""
+        return False
+
     def place(self, row: int) -> str:
         """Say how a person finds `row` in the source."""
         return f"data row {row}"
@@ -268,6 +272,10 @@ class MarkedSource(Source):
     def entry(self, column: int, row: int) -> Any:
         """Read one entry as the file has it."""
         return self.origin.entry(column, row)
+
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether float32 may have held the numbers of a column."""
+        return self.origin.may_be_rounded(column)
 
     def place(self, row: int) -> str:
         """Say how a person finds `row` in the source."""
@@ -401,6 +409,10 @@ class ArraySource(Source):
         with damages(self.title):
             gather_rows(self._array, rows, [column], out)
         return out[:, 0]
+
+    def may_be_rounded(self, column: int) -> bool:
+        """Tell whether these are floats; of float64 some columns may have been made of float32."""
+        return column < self._n_columns and self._array.dtype.kind == "f"
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """Read what `add_labels` took."""

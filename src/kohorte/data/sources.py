@@ -414,6 +414,8 @@ def _read(
     for message in describe_codes(find_codes(values), names, "data."):
         _LOG.warning("%s: %s", source.title, message)
     for column, step in find_coarse(values).items():
+        if not source.may_be_rounded(columns[column]):
+            continue
         _LOG.warning(
             "%s: feature %r was held in float32, whose numbers of that size are %g apart, which is "
             "much beside their spread: subtract an offset before they are stored in float32",
