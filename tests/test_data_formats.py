@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rasterio
@@ -19,6 +20,7 @@ import xarray as xr
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas.core.arrays.arrow.extension_types import ArrowPeriodType
 from rasterio.transform import Affine
 from tables_of_formats import (
     BY_NAME,
@@ -227,6 +229,27 @@ class TestWhatSourcesSay:
         )
 
 
+class TestArrow:
+    @pytest.mark.parametrize("ending", ["parquet", "feather"])
+    def test_periods_are_text(self, tmp_path, ending):
+        path, months = tmp_path / f"t.{ending}", pd.period_range("2020-01", periods=4, freq="M")
+        frame = pd.DataFrame({"x": np.arange(4.0), "month": months, "week": months.asfreq("W")})
+        frame.loc[2, "month"] = pd.NaT
+        getattr(frame, f"to_{ending}")(path)
+
+        # Until pandas has made its types known, columns are of whole numbers.
+        for change in (lambda: pa.unregister_extension_type("pandas.period"), known_periods):
+            change()
+            table = read_table(path, features=["x"], label="month", carried="week")
+            assert table.label_names == ("2020-01", "2020-02", "2020-04")
+            assert table.beside.carried["week"][0] == "2020-01-27/2020-02-02"
+            refused(path, "feature 'month', data row 0: text '2020-01' in a numeric column")
+
+
+def known_periods():
+    pa.register_extension_type(ArrowPeriodType("D"))
+
+
 class TestSheets:
     def write(self, path, cells, name="data", **others):
         book = openpyxl.Workbook()
@@ -355,6 +378,23 @@ class TestFits:
         expected += [[0, 2, 4], [1, 3, 5], [1, 0, 1]]
         np.testing.assert_array_equal(table.values.T, expected)
         assert about(tmp_path / "t.fits").units == {"flux_0": "Jy", "flux_1": "Jy"}
+
+    def test_logical_values_that_are_neither_true_nor_false(self, tmp_path):
+        columns = [
+            fits.Column("flag", "L", array=np.array([True, False, True])),
+            fits.Column("two", "2L", array=np.array([[True, False]] * 3)),
+            fits.Column(
+                "bits", "2X", array=np.array([[False, False], [False, True], [True, True]])
+            ),
+        ]
+        fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "t.fits")
+        expected = [[1, 1, 0, 0, 0], [0, 1, 0, 0, 1], [1, 1, 0, 1, 1]]
+        np.testing.assert_array_equal(read_table(tmp_path / "t.fits").values, expected)
+        content = (tmp_path / "t.fits").read_bytes()
+        (tmp_path / "t.fits").write_bytes(content.replace(b"FTF", b"\0T\0"))  # the second row
+        expected[1] = [np.nan, 1, np.nan, 0, 1]
+        table = read_table(tmp_path / "t.fits", missing="skip")
+        np.testing.assert_array_equal(table.values, expected)
 
     def test_text_tables(self, tmp_path):
         columns = [
@@ -567,6 +607,15 @@ class TestAnnotated:
             r"no 'obsm/X_pcb'; did you mean 'obsm/X_pca'",
             feature_dataset="obsm/X_pcb",
         )
+
+    def test_an_annotation_with_the_name_of_a_gene(self, tmp_path, caplog):
+        write_h5ad(tmp_path / "t.h5ad", VALUES)
+        with h5py.File(tmp_path / "t.h5ad", "r+") as file:
+            file["obs"].move("kind", "CD3")
+        table = read_table(tmp_path / "t.h5ad", label="CD3_")
+        assert (table.names, table.label_names) == (NAMES, ("high", "low"))
+        np.testing.assert_array_equal(table.values, VALUES)
+        assert "annotation 'CD3' has the name of a column of the matrix" in caplog.text
 
 
 SAID = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from kohorte.data.reading import (
 )
 from kohorte.errors import DataError
 
+_LOG = logging.getLogger(__name__)
+
 #: Where the matrix lies, unless `feature_dataset` says otherwise.
 _MATRIX = "X"
 
@@ -35,7 +38,8 @@ _MATRIX = "X"
 class AnnotatedSource(Source):
     """A matrix of cells x genes, dense or sparse, and the annotations of the cells.
 
-    Annotations and the names of cells are columns, which are features only if named.
+    Annotations and the names of cells are columns, which are features only if named; one with the
+    name of a gene has an underscore behind it.
     """
 
     def __init__(
@@ -48,8 +52,16 @@ class AnnotatedSource(Source):
         options: ReadOptions,
     ) -> None:
         self.title = title
-        taken = set(names)
-        obs = {name: column for name, column in annotations.items() if name not in taken}
+        taken = {*names, *annotations}
+        called = {name: name for name in annotations}
+        for name in sorted(set(names) & set(annotations)):
+            while called[name] in taken:
+                called[name] += "_"
+            _LOG.warning(
+                "%s: annotation %r has the name of a column of the matrix, and is called %r here",
+                *(title, name, called[name]),
+            )
+        obs = {called[name]: column for name, column in annotations.items()}
         self._obs = ColumnSource(title, obs, options) if obs else None
         if self._obs is not None and self._obs.n_rows != matrix.n_rows:
             raise DataError(
@@ -59,7 +71,7 @@ class AnnotatedSource(Source):
         self.names = (*names, *obs)
         self.n_rows = matrix.n_rows
         self.asides = dict.fromkeys(obs, "an annotation (obs)")
-        self.ids = ids if ids in obs else None
+        self.ids = None if ids is None else called.get(ids)
 
     def read(self, columns: Sequence[int], rows: np.ndarray) -> np.ndarray:
         """Read chosen genes of chosen cells, and annotations that are numbers."""

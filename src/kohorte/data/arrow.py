@@ -32,7 +32,8 @@ _MESSAGE, _NO_LENGTH = b"\xff" * 4, bytes(4)
 class ArrowSource(Source):
     """A Parquet or Feather file, read one column at a time.
 
-    The index that pandas stored beside the columns is no feature unless it is named.
+    The index that pandas stored beside the columns is no feature unless it is named. Periods of
+    pandas, which are stored as numbers, are text.
     """
 
     def __init__(
@@ -43,10 +44,14 @@ class ArrowSource(Source):
         read: Callable[[str], pyarrow.ChunkedArray],
         options: ReadOptions,
     ) -> None:
+        import pyarrow
+
         self.title = title
         self.names = tuple(schema.names)
         self.n_rows = n_rows
-        self._types, self._read, self._options = schema.types, read, options
+        self._read, self._options = read, options
+        self._periods = {f.name: freq for f in schema if (freq := _period_of(f)) is not None}
+        self._types = [pyarrow.string() if f.name in self._periods else f.type for f in schema]
         index = [name for name in _pandas_index(schema) if name in self.names]
         self.asides = dict.fromkeys(index, "the index that pandas stored")
         self.ids = index[0] if len(index) == 1 else None
@@ -95,6 +100,8 @@ class ArrowSource(Source):
         name = self.names[column]
         with damages(self.title):
             found = self._read(name)
+            if name in self._periods:
+                found = _write_periods(found, self._periods[name])
         if len(found) != self.n_rows:
             raise DataError(
                 f"{self.title}: is damaged: column {name!r} has {len(found)} of {self.n_rows} rows"
@@ -205,6 +212,34 @@ def _pandas_index(schema: pyarrow.Schema) -> list[str]:
     except (KeyError, TypeError, ValueError):
         # Also what another program wrote of a data frame that it did not keep up.
         return [name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)]
+
+
+def _period_of(field: pyarrow.Field) -> str | None:
+    """Return the length of the periods of pandas that a column holds, as M; None for others.
+
+    What pandas said of the column is in its type where pandas was imported before, else beside it.
+    """
+    said = field.metadata or {}
+    name = getattr(field.type, "extension_name", said.get(b"ARROW:extension:name", b"").decode())
+    if name != "pandas.period":
+        return None
+    if hasattr(field.type, "freq"):
+        return str(field.type.freq)
+    return str(json.loads(said[b"ARROW:extension:metadata"])["freq"])
+
+
+def _write_periods(stored: pyarrow.ChunkedArray, freq: str) -> pyarrow.ChunkedArray:
+    """Write periods, which are counted from 1970, as pandas shows them: 2020-01."""
+    import pandas as pd
+    import pyarrow
+
+    if isinstance(stored.type, pyarrow.BaseExtensionType):
+        stored = pyarrow.chunked_array([part.storage for part in stored.chunks], pyarrow.int64())
+    counts = [
+        None if count is None else str(pd.Period(ordinal=count, freq=freq))
+        for count in stored.to_pylist()
+    ]
+    return pyarrow.chunked_array([pyarrow.array(counts, pyarrow.string())])
 
 
 def _words(schema: pyarrow.Schema, keys: Sequence[bytes]) -> dict[str, str]:

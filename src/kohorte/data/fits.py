@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 def open_fits(title: str, path: str | Path, options: ReadOptions) -> Iterator[Source]:
     """Open the table HDU `table` of a FITS file, by name or number; None takes the only one.
 
-    Columns of vectors are those of their entries, name_0, name_1, ...; entries of TNULL are NaN.
+    Columns of vectors are those of their entries, name_0, name_1, ...; entries of TNULL, and
+    logical ones that are neither true nor false, are NaN.
     """
     with extra("formats"):
         import astropy.io.fits  # noqa: F401
@@ -118,13 +119,15 @@ def table_columns(title: str, hdu: BinTableHDU) -> dict[str, Column]:
 
 
 def _read(data: Any, position: int, null: Any) -> np.ndarray:
-    """Read a column as its scaling says; what is stored as TNULL is masked."""
+    """Read a column as its scaling says; TNULL, and logical ones of neither T nor F, are masked."""
     values = np.asarray(data.field(position))
     if values.dtype.byteorder == ">":
         values = values.astype(values.dtype.newbyteorder("="))
+    stored = data.view(np.ndarray)[data.dtype.names[position]]
+    if values.dtype.kind == "b" and stored.dtype == np.int8:  # bytes of logicals: T, F or 0
+        return np.ma.masked_array(values, stored == 0) if (stored == 0).any() else values
     if null is None or null == "":
         return values
-    stored = data.view(np.ndarray)[data.dtype.names[position]]
     if stored.dtype.kind == "S":
         return np.ma.masked_array(values, np.char.strip(stored) == str(null).strip().encode())
     return np.ma.masked_array(values, stored == null) if stored.dtype.kind in "iu" else values
