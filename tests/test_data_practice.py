@@ -288,6 +288,26 @@ class TestArff:
         refused(write("a,b\n1,2\n", "t.arff"), "is no ARFF file")
 
 
+    def test_quotes_as_weka_writes_and_reads_them(self, write):
+        head = "@relation x\n@attribute 'n\\'s' numeric\n@attribute word string\n@data\n"
+        rows = [
+            r"1,plain",
+            r"2,'it\'s ok'",
+            r"3,'a, \"b\", 9\% \\'",
+            '4, "d\'q"',
+            "5,'it''s'",
+            '9,"b\'\'"""',
+        ]
+        rows += [r"6,'a\tb'", r"7,c\d", "8,o'k"]
+        table = read_table(write(head + "\n".join(rows), "t.arff"), ids="word")
+        assert table.names == ("n's",)
+        assert len(table.values) == 9
+        names = ["plain", "it's ok", 'a, "b", 9% \\', "d'q", "it's", "b''\"", "a\tb", r"c\d", "o'k"]
+        assert table.beside.ids["word"].tolist() == names
+        refused(
+            write(head + "1,a\n% a, 'b\n2,'b, c\n", "t.arff"), "line 7: a quote is not closed: 'b"
+        )
+
 class TestMatricesOfOneColumn:
     @pytest.mark.parametrize("shape", [(-1, 1), (1, -1)])
     def test_columns_and_classes(self, tmp_path, shape):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO, cast
 
 from kohorte.data.lines import Lines
 from kohorte.data.reading import ReadOptions, Source
@@ -17,6 +18,13 @@ _ATTRIBUTE = re.compile(
     r"""\s*@attribute\s+(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s{]+))\s*(.*)""",
     re.IGNORECASE,
 )
+
+#: A field in quotes, in which a backslash stands before quotes and other characters.
+_QUOTED = re.compile(
+    r"""[ \t]*(?:'((?:[^'\\]|\\.|'')*)'|"((?:[^"\\]|\\.|"")*)")[ \t]*(?=,|[\r\n]|$)"""
+)
+_ESCAPED = {1: re.compile(r"\\(.)|''"), 2: re.compile(r'\\(.)|""')}
+_MEANINGS = {"n": "\n", "r": "\r", "t": "\t"}
 
 #: Characters of the lines before the rows, at most.
 _LONGEST = 1 << 24
@@ -34,7 +42,7 @@ class ArffSource(TextSource):
 
     def _look_at_first_lines(self) -> None:
         length = 0
-        with self._open() as stream:
+        with super()._open() as stream:
             for number, line in enumerate(stream, 1):
                 length += len(line)
                 if found := _ATTRIBUTE.match(line):
@@ -58,7 +66,11 @@ class ArffSource(TextSource):
                 "as by Weka's SparseToNonSparse"
             )
         self._skipped = number
-        self._quote = "'" if re.search(r"(^|,)\s*'", first) else '"'
+
+    @contextmanager
+    def _open(self) -> Iterator[TextIO]:
+        with super()._open() as stream:
+            yield cast(TextIO, _PlainQuotes(self.title, stream))
 
     def _name_columns(self, first: list[str], lines: Lines | None) -> list[str]:
         if len(first) != len(self._attributes):
@@ -67,6 +79,53 @@ class ArffSource(TextSource):
                 f"has {len(first)} fields"
             )
         return self._attributes
+
+
+class _PlainQuotes:
+    """Lines of a stream whose fields in quotes are written as CSV has them."""
+
+    def __init__(self, title: str, stream: TextIO) -> None:
+        self._title, self._stream, self._number = title, stream, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plain, "")
+
+    def readline(self) -> str:
+        """Read a line as it is."""
+        self._number += 1
+        return self._stream.readline()
+
+    def _plain(self) -> str:
+        line = self.readline()
+        if ("'" not in line and '"' not in line) or line.lstrip().startswith("%"):
+            return line
+        try:
+            return _as_csv(line)
+        except ValueError as error:
+            raise DataError(f"{self._title}: line {self._number}: {error}") from None
+
+
+def _as_csv(line: str) -> str:
+    """Write the fields in quotes of either kind as CSV has them; ValueError: one is not closed."""
+    fields, place = [], 0
+    while True:
+        if found := _QUOTED.match(line, place):
+            kind = 2 if found[1] is None else 1
+            doubled = _ESCAPED[kind].sub(_unescape, found[kind]).replace('"', '""')
+            fields.append(f'"{doubled}"')
+            place = found.end()
+        else:
+            start, place = place, (line.find(",", place) + 1 or len(line) + 1) - 1
+            fields.append(line[start:place])
+            if fields[-1].lstrip().startswith("'"):
+                raise ValueError(f"a quote is not closed: {fields[-1].strip()}")
+        if line[place : place + 1] != ",":
+            return ",".join(fields) + line[place:]
+        place += 1
+
+
+def _unescape(found: re.Match[str]) -> str:
+    return found[0][0] if found[1] is None else _MEANINGS.get(found[1], found[1])
 
 
 @contextmanager
