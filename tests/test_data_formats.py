@@ -230,6 +230,10 @@ class TestWhatSourcesSay:
 
 
 class TestArrow:
+    def test_the_first_version_of_feather(self, tmp_path):
+        (tmp_path / "t.feather").write_bytes(b"FEA1" + bytes(99) + b"FEA1")
+        refused(tmp_path / "t.feather", "version 1 of Feather, which is not read; save it anew")
+
     @pytest.mark.parametrize("ending", ["parquet", "feather"])
     def test_periods_are_text(self, tmp_path, ending):
         path, months = tmp_path / f"t.{ending}", pd.period_range("2020-01", periods=4, freq="M")

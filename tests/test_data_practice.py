@@ -113,6 +113,20 @@ class TestSheets:
         refused(tmp_path / "t.xlsx", "column 'b': cell B3 holds a formula", missing="skip")
         assert read_table(tmp_path / "t.xlsx", features=["a", "c"]).n_rows == 3
 
+    @pytest.mark.parametrize("header", ["auto", False])
+    def test_rows_of_nothing_but_formulas(self, tmp_path, caplog, header):
+        book, path = openpyxl.Workbook(), tmp_path / "t.xlsx"
+        if header:
+            book.active.append(["a", "b"])
+        for row in ([1, 2.5], [2, 5.5], ["=A1", "=B1"], ["=A2", None]):
+            book.active.append(row)
+        book.save(path)
+        assert read_table(path, header=header).n_rows == 2
+        assert "whose values are not in the file: 2; open it in a spreadsheet" in caplog.text
+        book.active.delete_rows(2 if header else 1, 2)
+        book.save(path)
+        refused(path, "are not in the file: 2; open it in a spreadsheet", header=header)
+
     def test_truth_values_are_classes_as_in_other_formats(self, tmp_path):
         frame = FRAME.assign(ok=[True, False] * 6, id=np.arange(12) * 10)
         frame.to_excel(tmp_path / "t.xlsx", index=False)
@@ -274,20 +288,6 @@ class TestArff:
         packed = read_table(tmp_path / "u.arff.gz", label="class", missing="skip")
         np.testing.assert_array_equal(packed.values, table.values)
 
-    def test_clusters_of_weka(self, write):
-        head = "@relation x\n@attribute n numeric\n@attribute Cluster {cluster0,cluster1}\n@data\n"
-        path = write(head + "0,cluster1\n1,cluster0\n2,cluster1\n", "t.arff")
-        with open_labels(path, "Cluster") as labels:
-            assert labels.array.tolist() == [1, 0, 1]
-
-    def test_faults(self, write):
-        head = "@relation x\n@attribute a numeric\n@attribute b {x}\n@data\n"
-        refused(write(f"{head}1,x\nq,x\n", "t.arff"), "'a', data row 1 (line 6)", label="b")
-        refused(write(f"{head}{{0 1}}\n", "t.arff"), "sparse rows")
-        refused(write(f"{head}1\n2\n", "t.arff"), "2 attributes are named", "has 1 fields")
-        refused(write("a,b\n1,2\n", "t.arff"), "is no ARFF file")
-
-
     def test_quotes_as_weka_writes_and_reads_them(self, write):
         head = "@relation x\n@attribute 'n\\'s' numeric\n@attribute word string\n@data\n"
         rows = [
@@ -307,6 +307,20 @@ class TestArff:
         refused(
             write(head + "1,a\n% a, 'b\n2,'b, c\n", "t.arff"), "line 7: a quote is not closed: 'b"
         )
+
+    def test_clusters_of_weka(self, write):
+        head = "@relation x\n@attribute n numeric\n@attribute Cluster {cluster0,cluster1}\n@data\n"
+        path = write(head + "0,cluster1\n1,cluster0\n2,cluster1\n", "t.arff")
+        with open_labels(path, "Cluster") as labels:
+            assert labels.array.tolist() == [1, 0, 1]
+
+    def test_faults(self, write):
+        head = "@relation x\n@attribute a numeric\n@attribute b {x}\n@data\n"
+        refused(write(f"{head}1,x\nq,x\n", "t.arff"), "'a', data row 1 (line 6)", label="b")
+        refused(write(f"{head}{{0 1}}\n", "t.arff"), "sparse rows")
+        refused(write(f"{head}1\n2\n", "t.arff"), "2 attributes are named", "has 1 fields")
+        refused(write("a,b\n1,2\n", "t.arff"), "is no ARFF file")
+
 
 class TestMatricesOfOneColumn:
     @pytest.mark.parametrize("shape", [(-1, 1), (1, -1)])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _UNITS = (b"unit", b"units")
 _TITLES = (b"description", b"long_name", b"title")
 
+#: What a file of version 1 of Feather begins with.
+_FEATHER_1 = b"FEA1"
 
 #: What a message of a stream begins with since Arrow 0.15, and its last one: of no length.
 _MESSAGE, _NO_LENGTH = b"\xff" * 4, bytes(4)
@@ -174,6 +176,12 @@ def open_feather(title: str, path: str | Path, options: ReadOptions) -> Iterator
     """Open an Arrow file, which Feather (version 2) is, too, with one column per feature."""
     with extra("workflow"):
         import pyarrow
+    with open(path, "rb") as stream:
+        if stream.read(len(_FEATHER_1)) == _FEATHER_1:
+            raise DataError(
+                f"{title}: is of version 1 of Feather, which is not read; save it anew, such as by "
+                "pandas.read_feather(...).to_feather('table.feather')"
+            )
     with damages(title), pyarrow.memory_map(str(path)) as mapped:
         is_stream = False
         try:

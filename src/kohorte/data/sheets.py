@@ -29,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 _BYTES_PER_BYTE = 4
 
 
+_COMPUTE = "open it in a spreadsheet program and save it there, which computes the values"
+
+
 class SheetSource(Source):
     """A sheet whose first row that is not empty names the columns; rows without entry are skipped.
 
@@ -39,12 +42,21 @@ class SheetSource(Source):
     """
 
     def __init__(
-        self, title: str, cells: Sequence[Sequence[Any]], sheet: str, options: ReadOptions
+        self,
+        title: str,
+        cells: Sequence[Sequence[Any]],
+        sheet: str,
+        options: ReadOptions,
+        n_formulas: int = 0,
     ) -> None:
         self.title, self._options = title, options
+        formulas = f"rows with nothing but formulas whose values are not in the file: {n_formulas}"
         filled = [row for row, record in enumerate(cells) if not all(map(_is_empty, record))]
         if not filled:
-            raise DataError(f"{title}: is empty; a row with names and rows of values are needed")
+            hint = f"; {formulas}; {_COMPUTE}" if n_formulas else ""
+            raise DataError(
+                f"{title}: is empty; a row with names and rows of values are needed{hint}"
+            )
         first, has_names = filled[0], options.header is not False
         used = [
             column
@@ -64,7 +76,10 @@ class SheetSource(Source):
         self.header_row = first if has_names else None
         self.last_column, self.sheet = used[-1], sheet
         if not self._records:
-            raise DataError(f"{title}: has a row of names, but no rows of values")
+            hint = f"; {formulas}; {_COMPUTE}" if n_formulas else ""
+            raise DataError(f"{title}: has a row of names, but no rows of values{hint}")
+        if n_formulas:
+            _LOG.warning("%s: left out are %s; %s", title, formulas, _COMPUTE)
         if sum(map(bool, self.names)) < len(used) / 2:
             raise DataError(
                 f"{title}: row {first + 1} names {sum(map(bool, self.names))} of {len(used)} "
@@ -112,8 +127,7 @@ class SheetSource(Source):
         if unknown is not None:
             raise DataError(
                 f"{self.title}: column {self.names[column]!r}: cell {unknown.cell} holds a formula "
-                "whose value is not in the file; open it in a spreadsheet program and save it "
-                "there, which computes the values"
+                f"whose value is not in the file; {_COMPUTE}"
             )
         return values
 
@@ -166,7 +180,7 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
         names = [str(name) for name in book.sheet_names]
         chosen = _choose(title, names, options.table)
         found = {name: _cells(title, path, book, name, options) for name in chosen}
-        filled = [name for name in chosen if found[name]]
+        filled = [name for name in chosen if found[name][0]]
         if len(filled) > 1:
             raise DataError(
                 f"{title}: has {len(filled)} sheets with entries, {', '.join(map(repr, filled))}; "
@@ -174,8 +188,8 @@ def open_sheet(title: str, path: str | Path, options: ReadOptions) -> Iterator[S
             )
         name = filled[0] if filled else chosen[0]
         where = title if len(names) == 1 else f"{title}: sheet {name!r}"
-        cells = found[name]
-    yield SheetSource(where, cells, name, options)
+        cells, n_formulas = found[name]
+    yield SheetSource(where, cells, name, options, n_formulas)
 
 
 def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[str]:
@@ -192,7 +206,8 @@ def _choose(title: str, names: Sequence[str], table: str | int | None) -> list[s
 
 def _cells(
     title: str, path: str | Path, book: Any, name: str, options: ReadOptions
-) -> list[list[Any]]:
+) -> tuple[list[list[Any]], int]:
+    """Return the cells of a sheet, and how many rows below them have formulas alone, uncomputed."""
     import pandas as pd
 
     with damages(title):
@@ -203,7 +218,7 @@ def _cells(
         if row < len(cells) and column < len(cells[row]):
             cells[row][column] = _Uncomputed(cell)
     _fill_merged(title, cells, merged, has_names=options.header is not False)
-    return cells
+    return cells, len({row for row, _, _ in uncomputed if row >= len(cells)})
 
 
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*ref="([A-Z]+)(\d+):[A-Z]+(\d+)"')
