@@ -251,7 +251,7 @@ def _choose_column(title: str, names: tuple[str, ...], name: str, asides: Mappin
 
 def _check_header(title: str, reader: Reader, own: str, asked: str, values: np.ndarray) -> None:
     """Refuse a first line that is a label: it comes again in its column, and was not asked for."""
-    if "header" not in reader.text_keys or reader.module == "arff" or own == asked:
+    if "header" not in reader.text_keys or reader.module == "arff" or own in ("", asked):
         return
     if own in {str(value).strip() for value in values.tolist() if value is not None}:
         raise DataError(
