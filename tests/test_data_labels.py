@@ -261,16 +261,16 @@ def test_counts_are_made_again_where_labels_are_read_in_another_way(tmp_path):
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_a_first_line_that_is_a_label(tmp_path, ending):
-    path, names = tmp_path / f"a.{ending}", ["T", "B", "NK", "T"]
+    path, names = tmp_path / f"a.{ending}", ["T", "B", "NK", "T"] * 3
     frame = pd.DataFrame({"labels": names})
     write = frame.to_csv if ending == "csv" else frame.to_excel
     write(path, index=False, header=False)
-    with pytest.raises(DataError, match=r"to be a label and no header \(T\); set realizations.lab"):
+    with pytest.raises(DataError, match=r"to be data and no header \(T\); set realizations.lab"):
         read(path)
-    assert read(path, options={"header": False}).tolist() == [2, 0, 1, 2]
-    assert len(read(path, options={"header": True})) == 3
+    assert read(path, options={"header": False}).tolist() == [2, 0, 1, 2] * 3
+    assert len(read(path, options={"header": True})) == 11
     write(path, index=False)
-    assert read(path).tolist() == [2, 0, 1, 2]
+    assert read(path).tolist() == [2, 0, 1, 2] * 3
 
 
 @pytest.mark.parametrize("ending", ["npz", "mat", "h5", "zarr"])

@@ -14,7 +14,7 @@ import numpy as np
 
 from kohorte.data.arrays import check_members, open_npy_array, read_member
 from kohorte.data.hdf5 import find_dataset, has_member, open_file
-from kohorte.data.names import TEXT_KEYS, Reader, find_file, find_reader
+from kohorte.data.names import TEXT_KEYS, find_file, find_reader
 from kohorte.data.packing import unpacked
 from kohorte.data.reading import LABEL_SECTION, ReadOptions, damages, whole_digits
 from kohorte.data.sources import open_source
@@ -89,8 +89,6 @@ def open_labels(
         with open_source(title, ReadOptions(section=LABEL_SECTION, label=name, **given)) as source:
             column = _choose_column(title, source.names, name, source.asides)
             values = source.read_column(column, np.arange(source.n_rows))
-            if reader is not None and given.get("header", "auto") == "auto":
-                _check_header(title, reader, source.names[column], name, values)
             yield _encode(title, f"column {source.names[column]!r}", values, noise)
 
 
@@ -247,17 +245,6 @@ def _choose_column(title: str, names: tuple[str, ...], name: str, asides: Mappin
         f"{title}: no column {name!r}; it has {', '.join(names[k] for k in left)}, so name the "
         "labels by realizations.label_name"
     )
-
-
-def _check_header(title: str, reader: Reader, own: str, asked: str, values: np.ndarray) -> None:
-    """Refuse a first line that is a label: it comes again in its column, and was not asked for."""
-    if "header" not in reader.text_keys or reader.module == "arff" or own in ("", asked):
-        return
-    if own in {str(value).strip() for value in values.tolist() if value is not None}:
-        raise DataError(
-            f"{title}: the first line seems to be a label and no header ({own}); set "
-            f"{LABEL_SECTION}header to false if it is one, or to true if it is a name"
-        )
 
 
 def _array_of(title: str, name: str) -> np.ndarray | None:
