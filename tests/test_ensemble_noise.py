@@ -311,6 +311,10 @@ def test_the_first_lines_of_the_documentation_run(root, capsys):
     [
         ([1.0, np.nan, 2.0], np.nan, [0, -1, 1]),
         (["b", None, "a"], None, None),
+        (["b", float("nan"), "a"], None, None),
+        (["b", float("nan"), "a"], np.nan, [1, -1, 0]),
+        (["b", np.ma.masked, "a"], None, None),
+        (["b", -1, "a"], -1, [1, -1, 0]),
         ([1.0, np.nan, 2.0], 1.0, None),
         (pd.Series(["b", pd.NA, "a"], dtype="string"), pd.NA, [1, -1, 0]),
         (pd.Series(["b", pd.NA, "a"], dtype="string"), "a", None),
@@ -348,7 +352,8 @@ def test_labels_of_text():
     assert overlaps.sizes.tolist() == [1, 2, 2, 1, 1]
     with pytest.raises(DataError, match="are <U5, not integers; number them by encode_labels"):
         count_overlaps(text)
-    with pytest.raises(DataError, match="labels cannot be sorted"):
-        encode_labels(np.array(["a", 1], dtype=object))
+    for mixed in (np.array(["a", 1], dtype=object), [1, "1", 2]):
+        with pytest.raises(DataError, match="labels cannot be sorted"):
+            encode_labels(mixed)
     with pytest.raises(DataError, match=r"labels have shape \(2, 1\)"):
         encode_labels([["a"], ["b"]])

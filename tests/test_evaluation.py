@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.utils.masked import Masked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
@@ -94,6 +95,28 @@ def test_classes_in_any_container():
         assert table["points"].sum() == 4
     with pytest.raises(DataError, match=r"true class of point 0 is 0\.5"):
         evaluate(labels, np.array([0.5, 1, 1, 0, 0], object))
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        ["a", "a", "b", float("nan")],
+        ["a", "a", "b", -1],
+        list(np.ma.array(["a", "a", "b", "c"], mask=[0, 0, 0, 1])),
+        np.ma.array(["a", "a", "b", "c"], mask=[0, 0, 0, 1]),
+        np.ma.array([5, 5, 6, 999], mask=[0, 0, 0, 1]),
+        np.ma.array([5.0, 5, 6, 999], mask=[0, 0, 0, 1]),
+        Masked([5, 5, 6, 999], mask=[False, False, False, True]),
+    ],
+)
+def test_a_class_that_is_not_known_is_none(truth):
+    labels = np.array([0, 0, 1, 1])
+    found = evaluate(labels, truth)
+    assert found.confusion.tolist() == [[2, 0], [0, 1]]
+    assert found.classes.tolist() in (["a", "b"], [5, 6])
+    assert reliability_table(labels, [1.0] * 4, truth)["points"].sum() == 3
+    with pytest.raises(DataError, match="labels must be one integer per point"):
+        evaluate(np.ma.array(labels, mask=[0, 0, 0, 1]), [0, 0, 1, 1])
 
 
 def test_names_of_classes():

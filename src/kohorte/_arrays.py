@@ -58,9 +58,31 @@ def unmask(values: Any) -> Any:
     return values
 
 
+def as_entries(values: Any) -> np.ndarray:
+    """Return labels or classes of any type as an array, with None for what is masked.
+
+    Of objects where entries of a list have several types, which NumPy would make text of: a NaN
+    among text would be a word, and the number 1 the text "1".
+    """
+    if hasattr(values, "unmasked") and hasattr(values, "mask"):
+        values = np.ma.MaskedArray(np.asarray(values.unmasked), np.asarray(values.mask))
+    if np.ma.is_masked(values):
+        kind, none = (values.dtype, np.nan) if values.dtype.kind == "f" else (object, None)
+        array = np.array(values.data, dtype=kind)
+        array[np.ma.getmaskarray(values)] = none
+        return array
+    array = np.asarray(values)
+    if array.dtype.kind in "SU" and not hasattr(values, "dtype"):
+        entries = np.asarray(values, dtype=object)
+        text = str if array.dtype.kind == "U" else bytes
+        return array if all(isinstance(entry, text) for entry in entries.flat) else entries
+    return array
+
+
 def is_missing(value: Any) -> bool:
-    """Tell whether a value stands for none: None, NaN, NaT or pd.NA."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
+    """Tell whether a value stands for none: None, NaN, NaT, pd.NA or NumPy's `masked`."""
+    is_none = value is None or value is np.ma.masked
+    return is_none or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def find_missing(values: np.ndarray) -> npt.NDArray[np.bool_]:

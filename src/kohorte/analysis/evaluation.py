@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kohorte._arrays import find_missing
+from kohorte._arrays import as_entries, find_missing
 from kohorte._checks import extra
 from kohorte._limits import BLOCK_ROWS
 from kohorte.data.table import UNKNOWN
@@ -61,7 +61,7 @@ def match_classes(labels: np.ndarray, truth: np.ndarray) -> Matching:
 
 def _count(labels: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the classes, the clusters, and the points of each class in each cluster."""
-    labels, truth = np.asarray(labels), np.asarray(truth)
+    labels, truth = as_entries(labels), as_entries(truth)
     known = has_class(truth)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kohorte._arrays import as_entries
 from kohorte._checks import as_count, extra
 from kohorte.analysis.evaluation import has_class, known_classes, match_classes
 from kohorte.errors import DataError
@@ -82,7 +83,7 @@ def reliability_table(
     """
     if truth is None:
         return empty_reliability()
-    labels, confidence, truth = (np.asarray(x) for x in (labels, confidence, truth))
+    labels, confidence, truth = np.asarray(labels), np.asarray(confidence), as_entries(truth)
     held = (labels >= 0) & has_class(truth)
     if not held.any():
         return empty_reliability()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import find_missing, is_missing
+from kohorte._arrays import as_entries, find_missing, is_missing
 from kohorte._checks import is_real
 from kohorte.errors import ConfigError, DataError
 
@@ -217,7 +217,7 @@ def encode_labels(values: npt.ArrayLike, noise: object = None) -> tuple[np.ndarr
     """
     if np.ma.is_masked(values):
         raise DataError("labels have masked entries; fill them with a label, and name it as noise")
-    array = np.asarray(values)
+    array = as_entries(values)
     if array.ndim != 1:
         raise DataError(f"labels have shape {array.shape}; expected (N,), one for each point")
     missing = find_missing(array)
