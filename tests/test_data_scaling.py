@@ -5,6 +5,7 @@ import math
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -278,6 +279,20 @@ def test_a_table_of_tiny_numbers_is_scaled_or_refused():
 def test_numbers_in_a_table_of_objects():
     fitted = fit_scaling(TABLE, ["a", "b"])
     np.testing.assert_array_equal(fitted.apply(TABLE.astype(object)), fitted.apply(TABLE))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+def test_what_a_container_marks_as_missing_is_missing(dtype):
+    absent = np.zeros(TABLE.shape, bool)
+    absent[2, 0] = absent[5, 1] = True
+    gappy = np.where(absent, np.nan, TABLE)
+    expected = fit_scaling(gappy, ["a", "b"])
+    far = np.where(absent, 10**6, TABLE).astype(dtype)
+    nullable = pd.DataFrame(TABLE, columns=["a", "b"]).convert_dtypes().mask(absent)
+    for values in (np.ma.array(far, mask=absent), nullable):
+        found = fit_scaling(values, ["a", "b"])
+        np.testing.assert_array_equal(found.scale, expected.scale)
+        np.testing.assert_array_equal(found.apply(values), expected.apply(gappy))
 
 
 def test_unknown_names_of_methods():

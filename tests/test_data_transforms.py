@@ -29,6 +29,20 @@ def transformed(values, transform, names=NAMES):
     return found.apply(values)
 
 
+@pytest.mark.parametrize("transform", ["log", "rank", "clr", {"a": {"asinh": 2}}])
+def test_what_a_container_marks_as_missing_is_missing(transform):
+    absent = np.zeros(POSITIVE.shape, bool)
+    absent[7] = True
+    expected = transformed(np.where(absent, np.nan, POSITIVE), transform)
+    assert np.isnan(expected[7]).all()
+    masked = np.ma.array(np.where(absent, 1e6, POSITIVE), mask=absent)
+    frame = pd.DataFrame(POSITIVE, columns=NAMES).convert_dtypes().mask(absent)
+    for values in (masked, frame, frame.astype(object)):
+        assert_array_equal(transformed(values, transform), expected)
+    found, _ = fit_transforms(frame, NAMES, transform)
+    assert_array_equal(found.apply_to(frame), expected)
+
+
 @pytest.mark.parametrize(
     ("transform", "definition"),
     [

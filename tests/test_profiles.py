@@ -26,6 +26,20 @@ def told_apart(values, labels, group):
     return total / weight
 
 
+def test_what_a_container_marks_as_missing_is_missing():
+    values, labels = np.array([[1.0], [3.0], [999999.0], [7.0]]), np.array([0, 0, 0, 1])
+    absent = np.array([[False], [False], [True], [False]])
+    for table in (
+        np.ma.array(values, mask=absent),
+        pd.DataFrame(values, dtype="Int64").mask(absent),
+    ):
+        found = profiles.profile_table(table, ["a"], labels)
+        assert found["mean"].tolist() == [2, 7]
+        assert found["missing"].tolist() == [1, 0]
+    with pytest.raises(DataError, match="labels have masked entries"):
+        profiles.profile_table(values, ["a"], np.ma.array(labels, mask=absent[:, 0]))
+
+
 def test_values_worked_by_hand():
     values = np.array([[1.0], [3.0], [5.0], [7.0], [np.nan]])
     table = profiles.profile_table(values, ["x"], np.array([0, 0, 1, 1, 1]), units=["m"])

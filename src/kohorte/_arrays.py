@@ -52,6 +52,9 @@ def unmask(values: Any) -> Any:
         array = np.asarray(values)
         if array.dtype == object:
             try:
+                if hasattr(values, "columns"):  # pandas takes pd.NA out of no frame of objects
+                    parts = [values.iloc[:, k] for k in range(values.shape[1])]
+                    return np.column_stack([x.to_numpy(np.float64, na_value=np.nan) for x in parts])
                 return values.to_numpy(dtype=np.float64, na_value=np.nan)
             except (TypeError, ValueError):
                 return values

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kohorte._arrays import unmask
 from kohorte._checks import extra
 from kohorte.analysis.orders import BINS, interpolate_quartiles, quartile_ranks
 from kohorte.errors import DataError
@@ -46,7 +47,7 @@ def profile_table(
     Parameters
     ----------
     values
-        (N, F) numbers in the units of the source, NaN where one is missing.
+        (N, F) numbers in the units of the source, NaN, masked or pd.NA where one is missing.
     names, units
         F of each; no units where they are not known.
     labels
@@ -67,7 +68,9 @@ def profile_table(
         `telling`, then by the size of `effect`. The last three are missing where there are no other
         points.
     """
-    values, labels = np.asarray(values), np.asarray(labels)
+    if np.ma.is_masked(labels):
+        raise DataError("labels have masked entries; mark points of no group by -1")
+    values, labels = np.asarray(unmask(values)), np.asarray(labels)
     if values.ndim != 2 or values.shape != (len(labels), len(names)):
         raise DataError(
             f"values have the shape {values.shape}; {len(labels)} labels and {len(names)} names "

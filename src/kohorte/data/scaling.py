@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import SMALLEST_SPREAD, blocks_of, find_centers, find_first
+from kohorte._arrays import SMALLEST_SPREAD, blocks_of, find_centers, find_first, unmask
 from kohorte._checks import is_real, suggest
 from kohorte.errors import ConfigError, DataError
 
@@ -33,11 +33,11 @@ class Scaling:
         """Scale (N, F0) values in the units of the table to (N, F) contiguous float32.
 
         Computed in float64 and rounded once, in blocks, so that no float64 copy of a large table is
-        made. Missing values stay NaN. With `scratch` the result is mapped from a new file of that
-        name. Raises DataError: `values` has another number of features, or leaves the range of
-        float32.
+        made. What is missing, NaN or masked, is NaN. With `scratch` the result is mapped from a new
+        file of that name. Raises DataError: `values` has another number of features, or leaves the
+        range of float32.
         """
-        values = np.asarray(values)
+        values = np.asarray(unmask(values))
         if values.dtype == object:
             values = values.astype(np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.kept):
@@ -96,18 +96,19 @@ def fit_scaling(
     refused under any method. So is a table whose features, scaled and weighted, all vary by less
     than float32 holds squares of.
 
-    `values`: (N, F0) numbers, N >= 2, finite or, where missing, NaN. `names`: F0 feature names.
-    `method`: key of SCALINGS. `constant_features`: "error", or "drop" to leave them out, which is
-    logged. `weights`: finite numbers above 0 by feature name; a feature that is not named weighs 1.
-    Raises ConfigError: `method`, `constant_features` or a name in `weights` is unknown, or a weight
-    is no finite number above 0; DataError: `values` and `names` do not fit, values are infinite or
-    too large, a feature is constant and is not to be dropped, or all features are constant.
+    `values`: (N, F0) numbers, N >= 2, finite or, where missing, NaN, masked or pd.NA. `names`: F0
+    feature names. `method`: key of SCALINGS. `constant_features`: "error", or "drop" to leave them
+    out, which is logged. `weights`: finite numbers above 0 by feature name; a feature that is not
+    named weighs 1. Raises ConfigError: `method`, `constant_features` or a name in `weights` is
+    unknown, or a weight is no finite number above 0; DataError: `values` and `names` do not fit,
+    values are infinite or too large, a feature is constant and is not to be dropped, or all
+    features are constant.
     """
     if method not in SCALINGS:
         raise ConfigError(f"unknown scaling {method!r}; {suggest(str(method), SCALINGS)}")
     if constant_features not in CONSTANT_FEATURES:
         raise ConfigError(f"constant_features must be 'error' or 'drop', got {constant_features!r}")
-    values = np.asarray(values)
+    values = np.asarray(unmask(values))
     if values.ndim != 2 or values.shape[1] != len(names) or values.shape[1] == 0:
         raise DataError(
             f"scaling needs values of shape (rows, {len(names)}), one column for each name, "

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kohorte._arrays import unmask
 from kohorte._checks import as_number, suggest
 from kohorte.data.names import TRANSFORMS, transform_of
 from kohorte.errors import ConfigError, DataError
@@ -96,12 +97,14 @@ class Transformation:
         return tuple(column.name for column in self.columns)
 
     def apply(self, values: np.ndarray, rows: Sequence[int] | np.ndarray | None = None) -> Values:
-        """Transform (N, F0) values in the units of the table; (N, F) float64, NaN stays NaN.
+        """Transform (N, F0) values in the units of the table; (N, F) float64, NaN where missing.
 
         `rows` are the numbers of the rows in their source, for messages; by default from 0. Raises
         DataError: the shape is another, or a value has no transform, named by row and feature.
         """
-        values = np.asarray(values)
+        values = np.asarray(unmask(values))
+        if values.dtype == object:
+            values = values.astype(np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.inputs):
             raise DataError(
                 f"this transformation is of {len(self.inputs)} features, so it needs values of "
@@ -127,7 +130,7 @@ class Transformation:
     def apply_to(self, table: Any) -> Values:
         """Transform a table; of its columns, where they have names, those of `inputs` are taken."""
         named = hasattr(table, "columns") and hasattr(table, "iloc")
-        return self.apply(np.asarray(table[list(self.inputs)] if named else table))
+        return self.apply(table[list(self.inputs)] if named else table)
 
     def invert(self, values: np.ndarray, columns: Sequence[int] | None = None) -> Values:
         """Return (..., F) transformed values, or those of some columns, in the units of the table.
@@ -161,10 +164,11 @@ def fit_transforms(
 ) -> tuple[Transformation, dict[str, np.ndarray]]:
     """Find how to transform a table, and which columns each of several transforms has.
 
-    `values` are (N, F0), NaN where missing; `names` of the F0 features. A transform is a name of
-    TRANSFORMS, ``{"asinh": cofactor}``, or a mapping of names of features to such; a list has
-    several, a mapping of names of choices to them too where `transforms` comes from
-    `kohorte.data.names.transforms_of`. A feature in the same form is one column for all of them.
+    `values` are (N, F0), NaN, masked or pd.NA where missing; `names` of the F0 features. A
+    transform is a name of TRANSFORMS, ``{"asinh": cofactor}``, or a mapping of names of features to
+    such; a list has several, a mapping of names of choices to them too where `transforms` comes
+    from `kohorte.data.names.transforms_of`. A feature in the same form is one column for all of
+    them.
 
         log, log10, log1p   log(x), log10(x), log(1 + x)
         asinh               asinh(x / cofactor), cofactor 1 where none is given
@@ -177,7 +181,7 @@ def fit_transforms(
     bool. Raises ConfigError: a transform or feature is unknown; DataError: a value has no
     transform.
     """
-    values, names = np.asarray(values), tuple(names)
+    values, names = np.asarray(unmask(values)), tuple(names)
     sets = transforms if isinstance(transforms, Choices) else Choices(_by_name(transforms))
     forms = {name: _forms(chosen, names) for name, chosen in sets.items()}
     single = len(forms) == 1
