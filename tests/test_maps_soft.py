@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +163,18 @@ def test_soft_coordinates_are_means_in_the_units_of_the_map():
     np.testing.assert_allclose(soft_coordinates(som, X[:9], 2.0, rows_per_block=2), found, 1e-6)
 
 
+def test_soft_coordinates_of_tables_with_names():
+    som, X = trained_map()
+    table = pd.DataFrame(X, columns=list("abc"))
+    expected = soft_coordinates(som, X[:9], 2.0)
+    som.fit(table)
+    np.testing.assert_array_equal(soft_coordinates(som, table[:9], 2.0), expected)
+    nullable = table[:9].convert_dtypes()
+    np.testing.assert_array_equal(soft_coordinates(som, nullable, 2.0), expected)
+    with pytest.raises(DataError, match="feature names should match"):
+        soft_coordinates(som, table[list("cba")], 2.0)
+
+
 def test_a_mean_across_the_seam_lies_on_the_seam():
     lattice = Lattice(10, 1, periodic=True)
     places = places_of(lattice)
@@ -269,7 +282,11 @@ NO_ROWS = {"rows_per_block": 0}
         (lambda: SoftMap(*SQUARE, 1, factors=[1]), DataError, "each of 2 features"),
         (lambda: SoftMap(*SQUARE, 1, metric="taxi"), ConfigError, "unknown metric 'taxi'"),
         (lambda: SoftMap.from_som(SOM(), 1), ConfigError, "call fit"),
-        (lambda: soft_coordinates(trained_map()[0], np.zeros((2, 5)), 1), DataError, "5 columns"),
+        (
+            lambda: soft_coordinates(trained_map()[0], np.zeros((2, 5)), 1),
+            DataError,
+            "X has 5 features",
+        ),
         (lambda: soft_coordinates(*trained_map(), 1, **NO_ROWS), ConfigError, "rows_per_block"),
     ],
 )

@@ -422,6 +422,10 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         factors = self.feature_weights_
         return as_points(X * factors if (factors != 1).any() else X, "X", missing=True)
 
+    def _check(self, X: ArrayLike) -> np.ndarray:
+        """Return a table of the features of the fit, as they are called; see `check_table`."""
+        return check_table(self, X)
+
     def _see(self, X: np.ndarray) -> np.ndarray:
         """Points (N, f) float32 of what the map sees."""
         return see(self._scale(X), self.factors_)

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kohorte._arrays import as_points, unmask
+from kohorte._arrays import as_points
 from kohorte._checks import as_count, as_number, choose, extra
 from kohorte.errors import ConfigError, DataError
 from kohorte.maps._jax_metrics import soft_distances
@@ -245,20 +245,19 @@ def soft_coordinates(
     """Return the soft position of each row of X on the lattice of a map, (N, 2) float32.
 
     What `som.transform` gives for beta -> infinity, `som` a trained `kohorte.SOM`; on a periodic
-    lattice the coordinates are those of `coordinates_of`. X (N, F), NaN where a value is missing,
-    is in the units that the map was fitted to; `beta`, >= 0, is how hard the map is.
+    lattice the coordinates are those of `coordinates_of`. X (N, F) is a table as `som.transform`
+    takes it, in the units that the map was fitted to; `beta`, >= 0, is how hard the map is.
     `rows_per_block` points are worked on at a time, without effect on the result but for its last
     digits; by default as many as BLOCK_ENTRIES allow. ConfigError and DataError for arguments that
     cannot be used.
     """
     layer = SoftMap.from_som(som, beta)
     n_nodes, n_features = layer.weights.shape
-    table = np.asarray(unmask(X))
-    if table.shape[1:] == (n_features,) and som.center_.any():
-        table = table - som.center_
-    points = as_points(table, "X", missing=True)
-    if points.shape[1] != n_features:
-        raise DataError(f"X has {points.shape[1]} columns, but the map has {n_features} features")
+    try:
+        table = som._check(X)
+    except (TypeError, ValueError) as error:
+        raise DataError(str(error)) from error
+    points = as_points(table - som.center_ if som.center_.any() else table, "X", missing=True)
     rows = max(1, BLOCK_ENTRIES // (n_nodes * n_features))
     rows = rows if rows_per_block is None else as_count(rows_per_block, "rows_per_block", 1)
     parts = [
