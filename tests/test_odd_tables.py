@@ -4,7 +4,9 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import adjusted_rand_score
 
@@ -231,6 +233,46 @@ def test_arrays_of_text_and_dates():
         SOM(3, 2).fit([[1, 2], [3, "x"]])
     with pytest.raises(DataError, match="holds dates"):
         SOM(3, 2).fit(np.array([["2020-01-01"], ["2020-01-02"]], "M8[s]"))
+
+
+def test_text_and_dates_in_tables_of_others():
+    days = np.arange(120)
+    fit = SOM(3, 2, steps=10, random_state=0).fit
+    plain = fit(X[:, :2])
+    table = pa.table({"a": X[:, 0], "b": X[:, 1]})
+    for values in (table, table.to_batches()[0], xr.DataArray(X[:, :2], dims=("n", "f"))):
+        assert_array_equal(fit(values).weights_, plain.weights_)
+    assert fit(table).feature_names_in_.tolist() == ["a", "b"]
+    for column, message in [
+        (days.astype("M8[D]"), r"column 'd' holds datetime\.date.* in row 0, which is no number"),
+        (days.astype("M8[s]"), "column 'd' holds dates"),
+        (days.astype("m8[s]"), "column 'd' holds durations"),
+        (["x"] * 120, "column 'd' holds 'x' in row 0"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            fit(table.append_column("d", pa.array(column)))
+    with pytest.raises(DataError, match="column 0 holds dates"):
+        fit(xr.DataArray(days.astype("M8[ns]")[:, None], dims=("n", "f")))
+
+
+def test_whole_numbers_that_float64_rounds_are_refused_as_objects():
+    ids = [2**60 + k for k in range(120)]
+    table = np.c_[X[:, :1].astype(object), np.array(ids, dtype=object)]
+    gappy = table.copy()
+    gappy[3, 1] = None
+    message = "column 1 holds whole numbers from 1152921504606846976 to 1152921504606847095"
+    fit = SOM(3, 2, steps=10).fit
+    for values in (table, gappy, table.tolist(), pd.DataFrame(table), pd.DataFrame(gappy)):
+        with pytest.raises(DataError, match=message):
+            fit(values)
+    with pytest.raises(DataError, match="column 0 holds whole numbers"):
+        fit(np.ma.array(np.c_[ids, ids], mask=np.arange(240).reshape(120, 2) == 0))
+    # Small ones, and numbers that are no whole ones, are as good as others.
+    for other in (range(120), 2.0**60 + 2.0**9 * np.arange(120)):
+        table[:, 1] = other
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it outweighs the other
+            assert fit(table).n_features_in_ == 2
 
 
 def test_a_warning_where_one_feature_outweighs_another():

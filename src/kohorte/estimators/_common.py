@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kohorte._arrays import SMALLEST_SPREAD, find_centers, find_coarse, unmask
+from kohorte._arrays import SMALLEST_SPREAD, find_centers, find_coarse, is_missing, unmask
 from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError, DataError
 
@@ -50,8 +50,9 @@ def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = Fal
     """
     if not reset:
         check_is_fitted(estimator)
+    X = _as_container(X)
+    _check_whole(X)  # before those beside a missing value become float64
     X = _refuse_dates(_unmask(X))
-    _check_whole(X)
     try:
         return validate_data(
             estimator, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
@@ -63,18 +64,32 @@ def check_table(estimator: BaseEstimator, X: npt.ArrayLike, *, reset: bool = Fal
         raise DataError(fault) from error
 
 
+def _as_container(X: Any) -> Any:
+    """Return X as a DataFrame where its columns have names, and as an array if it is like one."""
+    if (hasattr(X, "colnames") or hasattr(X, "column_names")) and hasattr(X, "to_pandas"):
+        with extra("figures"):
+            return X.to_pandas()  # of astropy, pyarrow
+    is_array = hasattr(X, "__array__") and hasattr(X, "dtype") and not hasattr(X, "iloc")
+    if is_array and not isinstance(X, np.ndarray):
+        return np.asarray(X)  # of xarray, whose dates scikit-learn would take for numbers
+    return X
+
+
 def _unmask(X: Any) -> Any:
-    """Return X without masks, and a DataFrame where X has named columns."""
-    if hasattr(X, "colnames") and hasattr(X, "to_pandas"):
-        X = X.to_pandas()
-    if hasattr(X, "columns") and hasattr(X, "iloc"):
-        packed = [k for k, dtype in enumerate(X.dtypes) if hasattr(dtype, "fill_value")]
-        if packed and X.columns.is_unique:  # sparse columns, which are few numbers beside X
-            X = X.assign(**{X.columns[k]: X.iloc[:, k].sparse.to_dense() for k in packed})
-        objects = [k for k, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
-        columns = {X.columns[k]: unmask(X.iloc[:, k]) for k in objects}
-        return X.assign(**columns) if columns and X.columns.is_unique else X
-    return unmask(X)
+    """Return a container without masks, sparse columns, and objects that are numbers."""
+    if not (hasattr(X, "columns") and hasattr(X, "iloc")):
+        return unmask(X)
+    whole = X
+    for k, dtype in enumerate(X.dtypes):
+        column = None
+        if hasattr(dtype, "fill_value"):  # which are few numbers beside X
+            column = X.iloc[:, k].sparse.to_dense()
+        elif dtype.kind == "O":
+            column = unmask(X.iloc[:, k])
+        if column is not None:
+            whole = X.copy(deep=False) if whole is X else whole
+            whole.isetitem(k, column)
+    return whole
 
 
 def _refuse_dates(X: Any) -> Any:
@@ -94,14 +109,13 @@ def _check_whole(X: Any) -> None:
     """Raise DataError for whole numbers so large that float64 would not tell them apart."""
     if isinstance(X, list | tuple):
         with contextlib.suppress(TypeError, ValueError):
-            X = np.asarray(X)
+            array = np.asarray(X)
+            X = np.asarray(X, dtype=object) if _is_rounded(array) else array
     for name, column in _columns_of(X):
-        if getattr(getattr(column, "dtype", None), "kind", "") not in ("i", "u"):
+        whole = _whole_numbers(column)
+        if not len(whole):
             continue
-        whole = np.asarray(column.dropna() if hasattr(column, "dropna") else column)
-        if whole.dtype.kind not in "iu" or not whole.size:
-            continue
-        low, high = int(whole.min()), int(whole.max())
+        low, high = int(min(whole)), int(max(whole))
         step = np.spacing(float(max(abs(low), abs(high))))
         if step > 1 and high > low and (high - low) < step / _WHOLE_RESOLUTION:
             raise DataError(
@@ -109,6 +123,27 @@ def _check_whole(X: Any) -> None:
                 f"round to multiples of {step:g}; subtract the least of them first, while they are "
                 "whole numbers"
             )
+
+
+def _whole_numbers(column: Any) -> Sequence[Any]:
+    """Return the whole numbers of a column of such, or the least and the largest of them."""
+    kind = getattr(getattr(column, "dtype", None), "kind", "")
+    if kind == "O":
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            if _is_rounded(np.asarray(unmask(column), dtype=np.float64)):
+                present = [e for e in np.asarray(column).tolist() if not is_missing(e)]
+                return present if all(isinstance(e, Integral) for e in present) else []
+        return []
+    if kind not in ("i", "u"):
+        return []
+    present = column.dropna() if hasattr(column, "dropna") else column
+    whole = present.compressed() if np.ma.is_masked(present) else np.asarray(present)
+    return [whole.min(), whole.max()] if whole.dtype.kind in "iu" and whole.size else []
+
+
+def _is_rounded(values: np.ndarray) -> bool:
+    """Tell whether floats are so large that they may be whole numbers that were rounded."""
+    return values.dtype.kind == "f" and bool((np.abs(values) > 2.0**53).any())
 
 
 def _find_text(X: Any) -> str | None:
@@ -146,7 +181,7 @@ def _columns_of(X: Any) -> Iterator[tuple[Any, Any]]:
 
 def as_table(X: Any) -> tuple[np.ndarray, list[Any]]:
     """Return any table of numbers as values (N, F) float64, and the names of its columns."""
-    X = _refuse_dates(_unmask(X))
+    X = _refuse_dates(_unmask(_as_container(X)))
     named = hasattr(X, "columns")
     try:
         values = np.asarray(X, dtype=np.float64)
