@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
@@ -169,6 +170,29 @@ def test_a_profile_of_the_unscaled_table(ensemble):
         ensemble.profile(IRIS.data.assign(kind="x"))
     with pytest.raises(DataError, match="150 labels"):
         ensemble.profile(IRIS.data[:10])
+
+
+def test_a_profile_of_any_table_that_fits(ensemble):
+    values = IRIS.data.round().to_numpy()
+    absent = np.zeros(values.shape, bool)
+    absent[3, 1] = absent[7, 2] = True
+    plain = pd.DataFrame(np.where(absent, np.nan, values), columns=list("abcd"))
+    expected = ensemble.profile(plain)
+    tables = {
+        "nullable": plain.astype("Float64").mask(absent),
+        "mixed": plain.assign(a=plain["a"].astype("Int64"), c=plain["c"].astype("Int64")),
+        "objects": plain.astype(object).mask(absent, pd.NA),
+        "arrow": pa.Table.from_pandas(plain),
+    }
+    for table in tables.values():
+        pd.testing.assert_frame_equal(ensemble.profile(table), expected)
+    flags = (plain > 2).astype("boolean").mask(absent)
+    assert ensemble.profile(flags)["missing"].sum() == 2
+    levels = plain.set_axis(pd.MultiIndex.from_product([["x", "y"], [1, 2]]), axis=1)
+    found = ensemble.profile(levels)
+    assert found["feature"][1] == ("x", 2)
+    assert_allclose(found["mean"], expected["mean"])
+    assert "Explorer" in ensemble.explore(X, table=tables["nullable"])._repr_html_()
 
 
 @pytest.mark.parametrize("name", list(FIGURES))

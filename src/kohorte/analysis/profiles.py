@@ -143,7 +143,8 @@ def profile_frame(
     values = {name: part.ravel() for name, part in parts.items()}
     of_features = {
         "group": np.repeat(groups, len(names)),
-        "feature": np.tile(np.array(names, dtype=object), count),
+        # Of tuples, the names of several levels, an array would have two dimensions.
+        "feature": np.tile(np.fromiter(names, dtype=object, count=len(names)), count),
         "unit": np.tile(np.array(units or [""] * len(names), dtype=object), count),
     }
     frame = pd.DataFrame({**of_features, **values})

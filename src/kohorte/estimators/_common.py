@@ -184,7 +184,7 @@ def as_table(X: Any) -> tuple[np.ndarray, list[Any]]:
     X = _refuse_dates(_unmask(_as_container(X)))
     named = hasattr(X, "columns")
     try:
-        values = np.asarray(X, dtype=np.float64)
+        values = np.asarray(unmask(X), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(_find_text(X) or f"X holds something that is no number: {error}") from error
     if values.ndim != 2:
