@@ -334,11 +334,19 @@ def test_containers_of_labels():
     plain = count_overlaps([[0, 1, 1, 0]] * 2).counts
     for array in (series, series.astype("Int64"), series.astype("category").cat.codes):
         np.testing.assert_array_equal(count_overlaps([array, series]).counts, plain)
+    for dtype in ("Int64", "UInt8", "int64[pyarrow]"):
+        array = pd.array([0, 1, 1, 0], dtype=dtype)
+        overlaps = count_overlaps([array, series])
+        np.testing.assert_array_equal(overlaps.counts, plain)
+        found = [combine(overlaps).label(2 * [labels]).groups for labels in (array, series)]
+        np.testing.assert_array_equal(*found)
+    with pytest.raises(DataError, match=r"labels of realization 0 are .*, not integers"):
+        count_overlaps([pd.array([0, None], dtype="Int64")])
     with pytest.raises(DataError, match="labels are a DataFrame"):
         count_overlaps(pd.DataFrame({"a": series}))
     with pytest.raises(DataError, match=r"are bool, not integers; convert with astype\(int\)"):
         count_overlaps([[True, False]])
-    with pytest.raises(DataError, match="labels of realization 0 are float64, not integers"):
+    with pytest.raises(DataError, match=r"labels of realization 0 are .*, not integers"):
         find_copies([[0.1, 0.2], [0.3, 0.4]])
 
 

@@ -142,10 +142,8 @@ def check_labels(labels: Labels) -> LabelSet:
     elif hasattr(labels, "ndim"):
         sources = tuple(_Row(labels, r) for r in range(len(labels)))
     else:
-        # Series of pandas have types of their own.
-        sources = tuple(
-            x if hasattr(x, "dtype") and not hasattr(x, "iloc") else np.asarray(x) for x in labels
-        )
+        # Series of pandas and its arrays have types of their own.
+        sources = tuple(x if _is_sliceable(x) else np.asarray(x) for x in labels)
     seen: dict[int, int] = {}
     for r, source in enumerate(sources):
         if np.ma.is_masked(source):
@@ -289,6 +287,11 @@ def _offsets(array: np.ndarray, low: int) -> np.ndarray:
 
 def _native(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def _is_sliceable(labels: object) -> bool:
+    """Tell whether labels are an array or dataset of a NumPy type, read part by part."""
+    return isinstance(getattr(labels, "dtype", None), np.dtype) and not hasattr(labels, "iloc")
 
 
 def _in_memory(source: object) -> bool:
