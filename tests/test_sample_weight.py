@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
@@ -64,6 +65,10 @@ def test_an_ensemble_counts_rows_as_often(tmp_path):
     assert_array_equal(ensemble.outliers_, twice.outliers_[FIRST])
     assert_array_equal(loaded.outliers_, ensemble.outliers_)
     assert_array_equal(loaded.novelty_, ensemble.novelty_)
+    for found in (ensemble, loaded):
+        assert_frame_equal(found.profile(X), twice.profile(X[ROWS]))
+        with pytest.raises(DataError, match="150 labels"):
+            found.profile(X[:9])
     # What is said of the points counts them as often, too.
     said, of_twice = (found.summary().splitlines() for found in (ensemble, twice))
     assert said[1] == f"  points       150, 4 features, counted as {len(ROWS)} by sample_weight"

@@ -431,14 +431,19 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         X (N, F') are the points of the fit, in their order, with any features and in any units, as
         a DataFrame or an array. Columns are those of `kohorte.analysis.profiles.profile_table`:
         count, mean, deviation, median and quartiles, the effect size against all other points, and
-        its rank among the features of the group. DataError for another number of points, and for a
-        column that is no number.
+        its rank among the features of the group. A row counts as often as `sample_weight` said.
+        DataError for another number of points, and for a column that is no number.
         """
-        from kohorte.analysis.profiles import profile_table
+        from kohorte.analysis.profiles import profile_columns, profile_table
 
         check_is_fitted(self)
         values, names = as_table(X)
-        return profile_table(values, names, self.labels_)
+        repeats = self._repeats
+        if repeats is None or len(values) != len(self.labels_):
+            return profile_table(values, names, self.labels_)
+        labels = np.repeat(self.labels_, repeats)
+        columns = (np.repeat(column, repeats) for column in values.T)
+        return profile_columns(columns, labels, names, np.unique(labels[labels >= 0]), ())
 
     def summary(self) -> str:
         """Return what was found, as text: points and maps, groups, and how far to trust them."""
