@@ -1,18 +1,20 @@
 """What a fitted ensemble says of itself: score, summary, profile, figures, HTML."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from matplotlib.figure import Figure
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from oracles_figures import text_faults
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from kohorte import SOM, SOMEnsemble
+from kohorte import SOM, SOMEnsemble, store
 from kohorte._references import FEWEST
 from kohorte.analysis.profiles import profile_table
 from kohorte.errors import ConfigError, DataError
@@ -66,6 +68,30 @@ def test_a_loaded_ensemble_knows_what_was_tested(ensemble, tmp_path):
     assert loaded.summary() == ensemble.summary()
     for name in ("stability", "sufficiency"):
         assert isinstance(loaded.plot(name), Figure)
+
+
+def test_parameters_count_from_the_next_fit_on(ensemble, tmp_path):
+    fitted = copy.deepcopy(ensemble).set_params(groups=2, level=0.01).fit(X)
+    shares, confidence = fitted.predict_proba(X), fitted.predict_confidence(X)
+    assert_array_equal(confidence, fitted.confidence_)
+    said = fitted.summary()
+    later = {"groups": 5, "votes": "significance", "identical": "reference", "level": 1e-9}
+    fitted.set_params(**later, consensus="jaccard", threshold=-0.1)
+    fitted.save(tmp_path / "new")
+    loaded = SOMEnsemble.load(tmp_path / "new")
+    for found in (fitted, loaded):
+        assert_array_equal(found.predict_proba(X), shares)
+        assert_array_equal(found.predict_confidence(X), confidence)
+        assert found.summary() == said
+        assert found.get_params()["votes"] == "significance"
+    assert_array_equal(loaded.labels_, fitted.labels_)
+    options = store.read_ensemble(tmp_path / "new" / "ensemble.h5").options
+    assert (options["groups"], options["votes"], options["level"]) == (2, "equal", 0.01)
+    del fitted._chosen["level"]  # which earlier versions did not write
+    fitted.save(tmp_path / "old")
+    assert_array_equal(SOMEnsemble.load(tmp_path / "old").predict_confidence(X), confidence)
+    assert_array_equal(fitted.fit(X).predict_confidence(X), fitted.confidence_)
+    assert fitted.n_groups_ == 5
 
 
 def test_a_number_that_cannot_be_reached_is_told():

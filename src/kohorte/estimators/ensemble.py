@@ -166,6 +166,9 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.references, self.level = references, level
         self.n_jobs, self.random_state, self.verbose = n_jobs, random_state, verbose
 
+    #: How the maps of the fit were combined and judged, whatever is set later.
+    _chosen: dict[str, Any]
+
     def __sklearn_tags__(self) -> Tags:
         return allow_nan(super().__sklearn_tags__())
 
@@ -231,6 +234,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         self.structure_ = self._compare(points, plan, n_references, repeats)
         self.p_structure_ = None if self.structure_ is None else self.structure_.p
         single = self.p_structure_ is not None and self.p_structure_ > level
+        self._chosen = combining | {"level": level}
         return self._adopt(members, ids, novelty / len(members), single)
 
     def _count_references(self) -> int:
@@ -346,16 +350,15 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         from kohorte.ensemble.points import gather_signal
 
         self.estimators_, self.ids_ = members, ids
-        combining = self._combining()
         labels = [member.labels_ for member in members]
         threads = effective_n_jobs(self.n_jobs)
         self.ensemble_ = combine(
             count_overlaps(self._count(*labels), backend="numba", threads=threads),
-            **{name: value for name, value in combining.items() if name != "votes"},
+            **{name: self._chosen[name] for name in _COMBINED_WITH if name != "votes"},
             single=single,
         )
         self.gsum_, self.n_groups_ = self.ensemble_.gsum, self.ensemble_.grouping.n_groups
-        found = self.ensemble_.label(labels, combining["votes"], threads=threads)
+        found = self.ensemble_.label(labels, self._chosen["votes"], threads=threads)
         self.labels_, self.confidence_ = found.groups.astype(np.int32), found.confidence
         self.second_, self.second_share_ = found.second.astype(np.int32), found.second_share
         self.novelty_, self.outliers_ = novelty, novelty > self._outlier_threshold(novelty)
@@ -396,7 +399,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
 
     def _vote(self, X: npt.ArrayLike) -> PointLabels:
         labels = [found.labels for found in self._assign(X)]
-        votes = self._combining()["votes"]
+        votes = self._chosen["votes"]
         return self.ensemble_.label(labels, votes, threads=effective_n_jobs(self.n_jobs))
 
     def predict(self, X: npt.ArrayLike) -> np.ndarray:
@@ -406,7 +409,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
     def predict_proba(self, X: npt.ArrayLike) -> np.ndarray:
         """Share of the votes for each group, (N, n_groups_) float64."""
         labels = [found.labels for found in self._assign(X)]
-        votes = self._combining()["votes"]
+        votes = self._chosen["votes"]
         return self.ensemble_.shares(labels, votes, threads=effective_n_jobs(self.n_jobs))
 
     def predict_confidence(self, X: npt.ArrayLike) -> np.ndarray:
@@ -465,7 +468,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         rule = self.ensemble_.grouping.rule
         if rule != "given":
             text = f"{held} (rule: {rule})"
-        elif held == (asked := self._combining()["groups"]):
+        elif held == (asked := self._chosen["groups"]):
             text = f"{held}, as asked for"
         else:
             text = f"{held} of the {asked} asked for"
@@ -476,7 +479,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         else:
             p = self.p_structure_
             # Of a number that was given the test alone tells; a study has a level of its own.
-            found = self.n_groups_ > 1 if rule != "given" else p <= self.level
+            found = self.n_groups_ > 1 if rule != "given" else p <= self._chosen["level"]
             word = "there are groups" if found else "no groups beyond chance"
             structure = f"{word}: a table without any gives as much evidence with {p_value(p)}"
         confidence, outliers, doubtful = self._count(
@@ -617,8 +620,7 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
             self.ensemble_,
             [member.labels_ for member in self.estimators_],
             ids=self.ids_,
-            options=plain(self._combining())
-            | {"estimator": estimator, "som": som, "seed": self.seed_},
+            options=plain(self._chosen) | {"estimator": estimator, "som": som, "seed": self.seed_},
             novelty=self.novelty_,
             threshold=self._outlier_threshold(self.novelty_),
             p_structure=self.p_structure_,
@@ -645,6 +647,8 @@ class SOMEnsemble(ClusterMixin, BaseEstimator):
         copy_inputs(members[0], ensemble)
         ensemble.structure_, ensemble.p_structure_ = None, stored.p_structure
         ensemble.seed_ = options.get("seed", 0)
+        ensemble._chosen = {name: options[name] for name in _COMBINED_WITH}
+        ensemble._chosen["level"] = options.get("level", ensemble.level)
         return ensemble._adopt(members, ids, stored.points.novelty, stored.consensus.n_groups == 1)
 
 
@@ -654,6 +658,7 @@ def alone(som: SOM, X: npt.ArrayLike) -> SOMEnsemble:
     copy_inputs(som, ensemble)
     ensemble.feature_weights_, ensemble.center_ = som.feature_weights_, som.center_
     ensemble.seed_, ensemble.structure_, ensemble.p_structure_ = som.seed_, None, None
+    ensemble._chosen = ensemble._combining() | {"level": ensemble.level}
     points = check_table(som, X)
     if len(points) != len(som.labels_):
         raise DataError(

@@ -74,7 +74,7 @@ def _of_files(draw: Callable[..., Figure]) -> Callable[..., Figure]:
             path = Path(folder) / "ensemble.h5"
             labels = [som.labels_ for som in ensemble.estimators_]
             store.write_ensemble(
-                path, ensemble.ensemble_, labels, ids=ensemble.ids_, options=ensemble._combining()
+                path, ensemble.ensemble_, labels, ids=ensemble.ids_, options=ensemble._chosen
             )
             return draw({"ensemble": path}, {})
 
@@ -101,7 +101,7 @@ def _draw_stability(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
 
 
 def _draw_sufficiency(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
-    how = ensemble._combining()
+    how = ensemble._chosen
     labels = ensemble._count(*(som.labels_ for som in ensemble.estimators_))
     one = ensemble.p_structure_ is not None and ensemble.n_groups_ == 1
     table = sufficiency_table(
@@ -119,7 +119,7 @@ def _draw_sufficiency(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figur
 
 
 def _draw_splits(ensemble: SOMEnsemble, points: np.ndarray | None) -> Figure:
-    how, found = ensemble._combining(), ensemble.ensemble_
+    how, found = ensemble._chosen, ensemble.ensemble_
     labels = ensemble._count(*(som.labels_ for som in ensemble.estimators_))
     chosen = {name: how[name] for name in ("identical", "consensus", "votes")}
     splits = count_splits(labels, found.overlaps, found.grouping.groups, **chosen)
@@ -160,7 +160,7 @@ def _names(estimator: Any) -> list[str]:
 def _representative(ensemble: SOMEnsemble) -> SOM:
     """Return the map that votes most often as the consensus does."""
     labels = [som.labels_ for som in ensemble.estimators_]
-    agreement = ensemble.ensemble_.agreement(labels, ensemble._combining()["votes"])
+    agreement = ensemble.ensemble_.agreement(labels, ensemble._chosen["votes"])
     return ensemble.estimators_[int(agreement.argmax())]
 
 
