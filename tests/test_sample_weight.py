@@ -114,8 +114,9 @@ def test_rows_that_do_not_count_are_labelled():
     ("weights", "message"),
     [
         ([1, 2], r"sample_weight must be 3 finite numbers >= 0.*\(2,\)"),
-        ([1, -1, 1], "finite numbers >= 0"),
-        ([1, np.nan, 1], "finite numbers >= 0"),
+        ([1, -1, 1], "sample_weight is -1 in row 1; weights must be finite numbers >= 0"),
+        ([1, 1, np.nan], "sample_weight is nan in row 2"),
+        (-2, "sample_weight is -2 in row 0"),
         ([0, 0, 0], "zero for every row"),
         ([1, np.pi, np.e], "multiples of a common part; round them"),
         ([1, 1, 1e9], "would count as 1e\\+09 rows"),

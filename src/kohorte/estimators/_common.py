@@ -294,10 +294,16 @@ def as_repeats(weights: npt.ArrayLike | None, n_points: int) -> np.ndarray | Non
         raise DataError(f"sample_weight must be numbers, one for each row of X: {error}") from None
     if found.ndim == 0:
         found = np.full(n_points, float(found))
-    if found.shape != (n_points,) or not (np.isfinite(found) & (found >= 0)).all():
+    if found.shape != (n_points,):
         raise DataError(
             f"sample_weight must be {n_points} finite numbers >= 0, one for each row of X, got the "
             f"shape {found.shape}"
+        )
+    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if bad.size:
+        raise DataError(
+            f"sample_weight is {found[bad[0]]:g} in row {bad[0]}; weights must be finite numbers "
+            ">= 0, and a row of weight 0 has no part in the fit"
         )
     if not found.any():
         raise DataError("sample_weight is zero for every row; at least one must count")
