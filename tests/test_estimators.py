@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import logging
 import pickle
 import sys
 from dataclasses import asdict
@@ -591,11 +592,12 @@ def test_estimators_are_imported_when_they_are_used():
 def test_copies_have_no_vote(X, caplog):
     som = SOM(5, 4, recipe="published", trainer="batch", initial="pca", epochs=3)
     alone = SOMEnsemble(som, n_realizations=1, random_state=1).fit(X)
-    with caplog.at_level("WARNING", logger="kohorte"):
+    with caplog.at_level("INFO", logger="kohorte"):
         ensemble = SOMEnsemble(som, n_realizations=3, random_state=1).fit(X)
     assert ensemble.ids_ == alone.ids_
     assert ensemble.ensemble_.overlaps.n_realizations == 1
     assert "_r3 is a copy of x5_y4" in caplog.text
+    assert max(record.levelno for record in caplog.records) == logging.INFO  # silent by default
     drawn = som.set_params(row_share=0.8)
     assert len(SOMEnsemble(drawn, n_realizations=3, random_state=1).fit(X).ids_) == 3
 

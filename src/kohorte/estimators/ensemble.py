@@ -688,7 +688,7 @@ def _without_copies(members: list[SOM], ids: list[str]) -> tuple[list[SOM], tupl
         arrays = (som.weights_, som.u_matrix_, som.node_clusters_, som.winners_)
         first = kept.setdefault(digest_of(*arrays, som.quality_), k)
         if first != k:
-            _log.warning("%s is a copy of %s and is left out", ids[k], ids[first])
+            _log.info("%s is a copy of %s and is left out", ids[k], ids[first])
     return [members[k] for k in kept.values()], tuple(ids[k] for k in kept.values())
 
 
