@@ -323,6 +323,90 @@ def test_how_text_is_written_is_found_out(name, text, reading, features):
 _FORMS = {"delimiter", "decimal", "thousands", "comment", "header", "encoding", "missing_values"}
 
 
+ROWS = np.random.default_rng(0).normal(size=(60, 2)).round(2).tolist()
+
+
+@pytest.mark.parametrize(
+    ("before", "names", "after"),
+    [
+        ([], ["*0", "1", "2"], "* flagged by operator"),
+        (["Control"], ["Control 1", "Control 2", "Case 1"], ""),
+        ([], ["#00ff00", "#0000ff"], "# end"),
+    ],
+)
+def test_what_begins_rows_begins_no_comments(before, names, after):
+    rows = [f"{names[k % len(names)]},{a},{b}" for k, (a, b) in enumerate(ROWS)]
+    Path("t.csv").write_text("\n".join(["sample,a,b", *before, *rows, after]) + "\n")
+    with pytest.raises(DataError, match=r"set data.comment .*; but line \d begins so as well, and"):
+        propose_study("t.csv")
+    if before:
+        assert propose_study("t.csv", given={"comment": "Control"})[0].n_rows == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "# 3 samples, 2018, a\n# a,b,c\n{}\n# end of 60 rows\n"),
+        ("t.csv", "# made by hand\na,b,c\n{}\n# flagged, by the operator, later\n# 2018, 2019\n"),
+        ("t.dat", "a b c\n# units are mm\n{}\n"),
+    ],
+)
+def test_comments_are_found_where_they_are_no_rows(name, text):
+    mark = "," if name.endswith("csv") else " "
+    rows = "\n".join(mark.join(map(str, [k, *row])) for k, row in enumerate(ROWS))
+    Path(name).write_text(text.format(rows))
+    look, _, config = propose_study(name)
+    assert (look.n_rows, yaml.safe_load(config)["data"]["comment"]) == (60, "#")
+    assert [column.name for column in look.columns] == ["a", "b", "c"]
+
+
+def test_a_code_of_one_column_takes_no_values_of_others():
+    rng = np.random.default_rng(0)
+    coded = rng.uniform(8, 30, 200).round(1)
+    coded[::10] = 999
+    # Numbers of rows are no features, and flags are far from the code that stands among them.
+    table = pd.DataFrame({"no": np.arange(900, 1100), "pm10": coded, "b": [-9999.0, 0, 1, 1] * 50})
+    table["pm2"] = table["pm10"].replace(999, -9999)
+    table.to_csv("t.csv", index=False)
+    assert config_of("t.csv")["data"]["missing_values"] == [-9999, 999]
+    for low in (903, 800):
+        table["pressure"] = rng.permutation(np.arange(low, low + 200))
+        table.to_csv("t.csv", index=False)
+        text = propose_study("t.csv")[2]
+        assert yaml.safe_load(text)["data"]["missing_values"] == [-9999]
+        assert "# missing_values: [999]    # 20 times in pm10, but pressure, " in text
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "features"),
+    [
+        ("t.csv", ["1,2", "3", "4,5"], ["a", "b"]),
+        ("t.tsv", ["1.5", "3.25", "4,5"], ["a", "b"]),
+        ("s.csv", ["1,2", "3,4", "4,5"], ["a", "b"]),
+        ("t.csv", ["030 123 045", "030 123 046", "0176 123 456"], ["a", "b"]),
+    ],
+)
+def test_marks_of_one_column_take_no_numbers_of_others(name, column, features):
+    mark = {"t.csv": ",", "t.tsv": "\t", "s.csv": ";"}[name]
+    rows = [[str(a), str(b), f'"{column[k % 3]}"'] for k, (a, b) in enumerate(ROWS)]
+    Path(name).write_text("\n".join(map(mark.join, [["a", "b", "c"], *rows])) + "\n")
+    data = config_of(name)["data"]
+    assert data["features"] == features
+    assert {"decimal", "thousands"}.isdisjoint(data)
+    assert faults(**data) == []
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_a_decimal_comma_is_found_beside_a_column_with_points(name):
+    mark = ";" if name.endswith("csv") else "\t"
+    rows = [
+        [*(str(v).replace(".", ",") for v in row), f"{k % 28 + 1}.05"] for k, row in enumerate(ROWS)
+    ]
+    Path(name).write_text("\n".join(map(mark.join, [["a", "b", "on"], *rows])) + "\n")
+    data = config_of(name)["data"]
+    assert (data["decimal"], data["features"]) == (",", ["a", "b"])
+
+
 def test_how_a_table_is_read_can_be_given(capsys):
     np.savez("t.npz", first=np.ones((9, 2)), second=np.random.default_rng(1).normal(size=(9, 3)))
     assert main(["init", "t.npz", "--data", "feature_dataset=second"]) == 0

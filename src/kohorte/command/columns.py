@@ -8,13 +8,13 @@ import logging
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from kohorte.data.missing import Code, find_codes
+from kohorte.data.missing import Code, MissingValues, find_codes
 from kohorte.data.reading import INDEX, Source
 from kohorte.errors import DataError
 
@@ -26,6 +26,9 @@ _FIRST_ROWS = 1000
 
 #: Memory of the columns that are held at once, bytes.
 _HELD = 256 << 20
+
+#: Share of what a column spans up to which a number outside of it is one like the others.
+_NEAR = 0.1
 
 #: Share of numbers above which other text in a column is an exception.
 _MOSTLY = 0.5
@@ -58,6 +61,7 @@ _AMBIGUOUS, _SIZES = {"day", "time", "hour", "long"}, {"area"}
 _DATE = re.compile(
     r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(\s.*)?|\d{1,2}:\d{2}(:\d{2})?(\s?[ap]m)?", re.I
 )
+_CODE = re.compile(r"0\d+(?:[\s']\d+)+")
 _UNIT = re.compile(r".*[^\s(\[][\s_]*(?:\[([^\]]{1,12})\]|\(([^)]{1,12})\))\s*")
 
 
@@ -108,6 +112,8 @@ class Look:
     has_labels: bool  # The source brings classes of its own.
     shape: tuple[int, ...] | None  # of the grid whose cells the rows are
     codes: tuple[Code, ...] = ()  # Numbers that seem to mean "missing", by position of their column
+    #: By such a number: a column that has it among others like it, so that it may be a value there
+    shared: Mapping[float, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -158,7 +164,41 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
     return Look(
         *(source.title, rows, source.n_rows, columns, absent, source.has_labels, source.shape),
         tuple(codes),
+        _find_shared(source, rows, columns, codes),
     )
+
+
+def _find_shared(
+    source: Source, rows: np.ndarray, columns: Sequence[Column], codes: Sequence[Code]
+) -> dict[float, str]:
+    """Find columns in which what means "missing" in others stands among or near other numbers."""
+    values = {code.value for code in codes if code.is_plain}
+    no_values = MissingValues(tuple(values))
+    known = {(code.value, code.column) for code in codes}
+    shared: dict[float, str] = {}
+    for position, column in enumerate(columns):
+        # Other columns come into results as they are.
+        if column.low is None or column.high is None or find_role(column)[0] != "feature":
+            continue
+        asked = [
+            value
+            for value in sorted(values - shared.keys())
+            if column.low <= value <= column.high and (value, position) not in known
+        ]
+        if not asked:
+            continue
+        found = source.read([position], rows)[:, 0]
+        absent = no_values.in_numbers(found)
+        others = found[np.isfinite(found) & ~(False if absent is None else absent)]
+        if not len(others):
+            continue
+        low, high = float(others.min()), float(others.max())
+        near = _NEAR * (high - low)
+        for value in asked:
+            has_it = MissingValues((value,)).in_numbers(found) is not None
+            if has_it and low - near <= value <= high + near:
+                shared[value] = column.name
+    return shared
 
 
 def _split(
@@ -252,7 +292,7 @@ def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> 
     known = [entry for entry in entries if entry is not None]
     texts = [_as_text(entry) for entry in known]
     counted = Counter(texts)
-    strange = Counter(text for text in texts if not _is_number(text))
+    strange = Counter(text for text in texts if not is_number(text))
     seen = dict(
         _about(source, column),
         n_rows=len(rows),
@@ -263,7 +303,9 @@ def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> 
     )
     if not texts:
         return Column(kind="empty", **seen)
-    advice = _advice_in(fault)
+    # Numbers of telephones may begin with a zero, as groups of digits never do.
+    is_code = any(_CODE.fullmatch(text) for text in texts)
+    advice = None if is_code else _advice_in(fault)
     mixed = 0 < strange.total() < (1 - _MOSTLY) * len(texts)
     is_date = all(map(_is_date, known[:100]))
     is_read = advice is not None and "set " in advice  # once an option is set
@@ -290,7 +332,8 @@ def _as_text(entry: Any) -> str:
     return str(entry).strip()
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether text is a number with a decimal point."""
     try:
         float(text)
     except ValueError:

@@ -137,8 +137,12 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
         why = _WHY.get(key, "")
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     for code in look.codes:
-        if not code.is_plain:
-            said = f"{code.times} times in {look.columns[code.column].name}; where it means missing"
+        other = look.shared.get(code.value)
+        if not code.is_plain or other is not None:
+            said = f"{code.times} times in {look.columns[code.column].name}"
+            if other is not None:
+                said += f", but {other}, {describe_values(look[other])}, has it, too"
+            said += "; where it means missing"
             yield f"  # missing_values: [{show_number(code.value)}]    # {said}"
     yield "  features:"
     columns = [c for c in look.columns if c.name in proposal.features]

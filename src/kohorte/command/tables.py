@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from kohorte._checks import extra, suggest
-from kohorte.command.columns import Look, listen, look_at
+from kohorte.command.columns import Look, is_number, listen, look_at
 from kohorte.command.proposal import name_study, propose, write_proposal
 from kohorte.command.studies import StudyFile, is_same_source, read_study, write_file
+from kohorte.data.lines import open_text, split_line
+from kohorte.data.names import WHITESPACE, find_file
 from kohorte.data.reading import ReadOptions
 from kohorte.data.sources import check_distinct, open_source
 from kohorte.errors import ConfigError, DataError
@@ -22,7 +26,13 @@ _ADVICE = re.compile(
     r"data\.(comment|delimiter|decimal|thousands|header|encoding)"
     r"(?: to |: |, which seems to be |, such as )('[^']+'|\"[^\"]+\"|false|[\w-]+)"
 )
-_MOST_TRIES = 8
+_MOST_TRIES = 12
+
+#: Keys that make numbers of some text, and text of some numbers.
+_MARKS = {"decimal", "thousands"}
+
+#: Lines that tell how many fields a row has.
+_LOOKED_AT = 100
 
 
 def propose_study(
@@ -40,32 +50,107 @@ def propose_study(
 def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
     """Look at a table; returns what was seen, and the keys that it is read with.
 
-    These are found by doing what errors say, as long as they say something new.
+    These are found by doing what errors say, as long as they say something new, and more is read
+    with them than without.
     """
-    reading = dict(given)
+    reading, undone = dict(given), set[str]()
+    before: tuple[dict[str, Any], set[str]] | None = None  # without marks; its columns of numbers
     for _ in range(_MOST_TRIES):
+        known = {*reading, *undone}
         try:
-            # What is logged of a column matters once it is chosen.
-            with listen(), open_source(source, _options(reading)) as opened:
-                check_distinct(opened)
-                look = look_at(opened)
+            look = _look_once(source, reading)
         except DataError as error:
-            advised = _advised([str(error)], reading)
-            if not advised:
+            advised = _advised([str(error)], known)
+            if "comment" in advised:
+                advised = _unless_rows(source, error, advised, reading)
+            is_worse = not advised and before is not None
+            if not advised and not is_worse:
                 key = re.search(r"set data\.(\w+)", str(error))
                 raise DataError(f"{error}; here by --data {key[1]}=..." if key else error) from None
+            plain = {key: value for key, value in advised.items() if key not in _MARKS}
+            if plain and len(plain) < len(advised):
+                with suppress(DataError):
+                    before = reading | plain, _numbers_of(_look_once(source, reading | plain))
         else:
+            numbers = _numbers_of(look)
+            lost = before[1] - numbers if before else set()
+            is_worse = before is not None and 0 < len(lost) >= len(numbers - before[1])
             advice = [column.advice for column in look.columns if column.advice]
-            advised = _advised([text for text in advice if ", or data." not in text], reading)
-            known: Sequence[Any] = reading.get("missing_values", ())
-            plain = (code.value for code in look.codes if code.is_plain)
-            codes = dict.fromkeys(value for value in plain if value not in known)
+            advised = _advised([text for text in advice if ", or data." not in text], known)
+            before = before if is_worse else (reading, numbers) if advised else None
+            codes = _find_codes(look, reading)
             if codes:
-                advised["missing_values"] = [*known, *map(_as_written, codes)]
-            if not advised:
+                advised["missing_values"] = codes
+            if not advised and not is_worse:
                 return look, reading
-        reading |= advised
+        if is_worse and before is not None:
+            undone |= (reading.keys() - before[0].keys()) & _MARKS
+            reading, before = before[0], None
+        else:
+            reading = reading | advised
     raise DataError(f"{source}: how to read it cannot be found out; name it by --data KEY=VALUE")
+
+
+def _look_once(source: str, reading: Mapping[str, Any]) -> Look:
+    # What is logged of a column matters once it is chosen.
+    with listen(), open_source(source, _options(reading)) as opened:
+        check_distinct(opened)
+        return look_at(opened)
+
+
+def _numbers_of(look: Look) -> set[str]:
+    return {column.name for column in look.columns if column.kind == "number"}
+
+
+def _find_codes(look: Look, reading: Mapping[str, Any]) -> list[Any]:
+    """Return the values that mean "missing" where some are new; codes that columns share are no."""
+    known: Sequence[Any] = reading.get("missing_values", ())
+    plain = (code.value for code in look.codes if code.is_plain and code.value not in look.shared)
+    found = dict.fromkeys(value for value in plain if value not in known)
+    return [*known, *map(_as_written, found)] if found else []
+
+
+def _unless_rows(
+    source: str, error: DataError, advised: dict[str, Any], reading: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what an error advises unless its `comment` takes rows away; DataError if it does."""
+    comment = advised["comment"]
+    try:
+        row = _find_row(source, comment, reading)
+    except DataError as other:  # such as an encoding, which comes first
+        return _advised([str(other)], reading)
+    if row is None:
+        return advised
+    raise DataError(
+        f"{error}; but line {row} begins so as well, and seems to be a row: remove what is a "
+        f"comment, or, if no such line is a row, name it here by --data comment={comment!r}"
+    ) from None
+
+
+def _find_row(source: str, comment: str, reading: Mapping[str, Any]) -> int | None:
+    """Find the first line that begins with `comment` and is like a row; None where there is none.
+
+    It has as many fields as others, and a number in them. Lines above all others are no rows.
+    """
+    delimiter, n_fields = str(reading.get("delimiter") or ""), Counter[int]()
+    suspects: dict[int, int] = {}  # Line by number of fields
+    with open_text(source, find_file(source), _options(reading)) as stream:
+        for number, line in enumerate(stream, 1):
+            is_comment = line.lstrip().startswith(comment)
+            if not line.strip() or (is_comment and not n_fields):
+                continue
+            if not n_fields:
+                delimiter = delimiter or next(
+                    (mark for mark in "\t;|," if mark in line), WHITESPACE
+                )
+            mark = " " if delimiter == WHITESPACE else delimiter
+            if is_comment:
+                fields = split_line(line.lstrip()[len(comment) :], mark)
+                if any(is_number(field.replace(",", ".")) for field in fields):
+                    suspects.setdefault(len(fields), number)
+            elif n_fields.total() < _LOOKED_AT:
+                n_fields[len(split_line(line, mark))] += 1
+    return suspects.get(n_fields.most_common(1)[0][0]) if n_fields else 1
 
 
 def _options(reading: Mapping[str, Any]) -> ReadOptions:
@@ -83,12 +168,12 @@ def _as_written(value: float) -> float | int:
     return int(value) if value == int(value) and abs(value) < 1e15 else value
 
 
-def _advised(texts: Sequence[str], reading: Mapping[str, Any]) -> dict[str, Any]:
+def _advised(texts: Sequence[str], known: Container[str]) -> dict[str, Any]:
     """Return the keys that some errors say how to set, but for those that are set."""
     found: dict[str, Any] = {}
     for text in texts:
         for key, value in _ADVICE.findall(text):
-            if key not in reading:
+            if key not in known:
                 is_quoted = value[0] in "'\""
                 found.setdefault(
                     key, ast.literal_eval(value) if is_quoted else value != "false" and value
