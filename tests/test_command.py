@@ -159,10 +159,88 @@ def test_no_configuration_is_written_of_columns_with_one_name():
         propose_study("t.csv")
 
 
-def test_columns_of_one_stray_word_are_explained():
-    Path("t.csv").write_text("a,b\nmm,kg\n1.5,2\n2.5,4\n3.25,8\n")
-    with pytest.raises(DataError, match=r"'a' \(text: numbers, but for 'mm' \(1\)\)"):
+def table_of(n_columns=3, **rows):
+    """Lines of a table of numbers, in which some rows have other text; `r1` is the first."""
+    values = np.random.default_rng(0).normal(size=(30, n_columns)).round(3).astype(str)
+    lines = [",".join(row) for row in values]
+    for row, text in rows.items():
+        lines.insert(int(row[1:]) - 1, text)
+    return "".join(f"{line}\n" for line in [",".join("abcdef"[:n_columns]), *lines])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (table_of(r1="m,kg,s"), "the units of the columns (m, kg, s); remove the line, and say"),
+        (table_of(r9="a,b,c"), "data row 8 (line 10): holds the names of the columns again"),
+        (table_of(r1="mean of run,of day,of week"), "correct it, leave the row out"),
+        (table_of(2, r1="12%,13%", r2="12 %,4%"), "write the number without '%'"),
+        ("a,b\n" + "<0.01,<0.02\n" * 9, "set data.below_detection to half, limit or missing"),
+        ("a\n" + "0.25 kg\n" * 9, "write the number without 'kg', and say the unit in data.units"),
+    ],
+    ids=["units", "names", "two rows", "percent", "below", "kg"],
+)
+def test_what_keeps_columns_from_being_numbers_is_said_by_init_and_check(text, said):
+    Path("t.csv").write_text(text)
+    with pytest.raises(DataError, match=re.escape(said)):
         propose_study("t.csv")
+    assert said in " ".join(faults(source="t.csv", features=text.split("\n")[0].split(",")))
+
+
+def test_a_row_of_units_is_one_fault_and_is_said_beside_numbers():
+    Path("t.csv").write_text(table_of(4, r1="m,kg,s,-"))
+    text = propose_study("t.csv")[2]
+    assert yaml.safe_load(text)["data"]["features"] == ["d"]
+    assert re.search(r"#   a +# text; .*seems to hold the units of the columns \(m\)", text)
+    found = faults(source="t.csv", features=list("abcd"), missing="skip")
+    assert (
+        "t.csv: data row 0 (line 2): seems to hold the units of the columns (m, kg, s)" in found[0]
+    )
+    assert len(found) == 1
+
+
+def test_numbers_that_are_no_measurements_do_not_stand_in_for_features_to_be_read():
+    values = np.random.default_rng(0).normal(1, 0.1, (30, 5))
+    table = pd.DataFrame(values.round(3), columns=["lat", "lon", "As", "Cd", "Pb"])
+    table.insert(0, "sample_no", np.arange(1, 31))
+    table["class"] = np.arange(30) % 3
+    plain = table.drop(columns=["As", "Cd", "Pb"])
+    table = table.astype(dict.fromkeys(("As", "Cd", "Pb"), str))
+    table.loc[::4, ["As", "Cd", "Pb"]] = "<0.01"
+    table.to_csv("t.csv", index=False)
+    said = "set data.below_detection .* no measurements: 'sample_no' \\(identifier\\), 'lat'"
+    with pytest.raises(DataError, match=f"{said}.*; here by --data below_detection=..."):
+        propose_study("t.csv")
+    _, _, text = propose_study("t.csv", given={"below_detection": "half"})
+    assert yaml.safe_load(text)["data"]["features"] == ["As", "Cd", "Pb"]
+    # Where there is nothing else to be had, places are taken before classes; numbers of rows never.
+    scores = plain[["sample_no", "class"]].assign(group=np.arange(30) % 4)
+    address = plain.assign(address=[f"{k} Elm Street, flat {k % 3}" for k in range(30)])
+    for other, features in (
+        (plain, ["lat", "lon"]),
+        (address, ["lat", "lon"]),
+        (scores, ["class", "group"]),
+        (plain[["lat", "lon"]], ["lat", "lon"]),
+    ):
+        other.to_csv("t.csv", index=False)
+        data = config_of("t.csv")["data"]
+        assert data["features"] == features
+        assert faults(**data) == []
+    plain[["sample_no"]].to_csv("t.csv", index=False)
+    with pytest.raises(DataError, match=r"no column .*'sample_no' \(identifier\)"):
+        propose_study("t.csv")
+
+
+def test_annotations_do_not_stand_in_for_features():
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("t.h5ad", "w") as file:
+        file["X"] = np.ones((20, 2), np.float32)
+        for axis, names in (("obs", [f"c{k}" for k in range(20)]), ("var", ["g1", "g2"])):
+            group = file.create_group(axis)
+            group.attrs["_index"], group["_index"] = "_index", names
+        file["obs/n_genes"] = np.arange(20.0) ** 2
+    with pytest.raises(DataError, match="no column of numbers that differ"):
+        propose_study("t.h5ad")
 
 
 def test_a_table_is_looked_at(rocks, capsys):

@@ -335,9 +335,14 @@ def _check_columns(found: Findings, data: Mapping[str, Any], look: Look) -> None
 
 def _find_text(look: Look, features: Sequence[Column]) -> Iterator[str]:
     text = [column for column in features if column.kind in ("text", "mixed", "date")]
+    # One row that is none of the table, such as one of units, is one fault.
+    if look.fault is not None and not look.fault.startswith(f"{look.title}: feature "):
+        if any(column.is_row for column in text):
+            yield look.fault
+        text = [column for column in text if not column.is_row]
     yield from (_no_numbers(look, column) for column in text[:_SHOWN])
-    if text:
-        numbers = [yaml_name(c.name) for c in look.columns if c.kind == "number" and _is_feature(c)]
+    numbers = [yaml_name(c.name) for c in look.columns if c.kind == "number" and _is_feature(c)]
+    if text and numbers:
         yield (
             f"data.features: {len(text)} of {len(features)} features are no numbers; columns of "
             f"numbers are [{', '.join(numbers)}]"
@@ -387,7 +392,9 @@ def _no_numbers(look: Look, column: Column) -> str:
     if column.kind == "mixed":
         advice = column.advice or "correct these, or leave it out"
         return f"{where}: {describe_mixture(column)}; {advice}"
-    return f"{where}: {'dates' if column.kind == 'date' else 'text'} such as {column.example!r}"
+    said = f"; {column.advice}" if column.seems_numeric and column.advice else ""
+    kind = "dates" if column.kind == "date" else "text"
+    return f"{where}: {kind} such as {column.example!r}{said}"
 
 
 def _check_labels(found: Findings, config: Mapping[str, Any], n_rows: int) -> int:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from kohorte.data.missing import Code, MissingValues, find_codes
-from kohorte.data.reading import INDEX, Source
+from kohorte.data.numbers import advise
+from kohorte.data.reading import INDEX, ReadOptions, Source
 from kohorte.errors import DataError
 
 #: Rows that text is looked at in; numbers are looked at in all.
@@ -32,6 +33,9 @@ _NEAR = 0.1
 
 #: Share of numbers above which other text in a column is an exception.
 _MOSTLY = 0.5
+
+#: Entries of a column of text that tell whether it seems to be of numbers.
+_SEEN = 100
 
 #: Features that are shown one by one.
 _SHOWN_FEATURES = 50
@@ -83,6 +87,8 @@ class Column:
     transform: str | None = None  # value of data.transform that would take away a heavy skew
     words: tuple[tuple[str, int], ...] = ()  # commonest text, and how often it stands there
     advice: str | None = None  # what would make numbers of it
+    seems_numeric: bool = False  # though it cannot be read as numbers
+    is_row: bool = False  # a row that is none of the table keeps it from being read as numbers
     first_missing: int | None = None  # Positions in the rows that were looked at
     first_infinite: int | None = None
     unit: str | None = None
@@ -114,6 +120,9 @@ class Look:
     codes: tuple[Code, ...] = ()  # Numbers that seem to mean "missing", by position of their column
     #: By such a number: a column that has it among others like it, so that it may be a value there
     shared: Mapping[float, str] = field(default_factory=dict)
+    #: What the reader says of text in columns that seem to be of numbers, where a row of it is the
+    #: cause, or where no other column is a feature
+    fault: str | None = None
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -165,7 +174,21 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
         *(source.title, rows, source.n_rows, columns, absent, source.has_labels, source.shape),
         tuple(codes),
         _find_shared(source, rows, columns, codes),
+        _find_fault(source, rows, columns),
     )
+
+
+def _find_fault(source: Source, rows: np.ndarray, columns: Sequence[Column]) -> str | None:
+    asked = [k for k, column in enumerate(columns) if column.is_row]
+    if not asked and not any(find_role(c)[0] == "feature" and not c.n_infinite for c in columns):
+        asked = [k for k, column in enumerate(columns) if column.seems_numeric]
+    if not asked:
+        return None
+    try:
+        source.read(asked, rows)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _find_shared(
@@ -306,12 +329,35 @@ def _look_at_text(source: Source, column: int, rows: np.ndarray, fault: str) -> 
     # Numbers of telephones may begin with a zero, as groups of digits never do.
     is_code = any(_CODE.fullmatch(text) for text in texts)
     advice = None if is_code else _advice_in(fault)
+    is_row = not fault.startswith(f"{source.title}: feature ")
+    if is_row:
+        advice = fault.removeprefix(f"{source.title}: ")
     mixed = 0 < strange.total() < (1 - _MOSTLY) * len(texts)
     is_date = all(map(_is_date, known[:100]))
     is_read = advice is not None and "set " in advice  # once an option is set
     kind = "date" if is_date else "mixed" if mixed or is_read else "text"
     words = (strange if mixed else counted).most_common(5)
-    return Column(kind=kind, words=tuple(words), advice=advice, **seen)
+    is_complex = isinstance(known[0], complex | np.complexfloating)
+    seems_numeric = mixed or is_complex or (advice is not None and _seem_numeric(texts))
+    return Column(
+        kind=kind,
+        words=tuple(words),
+        advice=advice,
+        seems_numeric=seems_numeric and not is_date and seen["aside"] is None,
+        is_row=is_row,
+        **seen,
+    )
+
+
+def _seem_numeric(texts: Sequence[str]) -> bool:
+    """Tell whether most of some texts are numbers, or would be if they were written otherwise."""
+
+    def seems(text: str) -> bool:
+        advice = advise(text, ReadOptions()) if any(map(str.isdigit, text)) else None
+        return advice is not None and not advice.startswith("it is a date")
+
+    looked = texts[:_SEEN]
+    return sum(is_number(text) or seems(text) for text in looked) > _MOSTLY * len(looked)
 
 
 def _advice_in(fault: str) -> str | None:

@@ -35,6 +35,10 @@ _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 #: Features of which more rows than this miss a value are left out.
 _MOSTLY_MISSING = 0.5
 
+#: What numbers are that are taken where none else are, the first of these that there are: features
+#: that most rows miss, places and times, classes and groups. Numbers of rows never are.
+_OTHERS = ({"feature"}, {"coordinate", "date"}, {"class", "group"})
+
 #: Share of incomplete rows up to which they are dropped.
 _FEW_ROWS = 0.05
 
@@ -79,17 +83,33 @@ def propose(look: Look) -> Proposal:
         elif role != "feature":
             left_out[column.name] = ": ".join(filter(None, [role, reason]))
     chosen = [name for name in numbers if name and name not in left_out]
-    if not chosen:  # better all numbers than none
-        chosen = [
-            c.name for c in numbers.values() if c.name and not (c.is_constant or c.n_infinite)
-        ]
     if not chosen:
-        found = ", ".join(f"{c.name!r} ({_say_role(c)})" for c in look.columns[:20])
-        raise DataError(f"{look.title}: no column of numbers that differ; it has {found}")
+        chosen = _choose_others(look)
     missing, incomplete = _choose_missing(look, chosen, left_out)
     _, empty = look.count_incomplete(chosen)
     others = {n: r for n, r in left_out.items() if n not in chosen}
     return Proposal(tuple(chosen), others, missing, incomplete, empty)
+
+
+def _choose_others(look: Look) -> list[str]:
+    """Choose numbers that are features where nothing else is; DataError where there are none."""
+    roles = {
+        column.name: find_role(column)[0]
+        for column in look.columns
+        if column.kind == "number"
+        and column.name
+        and column.aside is None
+        and not (column.is_constant or column.n_infinite)
+    }
+    for kinds in _OTHERS if look.fault is None else _OTHERS[:1]:
+        if chosen := [name for name, role in roles.items() if role in kinds]:
+            return chosen
+    if look.fault is not None:
+        known = ", ".join(f"{name!r} ({role})" for name, role in roles.items())
+        also = f"; its other numbers are no measurements: {known}" if known else ""
+        raise DataError(f"{look.fault}{also}")
+    found = ", ".join(f"{c.name!r} ({_say_role(c)})" for c in look.columns[:20])
+    raise DataError(f"{look.title}: no column of numbers that differ; it has {found}")
 
 
 def _say_role(column: Column) -> str:
@@ -162,7 +182,7 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
         yield from _align(
             [(f"  #   {yaml_name(c.name)}", f"{find_role(c)[0]}; {_values(c)}") for c in others]
         )
-    yield from _roles(look)
+    yield from _roles(look, proposal.features)
     yield from _missing(look, proposal)
     skewed = [f"{yaml_name(c.name)}: {c.transform}" for c in columns if c.transform]
     if skewed:
@@ -175,10 +195,12 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield from _recipe()
 
 
-def _roles(look: Look) -> Iterator[str]:
+def _roles(look: Look, features: Sequence[str]) -> Iterator[str]:
     found: dict[str, list[Column]] = {}
     for column in look.columns:
-        found.setdefault(find_role(column)[0], []).append(column)
+        role = find_role(column)[0]
+        if column.name not in features or role in ("date", "coordinate"):  # may be both
+            found.setdefault(role, []).append(column)
     named = [c for c in found.get("identifier", ()) if c.name and c.aside is None]
     if named:
         # Words name rows better than numbers.
@@ -242,11 +264,12 @@ def _values(column: Column) -> str:
     missing = f", {column.n_missing} missing" if column.n_missing else ""
     if column.kind == "empty":
         return "no value at all"
-    if column.kind == "mixed":
-        said = f"; {column.advice}" if column.advice else ""
+    is_mixed = column.kind == "mixed"
+    said = f"; {column.advice}" if column.advice and (is_mixed or column.seems_numeric) else ""
+    if is_mixed:
         return describe_mixture(column) + said + missing
     more = f"{column.n_distinct} values, such as " if column.kind == "text" else ""
-    return more + describe_values(column) + missing
+    return more + describe_values(column) + said + missing
 
 
 def _align(lines: Sequence[tuple[str, str]]) -> Iterator[str]:

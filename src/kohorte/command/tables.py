@@ -44,7 +44,10 @@ def propose_study(
     """
     study = name or name_study(source)
     look, reading = _look(source, given or {})
-    return look, study, write_proposal(look, source, study, reading)
+    try:
+        return look, study, write_proposal(look, source, study, reading)
+    except DataError as error:
+        raise _say_key(error) from None
 
 
 def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
@@ -65,8 +68,7 @@ def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
                 advised = _unless_rows(source, error, advised, reading)
             is_worse = not advised and before is not None
             if not advised and not is_worse:
-                key = re.search(r"set data\.(\w+)", str(error))
-                raise DataError(f"{error}; here by --data {key[1]}=..." if key else error) from None
+                raise _say_key(error) from None
             plain = {key: value for key, value in advised.items() if key not in _MARKS}
             if plain and len(plain) < len(advised):
                 with suppress(DataError):
@@ -89,6 +91,12 @@ def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
         else:
             reading = reading | advised
     raise DataError(f"{source}: how to read it cannot be found out; name it by --data KEY=VALUE")
+
+
+def _say_key(error: DataError) -> DataError:
+    """Say how a key that an error advises is given to the command."""
+    key = re.search(r"set data\.(\w+)", str(error))
+    return DataError(f"{error}; here by --data {key[1]}=...") if key else error
 
 
 def _look_once(source: str, reading: Mapping[str, Any]) -> Look:
