@@ -243,6 +243,18 @@ def test_annotations_do_not_stand_in_for_features():
         propose_study("t.h5ad")
 
 
+@pytest.mark.parametrize("header", ["a,,c", "a,b,"])
+def test_a_feature_without_a_name_is_said(header, capsys):
+    Path("t.csv").write_text(table_of().replace("a,b,c", header))
+    assert main(["init", "t.csv"]) == 0
+    assert re.search(
+        r"# column [12] +# a feature without a name; write one", Path("t.yaml").read_text()
+    )
+    Path("t.yaml").unlink()
+    study_of_table("t.csv")
+    assert "left out  (no name): a feature without a name" in capsys.readouterr().out
+
+
 def test_a_table_is_looked_at(rocks, capsys):
     with open_source("rocks.csv", ReadOptions()) as source:
         look = look_at(source)

@@ -80,6 +80,8 @@ def propose(look: Look) -> Proposal:
             left_out[column.name] = reason
         elif role == "feature" and column.missing_share > _MOSTLY_MISSING:
             left_out[column.name] = f"{column.missing_share:.0%} missing"
+        elif role == "feature" and not column.name:
+            left_out[""] = "a feature without a name; write one above it in the file"
         elif role != "feature":
             left_out[column.name] = ": ".join(filter(None, [role, reason]))
     chosen = [name for name in numbers if name and name not in left_out]
@@ -168,12 +170,17 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     columns = [c for c in look.columns if c.name in proposal.features]
     yield from _align([(f"    - {yaml_name(c.name)}", _comment(c)) for c in columns])
     numbers = [
-        c for c in look.columns if c.name in proposal.left_out and c.kind == "number" and c.name
+        (k, c)
+        for k, c in enumerate(look.columns)
+        if c.kind == "number" and c.name in proposal.left_out and (c.name or c.aside is None)
     ]
     yield from _align(
         [
-            (f"    # - {yaml_name(c.name)}", f"{proposal.left_out[c.name]}; {describe_values(c)}")
-            for c in numbers
+            (
+                f"    # - {yaml_name(c.name)}" if c.name else f"    # column {k}",
+                f"{proposal.left_out[c.name]}; {describe_values(c)}",
+            )
+            for k, c in numbers
         ]
     )
     others = [c for c in look.columns if c.kind != "number"]
