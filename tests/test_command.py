@@ -255,6 +255,27 @@ def test_a_feature_without_a_name_is_said(header, capsys):
     assert "left out  (no name): a feature without a name" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("ids", "role"),
+    [
+        (10**17 + 3 * (np.arange(60) % 40), "other"),
+        (1234567890123456000 + 7 * np.arange(60), "identifier"),
+        (10**17 + 3 * np.arange(60, dtype=np.int64) ** 9, "identifier"),
+    ],
+)
+@pytest.mark.parametrize("save", ["csv", "parquet"])
+def test_ids_beyond_float64_are_no_features(ids, role, save):
+    table = pd.DataFrame(ROWS, columns=["a", "b"])
+    table.insert(0, "id", ids)
+    getattr(table, f"to_{save}")(f"t.{save}", index=False)
+    with open_source(f"t.{save}", ReadOptions()) as source:
+        column = look_at(source)["id"]
+    assert (find_role(column)[0], column.n_distinct) == (role, len(set(ids.tolist())))
+    data = config_of(f"t.{save}")["data"]
+    assert data["features"] == ["a", "b"]
+    assert faults(**data) == []
+
+
 def test_a_table_is_looked_at(rocks, capsys):
     with open_source("rocks.csv", ReadOptions()) as source:
         look = look_at(source)

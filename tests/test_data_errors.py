@@ -57,6 +57,24 @@ def with_fault(value):
     return values
 
 
+@pytest.mark.parametrize("suffix", ["csv", "npy", "h5", "parquet"])
+def test_whole_numbers_that_float64_does_not_tell_apart(write, suffix):
+    ids = 10**17 + np.array([[3 * k, 10**14 * k] for k in range(4)])
+    content = {
+        "csv": "feature_0,feature_1\n" + "".join(f"{a},{b}\n" for a, b in ids),
+        "npy": ids,
+        "h5": {"features": ids},
+        "parquet": {"feature_0": ids[:, 0], "feature_1": ids[:, 1]},
+    }
+    path = write(f"t.{suffix}", content[suffix])
+    said = f"{10**17 + 3} is one of whole numbers from {10**17} to {10**17 + 9}"
+    refused(path, "feature 'feature_0', data row 1", said, "multiples of 16", "data.id")
+    # Of large numbers that spread as far, little is lost.
+    assert read_table(path, features=["feature_1"]).values[3, 0] == 10**17 + 3 * 10**14
+    table = read_table(path, features=["feature_1"], ids="feature_0")
+    assert int(table.beside.ids["feature_0"][1]) == 10**17 + 3
+
+
 class TestFiles:
     def test_missing_file(self, tmp_path):
         refused(str(tmp_path / "gone.csv"), "no such file")

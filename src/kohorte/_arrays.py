@@ -22,6 +22,9 @@ _SAMPLED_ROWS = 10_000
 _COARSE = 0.01  # of the interquartile range
 _FEW_ROWS = 3
 
+#: Part of the range of a column up to which float64 may round whole numbers.
+_WHOLE_RESOLUTION = 1e-4
+
 
 def unmask(values: Any) -> Any:
     """Return an array with NaN for what `values` mark as missing beside the data; else `values`.
@@ -153,6 +156,14 @@ def find_centers(values: np.ndarray) -> npt.NDArray[np.float64]:
             if abs(middle) * _ROUNDING > _RESOLUTION * spread:
                 centers[column] = middle
     return centers
+
+
+def describe_rounded(low: int, high: int) -> str | None:
+    """Say how float64 rounds whole numbers from `low` to `high`; None where it tells them apart."""
+    step = np.spacing(float(max(abs(low), abs(high))))
+    if not (step > 1 and 0 < high - low < step / _WHOLE_RESOLUTION):
+        return None
+    return f"whole numbers from {low} to {high}, which float64 would round to multiples of {step:g}"
 
 
 def find_coarse(values: np.ndarray) -> dict[int, float]:

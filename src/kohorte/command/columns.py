@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from kohorte._arrays import describe_rounded
 from kohorte.data.missing import Code, MissingValues, find_codes
 from kohorte.data.numbers import advise
-from kohorte.data.reading import INDEX, ReadOptions, Source
+from kohorte.data.reading import INDEX, LARGEST_WHOLE, ReadOptions, Source, read_whole
 from kohorte.errors import DataError
 
 #: Rows that text is looked at in; numbers are looked at in all.
@@ -84,6 +85,7 @@ class Column:
     n_infinite: int = 0
     is_whole: bool = False  # numbers without a fraction
     is_counted: bool = False  # 0, 1, 2, ... or 1, 2, 3, ...
+    is_rounded: bool = False  # whole numbers that float64 does not tell apart
     transform: str | None = None  # value of data.transform that would take away a heavy skew
     words: tuple[tuple[str, int], ...] = ()  # commonest text, and how often it stands there
     advice: str | None = None  # what would make numbers of it
@@ -163,7 +165,7 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
         values = source.read(block, rows)
         codes += [code._replace(column=block[code.column]) for code in find_codes(values)]
         for column, column_values in zip(block, values.T, strict=True):
-            found[column] = _look_at_numbers(source, column, column_values)
+            found[column] = _look_at_numbers(source, column, column_values, rows)
             gaps = np.isnan(column_values)
             if gaps.any():
                 absent[source.names[column]] = np.packbits(gaps)
@@ -257,7 +259,7 @@ def _about(source: Source, column: int) -> dict[str, Any]:
     return {"name": name, "unit": unit or None, "aside": aside, "title": title}
 
 
-def _look_at_numbers(source: Source, column: int, values: np.ndarray) -> Column:
+def _look_at_numbers(source: Source, column: int, values: np.ndarray, rows: np.ndarray) -> Column:
     gaps, infinite = np.isnan(values), np.isinf(values)
     finite = values[~(gaps | infinite)]
     known = values[~gaps]
@@ -273,9 +275,15 @@ def _look_at_numbers(source: Source, column: int, values: np.ndarray) -> Column:
         return Column(kind="empty", n_distinct=0, example="", **seen)
     counts = finite[1:] - finite[:-1] == 1
     whole = bool(np.all(finite == np.floor(finite)))
+    n_distinct, is_rounded = len(np.unique(known)), False
+    is_large = whole and len(finite) and np.abs(finite).max() > LARGEST_WHOLE
+    if is_large and (exact := read_whole(source, column, rows[~gaps])):
+        n_distinct = len(set(exact))
+        is_rounded = describe_rounded(min(exact), max(exact)) is not None
     return Column(
         kind="number",
-        n_distinct=len(np.unique(known)),
+        n_distinct=n_distinct,
+        is_rounded=is_rounded,
         example=format_number(known[0]),
         low=float(finite.min()) if len(finite) else None,
         high=float(finite.max()) if len(finite) else None,
@@ -431,7 +439,7 @@ def find_role(column: Column) -> tuple[str, str]:
     """Return what a column could be, and why where that needs a word.
 
     It is a feature, constant, identifier, class, group, class or group, date, coordinate, text
-    or, where the source says so, other.
+    or other, where the source says so or its numbers are none that can be computed with.
     """
     words, rows = set(_words_of(column.name)), column.n_rows - column.n_missing
     if column.kind == "empty":
@@ -453,6 +461,9 @@ def find_role(column: Column) -> tuple[str, str]:
                 "class" if words & _CLASSES else "group" if words & _GROUPS else "class or group"
             ), ""
         return ("identifier" if words & _IDS else "text"), ""
+    if column.is_rounded:
+        role = "identifier" if column.n_distinct == rows else "other"
+        return role, "whole numbers that float64 does not tell apart"
     distinct = column.n_distinct == rows and column.is_whole
     if distinct and (column.is_counted or words & _IDS):
         return "identifier", "numbers the rows" if column.is_counted else ""

@@ -293,6 +293,21 @@ class MarkedSource(Source):
         )
 
 
+def read_whole(source: Source, column: int, rows: np.ndarray) -> list[int] | None:
+    """Read entries that float64 would round, as they are; None where some are no whole numbers."""
+    found: list[int] = []
+    for entry in source.read_entries(column, rows).tolist():
+        text = entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)
+        if not _WHOLE.fullmatch(text):
+            return None
+        found.append(int(text))
+    return found
+
+
+#: No number that float64 holds has more digits.
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,309}\s*")
+
+
 def _quiet(values: np.ndarray) -> np.ndarray:
     """Return floats with NaN that does not signal for NaN that would, which damaged files hold."""
     if values.dtype.kind != "f" or not values.size:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kohorte._arrays import find_coarse, find_first
+from kohorte._arrays import describe_rounded, find_coarse, find_first
 from kohorte._checks import suggest
 from kohorte._text import column_name
 from kohorte.data.missing import describe_codes, find_codes, find_no_measure
@@ -32,11 +32,13 @@ from kohorte.data.names import (
     find_reader,
 )
 from kohorte.data.reading import (
+    LARGEST_WHOLE,
     ArraySource,
     MarkedSource,
     ReadOptions,
     Source,
     check_memory,
+    read_whole,
 )
 from kohorte.data.roles import Roles, as_names, encode_labels, find_beside, read_beside
 from kohorte.data.table import Cells, Table
@@ -411,6 +413,8 @@ def _read(
     names = tuple(source.names[column] for column in columns)
     values = source.read(columns, rows)
     _check_values(source, values, columns, rows, missing)
+    if least_rows > 1:  # points of another table are like those of a study that was checked
+        _check_whole(source, values, columns, rows)
     for message in describe_codes(find_codes(values), names, "data."):
         _LOG.warning("%s: %s", source.title, message)
     for column, step in find_coarse(values).items():
@@ -561,6 +565,24 @@ def _check_values(
         fault = f"infinite value ({value}); fill it or leave the row out"
     place = source.place(int(rows[index]))
     raise DataError(f"{source.title}: feature {source.names[column]!r}, {place}: {fault}")
+
+
+def _check_whole(source: Source, values: np.ndarray, columns: list[int], rows: np.ndarray) -> None:
+    """Refuse whole numbers so large that float64 does not tell them apart, as ids are."""
+    if values.dtype != np.float64:
+        return
+    lows, highs = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    for k in np.flatnonzero(np.fmax(-lows, highs) > LARGEST_WHOLE).tolist():
+        present = rows[~np.isnan(values[:, k])]
+        whole = read_whole(source, columns[k], present)
+        if whole and (said := describe_rounded(min(whole), max(whole))):
+            index = next((i for i, n in enumerate(whole) if int(float(n)) != n), 0)
+            raise DataError(
+                f"{source.title}: feature {source.names[columns[k]]!r}, "
+                f"{source.place(int(present[index]))}: {whole[index]} is one of {said}; where they "
+                "are ids, name the column in data.id or data.carry, else subtract the least of "
+                "them first, while they are whole numbers"
+            )
 
 
 def _drop_incomplete(

@@ -15,16 +15,20 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from kohorte._arrays import SMALLEST_SPREAD, find_centers, find_coarse, is_missing, unmask
+from kohorte._arrays import (
+    SMALLEST_SPREAD,
+    describe_rounded,
+    find_centers,
+    find_coarse,
+    is_missing,
+    unmask,
+)
 from kohorte._checks import as_count, extra
 from kohorte.errors import ConfigError, DataError
 
 #: Parts of the least weight that weights may be multiples of, and rows that they may stand for.
 _MOST_PARTS = 10
 _MOST_ROWS = 10_000_000
-
-#: Part of the range of a column up to which float64 may round whole numbers.
-_WHOLE_RESOLUTION = 1e-4
 
 #: Largest seed that a file of results can hold.
 _LARGEST_SEED = 2**63 - 1
@@ -115,13 +119,10 @@ def _check_whole(X: Any) -> None:
         whole = _whole_numbers(column)
         if not len(whole):
             continue
-        low, high = int(min(whole)), int(max(whole))
-        step = np.spacing(float(max(abs(low), abs(high))))
-        if step > 1 and high > low and (high - low) < step / _WHOLE_RESOLUTION:
+        if said := describe_rounded(int(min(whole)), int(max(whole))):
             raise DataError(
-                f"X: column {name!r} holds whole numbers from {low} to {high}, which float64 would "
-                f"round to multiples of {step:g}; subtract the least of them first, while they are "
-                "whole numbers"
+                f"X: column {name!r} holds {said}; subtract the least of them first, while they "
+                "are whole numbers"
             )
 
 
