@@ -276,6 +276,25 @@ def test_ids_beyond_float64_are_no_features(ids, role, save):
     assert faults(**data) == []
 
 
+def test_dates_written_as_numbers_are_no_features():
+    table = pd.DataFrame(ROWS, columns=["a", "b"])
+    table["ymd"] = [20200101 + 100 * (k % 12) + k % 28 for k in range(60)]
+    table["counts"] = [20200100 + 7 * k for k in range(60)]  # day 0 of a month is none
+    table.to_csv("t.csv", index=False)
+    text = propose_study("t.csv")[2]
+    assert yaml.safe_load(text)["data"]["features"] == ["a", "b", "counts"]
+    assert re.search("# - ymd +# date; ", text)
+    assert "# carry: [ymd]" in text
+
+
+def test_an_encoding_that_was_guessed_is_marked():
+    Path("t.csv").write_bytes(table_of().replace("a,b", "имя,b").encode("cp1251"))
+    assert 'encoding: "cp1252"    # a guess; where names look wrong' in propose_study("t.csv")[2]
+    text = propose_study("t.csv", given={"encoding": "cp1251"})[2]
+    assert 'encoding: "cp1251"\n' in text
+    assert yaml.safe_load(text)["data"]["features"] == ["имя", "b", "c"]
+
+
 def test_a_table_is_looked_at(rocks, capsys):
     with open_source("rocks.csv", ReadOptions()) as source:
         look = look_at(source)

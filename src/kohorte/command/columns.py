@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kohorte._arrays import describe_rounded
-from kohorte.data.missing import Code, MissingValues, find_codes
+from kohorte.data.missing import Code, MissingValues, are_dates, find_codes
 from kohorte.data.numbers import advise
 from kohorte.data.reading import INDEX, LARGEST_WHOLE, ReadOptions, Source, read_whole
 from kohorte.errors import DataError
@@ -85,6 +85,7 @@ class Column:
     n_infinite: int = 0
     is_whole: bool = False  # numbers without a fraction
     is_counted: bool = False  # 0, 1, 2, ... or 1, 2, 3, ...
+    is_date: bool = False  # numbers such as 20240131
     is_rounded: bool = False  # whole numbers that float64 does not tell apart
     transform: str | None = None  # value of data.transform that would take away a heavy skew
     words: tuple[tuple[str, int], ...] = ()  # commonest text, and how often it stands there
@@ -283,6 +284,7 @@ def _look_at_numbers(source: Source, column: int, values: np.ndarray, rows: np.n
     return Column(
         kind="number",
         n_distinct=n_distinct,
+        is_date=are_dates(finite),
         is_rounded=is_rounded,
         example=format_number(known[0]),
         low=float(finite.min()) if len(finite) else None,
@@ -467,6 +469,8 @@ def find_role(column: Column) -> tuple[str, str]:
     distinct = column.n_distinct == rows and column.is_whole
     if distinct and (column.is_counted or words & _IDS):
         return "identifier", "numbers the rows" if column.is_counted else ""
+    if column.is_date:
+        return "date", ""
     role = _role_of_number(column)
     if role == "feature" and column.n_infinite:
         return role, f"{column.n_infinite} infinite values"

@@ -46,6 +46,7 @@ _FEW_ROWS = 0.05
 #: What is said of keys that a table is read with.
 _WHY = {
     "missing_values": "    # far from all others",
+    "encoding": "    # a guess; where names look wrong, another one, as cp1251 or shift_jis",
     "header": "    # the first line holds numbers, and is taken for data; true: they are names",
 }
 
@@ -136,15 +137,20 @@ def _choose_missing(look: Look, chosen: list[str], left_out: dict[str, str]) -> 
         left_out[worst] = f"{look[worst].missing_share:.0%} missing"
 
 
-def write_proposal(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> str:
+def write_proposal(
+    look: Look, source: str, study: str, reading: Mapping[str, Any], given: Mapping[str, Any]
+) -> str:
     """Return the text of a configuration for a table, which runs as it is.
 
-    `reading`: keys of the section `data` that the table is read with.
+    `reading`: keys of the section `data` that the table is read with; `given`: those of them that
+    were not found out.
     """
-    return "\n".join(_lines(look, source, study, reading)) + "\n"
+    return "\n".join(_lines(look, source, study, reading, given)) + "\n"
 
 
-def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> Iterator[str]:
+def _lines(
+    look: Look, source: str, study: str, reading: Mapping[str, Any], given: Mapping[str, Any]
+) -> Iterator[str]:
     proposal = propose(look)
     yield f"# A study of {source}: {look.n_rows} rows, {len(look.columns)} columns."
     yield f"#     kohorte check {study}.yaml    all that could be wrong, before any work"
@@ -156,7 +162,7 @@ def _lines(look: Look, source: str, study: str, reading: Mapping[str, Any]) -> I
     yield "data:"
     yield f"  source: {yaml_name(source)}"
     for key, value in reading.items():
-        why = _WHY.get(key, "")
+        why = "" if given.get(key) == value else _WHY.get(key, "")
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     for code in look.codes:
         other = look.shared.get(code.value)

@@ -45,7 +45,7 @@ def propose_study(
     study = name or name_study(source)
     look, reading = _look(source, given or {})
     try:
-        return look, study, write_proposal(look, source, study, reading)
+        return look, study, write_proposal(look, source, study, reading, given or {})
     except DataError as error:
         raise _say_key(error) from None
 

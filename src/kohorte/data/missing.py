@@ -247,21 +247,33 @@ def find_no_measure(column: np.ndarray, rows: np.ndarray) -> str | None:
     """
     if len(column) < _FEW_ROWS:
         return None
-    # The first rows tell for nearly all columns.
-    starts = range(0, len(column), _LOOKED_AT)
-    parts = [slice(0, _FEW_ROWS), *(slice(start, start + _LOOKED_AT) for start in starts)]
     first = column[0] - rows[0]
-    if all((column[part] - rows[part] == first).all() for part in parts):
+    if all((column[part] - rows[part] == first).all() for part in _parts_of(column)):
         return (
             "numbers the rows, so neighbours in the table come into one group; name it in data.id, "
             "or leave it out of data.features"
         )
-    if all(_are_dates(column[part]) for part in parts) and (column != column[0]).any():
+    if are_dates(column):
         return (
             f"seems to be dates written as numbers, such as {column[0]:.0f}, which are not evenly "
             "spaced; name it in data.id or data.carry, or give days since the first"
         )
     return None
+
+
+def are_dates(column: np.ndarray) -> bool:
+    """Tell whether the numbers of a column (N,), all of them, are dates such as 20240131."""
+    return (
+        len(column) >= _FEW_ROWS
+        and all(_are_dates(column[part]) for part in _parts_of(column))
+        and bool((column != column[0]).any())
+    )
+
+
+def _parts_of(column: np.ndarray) -> list[slice]:
+    # The first rows tell for nearly all columns.
+    starts = range(0, len(column), _LOOKED_AT)
+    return [slice(0, _FEW_ROWS), *(slice(start, start + _LOOKED_AT) for start in starts)]
 
 
 def _are_dates(values: np.ndarray) -> bool:
