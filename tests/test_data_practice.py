@@ -16,7 +16,7 @@ from rasterio.transform import Affine
 from kohorte import SOM
 from kohorte.command.tables import propose_study
 from kohorte.data.labels import open_labels
-from kohorte.data.missing import find_codes, find_no_measure
+from kohorte.data.missing import find_codes, find_no_measure, find_summary
 from kohorte.data.sources import read_table
 from kohorte.data.writing import write_like
 from kohorte.errors import DataError
@@ -191,6 +191,46 @@ class TestCodes:
         _, _, text = propose_study("t.csv")
         assert "# missing_values: [-1]    # 2 times in days" in text
         assert "\n  missing_values" not in text
+
+
+class TestTotals:
+    VALUES = np.abs(np.random.default_rng(0).normal(1, 0.3, (40, 3))).round(2)
+
+    def test_a_row_of_totals_or_means_is_told_of(self, write, caplog):
+        rows = [*self.VALUES.tolist(), (self.VALUES.sum(axis=0) + 0.02).tolist()]
+        text = "a,b,c\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows)
+        said = "data row 40 (line 42) is the sum of all rows before it"
+        read_table(write(text))
+        assert said in caplog.text
+        caplog.clear()
+        read_table(write(text), stride=2)
+        read_table(write(text), sample=20)
+        assert "all rows before it" not in caplog.text
+        gapped = np.vstack([self.VALUES, self.VALUES.mean(axis=0).round(3)])
+        assert find_summary(gapped) == "mean"
+        gapped[3, 0] = gapped[-1, 2] = np.nan
+        gapped[-1, 0] = np.nanmean(gapped[:-1, 0])
+        assert find_summary(gapped) == "mean"
+
+    def test_rows_like_others_are_none(self):
+        cube = np.array([[a, b] for a in (-1.0, 1) for b in (-1, 1)])
+        center = [[0.0, 0.0]]
+        wide = np.array([[20.0, 5], [20, 9], [30, 5], [30, 9], [25, 7]])
+        for healthy in (
+            self.VALUES,
+            np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]),
+            np.vstack([cube, center]),
+            np.vstack([cube] * 5 + [center]),
+            wide,
+            np.eye(6),
+            np.ones((9, 3)),
+            np.cumsum(self.VALUES, axis=0),
+            np.vstack([self.VALUES, self.VALUES.sum(axis=0) * [1, 1, 1.01]]),
+            np.column_stack([np.zeros(12), np.arange(12.0) ** 2, np.full(12, np.nan)]),
+            np.array([[1e308, 1e308]] * 4),
+            np.vstack([self.VALUES[:, :1], self.VALUES[:, :1].sum(axis=0)]),
+        ):
+            assert find_summary(healthy) is None
 
 
 FORMS = {

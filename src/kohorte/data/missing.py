@@ -261,6 +261,38 @@ def find_no_measure(column: np.ndarray, rows: np.ndarray) -> str | None:
     return None
 
 
+def find_summary(values: np.ndarray) -> str | None:
+    """Tell whether the last row of a table (N, F) is the "sum" or the "mean" of all others.
+
+    It is that to rounding, in all features that are not 0 throughout and that it has a value of,
+    two at least. A sum is above what it is of in two of them. Means are known in features of many
+    values alone, as designed experiments have rows in their middle. Large tables have no such row.
+    """
+    n_rows = len(values) - 1
+    if not 3 <= n_rows <= _MOST_SUMMED:
+        return None
+    used = ~np.isnan(values[-1]) & (np.fmax.reduce(np.abs(values[:-1]), axis=0) > 0)
+    if np.count_nonzero(used) < 2:
+        return None
+    others, last = values[:-1, used].astype(np.float64), values[-1, used].astype(np.float64)
+    most = np.nanmax(np.abs(others), axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers near the largest
+        sums, means = np.nansum(others, axis=0), np.nanmean(others, axis=0)
+        by_sums = np.abs(last - sums) <= _SUMMED * np.abs(sums) + _EXACT * n_rows * most
+        near = _AVERAGED * np.nanstd(others, axis=0) + _EXACT * most
+        by_means = np.abs(last - means) <= near
+    if by_sums.all() and np.count_nonzero(np.abs(last) > most) > 1:
+        return "sum"
+    n_varied = sum(len(np.unique(column[~np.isnan(column)])) >= _FEW_ROWS for column in others.T)
+    return "mean" if by_means.all() and n_varied > 1 else None
+
+
+#: Rows above which no one adds a row of sums, and how far it is from these: as a part of them where
+#: they are of rounded numbers, or of the standard deviation, or as float64 rounds.
+_MOST_SUMMED = 100_000
+_SUMMED, _AVERAGED, _EXACT = 1e-3, 0.01, 1e-12
+
+
 def are_dates(column: np.ndarray) -> bool:
     """Tell whether the numbers of a column (N,), all of them, are dates such as 20240131."""
     return (

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from kohorte._arrays import describe_rounded, find_coarse, find_first
 from kohorte._checks import suggest
 from kohorte._text import column_name
-from kohorte.data.missing import describe_codes, find_codes, find_no_measure
+from kohorte.data.missing import describe_codes, find_codes, find_no_measure, find_summary
 from kohorte.data.names import (
     PACKED,
     READERS,
@@ -428,6 +428,12 @@ def _read(
     for name, column in zip(names, values.T, strict=True):
         if what := find_no_measure(column, rows):
             _LOG.warning("%s: feature %r %s", source.title, name, what)
+    if source.shape is None and len(rows) == source.n_rows and (what := find_summary(values)):
+        _LOG.warning(
+            "%s: %s is the %s of all rows before it, in every feature: where it is no point, "
+            "remove it",
+            *(source.title, source.place(int(rows[-1])), what),
+        )
     if missing == "drop":
         values, rows = _drop_incomplete(source.title, values, rows, least_rows)
     labels = label_names = None
