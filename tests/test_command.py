@@ -505,6 +505,10 @@ def test_a_code_of_one_column_takes_no_values_of_others():
         text = propose_study("t.csv")[2]
         assert yaml.safe_load(text)["data"]["missing_values"] == [-9999]
         assert "# missing_values: [999]    # 20 times in pm10, but pressure, " in text
+    table.assign(pm1=coded).to_csv("t.csv", index=False)
+    text = propose_study("t.csv")[2]
+    assert text.count("# missing_values: [999]    # 20 times in pm10 and in 1 more, but pres") == 1
+    assert text.count("# missing_values:") == 1
 
 
 @pytest.mark.parametrize(

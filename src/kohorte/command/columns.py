@@ -157,9 +157,8 @@ def look_at(source: Source, rows: np.ndarray | None = None) -> Look:
     found: dict[int, Column] = {}
     absent: dict[str, np.ndarray] = {}
     codes: list[Code] = []
-    width = max(1, _HELD // (8 * max(1, len(rows))))
-    for start in range(0, len(numbers), width):
-        block, failed = _split(source, numbers[start : start + width], rows)
+    for part in _blocks(numbers, len(rows)):
+        block, failed = _split(source, part, rows)
         texts |= failed
         if not block:
             continue
@@ -198,33 +197,43 @@ def _find_shared(
     source: Source, rows: np.ndarray, columns: Sequence[Column], codes: Sequence[Code]
 ) -> dict[float, str]:
     """Find columns in which what means "missing" in others stands among or near other numbers."""
-    values = {code.value for code in codes if code.is_plain}
+    values = sorted({code.value for code in codes if code.is_plain})
     no_values = MissingValues(tuple(values))
     known = {(code.value, code.column) for code in codes}
-    shared: dict[float, str] = {}
-    for position, column in enumerate(columns):
+    asked = {
+        position: within
+        for position, column in enumerate(columns)
         # Other columns come into results as they are.
-        if column.low is None or column.high is None or find_role(column)[0] != "feature":
-            continue
-        asked = [
-            value
-            for value in sorted(values - shared.keys())
-            if column.low <= value <= column.high and (value, position) not in known
-        ]
-        if not asked:
-            continue
-        found = source.read([position], rows)[:, 0]
-        absent = no_values.in_numbers(found)
-        others = found[np.isfinite(found) & ~(False if absent is None else absent)]
-        if not len(others):
-            continue
-        low, high = float(others.min()), float(others.max())
-        near = _NEAR * (high - low)
-        for value in asked:
-            has_it = MissingValues((value,)).in_numbers(found) is not None
-            if has_it and low - near <= value <= high + near:
-                shared[value] = column.name
+        if column.low is not None and column.high is not None and find_role(column)[0] == "feature"
+        if (
+            within := [
+                value
+                for value in values
+                if column.low <= value <= column.high and (value, position) not in known
+            ]
+        )
+    }
+    shared: dict[float, str] = {}
+    for block in _blocks(list(asked), len(rows)):
+        for position, found in zip(block, source.read(block, rows).T, strict=True):
+            absent = no_values.in_numbers(found)
+            others = found[np.isfinite(found) & ~absent] if absent is not None else found[:0]
+            if not len(others):
+                continue
+            low, high = float(others.min()), float(others.max())
+            near = _NEAR * (high - low)
+            for value in asked[position]:
+                has_it = MissingValues((value,)).in_numbers(found) is not None
+                if has_it and low - near <= value <= high + near:
+                    shared.setdefault(value, columns[position].name)
     return shared
+
+
+def _blocks(columns: Sequence[int], n_rows: int) -> Iterator[Sequence[int]]:
+    """Yield so many of some columns as are held at once."""
+    width = max(1, _HELD // (8 * max(1, n_rows)))
+    for start in range(0, len(columns), width):
+        yield columns[start : start + width]
 
 
 def _split(

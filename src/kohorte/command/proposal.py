@@ -166,12 +166,15 @@ def _lines(
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     for code in look.codes:
         other = look.shared.get(code.value)
-        if not code.is_plain or other is not None:
-            said = f"{code.times} times in {look.columns[code.column].name}"
-            if other is not None:
-                said += f", but {other}, {describe_values(look[other])}, has it, too"
-            said += "; where it means missing"
-            yield f"  # missing_values: [{show_number(code.value)}]    # {said}"
+        own = [k.column for k in look.codes if k.value == code.value]
+        if code.is_plain and (other is None or code.column != own[0]):
+            continue
+        said = f"{code.times} times in {look.columns[code.column].name}"
+        if other is not None:
+            said += f" and in {len(own) - 1} more" if len(own) > 1 else ""
+            said += f", but {other}, {describe_values(look[other])}, has it, too"
+        said += "; where it means missing"
+        yield f"  # missing_values: [{show_number(code.value)}]    # {said}"
     yield "  features:"
     columns = [c for c in look.columns if c.name in proposal.features]
     yield from _align([(f"    - {yaml_name(c.name)}", _comment(c)) for c in columns])
