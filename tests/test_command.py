@@ -822,6 +822,19 @@ def test_the_study_of_a_table_is_kept(rocks, capsys):
     assert not os.path.exists("other.yaml")
 
 
+def test_how_a_table_is_read_is_not_said_of_a_study_that_is_written(rocks, calls, capsys):
+    for name in ("mine.yaml", "mine"):
+        assert main(["run", name, "--data", "missing_values=[-9999]", "--data", "header=true"]) == 1
+        assert capsys.readouterr().err.endswith(
+            "and mine.yaml is written already; write missing_values, header into its section data, "
+            "and run it without --data\n"
+        )
+    study_of_table("rocks.csv")
+    with pytest.raises(ConfigError, match=r"rocks\.yaml is written already; write decimal into"):
+        study_of_table("rocks.csv", given={"decimal": "."})
+    assert not os.path.exists("called.json")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "last"),
     [

@@ -321,7 +321,7 @@ def _check(parsed: argparse.Namespace) -> int:
 def _run(parsed: argparse.Namespace) -> int:
     from kohorte.command.checking import check_study
     from kohorte.command.studies import is_config, is_table, read_study
-    from kohorte.command.tables import study_of_table
+    from kohorte.command.tables import refuse_given, study_of_table
 
     _check_passed(parsed.passed)
     name, *later = parsed.study or [None]
@@ -333,6 +333,7 @@ def _run(parsed: argparse.Namespace) -> int:
         )
     else:
         study = read_study(name, *later) if later else _find(name)
+        refuse_given(study, _read_data(parsed.data))
     found = check_study(study.config, read=not _is_read(study))
     if found.faults:
         for fault in found.faults:

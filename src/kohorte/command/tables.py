@@ -208,16 +208,27 @@ def _known_study(source: str, name: str) -> StudyFile | None:
     return known if fits else None
 
 
+def refuse_given(study: StudyFile, given: Mapping[str, Any]) -> None:
+    """Refuse keys that are given for a study that is written already: ConfigError."""
+    if given:
+        raise ConfigError(
+            f"--data says how a new study reads its table, and {study.path} is written already; "
+            f"write {', '.join(given)} into its section data, and run it without --data"
+        )
+
+
 def study_of_table(
     source: str, name: str | None = None, given: Mapping[str, Any] | None = None
 ) -> StudyFile:
     """Return the study of a table: of the file that it was written to before, or a new one.
 
-    ConfigError where a file or results of that name are those of another table.
+    ConfigError where a file or results of that name are those of another table, or keys are given
+    for a study that is written already.
     """
     study = name or name_study(source)
     path = Path(f"{study}.yaml")
     if known := _known_study(source, study):
+        refuse_given(known, given or {})
         print(f"{path}: is the study of {source}, and is used as it is")
         return known
     if path.exists():
