@@ -68,6 +68,13 @@ def test_numbers_that_yaml_makes_others_of_are_refused(read, schema, text, says)
     assert says in str(caught.value)
 
 
+def test_of_a_merged_mapping_the_value_counts_that_replaces_another(read, schema):
+    text = "study: a\ndata: {source: a.csv, units: &u {a: 1, b: m}, titles: {<<: *u, a: Depth}}\n"
+    assert check_config(read(text), schema)["data"]["titles"] == {"a": "Depth", "b": "m"}
+    text = "data: {units: &u {a: no, b: 2}, titles: {a: x, <<: *u, b: 3}}"
+    assert read(text)["data"]["titles"].texts == {"b": "3"}
+
+
 def test_values_that_others_have_read_are_named_with_what_to_do(schema):
     config = {"study": "a", "data": {"source": "a.csv", "features": ["CO", False]}}
     with pytest.raises(ConfigError, match=r"data\.features\[1\]: false .* in quotes"):

@@ -185,6 +185,7 @@ def _loader_class() -> Any:
                 # A name is what was written, also where it is NO, 400 or 2020-01-01.
                 name = key.value if is_plain(key) else self.construct_object(key, deep=True)
                 found[name] = self.construct_object(value)
+                found.texts.pop(name, None)  # of a merged mapping, whose values come first
                 if is_plain(value) and not isinstance(found[name], str):
                     found.texts[name] = value.value
 
