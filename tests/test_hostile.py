@@ -33,8 +33,9 @@ from kohorte.ensemble.labels import find_ids
 from kohorte.errors import ConfigError, DataError, KohorteError, ResultError
 from kohorte.maps.parameters import parameter_defaults
 from kohorte.studies import load_modules
-from kohorte.study.config import MAX_VALUES, check_config, iter_keys, load_schema, read_config
+from kohorte.study.config import check_config, iter_keys, load_schema, read_config
 from kohorte.study.groups import read_group_names
+from kohorte.study.reading import MAX_VALUES, read_study
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = load_schema(load_modules())
@@ -264,6 +265,8 @@ def test_configurations_that_grow_without_bound(tmp_path):
         config = read_config(tmp_path / f"{name}.yaml")
         with pytest.raises(ConfigError, match=f"more than {MAX_VALUES} values, or mappings"):
             check_config(config, SCHEMA)
+        with pytest.raises(ConfigError, match=f"more than {MAX_VALUES} values, or mappings"):
+            read_study([tmp_path / f"{name}.yaml"])
 
 
 @pytest.mark.parametrize(

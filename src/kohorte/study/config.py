@@ -19,15 +19,12 @@ from kohorte.provenance import portable_path
 from kohorte.recipes import DEFAULT_RECIPE, RECIPES, fill_sections
 from kohorte.study.figures import all_figures
 from kohorte.study.modules import StudyModule, merge_schema
-from kohorte.study.reading import read_config, text_or_value
+from kohorte.study.reading import check_size, read_config, text_or_value
 
 __all__ = ["read_config"]
 
 Schema = Mapping[str, Any]
 
-#: Most values, of all kinds, in a configuration: a few lines of YAML can hold billions.
-MAX_VALUES = 500_000
-_MAX_DEPTH = 20
 _MAX_ERRORS = 100
 _MAX_KEY = 200
 _MAX_SHOWN = 80
@@ -93,12 +90,10 @@ def check_config(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         # It may hold itself, which repr is ready for.
         shown = _shortened(repr(config))
         raise ConfigError(f"the configuration must be a mapping of keys, not {shown}")
-    # What is too large or holds itself could not even be looked through.
-    for _ in _not_plain(config, (), itertools.count(1)):
-        pass
+    check_size(config)
     config = text_or_value(config, schema)
     # What is not plain data could not even be shown.
-    _refuse(_not_plain(config, (), itertools.count(1)))
+    _refuse(_not_plain(config, ()))
     found = itertools.islice(_validator()(schema).iter_errors(config), _MAX_ERRORS)
     errors = sorted(found, key=lambda e: list(map(str, e.path)))
     _refuse(message for error in errors for message in _explain(error))
@@ -122,13 +117,8 @@ def _refuse(messages: Iterator[str]) -> None:
         raise ConfigError("\n".join([head, *(f"  - {message}" for message in found)]))
 
 
-def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Iterator[str]:
+def _not_plain(value: Any, path: tuple[Any, ...]) -> Iterator[str]:
     """Yield what keeps a value from being written as JSON and read again as the same."""
-    if next(count) > MAX_VALUES or len(path) > _MAX_DEPTH:
-        raise ConfigError(
-            f"the configuration cannot be used: it holds more than {MAX_VALUES} values, or "
-            f"mappings and lists more than {_MAX_DEPTH} deep"
-        )
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -136,10 +126,10 @@ def _not_plain(value: Any, path: tuple[Any, ...], count: Iterator[int]) -> Itera
             elif _CONTROL.search(key) or len(key) > _MAX_KEY:
                 yield f"{_key(path)}: the key {_show(key)} is too long or has control characters"
             else:
-                yield from _not_plain(inner, (*path, key), count)
+                yield from _not_plain(inner, (*path, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _not_plain(inner, (*path, number), count)
+            yield from _not_plain(inner, (*path, number))
     elif isinstance(value, str):
         if _CONTROL.search(value):
             advice = "; write the name in one line, with a blank" if "\n" in value else ""

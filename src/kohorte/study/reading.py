@@ -12,6 +12,7 @@ of that name keeps it: `text_or_value` takes the one or the other, as the schema
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import re
@@ -34,6 +35,10 @@ TAKEN = (
     *("figures", "groups", "explorer", "classification", "prediction", "comparison", "execution"),
 )
 
+
+#: Most values, of all kinds, in a configuration: a few lines of YAML can hold billions.
+MAX_VALUES = 500_000
+_MAX_DEPTH = 20
 
 #: Bytes of a configuration: 100,000 label files with long names have room.
 _LARGEST = 32 << 20
@@ -88,6 +93,7 @@ def read_arguments(arguments: Iterable[str]) -> ReadDict:
         # A text alone may hold what YAML has a meaning for.
         if text[:1] in ("{", "[", '"', "'") or re.fullmatch(r"[\w.+-]*", text):
             read = _parse(f"value: {text}", f"--config {key}")
+            check_size(read)
             merge(found, ReadDict({key: read["value"]}, texts=_renamed(read.texts, key)))
         else:
             merge(found, ReadDict({key: text}))
@@ -112,12 +118,30 @@ def read_study(paths: Iterable[str | Path], arguments: Iterable[str] = ()) -> Re
             read = ReadDict()
         if not isinstance(read, ReadDict):
             raise ConfigError(f"{path}: must hold a mapping of keys, such as `study: mine`")
+        check_size(read)
         merge(found, read)
         name = study_name(path)
     merge(found, read_arguments(arguments))
     if found.get("study") is None and "study" not in found.texts and name:
         found["study"] = name
     return found
+
+
+def check_size(config: Any) -> None:
+    """Refuse what cannot be looked through, as it is too large or holds itself: ConfigError."""
+    count = itertools.count(1)
+
+    def look(value: Any, depth: int) -> None:
+        if next(count) > MAX_VALUES or depth > _MAX_DEPTH:
+            raise ConfigError(
+                f"the configuration cannot be used: it holds more than {MAX_VALUES} values, or "
+                f"mappings and lists more than {_MAX_DEPTH} deep"
+            )
+        if isinstance(value, (Mapping, list)):
+            for inner in value.values() if isinstance(value, Mapping) else value:
+                look(inner, depth + 1)
+
+    look(config, 0)
 
 
 def study_name(path: str | Path) -> str:
