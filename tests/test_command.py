@@ -556,6 +556,59 @@ def test_how_a_table_is_read_can_be_given(capsys):
     assert "is no KEY=VALUE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "key", "value"),
+    [
+        ("missing_values=-9999", "missing_values", [-9999]),
+        ("missing_values=n.d.", "missing_values", ["n.d."]),
+        ('missing_values=[-1, "x"]', "missing_values", [-1, "x"]),
+        ("not_missing=[1]", "not_missing", ["1"]),
+        ("comment=5", "comment", "5"),
+        ("header=true", "header", True),
+        ("label=lithology", "label", "lithology"),
+        ("label=MgO", "label", "MgO"),
+    ],
+)
+def test_what_is_said_of_reading_is_taken_as_the_study_takes_it(rocks, capsys, given, key, value):
+    assert main(["init", "rocks.csv", "-o", "-", "--data", given]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(rf"^  {key}: .*    # as given$", shown, re.M)
+    data = yaml.safe_load(shown)["data"]
+    assert data[key] == value
+    assert "# label: lithology" in shown or key == "label"
+    assert value not in data["features"]
+    faults = check_study(yaml.safe_load(shown)).faults
+    assert all("label 'MgO', data row 0 (line 2)" in fault for fault in faults)
+
+
+def test_codes_that_are_found_are_added_to_given_ones(capsys):
+    rows = [f"{k / 7},{k % 5}" for k in range(30)]
+    Path("t.csv").write_text("\n".join(["a,b", "-9999,-9999", "-9999,3", *rows]))
+    assert main(["init", "t.csv", "-o", "-", "--data", "missing_values=4"]) == 0
+    said = "missing_values: [4, -9999]    # as given, and far from all others\n"
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("missing_values=null", "data.missing_values: null is not allowed"),
+        ("missing_values=[[1]]", "data.missing_values[0]: [1] is not allowed"),
+        ("encoding=1", "data.encoding: no encoding is called '1'"),
+        ("header=0", "data.header: 0 is not allowed; allowed: 'auto' or true or false"),
+        ("label=nope", "--data label: rocks.csv has no 'nope'; "),
+        ('label=["site"]', "data.label: ['site'] is not allowed; allowed: text or null"),
+        ("generate=3", "data.generate: 3 is not allowed; allowed: a mapping of keys"),
+        ('generate={"seed": 1, "seed": 2}', "key 'seed' is given twice"),
+        ("mapped=true", "--data mapped: tables are not read by it"),
+    ],
+)
+def test_what_is_said_of_reading_and_no_study_takes_is_refused(rocks, capsys, given, says):
+    assert main(["init", "rocks.csv", "--data", given]) == 1
+    assert says in capsys.readouterr().err
+    assert not os.path.exists("rocks.yaml")
+
+
 @pytest.mark.skipif(find_reader("a.nc") is None, reason="no reader of NetCDF")
 def test_what_a_format_says_of_its_columns_is_used(capsys):
     import xarray as xr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import os
 import sys
 import time
@@ -247,15 +246,11 @@ def _cores(text: str) -> str:
 
 def _read_data(given: Sequence[str]) -> dict[str, object]:
     """Return the keys of the section `data` that a call gives; ConfigError for one that is none."""
-    found: dict[str, object] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--data {text}: is no KEY=VALUE, such as table=Sheet2")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
+    from kohorte.study.reading import ReadDict, merge, read_given
+
+    found = ReadDict()
+    for argument in given:
+        merge(found, read_given(argument, "--data"))
     return found
 
 

@@ -142,8 +142,8 @@ def write_proposal(
 ) -> str:
     """Return the text of a configuration for a table, which runs as it is.
 
-    `reading`: keys of the section `data` that the table is read with; `given`: those of them that
-    were not found out.
+    `reading`: keys of the section `data` that the table is read with; `given`: those that a person
+    has said.
     """
     return "\n".join(_lines(look, source, study, reading, given)) + "\n"
 
@@ -162,7 +162,9 @@ def _lines(
     yield "data:"
     yield f"  source: {yaml_name(source)}"
     for key, value in reading.items():
-        why = "" if given.get(key) == value else _WHY.get(key, "")
+        why = "    # as given" if key in given else _WHY.get(key, "")
+        if key in given and value != given[key]:
+            why += ", and far from all others"
         yield f"  {key}: {json.dumps(value, ensure_ascii=False)}{why}"
     for code in look.codes:
         other = look.shared.get(code.value)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from kohorte.data.names import WHITESPACE, find_file
 from kohorte.data.reading import ReadOptions
 from kohorte.data.sources import check_distinct, open_source
 from kohorte.errors import ConfigError, DataError
+from kohorte.studies import load_modules
+from kohorte.study.config import check_config, load_schema
+from kohorte.study.reading import ReadDict, ReadList, text_or_value
 
 #: Keys of the section `data` that errors say how to set, and how they say it.
 _ADVICE = re.compile(
@@ -34,6 +37,9 @@ _MARKS = {"decimal", "thousands"}
 #: Lines that tell how many fields a row has.
 _LOOKED_AT = 100
 
+#: What tables are read by, and no key of the section `data` that a call gives.
+_NOT_GIVEN = {"features", "beside", "mapped", "section"}
+
 
 def propose_study(
     source: str, name: str | None = None, given: Mapping[str, Any] | None = None
@@ -43,11 +49,37 @@ def propose_study(
     `given`: keys of the section `data` that the table is read with.
     """
     study = name or name_study(source)
-    look, reading = _look(source, given or {})
+    said = _checked(given or {})
+    look, reading = _look(source, said)
     try:
-        return look, study, write_proposal(look, source, study, reading, given or {})
+        return look, study, write_proposal(look, source, study, reading, said)
     except DataError as error:
         raise _say_key(error) from None
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return given keys of the section `data` as it has them; ConfigError where it cannot."""
+    known = {one.name for one in fields(ReadOptions)} - _NOT_GIVEN
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"--data {key}: tables are not read by it; {suggest(key, known)}")
+    if not given:
+        return {}
+    schema = load_schema(load_modules())
+    keys, texts = schema["properties"]["data"]["properties"], getattr(given, "texts", {})
+    listed = {
+        key: ReadList([value], texts={0: texts[key]} if key in texts else {})
+        for key, value in given.items()
+        if keys[key].get("type") == "array" and value is not None and not isinstance(value, list)
+    }
+    data = ReadDict({**given, **listed}, texts=texts)
+    try:
+        check_config({"study": "a", "data": data}, schema)
+    except ConfigError as error:
+        text = str(error).replace("the configuration", "what --data gives", 1)
+        raise ConfigError(text) from None
+    found: dict[str, Any] = text_or_value({"data": data}, schema)["data"]
+    return found
 
 
 def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
@@ -93,6 +125,17 @@ def _look(source: str, given: Mapping[str, Any]) -> tuple[Look, dict[str, Any]]:
     raise DataError(f"{source}: how to read it cannot be found out; name it by --data KEY=VALUE")
 
 
+def _without_label(look: Look, label: str | None) -> Look:
+    """Set the column aside that is the label; ConfigError where there is none of its name."""
+    names = [column.name for column in look.columns]
+    if label is None or look.has_labels:
+        return look
+    if label not in names:
+        raise ConfigError(f"--data label: {look.title} has no {label!r}; {suggest(label, names)}")
+    columns = (replace(c, aside="the label") if c.name == label else c for c in look.columns)
+    return replace(look, columns=tuple(columns))
+
+
 def _say_key(error: DataError) -> DataError:
     """Say how a key that an error advises is given to the command."""
     key = re.search(r"set data\.(\w+)", str(error))
@@ -103,7 +146,7 @@ def _look_once(source: str, reading: Mapping[str, Any]) -> Look:
     # What is logged of a column matters once it is chosen.
     with listen(), open_source(source, _options(reading)) as opened:
         check_distinct(opened)
-        return look_at(opened)
+        return _without_label(look_at(opened), reading.get("label"))
 
 
 def _numbers_of(look: Look) -> set[str]:
@@ -162,10 +205,6 @@ def _find_row(source: str, comment: str, reading: Mapping[str, Any]) -> int | No
 
 
 def _options(reading: Mapping[str, Any]) -> ReadOptions:
-    known = {one.name for one in fields(ReadOptions)} - {"features", "beside", "section"}
-    for key in reading:
-        if key not in known:
-            raise ConfigError(f"--data {key}: tables are not read by it; {suggest(key, known)}")
     options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in reading.items()
     }

@@ -100,6 +100,26 @@ def read_arguments(arguments: Iterable[str]) -> ReadDict:
     return found
 
 
+def read_given(argument: str, option: str) -> ReadDict:
+    """Read key=value, where the value is JSON, or else text; `option`: what it follows.
+
+    Raises ConfigError: it has no key, or a mapping in it has one twice.
+    """
+    key, equals, text = argument.partition("=")
+    if not equals:
+        raise ConfigError(f"{option} {argument}: is no KEY=VALUE, such as table=Sheet2")
+
+    def refuse(constant: str) -> None:
+        raise json.JSONDecodeError("NaN and Infinity are no JSON", constant, 0)
+
+    distinct = functools.partial(_distinct, f"{option} {key}")
+    try:
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=distinct)
+    except json.JSONDecodeError:
+        value = text
+    return distinct([(key, value)])
+
+
 def _renamed(texts: Mapping[Any, str], key: str) -> dict[Any, str]:
     return dict.fromkeys([key] if texts else [], *texts.values())
 
