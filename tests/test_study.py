@@ -103,6 +103,8 @@ def test_explicit_entry_settles_every_list(plan):
 
 LABELS = {"labels": ["a.npy"]}
 GRID = {"source": "a.h5", "shape": [4, 5]}
+OF_TABLE = {"group": "plot", "label": "kind", "features": ["a", "b"], "sample": 9, "stride": 2}
+OF_TABLE |= {"units": {"a": "m"}, "titles": {"a": "A"}, "weights": {"a": 2}, "transform": "log"}
 TEST = {"classification": {"test": "b.csv"}}
 
 
@@ -127,8 +129,9 @@ TEST = {"classification": {"test": "b.csv"}}
          r"'runs/a.npy' and 'x/a.h5' have the same name"),
         ({"realizations": LABELS | {"explicit": [{"steps": 5}]}}, "either labels or explicit"),
         ({"data": {}}, r"data\.source: this key is required, unless"),
-        ({"data": {"group": "plot"}, "realizations": LABELS},
-         r"data\.group: columns are those of the table, and data\.source names none"),
+        *(({"data": {key: value}, "realizations": LABELS},
+           rf"data\.{key}: rows and columns are a table's, and data\.source names none")
+          for key, value in OF_TABLE.items()),
         (SWEEP | {"ensemble": {"per": ["xdim", "aplha"]}},
          r"per: 'aplha' is not a parameter.*mean 'alpha'\?"),
         (SWEEP | {"ensemble": {"per": ["repeats"]}},
@@ -150,6 +153,8 @@ def test_what_no_study_can_be_is_refused(plan, config, message):
 
 def test_what_is_near_to_that_is_a_study(plan):
     assert plan(data={}, realizations=LABELS | {"noise": -1}).labels
+    nothing = {"label": None, "stride": 1, "units": {}, "features": None}
+    assert plan(data=nothing, realizations=LABELS).labels
     plan(**TEST)
     plan(data=GRID, realizations=LABELS)
     plan(**SWEEP, ensemble={"per": ["xdim", "alpha", "metric"]})  # the metric has one value

@@ -35,6 +35,16 @@ from kohorte.study.reading import TAKEN
 #: Realizations of a study: a workflow cannot plan more in a reasonable time.
 MAX_REALIZATIONS = 100_000
 
+#: Keys of the section `data` that say something of a table's columns or rows, and what they are
+#: where they say nothing.
+_OF_TABLE: Mapping[str, Any] = {
+    **dict.fromkeys(("id", "group", "carry", "label", "features", "sample", "transform")),
+    "stride": 1,
+    "units": {},
+    "titles": {},
+    "weights": {},
+}
+
 #: Folders of `results` that hold what belongs to no study; modules have more.
 RESERVED = ("resources",)
 
@@ -170,10 +180,10 @@ def _plan_labels(config: Mapping[str, Any], modules: Sequence[StudyModule]) -> S
     """Plan a study of label files: a realization has the name of its file."""
     if config["realizations"]["explicit"] is not None:
         raise ConfigError("realizations: give either labels or explicit, not both")
-    for key in ("id", "group", "carry") if config["data"]["source"] is None else ():
-        if config["data"][key] is not None:
+    for key, nothing in _OF_TABLE.items() if config["data"]["source"] is None else ():
+        if config["data"][key] != nothing:
             raise ConfigError(
-                f"data.{key}: columns are those of the table, and data.source names none; name it, "
+                f"data.{key}: rows and columns are a table's, and data.source names none; name it, "
                 f"or leave {key} out"
             )
     files: dict[str, str] = {}
