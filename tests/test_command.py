@@ -985,6 +985,28 @@ def test_snakemake_is_called_as_by_hand(calls, root, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "results/mine/prediction/iris.csv"
 
 
+def test_what_snakemake_is_handed_counts(calls, capsys):
+    """The study whose results are named, and claimed, is the one that Snakemake makes."""
+    for name in ("mine", "q"):
+        os.makedirs(f"results/{name}")
+        Path(f"results/{name}/summary.txt").touch()
+    for passed in (["--config", "study=q", "seed=3"], ["-C", "study=q"], ["--config=study=q"]):
+        assert main(["run", "mine", "--", *passed]) == 0
+        assert calls()[0][-len(passed) :] == passed
+        assert capsys.readouterr().out.startswith("Results: results/q/; `kohorte open q` shows")
+    Path("other.yaml").write_text("study: q\ndata: {source: 'sklearn:wine'}\n")
+    assert main(["run", "mine", "--", "--until", "all", "--configfile", "other.yaml"]) == 0
+    assert capsys.readouterr().out.startswith("Results: results/q/")
+    assert main(["run", "mine", "--", "--config", "lattice={xdim: 0}"]) == 1
+    assert "lattice.xdim: 0 is not allowed" in capsys.readouterr().err
+    Path("other.yaml").write_text("__use_yte__: true\n")
+    assert main(["run", "mine", "--", "--configfiles", "other.yaml"]) == 1
+    assert "is a template" in capsys.readouterr().err
+    for dry in (["-n"], ["-np"], ["--dryrun"]):
+        assert main(["run", "mine", "--", *dry]) == 0
+        assert capsys.readouterr().out == ""
+
+
 def test_targets_of_a_finished_study(calls, folder, capsys):
     (folder / "results" / "mine").mkdir(parents=True)
     (folder / "results" / "mine" / "MANIFEST").touch()

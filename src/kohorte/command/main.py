@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -44,6 +45,10 @@ examples:
 What follows -- goes to Snakemake; the call is printed, and gives the same by hand.
 """
 
+
+#: Options of Snakemake that change the configuration of a run.
+_CONFIGURING = {"--configfile": "files", "--configfiles": "files"}
+_CONFIGURING |= {"--config": "settings", "-C": "settings"}
 
 #: Tables of more bytes than this are not read before a run.
 _LARGE = 200 << 20
@@ -317,8 +322,8 @@ def _run(parsed: argparse.Namespace) -> int:
     from kohorte.command.checking import check_study
     from kohorte.command.studies import is_config, is_table, read_study
     from kohorte.command.tables import refuse_given, study_of_table
+    from kohorte.command.workflow import is_dry
 
-    _check_passed(parsed.passed)
     name, *later = parsed.study or [None]
     if not later and name is not None and is_table(name) and not is_config(name):
         study = study_of_table(name, parsed.name, _read_data(parsed.data))
@@ -329,33 +334,48 @@ def _run(parsed: argparse.Namespace) -> int:
     else:
         study = read_study(name, *later) if later else _find(name)
         refuse_given(study, _read_data(parsed.data))
-    found = check_study(study.config, read=not _is_read(study))
+    used = _with_passed(study, parsed.passed)
+    found = check_study(used.config, read=used is not study or not _is_read(study))
     if found.faults:
         for fault in found.faults:
             print(f"  - {fault}", file=sys.stderr)
         count = len(found.faults)
-        return _say(f"{study.path}: {count} fault{'s' * (count != 1)}, listed above", 1)
-    status = _snakemake(study, parsed, (["--dry-run"] if parsed.dry_run else []) + parsed.passed)
-    if status == 0 and not parsed.dry_run and (study.results / "summary.txt").exists():
-        print(f"Results: {study.results}/; `kohorte open {study.name}` shows the page of it.")
+        return _say(f"{used.path}: {count} fault{'s' * (count != 1)}, listed above", 1)
+    more = (["--dry-run"] if parsed.dry_run else []) + parsed.passed
+    status = _snakemake(used, parsed, more)
+    if status == 0 and not is_dry(more) and (used.results / "summary.txt").exists():
+        print(f"Results: {used.results}/; `kohorte open {used.name}` shows the page of it.")
     return status
 
 
-def _check_passed(arguments: Sequence[str]) -> None:
-    """Read the configurations that Snakemake is handed, which would evaluate a template."""
-    from kohorte.study.reading import read_config
+def _passed_config(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the configuration files, and what `--config` sets, that Snakemake is handed.
 
-    follows = False
+    Of an option that is given twice Snakemake takes the last.
+    """
+    given: dict[str, list[str]] = {}
+    option = ""
     for argument in arguments:
-        option, _, value = argument.partition("=")
-        if option in ("--configfile", "--configfiles"):
-            follows = True
-        elif argument.startswith("-"):
-            follows = False
+        name, equals, value = argument.partition("=")
+        if argument.startswith("-"):
+            option = _CONFIGURING.get(name, "")
+            given[option] = [value] if equals else []
         else:
-            value = argument if follows else ""
-        if follows and value:
-            read_config(value)
+            given.setdefault(option, []).append(argument)
+    return given.get("files", []), given.get("settings", [])
+
+
+def _with_passed(study: StudyFile, passed: Sequence[str]) -> StudyFile:
+    """Return the study that Snakemake will run: with the configuration that it is handed."""
+    from kohorte.study.reading import read_study
+
+    files, settings = _passed_config(passed)
+    if not files and not settings:
+        return study
+    # Read here before Snakemake does, which would evaluate a template.
+    first, *later = map(Path, files) if files else (study.path, *study.later)
+    config = read_study([first, *later], settings)
+    return replace(study, path=first, later=tuple(later), config=config, folder=None)
 
 
 def _is_read(study: StudyFile) -> bool:

@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -82,6 +82,11 @@ def snakemake_arguments(
     return arguments
 
 
+def is_dry(arguments: Iterable[str]) -> bool:
+    """Tell whether Snakemake is only asked what it would do; `-np` is `-n -p`."""
+    return any(re.fullmatch(r"--dry-?run|-[npkF]*n[npkF]*", one) for one in arguments)
+
+
 def run_study(study: str, arguments: Sequence[str], more: Sequence[str], *, whole: bool) -> int:
     """Run Snakemake for a study as `run_snakemake` does, also where a former run was killed.
 
@@ -90,7 +95,7 @@ def run_study(study: str, arguments: Sequence[str], more: Sequence[str], *, whol
     """
     heed_interrupts()
     claim = None
-    if not {"-n", "--dry-run", "--dryrun", "--unlock"} & set(more):
+    if not is_dry(more) and "--unlock" not in more:
         claim = claims.enter(study, whole=whole, unlock=True)
     mended = ["--rerun-incomplete"] if claims.has_incomplete() else []
     try:
