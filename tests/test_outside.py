@@ -3,9 +3,12 @@
 import hashlib
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
+import yaml
+from snakemake.persistence.file import FilePersistence as Persistence
 from workflow_project import TINY, Project, write_points
 
 from kohorte import store
@@ -19,7 +22,9 @@ from kohorte.study.outside import content_digest, named_files, plain_name, plain
 from kohorte.study.runs import (
     Origin,
     check_content,
+    check_memory,
     check_owner,
+    decides_itself,
     describe_version,
     read_record,
     run_record,
@@ -172,8 +177,45 @@ def test_a_finished_study_is_not_continued_with_another_table(tmp_path):
     assert check_owner(tmp_path, other) == ""
 
 
+@pytest.mark.parametrize("depth", [1, 9])
+def test_results_without_a_memory_of_them_are_not_kept_for_other_settings(tmp_path, depth):
+    """Snakemake's own module writes the records, of paths that are longer than a name, too."""
+    results, memory = tmp_path.joinpath("results", *["n" * 40] * depth), tmp_path / ".snakemake"
+    source = tmp_path / "t.csv"
+    source.touch()
+    content = {"data.source": [content_digest(source, None)]}
+    config = {"study": "a", "seed": 3, "data": {"source": "t.csv"}}
+
+    def check(content=content, **changes):
+        check_memory(results, config | changes, lambda path: config, content, memory)
+
+    check(seed=4)  # nothing is finished
+    (results / "realizations" / "batches").mkdir(parents=True)
+    index = results / "realizations" / "batches" / "000.json"
+    for path in (index, results / "ensemble.h5"):
+        path.touch()
+    write_manifest(results / "MANIFEST", [], config, content)
+    check()
+    check({"data.source": ["missing"]}, comparison={"with": None})
+    with pytest.raises(ConfigError, match=r"made with: seed, data\.source, the file of data\.sou"):
+        check({"data.source": ["0" * 64]}, seed=4, data={"source": "u.csv"})
+    persistence = Persistence(path=memory)
+    for path in (results / "MANIFEST", results / "ensemble.h5"):
+        persistence._io_write(persistence._metadata_path, {}, str(path))
+    with pytest.raises(ConfigError, match=r"kohorte run STUDY -- --forceall"):
+        check(seed=4)
+    persistence._io_write(persistence._incomplete_path, {}, str(index))
+    check({"data.source": ["0" * 64]}, seed=4)
+
+
+def test_calls_that_say_what_is_made_anew():
+    for argument in ("--forceall", "-F", "-nF", "-R", "--forcerun=draw_figures", "verify", "-t"):
+        assert decides_itself(["--cores", "1", argument])
+    assert not decides_itself(["--cores", "1", "-np", "--configfile", "F.yaml", "--", "predict"])
+
+
 @pytest.mark.workflow
-def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path):
+def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path, schema):
     source, target = "run {3}/~a {b,c} #1 %2*'.csv", "results/study/data.h5"
     config = {**TINY, "data": {"source": source, "label": "kind"}}
     project = Project(root, tmp_path / "a study", config)
@@ -197,6 +239,17 @@ def test_a_run_decides_by_content_and_keeps_what_it_started_with(root, tmp_path)
     put(table, "\n".join(lines[:61]))
     output = project.run(target)
     assert "data       60 points, 3 features" in output
+    # Results that Snakemake has no memory of are kept as they are, or refused.
+    (project.directory / "results/study/MANIFEST").write_text("# study\n")
+    settings = check_config(project.config | {"study": "study"}, schema)
+    (project.directory / "results/study/config.yaml").write_text(yaml.safe_dump(settings))
+    (project.directory / ".snakemake").rename(project.directory / "memory")
+    assert "data" not in project.stop(target, "--config", "seed=8", says=["made with: seed. Snak"])
+    assert "made with" not in project.run(target, "-n")
+    assert "made with" not in project.run(target, "-nF", "--config", "seed=8")
+    (project.directory / "results/study/MANIFEST").unlink()
+    shutil.rmtree(project.directory / ".snakemake")
+    (project.directory / "memory").rename(project.directory / ".snakemake")
     # Here the table is looked at before any job, in the words of the job.
     says = ["kohorte: ", "no feature 'widht'"]
     extra = ["--config", "data={features: [widht]}"]

@@ -44,6 +44,7 @@ from kohorte.study.config import (
     map_paths,
     path_keys,
     portable_config,
+    read_config,
 )
 from kohorte.study.figures import (
     PROVENANCE,
@@ -70,7 +71,9 @@ from kohorte.study.reading import read_study
 from kohorte.study.runs import (
     VARIABLE as RECORD_VARIABLE,
     check_content,
+    check_memory,
     check_owner,
+    decides_itself,
     describe_version,
     read_record,
     run_record,
@@ -588,12 +591,28 @@ def check_study():
                     check_named(key, path, RESULTS)
         origin = study_origin(config, workflow.configfiles, contents(None))
         notice = check_owner(RESULTS, origin)
+        if not decides_itself(sys.argv):
+            check_memory(RESULTS, settings_of(config), read_settings, contents(None))
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
     version = describe_version(RESULTS, origin)
     former = "" if "--unlock" in sys.argv else claims.describe_claims(STUDY.name)
     for text in filter(None, [notice, version, former]):
         logger.warning(f"kohorte: {text}")
+
+
+def settings_of(config):
+    """What results follow from, with the names of files alone: what is in them counts by itself."""
+
+    def named(path):
+        return Path(path).name if is_file(path) else path
+
+    return map_paths(portable_config(config, MODULES), MODULES, named)
+
+
+def read_settings(path):
+    """The settings in the `config.yaml` of results, with defaults for keys that are newer."""
+    return settings_of(prepare_config(check_config(read_config(path), SCHEMA), MODULES))
 
 
 def look_at_data():

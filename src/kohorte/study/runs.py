@@ -7,11 +7,13 @@ take instead.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,12 +21,15 @@ from typing import Any
 
 from kohorte import __version__
 from kohorte._files import replacing
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, KohorteError
 from kohorte.provenance import library_digest
 from kohorte.study.outside import MEMORY, content_digest
 
 #: Where a study says what it was made from, in its folder.
 OWNER = ".study.json"
+
+#: A line of a manifest on a file from outside.
+_SOURCE = re.compile(r"^# source ([0-9a-f]{64})  (.+)$", re.MULTILINE)
 
 Content = Mapping[str, Sequence[str]]  # Digests of files from outside, by key of the configuration
 
@@ -142,6 +147,74 @@ def check_owner(results: Path, now: Origin) -> str:
         f"study: {said}. Give the new study a name of its own (study: in its file, or --config "
         f"study=...), or remove {results} to make it anew"
     )
+
+
+def check_memory(
+    results: Path,
+    config: Mapping[str, Any],
+    read_former: Callable[[Path], Mapping[str, Any]],
+    content: Content,
+    memory: Path = MEMORY.parent,
+) -> None:
+    """Refuse to go on with results of other settings where Snakemake would keep them: ConfigError.
+
+    It compares a study with what it remembers of its jobs, and has no memory of results that were
+    copied from elsewhere, or put back from a backup, without its folder.
+
+    `config`: the settings of results, by section; `read_former`: gives those of the results from
+    their `config.yaml`; `content`: digests of the files from outside, by key, as they are now.
+    """
+    manifest = results / "MANIFEST"
+    made = [manifest, results / "data.h5", results / "ensemble.h5"]
+    made += sorted(results.glob("realizations/batches/*.json"))
+    there = [path for path in made if path.exists()]
+    if manifest not in there or all(_is_remembered(path, memory) for path in there):
+        return
+    changed: list[str] = []
+    with contextlib.suppress(KohorteError):  # of another version, or edited
+        former, now = _by_key(read_former(results / "config.yaml")), _by_key(config)
+        changed = [key for key, value in now.items() if former.get(key, value) != value]
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = manifest.read_text(encoding="utf-8")
+        recorded = {key: digest for digest, key in _SOURCE.findall(text)}
+        for key, digests in content.items():
+            for number, digest in enumerate(digests):
+                name = f"{key}[{number}]" if len(digests) > 1 else key
+                if digest != "missing" and recorded.get(name, digest) != digest:
+                    changed.append(f"the file of {name}")
+    if changed:
+        raise ConfigError(
+            f"{results}: not what these results were made with: {', '.join(changed)}. Snakemake "
+            f"has no memory of how they were made ({memory} is not that of their run), and would "
+            "keep them. Make all anew (`kohorte run STUDY -- --forceall`), undo the change, or "
+            "move the results away"
+        )
+
+
+def decides_itself(arguments: Iterable[str]) -> bool:
+    """Tell whether a call of Snakemake says by itself what is made anew, or makes nothing."""
+    told = r"(--forceall|--forcerun|--touch|--unlock)(=.*)?|-[npk]*[FRt][npk]*|verify|mtime"
+    return any(re.fullmatch(told, argument) for argument in arguments)
+
+
+def _is_remembered(path: Path, memory: Path) -> bool:
+    """Tell whether Snakemake has a record of a file, or knows that its job was not finished."""
+    if not memory.is_dir():
+        return False
+    name = base64.urlsafe_b64encode(os.fsencode(path)).decode()
+    size = os.pathconf(memory, "PC_NAME_MAX") - 1
+    parts = [name[start : start + size] for start in range(0, len(name), size)]
+    record = Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
+    return any((memory / folder / record).exists() for folder in ("metadata", "incomplete"))
+
+
+def _by_key(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by dotted key."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        inner = value if isinstance(value, Mapping) else {}
+        found |= {f"{name}.{key}": one for key, one in inner.items()} or {name: value}
+    return found
 
 
 def describe_version(results: Path, now: Origin) -> str:
