@@ -188,6 +188,31 @@ def test_more_jobs_than_points(folder):
     assert fault.startswith("execution.slabs is 6, but there are 5 points")
 
 
+def test_first_weights_are_opened(folder):
+    def check(path, **lattice):
+        training = {"initial": "given", "weights": path}
+        data = CONFIG["data"] | {"features": ["height", "girth", "age"]}
+        lattice = lattice or {"xdim": 3, "ydim": 2}
+        return check_study(CONFIG | {"training": training, "lattice": lattice, "data": data}).faults
+
+    np.save("right.npy", np.zeros((6, 3)))
+    np.save("wide.npy", np.zeros((6, 4)))
+    np.save("long.npy", np.zeros((7, 3)))
+    np.save("holes.npy", np.full((6, 3), np.nan))
+    Path("bad.h5").write_text("a,b")
+    assert check("right.npy") == check("long.npy", xdim=7, ydim=1) == []
+    assert check("long.npy", ydim="auto", xdim="auto") == []
+    for path, says in {
+        "wide.npy": "wide.npy: weights has 4 columns, but the data have 3 features",
+        "long.npy": "long.npy: weights has 7 rows, but the lattice has 6 nodes",
+        "holes.npy": "holes.npy: weights",
+        "points.csv": "points.csv: first weights are an array (.npy), or a realization of a",
+        "bad.h5": "bad.h5: not a whole HDF5 file",
+    }.items():
+        (fault,) = check(path)
+        assert fault.startswith(f"training.weights: {says}")
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_long_tables_of_test_points_are_looked_at(tmp_path, monkeypatch, packed):
     """Of a packed file the start cannot be read alone; a larger one is left to the job."""

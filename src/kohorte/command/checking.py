@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from kohorte import store
+from kohorte._arrays import as_weights
 from kohorte._checks import check_slabs, suggest
 from kohorte._references import list_tables
 from kohorte._text import yaml_name
@@ -21,7 +23,7 @@ from kohorte.data.names import feature_sets, find_file, is_file, locate, named_f
 from kohorte.data.prepared import LOOKED_AT, PreparedData, comes_in_parts, prepare_data
 from kohorte.data.reading import ReadOptions, Source
 from kohorte.data.sources import choose_rows, open_source, read_table
-from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError
+from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError, ResultError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, named_paths
 from kohorte.study.groups import check_group_names
@@ -102,6 +104,8 @@ def check_study(config: Mapping[str, Any], *, read: bool = True) -> Findings:
         n_rows, n_features = (0, 0) if table is None else table.features.shape
     if prepared is not None:
         check_uses(found, prepared, table)
+        if study is not None:
+            _check_weights(found, prepared, study, n_features or None)
         n_rows = _check_labels(found, prepared, n_rows) or n_rows
         if n_rows:
             found.collect(check_slabs, prepared["execution"]["slabs"], n_rows)
@@ -166,6 +170,31 @@ def _check_files(found: Findings, config: Mapping[str, Any]) -> None:
                 found.collect(_find, key, path)
     if whole := config["groups"]["file"]:
         found.collect(check_group_names, whole)
+
+
+def _check_weights(
+    found: Findings, config: Mapping[str, Any], study: Study, n_features: int | None
+) -> None:
+    """Open the first weights that maps are given, and compare their shape with that of the maps."""
+    path = config["training"]["weights"]
+    maps = [p.parameters for p in study.realizations if p.parameters["initial"] == "given"]
+    if not maps or _is_made(path, Path("results", study.name)) or not Path(locate(path)).is_file():
+        return
+    weights = found.collect(_read_weights, locate(path))
+    for x, y in dict.fromkeys((one["xdim"], one["ydim"]) for one in maps):
+        n_nodes = x * y if isinstance(x, int) and isinstance(y, int) else None
+        try:
+            if weights is not None:
+                as_weights(weights, n_nodes, n_features)
+        except DataError as error:
+            found.add([f"training.weights: {path}: {error}"])
+
+
+def _read_weights(path: str) -> np.ndarray:
+    try:
+        return store.read_weights(path)
+    except ResultError as error:
+        raise ConfigError(f"training.weights: {error}") from None
 
 
 def _find(key: str, path: str) -> None:

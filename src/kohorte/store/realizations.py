@@ -123,6 +123,10 @@ def read_realization(path: str | Path, *names: str) -> StoredRealization:
 def read_weights(path: str | Path) -> np.ndarray:
     """Read weights (M, F) from a realization or NumPy file; ResultError if it is neither."""
     path = Path(path)
+    if path.suffix not in (".npy", ".h5", ".hdf5"):
+        raise ResultError(
+            f"{path}: first weights are an array (.npy), or a realization of a finished study (.h5)"
+        )
     try:
         find_file(str(path))
         if path.suffix == ".npy":
