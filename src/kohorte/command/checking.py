@@ -26,6 +26,7 @@ from kohorte.data.sources import choose_rows, open_source, read_table
 from kohorte.errors import ConfigError, DataError, KohorteError, MissingFileError, ResultError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema, named_paths
+from kohorte.study.figures import all_figures
 from kohorte.study.groups import check_group_names
 from kohorte.study.modules import prepare_config
 from kohorte.study.outside import check_named
@@ -122,6 +123,10 @@ def check_uses(found: Findings, config: Mapping[str, Any], table: PreparedData |
     found.collect(_check_font, config["figures"]["font"])
     if table is not None:
         _check_names_of_figures(found, config["figures"], table.names)
+        for figure in all_figures(load_modules()):
+            lack = figure.name in config["figures"]["extra"] and figure.find_in_table(table)
+            if lack:
+                found.add([f"figures.extra: {figure.name!r} cannot be drawn: {lack}"])
         _check_test(found, config, table)
 
 

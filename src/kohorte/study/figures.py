@@ -31,6 +31,8 @@ class Need:
     #: function(config, study) -> str. What the study lacks of it, in words; empty where it lacks
     #: nothing.
     find_lack: Callable[[Config, Study], str]
+    #: function(PreparedData) -> str. What the table lacks of it, where that shows in it alone.
+    find_in_table: Callable[[Any], str] = lambda table: ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,10 @@ class Figure:
     def find_lack(self, config: Config, study: Study) -> str:
         """Say what a study lacks of the needs, in words; nothing where it lacks nothing."""
         return next(filter(None, (need.find_lack(config, study) for need in self.needs)), "")
+
+    def find_in_table(self, table: Any) -> str:
+        """Say what a prepared table lacks of the needs; nothing where it lacks nothing."""
+        return next(filter(None, (need.find_in_table(table) for need in self.needs)), "")
 
     def is_wanted(self, config: Config) -> bool:
         """Whether a study asks for it, or it needs no request."""

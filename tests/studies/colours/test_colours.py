@@ -6,6 +6,7 @@ import yaml
 from oracles_figures import text_faults
 from planning import plan_config
 
+from kohorte.command.checking import check_study
 from kohorte.data.generated import COLOURS, PARTNER_PLACES
 from kohorte.data.sources import read_table
 from kohorte.errors import ConfigError, DataError
@@ -202,3 +203,19 @@ def test_every_trainer_has_a_schedule_to_draw(own, length):
     both = [parameters, MapParameters(xdim=9, ydim=5, **own | {"initial": "sample"})]
     figure = schedule_figure(both, n_points=100, colour_by=[1, 2], colour_name="x")
     assert text_faults(figure) == []
+
+
+def test_tables_of_no_colours_are_refused_before_any_map(tmp_path):
+    def faults(values):
+        np.savetxt(tmp_path / "t.csv", values, delimiter=",", header="r,g,b", comments="")
+        data = {"source": str(tmp_path / "t.csv")}
+        study = {"study": "a", "recipe": "published", "data": data}
+        return check_study(study | {"figures": {"extra": ["colours"]}}).faults
+
+    shares = np.random.default_rng(1).random((40, 3)).round(3)
+    shares[:2] = [[0], [1]]
+    assert faults(shares) == []
+    shares[7, 1] = 255
+    (fault,) = faults(shares)
+    assert fault.startswith("figures.extra: 'colours' cannot be drawn: values of colours are from")
+    assert "feature 'g' has 0 to 255; divide" in fault

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from workflow_project import packaged_project
 
+from kohorte.command.checking import check_study
+
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 
@@ -72,3 +74,18 @@ def test_images_from_an_npm_package(root, tmp_path):
     project.configure(config, figures={"extra": ["feature_map"], "feature": "pixel_4_3"})
     output = project.run("results/digits/figures/feature_map.png", check=False)
     assert "has no feature 'pixel_4_3', or it was left out because it is constant" in output
+
+
+def test_tables_of_no_images_are_refused_before_any_map(tmp_path):
+    def faults(names, extra):
+        rows = [f"{k % 7},{k % 5},{'xy'[k % 2]}" for k in range(40)]
+        (tmp_path / "t.csv").write_text("\n".join([f"{names},kind", *rows]))
+        data = {"source": str(tmp_path / "t.csv"), "label": "kind"}
+        study = {"study": "a", "recipe": "published", "data": data}
+        return check_study(study | {"figures": {"extra": extra}}).faults
+
+    both = ["image_map", "class_winners"]
+    assert faults("pixel_0_0,pixel_0_1", both) == faults("a,b", []) == []
+    found = faults("pixel_0_0,b", both)
+    assert sorted(fault.split("'")[1] for fault in found) == sorted(both)
+    assert all("cannot be drawn: feature 'b' is no pixel" in fault for fault in found)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kohorte.command.checking import check_study
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies.stars import gaia, hipparcos
 from kohorte.studies.stars import regions as stars
@@ -288,3 +289,15 @@ def test_damaged_files_of_gaia_are_named(content, message):
     with pytest.raises(DataError, match=r"gaia\.bin: ") as error:
         parse_gaia(content, "gaia.bin")
     assert message in str(error.value)
+
+
+def test_tables_of_no_stars_are_refused_before_any_map(tmp_path):
+    def faults(names):
+        rows = np.random.default_rng(1).normal(size=(40, 2))
+        np.savetxt(tmp_path / "t.csv", rows, delimiter=",", header=names, comments="")
+        study = {"study": "a", "recipe": "published", "data": {"source": str(tmp_path / "t.csv")}}
+        return check_study(study | {"figures": {"extra": ["colour_magnitude"]}}).faults
+
+    assert faults("b_v,absolute_magnitude") == []
+    (fault,) = faults("b_v,magnitude")
+    assert fault.endswith("it shows the feature absolute_magnitude, but the table has none")

@@ -17,6 +17,19 @@ def _three_features(config: Mapping[str, Any], study: Study) -> str:
     return f"red, green and blue are three features, but data.features names {len(features)}"
 
 
+def _no_colours(table: Any) -> str:
+    if len(table.names) < 3:
+        return f"red, green and blue are three features, but the table has {len(table.names)}"
+    values = table.in_units(table.features)
+    for name, low, high in zip(table.names, values.min(axis=0), values.max(axis=0), strict=True):
+        if not -1e-6 <= low <= high <= 1 + 1e-6:  # scaling back rounds
+            return (
+                f"values of colours are from 0 to 1, but feature {name!r} has {low:g} to {high:g}; "
+                "divide the columns by their largest possible value"
+            )
+    return ""
+
+
 MODULE = StudyModule(
     folder=Path(__file__).parent,
     figures=[
@@ -25,7 +38,7 @@ MODULE = StudyModule(
             "kohorte.studies.colours.figures",
             "What does a map of three features (or slices of more) look like as an image?",
             section=MAP,
-            needs=[MAPS, Need("three features, from 0 to 1", _three_features)],
+            needs=[MAPS, Need("three features, from 0 to 1", _three_features, _no_colours)],
             inputs=["maps", "ensemble", "data"],
             parameters=["figures.realization"],
             on_request=True,

@@ -1,13 +1,23 @@
 """Images: MNIST, and maps whose nodes are drawn as the pictures that they stand for."""
 
+import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kohorte.study.figures import CLASSES, MAP, MAPS, Figure, Need
 from kohorte.study.modules import Package, StudyModule
 
+
+def _other_than_pixels(table: Any) -> str:
+    others = [name for name in table.names if not re.fullmatch(r"pixel_\d+_\d+", name)]
+    return f"feature {others[0]!r} is no pixel, pixel_<row>_<column>" if others else ""
+
+
 # Whether features are pixels shows only in the table itself.
-_PIXELS = Need("features named `pixel_<row>_<column>`", lambda config, study: "")
+_PIXELS = Need(
+    "features named `pixel_<row>_<column>`", lambda config, study: "", _other_than_pixels
+)
 
 _of_images = partial(
     Figure,

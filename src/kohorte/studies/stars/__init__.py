@@ -23,7 +23,12 @@ def _star_features(config: Mapping[str, Any], study: Study) -> str:
     return f"it shows the features {both}, but data.features has no {(absent or STAR_FEATURES)[0]}"
 
 
-_DIAGRAM = Need("features `b_v` and `absolute_magnitude`", _star_features)
+def _no_stars(table: Any) -> str:
+    absent = [name for name in STAR_FEATURES if name not in table.names]
+    return f"it shows the feature {absent[0]}, but the table has none" if absent else ""
+
+
+_DIAGRAM = Need("features `b_v` and `absolute_magnitude`", _star_features, _no_stars)
 
 _of_stars = partial(Figure, module="kohorte.studies.stars.figures", section=RESULT, on_request=True)
 
