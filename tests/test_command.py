@@ -363,6 +363,15 @@ def test_what_is_written_for_a_table_runs_as_it_is(rocks, capsys):
     assert "feature 'latitude' looks like a coordinate" in found.notes
 
 
+@pytest.mark.parametrize("name", ["a b", "../x", "data", "results", "x" * 81])
+def test_a_name_that_no_study_can_have_is_refused(rocks, capsys, name):
+    for command in ("init", "run"):
+        assert main([command, "rocks.csv", "--study", name]) == 1
+        assert "study: " in capsys.readouterr().err
+    assert sorted(path.name for path in Path("..").glob("*.yaml")) == []
+    assert os.listdir() == ["rocks.csv"]
+
+
 def test_a_file_is_written_once_and_replaced_on_request(rocks, capsys):
     Path("mine.yaml").write_text("study: mine\n")
     assert main(["init", "rocks.csv", "-o", "mine.yaml"]) == 1

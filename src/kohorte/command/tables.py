@@ -22,6 +22,7 @@ from kohorte.data.sources import check_distinct, open_source
 from kohorte.errors import ConfigError, DataError
 from kohorte.studies import load_modules
 from kohorte.study.config import check_config, load_schema
+from kohorte.study.plan import check_name
 from kohorte.study.reading import ReadDict, ReadList, text_or_value
 
 #: Keys of the section `data` that errors say how to set, and how they say it.
@@ -46,9 +47,12 @@ def propose_study(
 ) -> tuple[Look, str, str]:
     """Look at a table; returns what was seen, the name of a study of it, and its configuration.
 
-    `given`: keys of the section `data` that the table is read with.
+    `given`: keys of the section `data` that the table is read with. ConfigError where no study can
+    have the name, or such keys.
     """
-    study = name or name_study(source)
+    study, modules = name or name_study(source), load_modules()
+    check_config({"study": study}, load_schema(modules))
+    check_name(study, modules)
     said = _checked(given or {})
     look, reading = _look(source, said)
     try:

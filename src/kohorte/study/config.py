@@ -208,6 +208,8 @@ def _explain(error: Any) -> list[str]:
         context = [
             e for e in error.context if (_branch_type(error, e) == "array") == swept or len(e.path)
         ]
+        if swept and any(isinstance(item, list) for item in error.instance):
+            context = [e for e in context if _takes_lists(error, e)] or context
         telling = [e for e in context if e.path or e.validator in ("uniqueItems", "minItems")]
         if telling:
             return _explain(telling[0])
@@ -225,6 +227,12 @@ def _not_allowed(where: str, value: Any, schema: Schema) -> str:
 
 def _branch_type(error: Any, inner: Any) -> str | None:
     return error.schema["anyOf"][inner.schema_path[0]].get("type")
+
+
+def _takes_lists(error: Any, inner: Any) -> bool:
+    """Tell whether the branch that an error comes from is a list of lists."""
+    kinds = error.schema["anyOf"][inner.schema_path[0]].get("items", {}).get("type", [])
+    return "array" in ([kinds] if isinstance(kinds, str) else kinds)
 
 
 def _unknown_key(where: str, name: str, known: list[str]) -> str:
@@ -280,9 +288,11 @@ def _describe_kind(kind: str, schema: Schema) -> str:
     if kind == "boolean":
         return "true or false"
     if kind == "string":
-        if "pattern" in schema:
-            return f"text that matches {schema['pattern']}"
-        return "one character" if schema.get("maxLength") == 1 else "text"
+        most = schema.get("maxLength")
+        if most == 1:
+            return "one character"
+        text = "text" if most is None else f"text of at most {most} characters"
+        return f"{text} that matches {schema['pattern']}" if "pattern" in schema else text
     name = "a whole number" if kind == "integer" else "a number"
     words = {
         "minimum": "at least",

@@ -93,16 +93,7 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
     points are given and there are no classes or maps; the study has a reserved name; there is
     neither a source of data nor a list of label files.
     """
-    name = config["study"]
-    if name in {*RESERVED, *(name for module in modules for name in module.reserved)}:
-        raise ConfigError(
-            f"study: results/{name} holds results that belong to no study; take another name"
-        )
-    if name in TAKEN:
-        raise ConfigError(
-            f"study: {name!r} is a folder of every study, or a section of the configuration; take "
-            f"another name, such as {name}_study"
-        )
+    check_name(config["study"], modules)
     cuts = config["ensemble"]["signal_cuts"]
     if cuts is not None and cuts != sorted(cuts):
         raise ConfigError(f"ensemble.signal_cuts: {cuts} are not ascending")
@@ -150,6 +141,19 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
     swept = tuple(n for n in values if len({p.parameters[n] for p in plans}) > 1)
     study = Study(config["study"], config["seed"], tuple(plans), swept, {})
     return _checked(study, config, modules)
+
+
+def check_name(name: str, modules: Sequence[StudyModule]) -> None:
+    """Refuse a name of a study that something else in `results` has, or a section: ConfigError."""
+    if name in {*RESERVED, *(name for module in modules for name in module.reserved)}:
+        raise ConfigError(
+            f"study: results/{name} holds results that belong to no study; take another name"
+        )
+    if name in TAKEN:
+        raise ConfigError(
+            f"study: {name!r} is a folder of every study, or a section of the configuration; take "
+            f"another name, such as {name}_study"
+        )
 
 
 def _seen_values(data: Mapping[str, Any]) -> dict[str, list[str]]:
