@@ -84,6 +84,22 @@ def test_number_written_in_two_ways_is_one_realization(plan):
     assert ids(plan(training={"steps": 10000.0})) == ids(plan(training={"steps": 10000}))
 
 
+def test_values_without_an_effect_count_for_no_map(plan, monkeypatch):
+    monkeypatch.setattr("kohorte.study.plan.MAX_REALIZATIONS", 50)
+    lattice = {"xdim": 6, "ydim": 5}  # for which the ratios of the recipe say nothing
+    study = plan(recipe="resolved", lattice=lattice, realizations={"repeats": 10})
+    assert len(study.realizations) == 50
+    says = r"55 realizations are asked for: fineness \(5 values\), realizations\.repeats 11; "
+    with pytest.raises(ConfigError, match=says):
+        plan(recipe="resolved", lattice=lattice, realizations={"repeats": 11})
+    with pytest.raises(ConfigError, match=r"60 realizations are asked for: xdim \(60 values\)"):
+        plan(lattice={"xdim": list(range(2, 62)), "ydim": 5})
+    explicit = [{"xdim": k, "ydim": 4} for k in range(4, 10)]
+    assert len(plan(realizations={"explicit": explicit, "repeats": 8}).realizations) == 48
+    with pytest.raises(ConfigError, match=r"54 realizations are asked for"):
+        plan(realizations={"explicit": explicit, "repeats": 9})
+
+
 def test_explicit_list(plan):
     entries = [{"xdim": 5, "ydim": 4}, {"xdim": 6, "ydim": 4, "method": "kmeans", "clusters": 3}]
     study = plan(realizations={"explicit": entries, "repeats": 2})

@@ -112,7 +112,7 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
     values |= _seen_values(config["data"])
     explicit = config["realizations"]["explicit"]
     repeats = config["realizations"]["repeats"]
-    _check_count(values if explicit is None else {"explicit": explicit}, repeats)
+    _check_count(values if explicit is None else {"explicit": explicit}, 1)
     combinations = (
         _product(values) if explicit is None else _explicit(values, explicit, config["data"])
     )
@@ -122,6 +122,10 @@ def plan_study(config: Mapping[str, Any], modules: Sequence[StudyModule] = ()) -
     for chosen in combinations:
         chosen |= {name: defaults[name] for name in without_effect(chosen)}
     _refuse_all(partial(_check_map, chosen, config["training"]) for chosen in combinations)
+    # Values without an effect make no map more.
+    different = {name: _distinct(chosen[name] for chosen in combinations) for name in values}
+    distinct = {realization_id(c, 1, *_seen_parts(c, config["data"])) for c in combinations}
+    _check_count(different, repeats, len(distinct))
     for number, chosen in enumerate(combinations):
         seen = _seen_parts(chosen, config["data"])
         for repeat in range(1, repeats + 1):
@@ -239,15 +243,20 @@ def batches(plans: Sequence[RealizationPlan], size: int) -> dict[str, tuple[str,
     return {f"{k:0{width}d}": tuple(ids[k * size : (k + 1) * size]) for k in range(count)}
 
 
-def _check_count(values: Mapping[str, Any], repeats: int) -> None:
+def _check_count(values: Mapping[str, Any], repeats: int, settings: int | None = None) -> None:
+    """Refuse more maps than a workflow can plan: `repeats` of all settings of some values."""
     counts = {name: len(v) for name, v in values.items() if isinstance(v, list) and len(v) > 1}
-    total = math.prod(counts.values()) * repeats
+    total = (math.prod(counts.values()) if settings is None else settings) * repeats
     if total > MAX_REALIZATIONS:
         swept = ", ".join(f"{name} ({count} values)" for name, count in counts.items())
         raise ConfigError(
             f"{total} realizations are asked for: {swept + ', ' if swept else ''}"
             f"realizations.repeats {repeats}; a study may have at most {MAX_REALIZATIONS}"
         )
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
 
 
 def _product(values: Mapping[str, Any]) -> list[dict[str, Any]]:
