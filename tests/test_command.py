@@ -865,6 +865,28 @@ def test_a_study_without_a_name_has_that_of_its_file():
     assert check_study(find_default().config).faults == []
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "name"),
+    [
+        ("mine.json", '{\n  "study": "js",\n  "data": {"source": "a.csv"}\n}', "js"),
+        ("mine.json", '{"data": {"source": "a.csv"}}', "mine"),
+        ("fl.yaml", "# mine\n{study: 7, data: {source: a.csv}}", "7"),
+        ("fl.yaml", "---\n{realizations: {labels: [a.npy]}}", "fl"),
+        ("q.yaml", '"study": quoted\n"data": {"source": "a.csv"}', "quoted"),
+        ("q.yaml", "'data':\n  source: a.csv", "q"),
+    ],
+)
+def test_a_study_is_found_however_it_is_written(file, text, name):
+    Path("package.json").write_text('{"name": "x", "data": {"a": 1}, "study": "js"}')
+    Path("names.json").write_text('{"study": "js", "groups": [{"group": 0}]}')
+    Path("broken.json").write_text('{"study": "js", "data": {"source": 1')
+    with pytest.raises(ConfigError, match="there is none in this folder"):
+        find_default()
+    Path(file).write_text(text)
+    assert find_default().path == find_study(name).path == Path(file)
+    assert find_study(name).name == name or name == "7"
+
+
 def test_the_study_of_a_table_is_kept(rocks, capsys):
     assert study_of_table("rocks.csv").name == "rocks"
     edited = Path("rocks.yaml").read_text().replace("# seed: 42", "seed: 7")

@@ -12,15 +12,19 @@ from kohorte._checks import suggest
 from kohorte._files import replacing
 from kohorte.command.workflow import workflow_folder
 from kohorte.data.names import find_reader, is_file
-from kohorte.errors import ConfigError
+from kohorte.errors import ConfigError, KohorteError
 from kohorte.study import reading
 
 #: Extensions of configurations.
 CONFIGS = (".yaml", ".yml", ".json")
 
 _LARGEST = 1 << 20
-_OF_STUDY = re.compile(r"^(data|realizations):", re.MULTILINE)
-_NAMED = re.compile(r"^study:\s*(?:'([^'\n]*)'|\"([^\"\n]*)\"|([^\s#'\"]+))", re.MULTILINE)
+_OF_STUDY = re.compile(r"^(['\"]?)(data|realizations)\1:", re.MULTILINE)
+_NAMED = re.compile(
+    r"^(?:study|'study'|\"study\"):\s*(?:'([^'\n]*)'|\"([^\"\n]*)\"|([^\s#'\"]+))", re.MULTILINE
+)
+#: JSON, and YAML that is written so.
+_FLOW = re.compile(r"\s*(#.*\n\s*|---\s+)*\{")
 
 
 @dataclass(frozen=True)
@@ -148,10 +152,26 @@ def _named_files(*folders: Path) -> Iterator[tuple[Path, str]]:
                     text = path.read_text(encoding="utf-8", errors="replace")
                 except OSError:  # What nobody may read is the study of somebody else.
                     continue
-                if found := _NAMED.search(text):
+                if _FLOW.match(text):
+                    if (name := _name_within(path)) is not None:
+                        yield path, name
+                elif found := _NAMED.search(text):
                     yield path, next(filter(None, found.groups()), "")
                 elif _OF_STUDY.search(text):
                     yield path, reading.study_name(path)
+
+
+def _name_within(path: Path) -> str | None:
+    """Return the name of the study in a file whose keys are on no lines of their own, if any."""
+    try:
+        config = reading.read_study([path])
+    except KohorteError:
+        return None
+    # Other programs write such files, too, and know of a study or data of another kind.
+    data, given = config.get("data"), config.get("realizations")
+    of_study = isinstance(data, Mapping) and "source" in data
+    of_study |= isinstance(given, Mapping) and "labels" in given
+    return str(config.get("study")) if of_study else None
 
 
 def write_file(path: Path, text: str) -> None:
