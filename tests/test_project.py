@@ -158,6 +158,17 @@ def test_documented_commands_of_snakemake_say_how_many_cores(root):
     assert [pair for pair in commands if not re.match(right, pair[1])] == []
 
 
+def test_documented_paths_exist(root):
+    pages = [root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").rglob("*.md")]
+    shown = re.compile(r"`((?:src|tests|config|workflow|scripts|envs|docs)/[^`\s<>{}*#]*)[#`]")
+    named = [(page.name, path) for page in pages for path in shown.findall(page.read_text())]
+    assert len(named) > 50
+    there = [
+        pair for pair in named if (root / pair[1]).exists() or (root / f"{pair[1]}.py").exists()
+    ]
+    assert set(named) - set(there) == set()
+
+
 @pytest.mark.parametrize(
     ("source", "labels", "expected"),
     [
