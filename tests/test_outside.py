@@ -26,7 +26,9 @@ from kohorte.study.runs import (
     check_owner,
     decides_itself,
     describe_version,
+    listed_results,
     read_record,
+    remove_former,
     run_record,
     write_owner,
     write_record,
@@ -206,6 +208,26 @@ def test_results_without_a_memory_of_them_are_not_kept_for_other_settings(tmp_pa
         check(seed=4)
     persistence._io_write(persistence._incomplete_path, {}, str(index))
     check({"data.source": ["0" * 64]}, seed=4)
+
+
+def test_what_a_study_has_no_more_is_removed(tmp_path):
+    names = ["tables/a.csv", "tables/b.csv", "figures/b.png", "realizations/b.h5", "simulation.h5"]
+    for name in [*names, "tables/own.csv"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert remove_former(tmp_path, names) == []  # not finished
+    manifest = tmp_path / "MANIFEST"
+    write_manifest(manifest, [tmp_path / name for name in names[:3]], {"study": "a"})
+    former = listed_results(tmp_path) | {"realizations/b.h5", "simulation.h5", "tables/../MANIFEST"}
+    assert remove_former(tmp_path, former) == []
+    write_manifest(manifest, [tmp_path / "tables/a.csv"], {"study": "a"})
+    assert remove_former(tmp_path, former) == ["figures/b.png", "tables/b.csv"]
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"MANIFEST", "tables/a.csv", "tables/own.csv", *names[3:]}
+    with pytest.raises(
+        ResultError, match=r"extra: tables/own\.csv\n  what is extra is .* be deleted"
+    ):
+        verify(manifest, unlisted=["*.h5"])
 
 
 def test_calls_that_say_what_is_made_anew():

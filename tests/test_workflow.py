@@ -128,6 +128,15 @@ def test_a_change_reruns_only_what_depends_on_it(finished, make_project, tmp_pat
     project.run("draw_figures")
     assert "2 figures drawn, 17 kept" in (project.results / "logs" / "draw_figures.log").read_text()
 
+    project.configure(TINY, figures={"extra": ["marginals"]})
+    project.run()
+    assert (project.results / "figures" / "marginals.png").exists()
+    project.configure(TINY)
+    says = "Removed, as the study has them no more: figures/marginals.pdf, figures/marginals.png"
+    assert says in project.run()
+    assert list(project.results.glob("figures/marginals*")) == []
+    project.run("verify")
+
     project.configure(TINY, data={**TINY["data"], "stride": 2})
     assert {"prepare_data", "train_realizations", "draw_figures"} <= set(project.pending())
 

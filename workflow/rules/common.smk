@@ -75,7 +75,9 @@ from kohorte.study.runs import (
     check_owner,
     decides_itself,
     describe_version,
+    listed_results,
     read_record,
+    remove_former,
     run_record,
     study_origin,
     write_owner,
@@ -537,6 +539,10 @@ def tell(**told):
     return SHOWS_STAGES
 
 
+# Results that the study has when a run starts.
+FORMER = set()
+
+
 def start_run(log):
     """Say that this run goes on, leave for its jobs what it started with, say what results are of."""
     try:
@@ -547,6 +553,7 @@ def start_run(log):
     atexit.register(claims.leave, claim)
     if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
         outlast_controller(plugin)
+    FORMER.update(listed_results(RESULTS))
     content = contents(None)
     keys = {*SOURCES, "prediction.source"}
     files = {
@@ -648,6 +655,9 @@ def end_run():
         both = summary.exists() and ensemble.exists()
         if both and summary.stat().st_mtime >= ensemble.stat().st_mtime:
             ends.append(summary.read_text(encoding="utf-8"))
+    if removed := remove_former(RESULTS, FORMER):
+        shown = ", ".join(removed[:9]) + ", ..." * (len(removed) > 9)
+        ends.append(f"Removed, as the study has them no more: {shown}")
     if "bundle_study" in targets:
         ends.append(f"{RESULTS / STUDY.name}.crate.zip")
     if "verify" in targets:

@@ -134,6 +134,11 @@ def verify(
     """
     differences = [*compare(path, unlisted=unlisted), *changed_sources(path, sources)]
     if differences:
+        if any(line.startswith("extra: ") for line in differences):
+            differences.append(
+                "what is extra is no result of the study as it is; what was made with former "
+                "settings can be deleted"
+            )
         lines = "".join(f"\n  {line}" for line in differences)
         raise ResultError(f"{path}: the results are not as it lists them:{lines}")
     _LOG.info("all results are as %s lists them", path)

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +31,12 @@ OWNER = ".study.json"
 
 #: A line of a manifest on a file from outside.
 _SOURCE = re.compile(r"^# source ([0-9a-f]{64})  (.+)$", re.MULTILINE)
+
+#: A line of a manifest on a result.
+_LISTED = re.compile(r"^(?:#content )?[0-9a-f]{64}  (.+)$", re.MULTILINE)
+
+#: Results that are removed where a study has them no more: none that takes long to make.
+_REMOVED = ("tables/*", "figures/*", "report/*", "sweep.h5", "groups.json")
 
 Content = Mapping[str, Sequence[str]]  # Digests of files from outside, by key of the configuration
 
@@ -215,6 +222,31 @@ def _by_key(config: Mapping[str, Any]) -> dict[str, Any]:
         inner = value if isinstance(value, Mapping) else {}
         found |= {f"{name}.{key}": one for key, one in inner.items()} or {name: value}
     return found
+
+
+def listed_results(results: Path) -> set[str]:
+    """Return which results the manifest of a study lists; none where there is no manifest."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return set(_LISTED.findall((results / "MANIFEST").read_text(encoding="utf-8")))
+    return set()
+
+
+def remove_former(results: Path, former: Iterable[str]) -> list[str]:
+    """Remove tables, figures and pages that a former manifest listed and that of now does not.
+
+    Maps stay, as they take long to make and another change may ask for them again. Returns what
+    was removed.
+    """
+    removed = []
+    now = listed_results(results)
+    for name in sorted(set(former) - now) if now else ():
+        path = results / name
+        is_own = ".." not in path.parts and any(fnmatch(name, one) for one in _REMOVED)
+        if is_own and path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
+                removed.append(name)
+    return removed
 
 
 def describe_version(results: Path, now: Origin) -> str:
