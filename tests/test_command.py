@@ -291,7 +291,7 @@ def test_an_encoding_that_was_guessed_is_marked():
     Path("t.csv").write_bytes(table_of().replace("a,b", "имя,b").encode("cp1251"))
     assert 'encoding: "cp1252"    # a guess; where names look wrong' in propose_study("t.csv")[2]
     text = propose_study("t.csv", given={"encoding": "cp1251"})[2]
-    assert 'encoding: "cp1251"\n' in text
+    assert 'encoding: "cp1251"    # as given' in text
     assert yaml.safe_load(text)["data"]["features"] == ["имя", "b", "c"]
 
 

@@ -98,6 +98,29 @@ def test_references_follow_from_their_seed_and_keep_what_is_missing(correlated, 
     assert_array_equal(np.isnan(first), np.isnan(points))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_of_few_values_have_these_in_references(kind):
+    rng = np.random.default_rng(0)
+    points = np.column_stack(
+        [rng.integers(0, 2, 300), rng.poisson(2, 300) / 3, rng.normal(size=300)]
+    ).astype(np.float32)
+    points[::7, 0] = np.nan
+    drawn = draw_reference(points, kind, [1, 2])
+    assert_array_equal(np.isnan(drawn), np.isnan(points))
+    for column in (0, 1):
+        values = drawn[~np.isnan(drawn[:, column]), column]
+        assert np.isin(values, points[:, column]).all()
+        assert np.unique(values).size > 1
+    assert np.unique(drawn[:, 2]).size == 300
+
+
+def test_coins_are_no_groups():
+    """Rows of independent features of 0 and 1 that are equal by chance are no groups."""
+    coins = np.random.default_rng(0).integers(0, 2, (200, 5)).astype(float)
+    ensemble = SOMEnsemble(random_state=1, references=5, n_realizations=20)
+    assert ensemble.fit(coins).p_structure_ > 0.05
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5])
 def test_what_is_missing_is_filled_with_the_correlations_that_are_there(correlated, share):
     rng = np.random.default_rng(3)

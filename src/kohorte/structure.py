@@ -46,6 +46,9 @@ deviation, or uniform over the same range."""
 FACTORS, FILL_STEPS = 6, 25
 """Most factors, and the steps, by which what is missing is filled before references are drawn."""
 
+ROWS_PER_VALUE = 10
+"""Rows for each value of a feature that has few values, so that its references have these alone."""
+
 ROWS = 1000
 """Rows of each table where nothing else is said."""
 
@@ -251,15 +254,15 @@ def fill_missing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
     """Draw a table (n, F) float32 without groups in the place of one with some.
 
-    `kind` is one of KINDS. Values are missing where they are in `points`.
+    `kind` is one of KINDS. Values are missing where they are in `points`. A feature of few values
+    has the nearest of these: rows that meet by chance are groups, of any table.
     """
     rng = np.random.default_rng(seed)
     missing = np.isnan(points)
     with single_threaded():
-        if missing.any():
-            points = fill_missing(points, rng)
-        mean = feature_means(points)
-        centred = points - mean
+        filled = fill_missing(points, rng) if missing.any() else points
+        mean = feature_means(filled)
+        centred = filled - mean
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         scores = centred @ axes.T
         if kind == "gaussian":
@@ -268,6 +271,10 @@ def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.nda
             low, high = scores.min(axis=0), scores.max(axis=0)
             drawn = low + rng.random(scores.shape) * (high - low)
         table = (mean + drawn @ axes).astype(np.float32)
+    for column, own in zip(table.T, points.T, strict=True):
+        levels = np.unique(own[~np.isnan(own)])
+        if levels.size * ROWS_PER_VALUE <= own.size:
+            column[:] = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, column)]
     table[missing] = np.nan
     return table
 
