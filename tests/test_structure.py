@@ -114,6 +114,16 @@ def test_features_of_few_values_have_these_in_references(kind):
     assert np.unique(drawn[:, 2]).size == 300
 
 
+def test_a_rare_value_far_off_stays_rare_in_references():
+    points = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    points[:, 0] = np.where(np.arange(300) < 3, 18, 0)
+    points[:, 1] = np.where(np.arange(300) < 3, 18, np.arange(300) % 2)
+    for kind in KINDS:
+        drawn = draw_reference(points, kind, [1, 2])
+        assert np.count_nonzero(drawn[:, 0] > 9) < 150 < np.unique(drawn[:, 0]).size
+        assert np.unique(drawn[:, 1]).size == 300
+
+
 def test_coins_are_no_groups():
     """Rows of independent features of 0 and 1 that are equal by chance are no groups."""
     coins = np.random.default_rng(0).integers(0, 2, (200, 5)).astype(float)

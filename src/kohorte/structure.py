@@ -49,6 +49,9 @@ FACTORS, FILL_STEPS = 6, 25
 ROWS_PER_VALUE = 10
 """Rows for each value of a feature that has few values, so that its references have these alone."""
 
+LARGEST_STEP = 2.5
+"""Step between two of such values, beside the deviation, up to which references have them."""
+
 ROWS = 1000
 """Rows of each table where nothing else is said."""
 
@@ -254,8 +257,8 @@ def fill_missing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
     """Draw a table (n, F) float32 without groups in the place of one with some.
 
-    `kind` is one of KINDS. Values are missing where they are in `points`. A feature of few values
-    has the nearest of these: rows that meet by chance are groups, of any table.
+    `kind` is one of KINDS. Values are missing where they are in `points`. Features of few values
+    have the nearest of these: rows that are equal by chance are groups, of any table.
     """
     rng = np.random.default_rng(seed)
     missing = np.isnan(points)
@@ -272,9 +275,13 @@ def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.nda
             drawn = low + rng.random(scores.shape) * (high - low)
         table = (mean + drawn @ axes).astype(np.float32)
     for column, own in zip(table.T, points.T, strict=True):
-        levels = np.unique(own[~np.isnan(own)])
-        if levels.size * ROWS_PER_VALUE <= own.size:
-            column[:] = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, column)]
+        known = own[~np.isnan(own)]
+        levels = np.unique(known)
+        steps = np.diff(levels)
+        are_few = levels.size * ROWS_PER_VALUE <= known.size
+        # Of a rare value far off, the nearest would make a group, and a gap.
+        if are_few and steps.max(initial=0.0) <= LARGEST_STEP * known.std():
+            column[:] = levels[np.searchsorted(levels[:-1] + steps / 2, column)]
     table[missing] = np.nan
     return table
 
