@@ -152,6 +152,15 @@ def test_small_and_odd_tables_are_filled(shape):
     assert np.isfinite(fill_missing(points, np.random.default_rng(1))).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_feature_that_no_drawn_row_has(kind):
+    points = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    points[:, 1], points[::3, 2] = np.nan, np.nan
+    drawn = draw_reference(points, kind, [1, 2])
+    assert_array_equal(np.isnan(drawn), np.isnan(points))
+    assert np.ptp(drawn[:, 0]) > 1
+
+
 def test_rows_are_drawn_by_their_weights():
     """Heavy rows come oftener, each once, and as many as count effectively."""
     weights = np.repeat([0, 1, 9], 100)

@@ -216,7 +216,7 @@ def fill_missing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     that all features share: probabilistic principal components, fitted to what is there by
     expectation and maximization (Tipping & Bishop, JRSS B 61 (1999) 611). So correlations stay as
     they are, which means in place of what is missing would weaken. No value is drawn beyond those
-    that a feature has.
+    that a feature has; one without any is 0.
     """
     present = ~np.isnan(points)
     n, n_features = points.shape
@@ -251,7 +251,8 @@ def fill_missing(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     drawn = mean + (factors + steps[:, :, 0]) @ loads.T
     drawn += math.sqrt(variance) * rng.standard_normal(points.shape)
     low, high = np.fmin.reduce(points, axis=0), np.fmax.reduce(points, axis=0)
-    return np.where(present, points, np.clip(drawn, low, high))
+    drawn = np.where(per_feature > 0, np.clip(drawn, low, high), mean)
+    return np.where(present, points, drawn)
 
 
 def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.ndarray:
@@ -278,9 +279,9 @@ def draw_reference(points: np.ndarray, kind: str, seed: Sequence[int]) -> np.nda
         known = own[~np.isnan(own)]
         levels = np.unique(known)
         steps = np.diff(levels)
-        are_few = levels.size * ROWS_PER_VALUE <= known.size
+        are_few = 1 < levels.size <= known.size / ROWS_PER_VALUE
         # Of a rare value far off, the nearest would make a group, and a gap.
-        if are_few and steps.max(initial=0.0) <= LARGEST_STEP * known.std():
+        if are_few and steps.max() <= LARGEST_STEP * known.std():
             column[:] = levels[np.searchsorted(levels[:-1] + steps / 2, column)]
     table[missing] = np.nan
     return table
