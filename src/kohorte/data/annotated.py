@@ -27,6 +27,7 @@ from kohorte.data.reading import (
     decode_text,
     float_type,
 )
+from kohorte.data.table import free_name
 from kohorte.errors import DataError
 
 _LOG = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ class AnnotatedSource(Source):
         taken = {*names, *annotations}
         called = {name: name for name in annotations}
         for name in sorted(set(names) & set(annotations)):
-            while called[name] in taken:
-                called[name] += "_"
+            called[name] = free_name(name, taken)
+            taken.add(called[name])
             _LOG.warning(
                 "%s: annotation %r has the name of a column of the matrix, and is called %r here",
                 *(title, name, called[name]),

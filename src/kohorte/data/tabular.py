@@ -72,7 +72,7 @@ class TextSource(Source):
             self._width = len(names)
             self.names = tuple(name.strip() for name in names)
             if options.header == "auto" and self._has_header:
-                self._check_header(head)
+                self._header.check(title, f"line {self._skipped + 1}", self.names, head)
             if self._has_header:
                 self._check_quotes(-1, names)
             self.n_rows = self._count(chain(head, records), reader)
@@ -233,10 +233,6 @@ class TextSource(Source):
             )
             for lefts, rights in pairwise(zip(*records, strict=True))
         )
-
-    def _check_header(self, head: list[list[str]]) -> None:
-        """Refuse a first line that seems to be data, unless its names are chosen."""
-        self._header.check(self.title, f"line {self._skipped + 1}", self.names, head)
 
     def _count(self, records: Iterator[list[str]], reader: _csv.Reader) -> int:
         width, n_rows, n_lines = self._width, 0, 0
